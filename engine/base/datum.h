@@ -1,0 +1,42 @@
+/* engine/base/datum.h - a counted, immutable thing that may cross threads.
+ *
+ * Whatever a task may take or yield is a datum: an array block, a frozen value
+ * of the language, a code object, an expr, an open file.  The count is atomic;
+ * the content never changes once a second thread can see it. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct datum datum;
+
+typedef struct datum_kind {
+    const char *name;
+    void (*drop)(datum *d);         /* releases what d holds, and d itself */
+    size_t (*bytes)(const datum *); /* memory held by its content; NULL: negligible */
+} datum_kind;
+
+struct datum {
+    const datum_kind *kind;
+    _Atomic uint32_t rc;
+};
+
+static inline void datum_init(datum *d, const datum_kind *kind)
+{
+    d->kind = kind;
+    atomic_init(&d->rc, 1);
+}
+
+static inline void *datum_ref(void *p)
+{
+    if (p) atomic_fetch_add_explicit(&((datum *)p)->rc, 1, memory_order_relaxed);
+    return p;
+}
+
+/* Always NULL, so that `x = datum_unref(x)` leaves no dangling name.  NULL is fine. */
+void *datum_unref(void *p);
+static inline size_t datum_bytes(const datum *d)
+{
+    return d && d->kind->bytes ? d->kind->bytes(d) : 0;
+}

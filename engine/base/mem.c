@@ -1,0 +1,112 @@
+/* engine/base/mem.c - allocation and arenas. */
+#include "engine/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARENA_BLOCK = 16 * 1024 };
+
+struct arena_block {
+    struct arena_block *next;
+    size_t size;
+    _Alignas(16) char at[];
+};
+
+static void *checked(void *p, size_t n)
+{
+    if (p) return p;
+    fprintf(stderr, "dsk: out of memory (%zu bytes)\n", n);
+    abort();
+}
+
+void *mem_alloc(size_t n)
+{
+    return checked(malloc(n ? n : 1), n);
+}
+
+void *mem_zero(size_t n)
+{
+    return checked(calloc(1, n ? n : 1), n);
+}
+
+void *mem_grow(void *p, size_t n)
+{
+    return checked(realloc(p, n ? n : 1), n);
+}
+
+void mem_free(void *p)
+{
+    free(p);
+}
+
+char *mem_dupn(const char *s, size_t n)
+{
+    char *p = mem_alloc(n + 1);
+    if (n) memcpy(p, s, n);
+    p[n] = 0;
+    return p;
+}
+
+char *mem_dup(const char *s)
+{
+    return mem_dupn(s, strlen(s));
+}
+
+void *try_alloc(size_t n, err *e)
+{
+    void *p = n > PTRDIFF_MAX ? NULL : malloc(n ? n : 1);
+    return p ? p : err_nomem(e, n);
+}
+
+void *try_zero(size_t n, err *e)
+{
+    void *p = n > PTRDIFF_MAX ? NULL : calloc(1, n ? n : 1);
+    return p ? p : err_nomem(e, n);
+}
+
+void *try_grow(void *p, size_t n, err *e)
+{
+    void *q = n > PTRDIFF_MAX ? NULL : realloc(p, n ? n : 1);
+    return q ? q : err_nomem(e, n);
+}
+
+bool size_mul(size_t a, size_t b, size_t *out, err *e)
+{
+    if (!__builtin_mul_overflow(a, b, out) && *out <= PTRDIFF_MAX) return true;
+    return err_set(e, MemoryError, "cannot allocate %zu items of %zu bytes", a, b);
+}
+
+void *arena_alloc(arena *a, size_t n)
+{
+    n = (n + 15) & ~(size_t)15;
+    if ((size_t)(a->end - a->at) < n) {
+        size_t size = n > ARENA_BLOCK ? n : ARENA_BLOCK;
+        struct arena_block *b = mem_alloc(sizeof *b + size);
+        b->next = a->head;
+        b->size = size;
+        a->head = b;
+        a->at = b->at;
+        a->end = b->at + size;
+    }
+    void *p = a->at;
+    a->at += n;
+    a->used += n;
+    return memset(p, 0, n);
+}
+
+char *arena_dup(arena *a, const char *s, size_t n)
+{
+    char *p = arena_alloc(a, n + 1);
+    memcpy(p, s, n);
+    return p;
+}
+
+void arena_clear(arena *a)
+{
+    for (struct arena_block *b = a->head, *next; b; b = next) {
+        next = b->next;
+        free(b);
+    }
+    *a = (arena){0};
+}

@@ -1,0 +1,38 @@
+/* engine/base/mem.h - memory.
+ *
+ * mem_* is for small, fixed-size nodes and never fails (it stops the program
+ * with a sentence when the machine is out of memory).  Whatever a user's sizes
+ * can exhaust goes through try_* and reports MemoryError in an err.
+ * An arena is freed whole. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/base/err.h"
+
+void *mem_alloc(size_t n);              /* uninitialised */
+void *mem_zero(size_t n);               /* zeroed */
+void *mem_grow(void *p, size_t n);      /* realloc */
+void mem_free(void *p);                 /* NULL is fine */
+char *mem_dup(const char *s);           /* copy of a C string */
+char *mem_dupn(const char *s, size_t n); /* copy of n bytes, NUL added */
+
+void *try_alloc(size_t n, err *e);
+void *try_zero(size_t n, err *e);
+void *try_grow(void *p, size_t n, err *e); /* p is untouched on failure */
+
+/* a * b, or false and MemoryError when it overflows */
+bool size_mul(size_t a, size_t b, size_t *out, err *e);
+
+typedef struct arena {
+    struct arena_block *head;
+    char *at, *end;
+    size_t used;
+} arena; /* {0} is an empty arena */
+
+void *arena_alloc(arena *a, size_t n); /* zeroed, 16-byte aligned */
+char *arena_dup(arena *a, const char *s, size_t n);
+void arena_clear(arena *a);
+#define ARENA_NEW(a, T) ((T *)arena_alloc((a), sizeof(T)))

@@ -1,0 +1,102 @@
+/* engine/base/str.c - growing byte buffers. */
+#include "engine/base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+
+static void reserve(strbuf *b, size_t more)
+{
+    size_t need = b->n + more + 1;
+    if (need <= b->cap) return;
+    size_t cap = b->cap ? b->cap : 32;
+    while (cap < need) cap *= 2;
+    b->at = mem_grow(b->at, cap);
+    b->cap = cap;
+}
+
+void sb_add(strbuf *b, const char *s, size_t n)
+{
+    reserve(b, n);
+    if (n) memcpy(b->at + b->n, s, n);
+    b->n += n;
+    b->at[b->n] = 0;
+}
+
+void sb_adds(strbuf *b, const char *s)
+{
+    sb_add(b, s, strlen(s));
+}
+
+void sb_addc(strbuf *b, char c)
+{
+    sb_add(b, &c, 1);
+}
+
+void sb_pad(strbuf *b, char c, size_t n)
+{
+    reserve(b, n);
+    memset(b->at + b->n, c, n);
+    b->n += n;
+    b->at[b->n] = 0;
+}
+
+void sb_addv(strbuf *b, const char *fmt, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    if (n > 0) {
+        reserve(b, (size_t)n);
+        vsnprintf(b->at + b->n, (size_t)n + 1, fmt, again);
+        b->n += (size_t)n;
+    }
+    va_end(again);
+}
+
+void sb_addf(strbuf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    sb_addv(b, fmt, ap);
+    va_end(ap);
+}
+
+void sb_utf8(strbuf *b, unsigned c)
+{
+    if (c < 0x80) {
+        sb_addc(b, (char)c);
+    } else if (c < 0x800) {
+        sb_add(b, (char[]){(char)(0xc0 | c >> 6), (char)(0x80 | (c & 0x3f))}, 2);
+    } else if (c < 0x10000) {
+        sb_add(b,
+               (char[]){(char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 0x3f)),
+                        (char)(0x80 | (c & 0x3f))},
+               3);
+    } else {
+        sb_add(b,
+               (char[]){(char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 0x3f)),
+                        (char)(0x80 | (c >> 6 & 0x3f)), (char)(0x80 | (c & 0x3f))},
+               4);
+    }
+}
+
+const char *sb_text(const strbuf *b)
+{
+    return b->at ? b->at : "";
+}
+
+char *sb_take(strbuf *b, size_t *n)
+{
+    char *p = b->at ? b->at : mem_dup("");
+    if (n) *n = b->n;
+    *b = (strbuf){0};
+    return p;
+}
+
+void sb_clear(strbuf *b)
+{
+    mem_free(b->at);
+    *b = (strbuf){0};
+}

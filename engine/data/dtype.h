@@ -1,0 +1,70 @@
+/* engine/data/dtype.h - element types: names, sizes, promotion.
+ *
+ * A dtype is one byte; what it cannot say (the length of <U and S strings, the
+ * unit of a datetime) travels beside it in `dtype_of.size` / `.unit`. */
+#pragma once
+
+#include <complex.h>
+
+#include "engine/base/err.h"
+
+typedef struct objcell { /* one element of an object array; stdlib knows what it holds */
+    uint64_t w[2];
+} objcell;
+
+enum dtype {
+#define DTYPE(name, T, kind, code, size, doc) DT_##name,
+#include "engine/data/dtype.def"
+#undef DTYPE
+    NDTYPE,
+    DT_none = 255 /* no dtype given */
+};
+
+typedef struct dtype_info {
+    const char *name, *doc;
+    char kind, code;
+    uint8_t size, align;
+} dtype_info;
+
+extern const dtype_info dtypes[NDTYPE];
+
+/* A dtype with its element size: 8 for int64, 4*n for <Un.  `unit`: datetime unit index, else 0. */
+typedef struct dtype_of {
+    uint8_t dt, unit;
+    bool swapped; /* foreign byte order: only file formats and views meet it */
+    uint32_t size;
+} dtype_of;
+
+static inline dtype_of dtype_plain(enum dtype dt)
+{
+    return (dtype_of){.dt = (uint8_t)dt, .size = dtypes[dt].size};
+}
+
+/* Parses 'float64', 'f8', '<f8', 'int', 'U10', 'S5', 'd', '?', 'datetime64[D]' ...; TypeError
+ * "data type 'x' not understood" otherwise. */
+bool dtype_parse(const char *s, dtype_of *out, err *e);
+/* "float64", "<U5", "|S3", "object" as NumPy's str(dtype); and "<f8" as dtype.str */
+void dtype_name(dtype_of d, char out[32]);
+void dtype_str(dtype_of d, char out[32]);
+
+/* NumPy's promotion of two array dtypes (result_type without values).  False, TypeError, if none. */
+bool dtype_promote(dtype_of a, dtype_of b, dtype_of *out, err *e);
+/* numpy.can_cast(from, to, casting): 'n'o 'e'quiv 's'afe 'k' same_kind 'u'nsafe */
+bool dtype_can_cast(dtype_of from, dtype_of to, char casting);
+
+static inline bool dtype_is_int(enum dtype d)
+{
+    return d >= DT_int8 && d <= DT_uint64;
+}
+static inline bool dtype_is_float(enum dtype d)
+{
+    return d >= DT_float16 && d <= DT_float64;
+}
+static inline bool dtype_is_complex(enum dtype d)
+{
+    return d == DT_complex64 || d == DT_complex128;
+}
+static inline bool dtype_is_number(enum dtype d)
+{
+    return d <= DT_complex128;
+}

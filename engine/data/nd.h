@@ -1,0 +1,99 @@
+/* engine/data/nd.h - blocks: strided arrays over counted buffers.
+ *
+ * A buf is bytes.  An nd is an immutable datum viewing a buf with dtype, shape and
+ * strides; it is what kernels read and tasks exchange.  An nd is filled by whoever
+ * made it before anybody else sees it, and never written afterwards (the language's
+ * ndarray owns the copy-on-write rule, see stdlib/ndarray). Strides are in bytes.
+ * The shape is ext[0..ndim), the strides ext[ndim..2*ndim). */
+#pragma once
+
+#include "engine/base/datum.h"
+#include "engine/data/dtype.h"
+
+enum { ND_MAXDIM = 32 };
+
+enum buf_flags {
+    BUF_POOL = 1,      /* from the reusing chunk pool */
+    BUF_MMAP = 2,      /* mapped file, read only */
+    BUF_OBJECTS = 4,   /* holds objcells: release() drops them */
+    BUF_READONLY = 8,
+};
+
+typedef struct buf {
+    _Atomic uint32_t rc;
+    uint32_t flags;
+    char *data;
+    size_t size;
+    void (*release)(struct buf *b); /* frees data (not b); NULL: data is borrowed for ever */
+    void *owner;
+} buf;
+
+buf *buf_new(size_t size, err *e);  /* uninitialised, 64-byte aligned; large ones from the pool */
+buf *buf_zero(size_t size, err *e); /* zeroed (fresh pages are not touched) */
+buf *buf_wrap(void *data, size_t size, void (*release)(buf *), void *owner);
+static inline buf *buf_ref(buf *b)
+{
+    atomic_fetch_add_explicit(&b->rc, 1, memory_order_relaxed);
+    return b;
+}
+void *buf_unref(buf *b); /* NULL is fine; always NULL */
+static inline bool buf_shared(const buf *b)
+{
+    return atomic_load_explicit(&((buf *)(uintptr_t)b)->rc, memory_order_acquire) > 1;
+}
+
+enum nd_flags { ND_C = 1, ND_F = 2 }; /* contiguous in C / Fortran order (both when ndim <= 1) */
+
+typedef struct nd {
+    datum hdr;
+    buf *b;
+    char *at; /* first element */
+    uint8_t dtype, ndim, unit;
+    uint8_t flags;
+    uint32_t size; /* bytes of an element */
+    int64_t ext[]; /* shape, then strides */
+} nd;
+
+extern const datum_kind nd_kind;
+
+static inline const int64_t *nd_shape(const nd *x)
+{
+    return x->ext;
+}
+static inline const int64_t *nd_strides(const nd *x)
+{
+    return x->ext + x->ndim;
+}
+static inline dtype_of nd_type(const nd *x)
+{
+    return (dtype_of){.dt = x->dtype, .unit = x->unit, .size = x->size};
+}
+static inline nd *nd_ref(const nd *x)
+{
+    return datum_ref((void *)(uintptr_t)x);
+}
+
+/* New C-ordered blocks. ValueError on negative extents, MemoryError (numpy's sentence: "Unable to
+ * allocate 7.28 TiB for an array with shape (...) and data type float64") when too large. */
+nd *nd_new(dtype_of t, int ndim, const int64_t *shape, err *e);
+nd *nd_zero(dtype_of t, int ndim, const int64_t *shape, err *e);
+/* A view on b: takes nothing (counts b). strides NULL: C order. */
+nd *nd_view(buf *b, char *at, dtype_of t, int ndim, const int64_t *shape, const int64_t *strides);
+nd *nd_scalar(enum dtype dt, const void *element); /* 0-d */
+
+int64_t nd_count(const nd *x); /* number of elements */
+int64_t shape_count(int ndim, const int64_t *shape);
+static inline size_t nd_bytes(const nd *x)
+{
+    return (size_t)nd_count(x) * x->size;
+}
+bool nd_is_c(const nd *x);
+nd *nd_contiguous(const nd *x, err *e); /* x itself (counted) when C contiguous, else a copy */
+nd *nd_copy(const nd *x, err *e);       /* always fresh, C order */
+/* NumPy's broadcast: false + ValueError "operands could not be broadcast together with shapes (10,) (5,) " */
+bool shape_broadcast(int n, const nd *const *x, int *ndim, int64_t shape[ND_MAXDIM], err *e);
+nd *nd_broadcast(const nd *x, int ndim, const int64_t *shape, err *e); /* a view with 0 strides */
+nd *nd_transpose(const nd *x, const int *perm);                        /* a view; NULL: reversed */
+nd *nd_reshape(const nd *x, int ndim, const int64_t *shape, err *e);   /* view if possible, else copy */
+/* "(3, 4)", "(3,)", "()" */
+void shape_text(int ndim, const int64_t *shape, char *out, size_t n);
