@@ -27,7 +27,18 @@ enum ast_op {
 };
 
 enum ast_ctx { CTX_LOAD, CTX_STORE, CTX_DEL };
-enum ast_constant { C_NONE, C_FALSE, C_TRUE, C_ELLIPSIS, C_INT, C_BIGINT, C_FLOAT, C_IMAG, C_STR, C_BYTES };
+enum ast_constant {
+    C_NONE,
+    C_FALSE,
+    C_TRUE,
+    C_ELLIPSIS,
+    C_INT,
+    C_BIGINT,
+    C_FLOAT,
+    C_IMAG,
+    C_STR,
+    C_BYTES
+};
 
 typedef struct ast ast;
 typedef struct ast_text {
@@ -48,8 +59,8 @@ typedef struct ast_ops {
 } ast_ops;
 
 struct ast {
-    uint8_t kind; /* enum ast_kind */
-    uint8_t ctx;  /* enum ast_ctx */
+    uint8_t kind;   /* enum ast_kind */
+    uint8_t ctx;    /* enum ast_ctx */
     uint8_t parens; /* 1: written within its own parentheses (not part of the meaning) */
     /* line from 1, column from 0 in bytes of UTF-8, as lineno and col_offset; end exclusive */
     uint32_t line, col, end_line, end_col;
@@ -63,17 +74,21 @@ struct ast {
                 double f;  /* C_FLOAT, C_IMAG */
             };
         } Constant;
-#define NODE(f)           ast *f;
-#define OPT(f)            ast *f;
-#define LIST(f)           ast_list f;
-#define HOLES(f)          ast_list f;
-#define TEXT(f)           ast_text f;
-#define TEXTS(f)          ast_texts f;
-#define OP(f)             uint8_t f;
-#define OPS(f)            ast_ops f;
-#define INT(f)            int f;
+#define NODE(f)  ast *f;
+#define OPT(f)   ast *f;
+#define LIST(f)  ast_list f;
+#define HOLES(f) ast_list f;
+#define TEXT(f)  ast_text f;
+#define TEXTS(f) ast_texts f;
+#define OP(f)    uint8_t f;
+#define OPS(f)   ast_ops f;
+#define INT(f)   int f;
 /* a leading byte keeps the field-less Pass and Break legal */
-#define AST(name, fields) struct { uint8_t pad_; fields } name;
+#define AST(name, fields)                                                                          \
+    struct {                                                                                       \
+        uint8_t pad_;                                                                              \
+        fields                                                                                     \
+    } name;
 #include "lang/ast.def"
 #undef NODE
 #undef OPT

@@ -23,10 +23,11 @@ typedef struct syntax_error {
     bool py2;         /* no error: the cell was read with Python 2's print statement */
 } syntax_error;
 
-/* The tree, allocated in `a`, or NULL with *why filled.  n bytes of text; no NUL is needed after them.
- * filename is lent and only copied into *why. */
+/* The tree, allocated in `a`, or NULL with *why filled.  n bytes of text; no NUL is needed after
+ * them. filename is lent and only copied into *why. */
 ast *parse(arena *a, const char *text, size_t n, const char *filename, enum parse_mode mode,
            syntax_error *why);
 
-/* The lines `  File "x.dsk", line 1`, source, carets and `SyntaxError: ...` as Python prints them. */
+/* The lines `  File "x.dsk", line 1`, source, carets and `SyntaxError: ...` as Python prints them.
+ */
 void syntax_error_show(strbuf *out, const syntax_error *why);

@@ -1,0 +1,163 @@
+/* lang/lang.h - the face of lang: interpreters, generic operations, calls, errors, modules.
+ *
+ * Everything takes the interpreter first.  Arguments are borrowed, results owned;
+ * FAIL / false / NULL / -1 means an exception is pending in the interpreter. */
+#pragma once
+
+#include <stdarg.h>
+
+#include "engine/base/err.h"
+#include "lang/type.h"
+#include "lang/types/dict.h"
+#include "lang/types/num.h"
+#include "lang/types/seq.h"
+#include "lang/types/str.h"
+
+/* ---- interpreters ---- */
+
+typedef struct host { /* how an interpreter reaches the outside; all optional but write */
+    void *ctx;
+    void (*write)(void *ctx, int fd, const char *s, size_t n); /* fd 1 or 2 */
+    char *(*ask)(void *ctx, const char *prompt); /* input(): mem_*, NULL at end of file */
+    void (*display)(void *ctx, value v, const char *const (*bundle)[2],
+                    size_t n);      /* (mime, data) */
+    bool (*interrupted)(void *ctx); /* polled on loop back-edges: Ctrl-C */
+} host;
+
+typedef struct module module;
+typedef struct module_def { /* a module written in C (its dsk part, if any, is embedded beside it)
+                             */
+    const char *name;       /* dotted */
+    const char *doc;
+    const builtin *table;
+    bool (*open)(interp *in, module *m); /* constants, types; may be NULL */
+} module_def;
+
+/* modules: ends with NULL; const and shared. */
+interp *interp_open(const host *h, const module_def *const *modules);
+void interp_close(interp *in);
+const host *interp_host(interp *in);
+/* Which type a V_SCALAR with this aux has. Set by stdlib before anything runs. */
+void interp_scalar_type(interp *in, uint32_t aux, const type *t);
+
+/* Runs source text in a namespace. mode: 'f' file; 'c' cell: *echo gets the value of the last
+ * expression, or FAIL when there is none; 'e' expression.  False: an exception is pending. */
+bool interp_run(interp *in, const char *text, size_t n, const char *filename, char mode,
+                dict *globals, value *echo);
+dict *interp_main(interp *in);                     /* lends __main__'s namespace */
+value interp_import(interp *in, const char *name); /* "a.b": gives a.b itself, owned */
+void interp_set_argv(interp *in, int argc, char **argv);
+
+/* ---- modules ---- */
+
+dict *module_dict(module *m);                                      /* lends */
+bool module_put(interp *in, module *m, const char *name, value v); /* takes v; FAIL fails */
+bool module_put_type(interp *in, module *m, const type *t);        /* under its own name */
+
+/* ---- exceptions ---- */
+
+/* Raises kind(message). Always FAIL, so that `return throw(in, TypeError, ...)` reads well;
+ * in functions returning a pointer, bool or -1: THROW0, THROWN. */
+value throw(interp * in, enum err_kind kind, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+#define THROW0(in, ...) (throw((in), __VA_ARGS__), (void *)0)
+#define THROWN(in, ...) (throw((in), __VA_ARGS__), -1)
+value throw_value(interp *in, value exc); /* borrows an exception instance or class */
+value throw_key(interp *in, value key);   /* KeyError(key) */
+value throw_err(interp *in, err *e); /* an engine failure becomes the exception; e is cleared */
+bool throwing(const interp *in);     /* is one pending? */
+value exc_take(interp *in);          /* moves the pending exception out (owned), FAIL if none */
+void exc_clear(interp *in);
+bool exc_is(const interp *in, enum err_kind kind); /* the pending one, by class */
+const type *exc_type(enum err_kind kind);
+value exc_new(interp *in, enum err_kind kind, const char *msg);
+/* Moves the pending exception into an err, frozen, so that it can cross threads. */
+void exc_to_err(interp *in, err *e);
+/* Traceback text exactly as CPython prints it, for an exception value. mem_free it. */
+char *exc_text(interp *in, value exc);
+/* warnings.warn: shown once per place on fd 2; may raise when filters say error */
+bool warn(interp *in, enum err_kind category, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- objects ---- */
+
+const type *type_of(interp *in, value v);
+bool value_isa(interp *in, value v, const type *t); /* obj_isa for any value */
+bool type_is_sub(const type *t, const type *of);
+/* A zeroed instance (rc 1) of t->size + extra bytes; of heap types with their dict. NULL:
+ * MemoryError */
+void *obj_new(interp *in, const type *t, size_t extra);
+/* Looks a name up along the class's MRO: borrowed, FAIL (nothing pending) when absent. */
+value type_lookup(interp *in, const type *t, str *name);
+dict *obj_dict(interp *in, obj *o, bool make); /* lends the instance dict, NULL if it has none */
+value v_type(const type *t);                   /* the class as a value */
+const type *as_type(value v);                  /* NULL when v is not a class */
+extern const value NOTIMPL, ELLIPSIS;
+static inline bool is_notimpl(value v)
+{
+    return v.kind == V_OBJ && v.o->type == &T_notimplemented;
+}
+
+/* ---- generic operations (lang/ops.c) ---- */
+
+str *value_repr(interp *in, value v);
+str *value_str(interp *in, value v);
+str *value_format(interp *in, value v, str *spec);
+bool value_hash(interp *in, value v, uint64_t *out); /* equal values hash alike: 1, 1.0, True */
+int value_truth(interp *in, value v);                /* 1 0 -1 */
+int value_eq(interp *in, value a, value b);          /* a is b or a == b: 1 0 -1 */
+bool value_same(value a, value b);                   /* a is b */
+value value_compare(interp *in, enum cmpop op, value a, value b);
+value value_binary(interp *in, enum binop op, value a, value b);
+value value_inplace(interp *in, enum binop op, value a, value b);
+value value_unary(interp *in, enum unop op, value a);
+int64_t value_len(interp *in, value v); /* -1 failed */
+value value_getitem(interp *in, value v, value key);
+bool value_setitem(interp *in, value v, value key, value to); /* to FAIL: delete */
+int value_contains(interp *in, value v, value item);
+value value_iter(interp *in, value v);
+int iter_next(interp *in, value it, value *out); /* 1 an item (owned), 0 exhausted, -1 failed */
+value value_getattr(interp *in, value v, str *name);
+value value_getattr_c(interp *in, value v, const char *name);
+/* 1 found (owned), 0 absent (nothing pending), -1 failed */
+int value_findattr(interp *in, value v, const char *name, value *out);
+bool value_setattr(interp *in, value v, str *name, value to); /* to FAIL: delete */
+value generic_getattr(interp *in, value v, str *name);        /* what a NULL slot does */
+bool generic_setattr(interp *in, value v, str *name, value to);
+bool value_callable(interp *in, value v);
+
+/* ---- calls ---- */
+
+/* kwnames (or NULL) names the last kwnames->n values of arg, which stand after the npos positional
+ * ones. */
+value value_call(interp *in, value f, const value *arg, size_t npos, tuple *kwnames);
+value call_n(interp *in, value f, int n, ...); /* n borrowed values */
+value call_method(interp *in, value self, const char *name, int n, ...);
+value call_with(interp *in, value f, value args,
+                value kwargs); /* f(*args, **kwargs); kwargs may be FAIL */
+value cfunc_new(interp *in, const builtin *row, value self); /* self FAIL: a plain function */
+/* Binds a call to a signature text once, for `make` and `call` slots that want keywords:
+ * out[] gets one borrowed-or-default value per parameter (see builtin.sig); release with
+ * args_clear. */
+bool args_bind(interp *in, const char *sig, const value *arg, size_t npos, tuple *kwnames,
+               value *out, size_t nout);
+void args_clear(interp *in, value *out, size_t nout);
+/* Python code that runs from C uses the C stack: false + RecursionError when little is left. */
+bool check_stack(interp *in);
+/* Checks host->interrupted; false with KeyboardInterrupt pending. For long loops in C. */
+bool check_interrupt(interp *in);
+
+/* ---- slices ---- */
+
+typedef struct slice {
+    obj hdr;
+    value start, stop, step;
+} slice;
+value slice_new(interp *in, value start, value stop, value step); /* counts them */
+static inline slice *as_slice(value v)
+{
+    return v.kind == V_OBJ && v.o->type == &T_slice ? (slice *)v.o : NULL;
+}
+/* start, stop, step and the number of items for a length, as slice.indices does */
+bool slice_indices(interp *in, const slice *s, int64_t len, int64_t *start, int64_t *stop,
+                   int64_t *step, int64_t *count);
