@@ -1,0 +1,268 @@
+/* engine/data/grid.c - chunk sizes along axes, and blocks of grids.
+ *
+ * Lookups are binary searches over runs: nothing here is proportional to the number of blocks. */
+#include "engine/data/grid.h"
+
+#include <string.h>
+
+#include "engine/base/hash.h"
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+
+static void drop_axis(datum *d)
+{
+    mem_free(d);
+}
+
+static const datum_kind axis_kind = {"axis", drop_axis, NULL};
+
+/* --- building --- */
+
+void axis_add(axis_builder *b, int64_t size, int64_t count)
+{
+    if (!count) return;
+    if (b->n && b->run[b->n - 1].size == size) {
+        b->run[b->n - 1].count += count;
+        return;
+    }
+    if (b->n == b->cap) {
+        b->cap = b->cap ? 2 * b->cap : 8;
+        b->run = mem_grow(b->run, (size_t)b->cap * sizeof(run));
+    }
+    b->run[b->n++] = (run){size, count};
+}
+
+axis *axis_build(axis_builder *b)
+{
+    size_t n = (size_t)b->n;
+    axis *a = mem_zero(sizeof(axis) + n * (sizeof(run) + 2 * sizeof(int64_t)));
+    datum_init(&a->hdr, &axis_kind);
+    a->nrun = (uint32_t)n;
+    if (n) memcpy(a->run, b->run, n * sizeof(run));
+    int64_t *block = (int64_t *)(a->run + n), *start = block + n;
+    for (size_t i = 0; i < n; i++) {
+        run r = b->run[i];
+        block[i] = a->nblock;
+        start[i] = a->extent;
+        a->nblock += r.count;
+        if (r.size < 0 || a->extent < 0)
+            a->extent = a->largest = -1;
+        else {
+            a->extent += r.size * r.count;
+            if (r.size > a->largest) a->largest = r.size;
+        }
+    }
+    a->block = block;
+    a->start = start;
+    mem_free(b->run);
+    *b = (axis_builder){0};
+    return a;
+}
+
+axis *axis_new(int64_t n, const run *runs)
+{
+    axis_builder b = {0};
+    for (int64_t i = 0; i < n; i++) axis_add(&b, runs[i].size, runs[i].count);
+    return axis_build(&b);
+}
+
+axis *axis_of(int64_t n, const int64_t *sizes)
+{
+    axis_builder b = {0};
+    for (int64_t i = 0; i < n; i++) axis_add(&b, sizes[i], 1);
+    return axis_build(&b);
+}
+
+axis *axis_repeat(int64_t count, int64_t size)
+{
+    return axis_new(1, &(run){size, count});
+}
+
+axis *axis_even(int64_t extent, int64_t size)
+{
+    axis_builder b = {0};
+    if (extent <= 0 || size <= 0)
+        axis_add(&b, extent, 1);
+    else {
+        axis_add(&b, size, extent / size);
+        if (extent % size) axis_add(&b, extent % size, 1);
+    }
+    return axis_build(&b);
+}
+
+/* --- asking --- */
+
+/* the last run whose `first` is at most x */
+static uint32_t run_at(const axis *a, const int64_t *first, int64_t x)
+{
+    uint32_t lo = 0, hi = a->nrun;
+    while (hi - lo > 1) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (first[mid] <= x)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+int64_t axis_size(const axis *a, int64_t block)
+{
+    return a->run[run_at(a, a->block, block)].size;
+}
+
+int64_t axis_start(const axis *a, int64_t block)
+{
+    if (!a->nrun) return 0;
+    uint32_t r = run_at(a, a->block, block);
+    return a->start[r] + (block - a->block[r]) * a->run[r].size;
+}
+
+int64_t axis_find(const axis *a, int64_t element)
+{
+    uint32_t r = run_at(a, a->start, element);
+    int64_t size = a->run[r].size;
+    return size > 0 ? a->block[r] + (element - a->start[r]) / size : a->block[r];
+}
+
+bool axis_eq(const axis *a, const axis *b)
+{
+    if (a == b) return true;
+    return a->nrun == b->nrun && !memcmp(a->run, b->run, a->nrun * sizeof(run));
+}
+
+/* --- grids --- */
+
+static void drop_grid(datum *d)
+{
+    grid *g = (grid *)d;
+    for (int i = 0; i < g->ndim; i++) datum_unref(g->ax[i]);
+    mem_free(g);
+}
+
+static const datum_kind grid_kind = {"grid", drop_grid, NULL};
+
+grid *grid_new(int ndim, axis *const *ax)
+{
+    grid *g = mem_zero(sizeof(grid) + (size_t)ndim * sizeof(axis *));
+    datum_init(&g->hdr, &grid_kind);
+    g->ndim = (uint8_t)ndim;
+    g->nblock = 1;
+    for (int i = 0; i < ndim; i++) {
+        g->ax[i] = datum_ref(ax[i]);
+        g->nblock *= (uint64_t)ax[i]->nblock;
+    }
+    return g;
+}
+
+grid *grid_even(int ndim, const int64_t *shape, const int64_t *size)
+{
+    axis *ax[GRID_MAXDIM];
+    for (int i = 0; i < ndim; i++) ax[i] = axis_even(shape[i], size[i]);
+    grid *g = grid_new(ndim, ax);
+    for (int i = 0; i < ndim; i++) datum_unref(ax[i]);
+    return g;
+}
+
+grid *grid_one(int ndim, const int64_t *shape)
+{
+    return grid_even(ndim, shape, shape);
+}
+
+bool grid_eq(const grid *a, const grid *b)
+{
+    if (a == b) return true;
+    if (a->ndim != b->ndim) return false;
+    for (int i = 0; i < a->ndim; i++)
+        if (!axis_eq(a->ax[i], b->ax[i])) return false;
+    return true;
+}
+
+bool grid_known(const grid *g)
+{
+    for (int i = 0; i < g->ndim; i++)
+        if (!axis_known(g->ax[i])) return false;
+    return true;
+}
+
+void grid_shape(const grid *g, int64_t *shape)
+{
+    for (int i = 0; i < g->ndim; i++) shape[i] = g->ax[i]->extent;
+}
+
+int64_t grid_count(const grid *g)
+{
+    int64_t n = 1;
+    for (int i = 0; i < g->ndim; i++) {
+        if (g->ax[i]->extent < 0) return -1;
+        n *= g->ax[i]->extent;
+    }
+    return n;
+}
+
+void grid_block(const grid *g, uint64_t linear, int64_t *block)
+{
+    for (int i = g->ndim; i-- > 0;) {
+        uint64_t n = (uint64_t)g->ax[i]->nblock;
+        block[i] = n == 1 ? 0 : (int64_t)(linear % n);
+        linear = n == 1 ? linear : linear / n;
+    }
+}
+
+uint64_t grid_linear(const grid *g, const int64_t *block)
+{
+    uint64_t k = 0;
+    for (int i = 0; i < g->ndim; i++) k = k * (uint64_t)g->ax[i]->nblock + (uint64_t)block[i];
+    return k;
+}
+
+void grid_block_shape(const grid *g, const int64_t *block, int64_t *shape)
+{
+    for (int i = 0; i < g->ndim; i++) shape[i] = axis_size(g->ax[i], block[i]);
+}
+
+void grid_block_start(const grid *g, const int64_t *block, int64_t *start)
+{
+    for (int i = 0; i < g->ndim; i++) start[i] = axis_start(g->ax[i], block[i]);
+}
+
+static void add_axis_text(strbuf *b, const axis *a)
+{
+    sb_addc(b, '(');
+    for (uint32_t r = 0; r < a->nrun; r++)
+        for (int64_t k = 0; k < a->run[r].count; k++) {
+            if (r || k) sb_adds(b, ", ");
+            if (a->run[r].size < 0)
+                sb_adds(b, "nan");
+            else
+                sb_addf(b, "%lld", (long long)a->run[r].size);
+        }
+    sb_adds(b, a->nblock == 1 ? ",)" : ")");
+}
+
+char *axis_text(const axis *a)
+{
+    strbuf b = {0};
+    add_axis_text(&b, a);
+    return sb_take(&b, NULL);
+}
+
+char *grid_text(const grid *g)
+{
+    strbuf b = {0};
+    sb_addc(&b, '(');
+    for (int i = 0; i < g->ndim; i++) {
+        if (i) sb_adds(&b, ", ");
+        add_axis_text(&b, g->ax[i]);
+    }
+    sb_adds(&b, g->ndim == 1 ? ",)" : ")");
+    return sb_take(&b, NULL);
+}
+
+uint64_t grid_hash(const grid *g)
+{
+    uint64_t h = g->ndim;
+    for (int i = 0; i < g->ndim; i++)
+        h = hash_bytes(g->ax[i]->run, g->ax[i]->nrun * sizeof(run), h + 1);
+    return h;
+}

@@ -1,0 +1,177 @@
+/* engine/graph/fn.h - what a task runs: callables, their arguments, their inputs.
+ *
+ * A fn is a counted, immutable datum: one of our block operations, or a frozen function of the
+ * language (stdlib supplies that kind).  A task is a fn, a list of arguments and the datums its
+ * inputs have become.  Arguments are literals; where one stands for an input it says which
+ * (LIT_IN), alone or inside nested lists, exactly as Dask's task tuples show it. */
+#pragma once
+
+#include "engine/base/hash.h"
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+#include "engine/data/nd.h"
+
+typedef struct fn fn;
+typedef struct layer layer;
+typedef struct worker worker;
+
+enum lit_kind {
+    LIT_NONE,
+    LIT_BOOL,
+    LIT_INT,
+    LIT_FLOAT,
+    LIT_STR,
+    LIT_DTYPE,
+    LIT_SLICE, /* start, stop, step: INT64_MIN is None */
+    LIT_LIST,
+    LIT_TUPLE,
+    LIT_DATUM, /* any datum: a block, a fn, a value of the language */
+    LIT_IN,    /* the i-th input of the task */
+};
+
+typedef struct lit {
+    uint8_t kind;
+    uint32_t n; /* LIT_LIST, LIT_TUPLE: items */
+    union {
+        int64_t i;
+        double f;
+        const char *s;
+        dtype_of t;
+        struct {
+            int64_t start, stop, step;
+        } slice;
+        const struct lit *item;
+        datum *d; /* borrowed from whoever holds the literal */
+    };
+} lit;
+
+static inline lit lit_int(int64_t i)
+{
+    return (lit){.kind = LIT_INT, .i = i};
+}
+static inline lit lit_float(double f)
+{
+    return (lit){.kind = LIT_FLOAT, .f = f};
+}
+static inline lit lit_in(int64_t i)
+{
+    return (lit){.kind = LIT_IN, .i = i};
+}
+static inline lit lit_dtype(dtype_of t)
+{
+    return (lit){.kind = LIT_DTYPE, .t = t};
+}
+static inline lit lit_str(const char *s)
+{
+    return (lit){.kind = LIT_STR, .s = s};
+}
+static inline lit lit_datum(const void *d)
+{
+    return (lit){.kind = LIT_DATUM, .d = (datum *)(uintptr_t)d};
+}
+static inline lit lit_slice(int64_t start, int64_t stop, int64_t step)
+{
+    return (lit){.kind = LIT_SLICE, .slice = {start, stop, step}};
+}
+static inline lit lit_bool(bool b)
+{
+    return (lit){.kind = LIT_BOOL, .i = b};
+}
+static inline lit lit_items(enum lit_kind kind, uint32_t n, const lit *item)
+{
+    return (lit){.kind = (uint8_t)kind, .n = n, .item = item};
+}
+/* a tuple of ints, in the arena */
+lit lit_ints(arena *a, int n, const int64_t *i);
+
+/* A literal that travels as a value (a task that is data): owns a deep copy. */
+typedef struct litbox {
+    datum hdr;
+    arena mem;
+    lit value;
+} litbox;
+extern const datum_kind litbox_kind;
+litbox *litbox_new(const lit *value);
+
+/* Several datums under one name each, what Dask hands between tasks as a dict or tuple (the n and
+ * total of a mean, the values and indices of an argmin). */
+typedef struct pack {
+    datum hdr;
+    uint32_t n;
+    const char *const *name; /* constants; NULL: a tuple */
+    datum *item[];
+} pack;
+extern const datum_kind pack_kind;
+pack *pack_new(uint32_t n, const char *const *name, datum *const *item); /* takes the items */
+static inline pack *as_pack(datum *d)
+{
+    return d && d->kind == &pack_kind ? (pack *)d : NULL;
+}
+static inline nd *as_nd(const datum *d)
+{
+    return d && d->kind == &nd_kind ? (nd *)(uintptr_t)d : NULL;
+}
+
+/* One call of a fn. */
+typedef struct call {
+    datum *const *in; /* borrowed */
+    uint32_t nin, narg;
+    const lit *arg;
+    const layer *of;  /* the task's place in the logical graph; NULL when called by hand */
+    uint64_t index;
+    worker *worker;   /* whose thread this is; NULL: not a worker of a pool */
+} call;
+
+enum fn_flags {
+    FN_HOME = 1,   /* only the thread that called compute() may run it */
+    FN_IMPURE = 2, /* has side effects: never run twice, never skipped */
+};
+
+typedef struct fn_kind {
+    const char *name;   /* of the operation; with `version` the same everywhere and for ever */
+    uint32_t version;
+    /* The result is owned by the caller; NULL: failed. */
+    datum *(*call)(const fn *f, const call *c, err *e);
+    void (*drop)(fn *f); /* releases what f holds, not f; may be NULL */
+    const struct tile_kind *tile; /* how it runs on a piece of a block; NULL: whole blocks only */
+} fn_kind;
+
+struct fn {
+    datum hdr;
+    const fn_kind *kind;
+    char *name;        /* as users see it: "add", "sum_chunk"; owned */
+    hash128 id;        /* kind and parameters: equal means interchangeable */
+    uint32_t flags;
+    uint32_t nbound;   /* what a functools.partial would show: keyword arguments */
+    const struct bound {
+        const char *name;
+        lit value;
+    } * bound;
+    arena mem;         /* holds bound */
+};
+
+extern const datum_kind fn_datum; /* datum kind of every fn */
+static inline fn *as_fn(const datum *d)
+{
+    return d && d->kind == &fn_datum ? (fn *)(uintptr_t)d : NULL;
+}
+/* `size` bytes, zeroed, fn first. The caller fills the rest, then may fn_identify(). */
+void *fn_new(size_t size, const fn_kind *kind, const char *name);
+/* id from name, kind, bound arguments and `n` bytes of parameters */
+void fn_identify(fn *f, const void *param, size_t n);
+void fn_bind(fn *f, const char *name, lit value); /* shown as name=value; deep-copied */
+static inline datum *fn_call(const fn *f, const call *c, err *e)
+{
+    return f->kind->call(f, c, e);
+}
+
+/* deep copy of a literal into an arena; datums are counted into `held` when given */
+lit lit_copy(arena *a, const lit *x);
+/* the bytes that identify it */
+void lit_hash(strbuf *b, const lit *x);
+
+/* The nd that argument `x` stands for: an input or a literal block; NULL and TypeError otherwise.
+ * Borrowed. */
+nd *arg_nd(const call *c, const lit *x, err *e);
+/* The datum likewise, whatever it is. */
+datum *arg_datum(const call *c, const lit *x);

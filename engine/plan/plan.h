@@ -1,0 +1,62 @@
+/* engine/plan/plan.h - from wanted keys to tasks in an array.
+ *
+ * layers -> culled, fused, ordered tasks.  A task id's order is its priority: results that die
+ * young are adjacent.  A plan is made by one thread, run once, and freed whole. */
+#pragma once
+
+#include "engine/expr/expr.h"
+
+typedef uint32_t tid;
+enum { NO_TASK = UINT32_MAX };
+
+enum task_flags { TASK_HOME = 1, TASK_WANTED = 2, TASK_DONE = 4 };
+
+typedef struct task {
+    _Atomic uint32_t waits, uses; /* inputs missing; consumers left */
+    uint32_t succ, nsucc;         /* plan->succ */
+    uint32_t in, nin;             /* plan->in */
+    uint32_t prog, flags;
+    uint64_t index;               /* in the program's layer */
+} task;
+
+typedef struct program program;   /* one per (fused) layer, see plan/program.h */
+
+enum plan_pass { PASS_FUSE = 1, PASS_REDUCE = 2, PASS_TILE = 4, PASS_SLICE = 8, PASS_ALL = 15 };
+
+typedef struct plan_opts {
+    uint32_t off; /* passes not to run (plan_pass bits) */
+    bool keep_all;/* no fusion: every task is one key (callbacks, hand-written graphs) */
+} plan_opts;
+
+typedef struct plan {
+    arena mem;
+    tid ntask;
+    uint32_t nprog;
+    task *task;
+    tid *succ, *in;
+    uint64_t nedge;
+    datum *_Atomic *out;     /* results */
+    program **prog;
+    tid *wanted;             /* of each wanted ref, in order; duplicates allowed */
+    uint32_t nwanted;
+    uint32_t nhome;          /* tasks that only the calling thread may run */
+    layer **held;            /* roots, counted */
+    uint32_t nheld;
+    struct snapshot {        /* eager sources, taken at the start of the run */
+        source *of, *now;
+    } * snapshot;
+    uint32_t nsnapshot;
+    uint64_t bytes;          /* of all results together, as far as grids tell */
+} plan;
+
+/* All blocks of several exprs. */
+plan *plan_exprs(int n, const expr *const *x, const plan_opts *o, err *e);
+/* Any keys. */
+plan *plan_refs(uint32_t n, const ref *want, const plan_opts *o, err *e);
+void plan_free(plan *p);
+/* The key a task answers to. */
+void plan_key(const plan *p, tid t, key *out);
+/* The result of wanted[k]; borrowed. Present after a successful run. */
+datum *plan_result(const plan *p, uint32_t k);
+/* What will run, one line a program: for explain() and tests.  mem_free it. */
+char *plan_text(const plan *p);

@@ -1,0 +1,58 @@
+/* engine/run/run.h - running plans.
+ *
+ * A pool is a set of workers (threads).  run() takes a plan, runs every task and returns on the
+ * calling thread, which itself runs HOME tasks, watches for cancellation and reports progress.
+ * The first error stops the rest.  Nothing here knows a language: workers carry one pointer for
+ * stdlib's use. */
+#pragma once
+
+#include "engine/plan/plan.h"
+
+typedef struct pool pool;
+
+typedef struct worker_hooks {
+    void *ctx;
+    void *(*create)(void *ctx, worker *w); /* on the worker's thread, before its first task */
+    void (*destroy)(void *ctx, void *user);/* on the same thread, when it ends */
+} worker_hooks;
+
+/* nthread 0: as many as the process may use. `fixed`: the number bounds tasks in progress even
+ * when some sleep. Threads start when first needed. */
+pool *pool_new(int nthread, bool fixed, const worker_hooks *h);
+void pool_free(pool *p);
+int pool_size(const pool *p);
+int cpu_count(void);
+
+int worker_id(const worker *w);     /* 0 .. n-1; -1: the calling thread */
+void *worker_user(const worker *w); /* what create() returned */
+/* The present thread will sleep or wait: another may use its place meanwhile. */
+void worker_blocking_begin(worker *w);
+void worker_blocking_end(worker *w);
+
+typedef struct task_event {
+    tid task;
+    int worker;
+    double begin, end; /* seconds, monotonic clock */
+    size_t bytes;      /* of the result */
+} task_event;
+
+typedef struct run_opts {
+    bool synchronous;            /* everything on the calling thread, in order of priority */
+    const volatile int *cancel;  /* becomes nonzero: stop (KeyboardInterrupt); may be NULL */
+    void *ctx;                   /* of the callbacks, which run on the calling thread */
+    void (*begin)(void *ctx, const plan *p, tid t);                     /* synchronous only */
+    void (*end)(void *ctx, const plan *p, const task_event *ev, datum *result);
+    bool (*tick)(void *ctx, const plan *p, tid done);  /* every tick_ms; false: stop */
+    int tick_ms;                 /* 0: 100 */
+    void *user;                  /* worker_user() of the calling thread's pseudo worker */
+    task_event *trace;           /* ntask events, or NULL: filled in order of completion */
+} run_opts;
+
+/* False: failed, *failed (may be NULL) is the task that did, or NO_TASK. `p` NULL: synchronous. */
+bool plan_run(plan *pl, pool *p, const run_opts *o, tid *failed, err *e);
+
+/* Everything at once: blocks joined into one array each.  TypeError when blocks are not arrays. */
+bool exprs_compute(int n, const expr *const *x, pool *p, const plan_opts *po, const run_opts *o,
+                   nd **out, err *e);
+/* The blocks of a finished plan from wanted[first], joined along the grid. */
+nd *plan_join(const plan *pl, uint32_t first, const expr *x, err *e);
