@@ -241,8 +241,8 @@ static bool check_count(int n, const chunk_spec *spec, int ndim, const int64_t *
     spec_text(&b, n, spec, shape, 0);
     sb_adds(&b, ", shape=");
     add_shape(&b, ndim, shape);
-    err_set(e, ValueError,
-            "Chunks and shape must be of the same length/dimension. Got chunks=%s", sb_text(&b));
+    err_set(e, ValueError, "Chunks and shape must be of the same length/dimension. Got chunks=%s",
+            sb_text(&b));
     sb_clear(&b);
     return false;
 }

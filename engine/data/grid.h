@@ -31,13 +31,13 @@ typedef struct grid {
 } grid;
 
 /* axes */
-axis *axis_new(int64_t n, const run *runs);               /* equal neighbours are merged */
-axis *axis_of(int64_t n, const int64_t *sizes);           /* one by one */
-axis *axis_even(int64_t extent, int64_t size);            /* full chunks, then what is left */
+axis *axis_new(int64_t n, const run *runs);     /* equal neighbours are merged */
+axis *axis_of(int64_t n, const int64_t *sizes); /* one by one */
+axis *axis_even(int64_t extent, int64_t size);  /* full chunks, then what is left */
 axis *axis_repeat(int64_t count, int64_t size);
 int64_t axis_size(const axis *a, int64_t block);
-int64_t axis_start(const axis *a, int64_t block);         /* block may be nblock: the end */
-int64_t axis_find(const axis *a, int64_t element);        /* the block that holds it */
+int64_t axis_start(const axis *a, int64_t block);  /* block may be nblock: the end */
+int64_t axis_find(const axis *a, int64_t element); /* the block that holds it */
 bool axis_eq(const axis *a, const axis *b);
 static inline bool axis_known(const axis *a)
 {
@@ -53,16 +53,16 @@ axis *axis_build(axis_builder *b);
 
 /* grids: constructors count the axes they are given */
 grid *grid_new(int ndim, axis *const *ax);
-grid *grid_one(int ndim, const int64_t *shape);           /* a single block */
+grid *grid_one(int ndim, const int64_t *shape); /* a single block */
 grid *grid_even(int ndim, const int64_t *shape, const int64_t *size);
 bool grid_eq(const grid *a, const grid *b);
 static inline bool axis_single(const axis *a)
 {
     return a->nblock == 1;
 }
-bool grid_known(const grid *g);                           /* every size is known */
-void grid_shape(const grid *g, int64_t *shape);           /* extents, -1 unknown */
-int64_t grid_count(const grid *g);                        /* elements; -1 unknown */
+bool grid_known(const grid *g);                 /* every size is known */
+void grid_shape(const grid *g, int64_t *shape); /* extents, -1 unknown */
+int64_t grid_count(const grid *g);              /* elements; -1 unknown */
 void grid_block(const grid *g, uint64_t linear, int64_t *block);
 uint64_t grid_linear(const grid *g, const int64_t *block);
 void grid_block_shape(const grid *g, const int64_t *block, int64_t *shape);

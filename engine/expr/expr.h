@@ -18,7 +18,7 @@ typedef struct expr {
     layer *of;
     grid *chunks; /* = of->grid */
     dtype_of type;
-    datum *meta;  /* stdlib's, when blocks are not plain arrays (masked ...); else NULL */
+    datum *meta; /* stdlib's, when blocks are not plain arrays (masked ...); else NULL */
 } expr;
 
 extern const datum_kind expr_datum;
@@ -41,10 +41,10 @@ static inline expr *as_expr(const datum *d)
 }
 /* Takes the layer (which must have a grid). */
 expr *expr_of_layer(layer *l);
-expr *expr_with_meta(const expr *x, datum *meta);                 /* counts meta */
+expr *expr_with_meta(const expr *x, datum *meta); /* counts meta */
 /* same layer and keys, other chunk sizes or dtype (compute_chunk_sizes, _meta fixes) */
 expr *expr_with_chunks(const expr *x, grid *g, err *e);
-void expr_shape(const expr *x, int64_t shape[GRID_MAXDIM]);       /* -1: unknown */
+void expr_shape(const expr *x, int64_t shape[GRID_MAXDIM]); /* -1: unknown */
 /* "(4, 4)", "(nan, 3)" */
 char *expr_shape_text(const expr *x);
 
@@ -60,8 +60,7 @@ typedef struct label {
 expr *expr_full(label l, grid *g, dtype_of t, const nd *value, err *e);
 /* number of elements is the grid's; start and step: LIT_INT or LIT_FLOAT */
 expr *expr_arange(label l, lit start, lit step, grid *g, dtype_of t, err *e);
-expr *expr_linspace(label l, double start, double stop, bool endpoint, grid *g, dtype_of t,
-                    err *e);
+expr *expr_linspace(label l, double start, double stop, bool endpoint, grid *g, dtype_of t, err *e);
 expr *expr_eye(label l, int64_t k, grid *g, dtype_of t, err *e);
 /* f(shape tuple, start tuple) per block */
 expr *expr_generate(label l, const fn *f, grid *g, dtype_of t, err *e);
@@ -103,29 +102,28 @@ expr *expr_constant(const nd *x);
 /* An operand: a lazy array, or a block.  `weak` marks numbers of the language (promotion by value,
  * shown as numbers). NumPy blocks of one dimension or more become arrays first, as in Dask. */
 typedef struct term {
-    const expr *x;  /* or */
-    const nd *block;/* or */
-    datum *other;   /* any value of the language, passed through */
+    const expr *x;   /* or */
+    const nd *block; /* or */
+    datum *other;    /* any value of the language, passed through */
     bool weak;
 } term;
 
 /* ufunc(operands) with broadcasting; `want` DT_none: NumPy's choice.  For ufuncs with two results
  * `out` picks one of them (modf, divmod, frexp). Default prefix: the ufunc's NumPy name; Dask's
  * operators use Python's names ("sub", "truediv"), given by the label. */
-expr *expr_map(label l, const ufunc *f, int n, const term *x, dtype_of want, int out,
-               err *e);
+expr *expr_map(label l, const ufunc *f, int n, const term *x, dtype_of want, int out, err *e);
 /* Any fn applied block by block after broadcasting chunk against chunk (Dask's elemwise). */
 expr *expr_elemwise(label l, const fn *f, int n, const term *x, dtype_of t, err *e);
 
 /* --- fns for elementwise and other block operations (blockops.c) --- */
 fn *fn_ufunc(const ufunc *f, dtype_of want, int out, const char *name);
-fn *fn_cast(dtype_of t, char casting);                /* astype */
+fn *fn_cast(dtype_of t, char casting); /* astype */
 fn *fn_view(dtype_of t, char order);
 fn *fn_round(int decimals);
-fn *fn_clip(void);                                    /* (x, lo, hi); none for absent */
+fn *fn_clip(void); /* (x, lo, hi); none for absent */
 fn *fn_where(void);
-fn *fn_concat(int axis);                              /* joins its inputs */
-fn *fn_getitem(void);                                 /* (x, index tuple) */
+fn *fn_concat(int axis); /* joins its inputs */
+fn *fn_getitem(void);    /* (x, index tuple) */
 fn *fn_transpose(int ndim, const int *perm);
 fn *fn_reshape(int ndim, const int64_t *shape);
 /* (name, bound datum) of a pack: getitem of dicts and tuples between tasks */
@@ -137,7 +135,7 @@ fn *fn_block2(const char *name, nd *(*f)(const nd *, const nd *, err *));
 /* --- blockwise (blockwise.c) --- */
 
 typedef struct bw_arg {
-    const expr *x;    /* NULL: a literal */
+    const expr *x; /* NULL: a literal */
     lit literal;
     const int *index; /* one letter (any small int) per axis of x */
 } bw_arg;
@@ -156,10 +154,10 @@ typedef struct blockwise {
     int nnew;                        /* new axes: letters and their chunks */
     const int *new_letter;
     axis *const *new_axis;
-    int nadjust;                     /* chunks that f changes: letters of out, and the result */
+    int nadjust; /* chunks that f changes: letters of out, and the result */
     const int *adjust_letter;
     axis *const *adjust_axis;
-    bool materialized;               /* not shown as a Blockwise layer */
+    bool materialized; /* not shown as a Blockwise layer */
 } blockwise;
 
 expr *expr_blockwise(const blockwise *b, err *e);
@@ -174,10 +172,10 @@ expr *expr_block_ids(label l, const fn *f, grid *g, err *e);
 /* --- reductions (reduce.c) --- */
 
 typedef struct reduce_tree {
-    label l;                              /* prefix of the final layer: "sum" -> "sum-aggregate" */
+    label l; /* prefix of the final layer: "sum" -> "sum-aggregate" */
     const char *chunk_prefix, *combine_prefix; /* "sum"; "sum" -> "sum-partial" */
     const expr *x;
-    uint32_t axes;                        /* bits; ALL_AXES */
+    uint32_t axes; /* bits; ALL_AXES */
     bool keepdims;
     dtype_of type;
     const fn *chunk, *combine, *aggregate; /* combine NULL: aggregate */
@@ -193,17 +191,16 @@ typedef struct reduce_args {
     label l;
     uint32_t axes;
     bool keepdims;
-    dtype_of want;         /* DT_none: NumPy's */
+    dtype_of want; /* DT_none: NumPy's */
     double ddof;
-    int order;             /* moment */
+    int order; /* moment */
     int64_t split_every;
     const int64_t *split_axis;
 } reduce_args;
 /* sum prod min max any all mean var std moment, their nan variants, argmin argmax nanarg*; by
  * NumPy name. */
 expr *expr_reduce(const char *name, const expr *x, const reduce_args *a, err *e);
-expr *expr_topk(label l, const expr *x, int64_t k, int axis, int64_t split_every, bool arg,
-                err *e);
+expr *expr_topk(label l, const expr *x, int64_t k, int axis, int64_t split_every, bool arg, err *e);
 
 /* method: 's'equential, 'b'lelloch */
 expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, char method,

@@ -117,9 +117,9 @@ typedef struct call {
     datum *const *in; /* borrowed */
     uint32_t nin, narg;
     const lit *arg;
-    const layer *of;  /* the task's place in the logical graph; NULL when called by hand */
+    const layer *of; /* the task's place in the logical graph; NULL when called by hand */
     uint64_t index;
-    worker *worker;   /* whose thread this is; NULL: not a worker of a pool */
+    worker *worker; /* whose thread this is; NULL: not a worker of a pool */
 } call;
 
 enum fn_flags {
@@ -128,26 +128,26 @@ enum fn_flags {
 };
 
 typedef struct fn_kind {
-    const char *name;   /* of the operation; with `version` the same everywhere and for ever */
+    const char *name; /* of the operation; with `version` the same everywhere and for ever */
     uint32_t version;
     /* The result is owned by the caller; NULL: failed. */
     datum *(*call)(const fn *f, const call *c, err *e);
-    void (*drop)(fn *f); /* releases what f holds, not f; may be NULL */
+    void (*drop)(fn *f);          /* releases what f holds, not f; may be NULL */
     const struct tile_kind *tile; /* how it runs on a piece of a block; NULL: whole blocks only */
 } fn_kind;
 
 struct fn {
     datum hdr;
     const fn_kind *kind;
-    char *name;        /* as users see it: "add", "sum_chunk"; owned */
-    hash128 id;        /* kind and parameters: equal means interchangeable */
+    char *name; /* as users see it: "add", "sum_chunk"; owned */
+    hash128 id; /* kind and parameters: equal means interchangeable */
     uint32_t flags;
-    uint32_t nbound;   /* what a functools.partial would show: keyword arguments */
+    uint32_t nbound; /* what a functools.partial would show: keyword arguments */
     const struct bound {
         const char *name;
         lit value;
     } * bound;
-    arena mem;         /* holds bound */
+    arena mem; /* holds bound */
 };
 
 extern const datum_kind fn_datum; /* datum kind of every fn */

@@ -33,9 +33,9 @@ typedef struct task_view {
 typedef struct layer_kind {
     const char *name;
     bool (*task)(const layer *l, uint64_t i, arena *a, task_view *out, err *e);
-    void (*key)(const layer *l, uint64_t i, key *out);           /* NULL: (name, block ...) */
-    bool (*find)(const layer *l, const key *k, uint64_t *i);     /* NULL: likewise */
-    void (*drop)(layer *l);                                      /* what the kind added; may be NULL */
+    void (*key)(const layer *l, uint64_t i, key *out);       /* NULL: (name, block ...) */
+    bool (*find)(const layer *l, const key *k, uint64_t *i); /* NULL: likewise */
+    void (*drop)(layer *l);                                  /* what the kind added; may be NULL */
 } layer_kind;
 
 enum layer_flags {
@@ -53,9 +53,9 @@ struct layer {
     dtype_of type;
     uint32_t flags, depth;
     uint32_t ndep, nalso;
-    layer **dep;    /* ndep that it reads, then nalso that merely show beside it (Dask keeps u's
-                       layers in s of an svd) */
-    void *site;     /* the user's line that built it; stdlib's, may be NULL */
+    layer **dep; /* ndep that it reads, then nalso that merely show beside it (Dask keeps u's
+                    layers in s of an svd) */
+    void *site;  /* the user's line that built it; stdlib's, may be NULL */
 };
 
 extern const datum_kind layer_datum;
@@ -120,7 +120,7 @@ uint64_t graph_add_key(graph_builder *b, const char *keyname, int n, const int64
  * the arguments' datums are counted.  narg may be 0 with nin > 0: the inputs are the arguments. */
 void graph_set_task(graph_builder *b, uint64_t id, const fn *f, uint32_t narg, const lit *arg,
                     uint32_t nin, const ref *in);
-void graph_set_value(graph_builder *b, uint64_t id, datum *value);  /* counts value */
+void graph_set_value(graph_builder *b, uint64_t id, datum *value); /* counts value */
 void graph_set_alias(graph_builder *b, uint64_t id, ref target);
 /* Ends the building.  g (may be NULL) makes the first tasks blocks of an array. RuntimeError
  * naming the keys when the graph has a cycle. */

@@ -16,16 +16,16 @@ typedef struct task {
     uint32_t succ, nsucc;         /* plan->succ */
     uint32_t in, nin;             /* plan->in */
     uint32_t prog, flags;
-    uint64_t index;               /* in the program's layer */
+    uint64_t index; /* in the program's layer */
 } task;
 
-typedef struct program program;   /* one per (fused) layer, see plan/program.h */
+typedef struct program program; /* one per (fused) layer, see plan/program.h */
 
 enum plan_pass { PASS_FUSE = 1, PASS_REDUCE = 2, PASS_TILE = 4, PASS_SLICE = 8, PASS_ALL = 15 };
 
 typedef struct plan_opts {
-    uint32_t off; /* passes not to run (plan_pass bits) */
-    bool keep_all;/* no fusion: every task is one key (callbacks, hand-written graphs) */
+    uint32_t off;  /* passes not to run (plan_pass bits) */
+    bool keep_all; /* no fusion: every task is one key (callbacks, hand-written graphs) */
 } plan_opts;
 
 typedef struct plan {
@@ -35,18 +35,18 @@ typedef struct plan {
     task *task;
     tid *succ, *in;
     uint64_t nedge;
-    datum *_Atomic *out;     /* results */
+    datum *_Atomic *out; /* results */
     program **prog;
-    tid *wanted;             /* of each wanted ref, in order; duplicates allowed */
+    tid *wanted; /* of each wanted ref, in order; duplicates allowed */
     uint32_t nwanted;
-    uint32_t nhome;          /* tasks that only the calling thread may run */
-    layer **held;            /* roots, counted */
+    uint32_t nhome; /* tasks that only the calling thread may run */
+    layer **held;   /* roots, counted */
     uint32_t nheld;
-    struct snapshot {        /* eager sources, taken at the start of the run */
+    struct snapshot { /* eager sources, taken at the start of the run */
         source *of, *now;
     } * snapshot;
     uint32_t nsnapshot;
-    uint64_t bytes;          /* of all results together, as far as grids tell */
+    uint64_t bytes; /* of all results together, as far as grids tell */
 } plan;
 
 /* All blocks of several exprs. */

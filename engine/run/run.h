@@ -12,8 +12,8 @@ typedef struct pool pool;
 
 typedef struct worker_hooks {
     void *ctx;
-    void *(*create)(void *ctx, worker *w); /* on the worker's thread, before its first task */
-    void (*destroy)(void *ctx, void *user);/* on the same thread, when it ends */
+    void *(*create)(void *ctx, worker *w);  /* on the worker's thread, before its first task */
+    void (*destroy)(void *ctx, void *user); /* on the same thread, when it ends */
 } worker_hooks;
 
 /* nthread 0: as many as the process may use. `fixed`: the number bounds tasks in progress even
@@ -37,15 +37,15 @@ typedef struct task_event {
 } task_event;
 
 typedef struct run_opts {
-    bool synchronous;            /* everything on the calling thread, in order of priority */
-    const volatile int *cancel;  /* becomes nonzero: stop (KeyboardInterrupt); may be NULL */
-    void *ctx;                   /* of the callbacks, which run on the calling thread */
-    void (*begin)(void *ctx, const plan *p, tid t);                     /* synchronous only */
+    bool synchronous;           /* everything on the calling thread, in order of priority */
+    const volatile int *cancel; /* becomes nonzero: stop (KeyboardInterrupt); may be NULL */
+    void *ctx;                  /* of the callbacks, which run on the calling thread */
+    void (*begin)(void *ctx, const plan *p, tid t); /* synchronous only */
     void (*end)(void *ctx, const plan *p, const task_event *ev, datum *result);
-    bool (*tick)(void *ctx, const plan *p, tid done);  /* every tick_ms; false: stop */
-    int tick_ms;                 /* 0: 100 */
-    void *user;                  /* worker_user() of the calling thread's pseudo worker */
-    task_event *trace;           /* ntask events, or NULL: filled in order of completion */
+    bool (*tick)(void *ctx, const plan *p, tid done); /* every tick_ms; false: stop */
+    int tick_ms;                                      /* 0: 100 */
+    void *user;        /* worker_user() of the calling thread's pseudo worker */
+    task_event *trace; /* ntask events, or NULL: filled in order of completion */
 } run_opts;
 
 /* False: failed, *failed (may be NULL) is the task that did, or NO_TASK. `p` NULL: synchronous. */
