@@ -66,7 +66,7 @@ static int by_size(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-static tally *tally_runs(const axis *a)
+static tally *tally_runs(const cuts *a)
 {
     tally *t = mem_alloc(a->nrun * sizeof *t);
     for (uint32_t i = 0; i < a->nrun; i++) t[i] = (tally){a->run[i].size, a->run[i].count};
@@ -74,7 +74,7 @@ static tally *tally_runs(const axis *a)
     return t;
 }
 
-static double median_size(const axis *a)
+static double median_size(const cuts *a)
 {
     tally *t = tally_runs(a);
     int64_t lo = (a->nblock - 1) / 2, hi = a->nblock / 2, seen = 0;
@@ -90,7 +90,7 @@ static double median_size(const axis *a)
 
 /* The commonest chunk size when at least half the chunks have it, else the extent.  Of equally
  * common sizes the one met first counts. */
-static double ideal_size(const axis *a)
+static double ideal_size(const cuts *a)
 {
     int64_t best = 0, count = 0;
     for (uint32_t i = 0; i < a->nrun; i++) {
@@ -207,8 +207,8 @@ static void spec_text(strbuf *b, int n, const chunk_spec *spec, const int64_t *s
     for (int i = 0; i < n; i++) {
         if (i) sb_adds(b, ", ");
         if (spec[i].form == CHUNK_LIST) {
-            axis *a = axis_of(spec[i].n, spec[i].list);
-            char *s = axis_text(a);
+            cuts *a = cuts_of(spec[i].n, spec[i].list);
+            char *s = cuts_text(a);
             sb_adds(b, s);
             mem_free(s);
             datum_unref(a);
@@ -279,7 +279,7 @@ static bool find_limit(int n, const chunk_spec *spec, int64_t *limit, err *e)
     return true;
 }
 
-static axis *axis_from(const chunk_spec *s, int64_t extent, const autos *a, int i, err *e)
+static cuts *cuts_from(const chunk_spec *s, int64_t extent, const autos *a, int i, err *e)
 {
     switch (s->form) {
     case CHUNK_LIST:
@@ -287,7 +287,7 @@ static axis *axis_from(const chunk_spec *s, int64_t extent, const autos *a, int 
             return err_set(e, ValueError,
                            "Empty tuples are not allowed in chunks. Express "
                            "zero length dimensions with 0(s) in chunks");
-        return axis_of(s->n, s->list);
+        return cuts_of(s->n, s->list);
     case CHUNK_SIZE:
         if (s->size == 0 && extent > 0)
             return err_set(e, ZeroDivisionError, "integer division or modulo by zero");
@@ -295,9 +295,9 @@ static axis *axis_from(const chunk_spec *s, int64_t extent, const autos *a, int 
             return err_set(e, ValueError,
                            "Chunks do not add up to shape. Got chunks=((%lld,),), shape=(%lld,)",
                            (long long)s->size, (long long)extent);
-        return axis_even(extent, s->size);
-    case CHUNK_ALL: return axis_repeat(1, extent);
-    default: return axis_even(extent, (int64_t)a->size[i]);
+        return cuts_even(extent, s->size);
+    case CHUNK_ALL: return cuts_repeat(1, extent);
+    default: return cuts_even(extent, (int64_t)a->size[i]);
     }
 }
 
@@ -321,10 +321,10 @@ grid *grid_normalize(int nspec, const chunk_spec *spec, int ndim, const int64_t 
             TRY(decide_auto(&a, spec, t, e));
             break;
         }
-    axis *ax[GRID_MAXDIM] = {0};
+    cuts *ax[GRID_MAXDIM] = {0};
     grid *g = NULL;
     int n = 0;
-    while (n < ndim && (ax[n] = axis_from(&spec[n], shape[n], &a, n, e))) n++;
+    while (n < ndim && (ax[n] = cuts_from(&spec[n], shape[n], &a, n, e))) n++;
     if (n == ndim) g = grid_new(ndim, ax);
     for (int i = 0; i < n; i++) datum_unref(ax[i]);
     if (g && !check_sums(g, shape, e)) g = datum_unref(g);
@@ -334,7 +334,7 @@ grid *grid_normalize(int nspec, const chunk_spec *spec, int ndim, const int64_t 
 /* --- common refinement --- */
 
 typedef struct cursor {
-    const axis *a;
+    const cuts *a;
     uint32_t run;
     int64_t used, left; /* blocks of the run used up; elements left in the present block */
 } cursor;
@@ -347,40 +347,40 @@ static void cursor_next(cursor *c)
     }
 }
 
-static axis *refine(int n, axis *const *a)
+static cuts *refine(int n, cuts *const *a)
 {
     cursor *c = mem_zero((size_t)n * sizeof *c);
     for (int i = 0; i < n; i++) {
         c[i] = (cursor){.a = a[i], .left = a[i]->run[0].size};
         cursor_next(&c[i]);
     }
-    axis_builder b = {0};
+    cuts_builder b = {0};
     for (int64_t at = 0, step; at < a[0]->extent; at += step) {
         step = c[0].left;
         for (int i = 1; i < n; i++)
             if (c[i].left < step) step = c[i].left;
-        axis_add(&b, step, 1);
+        cuts_add(&b, step, 1);
         for (int i = 0; i < n; i++) {
             c[i].left -= step;
             cursor_next(&c[i]);
         }
     }
     mem_free(c);
-    return axis_build(&b);
+    return cuts_build(&b);
 }
 
-static void *misaligned(int n, axis *const *a, err *e)
+static void *misaligned(int n, cuts *const *a, err *e)
 {
     strbuf b = {0};
     sb_addc(&b, '[');
     for (int i = 0; i < n; i++) {
-        char *s = axis_text(a[i]);
+        char *s = cuts_text(a[i]);
         sb_addf(&b, i ? ", %s" : "%s", s);
         mem_free(s);
     }
     sb_addc(&b, ']');
     bool unknown = false;
-    for (int i = 0; i < n; i++) unknown |= !axis_known(a[i]);
+    for (int i = 0; i < n; i++) unknown |= !cuts_known(a[i]);
     if (unknown)
         err_set(e, ValueError,
                 "Arrays' chunk sizes (%s) are unknown.\n\nA possible solution:\n"
@@ -392,21 +392,21 @@ static void *misaligned(int n, axis *const *a, err *e)
     return NULL;
 }
 
-axis *axis_common(int n, axis *const *a, err *e)
+cuts *cuts_common(int n, cuts *const *a, err *e)
 {
-    axis *cut[64];
+    cuts *cut[64];
     int ncut = 0;
-    const axis *whole = NULL;
+    const cuts *whole = NULL;
     for (int i = 0; i < n; i++) {
         bool seen = a[i]->nblock <= 1;
         if (seen && (!whole || a[i]->extent > whole->extent)) whole = a[i];
-        for (int k = 0; k < ncut && !seen; k++) seen = axis_eq(cut[k], a[i]);
+        for (int k = 0; k < ncut && !seen; k++) seen = cuts_eq(cut[k], a[i]);
         if (!seen && ncut < 64) cut[ncut++] = a[i];
     }
-    if (ncut == 0) return datum_ref((axis *)(uintptr_t)whole);
+    if (ncut == 0) return datum_ref((cuts *)(uintptr_t)whole);
     if (ncut == 1) return datum_ref(cut[0]);
     for (int i = 0; i < n; i++)
-        if (!axis_known(a[i])) return misaligned(n, a, e);
+        if (!cuts_known(a[i])) return misaligned(n, a, e);
     for (int i = 1; i < ncut; i++)
         if (cut[i]->extent != cut[0]->extent) return misaligned(n, a, e);
     return refine(ncut, cut);

@@ -14,11 +14,11 @@ static void drop_axis(datum *d)
     mem_free(d);
 }
 
-static const datum_kind axis_kind = {"axis", drop_axis, NULL};
+static const datum_kind cuts_kind = {"axis", drop_axis, NULL};
 
 /* --- building --- */
 
-void axis_add(axis_builder *b, int64_t size, int64_t count)
+void cuts_add(cuts_builder *b, int64_t size, int64_t count)
 {
     if (!count) return;
     if (b->n && b->run[b->n - 1].size == size) {
@@ -32,11 +32,11 @@ void axis_add(axis_builder *b, int64_t size, int64_t count)
     b->run[b->n++] = (run){size, count};
 }
 
-axis *axis_build(axis_builder *b)
+cuts *cuts_build(cuts_builder *b)
 {
     size_t n = (size_t)b->n;
-    axis *a = mem_zero(sizeof(axis) + n * (sizeof(run) + 2 * sizeof(int64_t)));
-    datum_init(&a->hdr, &axis_kind);
+    cuts *a = mem_zero(sizeof(cuts) + n * (sizeof(run) + 2 * sizeof(int64_t)));
+    datum_init(&a->hdr, &cuts_kind);
     a->nrun = (uint32_t)n;
     if (n) memcpy(a->run, b->run, n * sizeof(run));
     int64_t *block = (int64_t *)(a->run + n), *start = block + n;
@@ -55,45 +55,45 @@ axis *axis_build(axis_builder *b)
     a->block = block;
     a->start = start;
     mem_free(b->run);
-    *b = (axis_builder){0};
+    *b = (cuts_builder){0};
     return a;
 }
 
-axis *axis_new(int64_t n, const run *runs)
+cuts *cuts_new(int64_t n, const run *runs)
 {
-    axis_builder b = {0};
-    for (int64_t i = 0; i < n; i++) axis_add(&b, runs[i].size, runs[i].count);
-    return axis_build(&b);
+    cuts_builder b = {0};
+    for (int64_t i = 0; i < n; i++) cuts_add(&b, runs[i].size, runs[i].count);
+    return cuts_build(&b);
 }
 
-axis *axis_of(int64_t n, const int64_t *sizes)
+cuts *cuts_of(int64_t n, const int64_t *sizes)
 {
-    axis_builder b = {0};
-    for (int64_t i = 0; i < n; i++) axis_add(&b, sizes[i], 1);
-    return axis_build(&b);
+    cuts_builder b = {0};
+    for (int64_t i = 0; i < n; i++) cuts_add(&b, sizes[i], 1);
+    return cuts_build(&b);
 }
 
-axis *axis_repeat(int64_t count, int64_t size)
+cuts *cuts_repeat(int64_t count, int64_t size)
 {
-    return axis_new(1, &(run){size, count});
+    return cuts_new(1, &(run){size, count});
 }
 
-axis *axis_even(int64_t extent, int64_t size)
+cuts *cuts_even(int64_t extent, int64_t size)
 {
-    axis_builder b = {0};
+    cuts_builder b = {0};
     if (extent <= 0 || size <= 0)
-        axis_add(&b, extent, 1);
+        cuts_add(&b, extent, 1);
     else {
-        axis_add(&b, size, extent / size);
-        if (extent % size) axis_add(&b, extent % size, 1);
+        cuts_add(&b, size, extent / size);
+        if (extent % size) cuts_add(&b, extent % size, 1);
     }
-    return axis_build(&b);
+    return cuts_build(&b);
 }
 
 /* --- asking --- */
 
 /* the last run whose `first` is at most x */
-static uint32_t run_at(const axis *a, const int64_t *first, int64_t x)
+static uint32_t run_at(const cuts *a, const int64_t *first, int64_t x)
 {
     uint32_t lo = 0, hi = a->nrun;
     while (hi - lo > 1) {
@@ -106,26 +106,26 @@ static uint32_t run_at(const axis *a, const int64_t *first, int64_t x)
     return lo;
 }
 
-int64_t axis_size(const axis *a, int64_t block)
+int64_t cuts_size(const cuts *a, int64_t block)
 {
     return a->run[run_at(a, a->block, block)].size;
 }
 
-int64_t axis_start(const axis *a, int64_t block)
+int64_t cuts_start(const cuts *a, int64_t block)
 {
     if (!a->nrun) return 0;
     uint32_t r = run_at(a, a->block, block);
     return a->start[r] + (block - a->block[r]) * a->run[r].size;
 }
 
-int64_t axis_find(const axis *a, int64_t element)
+int64_t cuts_find(const cuts *a, int64_t element)
 {
     uint32_t r = run_at(a, a->start, element);
     int64_t size = a->run[r].size;
     return size > 0 ? a->block[r] + (element - a->start[r]) / size : a->block[r];
 }
 
-bool axis_eq(const axis *a, const axis *b)
+bool cuts_eq(const cuts *a, const cuts *b)
 {
     if (a == b) return true;
     return a->nrun == b->nrun && !memcmp(a->run, b->run, a->nrun * sizeof(run));
@@ -142,9 +142,9 @@ static void drop_grid(datum *d)
 
 static const datum_kind grid_kind = {"grid", drop_grid, NULL};
 
-grid *grid_new(int ndim, axis *const *ax)
+grid *grid_new(int ndim, cuts *const *ax)
 {
-    grid *g = mem_zero(sizeof(grid) + (size_t)ndim * sizeof(axis *));
+    grid *g = mem_zero(sizeof(grid) + (size_t)ndim * sizeof(cuts *));
     datum_init(&g->hdr, &grid_kind);
     g->ndim = (uint8_t)ndim;
     g->nblock = 1;
@@ -157,8 +157,8 @@ grid *grid_new(int ndim, axis *const *ax)
 
 grid *grid_even(int ndim, const int64_t *shape, const int64_t *size)
 {
-    axis *ax[GRID_MAXDIM];
-    for (int i = 0; i < ndim; i++) ax[i] = axis_even(shape[i], size[i]);
+    cuts *ax[GRID_MAXDIM];
+    for (int i = 0; i < ndim; i++) ax[i] = cuts_even(shape[i], size[i]);
     grid *g = grid_new(ndim, ax);
     for (int i = 0; i < ndim; i++) datum_unref(ax[i]);
     return g;
@@ -174,14 +174,14 @@ bool grid_eq(const grid *a, const grid *b)
     if (a == b) return true;
     if (a->ndim != b->ndim) return false;
     for (int i = 0; i < a->ndim; i++)
-        if (!axis_eq(a->ax[i], b->ax[i])) return false;
+        if (!cuts_eq(a->ax[i], b->ax[i])) return false;
     return true;
 }
 
 bool grid_known(const grid *g)
 {
     for (int i = 0; i < g->ndim; i++)
-        if (!axis_known(g->ax[i])) return false;
+        if (!cuts_known(g->ax[i])) return false;
     return true;
 }
 
@@ -218,15 +218,15 @@ uint64_t grid_linear(const grid *g, const int64_t *block)
 
 void grid_block_shape(const grid *g, const int64_t *block, int64_t *shape)
 {
-    for (int i = 0; i < g->ndim; i++) shape[i] = axis_size(g->ax[i], block[i]);
+    for (int i = 0; i < g->ndim; i++) shape[i] = cuts_size(g->ax[i], block[i]);
 }
 
 void grid_block_start(const grid *g, const int64_t *block, int64_t *start)
 {
-    for (int i = 0; i < g->ndim; i++) start[i] = axis_start(g->ax[i], block[i]);
+    for (int i = 0; i < g->ndim; i++) start[i] = cuts_start(g->ax[i], block[i]);
 }
 
-static void add_axis_text(strbuf *b, const axis *a)
+static void add_axis_text(strbuf *b, const cuts *a)
 {
     sb_addc(b, '(');
     for (uint32_t r = 0; r < a->nrun; r++)
@@ -240,7 +240,7 @@ static void add_axis_text(strbuf *b, const axis *a)
     sb_adds(b, a->nblock == 1 ? ",)" : ")");
 }
 
-char *axis_text(const axis *a)
+char *cuts_text(const cuts *a)
 {
     strbuf b = {0};
     add_axis_text(&b, a);

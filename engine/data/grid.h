@@ -13,7 +13,7 @@ typedef struct run {
     int64_t size, count;
 } run;
 
-typedef struct axis {
+typedef struct cuts {
     datum hdr;
     uint32_t nrun;
     int64_t nblock, extent; /* extent -1: some chunk size is unknown */
@@ -21,42 +21,42 @@ typedef struct axis {
     const int64_t *block;   /* first block of each run */
     const int64_t *start;   /* first element of each run; meaningless when unknown */
     run run[];
-} axis;
+} cuts;
 
 typedef struct grid {
     datum hdr;
     uint8_t ndim;
     uint64_t nblock;
-    axis *ax[];
+    cuts *ax[];
 } grid;
 
 /* axes */
-axis *axis_new(int64_t n, const run *runs);     /* equal neighbours are merged */
-axis *axis_of(int64_t n, const int64_t *sizes); /* one by one */
-axis *axis_even(int64_t extent, int64_t size);  /* full chunks, then what is left */
-axis *axis_repeat(int64_t count, int64_t size);
-int64_t axis_size(const axis *a, int64_t block);
-int64_t axis_start(const axis *a, int64_t block);  /* block may be nblock: the end */
-int64_t axis_find(const axis *a, int64_t element); /* the block that holds it */
-bool axis_eq(const axis *a, const axis *b);
-static inline bool axis_known(const axis *a)
+cuts *cuts_new(int64_t n, const run *runs);     /* equal neighbours are merged */
+cuts *cuts_of(int64_t n, const int64_t *sizes); /* one by one */
+cuts *cuts_even(int64_t extent, int64_t size);  /* full chunks, then what is left */
+cuts *cuts_repeat(int64_t count, int64_t size);
+int64_t cuts_size(const cuts *a, int64_t block);
+int64_t cuts_start(const cuts *a, int64_t block);  /* block may be nblock: the end */
+int64_t cuts_find(const cuts *a, int64_t element); /* the block that holds it */
+bool cuts_eq(const cuts *a, const cuts *b);
+static inline bool cuts_known(const cuts *a)
 {
     return a->extent >= 0;
 }
-/* sizes under construction: mem_free(b.run) or axis_build, which empties it */
-typedef struct axis_builder {
+/* sizes under construction: mem_free(b.run) or cuts_build, which empties it */
+typedef struct cuts_builder {
     run *run;
     int64_t n, cap;
-} axis_builder;
-void axis_add(axis_builder *b, int64_t size, int64_t count);
-axis *axis_build(axis_builder *b);
+} cuts_builder;
+void cuts_add(cuts_builder *b, int64_t size, int64_t count);
+cuts *cuts_build(cuts_builder *b);
 
 /* grids: constructors count the axes they are given */
-grid *grid_new(int ndim, axis *const *ax);
+grid *grid_new(int ndim, cuts *const *ax);
 grid *grid_one(int ndim, const int64_t *shape); /* a single block */
 grid *grid_even(int ndim, const int64_t *shape, const int64_t *size);
 bool grid_eq(const grid *a, const grid *b);
-static inline bool axis_single(const axis *a)
+static inline bool cuts_single(const cuts *a)
 {
     return a->nblock == 1;
 }
@@ -69,7 +69,7 @@ void grid_block_shape(const grid *g, const int64_t *block, int64_t *shape);
 void grid_block_start(const grid *g, const int64_t *block, int64_t *start);
 /* Python's text of the tuple of tuples: "((2, 2), (3, nan))"; mem_free it */
 char *grid_text(const grid *g);
-char *axis_text(const axis *a);
+char *cuts_text(const cuts *a);
 uint64_t grid_hash(const grid *g);
 
 /* What a user may write for one axis of `chunks=`. */
@@ -89,4 +89,4 @@ grid *grid_normalize(int nspec, const chunk_spec *spec, int ndim, const int64_t 
                      int64_t limit, dtype_of t, const grid *previous, err *e);
 
 /* The coarsest cut that refines all given axes of one extent (Dask's common_blockdim). */
-axis *axis_common(int n, axis *const *a, err *e);
+cuts *cuts_common(int n, cuts *const *a, err *e);

@@ -153,10 +153,10 @@ typedef struct blockwise {
     bool no_align;                   /* trust the chunks as they are */
     int nnew;                        /* new axes: letters and their chunks */
     const int *new_letter;
-    axis *const *new_axis;
+    cuts *const *new_axis;
     int nadjust; /* chunks that f changes: letters of out, and the result */
     const int *adjust_letter;
-    axis *const *adjust_axis;
+    cuts *const *adjust_axis;
     bool materialized; /* not shown as a Blockwise layer */
 } blockwise;
 
