@@ -102,23 +102,18 @@ struct ast {
     };
 };
 
-/* What the fields of a kind are, for code that treats all nodes alike. */
-enum ast_field_type { F_END, F_NODE, F_OPT, F_LIST, F_HOLES, F_TEXT, F_TEXTS, F_OP, F_OPS, F_INT };
-typedef struct ast_field {
-    enum ast_field_type type;
-    const char *name;
-    size_t offset; /* from the start of struct ast */
-} ast_field;
+/* Calls f for every field in order, with its type, its name and where it lies: for code that treats
+ * all nodes alike.  A Constant has none. */
+enum ast_field { F_NODE, F_OPT, F_LIST, F_HOLES, F_TEXT, F_TEXTS, F_OP, F_OPS, F_INT };
+typedef void ast_visitor(void *data, enum ast_field type, const char *name, const void *at);
+void ast_visit(const ast *x, ast_visitor *f, void *data);
+/* Calls f for every child in order. */
+void ast_each(const ast *x, void (*f)(void *data, const ast *child), void *data);
 
-/* The fields of a kind, ended by F_END; for N_Constant there are none. */
-const ast_field *ast_fields(enum ast_kind kind);
 const char *ast_name(enum ast_kind kind); /* "BinOp" */
 const char *ast_op_name(enum ast_op op);  /* "Add" */
 const char *ast_op_text(enum ast_op op);  /* "+" */
 
-/* Calls f for every child in source order of the fields. */
-void ast_each(const ast *x, void (*f)(const ast *child, void *data), void *data);
-
 ast *ast_new(arena *a, enum ast_kind kind);
-/* Appends what Python's ast.dump(x, include_attributes=positions) says. */
+/* Appends what ast.dump(x) says in Python; with positions each node ends in @line:col-line:col. */
 void ast_dump(strbuf *out, const ast *x, bool positions);
