@@ -35,6 +35,10 @@ typedef struct dtype_of {
     uint32_t size;
 } dtype_of;
 
+/* units of datetime64 and timedelta64; `unit` indexes this, 0 is generic */
+enum { DTYPE_NUNITS = 14 };
+extern const char *const dtype_units[DTYPE_NUNITS];
+
 static inline dtype_of dtype_plain(enum dtype dt)
 {
     return (dtype_of){.dt = (uint8_t)dt, .size = dtypes[dt].size};

@@ -42,6 +42,24 @@ static inline bool buf_shared(const buf *b)
     return atomic_load_explicit(&((buf *)(uintptr_t)b)->rc, memory_order_acquire) > 1;
 }
 
+/* How the cells of an object buffer are counted: whoever knows what they hold says so.  A cell of
+ * zero bytes holds nothing and is never passed to these.  A BUF_OBJECTS buf has its cell_ops in
+ * `owner` (NULL until the first cell is stored). */
+typedef struct cell_ops {
+    objcell (*copy)(objcell c); /* the same value, counted */
+    void (*drop)(objcell *c);
+} cell_ops;
+buf *buf_objects(size_t count, const cell_ops *ops, err *e); /* empty cells */
+void buf_hold(buf *b, const cell_ops *ops);                  /* sets the ops if there are none */
+static inline const cell_ops *buf_cells(const buf *b)
+{
+    return b->flags & BUF_OBJECTS ? b->owner : NULL;
+}
+
+/* Free large blocks are kept for reuse up to this many bytes (1 GiB unless set). */
+void buf_pool_limit(size_t bytes);
+size_t buf_pool_kept(void);
+
 enum nd_flags { ND_C = 1, ND_F = 2 }; /* contiguous in C / Fortran order (both when ndim <= 1) */
 
 typedef struct nd {
@@ -90,10 +108,21 @@ static inline size_t nd_bytes(const nd *x)
 bool nd_is_c(const nd *x);
 nd *nd_contiguous(const nd *x, err *e); /* x itself (counted) when C contiguous, else a copy */
 nd *nd_copy(const nd *x, err *e);       /* always fresh, C order */
+/* Copies elements of equal type between blocks of one shape; dst is the caller's to write, the
+ * two do not overlap. */
+void nd_copy_into(nd *dst, const nd *src);
+/* The same on raw strides: size bytes an element, ops for object cells (else NULL). */
+void strided_copy(int ndim, const int64_t *shape, char *dst, const int64_t *dstep, const char *src,
+                  const int64_t *sstep, size_t size, const cell_ops *ops);
 /* NumPy's broadcast: false + ValueError "operands could not be broadcast together with shapes (10,) (5,) " */
 bool shape_broadcast(int n, const nd *const *x, int *ndim, int64_t shape[ND_MAXDIM], err *e);
 nd *nd_broadcast(const nd *x, int ndim, const int64_t *shape, err *e); /* a view with 0 strides */
 nd *nd_transpose(const nd *x, const int *perm);                        /* a view; NULL: reversed */
 nd *nd_reshape(const nd *x, int ndim, const int64_t *shape, err *e);   /* view if possible, else copy */
+/* Strides for C (or Fortran) order into out[ndim]. */
+void strides_c(int ndim, const int64_t *shape, int64_t size, int64_t *out);
+void strides_f(int ndim, const int64_t *shape, int64_t size, int64_t *out);
+/* One extent of -1 in shape is found from count; ValueError in NumPy's words. */
+bool shape_resolve(int64_t count, int ndim, const int64_t *shape, int64_t *out, err *e);
 /* "(3, 4)", "(3,)", "()" */
 void shape_text(int ndim, const int64_t *shape, char *out, size_t n);

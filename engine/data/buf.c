@@ -1,0 +1,207 @@
+/* engine/data/buf.c - counted byte buffers.
+ *
+ * Small buffers lie behind their header in one allocation.  Large ones come from a pool of mapped
+ * blocks that are kept when freed: fresh page faults cost more than most kernels.  Blocks of 2 MiB
+ * and more are aligned for huge pages.  Free blocks are kept in one list per size class (a quarter
+ * of a power of two), each under its own lock; beyond the limit they go back to the system. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "engine/base/mem.h"
+#include "engine/data/nd.h"
+
+enum {
+    POOL_LEAST = 512 * 1024,
+    HUGE = 2 * 1024 * 1024,
+    NCLASS = 4 * 24, /* up to 2^24 times POOL_LEAST */
+    ALIGN = 64,
+};
+
+typedef struct block { /* a free block; lives in its first bytes */
+    struct block *next;
+} block;
+
+typedef struct shelf {
+    pthread_mutex_t lock;
+    block *head;
+} shelf;
+
+/* The one process-wide state of the engine: memory that nobody uses. */
+static struct {
+    shelf shelf[NCLASS];
+    _Atomic size_t kept, limit;
+} pool = {.limit = (size_t)1 << 30}; /* a zeroed pthread mutex is an open one */
+
+static size_t class_size(int k)
+{
+    size_t base = (size_t)POOL_LEAST << (k / 4);
+    size_t size = base + base / 4 * (size_t)(k % 4);
+    return size < HUGE ? size : (size + HUGE - 1) & ~(size_t)(HUGE - 1);
+}
+
+/* the smallest class that holds size, or -1: too large to keep */
+static int class_of(size_t size)
+{
+    int log = 63 - __builtin_clzll(size | 1), k = (log - 19) * 4;
+    if (k < 0) k = 0;
+    while (k < NCLASS && class_size(k) < size) k++;
+    return k < NCLASS ? k : -1;
+}
+
+static void *map_block(size_t size)
+{
+    size_t extra = size >= HUGE ? HUGE : 0;
+    char *p = mmap(NULL, size + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) return NULL;
+    if (!extra) return p;
+    char *at = (char *)(((uintptr_t)p + HUGE - 1) & ~(uintptr_t)(HUGE - 1));
+    if (at > p) munmap(p, (size_t)(at - p));
+    if (p + extra > at) munmap(at + size, (size_t)(p + extra - at));
+    madvise(at, size, MADV_HUGEPAGE);
+    return at;
+}
+
+static void *take_block(int k, bool *fresh)
+{
+    shelf *s = &pool.shelf[k];
+    pthread_mutex_lock(&s->lock);
+    block *p = s->head;
+    if (p) s->head = p->next;
+    pthread_mutex_unlock(&s->lock);
+    *fresh = !p;
+    if (!p) return map_block(class_size(k));
+    atomic_fetch_sub_explicit(&pool.kept, class_size(k), memory_order_relaxed);
+    return p;
+}
+
+static void keep_block(int k, void *at)
+{
+    size_t size = class_size(k);
+    size_t kept = atomic_fetch_add_explicit(&pool.kept, size, memory_order_relaxed) + size;
+    if (kept > atomic_load_explicit(&pool.limit, memory_order_relaxed)) {
+        atomic_fetch_sub_explicit(&pool.kept, size, memory_order_relaxed);
+        munmap(at, size);
+        return;
+    }
+    shelf *s = &pool.shelf[k];
+    block *p = at;
+    pthread_mutex_lock(&s->lock);
+    p->next = s->head;
+    s->head = p;
+    pthread_mutex_unlock(&s->lock);
+}
+
+size_t buf_pool_kept(void)
+{
+    return atomic_load_explicit(&pool.kept, memory_order_relaxed);
+}
+
+void buf_pool_limit(size_t bytes)
+{
+    atomic_store(&pool.limit, bytes);
+    for (int k = NCLASS; k-- > 0;) {
+        while (buf_pool_kept() > bytes) {
+            bool fresh;
+            if (!pool.shelf[k].head) break;
+            void *p = take_block(k, &fresh);
+            if (p) munmap(p, class_size(k));
+        }
+    }
+}
+
+static void release_block(buf *b)
+{
+    int k = class_of(b->size);
+    if (k >= 0)
+        keep_block(k, b->data);
+    else
+        munmap(b->data, (b->size + HUGE - 1) & ~(size_t)(HUGE - 1));
+}
+
+static buf *new_large(size_t size, bool zero, err *e)
+{
+    int k = class_of(size);
+    bool fresh = true;
+    void *at = k >= 0 ? take_block(k, &fresh) : map_block((size + HUGE - 1) & ~(size_t)(HUGE - 1));
+    if (!at) return err_nomem(e, size);
+    if (zero && !fresh) memset(at, 0, size);
+    buf *b = buf_wrap(at, size, release_block, NULL);
+    b->flags = BUF_POOL;
+    return b;
+}
+
+static buf *new_small(size_t size, bool zero, err *e)
+{
+    size_t room = sizeof(buf) + ALIGN + size;
+    buf *b = zero ? try_zero(room, e) : try_alloc(room, e);
+    if (!b) return NULL;
+    char *at = (char *)(((uintptr_t)(b + 1) + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
+    *b = (buf){.rc = 1, .data = at, .size = size};
+    return b;
+}
+
+static buf *new_buf(size_t size, bool zero, err *e)
+{
+    if (size > PTRDIFF_MAX / 2) return err_nomem(e, size);
+#ifndef DSK_SANITIZE
+    if (size >= POOL_LEAST) return new_large(size, zero, e);
+#else
+    (void)new_large;
+#endif
+    return new_small(size, zero, e);
+}
+
+buf *buf_new(size_t size, err *e)
+{
+    return new_buf(size, false, e);
+}
+
+buf *buf_zero(size_t size, err *e)
+{
+    return new_buf(size, true, e);
+}
+
+buf *buf_wrap(void *data, size_t size, void (*release)(buf *), void *owner)
+{
+    buf *b = mem_alloc(sizeof *b);
+    *b = (buf){.rc = 1, .data = data, .size = size, .release = release, .owner = owner};
+    return b;
+}
+
+/* --- objects: cells know how to be copied and dropped -------------------------------------- */
+
+void buf_hold(buf *b, const cell_ops *ops)
+{
+    if (!b->owner) b->owner = (void *)(uintptr_t)ops;
+}
+
+buf *buf_objects(size_t count, const cell_ops *ops, err *e)
+{
+    size_t bytes;
+    if (!size_mul(count, sizeof(objcell), &bytes, e)) return NULL;
+    buf *b = buf_zero(bytes, e);
+    if (!b) return NULL;
+    b->flags |= BUF_OBJECTS;
+    b->owner = (void *)(uintptr_t)ops;
+    return b;
+}
+
+static void drop_cells(buf *b)
+{
+    const cell_ops *ops = b->owner;
+    if (!ops) return;
+    objcell *c = (objcell *)b->data;
+    for (size_t i = 0; i < b->size / sizeof *c; i++)
+        if (c[i].w[0] | c[i].w[1]) ops->drop(&c[i]);
+}
+
+void *buf_unref(buf *b)
+{
+    if (!b || atomic_fetch_sub_explicit(&b->rc, 1, memory_order_acq_rel) != 1) return NULL;
+    if (b->flags & BUF_OBJECTS) drop_cells(b);
+    if (b->release) b->release(b);
+    mem_free(b);
+    return NULL;
+}
