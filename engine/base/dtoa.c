@@ -161,7 +161,8 @@ static void add_repr(strbuf *b, double x, int width, bool point)
     if (add_special(b, x, false)) return;
     if (signbit(x)) sb_addc(b, '-');
     shortest d = float_shortest(x, width);
-    if (d.exp10 < -4 || d.exp10 >= 16) {
+    double a = fabs(x); /* of a float32 not the digits: 1e-04 is below 0.0001 */
+    if (a != 0 && (a < 1e-4 || a >= 1e16)) {
         sb_addc(b, d.digit[0]);
         if (d.n > 1) sb_addf(b, ".%s", d.digit + 1);
         sb_addf(b, "e%c%02d", d.exp10 < 0 ? '-' : '+', abs(d.exp10));
@@ -233,12 +234,23 @@ static void drop_zeros(strbuf *b, double x, bool unique)
     sb_clear(&all);
 }
 
+/* The power of ten of the first digit of |x| itself: the shortest digits may have reached the next.
+ */
+static int exponent_of(double x)
+{
+    shortest s = float_shortest(x, 64);
+    if (s.n > 1 || s.digit[0] != '1') return s.exp10;
+    char text[64];
+    snprintf(text, sizeof text, "%.40e", fabs(x));
+    return text[0] == '9' ? s.exp10 - 1 : s.exp10;
+}
+
 /* |x| rounded at 10^place, exactly; at least one digit, perhaps zero */
 static decimal rounded_at(double x, int place, bool unique)
 {
     decimal d = {0};
     strbuf b = {0};
-    int first = float_shortest(x, 64).exp10;
+    int first = exponent_of(x);
     if (first >= place) {
         sb_addf(&b, "%.*e", first - place, x);
         char *e = strchr(b.at, 'e');
@@ -318,8 +330,7 @@ static int at_most(int a, int b)
 void float_positional(strbuf *b, double x, const float_style *s)
 {
     if (add_special(b, x, s->plus)) return;
-    shortest d0 = float_shortest(x, s->width);
-    int first = s->total ? d0.exp10 + 1 : 0; /* places count from here */
+    int first = s->total ? exponent_of(x) + 1 : 0; /* places count from here */
     int max = s->precision < 0 ? -PLACES_MAX : first - at_most(s->precision, PLACES_MAX);
     int min = s->min_digits < 0 ? PLACES_MAX : first - at_most(s->min_digits, PLACES_MAX);
     if (min < max) min = max;
@@ -355,9 +366,9 @@ void float_positional(strbuf *b, double x, const float_style *s)
 void float_scientific(strbuf *b, double x, const float_style *s)
 {
     if (add_special(b, x, s->plus)) return;
-    shortest d0 = float_shortest(x, s->width);
-    int max = s->precision < 0 ? -PLACES_MAX : d0.exp10 - at_most(s->precision, PLACES_MAX);
-    int min = s->min_digits < 0 ? PLACES_MAX : d0.exp10 - at_most(s->min_digits, PLACES_MAX);
+    int first = exponent_of(x);
+    int max = s->precision < 0 ? -PLACES_MAX : first - at_most(s->precision, PLACES_MAX);
+    int min = s->min_digits < 0 ? PLACES_MAX : first - at_most(s->min_digits, PLACES_MAX);
     if (min < max) min = max;
     decimal d = digits_between(fabs(x), s->width, s->unique, max, min);
     char sign = sign_of(x, s->plus);
