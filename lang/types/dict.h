@@ -1,9 +1,8 @@
 /* lang/types/dict.h - insertion-ordered dict (also every namespace) and sets.
  *
  * One table serves both: entries in insertion order plus an open-addressing index.
- * `version` changes when a key comes or goes or entries move, not when a value is replaced
- * (drawn from a counter of the interpreter, next_version() in lang/interp.h, so that no two
- * dicts share one): inline caches remember an entry's place with it. */
+ * `version` changes on every insertion, deletion or replacement (drawn from a counter of
+ * the interpreter, so no two states share one), so that inline caches can check it. */
 #pragma once
 
 #include "lang/type.h"

@@ -1,0 +1,198 @@
+/* engine/io/box.c - boxes of elements: memory to memory, file to memory.
+ *
+ * Reading from a file: the trailing axes that are taken whole make one run of bytes.  A long run
+ * goes straight into its place; short ones are served from a window read ahead, when the gaps
+ * between them are small enough that reading over them costs less than a call each. */
+#include "engine/io/box.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    WINDOW = 1 << 20,  /* read ahead at most this */
+    GAP = 16 << 10,    /* read over gaps up to this */
+    DIRECT = 128 << 10 /* longer runs need no window */
+};
+
+void box_strides(int ndim, const int64_t *shape, size_t size, int64_t *strides)
+{
+    int64_t s = (int64_t)size;
+    for (int i = ndim; i-- > 0; s *= shape[i]) strides[i] = s;
+}
+
+bool box_is_c(int ndim, const int64_t *count, size_t size, const int64_t *strides)
+{
+    int64_t s = (int64_t)size;
+    for (int i = ndim; i-- > 0; s *= count[i]) {
+        if (count[i] != 1 && strides[i] != s) return false;
+    }
+    return true;
+}
+
+/* --- memory to memory --- */
+
+static void copy_line(int64_t n, size_t size, char *to, int64_t ts, const char *from, int64_t fs)
+{
+    if (ts == (int64_t)size && fs == (int64_t)size) {
+        memcpy(to, from, (size_t)n * size);
+        return;
+    }
+    switch (size) {
+    case 1:
+        for (int64_t i = 0; i < n; i++) to[i * ts] = from[i * fs];
+        break;
+    case 4:
+        for (int64_t i = 0; i < n; i++) memcpy(to + i * ts, from + i * fs, 4);
+        break;
+    case 8:
+        for (int64_t i = 0; i < n; i++) memcpy(to + i * ts, from + i * fs, 8);
+        break;
+    default:
+        for (int64_t i = 0; i < n; i++) memcpy(to + i * ts, from + i * fs, size);
+    }
+}
+
+void box_copy(int ndim, const int64_t *count, size_t size, char *to, const int64_t *to_strides,
+              const char *from, const int64_t *from_strides)
+{
+    /* trailing axes that lie end to end on both sides are one long element */
+    while (ndim > 0 && (count[ndim - 1] == 1 || (to_strides[ndim - 1] == (int64_t)size &&
+                                                 from_strides[ndim - 1] == (int64_t)size))) {
+        size *= (size_t)count[--ndim];
+    }
+    if (ndim == 0) {
+        memcpy(to, from, size);
+    } else if (ndim == 1) {
+        copy_line(count[0], size, to, to_strides[0], from, from_strides[0]);
+    } else {
+        for (int64_t i = 0; i < count[0]; i++) {
+            box_copy(ndim - 1, count + 1, size, to + i * to_strides[0], to_strides + 1,
+                     from + i * from_strides[0], from_strides + 1);
+        }
+    }
+}
+
+void box_fill(int ndim, const int64_t *count, size_t size, char *to, const int64_t *to_strides,
+              const char *element)
+{
+    static const int64_t repeat[ND_MAXDIM] = {0};
+    bool zero = true;
+    for (size_t i = 0; i < size; i++) zero = zero && element[i] == 0;
+    if (zero && box_is_c(ndim, count, size, to_strides)) {
+        memset(to, 0, (size_t)shape_count(ndim, count) * size);
+    } else {
+        box_copy(ndim, count, size, to, to_strides, element, repeat);
+    }
+}
+
+/* --- file to memory --- */
+
+bool file_read_at(int fd, void *to, size_t n, off_t at)
+{
+    for (char *p = to; n > 0;) {
+        ssize_t k = pread(fd, p, n, at);
+        if (k < 0 && errno == EINTR) continue;
+        if (k <= 0) return false;
+        p += k;
+        at += k;
+        n -= (size_t)k;
+    }
+    return true;
+}
+
+typedef struct reader {
+    const file_array *a;
+    const int64_t *step, *count, *to_strides;
+    int64_t strides[ND_MAXDIM]; /* from one element taken to the next, in the file */
+    int run;                    /* axes from here on are one run */
+    size_t run_size;            /* its bytes, those stepped over included */
+    bool straight;              /* a run is laid out in memory as it is in the file */
+    bool dense;                 /* gaps between runs are small */
+    off_t end;                  /* of the last element */
+    char *window;
+    off_t from, until; /* what the window holds */
+} reader;
+
+static size_t span(const reader *r, int axis)
+{
+    size_t n = r->a->size;
+    for (int i = axis; i < r->a->ndim; i++) n += (size_t)((r->count[i] - 1) * r->strides[i]);
+    return n;
+}
+
+/* The first axis from which on the elements taken lie close together: no gap over GAP. */
+static int run_axis(const reader *r)
+{
+    int axis = r->a->ndim;
+    while (axis > 0) {
+        size_t gap = (size_t)r->strides[axis - 1] - span(r, axis);
+        if (r->count[axis - 1] > 1 && gap > GAP) break;
+        axis--;
+        if (span(r, axis) > WINDOW && gap > 0) return axis + 1;
+    }
+    return axis;
+}
+
+/* Whether axes from `axis` on are gapless in the file and in memory. */
+static bool is_straight(const reader *r, int axis)
+{
+    int n = r->a->ndim - axis;
+    return box_is_c(n, r->count + axis, r->a->size, r->strides + axis) &&
+           box_is_c(n, r->count + axis, r->a->size, r->to_strides + axis);
+}
+
+static const char *window_get(reader *r, off_t at, size_t n)
+{
+    if (at < r->from || at + (off_t)n > r->until) {
+        off_t want = r->dense ? at + WINDOW : at + (off_t)n;
+        if (want > r->end) want = r->end;
+        if (!file_read_at(r->a->fd, r->window, (size_t)(want - at), at)) return NULL;
+        r->from = at;
+        r->until = want;
+    }
+    return r->window + (at - r->from);
+}
+
+static bool read_run(reader *r, char *to, off_t at)
+{
+    if (r->straight && r->run_size >= DIRECT) return file_read_at(r->a->fd, to, r->run_size, at);
+    const char *from = window_get(r, at, r->run_size);
+    if (!from) return false;
+    box_copy(r->a->ndim - r->run, r->count + r->run, r->a->size, to, r->to_strides + r->run, from,
+             r->strides + r->run);
+    return true;
+}
+
+static bool read_axis(reader *r, int axis, char *to, off_t at)
+{
+    if (axis == r->run) return read_run(r, to, at);
+    for (int64_t i = 0; i < r->count[axis]; i++) {
+        TRY(read_axis(r, axis + 1, to + i * r->to_strides[axis], at + i * r->strides[axis]));
+    }
+    return true;
+}
+
+bool box_read(const file_array *a, const int64_t *start, const int64_t *step, const int64_t *count,
+              char *to, const int64_t *to_strides)
+{
+    reader r = {.a = a, .step = step, .count = count, .to_strides = to_strides, .until = -1};
+    if (shape_count(a->ndim, count) == 0) return true;
+    off_t at = a->base;
+    box_strides(a->ndim, a->shape, a->size, r.strides);
+    for (int i = 0; i < a->ndim; i++) {
+        at += start[i] * r.strides[i];
+        r.strides[i] *= step[i];
+    }
+    r.end = at + (off_t)span(&r, 0);
+    r.run = run_axis(&r);
+    /* whole runs too large for the window are only read when they go straight into place */
+    while (!(r.straight = is_straight(&r, r.run)) && span(&r, r.run) > WINDOW) r.run++;
+    r.run_size = span(&r, r.run);
+    r.dense = r.run > 0 && r.strides[r.run - 1] - (int64_t)r.run_size <= GAP;
+    r.window = r.straight && r.run_size >= DIRECT ? NULL : malloc(WINDOW);
+    bool ok = (r.window || r.straight) && read_axis(&r, 0, to, at);
+    free(r.window);
+    return ok;
+}

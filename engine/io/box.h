@@ -1,0 +1,34 @@
+/* engine/io/box.h - moving an n-dimensional box of elements between arrays in memory and files.
+ *
+ * A box is `count` elements along each of `ndim` axes; strides are in bytes and may be anything. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "engine/data/nd.h"
+
+void box_copy(int ndim, const int64_t *count, size_t size, char *to, const int64_t *to_strides,
+              const char *from, const int64_t *from_strides);
+/* Sets every element of the box to the one at `element`. */
+void box_fill(int ndim, const int64_t *count, size_t size, char *to, const int64_t *to_strides,
+              const char *element);
+/* Strides of a C-ordered array. */
+void box_strides(int ndim, const int64_t *shape, size_t size, int64_t *strides);
+/* Whether the strides are those of C order (axes of extent 1 do not matter). */
+bool box_is_c(int ndim, const int64_t *count, size_t size, const int64_t *strides);
+
+/* An array in a file, C order, `shape` elements of `size` bytes from byte `base` on. */
+typedef struct file_array {
+    int fd;
+    off_t base;
+    int ndim;
+    const int64_t *shape;
+    size_t size;
+} file_array;
+
+/* Reads count elements from start with step into `to`.  False, with nothing recorded but errno,
+ * when the file ends early or cannot be read.  Needs no memory but a window of at most 1 MiB. */
+bool box_read(const file_array *a, const int64_t *start, const int64_t *step, const int64_t *count,
+              char *to, const int64_t *to_strides);
+/* Reads exactly n bytes. */
+bool file_read_at(int fd, void *to, size_t n, off_t at);

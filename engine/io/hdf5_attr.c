@@ -1,0 +1,176 @@
+/* engine/io/hdf5_attr.c - attributes of files, groups and datasets. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+#include "engine/io/hdf5_lib.h"
+
+void h5_value_clear(h5value *v)
+{
+    datum_unref(v->x);
+    h5_texts_clear(&v->texts);
+    *v = (h5value){0};
+}
+
+int64_t h5_attr_count(h5obj *x, err *e)
+{
+    const h5_lib *h = h5_enter(e);
+    if (!h) return -1;
+    H5O_info_t info;
+    bool ok = h->Oget_info(x->id, &info) >= 0 || h5_fail(h, e);
+    h5_leave();
+    return ok ? (int64_t)info.num_attrs : -1;
+}
+
+int h5_attr_contains(h5obj *x, const char *name, err *e)
+{
+    const h5_lib *h = h5_enter(e);
+    if (!h) return -1;
+    int found = h->Aexists(x->id, name);
+    if (found < 0) h5_fail(h, e);
+    h5_leave();
+    return found < 0 ? -1 : found > 0;
+}
+
+/* --- reading --- */
+
+static bool read_shape(const h5_lib *h, hid_t attr, h5value *out, err *e)
+{
+    hsize_t shape[ND_MAXDIM];
+    hid_t space = h->Aget_space(attr);
+    if (space < 0) return h5_fail(h, e);
+    out->empty = h->Sget_simple_extent_type(space) == H5S_NULL;
+    out->ndim = h->Sget_simple_extent_dims(space, shape, NULL);
+    for (int i = 0; i < out->ndim; i++) out->shape[i] = (int64_t)shape[i];
+    h->Sclose(space);
+    return true;
+}
+
+static bool read_text(const h5_lib *h, hid_t attr, hid_t memory, h5value *out, err *e)
+{
+    size_t n = (size_t)shape_count(out->ndim, out->shape), bytes;
+    TRY(size_mul(n + 1, sizeof(char *), &bytes, e));
+    char **text = try_zero(bytes, e);
+    if (!text) return false;
+    bool ok = n == 0 || h->Aread(attr, memory, text) >= 0 || h5_fail(h, e);
+    ok = ok && h5_texts_take(&out->texts, n, text, e);
+    for (size_t i = 0; i < n; i++) free(text[i]); /* the library allocates them with malloc */
+    mem_free(text);
+    return ok;
+}
+
+static bool read_value(const h5_lib *h, hid_t attr, h5value *out, err *e)
+{
+    TRY(read_shape(h, attr, out, e));
+    hid_t type = h->Aget_type(attr);
+    hid_t memory = h5_type_read(h, type, &out->type, e) ? h5_type_memory(h, &out->type, e) : -1;
+    bool ok = memory >= 0;
+    if (ok && !out->empty && out->type.text == H5_VARIABLE) {
+        ok = read_text(h, attr, memory, out, e);
+    } else if (ok && !out->empty) {
+        dtype_of t = out->type.t;
+        t.swapped = false;
+        out->x = nd_new(t, out->ndim, out->shape, e);
+        ok = out->x &&
+             (nd_count(out->x) == 0 || h->Aread(attr, memory, out->x->at) >= 0 || h5_fail(h, e));
+    }
+    if (memory >= 0) h->Tclose(memory);
+    h->Tclose(type);
+    return ok;
+}
+
+bool h5_attr_get(h5obj *x, const char *name, h5value *out, err *e)
+{
+    *out = (h5value){0};
+    const h5_lib *h = h5_enter(e);
+    if (!h) return false;
+    hid_t attr = h->Aopen_by_name(x->id, ".", name, H5P_DEFAULT, H5P_DEFAULT);
+    bool ok = attr >= 0 ? read_value(h, attr, out, e) : h5_fail(h, e) != NULL;
+    if (attr >= 0) h->Aclose(attr);
+    h5_leave();
+    if (!ok) h5_value_clear(out);
+    return ok;
+}
+
+/* --- writing --- */
+
+static bool write_value(const h5_lib *h, hid_t attr, hid_t memory, const h5value *v, err *e)
+{
+    if (v->empty) return true;
+    if (v->type.text != H5_VARIABLE) {
+        nd *x = nd_contiguous(v->x, e);
+        bool ok = x && (nd_count(x) == 0 || h->Awrite(attr, memory, x->at) >= 0 || h5_fail(h, e));
+        datum_unref(x);
+        return ok;
+    }
+    char **text = h5_texts_pointers(&v->texts, e);
+    bool ok = text && (v->texts.n == 0 || h->Awrite(attr, memory, text) >= 0 || h5_fail(h, e));
+    mem_free(text);
+    return ok;
+}
+
+static hid_t make_space(const h5_lib *h, const h5value *v)
+{
+    hsize_t shape[ND_MAXDIM];
+    for (int i = 0; i < v->ndim; i++) shape[i] = (hsize_t)v->shape[i];
+    return v->empty       ? h->Screate(H5S_NULL)
+           : v->ndim == 0 ? h->Screate(H5S_SCALAR)
+                          : h->Screate_simple(v->ndim, shape, NULL);
+}
+
+static bool create(const h5_lib *h, hid_t at, const char *name, const h5value *v, err *e)
+{
+    hid_t type = h5_type_make(h, &v->type, e), memory = h5_type_memory(h, &v->type, e);
+    if (type < 0 || memory < 0) return false;
+    hid_t space = make_space(h, v);
+    hid_t attr = space < 0 ? -1
+                           : h->Acreate_by_name(at, ".", name, type, space, H5P_DEFAULT,
+                                                H5P_DEFAULT, H5P_DEFAULT);
+    bool ok = attr >= 0 ? write_value(h, attr, memory, v, e) : h5_fail(h, e) != NULL;
+    if (attr >= 0) h->Aclose(attr);
+    if (attr >= 0 && !ok) h->Adelete(at, name);
+    if (space >= 0) h->Sclose(space);
+    h->Tclose(memory);
+    h->Tclose(type);
+    return ok;
+}
+
+/* An attribute cannot be overwritten: the new one is made beside it, then takes its name. */
+static bool replace(const h5_lib *h, hid_t at, const char *name, const h5value *v, err *e)
+{
+    strbuf beside = {0};
+    sb_addf(&beside, "%s (being replaced)", name);
+    h->Adelete(at, sb_text(&beside)); /* left by a crash: rarely there */
+    bool ok = create(h, at, sb_text(&beside), v, e) &&
+              ((h->Adelete(at, name) >= 0 && h->Arename(at, sb_text(&beside), name) >= 0) ||
+               h5_fail(h, e));
+    sb_clear(&beside);
+    return ok;
+}
+
+bool h5_attr_set(h5obj *x, const char *name, const h5value *v, err *e)
+{
+    h5_write_begin(x);
+    const h5_lib *h = h5_enter(e);
+    bool ok = false;
+    if (h) {
+        int there = h->Aexists(x->id, name);
+        ok = there < 0   ? h5_fail(h, e) != NULL
+             : there > 0 ? replace(h, x->id, name, v, e)
+                         : create(h, x->id, name, v, e);
+        h5_leave();
+    }
+    h5_write_end(x);
+    return ok;
+}
+
+bool h5_attr_delete(h5obj *x, const char *name, err *e)
+{
+    h5_write_begin(x);
+    const h5_lib *h = h5_enter(e);
+    bool ok = h && (h->Adelete_by_name(x->id, ".", name, H5P_DEFAULT) >= 0 || h5_fail(h, e));
+    if (h) h5_leave();
+    h5_write_end(x);
+    return ok;
+}

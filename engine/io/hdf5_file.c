@@ -1,0 +1,203 @@
+/* engine/io/hdf5_file.c - files, and the handles that hold what is open in them.
+ *
+ * An id of the library is never used again once closed, so a stale handle can be passed to it
+ * safely: the library answers with its own "invalid identifier". */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/io/hdf5_lib.h"
+
+/* --- handles --- */
+
+static void drop(datum *d)
+{
+    h5obj *x = (h5obj *)d;
+    err e = {0};
+    const h5_lib *h = h5_enter(&e);
+    if (h) {
+        if (x->what == H5_FILE && !x->closed) {
+            h->Fclose(x->id);
+            h5_share_close(x->share);
+        } else if (x->what != H5_FILE && h->Iis_valid(x->id) > 0) {
+            h->Oclose(x->id);
+        }
+        h5_share_unref(x->share);
+        h5_leave();
+    }
+    err_clear(&e);
+    h5_map_unref(x->map);
+    datum_unref(x->file);
+    mem_free(x->path);
+    pthread_mutex_destroy(&x->lock);
+    mem_free(x);
+}
+
+const datum_kind h5_kind = {.name = "HDF5 object", .drop = drop};
+
+static h5obj *new_handle(enum h5_what what, h5obj *file, h5share *share, hid_t id)
+{
+    h5obj *x = mem_zero(sizeof *x);
+    datum_init(&x->hdr, &h5_kind);
+    x->what = what;
+    x->file = datum_ref(file);
+    x->share = share;
+    x->id = id;
+    pthread_mutex_init(&x->lock, NULL);
+    return x;
+}
+
+h5obj *h5_wrap(const h5_lib *h, h5obj *file, hid_t id, err *e)
+{
+    if (id < 0) return h5_fail(h, e);
+    H5I_type_t type = h->Iget_type(id);
+    enum h5_what what = type == H5I_DATASET    ? H5_DATASET
+                        : type == H5I_DATATYPE ? H5_NAMEDTYPE
+                                               : H5_GROUP;
+    return new_handle(what, file, h5_share_ref(file->share), id);
+}
+
+h5obj *h5_file(h5obj *x)
+{
+    return x->file ? x->file : x;
+}
+
+enum h5_what h5_what(const h5obj *x)
+{
+    return x->what;
+}
+
+bool h5_is_open(const h5obj *x)
+{
+    const h5obj *file = x->file ? x->file : x;
+    return !atomic_load(&((h5obj *)(uintptr_t)file)->closed);
+}
+
+const char *h5_path(const h5obj *x)
+{
+    return x->file ? x->file->path : x->path;
+}
+
+bool h5_is_writable(const h5obj *x)
+{
+    err e = {0};
+    unsigned intent = 0;
+    const h5_lib *h = h5_enter(&e);
+    if (h) {
+        h->Fget_intent(x->file ? x->file->id : x->id, &intent);
+        h5_leave();
+    }
+    err_clear(&e);
+    return intent & H5_RDWR;
+}
+
+uint64_t h5_version(const h5obj *x)
+{
+    return atomic_load(&x->share->version);
+}
+
+/* --- opening --- */
+
+/* What h5py would call: the flags, and whether it creates. */
+static const struct mode {
+    const char *name;
+    unsigned flags;
+    bool create;
+} modes[] = {
+    {"r", H5_RDONLY, false}, {"r+", H5_RDWR, false}, {"w", H5_TRUNC, true},
+    {"w-", H5_EXCL, true},   {"x", H5_EXCL, true},   {"a", H5_RDWR, false},
+};
+
+static hid_t open_id(const h5_lib *h, const char *path, const struct mode *m, hid_t access, err *e)
+{
+    hid_t id = m->create ? h->Fcreate(path, m->flags, H5P_DEFAULT, access)
+                         : h->Fopen(path, m->flags, access);
+    if (id < 0) h5_fail(h, e);
+    return id;
+}
+
+/* "a" opens what is there, or else creates. */
+static hid_t open_or_create(const h5_lib *h, const char *path, hid_t access, err *e)
+{
+    err first = {0};
+    hid_t id = open_id(h, path, &modes[1], access, &first);
+    if (first.kind == FileNotFoundError)
+        id = open_id(h, path, &modes[3], access, e);
+    else if (id < 0)
+        err_move(e, &first);
+    err_clear(&first);
+    return id;
+}
+
+static hid_t open_mode(const h5_lib *h, const char *path, const struct mode *m, err *e)
+{
+    hid_t access = h->Pcreate(h->P_CLS_FILE_ACCESS_ID);
+    h->Pset_fclose_degree(access, H5F_CLOSE_STRONG);
+    hid_t id =
+        m->name[0] == 'a' ? open_or_create(h, path, access, e) : open_id(h, path, m, access, e);
+    h->Pclose(access);
+    return id;
+}
+
+h5obj *h5_open(const char *path, const char *mode, err *e)
+{
+    const struct mode *m = NULL;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        if (strcmp(modes[i].name, mode) == 0) m = &modes[i];
+    }
+    if (!m) return err_set(e, ValueError, "Invalid mode; must be one of r, r+, w, w-, x, a");
+    const h5_lib *h = h5_enter(e);
+    if (!h) return NULL;
+    h5obj *x = NULL;
+    hid_t id = open_mode(h, path, m, e);
+    if (id >= 0) {
+        unsigned intent = 0;
+        h->Fget_intent(id, &intent);
+        x = new_handle(H5_FILE, NULL, h5_share_open(path, intent & H5_RDWR), id);
+        x->path = mem_dup(path);
+        x->share->dirty = m->create || x->share->dirty;
+    }
+    h5_leave();
+    return x;
+}
+
+/* --- writing and closing: readers of the file's data wait --- */
+
+void h5_write_begin(h5obj *x)
+{
+    pthread_rwlock_wrlock(&x->share->lock);
+}
+
+void h5_write_end(h5obj *x)
+{
+    if (x->share->writable) x->share->dirty = true;
+    x->share->version++;
+    pthread_rwlock_unlock(&x->share->lock);
+}
+
+bool h5_close(h5obj *file, err *e)
+{
+    if (atomic_load(&file->closed)) return true;
+    h5_write_begin(file);
+    const h5_lib *h = h5_enter(e);
+    bool ok = h != NULL;
+    if (h) {
+        atomic_store(&file->closed, true);
+        ok = h->Fclose(file->id) >= 0 || h5_fail(h, e);
+        h5_share_close(file->share);
+        h5_leave();
+    }
+    pthread_rwlock_unlock(&file->share->lock);
+    return ok;
+}
+
+bool h5_flush(h5obj *x, err *e)
+{
+    h5_write_begin(x);
+    const h5_lib *h = h5_enter(e);
+    bool ok = h && (h->Fflush(x->id, H5F_SCOPE_GLOBAL) >= 0 || h5_fail(h, e));
+    if (h) h5_leave();
+    if (ok) x->share->dirty = false;
+    pthread_rwlock_unlock(&x->share->lock);
+    return ok;
+}

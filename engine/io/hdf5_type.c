@@ -1,0 +1,204 @@
+/* engine/io/hdf5_type.c - element types: HDF5's and ours, as h5py pairs them.
+ *
+ * bool is an enum of int8 (FALSE, TRUE), complex a compound of r and i, float16 IEEE's 16 bits,
+ * S<n> a fixed string padded with NULs.  Types without a counterpart raise NotImplementedError. */
+#include "engine/io/hdf5_lib.h"
+
+#include <string.h>
+
+#include "engine/base/mem.h"
+
+/* The library's type for a plain dtype, little-endian (this program runs nowhere else); borrowed.
+ */
+static hid_t plain_type(const h5_lib *h, enum dtype dt)
+{
+    const hid_t of[NDTYPE] = {
+        [DT_bool] = h->boolean,         [DT_int8] = h->T_STD_I8LE,
+        [DT_uint8] = h->T_STD_U8LE,     [DT_int16] = h->T_STD_I16LE,
+        [DT_uint16] = h->T_STD_U16LE,   [DT_int32] = h->T_STD_I32LE,
+        [DT_uint32] = h->T_STD_U32LE,   [DT_int64] = h->T_STD_I64LE,
+        [DT_uint64] = h->T_STD_U64LE,   [DT_float16] = h->f16,
+        [DT_float32] = h->T_IEEE_F32LE, [DT_float64] = h->T_IEEE_F64LE,
+        [DT_complex64] = h->complex64,  [DT_complex128] = h->complex128,
+    };
+    return dt < NDTYPE ? of[dt] : 0;
+}
+
+static hid_t no_type(const h5type *t, err *e)
+{
+    char name[32];
+    if (t->t.dt == DT_object) {
+        err_set(e, TypeError, "Object dtype dtype('O') has no native HDF5 equivalent");
+        return -1;
+    }
+    dtype_str(t->t, name);
+    err_set(e, TypeError, "No conversion path for dtype: dtype('%s')", name);
+    return -1;
+}
+
+hid_t h5_type_memory(const h5_lib *h, const h5type *t, err *e)
+{
+    if (t->text == H5_VARIABLE) return h->Tcopy(t->utf8 ? h->text_utf8 : h->text_ascii);
+    if (t->t.dt == DT_bytes && t->t.size > 0) {
+        hid_t id = h->Tcopy(h->T_C_S1);
+        h->Tset_size(id, t->t.size);
+        h->Tset_strpad(id, H5T_STR_NULLPAD);
+        if (t->utf8) h->Tset_cset(id, H5T_CSET_UTF8);
+        return id;
+    }
+    hid_t plain = plain_type(h, t->t.dt);
+    return plain > 0 ? h->Tcopy(plain) : no_type(t, e);
+}
+
+hid_t h5_type_make(const h5_lib *h, const h5type *t, err *e)
+{
+    hid_t id = h5_type_memory(h, t, e);
+    if (id >= 0 && t->t.swapped && t->t.dt <= DT_float64) h->Tset_order(id, H5T_ORDER_BE);
+    return id;
+}
+
+/* --- from the file --- */
+
+static bool no_class(const char *what, err *e)
+{
+    return err_set(e, NotImplementedError, "HDF5 %s types are not supported", what);
+}
+
+static bool read_float(const h5_lib *h, hid_t id, h5type *out, err *e)
+{
+    switch (h->Tget_size(id)) {
+    case 2: out->t = dtype_plain(DT_float16); break;
+    case 4: out->t = dtype_plain(DT_float32); break;
+    case 8: out->t = dtype_plain(DT_float64); break;
+    default: return no_class("long double", e);
+    }
+    out->t.swapped = h->Tget_order(id) == H5T_ORDER_BE;
+    return true;
+}
+
+static bool read_integer(const h5_lib *h, hid_t id, h5type *out, err *e)
+{
+    static const enum dtype of[2][4] = {{DT_uint8, DT_uint16, DT_uint32, DT_uint64},
+                                        {DT_int8, DT_int16, DT_int32, DT_int64}};
+    size_t size = h->Tget_size(id);
+    if (size > 8 || size == 0) return no_class("large integer", e);
+    int k = size > 4 ? 3 : size > 2 ? 2 : size > 1 ? 1 : 0;
+    out->t = dtype_plain(of[h->Tget_sign(id) == H5T_SGN_2][k]);
+    out->t.swapped = size > 1 && h->Tget_order(id) == H5T_ORDER_BE;
+    return true;
+}
+
+static bool read_string(const h5_lib *h, hid_t id, h5type *out)
+{
+    out->utf8 = h->Tget_cset(id) == H5T_CSET_UTF8;
+    if (h->Tis_variable_str(id) > 0) {
+        out->t = dtype_plain(DT_object);
+        out->text = H5_VARIABLE;
+    } else {
+        out->t = (dtype_of){.dt = DT_bytes, .size = (uint32_t)h->Tget_size(id)};
+        out->text = H5_FIXED;
+    }
+    return true;
+}
+
+/* An enum is a bool when it is exactly h5py's; otherwise the integers that it names. */
+static bool read_enum(const h5_lib *h, hid_t id, h5type *out, err *e)
+{
+    if (h->Tequal(id, h->boolean) > 0) {
+        out->t = dtype_plain(DT_bool);
+        return true;
+    }
+    hid_t base = h->Tget_super(id);
+    bool ok = read_integer(h, base, out, e);
+    h->Tclose(base);
+    return ok;
+}
+
+/* A compound of two equal floats named r and i is a complex number. */
+static bool read_compound(const h5_lib *h, hid_t id, h5type *out, err *e)
+{
+    if (h->Tget_nmembers(id) != 2) return no_class("compound", e);
+    h5type part[2] = {{{0}, 0, 0}, {{0}, 0, 0}};
+    bool ok = true;
+    for (unsigned i = 0; i < 2; i++) {
+        char *name = h->Tget_member_name(id, i);
+        hid_t member = h->Tget_member_type(id, i);
+        ok = ok && name && strcmp(name, i ? "i" : "r") == 0 && h->Tget_class(member) == H5T_FLOAT &&
+             read_float(h, member, &part[i], e);
+        h->Tclose(member);
+        mem_free(name); /* the library's memory: libc's malloc, as ours */
+    }
+    if (!ok || part[0].t.dt != part[1].t.dt || part[0].t.dt == DT_float16) {
+        return e->kind ? false : no_class("compound", e);
+    }
+    out->t = dtype_plain(part[0].t.dt == DT_float32 ? DT_complex64 : DT_complex128);
+    out->t.swapped = part[0].t.swapped;
+    return true;
+}
+
+bool h5_type_read(const h5_lib *h, hid_t id, h5type *out, err *e)
+{
+    *out = (h5type){.text = H5_NOT_TEXT};
+    switch (h->Tget_class(id)) {
+    case H5T_INTEGER: return read_integer(h, id, out, e);
+    case H5T_FLOAT: return read_float(h, id, out, e);
+    case H5T_STRING: return read_string(h, id, out);
+    case H5T_ENUM: return read_enum(h, id, out, e);
+    case H5T_COMPOUND: return read_compound(h, id, out, e);
+    case H5T_VLEN: return no_class("variable-length array", e);
+    case H5T_ARRAY: return no_class("array", e);
+    case H5T_REFERENCE: return no_class("reference", e);
+    case H5T_OPAQUE: return no_class("opaque", e);
+    default: return no_class("time and bit field", e);
+    }
+}
+
+/* --- texts --- */
+
+void h5_texts_clear(h5texts *t)
+{
+    mem_free(t->bytes);
+    mem_free(t->start);
+    *t = (h5texts){0};
+}
+
+char **h5_texts_pointers(const h5texts *t, err *e)
+{
+    size_t n = t->n ? t->start[t->n] : 0, head, all;
+    TRY(size_mul(t->n + 1, sizeof(char *), &head, e));
+    all = head + n + t->n;
+    char **out = try_alloc(all, e);
+    if (!out) return NULL;
+    char *at = (char *)out + head;
+    for (size_t i = 0; i < t->n; i++) {
+        size_t size = t->start[i + 1] - t->start[i];
+        out[i] = memcpy(at, t->bytes + t->start[i], size);
+        at[size] = 0;
+        at += size + 1;
+    }
+    return out;
+}
+
+bool h5_texts_take(h5texts *t, size_t n, char *const *text, err *e)
+{
+    size_t head, total = 0;
+    *t = (h5texts){.n = n};
+    TRY(size_mul(n + 1, sizeof(size_t), &head, e));
+    t->start = try_alloc(head, e);
+    if (!t->start) return false;
+    for (size_t i = 0; i < n; i++) {
+        t->start[i] = total;
+        total += text[i] ? strlen(text[i]) : 0;
+    }
+    t->start[n] = total;
+    t->bytes = try_alloc(total + 1, e);
+    if (!t->bytes) {
+        h5_texts_clear(t);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (text[i]) memcpy(t->bytes + t->start[i], text[i], t->start[i + 1] - t->start[i]);
+    }
+    t->bytes[total] = 0;
+    return true;
+}
