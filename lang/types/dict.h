@@ -37,15 +37,53 @@ void dict_clear(interp *in, dict *d);
 /* for (int64_t i = 0; dict_next(d, &i, &k, &v);) borrowed; do not change d meanwhile. */
 bool dict_next(const dict *d, int64_t *i, value *key, value *val);
 
-typedef struct set { /* set and frozenset: a dict of keys */
+/* dict views: one shape, three types */
+extern const type T_dict_keys, T_dict_values, T_dict_items;
+typedef struct dict_view {
     obj hdr;
-    dict *d;
-    uint64_t hash; /* frozenset */
+    dict *of;
+} dict_view;
+/* iterators over a dict: dict_iter_types[what][reverse], what 0 keys, 1 values, 2 items */
+value dict_iter_new(interp *in, dict *d, int what, bool reverse);
+value dict_view_new(interp *in, dict *d, const type *t);
+extern const type T_mappingproxy; /* types.MappingProxyType: reads any mapping, writes none */
+value mapping_proxy_new(interp *in, value mapping);
+value dict_pop(interp *in, dict *d, value key); /* moves the value out; FAIL without an exception */
+/* what merge does with a key that is there: 0 replace it, 1 keep it, 2 KeyError(key) */
+int dict_merge(interp *in, dict *d, value mapping_or_pairs, int present);
+bool dict_reserve(interp *in, dict *d, int64_t n);
+/* the entry of a key that lookup finds by hash: 1 found (at *i), 0 not, -1 failed */
+int dict_find(interp *in, dict *d, value key, uint64_t hash, int64_t *i);
+bool dict_set_hashed(interp *in, dict *d, value key, uint64_t hash, value v);
+int dict_del_hashed(interp *in, dict *d, value key, uint64_t hash);
+
+/* A set is its own table, laid out and probed as CPython's, because the order in which a set of
+ * numbers prints is part of what programs show. */
+typedef struct set_entry {
+    uint64_t hash;
+    value key; /* FAIL: empty when hash is 0, deleted when it is UINT64_MAX */
+} set_entry;
+
+typedef struct set { /* set and frozenset */
+    obj hdr;
+    int64_t n, fill; /* members; members and deleted */
+    uint64_t mask;
+    set_entry *at; /* mask + 1 slots; NULL: none yet, as if 8 */
+    uint64_t finger; /* where pop looks next */
+    uint64_t hash; /* frozenset: 0 not computed yet */
+    uint64_t version;
 } set;
 
 set *set_new(interp *in, bool frozen);
 bool set_add(interp *in, set *s, value v);     /* counts v */
 int set_contains(interp *in, set *s, value v); /* 1 0 -1 */
+int set_discard(interp *in, set *s, value v);  /* 1 removed, 0 absent, -1 failed */
+bool set_update(interp *in, set *s, value iterable);
+set *set_of(interp *in, value iterable, bool frozen);
+/* the set that a display of three or more constants makes: its order differs from adding them */
+set *set_of_constants(interp *in, const value *at, int64_t n);
+/* for (int64_t i = 0; set_next(s, &i, &v);) borrowed; do not change s meanwhile. */
+bool set_next(const set *s, int64_t *i, value *v);
 
 static inline dict *as_dict(value v)
 {

@@ -1,4 +1,4 @@
-/* lang/types/seq.h - list and tuple. */
+/* lang/types/seq.h - list, tuple, range, and what all sequences share. */
 #pragma once
 
 #include "lang/type.h"
@@ -36,3 +36,63 @@ static inline tuple *as_tuple(value v)
 {
     return (tuple *)as_obj(v, &T_tuple);
 }
+
+typedef struct range { /* four ints, big ones too; len is derived */
+    obj hdr;
+    value start, stop, step, len;
+} range;
+
+static inline range *as_range(value v)
+{
+    return v.kind == V_OBJ && v.o->type == &T_range ? (range *)v.o : NULL;
+}
+
+/* ---- the iterators a loop meets most, open so that the VM may step them in place ---- */
+
+typedef struct list_iter {
+    obj hdr;
+    list *of; /* NULL: exhausted */
+    int64_t i;
+} list_iter;
+
+typedef struct tuple_iter {
+    obj hdr;
+    tuple *of; /* NULL: exhausted */
+    int64_t i;
+} tuple_iter;
+
+typedef struct range_iter { /* at, at + step, ... : left of them */
+    obj hdr;
+    int64_t at, step, left;
+} range_iter;
+
+extern const type T_list_iter, T_tuple_iter, T_range_iter;
+
+/* ---- shared by sequences ---- */
+
+/* An int, or whatever has __index__: 1 done, 0 it is no index (nothing pending), -1 failed
+ * (IndexError: cannot fit 'int' into an index-sized integer). */
+int index_of(interp *in, value v, int64_t *out);
+/* key as an offset into n items, negative from the end.  False: TypeError "NAME indices must be
+ * integers or slices, not str", IndexError "NAME WHAT out of range". */
+bool check_index(interp *in, value key, int64_t n, const char *name, const char *what,
+                 int64_t *out);
+/* Around a container's repr: 1 go on, 0 it is already being shown (print its [...]), -1 failed. */
+int repr_enter(interp *in, obj *o);
+void repr_leave(interp *in, obj *o);
+/* Every mutator asks first: frozen objects are shared between interpreters and never change. */
+value trap(interp *in, obj *o); /* raises */
+static inline bool check_mutable(interp *in, obj *o)
+{
+    return !(o->flags & OBJ_FROZEN) || (trap(in, o), false);
+}
+/* Compares as sequences do: == on items, then op on the first pair that differs.  Items are read
+ * through pointers because an __eq__ may change a list meanwhile. */
+value seq_compare(interp *in, enum cmpop op, value *const *a, const int64_t *n, value *const *b,
+                  const int64_t *m);
+/* Offset of the first item equal to v in [from, to), -1 none, -2 failed. */
+int64_t seq_find(interp *in, value *const *at, const int64_t *n, value v, int64_t from, int64_t to);
+/* "[1, 2]" with the given brackets; one_comma: "(1,)" */
+value seq_repr(interp *in, value *const *at, const int64_t *n, const char *open, const char *close,
+               bool one_comma);
+void *lang_grow(interp *in, void *p, int64_t count, size_t size); /* realloc; p kept on failure */

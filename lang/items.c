@@ -1,0 +1,85 @@
+/* lang/items.c - length, items, membership and iteration of any value. */
+#include "lang/interp.h"
+#include "lang/lang.h"
+#include "lang/types/alias.h"
+#include "lang/types/iter.h"
+
+int64_t value_len(interp *in, value v)
+{
+    const type *t = type_of(in, v);
+    if (t->length) return t->length(in, v);
+    return THROWN(in, TypeError, "object of type '%s' has no len()", t->name);
+}
+
+value value_getitem(interp *in, value v, value key)
+{
+    const type *t = type_of(in, v);
+    if (t->getitem) return t->getitem(in, v, key);
+    if (as_type(v)) return class_getitem(in, v, key);
+    return throw(in, TypeError, "'%s' object is not subscriptable", t->name);
+}
+
+bool value_setitem(interp *in, value v, value key, value to)
+{
+    const type *t = type_of(in, v);
+    if (t->setitem) return t->setitem(in, v, key, to);
+    throw(in, TypeError,
+          is_fail(to) ? "'%s' object doesn't support item deletion"
+                      : "'%s' object does not support item assignment",
+          t->name);
+    return false;
+}
+
+static int contains_by_iterating(interp *in, value v, value item)
+{
+    value it = value_iter(in, v), x;
+    if (is_fail(it)) {
+        if (exc_is(in, TypeError) && !type_of(in, v)->iter) {
+            exc_clear(in);
+            throw(in, TypeError, "argument of type '%s' is not iterable", type_of(in, v)->name);
+        }
+        return -1;
+    }
+    int found = 0, r;
+    while (!found && (r = iter_next(in, it, &x)) != 0) {
+        found = r < 0 ? -1 : value_eq(in, x, item);
+        if (r > 0) value_unref(in, x);
+    }
+    value_unref(in, it);
+    return found;
+}
+
+int value_contains(interp *in, value v, value item)
+{
+    const type *t = type_of(in, v);
+    return t->contains ? t->contains(in, v, item) : contains_by_iterating(in, v, item);
+}
+
+value value_iter(interp *in, value v)
+{
+    const type *t = type_of(in, v);
+    if (t->iter) {
+        value it = t->iter(in, v);
+        if (is_fail(it) || type_of(in, it)->next) return it;
+        throw(in, TypeError, "iter() returned non-iterator of type '%s'", type_of(in, it)->name);
+        value_unref(in, it);
+        return FAIL;
+    }
+    if (t->getitem && t->flags & TYPE_HEAP && !as_dict(v)) return seq_iter_new(in, v);
+    return throw(in, TypeError, "'%s' object is not iterable", t->name);
+}
+
+int iter_next(interp *in, value it, value *out)
+{
+    const type *t = type_of(in, it);
+    if (!t->next) {
+        *out = FAIL;
+        return THROWN(in, TypeError, "'%s' object is not an iterator", t->name);
+    }
+    *out = t->next(in, it);
+    if (!is_fail(*out)) return 1;
+    if (!throwing(in)) return 0;
+    if (!exc_is(in, StopIteration)) return -1;
+    exc_clear(in);
+    return 0;
+}

@@ -1,0 +1,349 @@
+/* lang/ops.c - operators on values: arithmetic, comparison, truth, hash, and turning into text.
+ *
+ * Each goes through the slot of the operand's type; small ints and floats take a short way.
+ * Where a slot is missing or gives NotImplemented, the TypeError is phrased here, in CPython's
+ * words.  Items, iteration and attributes: lang/items.c, lang/attrs.c. */
+#include <math.h>
+#include <string.h>
+
+#include "lang/interp.h"
+#include "lang/lang.h"
+#include "lang/types/alias.h"
+
+// clang-format off
+static const char *const op_symbol[NBINOP] = {
+    [OP_ADD] = "+", [OP_SUB] = "-", [OP_MUL] = "*", [OP_TRUEDIV] = "/", [OP_FLOORDIV] = "//",
+    [OP_MOD] = "%", [OP_POW] = "** or pow()", [OP_MATMUL] = "@", [OP_LSHIFT] = "<<",
+    [OP_RSHIFT] = ">>", [OP_AND] = "&", [OP_OR] = "|", [OP_XOR] = "^", [OP_DIVMOD] = "divmod()",
+};
+static const char *const cmp_symbol[NCMPOP] = {
+    [OP_LT] = "<", [OP_LE] = "<=", [OP_EQ] = "==", [OP_NE] = "!=", [OP_GT] = ">", [OP_GE] = ">=",
+};
+static const enum cmpop cmp_swapped[NCMPOP] = {
+    [OP_LT] = OP_GT, [OP_LE] = OP_GE, [OP_EQ] = OP_EQ, [OP_NE] = OP_NE, [OP_GT] = OP_LT,
+    [OP_GE] = OP_LE,
+};
+static const char *const unary_error[NUNOP] = { /* %s: the type */
+    [OP_NEG] = "bad operand type for unary -: '%s'",
+    [OP_POS] = "bad operand type for unary +: '%s'",
+    [OP_INVERT] = "bad operand type for unary ~: '%s'",
+    [OP_ABS] = "bad operand type for abs(): '%s'",
+    [OP_INT] = "int() argument must be a string, a bytes-like object or a real number, not '%s'",
+    [OP_FLOAT] = "float() argument must be a string or a real number, not '%s'",
+    [OP_COMPLEX] = "complex() first argument must be a string or a number, not '%s'",
+    [OP_INDEX] = "'%s' object cannot be interpreted as an integer",
+    [OP_ROUND] = "type %s doesn't define __round__ method",
+    [OP_TRUNC] = "type %s doesn't define __trunc__ method",
+    [OP_FLOOR] = "type %s doesn't define __floor__ method",
+    [OP_CEIL] = "type %s doesn't define __ceil__ method",
+};
+// clang-format on
+
+/* ---- identity and truth ---- */
+
+bool value_same(value a, value b)
+{
+    return a.kind == b.kind && (a.kind == V_NONE || (a.i == b.i && a.aux == b.aux));
+}
+
+int value_truth(interp *in, value v)
+{
+    switch (v.kind) {
+    case V_NONE:
+        return 0;
+    case V_BOOL:
+    case V_INT:
+        return v.i != 0;
+    case V_FLOAT:
+        return v.f != 0;
+    case V_FAIL:
+        return -1;
+    default:
+        break;
+    }
+    const type *t = type_of(in, v);
+    if (t->truth) return t->truth(in, v);
+    if (!t->length) return 1;
+    int64_t n = t->length(in, v);
+    return n < 0 ? -1 : n != 0;
+}
+
+/* ---- arithmetic ---- */
+
+static bool int_fast(enum binop op, int64_t a, int64_t b, value *out)
+{
+    int64_t r;
+    switch (op) {
+    case OP_ADD:
+        if (__builtin_add_overflow(a, b, &r)) return false;
+        break;
+    case OP_SUB:
+        if (__builtin_sub_overflow(a, b, &r)) return false;
+        break;
+    case OP_MUL:
+        if (__builtin_mul_overflow(a, b, &r)) return false;
+        break;
+    case OP_AND:
+        r = a & b;
+        break;
+    case OP_OR:
+        r = a | b;
+        break;
+    case OP_XOR:
+        r = a ^ b;
+        break;
+    case OP_FLOORDIV:
+        if (b <= 0) return false;
+        r = a / b - (a % b < 0);
+        break;
+    case OP_MOD:
+        if (b <= 0) return false;
+        r = a % b;
+        if (r < 0) r += b;
+        break;
+    default:
+        return false;
+    }
+    *out = v_int(r);
+    return true;
+}
+
+static bool float_fast(enum binop op, double a, double b, value *out)
+{
+    switch (op) {
+    case OP_ADD:
+        *out = v_float(a + b);
+        return true;
+    case OP_SUB:
+        *out = v_float(a - b);
+        return true;
+    case OP_MUL:
+        *out = v_float(a * b);
+        return true;
+    case OP_TRUEDIV:
+        if (b == 0) return false;
+        *out = v_float(a / b);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Is it a sequence that + joins and * repeats? Gives the name that messages use. */
+static const char *sequence_name(value v)
+{
+    static const type *const builtin_types[] = {&T_list, &T_tuple, &T_str, &T_bytes, &T_bytearray};
+    if (v.kind != V_OBJ) return NULL;
+    for (size_t i = 0; i < sizeof builtin_types / sizeof *builtin_types; i++)
+        if (obj_isa(v.o, builtin_types[i])) return v.o->type->name;
+    return !strcmp(v.o->type->name, "deque") ? "deque" : NULL;
+}
+
+static value unsupported(interp *in, enum binop op, bool inplace, value a, value b)
+{
+    const char *ta = type_of(in, a)->name, *tb = type_of(in, b)->name, *seq;
+    if (op == OP_ADD && (seq = sequence_name(a))) {
+        if (obj_isa(a.o, &T_bytes) || obj_isa(a.o, &T_bytearray))
+            return throw(in, TypeError, "can't concat %s to %s", tb, ta);
+        return throw(in, TypeError, "can only concatenate %s (not \"%s\") to %s", seq, tb, seq);
+    }
+    if (op == OP_MUL && sequence_name(a))
+        return throw(in, TypeError, "can't multiply sequence by non-int of type '%s'", tb);
+    if (op == OP_MUL && sequence_name(b))
+        return throw(in, TypeError, "can't multiply sequence by non-int of type '%s'", ta);
+    const char *symbol = inplace && op == OP_POW ? "**" : op_symbol[op];
+    return throw(in, TypeError, "unsupported operand type(s) for %s%s: '%s' and '%s'", symbol,
+                 inplace ? "=" : "", ta, tb);
+}
+
+/* NotImplemented (owned) when neither side knows. */
+static value binary_try(interp *in, enum binop op, value a, value b)
+{
+    const type *ta = type_of(in, a), *tb = type_of(in, b);
+    value r = value_ref(NOTIMPL);
+    bool second = tb->binary && tb->binary != ta->binary;
+    if (second && ta != tb && type_is_sub(tb, ta)) {
+        r = tb->binary(in, op, a, b);
+        if (!is_notimpl(r)) return r;
+        second = false;
+    }
+    if (ta->binary) r = ta->binary(in, op, a, b);
+    if (is_notimpl(r) && second) r = tb->binary(in, op, a, b);
+    if (is_notimpl(r) && op == OP_OR && alias_operand(a) && alias_operand(b))
+        return union_of(in, a, b);
+    return r;
+}
+
+value value_binary(interp *in, enum binop op, value a, value b)
+{
+    value r;
+    if (a.kind == V_INT && b.kind == V_INT && int_fast(op, a.i, b.i, &r)) return r;
+    if (a.kind == V_FLOAT && b.kind == V_FLOAT && float_fast(op, a.f, b.f, &r)) return r;
+    r = binary_try(in, op, a, b);
+    return is_notimpl(r) ? unsupported(in, op, false, a, b) : r;
+}
+
+value value_inplace(interp *in, enum binop op, value a, value b)
+{
+    value r;
+    if (a.kind == V_INT && b.kind == V_INT && int_fast(op, a.i, b.i, &r)) return r;
+    if (a.kind == V_FLOAT && b.kind == V_FLOAT && float_fast(op, a.f, b.f, &r)) return r;
+    const type *t = type_of(in, a);
+    if (t->inplace) {
+        r = t->inplace(in, op, a, b);
+        if (!is_notimpl(r)) return r;
+    }
+    r = binary_try(in, op, a, b);
+    return is_notimpl(r) ? unsupported(in, op, true, a, b) : r;
+}
+
+value value_unary(interp *in, enum unop op, value a)
+{
+    if (a.kind == V_INT && (op == OP_POS || op == OP_INDEX || op == OP_INT)) return a;
+    if (a.kind == V_INT && op == OP_NEG && a.i != INT64_MIN) return v_int(-a.i);
+    if (a.kind == V_FLOAT && op == OP_NEG) return v_float(-a.f);
+    const type *t = type_of(in, a);
+    value r = t->unary ? t->unary(in, op, a) : value_ref(NOTIMPL);
+    if (!is_notimpl(r)) return r;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    return throw(in, TypeError, unary_error[op], t->name);
+#pragma GCC diagnostic pop
+}
+
+/* ---- comparison ---- */
+
+#define COMPARE(op, x, y)                                                                          \
+    (op == OP_LT   ? (x) < (y)                                                                     \
+     : op == OP_LE ? (x) <= (y)                                                                    \
+     : op == OP_EQ ? (x) == (y)                                                                    \
+     : op == OP_NE ? (x) != (y)                                                                    \
+     : op == OP_GT ? (x) > (y)                                                                     \
+                   : (x) >= (y))
+
+value value_compare(interp *in, enum cmpop op, value a, value b)
+{
+    if (a.kind == V_INT && b.kind == V_INT) return v_bool(COMPARE(op, a.i, b.i));
+    if (a.kind == V_FLOAT && b.kind == V_FLOAT) return v_bool(COMPARE(op, a.f, b.f));
+    const type *ta = type_of(in, a), *tb = type_of(in, b);
+    value r = value_ref(NOTIMPL);
+    bool second = tb->compare;
+    if (second && ta != tb && type_is_sub(tb, ta)) {
+        r = tb->compare(in, cmp_swapped[op], b, a);
+        if (!is_notimpl(r)) return r;
+        second = false;
+    }
+    if (ta->compare) r = ta->compare(in, op, a, b);
+    if (is_notimpl(r) && second) r = tb->compare(in, cmp_swapped[op], b, a);
+    if (!is_notimpl(r)) return r;
+    if (op == OP_EQ || op == OP_NE) return v_bool(value_same(a, b) == (op == OP_EQ));
+    return throw(in, TypeError, "'%s' not supported between instances of '%s' and '%s'",
+                 cmp_symbol[op], ta->name, tb->name);
+}
+
+int value_eq(interp *in, value a, value b)
+{
+    if (value_same(a, b)) return 1;
+    if (a.kind == V_INT && b.kind == V_INT) return 0;
+    if (a.kind == V_OBJ && b.kind == V_OBJ && a.o->type == &T_str && b.o->type == &T_str)
+        return str_eq((str *)a.o, (str *)b.o);
+    value r = value_compare(in, OP_EQ, a, b);
+    if (r.kind == V_BOOL) return r.i != 0;
+    int t = is_fail(r) ? -1 : value_truth(in, r);
+    value_unref(in, r);
+    return t;
+}
+
+/* ---- hash ---- */
+
+enum { HASH_BITS = 61 };
+#define HASH_MODULUS (((uint64_t)1 << HASH_BITS) - 1)
+
+static uint64_t int_hash(int64_t i)
+{
+    uint64_t u = i < 0 ? -(uint64_t)i : (uint64_t)i;
+    u %= HASH_MODULUS;
+    return i < 0 ? -u : u;
+}
+
+static uint64_t hash_address(const void *p)
+{
+    uint64_t u = (uint64_t)(uintptr_t)p;
+    return u >> 4 | u << 60;
+}
+
+bool value_hash(interp *in, value v, uint64_t *out)
+{
+    if (v.kind == V_INT || v.kind == V_BOOL)
+        *out = int_hash(v.i);
+    else if (v.kind == V_OBJ && v.o->type == &T_str)
+        *out = str_hash((str *)v.o);
+    else {
+        const type *t = type_of(in, v);
+        if (t->hash) {
+            if (!t->hash(in, v, out)) return false;
+        } else if (t->compare) {
+            throw(in, TypeError, "unhashable type: '%s'", t->name);
+            return false;
+        } else
+            *out = v.kind == V_OBJ ? hash_address(v.o) : v.bits + v.kind;
+    }
+    if (*out == UINT64_MAX) *out = UINT64_MAX - 1;
+    return true;
+}
+
+/* ---- text ---- */
+
+/* r, the result of a text slot, as a str; else TypeError "__repr__ returned non-string". */
+static str *check_text(interp *in, value r, const char *method)
+{
+    if (is_fail(r)) return NULL;
+    str *s = as_str(r);
+    if (s) return s;
+    throw(in, TypeError, "%s returned non-string (type %s)", method, type_of(in, r)->name);
+    value_unref(in, r);
+    return NULL;
+}
+
+static value default_repr(interp *in, value v)
+{
+    const type *t = type_of(in, v);
+    value qualname;
+    int has = value_findattr(in, v_type(t), "__qualname__", &qualname);
+    if (has < 0) return FAIL;
+    const char *name = has && as_str(qualname) ? as_str(qualname)->at : t->name;
+    str *s = t->module && strcmp(t->module, "builtins")
+                 ? str_fmt(in, "<%s.%s object at %p>", t->module, name, (void *)v.o)
+                 : str_fmt(in, "<%s object at %p>", name, (void *)v.o);
+    if (has) value_unref(in, qualname);
+    return v_obj(s);
+}
+
+str *value_repr(interp *in, value v)
+{
+    const type *t = type_of(in, v);
+    if (!check_stack(in)) return NULL;
+    return check_text(in, t->repr ? t->repr(in, v) : default_repr(in, v), "__repr__");
+}
+
+str *value_str(interp *in, value v)
+{
+    const type *t = type_of(in, v);
+    if (t == &T_str) return obj_ref((str *)v.o);
+    if (!t->tostr) return value_repr(in, v);
+    return check_stack(in) ? check_text(in, t->tostr(in, v), "__str__") : NULL;
+}
+
+str *value_format(interp *in, value v, str *spec)
+{
+    const type *t = type_of(in, v);
+    if (t->format) {
+        value r = t->format(in, v, spec);
+        if (is_fail(r) || as_str(r)) return as_str(r);
+        throw(in, TypeError, "__format__ must return a str, not %s", type_of(in, r)->name);
+        value_unref(in, r);
+        return NULL;
+    }
+    if (!spec || !spec->nbyte) return value_str(in, v);
+    return THROW0(in, TypeError, "unsupported format string passed to %s.__format__", t->name);
+}

@@ -1,0 +1,160 @@
+/* lang/types/list_methods.c - the methods of list. */
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "lang/lang.h"
+#include "lang/types/list.h"
+
+/* arg[0] as a list that may be changed, else NULL and an exception */
+static list *mutable_self(interp *in, const value *arg)
+{
+    list *l = as_list(arg[0]);
+    return check_mutable(in, &l->hdr) ? l : NULL;
+}
+
+static value append(interp *in, const value *arg)
+{
+    list *l = mutable_self(in, arg);
+    return l && list_append(in, l, arg[1]) ? NONE : FAIL;
+}
+
+static value extend(interp *in, const value *arg)
+{
+    list *l = mutable_self(in, arg);
+    return l && list_extend(in, l, arg[1]) ? NONE : FAIL;
+}
+
+static value insert(interp *in, const value *arg)
+{
+    list *l = mutable_self(in, arg);
+    int64_t i;
+    if (!l || !to_int64(in, arg[1], &i)) return FAIL;
+    if (i < 0) i = i + l->n < 0 ? 0 : i + l->n;
+    if (i > l->n) i = l->n;
+    return list_splice(in, l, i, i, &arg[2], 1) ? NONE : FAIL;
+}
+
+static value pop(interp *in, const value *arg)
+{
+    list *l = mutable_self(in, arg);
+    int64_t i;
+    if (!l || !to_int64(in, arg[1], &i)) return FAIL;
+    if (!l->n) return throw(in, IndexError, "pop from empty list");
+    if (i < 0) i += l->n;
+    if (i < 0 || i >= l->n) return throw(in, IndexError, "pop index out of range");
+    value v = l->at[i];
+    memmove(l->at + i, l->at + i + 1, (size_t)(l->n - i - 1) * sizeof v);
+    l->n--;
+    return v;
+}
+
+static value remove_item(interp *in, const value *arg)
+{
+    list *l = mutable_self(in, arg);
+    if (!l) return FAIL;
+    int64_t i = seq_find(in, &l->at, &l->n, arg[1], 0, INT64_MAX);
+    if (i == -2) return FAIL;
+    if (i < 0) return throw(in, ValueError, "list.remove(x): x not in list");
+    return list_splice(in, l, i, i + 1, NULL, 0) ? NONE : FAIL;
+}
+
+static value clear(interp *in, const value *arg)
+{
+    list *l = mutable_self(in, arg);
+    if (!l) return FAIL;
+    list_clear(in, l);
+    return NONE;
+}
+
+static value copy(interp *in, const value *arg)
+{
+    list *l = as_list(arg[0]);
+    return v_obj(list_from(in, l->at, l->n));
+}
+
+static value reverse(interp *in, const value *arg)
+{
+    list *l = mutable_self(in, arg);
+    if (!l) return FAIL;
+    for (int64_t i = 0, j = l->n - 1; i < j; i++, j--) {
+        value t = l->at[i];
+        l->at[i] = l->at[j];
+        l->at[j] = t;
+    }
+    return NONE;
+}
+
+static value index_method(interp *in, const value *arg)
+{
+    list *l = as_list(arg[0]);
+    int64_t from, to;
+    if (!to_index_clamped(in, arg[2], &from) || !to_index_clamped(in, arg[3], &to)) return FAIL;
+    if (from < 0) from = from + l->n < 0 ? 0 : from + l->n;
+    if (to < 0) to += l->n;
+    int64_t i = seq_find(in, &l->at, &l->n, arg[1], from, to);
+    if (i == -2) return FAIL;
+    if (i >= 0) return v_int(i);
+    str *s = value_repr(in, arg[1]);
+    if (s) throw(in, ValueError, "%s is not in list", s->at);
+    obj_unref(in, s);
+    return FAIL;
+}
+
+static value count(interp *in, const value *arg)
+{
+    list *l = as_list(arg[0]);
+    int64_t n = 0;
+    for (int64_t i = -1; (i = seq_find(in, &l->at, &l->n, arg[1], i + 1, INT64_MAX)) != -1; n++)
+        if (i == -2) return FAIL;
+    return v_int(n);
+}
+
+static value sort(interp *in, const value *arg)
+{
+    list *l = mutable_self(in, arg);
+    int down = l ? value_truth(in, arg[2]) : -1;
+    return down >= 0 && list_sort(in, l, arg[1], down) ? NONE : FAIL;
+}
+
+static value init(interp *in, const value *arg)
+{
+    list *l = mutable_self(in, arg);
+    if (!l) return FAIL;
+    list_clear(in, l);
+    return is_fail(arg[1]) || list_extend(in, l, arg[1]) ? NONE : FAIL;
+}
+
+static value reversed(interp *in, const value *arg)
+{
+    return reversed_new(in, arg[0], as_list(arg[0])->n, &T_list_reverse_iter);
+}
+
+// clang-format off
+const builtin list_table[] = {
+    {"__init__(self, iterable=<unset>, /)", init,
+     "Initialize self.  See help(type(self)) for accurate signature."},
+    {"append(self, object, /)", append, "Append object to the end of the list."},
+    {"clear(self, /)", clear, "Remove all items from list."},
+    {"copy(self, /)", copy, "Return a shallow copy of the list."},
+    {"count(self, value, /)", count, "Return number of occurrences of value."},
+    {"extend(self, iterable, /)", extend, "Extend list by appending elements from the iterable."},
+    {"index(self, value, start=0, stop=9223372036854775807, /)", index_method,
+     "Return first index of value.\n\nRaises ValueError if the value is not present."},
+    {"insert(self, index, object, /)", insert, "Insert object before index."},
+    {"pop(self, index=-1, /)", pop,
+     "Remove and return item at index (default last).\n\n"
+     "Raises IndexError if list is empty or index is out of range."},
+    {"remove(self, value, /)", remove_item,
+     "Remove first occurrence of value.\n\nRaises ValueError if the value is not present."},
+    {"reverse(self, /)", reverse, "Reverse *IN PLACE*."},
+    {"sort(self, /, *, key=None, reverse=False)", sort,
+     "Sort the list in ascending order and return None.\n\n"
+     "The sort is in-place (i.e. the list itself is modified) and stable (i.e. the\n"
+     "order of two equal elements is maintained).\n\n"
+     "If a key function is given, apply it once to each list item and sort them,\n"
+     "ascending or descending, according to their function values.\n\n"
+     "The reverse flag can be set to sort in descending order."},
+    {"__reversed__(self, /)", reversed, "Return a reverse iterator over the list."},
+    {0},
+};
+// clang-format on

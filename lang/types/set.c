@@ -1,0 +1,455 @@
+/* lang/types/set.c - the table of set and frozenset, and what combines whole tables.
+ *
+ * Probing, growth and the order of combining follow CPython 3.11 step by step: the order of a
+ * set of numbers shows when it is printed or iterated, and programs depend on it.  Runs of
+ * LINEAR + 1 neighbours are tried before each jump.  A deleted slot keeps the hash UINT64_MAX,
+ * which no key has. */
+#include "lang/types/set_impl.h"
+
+#include <string.h>
+
+#include "lang/interp.h"
+#include "lang/lang.h"
+
+enum { LINEAR = 9, FIRST = 8, BIG = 50000 };
+
+set *set_alloc(interp *in, const type *t)
+{
+    set *s = obj_new(in, t, 0);
+    if (s) s->mask = FIRST - 1;
+    return s;
+}
+
+set *set_new(interp *in, bool frozen)
+{
+    return set_alloc(in, frozen ? &T_frozenset : &T_set);
+}
+
+static set_entry *new_table(interp *in, uint64_t n)
+{
+    set_entry *at = lang_grow(in, NULL, (int64_t)n, sizeof *at);
+    if (at) memset(at, 0, n * sizeof *at);
+    return at;
+}
+
+static inline bool is_empty(const set_entry *e)
+{
+    return is_fail(e->key) && !e->hash;
+}
+
+static inline uint64_t run_length(uint64_t i, uint64_t mask)
+{
+    return i + LINEAR <= mask ? LINEAR : 0;
+}
+
+/* ---- lookup ---- */
+
+/* Is the slot this key? 1 0 -1; -2: the table changed meanwhile. */
+static int matches(interp *in, set *s, uint64_t at, value key)
+{
+    value have = s->at[at].key;
+    if (have.kind == key.kind && have.i == key.i && have.aux == key.aux) return 1;
+    if (have.kind == V_INT && key.kind == V_INT) return 0;
+    if (have.kind == V_OBJ && key.kind == V_OBJ && have.o->type == &T_str &&
+        key.o->type == &T_str)
+        return str_eq((str *)have.o, (str *)key.o);
+    uint64_t version = s->version;
+    value_ref(have);
+    int eq = value_eq(in, have, key);
+    value_unref(in, have);
+    return eq < 0 ? -1 : s->version != version ? -2 : eq;
+}
+
+/* The slot of the key (1), or the free one where it belongs (0); -1 failed, -2 changed. */
+static int find_once(interp *in, set *s, value key, uint64_t hash, uint64_t *out)
+{
+    uint64_t mask = s->mask, perturb = hash;
+    for (uint64_t i = hash & mask;; i = (i * 5 + 1 + perturb) & mask) {
+        for (uint64_t k = i, last = i + run_length(i, mask); k <= last; k++) {
+            set_entry *e = &s->at[k];
+            *out = k;
+            if (is_empty(e)) return 0;
+            if (e->hash != hash || is_fail(e->key)) continue;
+            int eq = matches(in, s, k, key);
+            if (eq) return eq;
+        }
+        perturb >>= 5;
+    }
+}
+
+static int find(interp *in, set *s, value key, uint64_t hash, uint64_t *slot)
+{
+    int r;
+    while ((r = find_once(in, s, key, hash, slot)) == -2) {}
+    return r;
+}
+
+int set_find_hashed(interp *in, set *s, value key, uint64_t hash)
+{
+    uint64_t slot;
+    return s->n ? find(in, s, key, hash, &slot) : 0;
+}
+
+int set_contains(interp *in, set *s, value v)
+{
+    uint64_t hash;
+    return value_hash(in, v, &hash) ? set_find_hashed(in, s, v, hash) : -1;
+}
+
+/* ---- change ---- */
+
+static void insert_clean(set_entry *at, uint64_t mask, value key, uint64_t hash)
+{
+    uint64_t perturb = hash;
+    for (uint64_t i = hash & mask;; i = (i * 5 + 1 + perturb) & mask) {
+        for (uint64_t k = i, last = i + run_length(i, mask); k <= last; k++) {
+            if (!is_fail(at[k].key)) continue;
+            at[k] = (set_entry){hash, key};
+            return;
+        }
+        perturb >>= 5;
+    }
+}
+
+static bool resize(interp *in, set *s, int64_t minused)
+{
+    uint64_t size = FIRST;
+    while ((int64_t)size <= minused) size *= 2;
+    set_entry *at = new_table(in, size);
+    if (!at) return false;
+    for (uint64_t i = 0; s->at && i <= s->mask; i++)
+        if (!is_fail(s->at[i].key)) insert_clean(at, size - 1, s->at[i].key, s->at[i].hash);
+    mem_free(s->at);
+    s->at = at;
+    s->mask = size - 1;
+    s->fill = s->n;
+    s->version++;
+    return true;
+}
+
+static bool grow(interp *in, set *s)
+{
+    return resize(in, s, s->n > BIG ? s->n * 2 : s->n * 4);
+}
+
+bool set_add_hashed(interp *in, set *s, value key, uint64_t hash)
+{
+    if (!s->at && !(s->at = new_table(in, s->mask + 1))) return false;
+    uint64_t slot;
+    int r = find(in, s, key, hash, &slot);
+    if (r) return r > 0;
+    s->at[slot] = (set_entry){hash, value_ref(key)};
+    s->n++;
+    s->fill++;
+    s->version++;
+    return (uint64_t)s->fill * 5 < s->mask * 3 || grow(in, s);
+}
+
+bool set_add(interp *in, set *s, value v)
+{
+    uint64_t hash;
+    return value_hash(in, v, &hash) && set_add_hashed(in, s, v, hash);
+}
+
+static void delete_slot(interp *in, set *s, uint64_t slot)
+{
+    value key = s->at[slot].key;
+    s->at[slot] = (set_entry){UINT64_MAX, FAIL};
+    s->n--;
+    s->version++;
+    value_unref(in, key);
+}
+
+int set_discard_hashed(interp *in, set *s, value key, uint64_t hash)
+{
+    uint64_t slot;
+    if (!s->n) return 0;
+    int r = find(in, s, key, hash, &slot);
+    if (r > 0) delete_slot(in, s, slot);
+    return r;
+}
+
+int set_discard(interp *in, set *s, value v)
+{
+    uint64_t hash;
+    return value_hash(in, v, &hash) ? set_discard_hashed(in, s, v, hash) : -1;
+}
+
+void set_clear(interp *in, set *s)
+{
+    set_entry *at = s->at;
+    uint64_t mask = s->mask;
+    s->at = NULL;
+    s->n = s->fill = 0;
+    s->mask = FIRST - 1;
+    s->version++;
+    for (uint64_t i = 0; at && i <= mask; i++) value_unref(in, at[i].key);
+    mem_free(at);
+}
+
+bool set_next(const set *s, int64_t *i, value *v)
+{
+    if (!s->at) return false;
+    while (*i <= (int64_t)s->mask && is_fail(s->at[*i].key)) ++*i;
+    if (*i > (int64_t)s->mask) return false;
+    *v = s->at[(*i)++].key;
+    return true;
+}
+
+value set_pop(interp *in, set *s)
+{
+    if (!s->n) return throw_key_text(in, "pop from an empty set");
+    uint64_t i = s->finger & s->mask;
+    while (is_fail(s->at[i].key)) i = (i + 1) & s->mask;
+    value key = value_ref(s->at[i].key);
+    delete_slot(in, s, i);
+    s->finger = i + 1;
+    return key;
+}
+
+/* ---- whole sets ---- */
+
+static bool merge(interp *in, set *s, set *other)
+{
+    if (other == s || !other->n) return true;
+    if ((uint64_t)(s->fill + other->n) * 5 >= s->mask * 3 &&
+        !resize(in, s, (s->n + other->n) * 2))
+        return false;
+    if (!s->at && !(s->at = new_table(in, s->mask + 1))) return false;
+    bool fresh = !s->fill, same = fresh && s->mask == other->mask && other->fill == other->n;
+    if (fresh) s->fill = s->n = other->n, s->version++;
+    for (uint64_t i = 0; other->at && i <= other->mask; i++) {
+        set_entry e = other->at[i];
+        if (is_fail(e.key)) continue;
+        if (same)
+            s->at[i] = (set_entry){e.hash, value_ref(e.key)};
+        else if (fresh)
+            insert_clean(s->at, s->mask, value_ref(e.key), e.hash);
+        else {
+            value_ref(e.key);
+            bool ok = set_add_hashed(in, s, e.key, e.hash);
+            value_unref(in, e.key);
+            if (!ok) return false;
+        }
+    }
+    return true;
+}
+
+static bool merge_keys(interp *in, set *s, dict *d)
+{
+    if ((uint64_t)(s->fill + d->n) * 5 >= s->mask * 3 && !resize(in, s, (s->n + d->n) * 2))
+        return false;
+    for (int64_t i = 0; i < d->used; i++)
+        if (!is_fail(d->entry[i].key) &&
+            !set_add_hashed(in, s, d->entry[i].key, d->entry[i].hash))
+            return false;
+    return true;
+}
+
+bool set_each(interp *in, value iterable, bool (*f)(interp *, set *, value, uint64_t), set *s)
+{
+    value it = value_iter(in, iterable), v;
+    if (is_fail(it)) return false;
+    int r;
+    while ((r = iter_next(in, it, &v)) > 0) {
+        uint64_t hash;
+        bool ok = value_hash(in, v, &hash) && f(in, s, v, hash);
+        value_unref(in, v);
+        if (!ok) r = -1;
+        if (r < 0) break;
+    }
+    value_unref(in, it);
+    return r == 0;
+}
+
+bool set_update(interp *in, set *s, value iterable)
+{
+    set *other = as_set(iterable);
+    if (other) return merge(in, s, other);
+    if (iterable.kind == V_OBJ && iterable.o->type == &T_dict)
+        return merge_keys(in, s, (dict *)iterable.o);
+    return set_each(in, iterable, set_add_hashed, s);
+}
+
+set *set_of(interp *in, value iterable, bool frozen)
+{
+    set *s = set_new(in, frozen);
+    if (s && !set_update(in, s, iterable)) {
+        obj_unref(in, s);
+        return NULL;
+    }
+    return s;
+}
+
+set *set_of_constants(interp *in, const value *at, int64_t n)
+{
+    /* as the constants of a display travel there: a frozenset, rebuilt once from its own order */
+    set *s[3] = {set_new(in, true), set_new(in, true), set_new(in, false)};
+    bool ok = s[0] && s[1] && s[2];
+    for (int64_t i = 0; ok && i < n; i++) ok = set_add(in, s[0], at[i]);
+    value v;
+    for (int64_t i = 0; ok && set_next(s[0], &i, &v);) ok = set_add(in, s[1], v);
+    ok = ok && merge(in, s[2], s[1]);
+    obj_unref(in, s[0]);
+    obj_unref(in, s[1]);
+    if (ok) return s[2];
+    obj_unref(in, s[2]);
+    return NULL;
+}
+
+/* ---- combining; `r` is empty and receives the result ---- */
+
+static bool add_if_found(interp *in, set *r, set *s, value key, uint64_t hash)
+{
+    int found = set_find_hashed(in, s, key, hash);
+    return found <= 0 ? found == 0 : set_add_hashed(in, r, key, hash);
+}
+
+static bool intersect_iter(interp *in, set *r, set *s, value iterable)
+{
+    value it = value_iter(in, iterable), v;
+    if (is_fail(it)) return false;
+    int more;
+    while ((more = iter_next(in, it, &v)) > 0) {
+        uint64_t hash;
+        bool ok = value_hash(in, v, &hash) && add_if_found(in, r, s, v, hash);
+        value_unref(in, v);
+        if (!ok) more = -1;
+        if (more < 0) break;
+    }
+    value_unref(in, it);
+    return more == 0;
+}
+
+bool set_intersect(interp *in, set *r, set *s, value with)
+{
+    set *other = as_set(with);
+    if (other == s) return merge(in, r, s);
+    if (!other) return intersect_iter(in, r, s, with);
+    if (other->n > s->n) {
+        set *t = s;
+        s = other;
+        other = t;
+    }
+    for (uint64_t i = 0; other->at && i <= other->mask; i++) {
+        set_entry e = other->at[i];
+        if (is_fail(e.key)) continue;
+        value_ref(e.key);
+        bool ok = add_if_found(in, r, s, e.key, e.hash);
+        value_unref(in, e.key);
+        if (!ok) return false;
+    }
+    return true;
+}
+
+static bool discard_each(interp *in, set *s, value key, uint64_t hash)
+{
+    return set_discard_hashed(in, s, key, hash) >= 0;
+}
+
+static bool discard_all(interp *in, set *s, set *other)
+{
+    set *common = NULL;
+    if (other->n >> 3 > s->n) {
+        common = set_new(in, false);
+        if (!common || !set_intersect(in, common, s, (value){.kind = V_OBJ, .o = &other->hdr})) {
+            obj_unref(in, common);
+            return false;
+        }
+        other = common;
+    }
+    bool ok = true;
+    for (uint64_t i = 0; ok && other->at && i <= other->mask; i++) {
+        set_entry e = other->at[i];
+        if (is_fail(e.key)) continue;
+        value_ref(e.key);
+        ok = set_discard_hashed(in, s, e.key, e.hash) >= 0;
+        value_unref(in, e.key);
+    }
+    obj_unref(in, common);
+    return ok;
+}
+
+bool set_subtract(interp *in, set *s, value from)
+{
+    set *other = as_set(from);
+    if (other == s) {
+        set_clear(in, s);
+        return true;
+    }
+    if (!(other ? discard_all(in, s, other) : set_each(in, from, discard_each, s))) return false;
+    return (uint64_t)(s->fill - s->n) <= s->mask / 4 || grow(in, s);
+}
+
+/* 1 0 -1 */
+static int holds(interp *in, value container, value key, uint64_t hash)
+{
+    set *s = as_set(container);
+    int64_t i;
+    return s ? set_find_hashed(in, s, key, hash) : dict_find(in, as_dict(container), key, hash, &i);
+}
+
+bool set_difference(interp *in, set *r, set *s, value other)
+{
+    set *x = as_set(other);
+    dict *d = other.kind == V_OBJ && other.o->type == &T_dict ? (dict *)other.o : NULL;
+    if ((!x && !d) || s->n >> 2 > (x ? x->n : d->n))
+        return merge(in, r, s) && set_subtract(in, r, other);
+    for (uint64_t i = 0; s->at && i <= s->mask; i++) {
+        set_entry e = s->at[i];
+        if (is_fail(e.key)) continue;
+        value_ref(e.key);
+        int found = holds(in, other, e.key, e.hash);
+        bool ok = found < 0 ? false : found || set_add_hashed(in, r, e.key, e.hash);
+        value_unref(in, e.key);
+        if (!ok) return false;
+    }
+    return true;
+}
+
+static bool toggle(interp *in, set *s, value key, uint64_t hash)
+{
+    int gone = set_discard_hashed(in, s, key, hash);
+    return gone ? gone > 0 : set_add_hashed(in, s, key, hash);
+}
+
+bool set_toggle(interp *in, set *s, value with)
+{
+    set *other = as_set(with);
+    if (other == s) {
+        set_clear(in, s);
+        return true;
+    }
+    other = other ? obj_ref(other) : set_of(in, with, false);
+    if (!other) return false;
+    bool ok = true;
+    for (uint64_t i = 0; ok && other->at && i <= other->mask; i++) {
+        set_entry e = other->at[i];
+        if (!is_fail(e.key)) ok = toggle(in, s, e.key, e.hash);
+    }
+    obj_unref(in, other);
+    return ok;
+}
+
+/* every member of a is in b */
+int set_is_subset(interp *in, set *a, set *b)
+{
+    if (a->n > b->n) return 0;
+    for (uint64_t i = 0; a->at && i <= a->mask; i++) {
+        set_entry e = a->at[i];
+        if (is_fail(e.key)) continue;
+        value_ref(e.key);
+        int found = set_find_hashed(in, b, e.key, e.hash);
+        value_unref(in, e.key);
+        if (found <= 0) return found;
+    }
+    return 1;
+}
+
+void set_swap(set *a, set *b)
+{
+    set t = *a;
+    a->n = b->n, a->fill = b->fill, a->mask = b->mask, a->at = b->at;
+    b->n = t.n, b->fill = t.fill, b->mask = t.mask, b->at = t.at;
+    a->version++, b->version++;
+}
