@@ -89,8 +89,8 @@ static bool set_in_dict(interp *in, value v, str *name, value to, bool in_class)
         if (r) return r > 0;
     }
     if (!d && in_class)
-        throw(in, AttributeError, "'%s' object attribute '%s' is read-only",
-              type_of(in, v)->name, name->at);
+        throw(in, AttributeError, "'%s' object attribute '%s' is read-only", type_of(in, v)->name,
+              name->at);
     else
         no_attribute(in, v, name);
     return false;

@@ -49,17 +49,12 @@ bool value_same(value a, value b)
 int value_truth(interp *in, value v)
 {
     switch (v.kind) {
-    case V_NONE:
-        return 0;
+    case V_NONE: return 0;
     case V_BOOL:
-    case V_INT:
-        return v.i != 0;
-    case V_FLOAT:
-        return v.f != 0;
-    case V_FAIL:
-        return -1;
-    default:
-        break;
+    case V_INT: return v.i != 0;
+    case V_FLOAT: return v.f != 0;
+    case V_FAIL: return -1;
+    default: break;
     }
     const type *t = type_of(in, v);
     if (t->truth) return t->truth(in, v);
@@ -83,15 +78,9 @@ static bool int_fast(enum binop op, int64_t a, int64_t b, value *out)
     case OP_MUL:
         if (__builtin_mul_overflow(a, b, &r)) return false;
         break;
-    case OP_AND:
-        r = a & b;
-        break;
-    case OP_OR:
-        r = a | b;
-        break;
-    case OP_XOR:
-        r = a ^ b;
-        break;
+    case OP_AND: r = a & b; break;
+    case OP_OR: r = a | b; break;
+    case OP_XOR: r = a ^ b; break;
     case OP_FLOORDIV:
         if (b <= 0) return false;
         r = a / b - (a % b < 0);
@@ -101,8 +90,7 @@ static bool int_fast(enum binop op, int64_t a, int64_t b, value *out)
         r = a % b;
         if (r < 0) r += b;
         break;
-    default:
-        return false;
+    default: return false;
     }
     *out = v_int(r);
     return true;
@@ -111,21 +99,14 @@ static bool int_fast(enum binop op, int64_t a, int64_t b, value *out)
 static bool float_fast(enum binop op, double a, double b, value *out)
 {
     switch (op) {
-    case OP_ADD:
-        *out = v_float(a + b);
-        return true;
-    case OP_SUB:
-        *out = v_float(a - b);
-        return true;
-    case OP_MUL:
-        *out = v_float(a * b);
-        return true;
+    case OP_ADD: *out = v_float(a + b); return true;
+    case OP_SUB: *out = v_float(a - b); return true;
+    case OP_MUL: *out = v_float(a * b); return true;
     case OP_TRUEDIV:
         if (b == 0) return false;
         *out = v_float(a / b);
         return true;
-    default:
-        return false;
+    default: return false;
     }
 }
 

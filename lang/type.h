@@ -53,6 +53,7 @@ enum type_flags {
         4,           /* instances never change and hold only such: they cross threads as they are */
     TYPE_NODICT = 8, /* instances of this heap class have no dict (__slots__) */
     TYPE_GC = 16,    /* a container: instances are swept for cycles; has `visit` */
+    TYPE_DICT = 32,  /* instances of this builtin type have a dict, as functions do */
 };
 
 typedef void (*visitor)(value v, void *ctx);

@@ -33,12 +33,14 @@ enum obj_flags {
     OBJ_FROZEN = 1, /* immutable, shared between interpreters, never counted */
     OBJ_GC = 2,     /* a container: on its interpreter's list for the cycle sweep */
     OBJ_DICT = 4,   /* has an instance dict in its prefix (instances of user classes) */
+    OBJ_DEAD = 8,   /* its __del__ has run */
+    OBJ_NAME = 16,  /* an interned str: lives as long as the interpreter */
 };
 
 struct obj { /* 16 bytes; what may stand in front of it: lang/gc.c */
     const type *type;
     uint32_t rc;
-    uint16_t flags, gc;
+    uint16_t flags, gc; /* gc: size of its block, for lang/gc.c */
 };
 
 #define FAIL ((value){0})

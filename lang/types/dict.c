@@ -58,7 +58,8 @@ static bool resize(interp *in, dict *d, int64_t cap)
     }
     uint32_t nindex = 0;
     if (cap > SMALL)
-        for (nindex = 16; nindex < cap + cap / 2; nindex *= 2) {}
+        for (nindex = 16; nindex < cap + cap / 2; nindex *= 2) {
+        }
     dict_entry *entry = lang_grow(in, NULL, cap, sizeof *entry);
     int32_t *index = entry && nindex ? lang_grow(in, NULL, nindex, sizeof *index) : NULL;
     if (!entry || (nindex && !index)) {
@@ -93,8 +94,7 @@ static int matches(interp *in, dict *d, int64_t at, value key)
     value have = d->entry[at].key;
     if (have.kind == key.kind && have.i == key.i && have.aux == key.aux) return 1;
     if (have.kind == V_INT && key.kind == V_INT) return 0;
-    if (have.kind == V_OBJ && key.kind == V_OBJ && have.o->type == &T_str &&
-        key.o->type == &T_str)
+    if (have.kind == V_OBJ && key.kind == V_OBJ && have.o->type == &T_str && key.o->type == &T_str)
         return str_eq((str *)have.o, (str *)key.o);
     uint64_t version = d->version;
     value_ref(have);
@@ -133,7 +133,8 @@ static int find_once(interp *in, dict *d, value key, uint64_t hash, int64_t *out
 int dict_find(interp *in, dict *d, value key, uint64_t hash, int64_t *i)
 {
     int r;
-    while ((r = find_once(in, d, key, hash, i)) == -2) {}
+    while ((r = find_once(in, d, key, hash, i)) == -2) {
+    }
     return r;
 }
 
@@ -192,7 +193,6 @@ bool dict_set_hashed(interp *in, dict *d, value key, uint64_t hash, value v)
     }
     value old = d->entry[i].val;
     d->entry[i].val = value_ref(v);
-    d->version = next_version(in);
     value_unref(in, old);
     return true;
 }
@@ -358,9 +358,8 @@ static int merge_keys(interp *in, dict *d, value mapping, value keys_method, int
     while ((r = iter_next(in, it, &key)) > 0) {
         uint64_t hash;
         value v = value_getitem(in, mapping, key);
-        r = !is_fail(v) && value_hash(in, key, &hash)
-                ? merge_item(in, d, key, hash, v, present)
-                : -1;
+        r = !is_fail(v) && value_hash(in, key, &hash) ? merge_item(in, d, key, hash, v, present)
+                                                      : -1;
         value_unref(in, key);
         value_unref(in, v);
         if (r < 0) break;
@@ -411,8 +410,7 @@ int dict_merge(interp *in, dict *d, value from, int present)
 {
     value keys;
     dict *source = as_dict(from);
-    if (source && source->hdr.type->iter == T_dict.iter)
-        return merge_dict(in, d, source, present);
+    if (source && source->hdr.type->iter == T_dict.iter) return merge_dict(in, d, source, present);
     int has = value_findattr(in, from, "keys", &keys);
     if (has < 0) return -1;
     if (!has) return merge_pairs(in, d, from, present);

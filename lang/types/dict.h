@@ -1,8 +1,9 @@
 /* lang/types/dict.h - insertion-ordered dict (also every namespace) and sets.
  *
  * One table serves both: entries in insertion order plus an open-addressing index.
- * `version` changes on every insertion, deletion or replacement (drawn from a counter of
- * the interpreter, so no two states share one), so that inline caches can check it. */
+ * `version` changes when a key comes or goes or entries move, not when a value is replaced
+ * (drawn from a counter of the interpreter, next_version() in lang/interp.h, so that no two
+ * dicts share one): inline caches remember an entry's place with it. */
 #pragma once
 
 #include "lang/type.h"
@@ -68,9 +69,9 @@ typedef struct set { /* set and frozenset */
     obj hdr;
     int64_t n, fill; /* members; members and deleted */
     uint64_t mask;
-    set_entry *at; /* mask + 1 slots; NULL: none yet, as if 8 */
+    set_entry *at;   /* mask + 1 slots; NULL: none yet, as if 8 */
     uint64_t finger; /* where pop looks next */
-    uint64_t hash; /* frozenset: 0 not computed yet */
+    uint64_t hash;   /* frozenset: 0 not computed yet */
     uint64_t version;
 } set;
 
@@ -82,8 +83,8 @@ bool set_update(interp *in, set *s, value iterable);
 set *set_of(interp *in, value iterable, bool frozen);
 /* the set that a display of three or more constants makes: its order differs from adding them */
 set *set_of_constants(interp *in, const value *at, int64_t n);
-/* for (int64_t i = 0; set_next(s, &i, &v);) borrowed; do not change s meanwhile. */
-bool set_next(const set *s, int64_t *i, value *v);
+/* for (int64_t i = 0; set_walk(s, &i, &v);) borrowed; do not change s meanwhile. */
+bool set_walk(const set *s, int64_t *i, value *v);
 
 static inline dict *as_dict(value v)
 {

@@ -158,8 +158,8 @@ static const builtin reversed_table[] = {
 
 const type T_seq_iter = {ITERATOR, .name = "iterator", .next = seq_next};
 const type T_callable_iter = {ITERATOR, .name = "callable_iterator", .next = callable_next};
-const type T_list_reverse_iter = {
-    ITERATOR, .name = "list_reverseiterator", .table = reversed_table, .next = reversed_next};
+const type T_list_reverse_iter = {ITERATOR, .name = "list_reverseiterator", .table = reversed_table,
+                                  .next = reversed_next};
 const type T_reversed = {
     ITERATOR,
     .name = "reversed",

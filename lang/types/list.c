@@ -316,8 +316,7 @@ static list *slice_source(interp *in, int64_t step, value v)
     if (!from && exc_is(in, TypeError) && !type_of(in, v)->iter) {
         exc_clear(in);
         throw(in, TypeError, "%s",
-              step == 1 ? "can only assign an iterable"
-                        : "must assign iterable to extended slice");
+              step == 1 ? "can only assign an iterable" : "must assign iterable to extended slice");
     }
     return from;
 }
@@ -398,21 +397,15 @@ static value iter_hint(interp *in, const value *arg)
 }
 
 static const builtin iter_table[] = {
-    {"__length_hint__(self, /)", iter_hint, "Private method returning an estimate of len(list(it))."},
+    {"__length_hint__(self, /)", iter_hint,
+     "Private method returning an estimate of len(list(it))."},
     {0},
 };
 
 const type T_list_iter = {
-    TYPE_HEAD,
-    .name = "list_iterator",
-    .module = "builtins",
-    .size = sizeof(list_iter),
-    .flags = TYPE_GC,
-    .table = iter_table,
-    .drop = iter_drop,
-    .visit = iter_visit,
-    .iter = iter_self,
-    .next = iter_step,
+    TYPE_HEAD,         .name = "list_iterator", .module = "builtins", .size = sizeof(list_iter),
+    .flags = TYPE_GC,  .table = iter_table,     .drop = iter_drop,    .visit = iter_visit,
+    .iter = iter_self, .next = iter_step,
 };
 
 const type T_list = {

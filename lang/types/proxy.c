@@ -24,10 +24,10 @@ static value make(interp *in, const type *cls, const value *arg, size_t npos, tu
     (void)cls;
     if (!args_bind(in, "mappingproxy(mapping)", arg, npos, kwnames, &of, 1)) return FAIL;
     const type *t = type_of(in, of);
-    value p = t->getitem && !as_list(of) && !as_tuple(of)
-                  ? mapping_proxy_new(in, of)
-                  : throw(in, TypeError, "mappingproxy() argument must be a mapping, not %s",
-                          t->name);
+    value p =
+        t->getitem && !as_list(of) && !as_tuple(of)
+            ? mapping_proxy_new(in, of)
+            : throw(in, TypeError, "mappingproxy() argument must be a mapping, not %s", t->name);
     args_clear(in, &of, 1);
     return p;
 }

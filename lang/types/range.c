@@ -29,8 +29,7 @@ static int less(interp *in, value a, value b)
 /* max(0, ceil((stop - start) / step)) */
 static value count_items(interp *in, value start, value stop, value step)
 {
-    if (start.kind == V_INT && stop.kind == V_INT && step.kind == V_INT &&
-        step.i != INT64_MIN) {
+    if (start.kind == V_INT && stop.kind == V_INT && step.kind == V_INT && step.i != INT64_MIN) {
         int64_t lo = step.i > 0 ? start.i : stop.i, hi = step.i > 0 ? stop.i : start.i;
         if (lo >= hi) return v_int(0);
         uint64_t by = (uint64_t)(step.i > 0 ? step.i : -step.i);
@@ -49,7 +48,7 @@ static value count_items(interp *in, value start, value stop, value step)
 static value range_new(interp *in, value start, value stop, value step)
 {
     value len = count_items(in, start, stop, step);
-    range *r = is_fail(len) ? NULL : obj_new(in, &T_range, 0);
+    range_obj *r = is_fail(len) ? NULL : obj_new(in, &T_range, 0);
     if (!r) {
         value_unref(in, len);
         return FAIL;
@@ -73,8 +72,7 @@ static value make(interp *in, const type *cls, const value *arg, size_t npos, tu
     (void)cls;
     if (kwnames && kwnames->n) return throw(in, TypeError, "range() takes no keyword arguments");
     if (!npos) return throw(in, TypeError, "range expected at least 1 argument, got 0");
-    if (npos > 3)
-        return throw(in, TypeError, "range expected at most 3 arguments, got %zu", npos);
+    if (npos > 3) return throw(in, TypeError, "range expected at most 3 arguments, got %zu", npos);
     value start = npos == 1 ? v_int(0) : to_index(in, arg[0]);
     value stop = is_fail(start) ? FAIL : to_index(in, arg[npos == 1 ? 0 : 1]);
     value step = is_fail(stop) ? FAIL : npos == 3 ? to_index(in, arg[2]) : v_int(1);
@@ -91,21 +89,21 @@ static value make(interp *in, const type *cls, const value *arg, size_t npos, tu
 
 static void drop(interp *in, obj *o)
 {
-    range *r = (range *)o;
+    range_obj *r = (range_obj *)o;
     value_unref(in, r->start);
     value_unref(in, r->stop);
     value_unref(in, r->step);
     value_unref(in, r->len);
 }
 
-static bool small(const range *r)
+static bool small(const range_obj *r)
 {
     return r->start.kind == V_INT && r->stop.kind == V_INT && r->step.kind == V_INT &&
            r->len.kind == V_INT;
 }
 
 /* start + i * step */
-static value item(interp *in, const range *r, value i)
+static value item(interp *in, const range_obj *r, value i)
 {
     int64_t off, at;
     if (small(r) && !__builtin_mul_overflow(i.i, r->step.i, &off) &&
@@ -118,7 +116,7 @@ static value item(interp *in, const range *r, value i)
 
 static value repr(interp *in, value self)
 {
-    range *r = as_range(self);
+    range_obj *r = as_range(self);
     bool unit = r->step.kind == V_INT && r->step.i == 1;
     str *a = value_repr(in, r->start), *b = a ? value_repr(in, r->stop) : NULL;
     str *c = b ? value_repr(in, r->step) : NULL;
@@ -135,19 +133,19 @@ static value repr(interp *in, value self)
 static int truth(interp *in, value self)
 {
     (void)in;
-    range *r = as_range(self);
+    range_obj *r = as_range(self);
     return r->len.kind != V_INT || r->len.i;
 }
 
 static int64_t length(interp *in, value self)
 {
-    range *r = as_range(self);
+    range_obj *r = as_range(self);
     if (r->len.kind == V_INT) return r->len.i;
     return THROWN(in, OverflowError, "Python int too large to convert to C ssize_t");
 }
 
 /* Equal as sequences: the same length, then start, then step as far as they matter. */
-static int same_items(interp *in, range *a, range *b)
+static int same_items(interp *in, range_obj *a, range_obj *b)
 {
     int eq = value_eq(in, a->len, b->len);
     if (eq <= 0 || !truth(in, v_obj(a))) return eq;
@@ -158,7 +156,7 @@ static int same_items(interp *in, range *a, range *b)
 
 static value compare(interp *in, enum cmpop op, value self, value other)
 {
-    range *a = as_range(self), *b = as_range(other);
+    range_obj *a = as_range(self), *b = as_range(other);
     if (!b || (op != OP_EQ && op != OP_NE)) return value_ref(NOTIMPL);
     int eq = same_items(in, a, b);
     return eq < 0 ? FAIL : v_bool(eq == (op == OP_EQ));
@@ -166,7 +164,7 @@ static value compare(interp *in, enum cmpop op, value self, value other)
 
 static bool hash(interp *in, value self, uint64_t *out)
 {
-    range *r = as_range(self);
+    range_obj *r = as_range(self);
     bool some = truth(in, self), many = some && !(r->len.kind == V_INT && r->len.i == 1);
     tuple *t = tuple_pack(in, 3, value_ref(r->len), some ? value_ref(r->start) : NONE,
                           many ? value_ref(r->step) : NONE);
@@ -175,7 +173,7 @@ static bool hash(interp *in, value self, uint64_t *out)
     return ok;
 }
 
-static value getslice(interp *in, range *r, const slice *s)
+static value getslice(interp *in, range_obj *r, const slice *s)
 {
     int64_t start, stop, step, n;
     if (r->len.kind != V_INT)
@@ -190,7 +188,7 @@ static value getslice(interp *in, range *r, const slice *s)
     return v;
 }
 
-static value getitem_big(interp *in, range *r, value key)
+static value getitem_big(interp *in, range_obj *r, value key)
 {
     value i = to_index(in, key);
     int neg = is_fail(i) ? -1 : less(in, i, v_int(0));
@@ -208,7 +206,7 @@ static value getitem_big(interp *in, range *r, value key)
 
 static value getitem(interp *in, value self, value key)
 {
-    range *r = as_range(self);
+    range_obj *r = as_range(self);
     if (as_slice(key)) return getslice(in, r, as_slice(key));
     if (key.kind == V_INT && small(r)) {
         int64_t i = key.i < 0 ? key.i + r->len.i : key.i;
@@ -228,7 +226,7 @@ static value getitem(interp *in, value self, value key)
 }
 
 /* Which item an int is: 1 (at *i), 0 none, -1 failed */
-static int find_int(interp *in, range *r, value v, value *i)
+static int find_int(interp *in, range_obj *r, value v, value *i)
 {
     value off = value_binary(in, OP_SUB, v, r->start);
     value pair = is_fail(off) ? FAIL : value_binary(in, OP_DIVMOD, off, r->step);
@@ -243,7 +241,7 @@ static int find_int(interp *in, range *r, value v, value *i)
 }
 
 /* As find_int for any value: what is no int is compared with every item. */
-static int find(interp *in, range *r, value v, value *i)
+static int find(interp *in, range_obj *r, value v, value *i)
 {
     if (v.kind == V_INT && small(r)) {
         int64_t off;
@@ -251,8 +249,7 @@ static int find(interp *in, range *r, value v, value *i)
         *i = v_int(off / r->step.i);
         return i->i >= 0 && i->i < r->len.i;
     }
-    if (v.kind == V_INT || v.kind == V_BOOL ||
-        (v.kind == V_OBJ && v.o->type == &T_int))
+    if (v.kind == V_INT || v.kind == V_BOOL || (v.kind == V_OBJ && v.o->type == &T_int))
         return find_int(in, r, v, i);
     for (int64_t k = 0; r->len.kind != V_INT || k < r->len.i; k++) {
         value x = item(in, r, v_int(k));
@@ -318,13 +315,13 @@ static value get_step(interp *in, const value *arg)
 
 typedef struct long_iter { /* items beyond int64 */
     obj hdr;
-    range *of;
+    range_obj *of;
     value i;
 } long_iter;
 
 static const type T_long_iter;
 
-static value iter_of(interp *in, range *r)
+static value iter_of(interp *in, range_obj *r)
 {
     if (small(r)) {
         range_iter *it = obj_new(in, &T_range_iter, 0);
@@ -343,7 +340,7 @@ static value iter(interp *in, value self)
 
 static value reversed(interp *in, const value *arg)
 {
-    range *r = as_range(arg[0]);
+    range_obj *r = as_range(arg[0]);
     value last = calc(in, OP_SUB, value_ref(r->len), v_int(1));
     value from = calc(in, OP_ADD, value_ref(r->start), calc(in, OP_MUL, last, value_ref(r->step)));
     value to = value_binary(in, OP_SUB, r->start, r->step);
@@ -398,13 +395,8 @@ static const builtin iter_table[] = {
 };
 
 const type T_range_iter = {
-    TYPE_HEAD,
-    .name = "range_iterator",
-    .module = "builtins",
-    .size = sizeof(range_iter),
-    .table = iter_table,
-    .iter = iter_self,
-    .next = iter_step,
+    TYPE_HEAD,           .name = "range_iterator", .module = "builtins", .size = sizeof(range_iter),
+    .table = iter_table, .iter = iter_self,        .next = iter_step,
 };
 
 static const type T_long_iter = {
@@ -418,8 +410,9 @@ static const type T_long_iter = {
 };
 
 static const builtin table[] = {
-    {"count(self, value, /)", count, "rangeobject.count(value) -> integer -- return number of "
-                                     "occurrences of value"},
+    {"count(self, value, /)", count,
+     "rangeobject.count(value) -> integer -- return number of "
+     "occurrences of value"},
     {"index(self, value, /)", index_method,
      "rangeobject.index(value) -> integer -- return index of value.\n"
      "Raise ValueError if the value is not present."},
@@ -440,7 +433,7 @@ const type T_range = {
            "0, and stop is omitted!  range(4) produces 0, 1, 2, 3.\nThese are exactly the valid "
            "indices for a list of 4 elements.\nWhen step is given, it specifies the increment "
            "(or decrement).",
-    .size = sizeof(range),
+    .size = sizeof(range_obj),
     .flags = TYPE_IMMUTABLE,
     .table = table,
     .drop = drop,

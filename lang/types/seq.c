@@ -106,18 +106,12 @@ int64_t seq_find(interp *in, value *const *at, const int64_t *n, value v, int64_
 static value compare_lengths(enum cmpop op, int64_t n, int64_t m)
 {
     switch (op) {
-    case OP_LT:
-        return v_bool(n < m);
-    case OP_LE:
-        return v_bool(n <= m);
-    case OP_GT:
-        return v_bool(n > m);
-    case OP_GE:
-        return v_bool(n >= m);
-    case OP_EQ:
-        return v_bool(n == m);
-    default:
-        return v_bool(n != m);
+    case OP_LT: return v_bool(n < m);
+    case OP_LE: return v_bool(n <= m);
+    case OP_GT: return v_bool(n > m);
+    case OP_GE: return v_bool(n >= m);
+    case OP_EQ: return v_bool(n == m);
+    default: return v_bool(n != m);
     }
 }
 

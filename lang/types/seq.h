@@ -37,14 +37,14 @@ static inline tuple *as_tuple(value v)
     return (tuple *)as_obj(v, &T_tuple);
 }
 
-typedef struct range { /* four ints, big ones too; len is derived */
+typedef struct range_obj { /* four ints, big ones too; len is derived */
     obj hdr;
     value start, stop, step, len;
-} range;
+} range_obj;
 
-static inline range *as_range(value v)
+static inline range_obj *as_range(value v)
 {
-    return v.kind == V_OBJ && v.o->type == &T_range ? (range *)v.o : NULL;
+    return v.kind == V_OBJ && v.o->type == &T_range ? (range_obj *)v.o : NULL;
 }
 
 /* ---- the iterators a loop meets most, open so that the VM may step them in place ---- */

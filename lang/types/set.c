@@ -50,8 +50,7 @@ static int matches(interp *in, set *s, uint64_t at, value key)
     value have = s->at[at].key;
     if (have.kind == key.kind && have.i == key.i && have.aux == key.aux) return 1;
     if (have.kind == V_INT && key.kind == V_INT) return 0;
-    if (have.kind == V_OBJ && key.kind == V_OBJ && have.o->type == &T_str &&
-        key.o->type == &T_str)
+    if (have.kind == V_OBJ && key.kind == V_OBJ && have.o->type == &T_str && key.o->type == &T_str)
         return str_eq((str *)have.o, (str *)key.o);
     uint64_t version = s->version;
     value_ref(have);
@@ -80,7 +79,8 @@ static int find_once(interp *in, set *s, value key, uint64_t hash, uint64_t *out
 static int find(interp *in, set *s, value key, uint64_t hash, uint64_t *slot)
 {
     int r;
-    while ((r = find_once(in, s, key, hash, slot)) == -2) {}
+    while ((r = find_once(in, s, key, hash, slot)) == -2) {
+    }
     return r;
 }
 
@@ -187,7 +187,7 @@ void set_clear(interp *in, set *s)
     mem_free(at);
 }
 
-bool set_next(const set *s, int64_t *i, value *v)
+bool set_walk(const set *s, int64_t *i, value *v)
 {
     if (!s->at) return false;
     while (*i <= (int64_t)s->mask && is_fail(s->at[*i].key)) ++*i;
@@ -212,8 +212,7 @@ value set_pop(interp *in, set *s)
 static bool merge(interp *in, set *s, set *other)
 {
     if (other == s || !other->n) return true;
-    if ((uint64_t)(s->fill + other->n) * 5 >= s->mask * 3 &&
-        !resize(in, s, (s->n + other->n) * 2))
+    if ((uint64_t)(s->fill + other->n) * 5 >= s->mask * 3 && !resize(in, s, (s->n + other->n) * 2))
         return false;
     if (!s->at && !(s->at = new_table(in, s->mask + 1))) return false;
     bool fresh = !s->fill, same = fresh && s->mask == other->mask && other->fill == other->n;
@@ -240,8 +239,7 @@ static bool merge_keys(interp *in, set *s, dict *d)
     if ((uint64_t)(s->fill + d->n) * 5 >= s->mask * 3 && !resize(in, s, (s->n + d->n) * 2))
         return false;
     for (int64_t i = 0; i < d->used; i++)
-        if (!is_fail(d->entry[i].key) &&
-            !set_add_hashed(in, s, d->entry[i].key, d->entry[i].hash))
+        if (!is_fail(d->entry[i].key) && !set_add_hashed(in, s, d->entry[i].key, d->entry[i].hash))
             return false;
     return true;
 }
@@ -288,7 +286,7 @@ set *set_of_constants(interp *in, const value *at, int64_t n)
     bool ok = s[0] && s[1] && s[2];
     for (int64_t i = 0; ok && i < n; i++) ok = set_add(in, s[0], at[i]);
     value v;
-    for (int64_t i = 0; ok && set_next(s[0], &i, &v);) ok = set_add(in, s[1], v);
+    for (int64_t i = 0; ok && set_walk(s[0], &i, &v);) ok = set_add(in, s[1], v);
     ok = ok && merge(in, s[2], s[1]);
     obj_unref(in, s[0]);
     obj_unref(in, s[1]);

@@ -58,12 +58,10 @@ static value make(interp *in, const type *cls, const value *arg, size_t npos, tu
     return s;
 }
 
-static value make_frozen(interp *in, const type *cls, const value *arg, size_t npos,
-                         tuple *kwnames)
+static value make_frozen(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
 {
     value from;
-    if (!args_bind(in, "frozenset(iterable=<unset>, /)", arg, npos, kwnames, &from, 1))
-        return FAIL;
+    if (!args_bind(in, "frozenset(iterable=<unset>, /)", arg, npos, kwnames, &from, 1)) return FAIL;
     if (cls == &T_frozenset && from.kind == V_OBJ && from.o->type == &T_frozenset) return from;
     value s = make_filled(in, cls, from);
     args_clear(in, &from, 1);
@@ -161,14 +159,10 @@ static value compare(interp *in, enum cmpop op, value self, value other)
 static bool combine(interp *in, enum binop op, set *r, set *a, value b)
 {
     switch (op) {
-    case OP_OR:
-        return set_update(in, r, self_value(a)) && set_update(in, r, b);
-    case OP_AND:
-        return set_intersect(in, r, a, b);
-    case OP_SUB:
-        return set_difference(in, r, a, b);
-    default:
-        return set_update(in, r, b) && set_toggle(in, r, self_value(a));
+    case OP_OR: return set_update(in, r, self_value(a)) && set_update(in, r, b);
+    case OP_AND: return set_intersect(in, r, a, b);
+    case OP_SUB: return set_difference(in, r, a, b);
+    default: return set_update(in, r, b) && set_toggle(in, r, self_value(a));
     }
 }
 
@@ -424,7 +418,7 @@ static value iter_step(interp *in, value self)
         it->n = -1; /* it stays broken */
         return throw(in, RuntimeError, "Set changed size during iteration");
     }
-    if (set_next(it->of, &it->i, &v)) return value_ref(v);
+    if (set_walk(it->of, &it->i, &v)) return value_ref(v);
     obj_unref(in, it->of);
     it->of = NULL;
     return FAIL;
@@ -442,14 +436,8 @@ static void iter_visit(obj *o, visitor f, void *ctx)
 }
 
 static const type T_set_iter = {
-    TYPE_HEAD,
-    .name = "set_iterator",
-    .module = "builtins",
-    .size = sizeof(set_iter),
-    .flags = TYPE_GC,
-    .drop = iter_drop,
-    .visit = iter_visit,
-    .iter = iter_self,
+    TYPE_HEAD,         .name = "set_iterator", .module = "builtins", .size = sizeof(set_iter),
+    .flags = TYPE_GC,  .drop = iter_drop,      .visit = iter_visit,  .iter = iter_self,
     .next = iter_step,
 };
 

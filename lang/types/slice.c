@@ -25,8 +25,7 @@ static bool bound(interp *in, value v, int64_t ifnone, int64_t *out)
     if (to_index_clamped(in, v, out)) return true;
     if (exc_is(in, TypeError) && !is_int(v)) {
         exc_clear(in);
-        throw(in, TypeError,
-              "slice indices must be integers or None or have an __index__ method");
+        throw(in, TypeError, "slice indices must be integers or None or have an __index__ method");
     }
     return false;
 }
@@ -107,10 +106,8 @@ static value make(interp *in, const type *cls, const value *arg, size_t npos, tu
 {
     (void)cls;
     if (kwnames && kwnames->n) return throw(in, TypeError, "slice() takes no keyword arguments");
-    if (npos < 1)
-        return throw(in, TypeError, "slice expected at least 1 argument, got 0");
-    if (npos > 3)
-        return throw(in, TypeError, "slice expected at most 3 arguments, got %zu", npos);
+    if (npos < 1) return throw(in, TypeError, "slice expected at least 1 argument, got 0");
+    if (npos > 3) return throw(in, TypeError, "slice expected at most 3 arguments, got %zu", npos);
     if (npos == 1) return slice_new(in, NONE, arg[0], NONE);
     return slice_new(in, arg[0], arg[1], npos == 3 ? arg[2] : NONE);
 }

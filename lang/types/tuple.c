@@ -32,8 +32,7 @@ tuple *tuple_from(interp *in, const value *at, int64_t n)
 
 tuple *tuple_of(interp *in, value iterable)
 {
-    if (iterable.kind == V_OBJ && iterable.o->type == &T_tuple)
-        return obj_ref((tuple *)iterable.o);
+    if (iterable.kind == V_OBJ && iterable.o->type == &T_tuple) return obj_ref((tuple *)iterable.o);
     list *l = list_of(in, iterable);
     if (!l) return NULL;
     tuple *t = tuple_from(in, l->at, l->n);
@@ -271,16 +270,9 @@ static const builtin iter_table[] = {
 };
 
 const type T_tuple_iter = {
-    TYPE_HEAD,
-    .name = "tuple_iterator",
-    .module = "builtins",
-    .size = sizeof(tuple_iter),
-    .flags = TYPE_GC,
-    .table = iter_table,
-    .drop = iter_drop,
-    .visit = iter_visit,
-    .iter = iter_self,
-    .next = iter_step,
+    TYPE_HEAD,         .name = "tuple_iterator", .module = "builtins", .size = sizeof(tuple_iter),
+    .flags = TYPE_GC,  .table = iter_table,      .drop = iter_drop,    .visit = iter_visit,
+    .iter = iter_self, .next = iter_step,
 };
 
 const type T_tuple = {

@@ -1,0 +1,464 @@
+/* lang/call.c - calls: signatures of C functions parsed once, arguments bound to parameters.
+ *
+ * func_bind (Python functions) and args_bind (C functions) share the shape of the problem but
+ * not the words of their errors: those are CPython's of either kind. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+#include "lang/exc.h"
+#include "lang/types/dunder.h"
+#include "lang/types/func.h"
+#include "lang/types/klass.h"
+
+/* ---- signature texts ---- */
+
+typedef struct sig_row { /* an entry of in->sigs */
+    const void *key;
+    sig s;
+} sig_row;
+
+static const value UNSET = {.kind = V_FAIL, .aux = 1};
+
+static const char *skip(const char *p)
+{
+    return p + strspn(p, " \n");
+}
+
+/* The end of a default: the comma or parenthesis outside brackets and quotes. */
+static const char *default_end(const char *p)
+{
+    int depth = 0;
+    for (; *p; p++) {
+        if (*p == '\'' || *p == '"') {
+            char q = *p++;
+            while (*p && *p != q) p += *p == '\\' && p[1] ? 2 : 1;
+            if (!*p) break;
+        } else if (strchr("([{<", *p)) depth++;
+        else if (strchr(")]}>", *p) && depth-- == 0) break;
+        else if (*p == ',' && depth == 0) break;
+    }
+    return p;
+}
+
+static value default_value(interp *in, const char *s, size_t n)
+{
+    while (n && s[n - 1] == ' ') n--;
+    if (n == 7 && memcmp(s, "<unset>", 7) == 0) return UNSET;
+    if (n == 4 && memcmp(s, "None", 4) == 0) return NONE;
+    if (n == 4 && memcmp(s, "True", 4) == 0) return v_bool(true);
+    if (n == 5 && memcmp(s, "False", 5) == 0) return v_bool(false);
+    if (n == 2 && memcmp(s, "()", 2) == 0) return v_obj(tuple_new(in, 0));
+    if (n >= 2 && (*s == '\'' || *s == '"')) {
+        strbuf b = {0};
+        for (size_t i = 1; i + 1 < n; i++) {
+            char c = s[i];
+            if (c == '\\' && i + 2 < n) c = s[++i] == 'n' ? '\n' : s[i] == 't' ? '\t' : s[i];
+            sb_addc(&b, c);
+        }
+        value v = v_obj(str_intern(in, sb_text(&b), b.n));
+        sb_clear(&b);
+        return v;
+    }
+    char *end;
+    long long i = strtoll(s, &end, 10);
+    if (end == s + n) return v_int(i);
+    double f = strtod(s, &end);
+    if (end == s + n) return v_float(f);
+    return UNSET;
+}
+
+enum { MAX_PARAM = 64 };
+
+static void sig_parse(interp *in, sig *s, const char *p)
+{
+    str *name[MAX_PARAM];
+    value dflt[MAX_PARAM];
+    bool has[MAX_PARAM];
+    s->star = s->kwargs = -1;
+    s->kind = 'm';
+    if (*p == '@') {
+        s->kind = p[1] == 'p' ? 'p' : p[1] == 'c' ? 'c' : p[2] == 't' ? 's' : 'w';
+        p = skip(p + strcspn(p, " "));
+    }
+    size_t n = strcspn(p, "( ");
+    s->fname = str_intern(in, p, n);
+    p = skip(p + n);
+    bool kwonly = false;
+    if (*p == '(') p = skip(p + 1);
+    while (*p && *p != ')' && s->nparam < MAX_PARAM) {
+        if (*p == '/') {
+            s->posonly = s->nparam;
+            p = skip(p + 1);
+        } else if (*p == '*' && p[1] != '*' && (p[1] == ',' || p[1] == ' ')) {
+            kwonly = true;
+            p = skip(p + 1);
+        } else {
+            uint16_t i = s->nparam++;
+            bool star = *p == '*' && p[1] != '*', kw = *p == '*' && p[1] == '*';
+            p += kw ? 2 : star;
+            n = strcspn(p, " ,=)");
+            name[i] = str_intern(in, p, n);
+            p = skip(p + n);
+            dflt[i] = UNSET;
+            has[i] = false;
+            if (*p == '=') {
+                const char *end = default_end(p = skip(p + 1));
+                dflt[i] = default_value(in, p, (size_t)(end - p));
+                has[i] = true;
+                p = end;
+            }
+            if (star) s->star = (int16_t)i, kwonly = true;
+            else if (kw) s->kwargs = (int16_t)i;
+            else if (kwonly) s->nkwonly++;
+            else {
+                s->npos++;
+                if (!has[i]) s->required = s->npos;
+            }
+        }
+        if (*p == ',') p = skip(p + 1);
+    }
+    s->simple = s->star < 0 && s->kwargs < 0 && s->nkwonly == 0;
+    s->name = mem_alloc((s->nparam + 1u) * sizeof *s->name);
+    s->dflt = mem_alloc((s->nparam + 1u) * sizeof *s->dflt);
+    s->has_default = mem_alloc(s->nparam + 1u);
+    memcpy(s->name, name, s->nparam * sizeof *name);
+    memcpy(s->dflt, dflt, s->nparam * sizeof *dflt);
+    memcpy(s->has_default, has, s->nparam);
+}
+
+static uint32_t sig_slot(const interp *in, const void *key)
+{
+    uint32_t i = (uint32_t)((uintptr_t)key >> 3) * 2654435761u;
+    for (i &= in->sigs_cap - 1; in->sigs[i] && in->sigs[i]->key != key;) {
+        i = (i + 1) & (in->sigs_cap - 1);
+    }
+    return i;
+}
+
+const sig *sig_of_text(interp *in, const void *key, const char *text)
+{
+    if ((in->nsigs + 1) * 2 > in->sigs_cap) {
+        sig_row **old = in->sigs;
+        uint32_t n = in->sigs_cap;
+        in->sigs_cap = n ? n * 2 : 64;
+        in->sigs = mem_zero(in->sigs_cap * sizeof *in->sigs);
+        for (uint32_t i = 0; i < n; i++) {
+            if (old[i]) in->sigs[sig_slot(in, old[i]->key)] = old[i];
+        }
+        mem_free(old);
+    }
+    uint32_t i = sig_slot(in, key);
+    if (!in->sigs[i]) {
+        in->nsigs++;
+        in->sigs[i] = mem_zero(sizeof(sig_row));
+        in->sigs[i]->key = key;
+        sig_parse(in, &in->sigs[i]->s, text);
+    }
+    return &in->sigs[i]->s;
+}
+
+const sig *sig_of(interp *in, const builtin *row)
+{
+    return sig_of_text(in, row, row->sig);
+}
+
+void sigs_close(interp *in)
+{
+    for (uint32_t i = 0; i < in->sigs_cap; i++) {
+        sig_row *r = in->sigs[i];
+        if (!r) continue;
+        for (int j = 0; j < r->s.nparam; j++) {
+            obj_unref(in, r->s.name[j]);
+            value_unref(in, r->s.dflt[j]);
+        }
+        obj_unref(in, r->s.fname);
+        mem_free(r->s.name);
+        mem_free(r->s.dflt);
+        mem_free(r->s.has_default);
+        mem_free(r);
+    }
+    mem_free(in->sigs);
+    in->sigs = NULL;
+    in->sigs_cap = in->nsigs = 0;
+}
+
+/* ---- binding to a signature ---- */
+
+/* How many parameters the user cannot see: self of methods. */
+static int hidden(const sig *s)
+{
+    return s->nparam && (str_is(s->name[0], "self") || str_is(s->name[0], "cls"));
+}
+
+static bool all_positional(const sig *s)
+{
+    return s->posonly == s->npos && s->nkwonly == 0 && s->kwargs < 0;
+}
+
+static bool too_many(interp *in, const sig *s, size_t npos)
+{
+    int h = hidden(s), max = s->npos - h, min = s->required - h;
+    long long given = (long long)npos - h;
+    const char *name = s->fname->at;
+    if (max == 0 && all_positional(s)) {
+        throw(in, TypeError, "%s() takes no arguments (%lld given)", name, given);
+    } else if (max == 1 && min == 1 && all_positional(s)) {
+        throw(in, TypeError, "%s() takes exactly one argument (%lld given)", name, given);
+    } else if (all_positional(s)) {
+        throw(in, TypeError, "%s expected %s%d argument%s, got %lld", name,
+              min == max ? "" : "at most ", max, max == 1 ? "" : "s", given);
+    } else {
+        throw(in, TypeError, "%s() takes %s %d %sargument%s (%lld given)", name,
+              min == max ? "exactly" : "at most", max, s->nkwonly || s->posonly ? "positional " : "",
+              max == 1 ? "" : "s", given);
+    }
+    return false;
+}
+
+static bool too_few(interp *in, const sig *s, int missing, size_t npos)
+{
+    int h = hidden(s), max = s->npos - h, min = s->required - h;
+    long long given = (long long)npos - h;
+    const char *name = s->fname->at;
+    if (given < 0) {
+        throw(in, TypeError, "unbound method %s() needs an argument", name);
+    } else if (missing >= s->npos) {
+        throw(in, TypeError, "%s() missing required keyword-only argument: '%s'", name,
+              s->name[missing]->at);
+    } else if (max == 1 && min == 1 && all_positional(s)) {
+        throw(in, TypeError, "%s() takes exactly one argument (%lld given)", name, given);
+    } else if (missing < s->posonly) {
+        throw(in, TypeError, "%s expected %s%d argument%s, got %lld", name,
+              min == max && s->star < 0 ? "" : "at least ", min, min == 1 ? "" : "s", given);
+    } else {
+        throw(in, TypeError, "%s() missing required argument '%s' (pos %d)", name,
+              s->name[missing]->at, missing + 1 - h);
+    }
+    return false;
+}
+
+static bool bind_keyword(interp *in, const sig *s, str *key, value v, value *out, bool *given,
+                         dict *extra)
+{
+    for (int i = s->posonly; i < s->nparam; i++) {
+        if (i == s->star || i == s->kwargs || !str_eq(s->name[i], key)) continue;
+        if (given[i]) {
+            throw(in, TypeError, "argument for %s() given by name ('%s') and position (%d)",
+                  s->fname->at, key->at, i + 1 - hidden(s));
+            return false;
+        }
+        given[i] = true;
+        out[i] = value_ref(v);
+        return true;
+    }
+    if (extra) return dict_set_str(in, extra, key, v);
+    if (all_positional(s) || s->nparam == 0) {
+        throw(in, TypeError, "%s() takes no keyword arguments", s->fname->at);
+    } else {
+        throw(in, TypeError, "'%s' is an invalid keyword argument for %s()", key->at, s->fname->at);
+    }
+    return false;
+}
+
+static bool bind_named(interp *in, const sig *s, const value *arg, size_t npos, tuple *kwnames,
+                       value *out)
+{
+    bool given[MAX_PARAM] = {0};
+    size_t n = npos < s->npos ? npos : s->npos;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = value_ref(arg[i]);
+        given[i] = true;
+    }
+    if (npos > n && s->star < 0) return too_many(in, s, npos);
+    dict *extra = NULL;
+    if (s->star >= 0) {
+        out[s->star] = v_obj(tuple_from(in, arg + n, (int64_t)(npos - n)));
+        if (is_fail(out[s->star])) return false;
+    }
+    if (s->kwargs >= 0) {
+        out[s->kwargs] = v_obj(extra = dict_new(in));
+        if (!extra) return false;
+    }
+    for (int64_t i = 0; kwnames && i < kwnames->n; i++) {
+        if (!bind_keyword(in, s, as_str(kwnames->at[i]), arg[npos + (size_t)i], out, given, extra)) {
+            return false;
+        }
+    }
+    for (int i = 0; i < s->nparam; i++) {
+        if (given[i] || i == s->star || i == s->kwargs) continue;
+        if (!s->has_default[i]) return too_few(in, s, i, npos);
+        out[i] = value_ref(s->dflt[i]);
+        out[i].aux = s->dflt[i].kind == V_FAIL ? 0 : out[i].aux;
+    }
+    return true;
+}
+
+static bool sig_bind(interp *in, const sig *s, const value *arg, size_t npos, tuple *kwnames,
+                     value *out)
+{
+    for (int i = 0; i < s->nparam; i++) out[i] = FAIL;
+    if (bind_named(in, s, arg, npos, kwnames, out)) return true;
+    args_clear(in, out, s->nparam);
+    return false;
+}
+
+bool args_bind(interp *in, const char *text, const value *arg, size_t npos, tuple *kwnames,
+               value *out, size_t nout)
+{
+    const sig *s = sig_of_text(in, text, text);
+    for (size_t i = s->nparam; i < nout; i++) out[i] = FAIL;
+    return sig_bind(in, s, arg, npos, kwnames, out);
+}
+
+void args_clear(interp *in, value *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        value_unref(in, out[i]);
+        out[i] = FAIL;
+    }
+}
+
+/* ---- C functions ---- */
+
+static bool check_owner(interp *in, const cfunction *f, const value *arg, size_t npos)
+{
+    if (!f->owner || f->sig->kind != 'm') return true;
+    if (npos == 0) {
+        throw(in, TypeError, "unbound method %s.%s() needs an argument", f->owner->name,
+              f->name->at);
+        return false;
+    }
+    if (value_isa(in, arg[0], f->owner)) return true;
+    throw(in, TypeError, "descriptor '%s' for '%s' objects doesn't apply to a '%s' object",
+          f->name->at, f->owner->name, type_of(in, arg[0])->name);
+    return false;
+}
+
+static value call_bound(interp *in, cfunction *f, const value *arg, size_t npos, tuple *kwnames)
+{
+    const sig *s = f->sig;
+    if (!check_owner(in, f, arg, npos)) return FAIL;
+    if (s->simple && !kwnames && npos == s->npos) return f->row->fn(in, arg);
+    value out[MAX_PARAM];
+    if (s->simple && !kwnames && npos < s->npos && npos >= s->required) {
+        memcpy(out, arg, npos * sizeof *arg);
+        for (size_t i = npos; i < s->npos; i++) {
+            out[i] = s->dflt[i];
+            if (out[i].kind == V_FAIL) out[i].aux = 0;
+        }
+        return f->row->fn(in, out);
+    }
+    if (!sig_bind(in, s, arg, npos, kwnames, out)) return FAIL;
+    value r = f->row->fn(in, out);
+    args_clear(in, out, s->nparam);
+    return r;
+}
+
+value cfunction_call(interp *in, cfunction *f, const value *arg, size_t npos, tuple *kwnames)
+{
+    if (!f->sig) f->sig = sig_of(in, f->row);
+    if (is_fail(f->self)) return call_bound(in, f, arg, npos, kwnames);
+    size_t all = npos + (kwnames ? (size_t)kwnames->n : 0);
+    value few[8], *a = all < 8 ? few : mem_alloc((all + 1) * sizeof *a);
+    a[0] = f->self;
+    if (all) memcpy(a + 1, arg, all * sizeof *a);
+    value r = call_bound(in, f, a, npos + 1, kwnames);
+    if (a != few) mem_free(a);
+    return r;
+}
+
+/* ---- calls in general ---- */
+
+value value_call(interp *in, value f, const value *arg, size_t npos, tuple *kwnames)
+{
+    func *fn = as_func(f);
+    if (fn) return func_call(in, fn, arg, npos, kwnames);
+    cfunction *c = as_cfunction(f);
+    if (c) return cfunction_call(in, c, arg, npos, kwnames);
+    const type *t = type_of(in, f);
+    if (!t->call) return throw(in, TypeError, "'%s' object is not callable", t->name);
+    if (!check_stack(in)) return FAIL;
+    return t->call(in, f, arg, npos, kwnames);
+}
+
+value call_n(interp *in, value f, int n, ...)
+{
+    value arg[16];
+    va_list ap;
+    va_start(ap, n);
+    for (int i = 0; i < n && i < 16; i++) arg[i] = va_arg(ap, value);
+    va_end(ap);
+    return value_call(in, f, arg, (size_t)n, NULL);
+}
+
+value call_method(interp *in, value self, const char *name, int n, ...)
+{
+    value arg[16];
+    va_list ap;
+    va_start(ap, n);
+    for (int i = 0; i < n && i < 16; i++) arg[i] = va_arg(ap, value);
+    va_end(ap);
+    value f = value_getattr_c(in, self, name);
+    if (is_fail(f)) return FAIL;
+    value r = value_call(in, f, arg, (size_t)n, NULL);
+    value_unref(in, f);
+    return r;
+}
+
+/* The mapping after ** as a dict: itself, or a copy. */
+static dict *keyword_dict(interp *in, value f, value kwargs)
+{
+    dict *d = as_dict(kwargs);
+    if (d) return obj_ref(d);
+    d = dict_new(in);
+    value keys;
+    int has = value_findattr(in, kwargs, "keys", &keys);
+    if (has == 1) value_unref(in, keys);
+    if (has == 0) {
+        str *name = callable_name(in, f);
+        throw(in, TypeError, "%s argument after ** must be a mapping, not %s", name ? name->at : "",
+              type_of(in, kwargs)->name);
+        obj_unref(in, name);
+    }
+    if (has != 1 || !d || !dict_update(in, d, kwargs)) {
+        obj_unref(in, d);
+        return NULL;
+    }
+    return d;
+}
+
+static value call_spread(interp *in, value f, tuple *t, dict *kw)
+{
+    if (!kw || kw->n == 0) return value_call(in, f, t->at, (size_t)t->n, NULL);
+    tuple *names = tuple_new(in, kw->n);
+    value *arg = mem_alloc((size_t)(t->n + kw->n) * sizeof *arg), k, v, r = FAIL;
+    memcpy(arg, t->at, (size_t)t->n * sizeof *arg);
+    int64_t j = 0;
+    bool ok = names != NULL;
+    for (int64_t i = 0; ok && dict_next(kw, &i, &k, &v);) {
+        ok = as_str(k) != NULL;
+        if (!ok) throw(in, TypeError, "keywords must be strings");
+        names->at[j] = value_ref(k);
+        arg[t->n + j++] = value_ref(v);
+    }
+    if (ok) r = value_call(in, f, arg, (size_t)t->n, names);
+    for (int64_t i = 0; i < j; i++) value_unref(in, arg[t->n + i]);
+    mem_free(arg);
+    obj_unref(in, names);
+    return r;
+}
+
+value call_with(interp *in, value f, value args, value kwargs)
+{
+    tuple *t = as_tuple(args);
+    if (t) obj_ref(t);
+    else t = tuple_of(in, args);
+    if (!t) return FAIL;
+    dict *d = is_fail(kwargs) || is_none(kwargs) ? NULL : keyword_dict(in, f, kwargs);
+    value r = d || is_fail(kwargs) || is_none(kwargs) ? call_spread(in, f, t, d) : FAIL;
+    obj_unref(in, d);
+    obj_unref(in, t);
+    return r;
+}

@@ -1,0 +1,331 @@
+/* lang/gc.c - memory of objects: small blocks by size, release without recursion, cycle sweep.
+ *
+ * obj_free releases what an object holds at most FREE_DEPTH deep on the C stack; deeper
+ * ones wait in `trash`.  The sweep is trial deletion: counts minus references from inside
+ * the ring of containers; what is left with none and unreachable is garbage.  While it
+ * runs, gc_head.prev holds the trial count. */
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "lang/interp.h"
+#include "lang/types/klass.h"
+#include "lang/types/weak.h"
+
+enum { FREE_DEPTH = 48, GC_MIN = 20000 };
+
+/* ---- blocks ---- */
+
+void *pool_alloc(interp *in, size_t n)
+{
+#ifdef DSK_SANITIZE
+    (void)in;
+    return try_alloc(n, &(err){0});
+#else
+    if (n > POOL_MAX) {
+        err e = {0};
+        void *p = try_alloc(n, &e);
+        err_clear(&e);
+        return p;
+    }
+    pool *p = &in->pool;
+    size_t k = (n + POOL_STEP - 1) / POOL_STEP;
+    void *at = p->free[k];
+    if (at) {
+        memcpy(&p->free[k], at, sizeof(void *));
+        return at;
+    }
+    n = k * POOL_STEP;
+    if ((size_t)(p->end - p->at) < n) {
+        char *c = mem_alloc(POOL_CHUNK);
+        memcpy(c, &p->chunks, sizeof(void *));
+        p->chunks = c;
+        p->at = c + POOL_STEP;
+        p->end = c + POOL_CHUNK;
+    }
+    at = p->at;
+    p->at += n;
+    return at;
+#endif
+}
+
+void pool_free(interp *in, void *at, size_t n)
+{
+#ifdef DSK_SANITIZE
+    (void)in, (void)n;
+    mem_free(at);
+#else
+    if (n > POOL_MAX) {
+        mem_free(at);
+        return;
+    }
+    size_t k = (n + POOL_STEP - 1) / POOL_STEP;
+    memcpy(at, &in->pool.free[k], sizeof(void *));
+    in->pool.free[k] = at;
+#endif
+}
+
+/* ---- objects ---- */
+
+static inline gc_head *head_of(obj *o)
+{
+    char *p = (char *)o - (o->flags & OBJ_DICT ? sizeof(dict_head) : 0);
+    return (gc_head *)(void *)p - 1;
+}
+
+static inline obj *obj_of(gc_head *h)
+{
+    /* the flags of the object tell whether a dict_head follows: try the plain place first */
+    uintptr_t tag = ((uintptr_t)h->next) & 1;
+    return (obj *)(void *)((char *)(h + 1) + (tag ? sizeof(dict_head) : 0));
+}
+
+/* The low bit of head->next says that a dict_head follows. */
+static inline gc_head *next_of(const gc_head *h)
+{
+    return (gc_head *)((uintptr_t)h->next & ~(uintptr_t)1);
+}
+
+static inline void set_next(gc_head *h, gc_head *to)
+{
+    h->next = (gc_head *)((uintptr_t)to | ((uintptr_t)h->next & 1));
+}
+
+static size_t prefix_size(unsigned flags)
+{
+    return (flags & OBJ_GC ? sizeof(gc_head) : 0) + (flags & OBJ_DICT ? sizeof(dict_head) : 0);
+}
+
+void *obj_new(interp *in, const type *t, size_t extra)
+{
+    bool heap = t->flags & TYPE_HEAP;
+    unsigned flags = 0;
+    if (heap ? !(t->flags & TYPE_NODICT) : (t->flags & TYPE_DICT) != 0) flags |= OBJ_DICT;
+    if (heap || t->flags & TYPE_GC) flags |= OBJ_GC;
+    size_t size = t->size + extra, head = prefix_size(flags), all = size + head;
+    char *p = all < size ? NULL : pool_alloc(in, all);
+    if (!p) return THROW0(in, MemoryError, "%s", "");
+    memset(p, 0, all);
+    obj *o = (obj *)(void *)(p + head);
+    o->type = heap ? obj_ref((void *)(uintptr_t)t) : t;
+    o->rc = 1;
+    o->flags = (uint16_t)flags;
+    o->gc = all > POOL_MAX ? 0 : (uint16_t)((all + POOL_STEP - 1) / POOL_STEP);
+    if (flags & OBJ_GC) {
+        gc_head *h = (gc_head *)(void *)p, *ring = &in->gc, *first = next_of(ring);
+        h->next = (gc_head *)((uintptr_t)first | (flags & OBJ_DICT ? 1 : 0));
+        h->prev = ring;
+        first->prev = h;
+        ring->next = h;
+        if (++in->ngc >= in->gc_at) in->ticks = 0;
+    }
+    return o;
+}
+
+/* Gives the memory back. */
+static void obj_release(interp *in, obj *o)
+{
+    const type *t = o->type;
+    unsigned flags = o->flags;
+    size_t head = prefix_size(flags), all = o->gc ? (size_t)o->gc * POOL_STEP : POOL_MAX + 1;
+    if (flags & OBJ_GC) {
+        gc_head *h = head_of(o);
+        set_next(h->prev, next_of(h));
+        next_of(h)->prev = h->prev;
+        in->ngc--;
+    }
+    pool_free(in, (char *)o - head, all);
+    if (t->flags & TYPE_HEAP) obj_unref(in, (void *)(uintptr_t)t);
+}
+
+static void obj_drop(interp *in, obj *o)
+{
+    if (o->flags & OBJ_DICT) {
+        dict_head *h = obj_head(o);
+        if (h->weak) weak_clear(in, o);
+        dict *d = h->dict;
+        h->dict = NULL;
+        obj_unref(in, d);
+    }
+    if (o->type->drop) o->type->drop(in, o);
+}
+
+static void free_one(interp *in, obj *o)
+{
+    if (o->type->flags & TYPE_HEAP && !klass_finalize(in, o)) return;
+    obj_drop(in, o);
+    obj_release(in, o);
+}
+
+void obj_free(interp *in, obj *o)
+{
+    if (in->freeing >= FREE_DEPTH) {
+        if (in->ntrash == in->trash_cap) {
+            in->trash_cap = in->trash_cap ? in->trash_cap * 2 : 256;
+            in->trash = mem_grow(in->trash, in->trash_cap * sizeof *in->trash);
+        }
+        in->trash[in->ntrash++] = o;
+        return;
+    }
+    in->freeing++;
+    free_one(in, o);
+    if (in->freeing == 1) {
+        while (in->ntrash) {
+            in->freeing = FREE_DEPTH / 2; /* leave the trash room to be used again */
+            free_one(in, in->trash[--in->ntrash]);
+        }
+        in->freeing = 1;
+    }
+    in->freeing--;
+}
+
+/* ---- the sweep ---- */
+
+static inline bool in_ring(value v)
+{
+    return v.kind == V_OBJ && (v.o->flags & (OBJ_GC | OBJ_FROZEN)) == OBJ_GC;
+}
+
+static inline void set_count(gc_head *h, intptr_t n)
+{
+    h->prev = (gc_head *)n;
+}
+
+static inline intptr_t count_of(const gc_head *h)
+{
+    return (intptr_t)h->prev;
+}
+
+static void visit_obj(obj *o, visitor f, void *ctx)
+{
+    const type *t = o->type;
+    if (t->visit) t->visit(o, f, ctx);
+    if (o->flags & OBJ_DICT && obj_head(o)->dict) f((value){.kind = V_OBJ, .o = &obj_head(o)->dict->hdr}, ctx);
+    if (t->flags & TYPE_HEAP) f((value){.kind = V_OBJ, .o = (obj *)(uintptr_t)t}, ctx);
+}
+
+static void subtract(value v, void *ctx)
+{
+    (void)ctx;
+    if (!in_ring(v)) return;
+    gc_head *h = head_of(v.o);
+    set_count(h, count_of(h) - 1);
+}
+
+typedef struct gc_stack {
+    obj **at;
+    size_t n, cap;
+} gc_stack;
+
+static void push(gc_stack *s, obj *o)
+{
+    if (s->n == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 1024;
+        s->at = mem_grow(s->at, s->cap * sizeof *s->at);
+    }
+    s->at[s->n++] = o;
+}
+
+static inline bool is_alive(const gc_head *h) /* the trial count of what is reachable */
+{
+    return count_of(h) == INTPTR_MIN;
+}
+
+static void reach(value v, void *ctx)
+{
+    if (!in_ring(v)) return;
+    gc_head *h = head_of(v.o);
+    if (is_alive(h)) return;
+    set_count(h, INTPTR_MIN);
+    push(ctx, v.o);
+}
+
+/* Puts the unreachable containers on s, each with a reference of ours. */
+static void find_garbage(interp *in, gc_stack *s)
+{
+    gc_head *ring = &in->gc;
+    for (gc_head *h = next_of(ring); h != ring; h = next_of(h)) set_count(h, (intptr_t)obj_of(h)->rc);
+    for (gc_head *h = next_of(ring); h != ring; h = next_of(h)) visit_obj(obj_of(h), subtract, NULL);
+    for (gc_head *h = next_of(ring); h != ring; h = next_of(h)) {
+        if (count_of(h) <= 0) continue; /* ALIVE is negative too */
+        set_count(h, INTPTR_MIN);
+        push(s, obj_of(h));
+        while (s->n) visit_obj(s->at[--s->n], reach, s);
+    }
+    gc_head *prev = ring;
+    for (gc_head *h = next_of(ring); h != ring; h = next_of(h)) {
+        if (!is_alive(h)) {
+            obj *o = obj_of(h);
+            o->rc++;
+            push(s, o);
+        }
+        h->prev = prev;
+        prev = h;
+    }
+    ring->prev = prev;
+}
+
+/* Instances before their classes, classes before their metaclasses. */
+static void release_all(interp *in, gc_stack *s)
+{
+    for (int round = 0; round < 3; round++) {
+        size_t keep = 0;
+        for (size_t i = 0; i < s->n; i++) {
+            obj *o = s->at[i];
+            bool is_class = as_type((value){.kind = V_OBJ, .o = o}) != NULL;
+            int turn = !is_class ? 0 : o->type->flags & TYPE_HEAP ? 1 : 2;
+            if (turn == round) obj_release(in, o);
+            else s->at[keep++] = o;
+        }
+        s->n = keep;
+    }
+}
+
+int64_t gc_collect(interp *in)
+{
+    if (in->in_sweep) return 0;
+    in->in_sweep = true;
+    gc_stack s = {0};
+    find_garbage(in, &s);
+    bool revive = false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (!klass_has_del(s.at[i]->type)) continue;
+        klass_run_del(in, s.at[i]);
+        revive = true;
+    }
+    if (revive) { /* what __del__ did may have changed everything: sweep the rest next time */
+        for (size_t i = 0; i < s.n; i++) obj_unref(in, s.at[i]);
+        s.n = 0;
+        find_garbage(in, &s);
+    }
+    int64_t n = (int64_t)s.n;
+    for (size_t i = 0; i < s.n; i++) obj_drop(in, s.at[i]);
+    release_all(in, &s);
+    mem_free(s.at);
+    in->gc_at = in->ngc + (in->ngc / 2 > GC_MIN ? in->ngc / 2 : GC_MIN);
+    in->in_sweep = false;
+    return n;
+}
+
+bool safe_point(interp *in)
+{
+    in->ticks = TICKS;
+    if (in->ngc >= in->gc_at && !in->gc_off && in->freeing == 0) gc_collect(in);
+    return check_interrupt(in);
+}
+
+void gc_open(interp *in)
+{
+    in->gc.next = in->gc.prev = &in->gc;
+    in->gc_at = GC_MIN;
+    in->ticks = TICKS;
+}
+
+void gc_close(interp *in)
+{
+    gc_collect(in);
+    mem_free(in->trash);
+    for (void *c = in->pool.chunks, *next; c; c = next) {
+        memcpy(&next, c, sizeof next);
+        mem_free(c);
+    }
+}

@@ -1,0 +1,151 @@
+/* lang/interp.c - opening and closing interpreters; the table of interned names. */
+#include "lang/interp.h"
+
+#include <string.h>
+#include <sys/resource.h>
+
+#include "engine/base/hash.h"
+#include "engine/base/mem.h"
+
+/* ---- interned names ---- */
+
+static str **intern_place(interp *in, const char *s, size_t n, uint64_t h)
+{
+    for (size_t i = h & (in->intern_cap - 1);; i = (i + 1) & (in->intern_cap - 1)) {
+        str *t = in->intern[i];
+        if (!t || (t->hash == h && t->nbyte == n && memcmp(t->at, s, n) == 0)) return &in->intern[i];
+    }
+}
+
+static void intern_grow(interp *in)
+{
+    size_t cap = in->intern_cap, n = cap ? cap * 2 : 512;
+    str **old = in->intern;
+    in->intern = mem_zero(n * sizeof *in->intern);
+    in->intern_cap = n;
+    for (size_t i = 0; i < cap; i++) {
+        str *t = old[i];
+        if (t) *intern_place(in, t->at, t->nbyte, t->hash) = t;
+    }
+    mem_free(old);
+}
+
+str *str_intern(interp *in, const char *s, size_t n)
+{
+    str *t = str_new(in, s, n);
+    if (!t) return NULL;
+    if (in->nintern * 2 >= in->intern_cap) intern_grow(in);
+    str **p = intern_place(in, s, n, str_hash(t));
+    if (*p) {
+        obj_unref(in, t);
+        return obj_ref(*p);
+    }
+    in->nintern++;
+    t->hdr.flags |= OBJ_NAME;
+    *p = t;
+    return obj_ref(t);
+}
+
+str *intern_find(interp *in, str *s)
+{
+    if (s->hdr.flags & OBJ_NAME && !(s->hdr.flags & OBJ_FROZEN)) return s;
+    return *intern_place(in, s->at, s->nbyte, str_hash(s));
+}
+
+static void intern_close(interp *in)
+{
+    for (size_t i = 0; i < in->intern_cap; i++) obj_unref(in, in->intern[i]);
+    mem_free(in->intern);
+    in->intern = NULL;
+}
+
+/* ---- the C stack ---- */
+
+enum { C_MARGIN = 192 * 1024 };
+
+static void measure_stack(interp *in)
+{
+    char here;
+    struct rlimit r = {0};
+    size_t size = 1 << 20;
+    if (!in->home && getrlimit(RLIMIT_STACK, &r) == 0 && r.rlim_cur != RLIM_INFINITY) {
+        size = r.rlim_cur;
+    } else if (!in->home) size = 8 << 20;
+    if (size > (64u << 20)) size = 64u << 20;
+    in->c_limit = &here - (size - (size > 4 * C_MARGIN ? C_MARGIN : size / 4));
+}
+
+bool check_stack(interp *in)
+{
+    char here;
+    if (&here > in->c_limit) return true;
+    throw(in, RecursionError, "maximum recursion depth exceeded");
+    return false;
+}
+
+bool check_interrupt(interp *in)
+{
+    if (!in->host.interrupted || !in->host.interrupted(in->host.ctx)) return true;
+    throw(in, KeyboardInterrupt, "%s", "");
+    return false;
+}
+
+/* ---- life ---- */
+
+static bool names_open(interp *in)
+{
+#define X_OPEN(n)                                                                                  \
+    if (!(in->name.n = str_intern(in, #n, strlen(#n)))) return false;
+    LANG_NAMES(X_OPEN)
+#undef X_OPEN
+    return true;
+}
+
+static void names_close(interp *in)
+{
+#define X_CLOSE(n) obj_unref(in, in->name.n);
+    LANG_NAMES(X_CLOSE)
+#undef X_CLOSE
+}
+
+interp *interp_open(const host *h, const module_def *const *modules)
+{
+    interp *in = mem_zero(sizeof *in);
+    if (h) in->host = *h;
+    in->defs = modules;
+    in->limit = 1000;
+    in->exc = FAIL;
+    gc_open(in);
+    measure_stack(in);
+    if (!names_open(in) || !modules_open(in)) {
+        interp_close(in);
+        return NULL;
+    }
+    return in;
+}
+
+void interp_close(interp *in)
+{
+    exc_clear(in);
+    modules_close(in);
+    gc_collect(in);
+    types_close(in);
+    gc_collect(in);
+    links_close(in);
+    sigs_close(in);
+    names_close(in);
+    intern_close(in);
+    gc_close(in);
+    frames_close(in);
+    mem_free(in);
+}
+
+const host *interp_host(interp *in)
+{
+    return &in->host;
+}
+
+void interp_scalar_type(interp *in, uint32_t aux, const type *t)
+{
+    in->scalar[aux] = t;
+}

@@ -1,0 +1,33 @@
+/* lang/types/klass.h - classes: what a user class holds beyond the table of slots. */
+#pragma once
+
+#include "lang/interp.h"
+
+struct klass {
+    type t; /* slots inherited from the builtin base, overridden where a dunder method is */
+    str *name, *qualname;
+    dict *dict;
+    tuple *bases; /* as written; the classes */
+    const type **mro;
+    uint32_t nmro;
+    uint64_t version;   /* changes with the class or one of its bases */
+    const type *native; /* the builtin base that decides the layout */
+    value init, new_;   /* what the MRO gives for __init__, __new__; borrowed */
+    value getattribute, getattr, del;
+    struct klass *next, *prev; /* all classes of the interpreter */
+};
+
+static inline klass *as_klass(const type *t)
+{
+    return t->flags & TYPE_HEAP ? (klass *)(uintptr_t)t : NULL;
+}
+
+/* type(name, bases, ns): takes no references. meta: the class of the new class. */
+klass *klass_new(interp *in, const type *meta, str *name, tuple *bases, dict *ns);
+void klass_changed(interp *in, klass *k); /* after a write to its dict: slots, versions */
+bool klass_finalize(interp *in, obj *o);  /* runs __del__; false: the object lives on */
+bool klass_has_del(const type *t);
+void klass_run_del(interp *in, obj *o);
+/* Fills the slots of k for the dunder names its MRO has (types/dunder.c). */
+void klass_fill(interp *in, klass *k);
+value type_call(interp *in, value self, const value *arg, size_t npos, tuple *kwnames);
