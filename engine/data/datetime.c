@@ -1,40 +1,26 @@
 /* engine/data/datetime.c - counts of a unit since 1970 to ISO text. */
 #include "engine/data/datetime.h"
 
-#include <string.h>
-
 static const struct {
-    const char *name, *plural;
+    const char *plural;
     int64_t per_second; /* sub-second units */
     int digits;         /* of their fraction */
-} units[NUNIT] = {
-    [UNIT_Y] = {"Y", "years", 0, 0},
-    [UNIT_M] = {"M", "months", 0, 0},
-    [UNIT_W] = {"W", "weeks", 0, 0},
-    [UNIT_D] = {"D", "days", 0, 0},
-    [UNIT_h] = {"h", "hours", 0, 0},
-    [UNIT_m] = {"m", "minutes", 0, 0},
-    [UNIT_s] = {"s", "seconds", 1, 0},
-    [UNIT_ms] = {"ms", "milliseconds", 1000, 3},
-    [UNIT_us] = {"us", "microseconds", 1000000, 6},
-    [UNIT_ns] = {"ns", "nanoseconds", 1000000000, 9},
-    [UNIT_ps] = {"ps", "picoseconds", 1000000000000, 12},
-    [UNIT_fs] = {"fs", "femtoseconds", 1000000000000000, 15},
-    [UNIT_as] = {"as", "attoseconds", 1000000000000000000, 18},
-    [UNIT_generic] = {"generic", "generic time units", 0, 0},
+} units[DTYPE_NUNITS] = {
+    [UNIT_generic] = {"generic time units", 0, 0},
+    [UNIT_Y] = {"years", 0, 0},
+    [UNIT_M] = {"months", 0, 0},
+    [UNIT_W] = {"weeks", 0, 0},
+    [UNIT_D] = {"days", 0, 0},
+    [UNIT_h] = {"hours", 0, 0},
+    [UNIT_m] = {"minutes", 0, 0},
+    [UNIT_s] = {"seconds", 1, 0},
+    [UNIT_ms] = {"milliseconds", 1000, 3},
+    [UNIT_us] = {"microseconds", 1000000, 6},
+    [UNIT_ns] = {"nanoseconds", 1000000000, 9},
+    [UNIT_ps] = {"picoseconds", 1000000000000, 12},
+    [UNIT_fs] = {"femtoseconds", 1000000000000000, 15},
+    [UNIT_as] = {"attoseconds", 1000000000000000000, 18},
 };
-
-const char *date_unit_name(int unit)
-{
-    return unit >= 0 && unit < NUNIT ? units[unit].name : NULL;
-}
-
-int date_unit_of(const char *s, size_t n)
-{
-    for (int u = 0; u < NUNIT; u++)
-        if (units[u].name && strlen(units[u].name) == n && !memcmp(units[u].name, s, n)) return u;
-    return -1;
-}
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
@@ -85,7 +71,7 @@ static void add_clock(strbuf *b, int64_t seconds, int unit)
 
 void datetime_text(strbuf *b, int64_t t, int unit)
 {
-    if (t == NAT || unit < 0 || unit >= UNIT_generic) {
+    if (t == NAT || unit == UNIT_generic) {
         sb_adds(b, "NaT");
     } else if (unit == UNIT_Y) {
         sb_addf(b, "%04lld", (long long)t + 1970);

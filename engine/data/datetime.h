@@ -4,13 +4,15 @@
 #include <stdint.h>
 
 #include "engine/base/str.h"
+#include "engine/data/dtype.h"
 
-/* nd.unit and dtype_of.unit; 3 (business days) is no longer used, as in NumPy */
+/* nd.unit and dtype_of.unit: the order of dtype_units */
 enum date_unit {
+    UNIT_generic,
     UNIT_Y,
     UNIT_M,
     UNIT_W,
-    UNIT_D = 4,
+    UNIT_D,
     UNIT_h,
     UNIT_m,
     UNIT_s,
@@ -20,16 +22,9 @@ enum date_unit {
     UNIT_ps,
     UNIT_fs,
     UNIT_as,
-    UNIT_generic,
-    NUNIT
 };
 
 #define NAT INT64_MIN
-
-/* "D", "ns"; "generic"; NULL for an index that is no unit */
-const char *date_unit_name(int unit);
-/* The unit called s[0..n) ("D"), or -1. */
-int date_unit_of(const char *s, size_t n);
 
 typedef struct civil { /* a day of the proleptic Gregorian calendar */
     int64_t year;

@@ -1,0 +1,139 @@
+/* engine/kernels/rng_mt.c - MT19937: 624 words at a time, in vectors of eight.
+ *
+ * Twisting reads words 1 and 397 ahead of the one it writes, so eight can be done together
+ * until the read position wraps; tempering and the conversion to doubles have no such limit.
+ * A double takes two words: 27 bits of the first and 26 of the second. */
+#include <string.h>
+
+#include "engine/kernels/rng.h"
+
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(DSK_SANITIZE)
+#define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define CLONES
+#endif
+
+typedef uint32_t words8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef uint64_t longs4 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef double doubles4 __attribute__((vector_size(32), aligned(8), may_alias));
+
+enum { AHEAD = 397 };
+static const uint32_t UPPER = 0x80000000u, LOWER = 0x7fffffffu, TWIST = 0x9908b0dfu;
+
+#define MIX(a, b, far) ((far) ^ ((((a)&UPPER) | ((b)&LOWER)) >> 1) ^ (((b)&1) * TWIST))
+
+static inline void twist8(uint32_t *k, int i, int far)
+{
+    words8 a = *(words8 *)(k + i), b = *(words8 *)(k + i + 1), f = *(words8 *)(k + far);
+    *(words8 *)(k + i) = MIX(a, b, f);
+}
+
+CLONES static void twist(uint32_t *k)
+{
+    int i = 0;
+    for (; i + 8 <= MT_WORDS - AHEAD; i += 8) twist8(k, i, i + AHEAD);
+    for (; i < MT_WORDS - AHEAD; i++) k[i] = MIX(k[i], k[i + 1], k[i + AHEAD]);
+    for (; i + 9 <= MT_WORDS; i += 8) twist8(k, i, i + AHEAD - MT_WORDS);
+    for (; i < MT_WORDS - 1; i++) k[i] = MIX(k[i], k[i + 1], k[i + AHEAD - MT_WORDS]);
+    k[i] = MIX(k[i], k[0], k[AHEAD - 1]);
+}
+
+CLONES static void temper(const uint32_t *key, uint32_t *out)
+{
+    for (int i = 0; i < MT_WORDS; i += 8) {
+        words8 y = *(const words8 *)(key + i);
+        y ^= y >> 11;
+        y ^= (y << 7) & 0x9d2c5680u;
+        y ^= (y << 15) & 0xefc60000u;
+        *(words8 *)(out + i) = y ^ y >> 18;
+    }
+}
+
+void mt_refill(mt19937 *mt)
+{
+    twist(mt->key);
+    temper(mt->key, mt->out);
+    mt->pos = 0;
+}
+
+void rng_set_mt(rng *g, const uint32_t key[MT_WORDS], int pos)
+{
+    g->kind = RNG_MT19937;
+    g->has_half = g->has_gauss = false;
+    g->gauss = 0;
+    g->plan.made = false;
+    memcpy(g->u.mt.key, key, sizeof g->u.mt.key);
+    temper(key, g->u.mt.out);
+    g->u.mt.pos = pos;
+}
+
+static void spread(uint32_t seed, uint32_t key[MT_WORDS])
+{
+    for (uint32_t i = 0; i < MT_WORDS; i++) {
+        key[i] = seed;
+        seed = 1812433253u * (seed ^ seed >> 30) + i + 1;
+    }
+}
+
+void rng_seed_legacy(rng *g, uint32_t seed)
+{
+    uint32_t key[MT_WORDS];
+    spread(seed, key);
+    rng_set_mt(g, key, MT_WORDS);
+}
+
+void rng_seed_legacy_array(rng *g, size_t n, const uint32_t *seed)
+{
+    uint32_t key[MT_WORDS];
+    spread(19650218u, key);
+    size_t i = 1, j = 0;
+    for (size_t k = n > MT_WORDS ? n : MT_WORDS; k; k--) {
+        key[i] = (key[i] ^ (key[i - 1] ^ key[i - 1] >> 30) * 1664525u) + seed[j] + (uint32_t)j;
+        if (++i == MT_WORDS) key[0] = key[MT_WORDS - 1], i = 1;
+        if (++j == n) j = 0;
+    }
+    for (int k = MT_WORDS - 1; k; k--) {
+        key[i] = (key[i] ^ (key[i - 1] ^ key[i - 1] >> 30) * 1566083941u) - (uint32_t)i;
+        if (++i == MT_WORDS) key[0] = key[MT_WORDS - 1], i = 1;
+    }
+    key[0] = 0x80000000u;
+    rng_set_mt(g, key, MT_WORDS);
+}
+
+/* n doubles from 2n words: the integer of 53 bits is put together as two exact doubles. */
+CLONES static void doubles_of(const uint32_t *w, size_t n, double *out)
+{
+    const longs4 magic = {0x4330000000000000, 0x4330000000000000, 0x4330000000000000,
+                          0x4330000000000000}; /* 2^52: adds an integer in the low bits */
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        longs4 x = *(const longs4 *)(w + 2 * i);
+        longs4 high = (x & 0xffffffffu) >> 5 | magic, low = x >> 38 | magic;
+        doubles4 a = (doubles4)high - 0x1p52, b = (doubles4)low - 0x1p52;
+        *(doubles4 *)(out + i) = (a * 0x1p26 + b) * 0x1p-53;
+    }
+    for (; i < n; i++)
+        out[i] = ((w[2 * i] >> 5) * 67108864.0 + (w[2 * i + 1] >> 6)) / 9007199254740992.0;
+}
+
+void rng_doubles(rng *g, size_t n, double *out)
+{
+    if (g->kind == RNG_MT19937) {
+        mt19937 *mt = &g->u.mt;
+        while (n) {
+            if (mt->pos == MT_WORDS) mt_refill(mt);
+            size_t part = (size_t)(MT_WORDS - mt->pos) / 2;
+            if (part > n) part = n;
+            if (part) {
+                doubles_of(mt->out + mt->pos, part, out);
+                mt->pos += (int)(2 * part);
+            } else { /* one word is left: the pair straddles two blocks */
+                *out = rng_double(g);
+                part = 1;
+            }
+            out += part;
+            n -= part;
+        }
+    }
+    for (size_t i = 0; i < n; i++) out[i] = rng_double(g);
+}
