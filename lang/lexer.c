@@ -327,18 +327,23 @@ static bool lex_token(lexer *lx)
     return lex_operator(lx);
 }
 
-/* At the end of the text: the newline that the last line lacks, the open indents. */
+/* At the end of the text: the newline that the last line lacks, the open indents.  These stand
+ * behind the newline of the last line, not on a line of their own. */
 static bool lex_end(lexer *lx)
 {
     if (lx->level > 0) return stop(lx, LEX_EOF);
     tokens *out = lx->out;
-    if (out->n && out->at[out->n - 1].type != T_NEWLINE && out->at[out->n - 1].type != T_DEDENT) {
-        push(lx, T_NEWLINE, lx->at);
-        lx->line++;
-        lx->line_start = lx->at;
+    uint32_t col = (uint32_t)(lx->at - lx->line_start) + 1;
+    if (lx->line_start < lx->at) {
+        if (out->n && out->at[out->n - 1].type > T_DEDENT) push(lx, T_NEWLINE, lx->at);
+    } else if (lx->line > 1) {
+        const char *p = lx->at - 1;
+        while (p > lx->text && p[-1] != '\n') p--;
+        col = (uint32_t)(lx->at - p);
+        lx->line--;
     }
-    for (; lx->nindent > 1; lx->nindent--) push(lx, T_DEDENT, lx->at);
-    push(lx, T_END, lx->at);
+    for (; lx->nindent > 1; lx->nindent--) push(lx, T_DEDENT, lx->at)->col = col;
+    push(lx, T_END, lx->at)->col = col;
     return true;
 }
 
