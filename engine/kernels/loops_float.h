@@ -1,0 +1,174 @@
+/* engine/kernels/loops_float.h - the real floating loops of ufunc.def for one type; included by
+ * loops_float16.c and so on, which define LOOP_DT, LOOP_MEM, LOOP_T, LOOP_SUFFIX (of libm's
+ * names), LD and ST.  add folds pairwise: runs of at most 128 with 8 partial sums, halves above. */
+#include <math.h>
+
+#include "engine/kernels/fp.h"
+#include "engine/kernels/loops.h"
+
+typedef LOOP_T num;
+
+#define M(f, ...) PASTE(f, LOOP_SUFFIX)(__VA_ARGS__)
+#define PI(x)     ((num)3.141592653589793238462643383279502884)
+
+/* Python's: the quotient rounds down, the remainder has the sign of the divisor */
+static inline num modulo(num x, num y)
+{
+    num r = M(fmod, x, y);
+    if (y == 0) return r;
+    if (r == 0) return M(copysign, 0, y);
+    return (y < 0) != (r < 0) ? r + y : r;
+}
+
+static inline num floordiv(num x, num y)
+{
+    num r = M(fmod, x, y);
+    if (y == 0) return x / y;
+    num q = (x - r) / y;
+    if (r != 0 && (y < 0) != (r < 0)) q -= 1;
+    if (q == 0) return M(copysign, 0, x / y);
+    num down = M(floor, q);
+    return q - down > (num)0.5 ? down + 1 : down;
+}
+
+static inline num logsum(num x, num y)
+{
+    num d = x - y;
+    if (x == y) return x + (num)0.693147180559945309417232121458176568;
+    if (d > 0) return x + M(log1p, M(exp, -d));
+    return d <= 0 ? y + M(log1p, M(exp, d)) : d;
+}
+
+static inline num logsum2(num x, num y)
+{
+    const num log2e = (num)1.442695040888963407359924681001892137;
+    num d = x - y;
+    if (x == y) return x + 1;
+    if (d > 0) return x + log2e * M(log1p, M(exp2, -d));
+    return d <= 0 ? y + log2e * M(log1p, M(exp2, d)) : d;
+}
+
+static inline num clamp(num x, num low, num high)
+{
+    num y = x != x || x > low ? x : low;
+    return y != y || y < high ? y : high;
+}
+
+// clang-format off
+/* maximum and minimum: 16 lanes, then one after the other; NaN and order come out the same */
+#define FOLD_LANES(body)                                                                           \
+    if (IS_FOLD && sb == u && n >= 64) {                                                           \
+        num lane[16];                                                                              \
+        for (int k = 0; k < 16; k++) lane[k] = LD(b + k * u);                                      \
+        size_t i = 16;                                                                             \
+        for (; i + 16 <= n; i += 16)                                                               \
+            for (int k = 0; k < 16; k++) {                                                         \
+                const num x = lane[k], y = LD(b + ((ptrdiff_t)i + k) * u);                         \
+                lane[k] = body;                                                                    \
+            }                                                                                      \
+        num x = LD(r);                                                                             \
+        for (int k = 0; k < 16; k++) { const num y = lane[k]; x = body; }                          \
+        for (; i < n; i++) { const num y = LD(b + (ptrdiff_t)i * u); x = body; }                   \
+        ST(r, x);                                                                                  \
+        return;                                                                                    \
+    }                                                                                              \
+    FOLD_SEQ(body)
+
+#define F1(name, res, body) PASTE(F1_, res)(name, body)
+#define F1_SAME(name, body) LOOP1(name, ST, sizeof(LOOP_MEM), body)
+#define F1_BOOL(name, body) LOOP1(name, PUT_BOOL, 1, body)
+#define F2(name, res, body) PASTE(F2_, res)(name, body)
+#define F2_SAME(name, body) LOOP2(name, ST, sizeof(LOOP_MEM), FOLD_ROUND, body)
+#define F2_BOOL(name, body) LOOP2(name, PUT_BOOL, 1, NO_FOLD, body)
+#define F3(name, res, body) LOOP3(name, body)
+#define FM(name, res, body) LOOP2(name, ST, sizeof(LOOP_MEM), FOLD_LANES, body)
+#ifndef VECTOR_MATH
+#define V1(name, res, body) LOOP1(name, ST, sizeof(LOOP_MEM), body)
+#endif
+#include "engine/kernels/ufunc_rows.h"
+
+static inline num pairwise(const char *b, size_t n, ptrdiff_t sb)
+{
+    if (n < 8) {
+        num sum = 0;
+        for (size_t i = 0; i < n; i++) sum += LD(b + (ptrdiff_t)i * sb);
+        return sum;
+    }
+    if (n > 128) {
+        size_t half = n / 2;
+        half -= half % 8;
+        return pairwise(b, half, sb) + pairwise(b + (ptrdiff_t)half * sb, n - half, sb);
+    }
+    num t[8];
+    for (int k = 0; k < 8; k++) t[k] = LD(b + k * sb);
+    size_t i = 8;
+    for (; i < n - n % 8; i += 8)
+        for (int k = 0; k < 8; k++) t[k] += LD(b + ((ptrdiff_t)i + k) * sb);
+    num sum = ((t[0] + t[1]) + (t[2] + t[3])) + ((t[4] + t[5]) + (t[6] + t[7]));
+    for (; i < n; i++) sum += LD(b + (ptrdiff_t)i * sb);
+    return sum;
+}
+
+#define FOLD_PAIRS(body)                                                                           \
+    if (IS_FOLD) {                                                                                 \
+        ST(r, LD(r) + (sb == u ? pairwise(b, n, u) : pairwise(b, n, sb)));                         \
+        return;                                                                                    \
+    }
+LOOP2(add, ST, sizeof(LOOP_MEM), FOLD_PAIRS, x + y)
+// clang-format on
+
+/* --- two results, mixed types --------------------------------------------------------------- */
+
+#define IN(k)  (p[k] + (ptrdiff_t)i * s[k])
+
+LOOP_HEAD(divmod)
+{
+    for (size_t i = 0; i < n; i++) {
+        num x = LD(IN(0)), y = LD(IN(1));
+        num q = floordiv(x, y), r = modulo(x, y);
+        ST(IN(2), q);
+        ST(IN(3), r);
+    }
+}
+
+LOOP_HEAD(modf)
+{
+    for (size_t i = 0; i < n; i++) {
+        num whole, part = M(modf, LD(IN(0)), &whole);
+        ST(IN(1), part);
+        ST(IN(2), whole);
+    }
+}
+
+LOOP_HEAD(frexp)
+{
+    for (size_t i = 0; i < n; i++) {
+        int power = 0;
+        num part = M(frexp, LD(IN(0)), &power);
+        ST(IN(1), part);
+        *(int32_t *)IN(2) = power;
+    }
+}
+
+#define LDEXP(T)                                                                                   \
+    void PASTE(LOOP_NAME(ldexp), _##T)(size_t n, char *const *p, const ptrdiff_t *s);              \
+    void PASTE(LOOP_NAME(ldexp), _##T)(size_t n, char *const *p, const ptrdiff_t *s)               \
+    {                                                                                              \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            T##_t k = *(const T##_t *)IN(1);                                                       \
+            int power = k > 100000 ? 100000 : k < -100000 ? -100000 : (int)k;                      \
+            ST(IN(2), M(ldexp, LD(IN(0)), power));                                                 \
+        }                                                                                          \
+    }
+LDEXP(int32)
+LDEXP(int64)
+
+LOOP_HEAD(nextafter)
+{
+    for (size_t i = 0; i < n; i++) NEXT(IN(2), IN(0), IN(1));
+}
+
+LOOP_HEAD(spacing)
+{
+    for (size_t i = 0; i < n; i++) SPACING(IN(1), IN(0));
+}

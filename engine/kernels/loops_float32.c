@@ -1,0 +1,13 @@
+/* engine/kernels/loops_float32.c - the floating loops of ufunc.def, for float32. */
+#define LOOP_DT     float32
+#define LOOP_MEM    float
+#define LOOP_T      float
+#define LOOP_SUFFIX f
+#define FOLD_ROUND  FOLD_SEQ
+#define LD(p)       (*(const float *)(p))
+#define ST(p, v)    (*(float *)(p) = (float)(v))
+#define NEXT(r, a, b)                                                                              \
+    ST(r, nextafterf(LD(a), LD(b)))
+#define SPACING(r, a)                                                                              \
+    ST(r, isinf(LD(a)) ? NAN : nextafterf(LD(a), copysignf(INFINITY, LD(a))) - LD(a))
+#include "engine/kernels/loops_float.h"

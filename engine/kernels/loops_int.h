@@ -1,0 +1,126 @@
+/* engine/kernels/loops_int.h - the integer loops of ufunc.def for one type; included by
+ * loops_int8.c and so on, which define LOOP_DT, LOOP_T, LOOP_U (its unsigned twin), LOOP_SIGNED.
+ * Partial operations answer as NumPy does: division by zero is 0 and raises FP_DIVIDE. */
+#include <math.h>
+
+#include "engine/kernels/fp.h"
+#include "engine/kernels/loops.h"
+
+#pragma GCC diagnostic ignored "-Wtype-limits" /* bodies are written once for both signs */
+
+typedef LOOP_T num;
+typedef LOOP_U unum;
+
+#define LOOP_MEM num
+#define LD(p)    (*(const num *)(p))
+#define ST(p, v) (*(num *)(p) = (num)(v))
+
+static const num least = LOOP_SIGNED ? (num)((unum)1 << (8 * sizeof(num) - 1)) : 0;
+
+static inline num floordiv(num x, num y)
+{
+    if (y == 0) {
+        fp_raise(FP_DIVIDE);
+        return 0;
+    }
+    if (LOOP_SIGNED && y == (num)-1) {
+        if (x == least) fp_raise(FP_OVER);
+        return (num)(0 - (unum)x);
+    }
+    num q = (num)(x / y);
+    return LOOP_SIGNED && (x < 0) != (y < 0) && (num)(q * y) != x ? (num)(q - 1) : q;
+}
+
+static inline num cmod(num x, num y)
+{
+    if (y == 0) {
+        fp_raise(FP_DIVIDE);
+        return 0;
+    }
+    return LOOP_SIGNED && y == (num)-1 ? 0 : (num)(x % y);
+}
+
+static inline num modulo(num x, num y)
+{
+    num r = cmod(x, y);
+    return LOOP_SIGNED && r && (r < 0) != (y < 0) ? (num)(r + y) : r;
+}
+
+/* y >= 0: negative exponents are refused before the loop runs */
+static inline num ipow(num x, num y)
+{
+    unum base = (unum)x, out = 1;
+    for (unum k = (unum)y; k; k >>= 1) {
+        if (k & 1) out = (unum)((uint64_t)out * base);
+        base = (unum)((uint64_t)base * base);
+    }
+    return (num)out;
+}
+
+static inline num inverse(num x)
+{
+    return (num)(1.0 / (double)x);
+}
+
+static inline unum magnitude(num x)
+{
+    return x < 0 ? (unum)(0 - (unum)x) : (unum)x;
+}
+
+static inline unum divisor_of(unum a, unum b)
+{
+    while (b) {
+        unum t = (unum)(a % b);
+        a = b;
+        b = t;
+    }
+    return a;
+}
+
+static inline num divisor(num x, num y)
+{
+    return (num)divisor_of(magnitude(x), magnitude(y));
+}
+
+static inline num common(num x, num y)
+{
+    unum a = magnitude(x), b = magnitude(y), g = divisor_of(a, b);
+    return g ? (num)((uint64_t)(a / g) * b) : 0;
+}
+
+static inline num shift_left(num x, num y)
+{
+    return (unum)y < 8 * sizeof(num) ? (num)((uint64_t)x << y) : 0;
+}
+
+static inline num shift_right(num x, num y)
+{
+    return (unum)y < 8 * sizeof(num) ? (num)(x >> y) : (num)(x < 0 ? -1 : 0);
+}
+
+static inline num clamp(num x, num low, num high)
+{
+    num y = x > low ? x : low;
+    return y < high ? y : high;
+}
+
+// clang-format off
+#define I1(name, res, body) PASTE(I1_, res)(name, body)
+#define I1_SAME(name, body) LOOP1(name, ST, sizeof(num), body)
+#define I1_BOOL(name, body) LOOP1(name, PUT_BOOL, 1, body)
+#define I2(name, res, body) PASTE(I2_, res)(name, body)
+#define I2_SAME(name, body) LOOP2(name, ST, sizeof(num), FOLD_SEQ, body)
+#define I2_BOOL(name, body) LOOP2(name, PUT_BOOL, 1, NO_FOLD, body)
+#define I3(name, res, body) LOOP3(name, body)
+#include "engine/kernels/ufunc_rows.h"
+// clang-format on
+
+LOOP_HEAD(divmod)
+{
+    for (size_t i = 0; i < n; i++) {
+        ptrdiff_t k = (ptrdiff_t)i;
+        num x = LD(p[0] + k * s[0]), y = LD(p[1] + k * s[1]);
+        ST(p[2] + k * s[2], floordiv(x, y));
+        ST(p[3] + k * s[3], modulo(x, y));
+    }
+}
