@@ -5,14 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/data/datetime.h"
+
 const dtype_info dtypes[NDTYPE] = {
 #define DTYPE(name, T, kind, code, size, doc) {#name, doc, kind, code, size, _Alignof(T)},
 #include "engine/data/dtype.def"
 #undef DTYPE
-};
-
-const char *const dtype_units[DTYPE_NUNITS] = {
-    "generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as",
 };
 
 /* --- names ------------------------------------------------------------------------------- */
@@ -85,9 +83,7 @@ static int find_unit(const char *s)
 {
     size_t n = strlen(s);
     if (n < 3 || s[0] != '[' || s[n - 1] != ']') return -1;
-    for (int i = 0; i < DTYPE_NUNITS; i++)
-        if (strlen(dtype_units[i]) == n - 2 && !strncmp(dtype_units[i], s + 1, n - 2)) return i;
-    return -1;
+    return date_unit_of(s + 1, n - 2);
 }
 
 static bool parse_time(const char *s, dtype_of *out)
@@ -99,7 +95,7 @@ static bool parse_time(const char *s, dtype_of *out)
     for (size_t i = 0; i < 4; i++) {
         size_t n = strlen(starts[i].name);
         if (strncmp(s, starts[i].name, n)) continue;
-        int unit = s[n] ? find_unit(s + n) : 0;
+        int unit = s[n] ? find_unit(s + n) : UNIT_generic;
         *out = dtype_plain(starts[i].dt);
         out->unit = (uint8_t)unit;
         return unit >= 0;
@@ -145,6 +141,16 @@ bool dtype_parse(const char *s, dtype_of *out, err *e)
     return true;
 }
 
+static bool is_time(dtype_of d)
+{
+    return d.dt == DT_datetime64 || d.dt == DT_timedelta64;
+}
+
+static bool has_unit(dtype_of d)
+{
+    return is_time(d) && d.unit != UNIT_generic;
+}
+
 void dtype_str(dtype_of d, char out[32])
 {
     const dtype_info *t = &dtypes[d.dt];
@@ -157,8 +163,8 @@ void dtype_str(dtype_of d, char out[32])
         snprintf(out, 32, "%cU%u", order, d.size / 4);
     else if (t->size == 1)
         snprintf(out, 32, "|%c1", t->kind);
-    else if (d.unit)
-        snprintf(out, 32, "%c%c8[%s]", order, t->kind, dtype_units[d.unit]);
+    else if (has_unit(d))
+        snprintf(out, 32, "%c%c8[%s]", order, t->kind, date_unit_name(d.unit));
     else
         snprintf(out, 32, "%c%c%u", order, t->kind, t->size);
 }
@@ -167,8 +173,8 @@ void dtype_name(dtype_of d, char out[32])
 {
     if (d.swapped || d.dt == DT_bytes || d.dt == DT_str)
         dtype_str(d, out);
-    else if (d.unit)
-        snprintf(out, 32, "%s[%s]", dtypes[d.dt].name, dtype_units[d.unit]);
+    else if (has_unit(d))
+        snprintf(out, 32, "%s[%s]", dtypes[d.dt].name, date_unit_name(d.unit));
     else
         snprintf(out, 32, "%s", dtypes[d.dt].name);
 }
@@ -239,15 +245,11 @@ static bool is_text(dtype_of d)
     return d.dt == DT_str || d.dt == DT_bytes;
 }
 
-static bool is_time(dtype_of d)
-{
-    return d.dt == DT_datetime64 || d.dt == DT_timedelta64;
-}
-
 static bool promote_times(dtype_of a, dtype_of b, dtype_of *out)
 {
     if (is_time(a) && is_time(b) && a.dt == b.dt) {
-        *out = a.unit > b.unit ? a : b;
+        if (!has_unit(a) || !has_unit(b)) *out = has_unit(a) ? a : b;
+        else *out = a.unit > b.unit ? a : b;
         return true;
     }
     dtype_of time = is_time(a) ? a : b, other = is_time(a) ? b : a;
@@ -299,7 +301,7 @@ static bool safe(dtype_of from, dtype_of to)
         return to.size == 0 || text_length(from) <= text_length(to);
     }
     if (is_time(to)) {
-        if (is_time(from)) return from.dt == to.dt && from.unit <= to.unit;
+        if (is_time(from)) return from.dt == to.dt && (!has_unit(from) || from.unit <= to.unit);
         return to.dt == DT_timedelta64 && from.dt <= DT_int64;
     }
     return false;

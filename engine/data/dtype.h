@@ -28,20 +28,19 @@ typedef struct dtype_info {
 
 extern const dtype_info dtypes[NDTYPE];
 
-/* A dtype with its element size: 8 for int64, 4*n for <Un.  `unit`: datetime unit index, else 0. */
+/* A dtype with its element size: 8 for int64, 4*n for <Un.  `unit`: that of a datetime or
+ * timedelta (see datetime.h), else 0. */
+enum { DTYPE_GENERIC = 13 }; /* no unit given */
 typedef struct dtype_of {
     uint8_t dt, unit;
     bool swapped; /* foreign byte order: only file formats and views meet it */
     uint32_t size;
 } dtype_of;
 
-/* units of datetime64 and timedelta64; `unit` indexes this, 0 is generic */
-enum { DTYPE_NUNITS = 14 };
-extern const char *const dtype_units[DTYPE_NUNITS];
-
 static inline dtype_of dtype_plain(enum dtype dt)
 {
-    return (dtype_of){.dt = (uint8_t)dt, .size = dtypes[dt].size};
+    return (dtype_of){
+        .dt = (uint8_t)dt, .unit = dt >= DT_datetime64 ? DTYPE_GENERIC : 0, .size = dtypes[dt].size};
 }
 
 /* Parses 'float64', 'f8', '<f8', 'int', 'U10', 'S5', 'd', '?', 'datetime64[D]' ...; TypeError

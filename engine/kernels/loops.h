@@ -32,6 +32,7 @@ enum { UNIT_ = 0 }; /* keeps the macros below out of an empty translation unit *
 
 #define EACH IVDEP for (size_t i = 0; i < n; i++)
 
+// clang-format off
 /* one input */
 #define LOOP1(name, PUT, sr_, body)                                                                \
     LOOP_HEAD(name)                                                                                \
@@ -107,3 +108,4 @@ enum { UNIT_ = 0 }; /* keeps the macros below out of an empty translation unit *
         ST(r, x);                                                                                  \
         return;                                                                                    \
     }
+// clang-format on

@@ -3,6 +3,7 @@
 
 #include "engine/kernels/loops.h"
 
+#undef bool /* the dtype's name, not a macro, in what follows */
 #define LOOP_DT     bool
 #define LOOP_MEM    uint8_t
 #define LOOP_T      uint8_t

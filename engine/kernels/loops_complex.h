@@ -89,7 +89,11 @@ static inline num cinverse(num x)
 
 static inline part modulus(num x)
 {
-    return M(hypot, RE(x), IM(x));
+    part re = M(fabs, RE(x)), im = M(fabs, IM(x));
+    part most = re > im ? re : im, t = (re > im ? im : re) / most;
+    if (isinf_c(x)) return (part)INFINITY;
+    if (isnan_c(x)) return (part)NAN;
+    return most == 0 ? 0 : most * M(sqrt, M(fma, t, t, 1)); /* NumPy's formula, to the bit */
 }
 
 static inline num csign(num x)

@@ -24,9 +24,8 @@ static inline uint16_t half_next(uint16_t h, float to)
     (*(uint16_t *)(r) = half_next(*(const uint16_t *)(a), LD(b)))
 #define SPACING(r, a)                                                                              \
     do {                                                                                           \
-        float v = LD(a), away = half_to_float(half_next(*(const uint16_t *)(a),                    \
-                                                        copysignf(INFINITY, v)));                  \
-        ST(r, isinf(v) ? NAN : away - v);                                                          \
+        float v = LD(a), next = half_to_float(half_next(*(const uint16_t *)(a), INFINITY));        \
+        ST(r, isinf(v) ? NAN : next - v);                                                          \
     } while (0)
 #include <math.h>
 

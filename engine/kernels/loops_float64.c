@@ -9,5 +9,5 @@
 #define NEXT(r, a, b)                                                                              \
     ST(r, nextafter(LD(a), LD(b)))
 #define SPACING(r, a)                                                                              \
-    ST(r, isinf(LD(a)) ? (double)NAN : nextafter(LD(a), copysign(INFINITY, LD(a))) - LD(a))
+    ST(r, isinf(LD(a)) ? (double)NAN : nextafter(LD(a), LD(a) < 0 ? -INFINITY : INFINITY) - LD(a))
 #include "engine/kernels/loops_float.h"

@@ -59,7 +59,11 @@ static inline num ipow(num x, num y)
 
 static inline num inverse(num x)
 {
-    return (num)(1.0 / (double)x);
+    if (x == 0) {
+        fp_raise(FP_DIVIDE);
+        return sizeof(num) >= 4 ? least : 0;
+    }
+    return (num)(1 / x);
 }
 
 static inline unum magnitude(num x)

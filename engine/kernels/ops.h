@@ -10,11 +10,6 @@
  * casting as in dtype_can_cast; TypeError "Cannot cast array data from dtype('float64') to
  * dtype('int64') according to the rule 'safe'".  Text that does not parse: ValueError. */
 nd *nd_cast(const nd *x, dtype_of t, char casting, err *e);
-/* a contiguous run of n elements; src and dst may not overlap */
-typedef bool (*cast_loop)(size_t n, char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep,
-                          dtype_of to, dtype_of from, err *e);
-cast_loop cast_find(dtype_of to, dtype_of from); /* NULL: impossible */
-
 /* order: 'C', 'F', 'K'eep, 'A'ny; always a fresh block */
 nd *nd_copy_order(const nd *x, char order, err *e);
 nd *nd_new_order(dtype_of t, int ndim, const int64_t *shape, char order, err *e); /* 'C' or 'F' */
@@ -23,6 +18,7 @@ nd *nd_new_like(const nd *x, dtype_of t, err *e);
 /* target[...] = value: broadcasts (ValueError in NumPy's words), casts, respects where (or NULL);
  * overlapping memory is handled. */
 bool nd_assign(nd *target, const nd *value, char casting, const nd *where, err *e);
+bool nd_assign_cells(nd *target, const nd *value, const nd *mask); /* objects, same shapes */
 nd *nd_full(dtype_of t, int ndim, const int64_t *shape, const nd *value, err *e);
 bool nd_overlaps(const nd *a, const nd *b); /* may share memory (by bounds) */
 /* Every pair of elements equal in bytes, after the same dtype and shape (NaN equals NaN). */

@@ -77,6 +77,10 @@ typedef struct ufunc_plan {
 bool ufunc_resolve(const ufunc *f, const operand in[], dtype_of want, char casting,
                    ufunc_plan *plan, err *e);
 
+/* UFuncTypeError "Cannot cast ufunc 'add' output from ..."; what: "output", "input 1" ... */
+void *ufunc_cast_error(const ufunc *f, const char *what, dtype_of from, dtype_of to, char casting,
+                       err *e);
+
 enum fp_flags { FP_DIVIDE = 1, FP_OVER = 2, FP_UNDER = 4, FP_INVALID = 8 };
 /* The phrase NumPy puts in its RuntimeWarning ("divide by zero", "overflow" ...) for one flag:
  * "RuntimeWarning: %s encountered in %s". */

@@ -1,0 +1,152 @@
+/* engine/kernels/cast.c - loops between all pairs of number types, and the choice of a loop.
+ *
+ * Out-of-range floats become integers as NumPy's do on this kind of machine: through the int32 or
+ * int64 conversion of the processor, then cut.  One row per pair, made by crossing the list of
+ * types with itself; a value passes through a "carrier" (double, int64, uint64, complex). */
+#include "engine/kernels/cast.h"
+
+#include <string.h>
+
+#include "engine/kernels/half.h"
+
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(DSK_SANITIZE)
+#define KERNEL __attribute__((target_clones("default", "arch=x86-64-v3")))
+#else
+#define KERNEL
+#endif
+
+/* --- single values -------------------------------------------------------------------------- */
+
+/* what the conversion instructions give for NaN and for what does not fit */
+static inline int32_t cut32(double d)
+{
+    return d > -2147483649.0 && d < 2147483648.0 ? (int32_t)d : INT32_MIN;
+}
+static inline int64_t cut64(double d)
+{
+    return d >= -0x1p63 && d < 0x1p63 ? (int64_t)d : INT64_MIN;
+}
+static inline int8_t to_int8(double d) { return (int8_t)cut32(d); }
+static inline uint8_t to_uint8(double d) { return (uint8_t)cut32(d); }
+static inline int16_t to_int16(double d) { return (int16_t)cut32(d); }
+static inline uint16_t to_uint16(double d) { return (uint16_t)cut32(d); }
+static inline int32_t to_int32(double d) { return cut32(d); }
+static inline uint32_t to_uint32(double d)
+{
+    return d >= 0x1p31 ? (uint32_t)cut32(d - 0x1p31) ^ 0x80000000u : (uint32_t)cut32(d);
+}
+static inline int64_t to_int64(double d) { return cut64(d); }
+static inline uint64_t to_uint64(double d)
+{
+    return d >= 0x1p63 ? (uint64_t)cut64(d - 0x1p63) ^ (uint64_t)1 << 63 : (uint64_t)cut64(d);
+}
+
+/* --- loops ---------------------------------------------------------------------------------- */
+
+// clang-format off
+#pragma push_macro("bool") /* the dtype's name, not a macro, in what follows */
+#undef bool
+/* memory type, and how to read a double or integer x from it */
+#define MEM_bool       uint8_t
+#define MEM_int8       int8_t
+#define MEM_uint8      uint8_t
+#define MEM_int16      int16_t
+#define MEM_uint16     uint16_t
+#define MEM_int32      int32_t
+#define MEM_uint32     uint32_t
+#define MEM_int64      int64_t
+#define MEM_uint64     uint64_t
+#define MEM_float16    uint16_t
+#define MEM_float32    float
+#define MEM_float64    double
+#define MEM_complex64  float _Complex
+#define MEM_complex128 double _Complex
+
+#define ARGS size_t n, char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep, dtype_of to, dtype_of from, err *e
+
+/* expr sees x, the element as it lies in memory */
+#define CAST(from_, to_, expr)                                                                     \
+    KERNEL static _Bool from_##_to_##to_(ARGS)                                                      \
+    {                                                                                              \
+        (void)to; (void)from; (void)e;                                                             \
+        typedef MEM_##from_ S; typedef MEM_##to_ D;                                                \
+        if (sstep == sizeof(S) && dstep == sizeof(D)) {                                            \
+            const S *restrict s = (const S *)src; D *restrict d = (D *)dst;                        \
+            for (size_t i = 0; i < n; i++) { const S x = s[i]; d[i] = (D)(expr); }                 \
+        } else for (size_t i = 0; i < n; i++) {                                                    \
+            const S x = *(const S *)(src + (ptrdiff_t)i * sstep);                                  \
+            *(D *)(dst + (ptrdiff_t)i * dstep) = (D)(expr);                                        \
+        }                                                                                          \
+        return true;                                                                               \
+    }
+
+/* integers and bools: C's conversions are NumPy's */
+#define FROM_INT(f) \
+    CAST(f, int8, x) CAST(f, uint8, x) CAST(f, int16, x) CAST(f, uint16, x) CAST(f, int32, x) CAST(f, uint32, x) \
+    CAST(f, int64, x) CAST(f, uint64, x) CAST(f, bool, x != 0) CAST(f, float16, float_to_half((float)x)) \
+    CAST(f, float32, x) CAST(f, float64, x) CAST(f, complex64, x) CAST(f, complex128, x)
+/* v: the element as a double */
+#define FROM_REAL(f, v) \
+    CAST(f, int8, to_int8(v)) CAST(f, uint8, to_uint8(v)) CAST(f, int16, to_int16(v)) CAST(f, uint16, to_uint16(v)) \
+    CAST(f, int32, to_int32(v)) CAST(f, uint32, to_uint32(v)) CAST(f, int64, to_int64(v)) CAST(f, uint64, to_uint64(v)) \
+    CAST(f, bool, (v) != 0) CAST(f, float16, double_to_half(v)) CAST(f, float32, (float)(v)) CAST(f, float64, v)
+FROM_INT(bool) FROM_INT(int8) FROM_INT(uint8) FROM_INT(int16) FROM_INT(uint16)
+FROM_INT(int32) FROM_INT(uint32) FROM_INT(int64) FROM_INT(uint64)
+FROM_REAL(float16, half_to_double(x)) CAST(float16, complex64, half_to_float(x)) CAST(float16, complex128, half_to_double(x))
+FROM_REAL(float32, (double)x)         CAST(float32, complex64, x)                CAST(float32, complex128, x)
+FROM_REAL(float64, x)                 CAST(float64, complex64, (float)x)         CAST(float64, complex128, x)
+#define FROM_COMPLEX(f, v) \
+    CAST(f, int8, to_int8(v)) CAST(f, uint8, to_uint8(v)) CAST(f, int16, to_int16(v)) CAST(f, uint16, to_uint16(v)) \
+    CAST(f, int32, to_int32(v)) CAST(f, uint32, to_uint32(v)) CAST(f, int64, to_int64(v)) CAST(f, uint64, to_uint64(v)) \
+    CAST(f, bool, x != 0) CAST(f, float16, double_to_half(v)) CAST(f, float32, (float)(v)) CAST(f, float64, v) \
+    CAST(f, complex64, x) CAST(f, complex128, x)
+FROM_COMPLEX(complex64, (double)crealf(x))
+FROM_COMPLEX(complex128, creal(x))
+
+#define ROW(f) [DT_##f] = { \
+    [DT_bool] = f##_to_bool, [DT_int8] = f##_to_int8, [DT_uint8] = f##_to_uint8, [DT_int16] = f##_to_int16, \
+    [DT_uint16] = f##_to_uint16, [DT_int32] = f##_to_int32, [DT_uint32] = f##_to_uint32, [DT_int64] = f##_to_int64, \
+    [DT_uint64] = f##_to_uint64, [DT_float16] = f##_to_float16, [DT_float32] = f##_to_float32, \
+    [DT_float64] = f##_to_float64, [DT_complex64] = f##_to_complex64, [DT_complex128] = f##_to_complex128},
+static const cast_loop numbers[DT_complex128 + 1][DT_complex128 + 1] = {
+    ROW(bool) ROW(int8) ROW(uint8) ROW(int16) ROW(uint16) ROW(int32) ROW(uint32) ROW(int64) ROW(uint64)
+    ROW(float16) ROW(float32) ROW(float64) ROW(complex64) ROW(complex128)
+};
+#undef ROW
+#pragma pop_macro("bool")
+// clang-format on
+
+static bool same(ARGS)
+{
+    (void)from;
+    (void)e;
+    const int64_t shape = (int64_t)n, ds = dstep, ss = sstep;
+    strided_copy(1, &shape, dst, &ds, src, &ss, to.size, NULL);
+    return true;
+}
+
+static bool is_text(dtype_of t)
+{
+    return t.dt == DT_str || t.dt == DT_bytes;
+}
+
+static bool is_time(dtype_of t)
+{
+    return t.dt == DT_datetime64 || t.dt == DT_timedelta64;
+}
+
+cast_loop cast_find(dtype_of to, dtype_of from, err *e)
+{
+    if (to.dt == from.dt && to.size == from.size && to.unit == from.unit && to.dt != DT_object)
+        return same;
+    if (to.dt == DT_object || from.dt == DT_object) {
+        err_set(e, TypeError, "objects are converted by the language, not by a cast");
+        return NULL;
+    }
+    if (is_text(to)) return cast_to_text;
+    if (is_text(from)) return cast_from_text;
+    if (is_time(to) && is_time(from)) return to.dt == from.dt ? cast_time : same;
+    enum dtype t = is_time(to) ? DT_int64 : to.dt, f = is_time(from) ? DT_int64 : from.dt;
+    if (t == f) return same;
+    return numbers[f][t];
+}

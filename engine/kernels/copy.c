@@ -1,0 +1,234 @@
+/* engine/kernels/copy.c - casting and assigning whole blocks. */
+#include <string.h>
+
+#include "engine/base/str.h"
+#include "engine/data/walk.h"
+#include "engine/kernels/cast.h"
+#include "engine/kernels/ops.h"
+
+/* the first and one past the last byte of x */
+static void bounds(const nd *x, const char **first, const char **end)
+{
+    const char *lo = x->at, *hi = x->at + x->size;
+    for (int i = 0; i < x->ndim; i++) {
+        int64_t n = nd_shape(x)[i], s = nd_strides(x)[i];
+        if (n == 0)
+            hi = lo = x->at;
+        else if (s < 0)
+            lo += (n - 1) * s;
+        else
+            hi += (n - 1) * s;
+    }
+    *first = lo;
+    *end = hi;
+}
+
+bool nd_overlaps(const nd *a, const nd *b)
+{
+    const char *a0, *a1, *b0, *b1;
+    if (nd_count(a) == 0 || nd_count(b) == 0) return false;
+    bounds(a, &a0, &a1);
+    bounds(b, &b0, &b1);
+    return a0 < b1 && b0 < a1;
+}
+
+bool nd_same(const nd *a, const nd *b)
+{
+    if (a->dtype != b->dtype || a->size != b->size || a->unit != b->unit || a->ndim != b->ndim)
+        return false;
+    if (memcmp(a->ext, b->ext, (size_t)a->ndim * sizeof *a->ext)) return false;
+    walk w;
+    walk_init(&w, a->ndim, nd_shape(a));
+    walk_add_nd(&w, a);
+    walk_add_nd(&w, b);
+    walk_order(&w);
+    if (w.count == 0) return true;
+    do {
+        for (int64_t i = 0; i < w.shape[0]; i++)
+            if (memcmp(w.at[0] + i * w.step[0][0], w.at[1] + i * w.step[1][0], a->size))
+                return false;
+    } while (walk_next(&w));
+    return true;
+}
+
+nd *nd_new_like(const nd *x, dtype_of t, err *e)
+{
+    int64_t strides[ND_MAXDIM], size = t.size;
+    nd *base = nd_new(t, x->ndim, nd_shape(x), e);
+    if (!base || x->ndim < 2 || nd_is_c(x)) return base;
+    walk w;
+    walk_init(&w, x->ndim, nd_shape(x));
+    walk_add_nd(&w, x);
+    walk_sort(&w);
+    for (int i = 0; i < x->ndim; i++) {
+        strides[w.axis[i]] = size;
+        size *= w.shape[i] ? w.shape[i] : 1;
+    }
+    nd *y = nd_view(base->b, base->at, t, x->ndim, nd_shape(x), strides);
+    datum_unref(base);
+    return y;
+}
+
+nd *nd_new_order(dtype_of t, int ndim, const int64_t *shape, char order, err *e)
+{
+    int64_t strides[ND_MAXDIM];
+    nd *base = nd_new(t, ndim, shape, e);
+    if (!base || order != 'F' || ndim < 2) return base;
+    strides_f(ndim, shape, t.size, strides);
+    nd *x = nd_view(base->b, base->at, t, ndim, shape, strides);
+    datum_unref(base);
+    return x;
+}
+
+nd *nd_copy_order(const nd *x, char order, err *e)
+{
+    if (order == 'A') order = (x->flags & ND_F) && !(x->flags & ND_C) ? 'F' : 'C';
+    nd *y = order == 'K' ? nd_new_like(x, nd_type(x), e)
+                         : nd_new_order(nd_type(x), x->ndim, nd_shape(x), order, e);
+    if (y) nd_copy_into(y, x);
+    return y;
+}
+
+/* --- casts ---------------------------------------------------------------------------------- */
+
+/* elements one to one; where: a mask operand or NULL */
+static bool cast_into(nd *dst, const nd *src, const nd *where, err *e)
+{
+    dtype_of to = nd_type(dst), from = nd_type(src);
+    cast_loop run = cast_find(to, from, e);
+    if (!run) return false;
+    walk w;
+    walk_init(&w, dst->ndim, nd_shape(dst));
+    walk_add_nd(&w, dst);
+    walk_add_nd(&w, src);
+    if (where) walk_add_nd(&w, where);
+    walk_order(&w);
+    if (w.count == 0) return true;
+    int64_t n = w.shape[0], ds = w.step[0][0], ss = w.step[1][0], ms = where ? w.step[2][0] : 0;
+    do {
+        if (!where) {
+            TRY(run((size_t)n, w.at[0], ds, w.at[1], ss, to, from, e));
+            continue;
+        }
+        for (int64_t i = 0; i < n; i++)
+            if (w.at[2][i * ms])
+                TRY(run(1, w.at[0] + i * ds, ds, w.at[1] + i * ss, ss, to, from, e));
+    } while (walk_next(&w));
+    return true;
+}
+
+static const char *rule_name(char casting)
+{
+    return casting == 's' ? "safe" : casting == 'n' ? "no" : casting == 'e' ? "equiv" : "same_kind";
+}
+
+static bool check_cast(dtype_of from, dtype_of to, char casting, err *e)
+{
+    if (dtype_can_cast(from, to, casting)) return true;
+    char a[32], b[32];
+    dtype_name(from, a);
+    dtype_name(to, b);
+    if (from.dt == DT_object) strcpy(a, "O");
+    if (to.dt == DT_object) strcpy(b, "O");
+    return err_set(e, TypeError,
+                   "Cannot cast array data from dtype('%s') to dtype('%s') according to the rule "
+                   "'%s'",
+                   a, b, rule_name(casting));
+}
+
+/* text of unknown length ('U', 'S'): as long as the type of x may need */
+static dtype_of fill_size(dtype_of t, const nd *x, err *e)
+{
+    if (t.size || (t.dt != DT_str && t.dt != DT_bytes)) return t;
+    dtype_of both;
+    dtype_of shortest = {.dt = t.dt, .size = t.dt == DT_str ? 4 : 1};
+    dtype_of from = nd_type(x);
+    if (from.dt == DT_str || from.dt == DT_bytes) {
+        uint32_t n = from.dt == DT_str ? from.size / 4 : from.size;
+        if (n == 0) n = 1;
+        t.size = t.dt == DT_str ? 4 * n : n;
+    } else if (from.dt >= DT_datetime64)
+        t.size = t.dt == DT_str ? 112 : 28;
+    else if (dtype_promote(from, shortest, &both, e))
+        t.size = both.size;
+    return t;
+}
+
+nd *nd_cast(const nd *x, dtype_of t, char casting, err *e)
+{
+    dtype_of from = nd_type(x);
+    t = fill_size(t, x, e);
+    t.swapped = false;
+    if (from.dt == t.dt && from.size == t.size && from.unit == t.unit) return nd_ref(x);
+    if (!check_cast(from, t, casting, e)) return NULL;
+    nd *y = nd_new_like(x, t, e);
+    return y && cast_into(y, x, NULL, e) ? y : datum_unref(y);
+}
+
+static bool same_type(const nd *a, const nd *b)
+{
+    return a->dtype == b->dtype && a->size == b->size && a->unit == b->unit;
+}
+
+bool nd_assign(nd *target, const nd *value, char casting, const nd *where, err *e)
+{
+    TRY(check_cast(nd_type(value), nd_type(target), casting, e));
+    nd *v = NULL, *m = NULL, *own = NULL;
+    /* leading axes of length 1 may be dropped */
+    const nd *src = value;
+    nd *squeezed = NULL;
+    int extra = src->ndim - target->ndim;
+    if (extra > 0) {
+        uint32_t drop = 0;
+        for (int i = 0; i < extra && nd_shape(src)[i] == 1; i++) drop |= (uint32_t)1 << i;
+        src = squeezed = nd_squeeze(src, drop);
+    }
+    bool ok = (v = nd_broadcast(src, target->ndim, nd_shape(target), e)) != NULL;
+    if (ok && where) ok = (m = nd_broadcast(where, target->ndim, nd_shape(target), e)) != NULL;
+    if (ok && nd_overlaps(target, v)) {
+        own = nd_copy(value->ndim <= target->ndim ? value : src, e);
+        datum_unref(v);
+        v = own ? nd_broadcast(own, target->ndim, nd_shape(target), e) : NULL;
+        ok = v != NULL;
+    }
+    if (ok && same_type(target, v) && !m)
+        nd_copy_into(target, v);
+    else if (ok && target->dtype == DT_object)
+        ok = nd_assign_cells(target, v, m);
+    else if (ok)
+        ok = cast_into(target, v, m, e);
+    datum_unref(squeezed);
+    datum_unref(own);
+    datum_unref(v);
+    datum_unref(m);
+    return ok;
+}
+
+/* object cells where the mask is true */
+bool nd_assign_cells(nd *target, const nd *v, const nd *mask)
+{
+    const cell_ops *ops = buf_cells(v->b);
+    if (!ops) return true;
+    buf_hold(target->b, ops);
+    walk w;
+    walk_init(&w, target->ndim, nd_shape(target));
+    walk_add_nd(&w, target);
+    walk_add_nd(&w, v);
+    walk_add_nd(&w, mask);
+    if (w.count == 0) return true;
+    do {
+        for (int64_t i = 0; i < w.shape[0]; i++) {
+            if (!w.at[2][i * w.step[2][0]]) continue;
+            int64_t one = 1, zero = 0;
+            strided_copy(1, &one, w.at[0] + i * w.step[0][0], &zero, w.at[1] + i * w.step[1][0],
+                         &zero, sizeof(objcell), ops);
+        }
+    } while (walk_next(&w));
+    return true;
+}
+
+nd *nd_full(dtype_of t, int ndim, const int64_t *shape, const nd *value, err *e)
+{
+    nd *x = nd_new(t, ndim, shape, e);
+    return x && nd_assign(x, value, 'u', NULL, e) ? x : datum_unref(x);
+}

@@ -1,0 +1,308 @@
+/* engine/kernels/map.c - nd_map: one elementwise operation on whole blocks.
+ *
+ * Strategy: broadcast, put the axes in memory order, run the loop along merged inner runs.  An
+ * operand of another type than the loop's is cast in tiles that stay in the L1 cache (a single
+ * repeated element once); a target of another type receives its tile by a cast back.  A mask cuts
+ * runs where it changes.  A target that overlaps an input in another layout gets a copy of it. */
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+#include "engine/data/walk.h"
+#include "engine/kernels/cast.h"
+#include "engine/kernels/fp.h"
+#include "engine/kernels/ops.h"
+#include "engine/kernels/ufunc.h"
+
+enum { TILE = 2048 }; /* elements; the operand after the last argument of the walk is the mask */
+
+typedef struct job {
+    const ufunc *f;
+    ufunc_plan plan;
+    int narg;
+    dtype_of type[UFUNC_MAXARG];  /* of the operands in memory */
+    cast_loop cast[UFUNC_MAXARG]; /* NULL: no cast needed */
+    char *tile[UFUNC_MAXARG];     /* room for TILE elements of the loop's type */
+    bool masked;
+    walk w;
+    err *e;
+} job;
+
+/* --- running -------------------------------------------------------------------------------- */
+
+/* n <= TILE elements, casting what must be cast */
+static bool run_tile(job *j, size_t n, char *const *at, const ptrdiff_t *step)
+{
+    char *p[UFUNC_MAXARG];
+    ptrdiff_t s[UFUNC_MAXARG + 2] = {0};
+    int nin = j->f->nin;
+    for (int k = 0; k < j->narg; k++) {
+        p[k] = at[k];
+        s[k] = step[k];
+        if (!j->cast[k]) continue;
+        p[k] = j->tile[k];
+        s[k] = (ptrdiff_t)j->plan.arg[k].size;
+        if (k >= nin) continue;
+        bool one = step[k] == 0;
+        if (one) s[k] = 0;
+        TRY(j->cast[k](one ? 1 : n, p[k], (ptrdiff_t)j->plan.arg[k].size, at[k], step[k],
+                       j->plan.arg[k], j->type[k], j->e));
+    }
+    if (j->narg == 3) s[3] = (ptrdiff_t)j->type[0].size, s[4] = (ptrdiff_t)j->type[1].size;
+    j->plan.run(n, p, s);
+    for (int k = nin; k < j->narg; k++)
+        if (j->cast[k])
+            TRY(j->cast[k](n, at[k], step[k], p[k], (ptrdiff_t)j->plan.arg[k].size, j->type[k],
+                           j->plan.arg[k], j->e));
+    return true;
+}
+
+static bool run_span(job *j, size_t n, char *const *at, const ptrdiff_t *step)
+{
+    bool casts = false;
+    for (int k = 0; k < j->narg; k++) casts |= j->cast[k] != NULL;
+    if (!casts) return run_tile(j, n, at, step);
+    char *p[UFUNC_MAXARG];
+    for (size_t i = 0; i < n; i += TILE) {
+        for (int k = 0; k < j->narg; k++) p[k] = at[k] + (ptrdiff_t)i * step[k];
+        TRY(run_tile(j, n - i < TILE ? n - i : TILE, p, step));
+    }
+    return true;
+}
+
+/* the stretches of the run where the mask is true */
+static bool run_masked(job *j, size_t n, char *const *at, const ptrdiff_t *step, const char *mask,
+                       ptrdiff_t mstep)
+{
+    char *p[UFUNC_MAXARG];
+    for (size_t i = 0; i < n;) {
+        size_t first = i;
+        bool on = mask[(ptrdiff_t)i * mstep] != 0;
+        while (i < n && (mask[(ptrdiff_t)i * mstep] != 0) == on) i++;
+        if (!on) continue;
+        for (int k = 0; k < j->narg; k++) p[k] = at[k] + (ptrdiff_t)first * step[k];
+        TRY(run_span(j, i - first, p, step));
+    }
+    return true;
+}
+
+static bool run_all(job *j)
+{
+    walk *w = &j->w;
+    if (w->count == 0) return true;
+    ptrdiff_t step[UFUNC_MAXARG + 2] = {0};
+    for (int k = 0; k < j->narg; k++) step[k] = w->step[k][0];
+    size_t n = (size_t)w->shape[0];
+    do {
+        if (j->masked)
+            TRY(run_masked(j, n, w->at, step, w->at[j->narg], w->step[j->narg][0]));
+        else
+            TRY(run_span(j, n, w->at, step));
+    } while (walk_next(w));
+    return true;
+}
+
+/* --- preparing ------------------------------------------------------------------------------ */
+
+static bool same_type(dtype_of a, dtype_of b)
+{
+    bool text = a.dt == DT_str || a.dt == DT_bytes;
+    return a.dt == b.dt && a.unit == b.unit && (text || a.size == b.size);
+}
+
+static bool plan_casts(job *j, char *room)
+{
+    for (int k = 0; k < j->narg; k++) {
+        if (same_type(j->type[k], j->plan.arg[k])) continue;
+        bool in = k < j->f->nin;
+        dtype_of to = in ? j->plan.arg[k] : j->type[k], from = in ? j->type[k] : j->plan.arg[k];
+        j->cast[k] = cast_find(to, from, j->e);
+        if (!j->cast[k]) return false;
+        j->tile[k] = room + (size_t)k * TILE * 16;
+    }
+    return true;
+}
+
+/* ValueError: the inputs do not fit together, or not into the target */
+static bool find_shape(const ufunc *f, const nd *const in[], const map_opts *o, int *ndim,
+                       int64_t *shape, err *e)
+{
+    const nd *all[UFUNC_MAXARG + 3] = {NULL};
+    int n = 0;
+    for (int k = 0; k < f->nin; k++) all[n++] = in[k];
+    for (int k = 0; k < f->nout; k++)
+        if (o->out[k]) all[n++] = o->out[k];
+    if (o->where) all[n++] = o->where;
+    TRY(shape_broadcast(n, all, ndim, shape, e));
+    for (int k = 0; k < f->nout; k++) {
+        const nd *t = o->out[k];
+        if (!t) continue;
+        if (t->ndim == *ndim && !memcmp(nd_shape(t), shape, (size_t)*ndim * sizeof *shape))
+            continue;
+        strbuf b = {0};
+        sb_adds(&b, "non-broadcastable output operand with shape (");
+        for (int i = 0; i < t->ndim; i++)
+            sb_addf(&b, t->ndim == 1 ? "%ld," : i ? ",%ld" : "%ld", (long)nd_shape(t)[i]);
+        sb_adds(&b, ") doesn't match the broadcast shape (");
+        for (int i = 0; i < *ndim; i++)
+            sb_addf(&b, *ndim == 1 ? "%ld," : i ? ",%ld" : "%ld", (long)shape[i]);
+        sb_addc(&b, ')');
+        err_set(e, ValueError, "%s", sb_text(&b));
+        sb_clear(&b);
+        return false;
+    }
+    return true;
+}
+
+/* a fresh block whose axes lie in memory in the order of the inputs (NumPy's order 'K') */
+static nd *new_result(const walk *order, dtype_of t, int ndim, const int64_t *shape, err *e)
+{
+    int64_t strides[ND_MAXDIM], size = t.size;
+    nd *base = nd_new(t, ndim, shape, e);
+    if (!base) return NULL;
+    bool c = true;
+    for (int i = 0; i < ndim; i++) c &= order->axis[i] == ndim - 1 - i;
+    if (c) return base;
+    for (int i = 0; i < ndim; i++) {
+        strides[order->axis[i]] = size;
+        size *= shape[order->axis[i]] ? shape[order->axis[i]] : 1;
+    }
+    nd *x = nd_view(base->b, base->at, t, ndim, shape, strides);
+    datum_unref(base);
+    return x;
+}
+
+/* one layout exactly: element i of the one is element i of the other */
+static bool same_layout(const nd *a, const nd *b)
+{
+    return a->at == b->at && a->ndim == b->ndim && a->size == b->size &&
+           !memcmp(a->ext, b->ext, 2 * (size_t)a->ndim * sizeof *a->ext);
+}
+
+/* Inputs that a write to a target would disturb are replaced by copies. */
+static bool guard_overlap(const ufunc *f, const nd *const in[], const map_opts *o, nd *copies[],
+                          const nd *use[], err *e)
+{
+    for (int k = 0; k < f->nin; k++) {
+        use[k] = in[k];
+        for (int t = 0; t < f->nout; t++) {
+            if (!o->out[t] || copies[k] || !nd_overlaps(in[k], o->out[t])) continue;
+            if (same_layout(in[k], o->out[t]) && f->nout == 1) continue;
+            copies[k] = nd_copy(in[k], e);
+            if (!copies[k]) return false;
+            use[k] = copies[k];
+        }
+    }
+    return true;
+}
+
+static bool check_targets(job *j, const map_opts *o)
+{
+    for (int k = 0; k < j->f->nout; k++) {
+        if (!o->out[k]) continue;
+        dtype_of from = j->plan.arg[j->f->nin + k], to = nd_type(o->out[k]);
+        char casting = o->casting ? o->casting : 'k';
+        if (!dtype_can_cast(from, to, casting))
+            return ufunc_cast_error(j->f, "output", from, to, casting, j->e);
+    }
+    return true;
+}
+
+/* integers have no reciprocals */
+static bool check_power(const job *j, const nd *y)
+{
+    dtype_of t = j->plan.arg[1];
+    if (j->f->id != U_power || dtypes[t.dt].kind != 'i' || dtypes[y->dtype].kind != 'i')
+        return true;
+    bool ok = true;
+    walk w;
+    walk_init(&w, y->ndim, nd_shape(y));
+    walk_add_nd(&w, y);
+    walk_order(&w);
+    if (w.count == 0) return true;
+    do {
+        for (int64_t i = 0; i < w.shape[0]; i++) { /* the sign is in the last byte */
+            const char *at = w.at[0] + i * w.step[0][0];
+            ok &= (at[y->size - 1] & 0x80) == 0;
+        }
+    } while (walk_next(&w));
+    if (ok) return true;
+    return err_set(j->e, ValueError, "Integers to negative integer powers are not allowed.");
+}
+
+static bool make_results(job *j, const nd *const use[], const map_opts *o, int ndim,
+                         const int64_t *shape, nd *out[])
+{
+    walk order;
+    walk_init(&order, ndim, shape);
+    for (int k = 0; k < j->f->nin; k++) walk_add_nd(&order, use[k]);
+    walk_sort(&order);
+    for (int k = 0; k < j->f->nout; k++) {
+        out[k] = o->out[k] ? nd_ref(o->out[k])
+                           : new_result(&order, j->plan.arg[j->f->nin + k], ndim, shape, j->e);
+        if (!out[k]) return false;
+    }
+    return true;
+}
+
+static bool map_prepared(job *j, const nd *const use[], const map_opts *o, int ndim,
+                         const int64_t *shape, nd *const out[])
+{
+    int nin = j->f->nin;
+    walk_init(&j->w, ndim, shape);
+    for (int k = 0; k < j->narg; k++) {
+        const nd *x = k < nin ? use[k] : out[k - nin];
+        j->type[k] = nd_type(x);
+        walk_add_nd(&j->w, x);
+    }
+    j->masked = o->where != NULL;
+    if (j->masked) walk_add_nd(&j->w, o->where);
+    walk_order(&j->w);
+    bool casts = false;
+    for (int k = 0; k < j->narg; k++) casts |= !same_type(j->type[k], j->plan.arg[k]);
+    char *room = casts ? try_alloc((size_t)j->narg * TILE * 16, j->e) : NULL;
+    bool ok = (!casts || room) && plan_casts(j, room) && run_all(j);
+    mem_free(room);
+    return ok;
+}
+
+bool nd_map(const ufunc *f, const nd *const in[], map_opts *o, nd *out[], err *e)
+{
+    map_opts none = OPTS_NONE;
+    if (!o) o = &none;
+    job j = {.f = f, .narg = f->nin + f->nout, .e = e};
+    operand kinds[UFUNC_MAXARG];
+    const nd *use[UFUNC_MAXARG] = {NULL};
+    nd *copies[UFUNC_MAXARG] = {NULL};
+    int64_t shape[ND_MAXDIM];
+    int ndim;
+    for (int k = 0; k < f->nin; k++) kinds[k] = operand_of(in[k]);
+    for (int k = 0; k < f->nout; k++) out[k] = NULL;
+    TRY(ufunc_resolve(f, kinds, o->dtype, o->casting, &j.plan, e));
+    TRY(check_targets(&j, o) && find_shape(f, in, o, &ndim, shape, e));
+    bool ok = (f->nin < 2 || check_power(&j, in[1])) && guard_overlap(f, in, o, copies, use, e) &&
+              make_results(&j, use, o, ndim, shape, out);
+    if (ok) {
+        fp_clear();
+        ok = map_prepared(&j, use, o, ndim, shape, out);
+        o->flags |= fp_test() & ~(unsigned)FP_UNDER;
+    }
+    for (int k = 0; k < f->nin; k++) datum_unref(copies[k]);
+    if (!ok)
+        for (int k = 0; k < f->nout; k++) out[k] = datum_unref(out[k]);
+    return ok;
+}
+
+nd *nd_map1(enum ufunc_id id, const nd *x, err *e)
+{
+    nd *out[2] = {NULL};
+    const nd *in[] = {x};
+    return nd_map(&ufuncs[id], in, NULL, out, e) ? out[0] : NULL;
+}
+
+nd *nd_map2(enum ufunc_id id, const nd *x, const nd *y, err *e)
+{
+    nd *out[2] = {NULL};
+    const nd *in[] = {x, y};
+    return nd_map(&ufuncs[id], in, NULL, out, e) ? out[0] : NULL;
+}
