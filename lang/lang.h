@@ -37,6 +37,8 @@ typedef struct module_def { /* a module written in C (its dsk part, if any, is e
 interp *interp_open(const host *h, const module_def *const *modules);
 void interp_close(interp *in);
 const host *interp_host(interp *in);
+/* The interpreter that this thread runs; NULL: none. */
+interp *interp_current(void);
 /* Which type a V_SCALAR with this aux has. Set by stdlib before anything runs. */
 void interp_scalar_type(interp *in, uint32_t aux, const type *t);
 

@@ -1,0 +1,290 @@
+/* stdlib/numpy/array.c - the ndarray object: storage, views, copy on write. */
+#include "stdlib/numpy/numpy.h"
+
+#include <string.h>
+
+#include "engine/base/mem.h"
+
+static storage *storage_new(buf *b)
+{
+    storage *s = mem_zero(sizeof *s);
+    s->rc = 1;
+    s->b = b;
+    s->readonly = (b->flags & BUF_READONLY) != 0;
+    return s;
+}
+
+static void storage_unref(storage *s)
+{
+    if (--s->rc) return;
+    buf_unref(s->b);
+    mem_free(s);
+}
+
+static nd *embedded(ndarray *a)
+{
+    return (nd *)(void *)a->block;
+}
+
+/* Takes s. */
+static ndarray *array_new(interp *in, storage *s, const nd *x)
+{
+    size_t size = sizeof *x + 2 * (size_t)x->ndim * sizeof(int64_t);
+    ndarray *a = obj_new(in, &T_ndarray, size);
+    if (!a) {
+        storage_unref(s);
+        return NULL;
+    }
+    a->s = s;
+    a->offset = x->at - s->b->data;
+    memcpy(embedded(a), x, size);
+    datum_init(&embedded(a)->hdr, &nd_kind); /* never freed: its ndarray keeps one count */
+    embedded(a)->b = s->b;
+    a->readonly = s->readonly;
+    return a;
+}
+
+const nd *array_peek(ndarray *a)
+{
+    nd *x = embedded(a);
+    if (a->s && x->b != a->s->b) { /* the storage took a private copy */
+        x->b = a->s->b;
+        x->at = a->s->b->data + a->offset;
+    }
+    return x;
+}
+
+nd *array_snapshot(ndarray *a)
+{
+    const nd *x = array_peek(a);
+    return nd_view(x->b, x->at, nd_type(x), x->ndim, nd_shape(x), nd_strides(x));
+}
+
+static bool privatise(storage *s, err *e)
+{
+    if (!buf_shared(s->b)) return true;
+    buf *b;
+    if (s->b->flags & BUF_OBJECTS) {
+        size_t n = s->b->size / sizeof(objcell);
+        b = buf_objects(n, &object_cells, e);
+        TRY(b);
+        const objcell *from = (const objcell *)(void *)s->b->data;
+        for (size_t i = 0; i < n; i++)
+            if (from[i].w[0]) ((objcell *)(void *)b->data)[i] = object_cells.copy(from[i]);
+    } else {
+        b = buf_new(s->b->size, e);
+        TRY(b);
+        memcpy(b->data, s->b->data, s->b->size);
+    }
+    buf_unref(s->b);
+    s->b = b;
+    return true;
+}
+
+nd *array_write(interp *in, ndarray *a)
+{
+    if (a->hdr.flags & OBJ_FROZEN || a->readonly || a->s->readonly)
+        return THROW0(in, ValueError, "assignment destination is read-only");
+    err e = {0};
+    if (!privatise(a->s, &e)) {
+        throw_err(in, &e);
+        return NULL;
+    }
+    array_peek(a);
+    return embedded(a);
+}
+
+value array_wrap(interp *in, nd *x, err *e)
+{
+    if (!x) return throw_err(in, e);
+    ndarray *a = array_new(in, storage_new(buf_ref(x->b)), x);
+    datum_unref(x);
+    return v_obj(a);
+}
+
+value array_wrap_view(interp *in, nd *x, ndarray *of, err *e)
+{
+    if (!x) return throw_err(in, e);
+    if (!of || !of->s || x->b != of->s->b) return array_wrap(in, x, e);
+    of->s->rc++;
+    ndarray *a = array_new(in, of->s, x);
+    if (a) {
+        a->readonly = of->readonly;
+        a->base = obj_ref(of->base ? of->base : &of->hdr);
+    }
+    datum_unref(x);
+    return v_obj(a);
+}
+
+value array_result(interp *in, nd *x, err *e)
+{
+    if (!x) return throw_err(in, e);
+    if (x->ndim) return array_wrap(in, x, e);
+    value v = scalar_value(in, nd_type(x), x->at);
+    datum_unref(x);
+    return v;
+}
+
+static void array_drop(interp *in, obj *o)
+{
+    ndarray *a = (ndarray *)o;
+    if (a->s) storage_unref(a->s);
+    obj_unref(in, a->base);
+}
+
+static int64_t array_length(interp *in, value self)
+{
+    const nd *x = array_peek(as_ndarray(self));
+    if (x->ndim == 0) return THROWN(in, TypeError, "len() of unsized object");
+    return nd_shape(x)[0];
+}
+
+static int array_truth(interp *in, value self)
+{
+    const nd *x = array_peek(as_ndarray(self));
+    int64_t n = nd_count(x);
+    if (n > 1)
+        return THROWN(in, ValueError,
+                      "The truth value of an array with more than one element is ambiguous. Use "
+                      "a.any() or a.all()");
+    if (n == 0) {
+        if (!warn(in, DeprecationWarning,
+                  "The truth value of an empty array is ambiguous. Returning False, but in future "
+                  "this will result in an error. Use `array.size > 0` to check that an array is "
+                  "not empty."))
+            return -1;
+        return 0;
+    }
+    value item = scalar_item(in, nd_type(x), x->at);
+    if (is_fail(item)) return -1;
+    int yes = value_truth(in, item);
+    value_unref(in, item);
+    return yes;
+}
+
+typedef struct array_iter {
+    obj hdr;
+    value of;
+    int64_t at, n;
+} array_iter;
+
+static void iter_drop(interp *in, obj *o)
+{
+    value_unref(in, ((array_iter *)o)->of);
+}
+
+static value iter_self(interp *in, value self)
+{
+    (void)in;
+    return value_ref(self);
+}
+
+static value iter_step(interp *in, value self)
+{
+    array_iter *it = (array_iter *)self.o;
+    if (it->at >= it->n) return FAIL;
+    return array_getitem(in, it->of, v_int(it->at++));
+}
+
+static const type T_array_iter = {
+    TYPE_HEAD,         .name = "iterator", .module = "builtins", .size = sizeof(array_iter),
+    .drop = iter_drop, .iter = iter_self,  .next = iter_step,
+};
+
+static value array_iterate(interp *in, value self)
+{
+    const nd *x = array_peek(as_ndarray(self));
+    if (x->ndim == 0) return throw(in, TypeError, "iteration over a 0-d array");
+    array_iter *it = obj_new(in, &T_array_iter, 0);
+    if (!it) return FAIL;
+    it->of = value_ref(self);
+    it->n = nd_shape(x)[0];
+    return v_obj(it);
+}
+
+static int array_contains(interp *in, value self, value item)
+{
+    value eq = array_compare(in, OP_EQ, self, item);
+    if (is_fail(eq)) return -1;
+    ndarray *a = as_ndarray(eq);
+    int found;
+    if (a) {
+        err e = {0};
+        nd *any = nd_reduce(reduction_find("any"), array_peek(a), ALL_AXES, false,
+                            (dtype_of){.dt = DT_none}, NULL, &e);
+        found = any ? *any->at != 0 : (throw_err(in, &e), -1);
+        datum_unref(any);
+    } else {
+        found = value_truth(in, eq);
+    }
+    value_unref(in, eq);
+    return found;
+}
+
+static value array_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
+{
+    (void)cls;
+    value got[5];
+    if (!args_bind(in, "ndarray(shape, dtype=None, buffer=None, offset=0, order=None)", arg, npos,
+                   kwnames, got, 5))
+        return FAIL;
+    int ndim;
+    int64_t shape[ND_MAXDIM];
+    dtype_of t = dtype_plain(DT_float64);
+    value result = FAIL;
+    err e = {0};
+    if (to_shape(in, got[0], &ndim, shape) && to_dtype(in, got[1], &t))
+        result = array_wrap(in, nd_zero(t, ndim, shape, &e), &e);
+    args_clear(in, got, 5);
+    return result;
+}
+
+/* numpy.ndarray formats as its item when 0-d, as str when the spec is empty. */
+static value array_format(interp *in, value self, str *spec)
+{
+    const nd *x = array_peek(as_ndarray(self));
+    if (x->ndim == 0) {
+        value item = scalar_item(in, nd_type(x), x->at);
+        value text = is_fail(item) ? FAIL : v_obj(value_format(in, item, spec));
+        value_unref(in, item);
+        return text;
+    }
+    if (spec->nbyte)
+        return throw(in, TypeError, "unsupported format string passed to numpy.ndarray.__format__");
+    return array_str(in, self);
+}
+
+static bool array_hash(interp *in, value self, uint64_t *out)
+{
+    (void)self, (void)out;
+    return THROW0(in, TypeError, "unhashable type: 'numpy.ndarray'");
+}
+
+const type T_ndarray = {
+    TYPE_HEAD,
+    .name = "ndarray",
+    .module = "numpy",
+    .doc =
+        "An n-dimensional array of elements of one type.\n\n"
+        "Made by numpy.array, zeros, arange and many more; `a.shape` is its extent along each\n"
+        "axis, `a.dtype` the type of its elements.  Slices are views: writing to them changes a.",
+    .size = sizeof(ndarray),
+    .flags = TYPE_BASE,
+    .table = array_methods,
+    .drop = array_drop,
+    .make = array_make,
+    .repr = array_repr,
+    .tostr = array_str,
+    .format = array_format,
+    .hash = array_hash,
+    .truth = array_truth,
+    .length = array_length,
+    .compare = array_compare,
+    .unary = array_unary,
+    .binary = array_binary,
+    .inplace = array_inplace,
+    .getitem = array_getitem,
+    .setitem = array_setitem,
+    .contains = array_contains,
+    .iter = array_iterate,
+};

@@ -1,0 +1,360 @@
+/* stdlib/numpy/convert.c - anything to a block: nested sequences, scalars, objects with __array__.
+ *
+ * Two walks over nested sequences: one finds shape and dtype, one fills.  Both stop at arrays,
+ * strings and everything that is not a list or tuple (or sequence-like object). */
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "lang/types/bytes.h"
+#include "stdlib/numpy/numpy.h"
+
+typedef struct discovery {
+    int ndim; /* of the nesting so far; ND_MAXDIM + 1: not known yet */
+    int64_t shape[ND_MAXDIM];
+    dtype_of t; /* DT_none: no element seen */
+    bool ragged, mixed;
+    int max; /* nesting where everything stops being a sequence */
+} discovery;
+
+/* lends the items of a list or tuple */
+static bool items_of(value v, const value **at, int64_t *n)
+{
+    list *l = as_list(v);
+    if (l) return *at = l->at, *n = l->n, true;
+    tuple *t = as_tuple(v);
+    if (t) return *at = t->at, *n = t->n, true;
+    return false;
+}
+
+static bool merge_type(interp *in, discovery *d, dtype_of t)
+{
+    if (d->t.dt == DT_none) return d->t = t, true;
+    if (d->t.dt == t.dt && d->t.size == t.size && d->t.unit == t.unit) return true;
+    err e = {0};
+    dtype_of both;
+    if (dtype_promote(d->t, t, &both, &e)) return d->t = both, true;
+    err_clear(&e);
+    (void)in;
+    d->t = dtype_plain(DT_object);
+    return true;
+}
+
+static bool leaf_type(interp *in, value v, dtype_of *t)
+{
+    _Alignas(16) char element[16];
+    if (scalar_element(in, v, t, element)) return true;
+    if (throwing(in)) return false;
+    *t = dtype_plain(DT_object);
+    return true;
+}
+
+static bool meet_shape(discovery *d, int depth, int n, const int64_t *shape)
+{
+    if (d->ndim > ND_MAXDIM) { /* the first leaf fixes the number of axes */
+        d->ndim = depth + n;
+        for (int i = 0; i < n; i++) d->shape[depth + i] = shape[i];
+        return true;
+    }
+    if (d->ndim != depth + n) {
+        d->ragged = true;
+        if (depth + n < d->ndim) d->ndim = depth + n;
+        return true;
+    }
+    for (int i = 0; i < n; i++)
+        if (d->shape[depth + i] != shape[i]) {
+            d->ragged = true;
+            d->ndim = depth + i;
+            return true;
+        }
+    return true;
+}
+
+static bool discover(interp *in, discovery *d, value v, int depth)
+{
+    const value *at;
+    int64_t n;
+    ndarray *a = as_ndarray(v);
+    if (a) {
+        const nd *x = array_peek(a);
+        return meet_shape(d, depth, x->ndim, nd_shape(x)) && merge_type(in, d, nd_type(x));
+    }
+    if (depth >= ND_MAXDIM || !items_of(v, &at, &n)) {
+        dtype_of t;
+        return leaf_type(in, v, &t) && merge_type(in, d, t) && meet_shape(d, depth, 0, NULL);
+    }
+    if (d->ndim > ND_MAXDIM) {
+        d->shape[depth] = n;
+        if (n == 0) d->ndim = depth + 1;
+    } else if (depth < d->ndim && d->shape[depth] != n) {
+        d->ragged = true;
+        d->ndim = depth;
+    } else if (depth >= d->ndim) {
+        d->ragged = true;
+    }
+    for (int64_t i = 0; i < n; i++)
+        if (!discover(in, d, at[i], depth + 1)) return false;
+    return true;
+}
+
+/* One walk fills: `at` is the place of v, `axis` its depth. */
+static bool fill(interp *in, nd *x, char *at, int axis, value v)
+{
+    ndarray *a = as_ndarray(v);
+    if (axis == x->ndim) {
+        if (a && x->dtype != DT_object) {
+            const nd *y = array_peek(a);
+            value item = scalar_value(in, nd_type(y), y->at);
+            bool ok = !is_fail(item) && scalar_store(in, item, nd_type(x), at);
+            value_unref(in, item);
+            return ok;
+        }
+        return scalar_store(in, v, nd_type(x), at);
+    }
+    if (a) {
+        nd *part =
+            nd_view(x->b, at, nd_type(x), x->ndim - axis, nd_shape(x) + axis, nd_strides(x) + axis);
+        err e = {0};
+        bool ok = nd_assign(part, array_peek(a), 'u', NULL, &e);
+        datum_unref(part);
+        if (!ok) throw_err(in, &e);
+        return ok;
+    }
+    const value *item;
+    int64_t n;
+    if (!items_of(v, &item, &n))
+        return THROW0(in, ValueError, "setting an array element with a sequence.");
+    int64_t step = nd_strides(x)[axis];
+    for (int64_t i = 0; i < n; i++)
+        if (!fill(in, x, at + i * step, axis + 1, item[i])) return false;
+    return true;
+}
+
+static nd *new_block(interp *in, dtype_of t, int ndim, const int64_t *shape)
+{
+    err e = {0};
+    nd *x;
+    if (t.dt == DT_object) {
+        size_t n = (size_t)shape_count(ndim, shape);
+        buf *b = buf_objects(n, &object_cells, &e);
+        x = b ? nd_view(b, b->data, t, ndim, shape, NULL) : NULL;
+        buf_unref(b);
+    } else {
+        x = nd_new(t, ndim, shape, &e);
+    }
+    if (!x) throw_err(in, &e);
+    return x;
+}
+
+static nd *ragged_error(interp *in, const discovery *d)
+{
+    char text[256];
+    shape_text(d->ndim, d->shape, text, sizeof text);
+    return THROW0(in, ValueError,
+                  "setting an array element with a sequence. The requested array has an "
+                  "inhomogeneous shape after %d dimensions. The detected shape was %s + "
+                  "inhomogeneous part.",
+                  d->ndim, text);
+}
+
+/* strings as numbers and numbers as strings need their width */
+static dtype_of final_type(const discovery *d, dtype_of want)
+{
+    dtype_of t = want.dt == DT_none ? d->t : want;
+    if (t.dt == DT_none) t = dtype_plain(DT_float64);
+    if ((t.dt == DT_str || t.dt == DT_bytes) && t.size == 0) {
+        static const uint8_t digits[] = {
+            [DT_bool] = 5,       [DT_int8] = 4,       [DT_uint8] = 3,    [DT_int16] = 6,
+            [DT_uint16] = 5,     [DT_int32] = 11,     [DT_uint32] = 10,  [DT_int64] = 21,
+            [DT_uint64] = 20,    [DT_float16] = 32,   [DT_float32] = 32, [DT_float64] = 32,
+            [DT_complex64] = 64, [DT_complex128] = 64};
+        uint32_t unit = t.dt == DT_str ? 4 : 1;
+        if (d->t.dt == DT_str || d->t.dt == DT_bytes)
+            t.size = d->t.size / (d->t.dt == DT_str ? 4 : 1) * unit;
+        else if (d->t.dt <= DT_complex128)
+            t.size = digits[d->t.dt] * unit;
+        if (!t.size) t.size = unit;
+    }
+    return t;
+}
+
+static nd *from_nested(interp *in, value v, dtype_of want)
+{
+    discovery d = {.ndim = ND_MAXDIM + 1, .t = {.dt = DT_none}};
+    if (!discover(in, &d, v, 0)) return NULL;
+    if (d.ragged && want.dt != DT_object) return ragged_error(in, &d);
+    dtype_of t = final_type(&d, want);
+    nd *x = new_block(in, t, d.ndim, d.shape);
+    if (x && shape_count(d.ndim, d.shape) && !fill(in, x, x->at, 0, v)) x = datum_unref(x);
+    return x;
+}
+
+/* bytes and str at the widest, one element */
+static nd *from_scalar(interp *in, value v, dtype_of want)
+{
+    dtype_of t;
+    _Alignas(16) char element[16];
+    if (!scalar_element(in, v, &t, element)) {
+        if (throwing(in)) return NULL;
+        t = dtype_plain(DT_object);
+    }
+    if (want.dt == DT_none && t.dt < DT_object) return nd_scalar((enum dtype)t.dt, element);
+    discovery d = {.t = t};
+    t = final_type(&d, want);
+    nd *x = new_block(in, t, 0, NULL);
+    if (x && !scalar_store(in, v, t, x->at)) x = datum_unref(x);
+    return x;
+}
+
+static nd *cast_owned(interp *in, nd *x, dtype_of want)
+{
+    if (!x || want.dt == DT_none) return x;
+    bool string = want.dt == DT_str || want.dt == DT_bytes;
+    if (x->dtype == want.dt && (string ? !want.size || x->size == want.size : x->unit == want.unit))
+        return x;
+    err e = {0};
+    if (string && !want.size) {
+        discovery d = {.t = nd_type(x)};
+        want = final_type(&d, want);
+    }
+    nd *y;
+    if (want.dt == DT_object || x->dtype == DT_object) {
+        value a = array_wrap(in, x, &e); /* element by element, through values */
+        y = is_fail(a) ? NULL : new_block(in, want, x->ndim, nd_shape(array_peek(as_ndarray(a))));
+        if (y) {
+            const nd *src = array_peek(as_ndarray(a));
+            nd *flat = nd_contiguous(src, &e);
+            int64_t n = nd_count(src);
+            bool ok = flat != NULL;
+            for (int64_t i = 0; ok && i < n; i++) {
+                value item = scalar_item(in, nd_type(flat), flat->at + i * flat->size);
+                ok = !is_fail(item) && scalar_store(in, item, want, y->at + i * y->size);
+                value_unref(in, item);
+            }
+            datum_unref(flat);
+            if (!ok) y = datum_unref(y);
+        }
+        value_unref(in, a);
+        return y;
+    }
+    y = nd_cast(x, want, 'u', &e);
+    datum_unref(x);
+    if (!y) throw_err(in, &e);
+    return y;
+}
+
+/* objects that know how to become arrays */
+static int from_protocol(interp *in, value v, nd **out)
+{
+    value method;
+    int found = value_findattr(in, v, "__array__", &method);
+    if (found <= 0) return found;
+    value a = call_n(in, method, 0);
+    value_unref(in, method);
+    if (is_fail(a)) return -1;
+    ndarray *arr = as_ndarray(a);
+    *out = arr ? array_snapshot(arr) : NULL;
+    value_unref(in, a);
+    if (*out) return 1;
+    return THROWN(in, ValueError, "object __array__ method not producing an array");
+}
+
+static int from_sequence(interp *in, value v, dtype_of want, nd **out)
+{
+    const type *t = type_of(in, v);
+    bool likely =
+        t == &T_range || (t->getitem && t->length && t->iter && !as_dict(v) && !as_set(v));
+    if (!likely || (t->flags & TYPE_HEAP)) return 0;
+    list *l = list_of(in, v);
+    if (!l) return -1;
+    *out = from_nested(in, v_obj(l), want);
+    obj_unref(in, l);
+    return *out ? 1 : -1;
+}
+
+nd *to_nd(interp *in, value v, dtype_of want)
+{
+    ndarray *a = as_ndarray(v);
+    if (a) return cast_owned(in, array_snapshot(a), want);
+    const value *at;
+    int64_t n;
+    if (v.kind == V_OBJ && !as_str(v)) {
+        if (items_of(v, &at, &n)) return from_nested(in, v, want);
+        size_t nb;
+        dtype_of t;
+        _Alignas(16) char element[16];
+        if (!bytes_peek(v, &nb) && !scalar_element(in, v, &t, element)) {
+            if (throwing(in)) return NULL;
+            nd *x = NULL;
+            int got = from_protocol(in, v, &x);
+            if (got == 0) got = from_sequence(in, v, want, &x);
+            if (got) return got < 0 ? NULL : cast_owned(in, x, want);
+        }
+    }
+    return from_scalar(in, v, want);
+}
+
+/* ---- shapes and axes ---- */
+
+bool to_shape(interp *in, value v, int *ndim, int64_t shape[ND_MAXDIM])
+{
+    const value *at;
+    int64_t n;
+    ndarray *a = as_ndarray(v);
+    if (a && array_peek(a)->ndim == 1) {
+        list *l = list_of(in, v);
+        bool ok = l && to_shape(in, v_obj(l), ndim, shape);
+        obj_unref(in, l);
+        return ok;
+    }
+    if (!items_of(v, &at, &n)) {
+        *ndim = 1;
+        if (to_int64(in, v, &shape[0])) return true;
+        if (exc_is(in, TypeError)) {
+            exc_clear(in);
+            throw(in, TypeError, "expected a sequence of integers or a single integer, got '%s'",
+                  type_of(in, v)->name);
+        }
+        return false;
+    }
+    if (n > ND_MAXDIM)
+        return THROW0(in, ValueError,
+                      "maximum supported dimension for an ndarray is %d, found %lld", ND_MAXDIM,
+                      (long long)n);
+    *ndim = (int)n;
+    for (int64_t i = 0; i < n; i++) TRY(to_int64(in, at[i], &shape[i]));
+    return true;
+}
+
+tuple *shape_tuple(interp *in, int ndim, const int64_t *shape)
+{
+    tuple *t = tuple_new(in, ndim);
+    for (int i = 0; t && i < ndim; i++) t->at[i] = v_int(shape[i]);
+    return t;
+}
+
+bool to_axis(interp *in, value v, int ndim, int *axis)
+{
+    int64_t i;
+    err e = {0};
+    if (!to_int64(in, v, &i)) return false;
+    if (check_axis(i, ndim, axis, &e)) return true;
+    throw_err(in, &e);
+    return false;
+}
+
+bool to_axes(interp *in, value v, int ndim, uint32_t *axes)
+{
+    const value *at = &v;
+    int64_t n = 1;
+    *axes = ALL_AXES;
+    if (is_none(v) || is_fail(v)) return true;
+    *axes = 0;
+    items_of(v, &at, &n);
+    for (int64_t i = 0; i < n; i++) {
+        int axis;
+        if (!to_axis(in, at[i], ndim, &axis)) return false;
+        if (*axes & axis_bit(axis)) return THROW0(in, ValueError, "duplicate value in 'axis'");
+        *axes |= axis_bit(axis);
+    }
+    return true;
+}

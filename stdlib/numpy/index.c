@@ -1,0 +1,173 @@
+/* stdlib/numpy/index.c - a[key]: from what Python passes to the engine's index items. */
+#include "stdlib/numpy/numpy.h"
+
+#include <string.h>
+
+void index_clear(index_list *l)
+{
+    for (int i = 0; i < l->n; i++) datum_unref((void *)(uintptr_t)l->item[i].array);
+    l->n = 0;
+}
+
+static bool slice_item(interp *in, const slice *s, index_item *it)
+{
+    const value *part[] = {&s->start, &s->stop, &s->step};
+    int64_t *to[] = {&it->start, &it->stop, &it->step};
+    it->kind = IDX_SLICE;
+    for (int i = 0; i < 3; i++) {
+        *to[i] = SLICE_NONE;
+        if (is_none(*part[i])) continue;
+        if (!to_index_clamped(in, *part[i], to[i])) return false;
+    }
+    if (it->step == 0) return THROW0(in, ValueError, "slice step cannot be zero");
+    return true;
+}
+
+static bool bad_index(interp *in)
+{
+    exc_clear(in);
+    return THROW0(in, IndexError,
+                  "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and "
+                  "integer or boolean arrays are valid indices");
+}
+
+static bool array_item(interp *in, value v, index_item *it)
+{
+    nd *x = to_nd_any(in, v);
+    if (!x) return false;
+    if (x->dtype == DT_float64 && nd_count(x) == 0 && !as_ndarray(v)) { /* [] */
+        err e = {0};
+        nd *y = nd_cast(x, dtype_plain(DT_int64), 'u', &e);
+        datum_unref(x);
+        x = y;
+    }
+    it->kind = IDX_ARRAY;
+    it->array = x;
+    if (x->dtype == DT_bool || dtype_is_int((enum dtype)x->dtype)) return true;
+    if (as_ndarray(v))
+        return THROW0(in, IndexError,
+                      "arrays used as indices must be of integer (or boolean) type");
+    return bad_index(in);
+}
+
+static bool parse_one(interp *in, value v, index_item *it)
+{
+    *it = (index_item){.kind = IDX_NEW};
+    if (is_none(v)) return true;
+    if (v.kind == V_OBJ && v.o->type == &T_ellipsis) return it->kind = IDX_ELLIPSIS, true;
+    slice *s = as_slice(v);
+    if (s) return slice_item(in, s, it);
+    bool boolean = v.kind == V_BOOL || (v.kind == V_SCALAR && (v.aux & 0xff) == DT_bool);
+    if (boolean || as_ndarray(v) || as_list(v) || as_tuple(v)) return array_item(in, v, it);
+    it->kind = IDX_INT;
+    if (v.kind == V_INT) return it->start = v.i, true;
+    if (v.kind == V_FLOAT || as_str(v)) return bad_index(in);
+    if (to_int64(in, v, &it->start)) return true;
+    if (!exc_is(in, TypeError)) return false;
+    exc_clear(in);
+    value a;
+    if (value_findattr(in, v, "__array__", &a) == 1) { /* lazy arrays and the like */
+        value_unref(in, a);
+        return array_item(in, v, it);
+    }
+    return bad_index(in);
+}
+
+bool index_parse(interp *in, value key, index_list *out)
+{
+    tuple *t = as_tuple(key);
+    const value *at = t ? t->at : &key;
+    int64_t n = t ? t->n : 1;
+    out->n = 0;
+    if (n > ND_MAXDIM * 2 - 1) return THROW0(in, IndexError, "too many indices for array");
+    for (int64_t i = 0; i < n; i++) {
+        bool ok = parse_one(in, at[i], &out->item[out->n]);
+        out->n++;
+        if (!ok) return index_clear(out), false;
+    }
+    return true;
+}
+
+/* a[i] of a 1-d array and a[i, j] of a 2-d one, without the general machinery */
+static const char *fast_element(const nd *x, value key)
+{
+    int64_t at[2];
+    int n = 0;
+    tuple *t = as_tuple(key);
+    if (key.kind == V_INT && x->ndim == 1) {
+        at[n++] = key.i;
+    } else if (t && t->n == 2 && x->ndim == 2 && t->at[0].kind == V_INT && t->at[1].kind == V_INT) {
+        at[n++] = t->at[0].i;
+        at[n++] = t->at[1].i;
+    } else {
+        return NULL;
+    }
+    const char *p = x->at;
+    for (int i = 0; i < n; i++) {
+        int64_t len = nd_shape(x)[i];
+        if (at[i] < 0) at[i] += len;
+        if (at[i] < 0 || at[i] >= len) return NULL;
+        p += at[i] * nd_strides(x)[i];
+    }
+    return p;
+}
+
+static bool all_ints(const index_list *l, const nd *x)
+{
+    if (l->n != x->ndim) return false;
+    for (int i = 0; i < l->n; i++)
+        if (l->item[i].kind != IDX_INT) return false;
+    return true;
+}
+
+value array_getitem(interp *in, value self, value key)
+{
+    ndarray *a = as_ndarray(self);
+    const nd *x = array_peek(a);
+    const char *p = fast_element(x, key);
+    if (p) return scalar_value(in, nd_type(x), p);
+    if (as_str(key))
+        return throw(in, IndexError,
+                     "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and "
+                     "integer or boolean arrays are valid indices");
+    index_list l;
+    if (!index_parse(in, key, &l)) return FAIL;
+    err e = {0};
+    nd *r = nd_index(x, l.item, l.n, &e);
+    bool element = r && all_ints(&l, x);
+    index_clear(&l);
+    if (element) return array_result(in, r, &e);
+    return array_wrap_view(in, r, a, &e);
+}
+
+bool array_setitem(interp *in, value self, value key, value v)
+{
+    if (is_fail(v)) return THROW0(in, ValueError, "cannot delete array elements");
+    ndarray *a = as_ndarray(self);
+    nd *x = array_write(in, a);
+    if (!x) return false;
+    const char *p = fast_element(x, key);
+    if (p && x->dtype < DT_object && !as_list(v) && !as_ndarray(v))
+        return scalar_store(in, v, nd_type(x), (char *)(uintptr_t)p);
+    index_list l;
+    if (!index_parse(in, key, &l)) return false;
+    err e = {0};
+    bool sequence = as_list(v) || as_tuple(v) || as_ndarray(v);
+    dtype_of want = {.dt = DT_none};
+    if (x->dtype == DT_object || !sequence) want = nd_type(x);
+    nd *y;
+    if (x->dtype == DT_object && all_ints(&l, x)) {
+        value cell = v; /* a list stored in one cell stays a list */
+        buf *b = buf_objects(1, &object_cells, &e);
+        y = b ? nd_view(b, b->data, nd_type(x), 0, NULL, NULL) : NULL;
+        if (y && !scalar_store(in, cell, nd_type(x), y->at)) y = datum_unref(y);
+        buf_unref(b);
+    } else {
+        y = to_nd(in, v, want);
+    }
+    bool ok = y && nd_index_assign(x, l.item, l.n, y, &e);
+    if (y && !ok) throw_err(in, &e);
+    datum_unref(y);
+    index_clear(&l);
+    return ok;
+}

@@ -1,0 +1,129 @@
+/* stdlib/numpy/numpy.h - arrays of the language over the engine's blocks.
+ *
+ * An ndarray views a storage (one base array of one interpreter), which holds a counted
+ * buffer.  Reading lends an `nd` that lives inside the ndarray; writing goes through
+ * array_write(), which takes a private copy of the buffer first when anybody else
+ * (a task, a capsule, a persisted chunk) counts it, and every view of the storage follows.
+ *
+ * Scalars (numpy.float64 ...) are V_SCALAR values with the dtype in aux, except the ones that do
+ * not fit 8 bytes: complex128, str_ and bytes_ are objects of the layout of their Python bases. */
+#pragma once
+
+#include "engine/data/format.h"
+#include "engine/data/nd.h"
+#include "engine/kernels/index.h"
+#include "engine/kernels/ops.h"
+#include "engine/kernels/reduce.h"
+#include "engine/kernels/ufunc.h"
+#include "lang/lang.h"
+
+typedef struct storage {
+    uint32_t rc; /* views */
+    bool readonly;
+    buf *b; /* owned; the embedded nds of the views borrow it */
+} storage;
+
+typedef struct ndarray {
+    obj hdr;
+    storage *s;
+    ptrdiff_t offset;          /* of the first element in the buffer */
+    bool readonly;             /* this view (flags.writeable) */
+    obj *base;                 /* the ndarray that this is a view of, or NULL; owned */
+    _Alignas(16) char block[]; /* the embedded nd, with its ext[] */
+} ndarray;
+
+extern const type T_ndarray, T_dtype, T_ufunc;
+
+static inline ndarray *as_ndarray(value v)
+{
+    return (ndarray *)as_obj(v, &T_ndarray);
+}
+
+/* ---- array.c: arrays and blocks ---- */
+
+/* Lends the block an array views; good until the array is written or dropped. */
+const nd *array_peek(ndarray *a);
+/* A counted, immutable block of the array's present content: no copy. */
+nd *array_snapshot(ndarray *a);
+/* The block to write into; NULL with ValueError "assignment destination is read-only". */
+nd *array_write(interp *in, ndarray *a);
+/* A new array that owns (takes) the block; a block shared with others is copied at the first write.
+ * NULL gives FAIL: `return array_wrap(in, nd_sum(..., &e), &e)` throws e. */
+value array_wrap(interp *in, nd *x, err *e);
+/* The same, but a view of `of` when x views its buffer. Takes x. */
+value array_wrap_view(interp *in, nd *x, ndarray *of, err *e);
+/* As array_wrap, but 0-d blocks become scalars, as NumPy's functions return them. */
+value array_result(interp *in, nd *x, err *e);
+
+/* ---- scalar.c: elements and values ---- */
+
+/* The element as NumPy hands it out: x[0] */
+value scalar_value(interp *in, dtype_of t, const void *element);
+/* The element as Python has it: x.item() */
+value scalar_item(interp *in, dtype_of t, const void *element);
+/* Is v a number, bool, string or NumPy scalar that fits one element?  Writes it (at most 16 bytes;
+ * strings only set t) and its dtype: a Python int is int64, else uint64, else object. */
+bool scalar_element(interp *in, value v, dtype_of *t, void *element);
+bool is_scalar(interp *in, value v); /* numpy.isscalar */
+/* v converted to dtype t as one element, with NumPy's errors */
+bool scalar_store(interp *in, value v, dtype_of t, void *element);
+const type *scalar_type(enum dtype dt);  /* numpy.float64 ... */
+bool scalar_open(interp *in, module *m); /* registers the types */
+extern const cell_ops object_cells;
+value cell_value(const objcell *c); /* borrowed value of an object cell */
+objcell value_cell(value v);        /* counts v */
+
+/* ---- dtype.c ---- */
+
+value dtype_value(interp *in, dtype_of t);
+/* 'f8', float, np.float64, dtype(...), None (keeps *out as the default); TypeError otherwise */
+bool to_dtype(interp *in, value v, dtype_of *out);
+/* as to_dtype, with None giving DT_none */
+bool to_dtype_or_none(interp *in, value v, dtype_of *out);
+
+/* ---- convert.c: anything to a block ---- */
+
+/* A block for any array-like; want.dt DT_none: discovered.  Owned (a snapshot of an array, so do
+ * not write into it). */
+nd *to_nd(interp *in, value v, dtype_of want);
+static inline nd *to_nd_any(interp *in, value v)
+{
+    return to_nd(in, v, (dtype_of){.dt = DT_none});
+}
+/* shape argument: int or sequence of ints */
+bool to_shape(interp *in, value v, int *ndim, int64_t shape[ND_MAXDIM]);
+tuple *shape_tuple(interp *in, int ndim, const int64_t *shape);
+/* axis argument: None gives ALL_AXES; int or tuple of ints; AxisError, ValueError on duplicates */
+bool to_axes(interp *in, value v, int ndim, uint32_t *axes);
+bool to_axis(interp *in, value v, int ndim, int *axis);
+
+/* ---- index.c ---- */
+
+value array_getitem(interp *in, value self, value key);
+bool array_setitem(interp *in, value self, value key, value v);
+typedef struct index_list { /* parsed [..]; arrays are owned */
+    int n;
+    index_item item[ND_MAXDIM * 2];
+} index_list;
+bool index_parse(interp *in, value key, index_list *out);
+void index_clear(index_list *l);
+
+/* ---- ufunc.c ---- */
+
+value ufunc_value(interp *in, const ufunc *f);
+const ufunc *as_ufunc(value v);
+/* the operator slots of ndarray and of the scalars */
+value array_binary(interp *in, enum binop op, value a, value b);
+value array_inplace(interp *in, enum binop op, value self, value other);
+value array_unary(interp *in, enum unop op, value v);
+value array_compare(interp *in, enum cmpop op, value a, value b);
+bool ufunc_open(interp *in, module *m); /* numpy.add ... */
+bool warn_flags(interp *in, unsigned flags, const char *where);
+
+/* ---- the rest ---- */
+
+extern const builtin array_methods[];
+value array_repr(interp *in, value self);
+value array_str(interp *in, value self);
+print_opts *numpy_print_opts(interp *in);
+extern const builtin numpy_functions[];

@@ -1,0 +1,692 @@
+/* stdlib/numpy/ufunc.c - numpy.add and its like: calls, methods, and the operators of arrays.
+ *
+ * Operands that are neither arrays nor scalars nor sequences may take over with
+ * __array_ufunc__ (lazy arrays do). */
+#include "engine/kernels/linalg.h"
+#include "engine/kernels/scan.h"
+#include "stdlib/numpy/numpy.h"
+
+#include <string.h>
+
+typedef struct ufunc_obj {
+    obj hdr;
+    const ufunc *f;
+    const char *name;
+} ufunc_obj;
+
+value ufunc_value(interp *in, const ufunc *f)
+{
+    ufunc_obj *u = obj_new(in, &T_ufunc, 0);
+    if (!u) return FAIL;
+    u->f = f;
+    u->name = f->name;
+    return v_obj(u);
+}
+
+const ufunc *as_ufunc(value v)
+{
+    ufunc_obj *u = (ufunc_obj *)as_obj(v, &T_ufunc);
+    return u ? u->f : NULL;
+}
+
+bool warn_flags(interp *in, unsigned flags, const char *where)
+{
+    for (unsigned f = 1; f <= FP_INVALID; f <<= 1)
+        if (flags & f && f != FP_UNDER &&
+            !warn(in, RuntimeWarning, "%s encountered in %s", fp_flag_text(f), where))
+            return false;
+    for (unsigned f = WARN_MEAN_EMPTY; f <= WARN_NANDDOF; f <<= 1)
+        if (flags & f && !warn(in, RuntimeWarning, "%s", reduce_warning_text(f))) return false;
+    return true;
+}
+
+/* ---- object arrays: element by element in the language ---- */
+
+static const struct {
+    const char *name;
+    uint8_t kind, op; /* 'b'inary 'u'nary 'c'ompare */
+} object_ops[] = {
+    {"add", 'b', OP_ADD},
+    {"subtract", 'b', OP_SUB},
+    {"multiply", 'b', OP_MUL},
+    {"divide", 'b', OP_TRUEDIV},
+    {"floor_divide", 'b', OP_FLOORDIV},
+    {"remainder", 'b', OP_MOD},
+    {"power", 'b', OP_POW},
+    {"bitwise_and", 'b', OP_AND},
+    {"bitwise_or", 'b', OP_OR},
+    {"bitwise_xor", 'b', OP_XOR},
+    {"left_shift", 'b', OP_LSHIFT},
+    {"right_shift", 'b', OP_RSHIFT},
+    {"negative", 'u', OP_NEG},
+    {"positive", 'u', OP_POS},
+    {"absolute", 'u', OP_ABS},
+    {"invert", 'u', OP_INVERT},
+    {"less", 'c', OP_LT},
+    {"less_equal", 'c', OP_LE},
+    {"equal", 'c', OP_EQ},
+    {"not_equal", 'c', OP_NE},
+    {"greater", 'c', OP_GT},
+    {"greater_equal", 'c', OP_GE},
+    {"floor", 'u', OP_FLOOR},
+    {"ceil", 'u', OP_CEIL},
+    {"minimum", 'm', OP_LE},
+    {"maximum", 'm', OP_GE},
+};
+
+static value object_element(interp *in, size_t row, const ufunc *f, value a, value b)
+{
+    if (row < sizeof object_ops / sizeof *object_ops) {
+        switch (object_ops[row].kind) {
+        case 'b': return value_binary(in, object_ops[row].op, a, b);
+        case 'u': return value_unary(in, object_ops[row].op, a);
+        case 'c': return value_compare(in, object_ops[row].op, a, b);
+        default: break;
+        }
+        value left = value_compare(in, object_ops[row].op, a, b);
+        int yes = is_fail(left) ? -1 : value_truth(in, left);
+        value_unref(in, left);
+        return yes < 0 ? FAIL : value_ref(yes ? a : b);
+    }
+    value r = call_method(in, a, f->name, 0); /* numpy.sqrt of objects calls their method */
+    if (is_fail(r) && exc_is(in, AttributeError)) {
+        exc_clear(in);
+        throw(
+            in, TypeError,
+            "loop of ufunc does not support argument 0 of type %s which has no callable %s method",
+            type_of(in, a)->name, f->name);
+    }
+    return r;
+}
+
+static value object_map(interp *in, const ufunc *f, nd *const *x, int n)
+{
+    size_t row = 0;
+    while (row < sizeof object_ops / sizeof *object_ops && strcmp(object_ops[row].name, f->name))
+        row++;
+    bool truth = row < sizeof object_ops / sizeof *object_ops && object_ops[row].kind == 'c';
+    int ndim;
+    int64_t shape[ND_MAXDIM];
+    err e = {0};
+    nd *part[2] = {0};
+    if (!shape_broadcast(n, (const nd *const *)x, &ndim, shape, &e)) return throw_err(in, &e);
+    list *cells = list_new(in, 0);
+    for (int i = 0; i < n; i++) {
+        nd *wide = nd_broadcast(x[i], ndim, shape, &e);
+        part[i] = wide ? nd_contiguous(wide, &e) : NULL;
+        datum_unref(wide);
+    }
+    int64_t count = shape_count(ndim, shape);
+    bool ok = cells != NULL;
+    for (int64_t k = 0; ok && k < count; k++) {
+        value v[2] = {NONE, NONE};
+        for (int i = 0; i < n; i++)
+            v[i] = scalar_item(in, nd_type(part[i]), part[i]->at + k * part[i]->size);
+        ok = list_add(in, cells, object_element(in, row, f, v[0], v[1]));
+        value_unref(in, v[0]);
+        value_unref(in, v[1]);
+    }
+    for (int i = 0; i < n; i++) datum_unref(part[i]);
+    nd *flat = NULL;
+    buf *b = NULL;
+    if (ok && truth) {
+        flat = to_nd(in, v_obj(cells), dtype_plain(DT_bool));
+    } else if (ok) {
+        b = buf_objects((size_t)count, &object_cells, &e);
+        for (int64_t k = 0; b && k < count; k++)
+            ((objcell *)(void *)b->data)[k] = value_cell(cells->at[k]);
+        flat = b ? nd_view(b, b->data, dtype_plain(DT_object), 1, &count, NULL) : NULL;
+        buf_unref(b);
+    }
+    obj_unref(in, cells);
+    if (!flat) return e.kind ? throw_err(in, &e) : FAIL;
+    nd *r = nd_reshape(flat, ndim, shape, &e);
+    datum_unref(flat);
+    return array_result(in, r, &e);
+}
+
+/* ---- calls ---- */
+
+typedef struct map_call {
+    const ufunc *f;
+    const char *name;
+    dtype_of dtype;
+    char casting;
+    nd *where;
+    ndarray *out[2];
+} map_call;
+
+static value results(interp *in, const map_call *c, nd *out[2], bool arrays, err *e)
+{
+    value v[2] = {FAIL, FAIL};
+    for (int i = 0; i < c->f->nout; i++) {
+        if (c->out[i]) {
+            datum_unref(out[i]);
+            v[i] = value_ref(v_obj(c->out[i]));
+        } else {
+            v[i] = arrays ? array_wrap(in, out[i], e) : array_result(in, out[i], e);
+        }
+    }
+    if (c->f->nout == 1) return v[0];
+    return v_obj(tuple_pack(in, 2, v[0], v[1]));
+}
+
+static value map(interp *in, map_call *c, nd *const *x)
+{
+    for (int i = 0; i < c->f->nin; i++)
+        if (x[i]->dtype == DT_object) return object_map(in, c->f, x, c->f->nin);
+    map_opts o = {.dtype = c->dtype, .casting = c->casting, .where = c->where};
+    for (int i = 0; i < c->f->nout; i++)
+        if (c->out[i] && !(o.out[i] = array_write(in, c->out[i]))) return FAIL;
+    nd *out[2] = {0};
+    err e = {0};
+    if (!nd_map(c->f, (const nd *const *)x, &o, out, &e)) {
+        if (e.kind == TypeError && (c->f->id == U_equal || c->f->id == U_not_equal)) {
+            err_clear(
+                &e); /* strings against numbers: elementwise false, as numpy.equal of objects */
+            return object_map(in, c->f, x, c->f->nin);
+        }
+        return throw_err(in, &e);
+    }
+    if (o.flags && !warn_flags(in, o.flags, c->name)) {
+        for (int i = 0; i < c->f->nout; i++) datum_unref(out[i]);
+        return FAIL;
+    }
+    return results(in, c, out, false, &e);
+}
+
+/* Does one of the operands want to handle the ufunc itself? */
+static bool find_override(interp *in, const value *x, size_t n, value *method)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (x[i].kind != V_OBJ || as_ndarray(x[i])) continue;
+        const type *t = x[i].o->type;
+        if (t == &T_list || t == &T_tuple || t == &T_str || t == &T_complex || t == &T_int)
+            continue;
+        if (value_findattr(in, x[i], "__array_ufunc__", method) == 1) {
+            if (!is_none(*method)) return true;
+            value_unref(in, *method);
+        }
+        exc_clear(in);
+    }
+    return false;
+}
+
+static value call_override(interp *in, value method, value self, const char *how, const value *arg,
+                           size_t npos, tuple *kwnames)
+{
+    size_t nkw = kwnames ? (size_t)kwnames->n : 0;
+    list *args = list_new(in, (int64_t)npos + 2);
+    dict *kw = dict_new(in);
+    bool ok = args && kw && list_append(in, args, self) && list_add(in, args, v_str(in, how));
+    for (size_t i = 0; ok && i < npos; i++) ok = list_append(in, args, arg[i]);
+    for (size_t i = 0; ok && i < nkw; i++) ok = dict_set(in, kw, kwnames->at[i], arg[npos + i]);
+    tuple *t = ok ? tuple_of(in, v_obj(args)) : NULL;
+    value r = t ? call_with(in, method, v_obj(t), v_obj(kw)) : FAIL;
+    obj_unref(in, t);
+    obj_unref(in, args);
+    obj_unref(in, kw);
+    return r;
+}
+
+static bool set_out(interp *in, map_call *c, value v)
+{
+    if (is_none(v)) return true;
+    tuple *t = as_tuple(v);
+    for (int i = 0; i < c->f->nout; i++) {
+        value one = t && i < t->n ? t->at[i] : i == 0 ? v : NONE;
+        if (is_none(one)) continue;
+        c->out[i] = as_ndarray(one);
+        if (!c->out[i]) return THROW0(in, TypeError, "return arrays must be of ArrayType");
+    }
+    return true;
+}
+
+static char casting_code(value v)
+{
+    str *s = as_str(v);
+    return s && s->nbyte ? (str_is(s, "same_kind") ? 'k' : s->at[0]) : 'k';
+}
+
+static value ufunc_call(interp *in, value self, const value *arg, size_t npos, tuple *kwnames)
+{
+    ufunc_obj *u = (ufunc_obj *)self.o;
+    value method;
+    if (find_override(in, arg, npos, &method)) {
+        value r = call_override(in, method, self, "__call__", arg, npos, kwnames);
+        value_unref(in, method);
+        return r;
+    }
+    size_t nin = u->f->nin, nargs = nin + u->f->nout;
+    if (npos < nin || npos > nargs) {
+        return throw(in, TypeError,
+                     "%s() takes from %zu to %zu positional arguments but %zu %s given", u->name,
+                     nin, nargs, npos, npos == 1 ? "was" : "were");
+    }
+    value got[7];
+    if (!args_bind(in,
+                   "ufunc(*args, out=None, where=True, casting='same_kind', order='K', dtype=None, "
+                   "subok=True)",
+                   arg, npos, kwnames, got, 7))
+        return FAIL;
+    map_call c = {
+        .f = u->f, .name = u->name, .dtype = {.dt = DT_none}, .casting = casting_code(got[3])};
+    nd *x[3] = {0};
+    value r = FAIL;
+    value outs = npos > nin ? arg[nin] : got[1];
+    bool ok = set_out(in, &c, outs) && to_dtype_or_none(in, got[5], &c.dtype);
+    if (ok && npos > nin + 1) ok = (c.out[1] = as_ndarray(arg[nin + 1])) != NULL;
+    if (ok && got[2].kind != V_BOOL)
+        ok = (c.where = to_nd(in, got[2], dtype_plain(DT_bool))) != NULL;
+    for (size_t i = 0; ok && i < nin; i++) ok = (x[i] = to_nd_any(in, arg[i])) != NULL;
+    if (ok) r = map(in, &c, x);
+    for (size_t i = 0; i < nin; i++) datum_unref(x[i]);
+    datum_unref(c.where);
+    args_clear(in, got, 7);
+    return r;
+}
+
+/* ---- methods: reduce accumulate outer reduceat at ---- */
+
+static value override_method(interp *in, value self, const char *how, value x, bool *done)
+{
+    value method;
+    *done = find_override(in, &x, 1, &method);
+    if (!*done) return FAIL;
+    value r = call_override(in, method, self, how, &x, 1, NULL);
+    value_unref(in, method);
+    return r;
+}
+
+static value ufunc_reduce(interp *in, const value *arg)
+{
+    bool done;
+    value r = override_method(in, arg[0], "reduce", arg[1], &done);
+    if (done) return r;
+    const ufunc *f = as_ufunc(arg[0]);
+    dtype_of t;
+    uint32_t axes;
+    nd *x = to_nd_any(in, arg[1]);
+    if (!x || !to_dtype_or_none(in, arg[3], &t) ||
+        !to_axes(in, arg[2], x->ndim ? x->ndim : 1, &axes)) {
+        datum_unref(x);
+        return FAIL;
+    }
+    err e = {0};
+    reduce_opts o = {0};
+    nd *initial = is_fail(arg[6]) || is_none(arg[6]) ? NULL : to_nd_any(in, arg[6]);
+    nd *where = arg[7].kind == V_BOOL ? NULL : to_nd(in, arg[7], dtype_plain(DT_bool));
+    o.initial = initial;
+    o.where = where;
+    nd *y =
+        throwing(in) ? NULL : nd_ufunc_reduce(f, x, axes, value_truth(in, arg[5]) == 1, t, &o, &e);
+    datum_unref(x);
+    datum_unref(initial);
+    datum_unref(where);
+    if (!y && throwing(in)) return FAIL;
+    return array_result(in, y, &e);
+}
+
+static value ufunc_accumulate(interp *in, const value *arg)
+{
+    dtype_of t;
+    int axis;
+    nd *x = to_nd_any(in, arg[1]);
+    if (!x || !to_axis(in, arg[2], x->ndim, &axis) || !to_dtype_or_none(in, arg[3], &t)) {
+        datum_unref(x);
+        return FAIL;
+    }
+    err e = {0};
+    nd *y = nd_accumulate(as_ufunc(arg[0]), x, axis, t, NULL, &e);
+    datum_unref(x);
+    return array_wrap(in, y, &e);
+}
+
+static value ufunc_reduceat(interp *in, const value *arg)
+{
+    dtype_of t;
+    int axis;
+    nd *x = to_nd_any(in, arg[1]), *at = to_nd(in, arg[2], dtype_plain(DT_int64));
+    err e = {0};
+    value r = FAIL;
+    if (x && at && to_axis(in, arg[3], x->ndim, &axis) && to_dtype_or_none(in, arg[4], &t))
+        r = array_wrap(in, nd_reduceat(as_ufunc(arg[0]), x, at, axis, t, NULL, &e), &e);
+    datum_unref(x);
+    datum_unref(at);
+    return r;
+}
+
+static value ufunc_outer(interp *in, const value *arg)
+{
+    bool done;
+    value method;
+    done = find_override(in, arg + 1, 2, &method);
+    if (done) {
+        value r = call_override(in, method, arg[0], "outer", arg + 1, 2, NULL);
+        value_unref(in, method);
+        return r;
+    }
+    dtype_of t;
+    nd *x = to_nd_any(in, arg[1]), *y = to_nd_any(in, arg[2]);
+    err e = {0};
+    value r = FAIL;
+    if (x && y && to_dtype_or_none(in, arg[3], &t))
+        r = array_result(in, nd_outer(as_ufunc(arg[0]), x, y, t, NULL, &e), &e);
+    datum_unref(x);
+    datum_unref(y);
+    return r;
+}
+
+static value ufunc_at(interp *in, const value *arg)
+{
+    ndarray *a = as_ndarray(arg[1]);
+    if (!a) return throw(in, TypeError, "first operand must be array");
+    nd *x = array_write(in, a), *y = NULL;
+    index_list l;
+    if (!x || !index_parse(in, arg[2], &l)) return FAIL;
+    err e = {0};
+    bool ok = is_none(arg[3]) || (y = to_nd_any(in, arg[3])) != NULL;
+    ok = ok && nd_at(as_ufunc(arg[0]), x, l.item, l.n, y, &e);
+    index_clear(&l);
+    datum_unref(y);
+    if (!ok) return e.kind ? throw_err(in, &e) : FAIL;
+    return NONE;
+}
+
+static value get_name(interp *in, const value *arg)
+{
+    return v_str(in, ((ufunc_obj *)arg[0].o)->name);
+}
+
+static value get_doc(interp *in, const value *arg)
+{
+    return v_str(in, as_ufunc(arg[0])->doc);
+}
+
+static value get_nin(interp *in, const value *arg)
+{
+    (void)in;
+    return v_int(as_ufunc(arg[0])->nin);
+}
+
+static value get_nout(interp *in, const value *arg)
+{
+    (void)in;
+    return v_int(as_ufunc(arg[0])->nout);
+}
+
+static value get_nargs(interp *in, const value *arg)
+{
+    (void)in;
+    return v_int(as_ufunc(arg[0])->nin + as_ufunc(arg[0])->nout);
+}
+
+static value get_identity(interp *in, const value *arg)
+{
+    (void)in;
+    switch (as_ufunc(arg[0])->identity) {
+    case IDENTITY_0: return v_int(0);
+    case IDENTITY_1: return v_int(1);
+    case IDENTITY_ONES: return v_int(-1);
+    default: return NONE;
+    }
+}
+
+static const builtin ufunc_table[] = {
+    {"reduce(self, array, axis=0, dtype=None, out=None, keepdims=False, initial=<unset>, "
+     "where=True)",
+     ufunc_reduce, "Reduces an axis by applying the ufunc between its elements."},
+    {"accumulate(self, array, axis=0, dtype=None, out=None)", ufunc_accumulate,
+     "The running results of the ufunc along an axis."},
+    {"reduceat(self, array, indices, axis=0, dtype=None, out=None)", ufunc_reduceat,
+     "Reduces the slices of an axis between the indices."},
+    {"outer(self, A, B, /, dtype=None)", ufunc_outer,
+     "The ufunc of every pair of elements of A and B."},
+    {"at(self, a, indices, b=None, /)", ufunc_at,
+     "Applies the ufunc in place, element after element."},
+    {"@property __name__", get_name, "The name."},
+    {"@property __doc__", get_doc, "What it computes."},
+    {"@property nin", get_nin, "Number of inputs."},
+    {"@property nout", get_nout, "Number of outputs."},
+    {"@property nargs", get_nargs, "Number of inputs and outputs."},
+    {"@property identity", get_identity, "The value that changes nothing, or None."},
+    {0},
+};
+
+static value ufunc_repr(interp *in, value self)
+{
+    return v_obj(str_fmt(in, "<ufunc '%s'>", ((ufunc_obj *)self.o)->name));
+}
+
+static bool ufunc_hash(interp *in, value self, uint64_t *out)
+{
+    (void)in;
+    *out = (uint64_t)(uintptr_t)as_ufunc(self);
+    return true;
+}
+
+static value ufunc_compare(interp *in, enum cmpop op, value self, value other)
+{
+    (void)in;
+    const ufunc *b = as_ufunc(other);
+    if (!b || (op != OP_EQ && op != OP_NE)) return NOTIMPL;
+    return v_bool((as_ufunc(self) == b) == (op == OP_EQ));
+}
+
+const type T_ufunc = {
+    TYPE_HEAD,
+    .name = "ufunc",
+    .module = "numpy",
+    .doc = "A function applied to every element, with broadcasting.",
+    .size = sizeof(ufunc_obj),
+    .flags = TYPE_IMMUTABLE,
+    .table = ufunc_table,
+    .repr = ufunc_repr,
+    .hash = ufunc_hash,
+    .compare = ufunc_compare,
+    .call = ufunc_call,
+};
+
+bool ufunc_open(interp *in, module *m)
+{
+    for (int i = 0; i < NUFUNC; i++)
+        TRY(module_put(in, m, ufuncs[i].name, ufunc_value(in, &ufuncs[i])));
+    for (const ufunc_alias *a = ufunc_aliases; a->name; a++)
+        TRY(module_put(in, m, a->name, ufunc_value(in, &ufuncs[a->of])));
+    return true;
+}
+
+/* ---- operators ---- */
+
+static const enum ufunc_id binary_ids[NBINOP] = {
+    [OP_ADD] = U_add,
+    [OP_SUB] = U_subtract,
+    [OP_MUL] = U_multiply,
+    [OP_TRUEDIV] = U_divide,
+    [OP_FLOORDIV] = U_floor_divide,
+    [OP_MOD] = U_remainder,
+    [OP_POW] = U_power,
+    [OP_LSHIFT] = U_left_shift,
+    [OP_RSHIFT] = U_right_shift,
+    [OP_AND] = U_bitwise_and,
+    [OP_OR] = U_bitwise_or,
+    [OP_XOR] = U_bitwise_xor,
+    [OP_DIVMOD] = U_divmod,
+};
+static const enum ufunc_id compare_ids[NCMPOP] = {
+    [OP_LT] = U_less,      [OP_LE] = U_less_equal, [OP_EQ] = U_equal,
+    [OP_NE] = U_not_equal, [OP_GT] = U_greater,    [OP_GE] = U_greater_equal,
+};
+
+/* An operand of an operator: NULL without an exception when it is not ours to handle. */
+static nd *operand_nd(interp *in, value v)
+{
+    ndarray *a = as_ndarray(v);
+    if (a) return array_snapshot(a);
+    if (v.kind == V_OBJ && !as_list(v) && !as_tuple(v)) {
+        dtype_of t;
+        _Alignas(16) char element[16];
+        bool scalar = scalar_element(in, v, &t, element);
+        if (!scalar && !throwing(in)) {
+            value method; /* lazy arrays answer the reflected operator */
+            if (value_findattr(in, v, "__array_ufunc__", &method) == 1) {
+                value_unref(in, method);
+                return NULL;
+            }
+            exc_clear(in);
+            if (v.o->type->binary && !(v.o->type->flags & TYPE_HEAP) && v.o->type != &T_range)
+                return NULL;
+        }
+    }
+    return to_nd_any(in, v);
+}
+
+static value apply2(interp *in, const ufunc *f, value a, value b, ndarray *out)
+{
+    nd *x[2] = {operand_nd(in, a), NULL};
+    if (x[0]) x[1] = operand_nd(in, b);
+    value r;
+    if (x[0] && x[1]) {
+        map_call c = {
+            .f = f, .name = f->name, .dtype = {.dt = DT_none}, .casting = 'k', .out = {out}};
+        if (out) { /* in place: the snapshots must not look like other users of the buffer */
+            for (int i = 0; i < 2; i++) {
+                ndarray *own = as_ndarray(i ? b : a);
+                if (own && own->s == out->s) {
+                    datum_unref(x[i]);
+                    x[i] = NULL;
+                }
+            }
+            if (!array_write(in, out)) {
+                datum_unref(x[0]);
+                datum_unref(x[1]);
+                return FAIL;
+            }
+            nd *arg[2];
+            for (int i = 0; i < 2; i++)
+                arg[i] = x[i] ? x[i] : (nd *)(uintptr_t)array_peek(as_ndarray(i ? b : a));
+            r = map(in, &c, arg);
+        } else {
+            r = map(in, &c, x);
+        }
+    } else {
+        r = throwing(in) ? FAIL : NOTIMPL;
+    }
+    datum_unref(x[0]);
+    datum_unref(x[1]);
+    return r;
+}
+
+/* float64 with float64 or float: the common case in loops over elements */
+static bool fast_doubles(value a, value b, double *x, double *y)
+{
+    enum { F64 = DT_float64 };
+    if (a.kind == V_SCALAR && a.aux == F64)
+        memcpy(x, &a.bits, 8);
+    else if (a.kind == V_FLOAT)
+        *x = a.f;
+    else
+        return false;
+    if (b.kind == V_SCALAR && b.aux == F64)
+        memcpy(y, &b.bits, 8);
+    else if (b.kind == V_FLOAT)
+        *y = b.f;
+    else if (b.kind == V_INT && b.i > -(1LL << 53) && b.i < 1LL << 53)
+        *y = (double)b.i;
+    else
+        return false;
+    return true;
+}
+
+static value float64_value(double d)
+{
+    value v = {.kind = V_SCALAR, .aux = DT_float64};
+    memcpy(&v.bits, &d, 8);
+    return v;
+}
+
+value array_binary(interp *in, enum binop op, value a, value b)
+{
+    double x, y;
+    if (op <= OP_TRUEDIV && fast_doubles(a, b, &x, &y) && !(op == OP_TRUEDIV && y == 0))
+        return float64_value(op == OP_ADD   ? x + y
+                             : op == OP_SUB ? x - y
+                             : op == OP_MUL ? x * y
+                                            : x / y);
+    if (op == OP_MATMUL) {
+        nd *p = operand_nd(in, a), *q = p ? operand_nd(in, b) : NULL;
+        err e = {0};
+        value r = p && q         ? array_result(in, nd_matmul(p, q, &e), &e)
+                  : throwing(in) ? FAIL
+                                 : NOTIMPL;
+        datum_unref(p);
+        datum_unref(q);
+        return r;
+    }
+    return apply2(in, &ufuncs[binary_ids[op]], a, b, NULL);
+}
+
+value array_inplace(interp *in, enum binop op, value self, value other)
+{
+    if (op == OP_MATMUL || op == OP_DIVMOD) return NOTIMPL;
+    if (array_peek(as_ndarray(self))->dtype == DT_object) return NOTIMPL;
+    return apply2(in, &ufuncs[binary_ids[op]], self, other, as_ndarray(self));
+}
+
+value array_unary(interp *in, enum unop op, value v)
+{
+    static const enum ufunc_id ids[] = {[OP_NEG] = U_negative,
+                                        [OP_POS] = U_positive,
+                                        [OP_INVERT] = U_invert,
+                                        [OP_ABS] = U_absolute};
+    nd *x = to_nd_any(in, v);
+    if (!x) return FAIL;
+    value r;
+    if (op <= OP_ABS) {
+        map_call c = {.f = &ufuncs[ids[op]],
+                      .name = ufuncs[ids[op]].name,
+                      .dtype = {.dt = DT_none},
+                      .casting = 'k'};
+        r = map(in, &c, &x);
+    } else if (nd_count(x) != 1) {
+        r = op == OP_INDEX
+                ? throw(in, TypeError,
+                        "only integer scalar arrays can be converted to a scalar index")
+                : throw(in, TypeError, "only size-1 arrays can be converted to Python scalars");
+    } else if (op == OP_INDEX && (x->ndim || !dtype_is_int((enum dtype)x->dtype))) {
+        r = throw(in, TypeError, "only integer scalar arrays can be converted to a scalar index");
+    } else {
+        value item = scalar_item(in, nd_type(x), x->at);
+        r = is_fail(item) ? FAIL : op == OP_INDEX ? value_ref(item) : value_unary(in, op, item);
+        value_unref(in, item);
+    }
+    datum_unref(x);
+    return r;
+}
+
+value array_compare(interp *in, enum cmpop op, value a, value b)
+{
+    double x, y;
+    if (fast_doubles(a, b, &x, &y)) {
+        bool r = op == OP_LT   ? x < y
+                 : op == OP_LE ? x <= y
+                 : op == OP_EQ ? x == y
+                 : op == OP_NE ? x != y
+                 : op == OP_GT ? x > y
+                               : x >= y;
+        value v = {.kind = V_SCALAR, .aux = DT_bool};
+        v.bits = r;
+        return v;
+    }
+    if (is_none(b) && (op == OP_EQ || op == OP_NE) && !as_ndarray(a)) return v_bool(op == OP_NE);
+    value r = apply2(in, &ufuncs[compare_ids[op]], a, b, NULL);
+    if (is_fail(r) && exc_is(in, ValueError) && (op == OP_EQ || op == OP_NE) && as_ndarray(a) &&
+        as_ndarray(b)) {
+        exc_clear(in); /* shapes that do not broadcast are unequal as a whole, with a warning */
+        if (!warn(in, DeprecationWarning,
+                  "elementwise comparison failed; this will raise an error in the future."))
+            return FAIL;
+        return v_bool(op == OP_NE);
+    }
+    return r;
+}
