@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
-#include "engine/io/npy.h"
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/sort.h"
 #include "lang/types/bytes.h"

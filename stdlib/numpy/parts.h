@@ -7,3 +7,4 @@ module *numpy_module(interp *in); /* lends; NULL with an exception if numpy cann
 
 extern const builtin numpy_print_functions[], numpy_create_functions[], numpy_shape_functions[],
     numpy_sort_functions[], numpy_linalg_functions[], numpy_reduction_functions[];
+value array_function_new(interp *in, value f); /* dispatch.c */

@@ -1,0 +1,325 @@
+/* stdlib/numpy/create.c - functions that make arrays. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "lang/types/bytes.h"
+#include "stdlib/numpy/numpy.h"
+#include "stdlib/numpy/parts.h"
+
+static char order_of(value v)
+{
+    str *s = as_str(v);
+    return s && s->nbyte ? s->at[0] : 'C';
+}
+
+static nd *with_ndmin(nd *x, int64_t ndmin)
+{
+    while (x && x->ndim < ndmin) {
+        nd *y = nd_expand(x, 0);
+        datum_unref(x);
+        x = y;
+    }
+    return x;
+}
+
+/* array(object, dtype, copy, order, subok, ndmin) */
+static value f_array(interp *in, const value *arg)
+{
+    dtype_of t;
+    int64_t ndmin;
+    if (!to_dtype_or_none(in, arg[1], &t) || !to_int64(in, arg[5], &ndmin)) return FAIL;
+    nd *x = to_nd(in, arg[0], t);
+    err e = {0};
+    if (!x) return FAIL;
+    ndarray *a = as_ndarray(arg[0]);
+    int copy = value_truth(in, arg[2]);
+    char order = order_of(arg[3]);
+    bool ordered = order == 'F' ? x->flags & ND_F : order == 'C' && !is_none(arg[3]) ? x->flags & ND_C : true;
+    if (a && !copy && x->b == array_peek(a)->b && ordered && x->ndim >= ndmin) {
+        datum_unref(x);
+        return value_ref(arg[0]);
+    }
+    if (buf_shared(x->b) || !ordered) { /* somebody else's memory */
+        nd *own = nd_copy_order(x, is_none(arg[3]) ? 'K' : order, &e);
+        datum_unref(x);
+        x = own;
+    }
+    return array_wrap(in, with_ndmin(x, ndmin), &e);
+}
+
+static value as_array(interp *in, value v, value dtype, char order)
+{
+    dtype_of t;
+    if (!to_dtype_or_none(in, dtype, &t)) return FAIL;
+    ndarray *a = as_ndarray(v);
+    nd *x = to_nd(in, v, t);
+    if (!x) return FAIL;
+    err e = {0};
+    bool ordered = order == 'F' ? x->flags & ND_F : order == 'C' ? x->flags & ND_C : true;
+    if (a && x->b == array_peek(a)->b && ordered) {
+        datum_unref(x);
+        return value_ref(v);
+    }
+    if (!ordered) {
+        nd *own = nd_copy_order(x, order, &e);
+        datum_unref(x);
+        x = own;
+    }
+    return array_wrap(in, x, &e);
+}
+
+static value f_asarray(interp *in, const value *arg)
+{
+    return as_array(in, arg[0], arg[1], is_none(arg[2]) ? 'K' : order_of(arg[2]));
+}
+
+static value f_ascontiguousarray(interp *in, const value *arg)
+{
+    value a = as_array(in, arg[0], arg[1], 'C');
+    err e = {0};
+    if (is_fail(a) || array_peek(as_ndarray(a))->ndim) return a;
+    value r = array_wrap_view(in, nd_expand(array_peek(as_ndarray(a)), 0), as_ndarray(a), &e);
+    value_unref(in, a);
+    return r;
+}
+
+static value f_asfortranarray(interp *in, const value *arg)
+{
+    return as_array(in, arg[0], arg[1], 'F');
+}
+
+static value filled(interp *in, value shape, dtype_of t, value fill, char order)
+{
+    int ndim;
+    int64_t ext[ND_MAXDIM];
+    if (!to_shape(in, shape, &ndim, ext)) return FAIL;
+    err e = {0};
+    for (int i = 0; i < ndim; i++)
+        if (ext[i] < 0) return throw(in, ValueError, "negative dimensions are not allowed");
+    if ((t.dt == DT_str || t.dt == DT_bytes) && !t.size) t.size = t.dt == DT_str ? 4 : 1;
+    nd *x;
+    if (t.dt == DT_object) {
+        buf *b = buf_objects((size_t)shape_count(ndim, ext), &object_cells, &e);
+        x = b ? nd_view(b, b->data, t, ndim, ext, NULL) : NULL;
+        buf_unref(b);
+    } else if (order == 'F') {
+        x = nd_new_order(t, ndim, ext, 'F', &e);
+        if (x) memset(x->at, 0, nd_bytes(x));
+    } else {
+        x = nd_zero(t, ndim, ext, &e);
+    }
+    value a = array_wrap(in, x, &e);
+    if (is_fail(a) || is_fail(fill) || array_setitem(in, a, ELLIPSIS, fill)) return a;
+    value_unref(in, a);
+    return FAIL;
+}
+
+static value f_zeros(interp *in, const value *arg)
+{
+    dtype_of t = dtype_plain(DT_float64);
+    if (!to_dtype(in, arg[1], &t)) return FAIL;
+    return filled(in, arg[0], t, t.dt == DT_object ? v_int(0) : FAIL, order_of(arg[2]));
+}
+
+static value f_empty(interp *in, const value *arg)
+{
+    dtype_of t = dtype_plain(DT_float64);
+    if (!to_dtype(in, arg[1], &t)) return FAIL;
+    return filled(in, arg[0], t, FAIL, order_of(arg[2]));
+}
+
+static value f_ones(interp *in, const value *arg)
+{
+    dtype_of t = dtype_plain(DT_float64);
+    if (!to_dtype(in, arg[1], &t)) return FAIL;
+    return filled(in, arg[0], t, v_int(1), order_of(arg[2]));
+}
+
+static value f_full(interp *in, const value *arg)
+{
+    dtype_of t;
+    if (!to_dtype_or_none(in, arg[2], &t)) return FAIL;
+    if (t.dt == DT_none) {
+        nd *x = to_nd_any(in, arg[1]);
+        if (!x) return FAIL;
+        t = nd_type(x);
+        datum_unref(x);
+    }
+    return filled(in, arg[0], t, arg[1], order_of(arg[3]));
+}
+
+/* x_like(prototype, ..., dtype, order, subok, shape) */
+static value like(interp *in, value prototype, value dtype, value shape, value fill)
+{
+    nd *x = to_nd_any(in, prototype);
+    if (!x) return FAIL;
+    dtype_of t = nd_type(x);
+    bool fortran = x->flags & ND_F && !(x->flags & ND_C);
+    value s = is_none(shape) ? v_obj(shape_tuple(in, x->ndim, nd_shape(x))) : value_ref(shape);
+    datum_unref(x);
+    value r = to_dtype(in, dtype, &t) ? filled(in, s, t, fill, fortran ? 'F' : 'C') : FAIL;
+    value_unref(in, s);
+    return r;
+}
+
+static value f_zeros_like(interp *in, const value *arg)
+{
+    return like(in, arg[0], arg[1], arg[4], FAIL);
+}
+
+static value f_ones_like(interp *in, const value *arg)
+{
+    return like(in, arg[0], arg[1], arg[4], v_int(1));
+}
+
+static value f_full_like(interp *in, const value *arg)
+{
+    return like(in, arg[0], arg[2], arg[5], arg[1]);
+}
+
+/* ---- ranges ---- */
+
+static bool arange_type(interp *in, const value *part, int n, value dtype, dtype_of *t)
+{
+    operand in_op[3];
+    nd *x[3] = {0};
+    err e = {0};
+    TRY(to_dtype_or_none(in, dtype, t));
+    if (t->dt != DT_none) return true;
+    bool ok = true;
+    for (int i = 0; ok && i < n; i++) {
+        ok = (x[i] = to_nd_any(in, part[i])) != NULL;
+        if (ok) in_op[i] = (operand){.t = nd_type(x[i])};
+    }
+    ok = ok && result_type(n, in_op, t, &e);
+    for (int i = 0; i < n; i++) datum_unref(x[i]);
+    if (!ok && e.kind) throw_err(in, &e);
+    if (t->dt == DT_bool) *t = dtype_plain(DT_int64);
+    return ok;
+}
+
+static value f_arange(interp *in, const value *arg)
+{
+    value start = is_none(arg[1]) ? v_int(0) : arg[0], stop = is_none(arg[1]) ? arg[0] : arg[1];
+    value step = is_none(arg[2]) ? v_int(1) : arg[2];
+    if (is_none(stop) || is_fail(stop)) return throw(in, TypeError, "arange() requires stop to be specified.");
+    dtype_of t;
+    value parts[3] = {start, stop, step};
+    if (!arange_type(in, parts, 3, arg[3], &t)) return FAIL;
+    double a, b, s;
+    if (!to_double(in, start, &a) || !to_double(in, stop, &b) || !to_double(in, step, &s)) return FAIL;
+    if (s == 0) return throw(in, ZeroDivisionError, "division by zero");
+    double len = ceil((b - a) / s);
+    int64_t n;
+    if (start.kind == V_INT && stop.kind == V_INT && step.kind == V_INT) { /* exact beyond 2**53 */
+        __int128 d = (__int128)stop.i - start.i, q = d / step.i;
+        if (q * step.i != d && (d > 0) == (step.i > 0)) q++;
+        n = q < 0 ? 0 : (int64_t)q;
+    } else {
+        if (!(len < 9e18)) return throw(in, ValueError, "Maximum allowed size exceeded");
+        n = len > 0 ? (int64_t)len : 0;
+    }
+    value second = value_binary(in, OP_ADD, start, step);
+    _Alignas(16) char first[16], next[16];
+    err e = {0};
+    value r = FAIL;
+    if (!is_fail(second) && scalar_store(in, start, t, first) && scalar_store(in, second, t, next))
+        r = array_wrap(in, nd_arange(t, first, next, n, &e), &e);
+    value_unref(in, second);
+    return r;
+}
+
+/* ---- from other things ---- */
+
+static value f_frombuffer(interp *in, const value *arg)
+{
+    dtype_of t = dtype_plain(DT_float64);
+    int64_t count, offset;
+    size_t n;
+    const char *at = bytes_peek(arg[0], &n);
+    if (!at) return throw(in, TypeError, "a bytes-like object is required, not '%s'", type_of(in, arg[0])->name);
+    if (!to_dtype(in, arg[1], &t) || !to_int64(in, arg[2], &count) || !to_int64(in, arg[3], &offset)) return FAIL;
+    if (offset < 0 || (size_t)offset > n) return throw(in, ValueError, "offset must be non-negative and no greater than buffer length (%zu)", n);
+    if (count < 0) {
+        if ((n - (size_t)offset) % t.size) return throw(in, ValueError, "buffer size must be a multiple of element size");
+        count = (int64_t)((n - (size_t)offset) / t.size);
+    } else if ((size_t)offset + (size_t)count * t.size > n) {
+        return throw(in, ValueError, "buffer is smaller than requested size");
+    }
+    err e = {0};
+    nd *x = nd_new(t, 1, &count, &e);
+    if (x) memcpy(x->at, at + offset, nd_bytes(x));
+    value a = array_wrap(in, x, &e);
+    if (!is_fail(a)) as_ndarray(a)->readonly = true;
+    return a;
+}
+
+static value f_fromiter(interp *in, const value *arg)
+{
+    list *l = list_of(in, arg[0]);
+    dtype_of t = {.dt = DT_none};
+    value r = FAIL;
+    err e = {0};
+    if (l && to_dtype(in, arg[1], &t)) {
+        nd *x = to_nd(in, v_obj(l), t);
+        if (x) r = array_wrap(in, x, &e);
+    }
+    obj_unref(in, l);
+    return r;
+}
+
+static value f_copyto(interp *in, const value *arg)
+{
+    ndarray *a = as_ndarray(arg[0]);
+    nd *x = a ? array_write(in, a) : THROW0(in, TypeError, "copyto() argument 1 must be numpy.ndarray");
+    nd *y = x ? to_nd_any(in, arg[1]) : NULL;
+    nd *where = y && arg[3].kind != V_BOOL ? to_nd(in, arg[3], dtype_plain(DT_bool)) : NULL;
+    str *casting = as_str(arg[2]);
+    err e = {0};
+    bool scalar = y && y->ndim == 0;
+    char how = scalar ? 'u' : casting && !str_is(casting, "same_kind") ? casting->at[0] : 'k';
+    bool ok = y && !throwing(in) && nd_assign(x, y, how, where, &e);
+    datum_unref(y);
+    datum_unref(where);
+    return ok ? NONE : e.kind ? throw_err(in, &e) : FAIL;
+}
+
+static value f_eye(interp *in, const value *arg)
+{
+    int64_t n, m, k;
+    dtype_of t = dtype_plain(DT_float64);
+    if (!to_int64(in, arg[0], &n) || !to_int64(in, arg[2], &k) || !to_dtype(in, arg[3], &t)) return FAIL;
+    m = n;
+    if (!is_none(arg[1]) && !to_int64(in, arg[1], &m)) return FAIL;
+    err e = {0};
+    return array_wrap(in, nd_eye(n, m, k, t, &e), &e);
+}
+
+const builtin numpy_create_functions[] = {
+    {"array(object, dtype=None, *, copy=True, order='K', subok=False, ndmin=0, like=None)", f_array,
+     "An array from nested sequences, another array, or a scalar.\n\n"
+     "dtype: the type of the elements; by default the smallest that holds them all.\n"
+     "ValueError when nested sequences differ in length."},
+    {"asarray(a, dtype=None, order=None, *, like=None)", f_asarray, "The array itself when it is one already."},
+    {"asanyarray(a, dtype=None, order=None, *, like=None)", f_asarray, "The array itself when it is one already."},
+    {"ascontiguousarray(a, dtype=None)", f_ascontiguousarray, "An array in C order of at least one axis."},
+    {"asfortranarray(a, dtype=None)", f_asfortranarray, "An array in Fortran order."},
+    {"zeros(shape, dtype=None, order='C', *, like=None)", f_zeros, "An array of zeros."},
+    {"empty(shape, dtype=None, order='C', *, like=None)", f_empty, "An array whose elements are not set (zeros here)."},
+    {"ones(shape, dtype=None, order='C', *, like=None)", f_ones, "An array of ones."},
+    {"full(shape, fill_value, dtype=None, order='C', *, like=None)", f_full, "An array of one value."},
+    {"zeros_like(a, dtype=None, order='K', subok=True, shape=None)", f_zeros_like, "Zeros in the shape and type of a."},
+    {"empty_like(prototype, dtype=None, order='K', subok=True, shape=None)", f_zeros_like,
+     "An array of the shape and type of another."},
+    {"ones_like(a, dtype=None, order='K', subok=True, shape=None)", f_ones_like, "Ones in the shape and type of a."},
+    {"full_like(a, fill_value, dtype=None, order='K', subok=True, shape=None)", f_full_like,
+     "One value in the shape and type of a."},
+    {"arange(start=<unset>, stop=None, step=None, dtype=None, *, like=None)", f_arange,
+     "Values from start up to, not including, stop."},
+    {"frombuffer(buffer, dtype=None, count=-1, offset=0)", f_frombuffer, "The bytes of a buffer as a 1-d array."},
+    {"fromiter(iter, dtype, count=-1)", f_fromiter, "A 1-d array of what an iterator yields."},
+    {"copyto(dst, src, casting='same_kind', where=True)", f_copyto, "Copies values into an array, broadcasting."},
+    {"eye(N, M=None, k=0, dtype=None, order='C')", f_eye, "Ones on a diagonal, zeros elsewhere."},
+    {0},
+};
