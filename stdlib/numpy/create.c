@@ -35,7 +35,9 @@ static value f_array(interp *in, const value *arg)
     ndarray *a = as_ndarray(arg[0]);
     int copy = value_truth(in, arg[2]);
     char order = order_of(arg[3]);
-    bool ordered = order == 'F' ? x->flags & ND_F : order == 'C' && !is_none(arg[3]) ? x->flags & ND_C : true;
+    bool ordered = order == 'F'                       ? x->flags & ND_F
+                   : order == 'C' && !is_none(arg[3]) ? x->flags & ND_C
+                                                      : true;
     if (a && !copy && x->b == array_peek(a)->b && ordered && x->ndim >= ndmin) {
         datum_unref(x);
         return value_ref(arg[0]);
@@ -180,6 +182,8 @@ static value f_full_like(interp *in, const value *arg)
 
 /* ---- ranges ---- */
 
+__extension__ typedef __int128 wide;
+
 static bool arange_type(interp *in, const value *part, int n, value dtype, dtype_of *t)
 {
     operand in_op[3];
@@ -203,17 +207,19 @@ static value f_arange(interp *in, const value *arg)
 {
     value start = is_none(arg[1]) ? v_int(0) : arg[0], stop = is_none(arg[1]) ? arg[0] : arg[1];
     value step = is_none(arg[2]) ? v_int(1) : arg[2];
-    if (is_none(stop) || is_fail(stop)) return throw(in, TypeError, "arange() requires stop to be specified.");
+    if (is_none(stop) || is_fail(stop))
+        return throw(in, TypeError, "arange() requires stop to be specified.");
     dtype_of t;
     value parts[3] = {start, stop, step};
     if (!arange_type(in, parts, 3, arg[3], &t)) return FAIL;
     double a, b, s;
-    if (!to_double(in, start, &a) || !to_double(in, stop, &b) || !to_double(in, step, &s)) return FAIL;
+    if (!to_double(in, start, &a) || !to_double(in, stop, &b) || !to_double(in, step, &s))
+        return FAIL;
     if (s == 0) return throw(in, ZeroDivisionError, "division by zero");
     double len = ceil((b - a) / s);
     int64_t n;
     if (start.kind == V_INT && stop.kind == V_INT && step.kind == V_INT) { /* exact beyond 2**53 */
-        __int128 d = (__int128)stop.i - start.i, q = d / step.i;
+        wide d = (wide)stop.i - start.i, q = d / step.i;
         if (q * step.i != d && (d > 0) == (step.i > 0)) q++;
         n = q < 0 ? 0 : (int64_t)q;
     } else {
@@ -238,11 +244,18 @@ static value f_frombuffer(interp *in, const value *arg)
     int64_t count, offset;
     size_t n;
     const char *at = bytes_peek(arg[0], &n);
-    if (!at) return throw(in, TypeError, "a bytes-like object is required, not '%s'", type_of(in, arg[0])->name);
-    if (!to_dtype(in, arg[1], &t) || !to_int64(in, arg[2], &count) || !to_int64(in, arg[3], &offset)) return FAIL;
-    if (offset < 0 || (size_t)offset > n) return throw(in, ValueError, "offset must be non-negative and no greater than buffer length (%zu)", n);
+    if (!at)
+        return throw(in, TypeError, "a bytes-like object is required, not '%s'",
+                     type_of(in, arg[0])->name);
+    if (!to_dtype(in, arg[1], &t) || !to_int64(in, arg[2], &count) ||
+        !to_int64(in, arg[3], &offset))
+        return FAIL;
+    if (offset < 0 || (size_t)offset > n)
+        return throw(in, ValueError,
+                     "offset must be non-negative and no greater than buffer length (%zu)", n);
     if (count < 0) {
-        if ((n - (size_t)offset) % t.size) return throw(in, ValueError, "buffer size must be a multiple of element size");
+        if ((n - (size_t)offset) % t.size)
+            return throw(in, ValueError, "buffer size must be a multiple of element size");
         count = (int64_t)((n - (size_t)offset) / t.size);
     } else if ((size_t)offset + (size_t)count * t.size > n) {
         return throw(in, ValueError, "buffer is smaller than requested size");
@@ -272,7 +285,8 @@ static value f_fromiter(interp *in, const value *arg)
 static value f_copyto(interp *in, const value *arg)
 {
     ndarray *a = as_ndarray(arg[0]);
-    nd *x = a ? array_write(in, a) : THROW0(in, TypeError, "copyto() argument 1 must be numpy.ndarray");
+    nd *x =
+        a ? array_write(in, a) : THROW0(in, TypeError, "copyto() argument 1 must be numpy.ndarray");
     nd *y = x ? to_nd_any(in, arg[1]) : NULL;
     nd *where = y && arg[3].kind != V_BOOL ? to_nd(in, arg[3], dtype_plain(DT_bool)) : NULL;
     str *casting = as_str(arg[2]);
@@ -289,7 +303,8 @@ static value f_eye(interp *in, const value *arg)
 {
     int64_t n, m, k;
     dtype_of t = dtype_plain(DT_float64);
-    if (!to_int64(in, arg[0], &n) || !to_int64(in, arg[2], &k) || !to_dtype(in, arg[3], &t)) return FAIL;
+    if (!to_int64(in, arg[0], &n) || !to_int64(in, arg[2], &k) || !to_dtype(in, arg[3], &t))
+        return FAIL;
     m = n;
     if (!is_none(arg[1]) && !to_int64(in, arg[1], &m)) return FAIL;
     err e = {0};
@@ -301,25 +316,34 @@ const builtin numpy_create_functions[] = {
      "An array from nested sequences, another array, or a scalar.\n\n"
      "dtype: the type of the elements; by default the smallest that holds them all.\n"
      "ValueError when nested sequences differ in length."},
-    {"asarray(a, dtype=None, order=None, *, like=None)", f_asarray, "The array itself when it is one already."},
-    {"asanyarray(a, dtype=None, order=None, *, like=None)", f_asarray, "The array itself when it is one already."},
-    {"ascontiguousarray(a, dtype=None)", f_ascontiguousarray, "An array in C order of at least one axis."},
+    {"asarray(a, dtype=None, order=None, *, like=None)", f_asarray,
+     "The array itself when it is one already."},
+    {"asanyarray(a, dtype=None, order=None, *, like=None)", f_asarray,
+     "The array itself when it is one already."},
+    {"ascontiguousarray(a, dtype=None)", f_ascontiguousarray,
+     "An array in C order of at least one axis."},
     {"asfortranarray(a, dtype=None)", f_asfortranarray, "An array in Fortran order."},
     {"zeros(shape, dtype=None, order='C', *, like=None)", f_zeros, "An array of zeros."},
-    {"empty(shape, dtype=None, order='C', *, like=None)", f_empty, "An array whose elements are not set (zeros here)."},
+    {"empty(shape, dtype=None, order='C', *, like=None)", f_empty,
+     "An array whose elements are not set (zeros here)."},
     {"ones(shape, dtype=None, order='C', *, like=None)", f_ones, "An array of ones."},
-    {"full(shape, fill_value, dtype=None, order='C', *, like=None)", f_full, "An array of one value."},
-    {"zeros_like(a, dtype=None, order='K', subok=True, shape=None)", f_zeros_like, "Zeros in the shape and type of a."},
+    {"full(shape, fill_value, dtype=None, order='C', *, like=None)", f_full,
+     "An array of one value."},
+    {"zeros_like(a, dtype=None, order='K', subok=True, shape=None)", f_zeros_like,
+     "Zeros in the shape and type of a."},
     {"empty_like(prototype, dtype=None, order='K', subok=True, shape=None)", f_zeros_like,
      "An array of the shape and type of another."},
-    {"ones_like(a, dtype=None, order='K', subok=True, shape=None)", f_ones_like, "Ones in the shape and type of a."},
+    {"ones_like(a, dtype=None, order='K', subok=True, shape=None)", f_ones_like,
+     "Ones in the shape and type of a."},
     {"full_like(a, fill_value, dtype=None, order='K', subok=True, shape=None)", f_full_like,
      "One value in the shape and type of a."},
     {"arange(start=<unset>, stop=None, step=None, dtype=None, *, like=None)", f_arange,
      "Values from start up to, not including, stop."},
-    {"frombuffer(buffer, dtype=None, count=-1, offset=0)", f_frombuffer, "The bytes of a buffer as a 1-d array."},
+    {"frombuffer(buffer, dtype=None, count=-1, offset=0)", f_frombuffer,
+     "The bytes of a buffer as a 1-d array."},
     {"fromiter(iter, dtype, count=-1)", f_fromiter, "A 1-d array of what an iterator yields."},
-    {"copyto(dst, src, casting='same_kind', where=True)", f_copyto, "Copies values into an array, broadcasting."},
+    {"copyto(dst, src, casting='same_kind', where=True)", f_copyto,
+     "Copies values into an array, broadcasting."},
     {"eye(N, M=None, k=0, dtype=None, order='C')", f_eye, "Ones on a diagonal, zeros elsewhere."},
     {0},
 };

@@ -1,7 +1,7 @@
 /* stdlib/numpy/dispatch.c - functions of numpy that other array types may take over.
  *
- * numpy.sum(x) of a lazy x must stay lazy: a call looks at its arguments (and one level into lists and
- * tuples) for a class with __array_function__, and hands the call over to it. */
+ * numpy.sum(x) of a lazy x must stay lazy: a call looks at its arguments (and one level into lists
+ * and tuples) for a class with __array_function__, and hands the call over to it. */
 #include "lang/types/klass.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/parts.h"
@@ -62,7 +62,8 @@ static value owner_of(interp *in, value v, str *name, int depth)
     return FAIL;
 }
 
-static value hand_over(interp *in, value self, value owner, const value *arg, size_t npos, tuple *kwnames)
+static value hand_over(interp *in, value self, value owner, const value *arg, size_t npos,
+                       tuple *kwnames)
 {
     tuple *args = tuple_from(in, arg, (int64_t)npos);
     dict *kw = dict_new(in);
@@ -70,7 +71,9 @@ static value hand_over(interp *in, value self, value owner, const value *arg, si
     bool ok = args && kw && types;
     for (int64_t i = 0; ok && kwnames && i < kwnames->n; i++)
         ok = dict_set(in, kw, kwnames->at[i], arg[npos + (size_t)i]);
-    value r = ok ? call_method(in, owner, "__array_function__", 4, self, v_obj(types), v_obj(args), v_obj(kw)) : FAIL;
+    value r = ok ? call_method(in, owner, "__array_function__", 4, self, v_obj(types), v_obj(args),
+                               v_obj(kw))
+                 : FAIL;
     obj_unref(in, args);
     obj_unref(in, kw);
     obj_unref(in, types);

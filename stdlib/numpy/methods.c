@@ -152,7 +152,8 @@ static value flag_set_write(interp *in, const value *arg)
     int yes = value_truth(in, arg[1]);
     if (yes < 0) return FAIL;
     ndarray *a = flags_of(arg[0]);
-    if (yes && a->s->readonly) return throw(in, ValueError, "cannot set WRITEABLE flag to True of this array");
+    if (yes && a->s->readonly)
+        return throw(in, ValueError, "cannot set WRITEABLE flag to True of this array");
     a->readonly = !yes;
     return NONE;
 }
@@ -179,10 +180,11 @@ static value flags_repr(interp *in, value self)
     ndarray *a = flags_of(self);
     unsigned f = array_peek(a)->flags;
 #define SAY(x) ((x) ? "True" : "False")
-    return v_obj(str_fmt(in,
-                         "  C_CONTIGUOUS : %s\n  F_CONTIGUOUS : %s\n  OWNDATA : %s\n  WRITEABLE : %s\n"
-                         "  ALIGNED : True\n  WRITEBACKIFCOPY : False\n",
-                         SAY(f & ND_C), SAY(f & ND_F), SAY(!a->base), SAY(writeable(a))));
+    return v_obj(
+        str_fmt(in,
+                "  C_CONTIGUOUS : %s\n  F_CONTIGUOUS : %s\n  OWNDATA : %s\n  WRITEABLE : %s\n"
+                "  ALIGNED : True\n  WRITEBACKIFCOPY : False\n",
+                SAY(f & ND_C), SAY(f & ND_F), SAY(!a->base), SAY(writeable(a))));
 #undef SAY
 }
 
@@ -282,7 +284,8 @@ static bool flat_setitem(interp *in, value self, value key, value v)
     int64_t n = nd_count(x);
     nd *all = nd_arange(dtype_plain(DT_int64), &(int64_t){0}, &(int64_t){1}, n, &e);
     value a = array_wrap(in, all, &e), picked = is_fail(a) ? FAIL : array_getitem(in, a, key);
-    nd *at = is_fail(picked) ? NULL : to_nd_any(in, picked), *y = at ? to_nd(in, v, nd_type(x)) : NULL;
+    nd *at = is_fail(picked) ? NULL : to_nd_any(in, picked),
+       *y = at ? to_nd(in, v, nd_type(x)) : NULL;
     bool ok = y && nd_put(x, at, y, 'r', &e);
     if (y && !ok) throw_err(in, &e);
     datum_unref(y);
@@ -546,7 +549,8 @@ static value m_transpose(interp *in, const value *arg)
         bool ok = true;
         for (int i = 0; ok && i < n; i++) {
             ok = to_axis(in, at[i], x->ndim, &perm[i]);
-            if (ok && seen & axis_bit(perm[i])) ok = THROW0(in, ValueError, "repeated axis in transpose");
+            if (ok && seen & axis_bit(perm[i]))
+                ok = THROW0(in, ValueError, "repeated axis in transpose");
             if (ok) seen |= axis_bit(perm[i]);
         }
         if (ok) r = view_of(in, arg[0], nd_transpose(x, perm), &e);
@@ -583,7 +587,8 @@ static value m_squeeze(interp *in, const value *arg)
             for (int i = 0; i < x->ndim; i++)
                 if (nd_shape(x)[i] != 1) axes &= ~axis_bit(i);
         r = ok ? view_of(in, arg[0], nd_squeeze(x, axes), &e)
-               : throw(in, ValueError, "cannot select an axis to squeeze out which has size not equal to one");
+               : throw(in, ValueError,
+                       "cannot select an axis to squeeze out which has size not equal to one");
     }
     datum_unref(x);
     return r;
@@ -592,7 +597,8 @@ static value m_squeeze(interp *in, const value *arg)
 static value m_resize(interp *in, const value *arg)
 {
     (void)arg;
-    return throw(in, NotImplementedError, "a.resize() in place is not supported: use numpy.resize(a, shape)");
+    return throw(in, NotImplementedError,
+                 "a.resize() in place is not supported: use numpy.resize(a, shape)");
 }
 
 static value m_diagonal(interp *in, const value *arg)
@@ -604,7 +610,8 @@ static value m_diagonal(interp *in, const value *arg)
     value r = FAIL;
     if (x && x->ndim < 2)
         throw(in, ValueError, "diag requires an array of at least two dimensions");
-    else if (x && to_int64(in, arg[1], &k) && to_axis(in, arg[2], x->ndim, &a) && to_axis(in, arg[3], x->ndim, &b))
+    else if (x && to_int64(in, arg[1], &k) && to_axis(in, arg[2], x->ndim, &a) &&
+             to_axis(in, arg[3], x->ndim, &b))
         r = view_of(in, arg[0], nd_diagonal(x, k, a, b, &e), &e);
     ndarray *d = as_ndarray(r);
     if (d) d->readonly = true;
@@ -622,7 +629,8 @@ static value m_trace(interp *in, const value *arg)
     dtype_of want;
     value r = FAIL;
     if (to_dtype_or_none(in, arg[4], &want))
-        r = array_result(in, nd_reduce(&reductions[R_sum], x, axis_bit(x->ndim - 1), false, want, NULL, &e), &e);
+        r = array_result(
+            in, nd_reduce(&reductions[R_sum], x, axis_bit(x->ndim - 1), false, want, NULL, &e), &e);
     datum_unref(x);
     return r;
 }
@@ -672,7 +680,8 @@ static bool kth_list(interp *in, value v, int64_t len, int64_t kth[ND_MAXDIM], i
     for (int i = 0; i < *n; i++) {
         if (kth[i] < 0) kth[i] += len;
         if (kth[i] < 0 || kth[i] >= len)
-            return THROW0(in, ValueError, "kth(=%lld) out of bounds (%lld)", (long long)kth[i], (long long)len);
+            return THROW0(in, ValueError, "kth(=%lld) out of bounds (%lld)", (long long)kth[i],
+                          (long long)len);
     }
     return true;
 }
@@ -684,7 +693,9 @@ static value m_partition(interp *in, const value *arg)
     int axis, n;
     int64_t kth[ND_MAXDIM];
     err e = {0};
-    if (!x || !to_axis(in, arg[2], x->ndim, &axis) || !kth_list(in, arg[1], nd_shape(x)[axis], kth, &n)) return FAIL;
+    if (!x || !to_axis(in, arg[2], x->ndim, &axis) ||
+        !kth_list(in, arg[1], nd_shape(x)[axis], kth, &n))
+        return FAIL;
     nd *y = nd_partition(x, kth, n, axis, &e);
     bool ok = y && nd_assign(x, y, 'u', NULL, &e);
     datum_unref(y);
@@ -711,7 +722,8 @@ static value m_searchsorted(interp *in, const value *arg)
     str *side = as_str(arg[2]);
     err e = {0};
     value r = FAIL;
-    if (v && !throwing(in)) r = array_result(in, nd_searchsorted(x, v, side && str_is(side, "right"), sorter, &e), &e);
+    if (v && !throwing(in))
+        r = array_result(in, nd_searchsorted(x, v, side && str_is(side, "right"), sorter, &e), &e);
     datum_unref(x);
     datum_unref(v);
     datum_unref(sorter);
@@ -730,7 +742,8 @@ static value m_take(interp *in, const value *arg)
         datum_unref(at);
         at = to_nd(in, arg[1], dtype_plain(DT_int64));
     }
-    if (at && (is_none(arg[2]) ? sort_axis(in, NONE, &x, &axis) : to_axis(in, arg[2], x->ndim, &axis)))
+    if (at &&
+        (is_none(arg[2]) ? sort_axis(in, NONE, &x, &axis) : to_axis(in, arg[2], x->ndim, &axis)))
         r = array_result(in, nd_take(x, at, axis, order_of(arg[4], 'r'), &e), &e);
     datum_unref(x);
     datum_unref(at);
@@ -741,7 +754,8 @@ static value m_put(interp *in, const value *arg)
 {
     ndarray *a = as_ndarray(arg[0]);
     nd *x = a ? array_write(in, a) : THROW0(in, TypeError, "argument 1 must be numpy.ndarray");
-    nd *at = x ? to_nd(in, arg[1], dtype_plain(DT_int64)) : NULL, *v = at ? to_nd(in, arg[2], nd_type(x)) : NULL;
+    nd *at = x ? to_nd(in, arg[1], dtype_plain(DT_int64)) : NULL,
+       *v = at ? to_nd(in, arg[2], nd_type(x)) : NULL;
     err e = {0};
     bool ok = v && nd_put(x, at, v, order_of(arg[3], 'r'), &e);
     datum_unref(at);
@@ -839,7 +853,8 @@ static value m_round(interp *in, const value *arg)
     int64_t n = 0;
     err e = {0};
     if (!x || (!is_none(arg[1]) && !to_int64(in, arg[1], &n))) return datum_unref(x), FAIL;
-    nd *y = x->dtype == DT_bool ? nd_cast(x, dtype_plain(DT_float16), 'u', &e) : round_block(x, n, &e);
+    nd *y =
+        x->dtype == DT_bool ? nd_cast(x, dtype_plain(DT_float16), 'u', &e) : round_block(x, n, &e);
     datum_unref(x);
     return array_result(in, y, &e);
 }
@@ -859,7 +874,8 @@ static value m_clip(interp *in, const value *arg)
     nd *x = self_nd(in, arg[0]), *lo = NULL, *hi = NULL;
     err e = {0};
     bool ok = x != NULL;
-    if (ok && is_none(arg[1]) && is_none(arg[2])) ok = THROW0(in, ValueError, "One of max or min must be given");
+    if (ok && is_none(arg[1]) && is_none(arg[2]))
+        ok = THROW0(in, ValueError, "One of max or min must be given");
     if (ok && !is_none(arg[1])) ok = (lo = to_nd_any(in, arg[1])) != NULL;
     if (ok && !is_none(arg[2])) ok = (hi = to_nd_any(in, arg[2])) != NULL;
     nd *y = ok ? nd_ref(x) : NULL;
@@ -969,34 +985,44 @@ const builtin array_methods[] = {
     {"itemset(self, *args)", m_itemset, "Sets one element."},
     {"tobytes(self, order='C')", m_tobytes, "The bytes of all elements."},
     {"tostring(self, order='C')", m_tobytes, "The bytes of all elements."},
-    {"tofile(self, fid, sep='', format='%s')", m_tofile, "Writes the bytes of all elements to a file."},
+    {"tofile(self, fid, sep='', format='%s')", m_tofile,
+     "Writes the bytes of all elements to a file."},
     {"fill(self, value)", m_fill, "Sets every element."},
     {"reshape(self, *shape, order='C')", m_reshape,
-     "The elements in another shape, a view when possible.\n\nOne extent may be -1. ValueError when the sizes differ."},
+     "The elements in another shape, a view when possible.\n\nOne extent may be -1. ValueError "
+     "when the sizes differ."},
     {"ravel(self, order='C')", m_ravel, "One axis, a view when possible."},
     {"flatten(self, order='C')", m_flatten, "One axis, a copy."},
     {"transpose(self, *axes)", m_transpose, "A view with permuted axes."},
     {"swapaxes(self, axis1, axis2)", m_swapaxes, "A view with two axes exchanged."},
     {"squeeze(self, axis=None)", m_squeeze, "A view without axes of length 1."},
     {"resize(self, *new_shape, refcheck=True)", m_resize, "Not supported in place."},
-    {"diagonal(self, offset=0, axis1=0, axis2=1)", m_diagonal, "The diagonal of two axes, a read-only view."},
-    {"trace(self, offset=0, axis1=0, axis2=1, dtype=None, out=None)", m_trace, "Sum along a diagonal."},
+    {"diagonal(self, offset=0, axis1=0, axis2=1)", m_diagonal,
+     "The diagonal of two axes, a read-only view."},
+    {"trace(self, offset=0, axis1=0, axis2=1, dtype=None, out=None)", m_trace,
+     "Sum along a diagonal."},
     {"sort(self, axis=-1, kind=None, order=None)", m_sort, "Sorts in place along an axis."},
-    {"argsort(self, axis=-1, kind=None, order=None)", m_argsort, "Indices that would sort along an axis."},
+    {"argsort(self, axis=-1, kind=None, order=None)", m_argsort,
+     "Indices that would sort along an axis."},
     {"partition(self, kth, axis=-1, kind='introselect', order=None)", m_partition,
      "Puts the kth element in its sorted place, smaller ones before it."},
     {"argpartition(self, kth, axis=-1, kind='introselect', order=None)", m_argpartition,
      "Indices that would partition."},
-    {"searchsorted(self, v, side='left', sorter=None)", m_searchsorted, "Where v would be inserted to keep order."},
-    {"take(self, indices, axis=None, out=None, mode='raise')", m_take, "Elements by index along an axis."},
+    {"searchsorted(self, v, side='left', sorter=None)", m_searchsorted,
+     "Where v would be inserted to keep order."},
+    {"take(self, indices, axis=None, out=None, mode='raise')", m_take,
+     "Elements by index along an axis."},
     {"put(self, indices, values, mode='raise')", m_put, "Sets elements by flat index."},
-    {"compress(self, condition, axis=None, out=None)", m_compress, "The slices where condition is true."},
-    {"nonzero(self)", m_nonzero, "Indices of the elements that are not zero, one array for each axis."},
+    {"compress(self, condition, axis=None, out=None)", m_compress,
+     "The slices where condition is true."},
+    {"nonzero(self)", m_nonzero,
+     "Indices of the elements that are not zero, one array for each axis."},
     {"repeat(self, repeats, axis=None)", m_repeat, "Every element several times."},
     {"dot(self, b, out=None)", m_dot, "Matrix product."},
     {"conj(self)", m_conj, "Complex conjugate."},
     {"conjugate(self)", m_conj, "Complex conjugate."},
-    {"round(self, decimals=0, out=None)", m_round, "Rounded to a number of decimals, halves to even."},
+    {"round(self, decimals=0, out=None)", m_round,
+     "Rounded to a number of decimals, halves to even."},
     {"__round__(self, ndigits=None)", m_dunder_round, "round(x)"},
     {"clip(self, min=None, max=None, out=None)", m_clip, "Limited to the range from min to max."},
     {"byteswap(self, inplace=False)", m_byteswap, "The bytes of every element reversed."},

@@ -90,9 +90,10 @@ static bool user_format(void *ctx, const nd *x, const void *element, strbuf *out
     options *p = find_options(in);
     static const struct {
         const char *name, *kinds;
-    } key[] = {{"bool", "b"},   {"int", "iu"},    {"timedelta", "m"},  {"datetime", "M"},
-               {"float", "f"},  {"complexfloat", "c"}, {"object", "O"}, {"numpystr", "SU"},
-               {"int_kind", "iu"}, {"float_kind", "f"}, {"complex_kind", "c"}, {"str_kind", "SU"},
+    } key[] = {{"bool", "b"},        {"int", "iu"},         {"timedelta", "m"},
+               {"datetime", "M"},    {"float", "f"},        {"complexfloat", "c"},
+               {"object", "O"},      {"numpystr", "SU"},    {"int_kind", "iu"},
+               {"float_kind", "f"},  {"complex_kind", "c"}, {"str_kind", "SU"},
                {"all", "biufcOSUmM"}};
     dict *d = p ? as_dict(p->formatter) : NULL;
     value f = FAIL;
@@ -145,10 +146,13 @@ static bool set_mode(interp *in, value v, print_opts *o)
     if (is_none(v)) return true;
     for (uint8_t i = 0; s && i < 4; i++)
         if (str_is(s, names[i])) return o->floatmode = i, true;
-    return THROW0(in, ValueError, "floatmode option must be one of 'fixed', 'unique', 'maxprec', or 'maxprec_equal'");
+    return THROW0(
+        in, ValueError,
+        "floatmode option must be one of 'fixed', 'unique', 'maxprec', or 'maxprec_equal'");
 }
 
-/* arg: precision threshold edgeitems linewidth suppress nanstr infstr formatter sign floatmode legacy */
+/* arg: precision threshold edgeitems linewidth suppress nanstr infstr formatter sign floatmode
+ * legacy */
 static bool set_options(interp *in, options *p, const value *arg)
 {
     print_opts *o = &p->o;
@@ -175,7 +179,8 @@ static bool set_options(interp *in, options *p, const value *arg)
     } else if (arg[10].kind == V_BOOL && !arg[10].i) {
         o->legacy = LEGACY_none;
     } else if (!is_none(arg[10])) {
-        return THROW0(in, ValueError, "legacy printing option can currently only be '1.13', '1.21', or `False`");
+        return THROW0(in, ValueError,
+                      "legacy printing option can currently only be '1.13', '1.21', or `False`");
     }
     return true;
 }
@@ -194,11 +199,14 @@ static value get_printoptions(interp *in, const value *arg)
     dict *d = p ? dict_new(in) : NULL;
     if (!d) return FAIL;
     const print_opts *o = &p->o;
-    bool ok = dict_put(in, d, "edgeitems", v_int(o->edgeitems)) && dict_put(in, d, "threshold", v_int(o->threshold)) &&
+    bool ok = dict_put(in, d, "edgeitems", v_int(o->edgeitems)) &&
+              dict_put(in, d, "threshold", v_int(o->threshold)) &&
               dict_put(in, d, "floatmode", v_str(in, modes[o->floatmode])) &&
               dict_put(in, d, "precision", o->precision < 0 ? NONE : v_int(o->precision)) &&
-              dict_put(in, d, "suppress", v_bool(o->suppress)) && dict_put(in, d, "linewidth", v_int(o->linewidth)) &&
-              dict_put(in, d, "nanstr", v_str(in, o->nanstr)) && dict_put(in, d, "infstr", v_str(in, o->infstr)) &&
+              dict_put(in, d, "suppress", v_bool(o->suppress)) &&
+              dict_put(in, d, "linewidth", v_int(o->linewidth)) &&
+              dict_put(in, d, "nanstr", v_str(in, o->nanstr)) &&
+              dict_put(in, d, "infstr", v_str(in, o->infstr)) &&
               dict_put(in, d, "sign", v_obj(str_new(in, &o->sign, 1))) &&
               dict_put(in, d, "formatter", value_ref(p->formatter)) &&
               dict_put(in, d, "legacy",
@@ -226,7 +234,8 @@ static value array2string(interp *in, const value *arg)
     p->nanstr = value_ref(now->nanstr);
     p->infstr = value_ref(now->infstr);
     p->formatter = NONE;
-    value opts[11] = {arg[2], arg[8], arg[9], arg[1], arg[3], NONE, NONE, arg[7], arg[10], arg[11], arg[13]};
+    value opts[11] = {arg[2], arg[8], arg[9],  arg[1],  arg[3], NONE,
+                      NONE,   arg[7], arg[10], arg[11], arg[13]};
     nd *x = to_nd_any(in, arg[0]);
     strbuf b = {0};
     err e = {0};
@@ -236,7 +245,8 @@ static value array2string(interp *in, const value *arg)
     if (x && set_options(in, p, opts)) {
         value_unref(in, now->formatter); /* the hook reads the module's formatter */
         now->formatter = value_ref(p->formatter);
-        if (nd_array2string(x, &p->o, sep ? sep->at : " ", text_width(arg[5]), text_width(arg[12]), &b, &e))
+        if (nd_array2string(x, &p->o, sep ? sep->at : " ", text_width(arg[5]), text_width(arg[12]),
+                            &b, &e))
             v = v_obj(str_new(in, sb_text(&b), b.n));
         else
             throw_err(in, &e);
@@ -251,12 +261,15 @@ static value array2string(interp *in, const value *arg)
 }
 
 const builtin numpy_print_functions[] = {
-    {"set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, suppress=None, nanstr=None, "
+    {"set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, "
+     "suppress=None, nanstr=None, "
      "infstr=None, formatter=None, sign=None, floatmode=None, *, legacy=None)",
      set_printoptions, "Sets how arrays are printed."},
     {"get_printoptions()", get_printoptions, "The options for printing arrays, as a dict."},
-    {"array2string(a, max_line_width=None, precision=None, suppress_small=None, separator=' ', prefix='', "
-     "style=None, formatter=None, threshold=None, edgeitems=None, sign=None, floatmode=None, suffix='', legacy=None)",
+    {"array2string(a, max_line_width=None, precision=None, suppress_small=None, separator=' ', "
+     "prefix='', "
+     "style=None, formatter=None, threshold=None, edgeitems=None, sign=None, floatmode=None, "
+     "suffix='', legacy=None)",
      array2string, "An array as text."},
     {0},
 };

@@ -1,4 +1,5 @@
-/* stdlib/numpy/reductions.c - sum, mean, argmax ... as methods of arrays and scalars and as functions.
+/* stdlib/numpy/reductions.c - sum, mean, argmax ... as methods of arrays and scalars and as
+ * functions.
  *
  * A row of the lists below is a method, a function, or both; what the reduction does is a row of
  * engine/kernels/reduce.def.  The letters name the argument lists NumPy gives them. */
@@ -70,7 +71,8 @@ static value run(interp *in, const reduction *r, reduce_call c)
     value result = FAIL;
     err e = {0};
     int keep = is_fail(c.keepdims) ? 0 : value_truth(in, c.keepdims);
-    bool ok = keep >= 0 && to_dtype_or_none(in, c.dtype, &want) && to_axes(in, c.axis, x->ndim, &axes);
+    bool ok =
+        keep >= 0 && to_dtype_or_none(in, c.dtype, &want) && to_axes(in, c.axis, x->ndim, &axes);
     if (ok && !is_fail(c.ddof)) ok = to_double(in, c.ddof, &o.ddof);
     nd *initial = ok ? optional(in, c.initial, (dtype_of){.dt = DT_none}) : NULL;
     nd *where = ok ? optional(in, c.where, dtype_plain(DT_bool)) : NULL;
@@ -91,16 +93,44 @@ static value run(interp *in, const reduction *r, reduce_call c)
     return store_out(in, result, is_fail(c.out) ? NONE : c.out);
 }
 
-#define FORM_A(a) (reduce_call){a[0], a[1], a[2], a[3], a[4], FAIL, a[5], a[6]}
-#define FORM_B(a) (reduce_call){a[0], a[1], FAIL, a[2], a[3], FAIL, a[4], a[5]}
-#define FORM_C(a) (reduce_call){a[0], a[1], FAIL, a[2], a[3], FAIL, FAIL, a[4]}
-#define FORM_D(a) (reduce_call){a[0], a[1], a[2], a[3], a[4], FAIL, FAIL, a[5]}
-#define FORM_E(a) (reduce_call){a[0], a[1], a[2], a[3], a[5], a[4], FAIL, a[6]}
-#define FORM_F(a) (reduce_call){a[0], a[1], FAIL, a[2], a[3], FAIL, FAIL, FAIL}
-#define FORM_G(a) (reduce_call){a[0], a[1], FAIL, FAIL, a[2], FAIL, FAIL, FAIL}
+#define FORM_A(a)                                                                                  \
+    (reduce_call)                                                                                  \
+    {                                                                                              \
+        a[0], a[1], a[2], a[3], a[4], FAIL, a[5], a[6]                                             \
+    }
+#define FORM_B(a)                                                                                  \
+    (reduce_call)                                                                                  \
+    {                                                                                              \
+        a[0], a[1], FAIL, a[2], a[3], FAIL, a[4], a[5]                                             \
+    }
+#define FORM_C(a)                                                                                  \
+    (reduce_call)                                                                                  \
+    {                                                                                              \
+        a[0], a[1], FAIL, a[2], a[3], FAIL, FAIL, a[4]                                             \
+    }
+#define FORM_D(a)                                                                                  \
+    (reduce_call)                                                                                  \
+    {                                                                                              \
+        a[0], a[1], a[2], a[3], a[4], FAIL, FAIL, a[5]                                             \
+    }
+#define FORM_E(a)                                                                                  \
+    (reduce_call)                                                                                  \
+    {                                                                                              \
+        a[0], a[1], a[2], a[3], a[5], a[4], FAIL, a[6]                                             \
+    }
+#define FORM_F(a)                                                                                  \
+    (reduce_call)                                                                                  \
+    {                                                                                              \
+        a[0], a[1], FAIL, a[2], a[3], FAIL, FAIL, FAIL                                             \
+    }
+#define FORM_G(a)                                                                                  \
+    (reduce_call)                                                                                  \
+    {                                                                                              \
+        a[0], a[1], FAIL, FAIL, a[2], FAIL, FAIL, FAIL                                             \
+    }
 
 #define DEFINE(name, form)                                                                         \
-    value reduce_##name(interp *in, const value *arg)                                       \
+    value reduce_##name(interp *in, const value *arg)                                              \
     {                                                                                              \
         return run(in, &reductions[R_##name], FORM_##form(arg));                                   \
     }
@@ -131,7 +161,7 @@ static value scan_run(interp *in, const scan *s, const value *arg)
 }
 
 #define DEFINE_SCAN(name)                                                                          \
-    value scan_##name(interp *in, const value *arg)                                         \
+    value scan_##name(interp *in, const value *arg)                                                \
     {                                                                                              \
         return scan_run(in, scan_find(#name), arg);                                                \
     }

@@ -1,32 +1,37 @@
-/* stdlib/numpy/reductions.h - the reductions and scans as rows for the tables of methods and functions.
+/* stdlib/numpy/reductions.h - the reductions and scans as rows for the tables of methods and
+ * functions.
  *
- * BOTH and FUNCTIONS list the reductions with the letter of their argument list (SIG_x is its text, FORM_x
- * reads it); the tables instantiate them. */
+ * BOTH and FUNCTIONS list the reductions with the letter of their argument list (SIG_x is its text,
+ * FORM_x reads it); the tables instantiate them. */
 #pragma once
 
 #include "lang/type.h"
 
-#define SIG_A(self) "(" self ", axis=None, dtype=None, out=None, keepdims=False, initial=<unset>, where=True)"
+#define SIG_A(self)                                                                                \
+    "(" self ", axis=None, dtype=None, out=None, keepdims=False, initial=<unset>, where=True)"
 #define SIG_B(self) "(" self ", axis=None, out=None, keepdims=False, initial=<unset>, where=True)"
 #define SIG_C(self) "(" self ", axis=None, out=None, keepdims=False, *, where=True)"
 #define SIG_D(self) "(" self ", axis=None, dtype=None, out=None, keepdims=False, *, where=True)"
-#define SIG_E(self) "(" self ", axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True)"
+#define SIG_E(self)                                                                                \
+    "(" self ", axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True)"
 #define SIG_F(self) "(" self ", axis=None, out=None, *, keepdims=False)"
 #define SIG_G(self) "(" self ", axis=None, *, keepdims=False)"
 
 #define BOTH(X)                                                                                    \
-    X(sum, A) X(prod, A) X(min, B) X(max, B) X(any, C) X(all, C) X(mean, D) X(var, E) X(std, E)      \
-    X(argmin, F) X(argmax, F) X(ptp, F)
+    X(sum, A)                                                                                      \
+    X(prod, A) X(min, B) X(max, B) X(any, C) X(all, C) X(mean, D) X(var, E) X(std, E) X(argmin, F) \
+        X(argmax, F) X(ptp, F)
 #define FUNCTIONS(X)                                                                               \
-    X(count_nonzero, G) X(nansum, A) X(nanprod, A) X(nanmin, B) X(nanmax, B) X(nanmean, D)           \
-    X(nanvar, E) X(nanstd, E) X(nanargmin, F) X(nanargmax, F)
+    X(count_nonzero, G)                                                                            \
+    X(nansum, A) X(nanprod, A) X(nanmin, B) X(nanmax, B) X(nanmean, D) X(nanvar, E) X(nanstd, E)   \
+        X(nanargmin, F) X(nanargmax, F)
 
-#define SIG_SCAN(self) "(" self ", axis=None, dtype=None, out=None)"
-#define SCAN_BOTH(X) X(cumsum) X(cumprod)
+#define SIG_SCAN(self)    "(" self ", axis=None, dtype=None, out=None)"
+#define SCAN_BOTH(X)      X(cumsum) X(cumprod)
 #define SCAN_FUNCTIONS(X) X(nancumsum) X(nancumprod)
 
 #define DECLARE(name, form) value reduce_##name(interp *in, const value *arg);
-#define DECLARE_SCAN(name) value scan_##name(interp *in, const value *arg);
+#define DECLARE_SCAN(name)  value scan_##name(interp *in, const value *arg);
 // clang-format off
 BOTH(DECLARE)
 FUNCTIONS(DECLARE)

@@ -499,18 +499,10 @@ bool ufunc_open(interp *in, module *m)
 /* ---- operators ---- */
 
 static const enum ufunc_id binary_ids[NBINOP] = {
-    [OP_ADD] = U_add,
-    [OP_SUB] = U_subtract,
-    [OP_MUL] = U_multiply,
-    [OP_TRUEDIV] = U_divide,
-    [OP_FLOORDIV] = U_floor_divide,
-    [OP_MOD] = U_remainder,
-    [OP_POW] = U_power,
-    [OP_LSHIFT] = U_left_shift,
-    [OP_RSHIFT] = U_right_shift,
-    [OP_AND] = U_bitwise_and,
-    [OP_OR] = U_bitwise_or,
-    [OP_XOR] = U_bitwise_xor,
+    [OP_ADD] = U_add,         [OP_SUB] = U_subtract,          [OP_MUL] = U_multiply,
+    [OP_TRUEDIV] = U_divide,  [OP_FLOORDIV] = U_floor_divide, [OP_MOD] = U_remainder,
+    [OP_POW] = U_power,       [OP_LSHIFT] = U_left_shift,     [OP_RSHIFT] = U_right_shift,
+    [OP_AND] = U_bitwise_and, [OP_OR] = U_bitwise_or,         [OP_XOR] = U_bitwise_xor,
     [OP_DIVMOD] = U_divmod,
 };
 static const enum ufunc_id compare_ids[NCMPOP] = {

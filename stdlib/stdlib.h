@@ -1,0 +1,8 @@
+/* stdlib/stdlib.h - every module written in C, one row each in stdlib.c. */
+#pragma once
+
+#include "lang/lang.h"
+
+extern const module_def *const stdlib_modules[]; /* ends with NULL: what interp_open wants */
+
+extern const module_def numpy_def;
