@@ -6,6 +6,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/mem.h"
+#include "lang/types/dunder.h"
 
 /* ---- interned names ---- */
 
@@ -65,20 +66,20 @@ enum { C_MARGIN = 192 * 1024 };
 
 static void measure_stack(interp *in)
 {
-    char here;
+    char *here = __builtin_frame_address(0);
     struct rlimit r = {0};
     size_t size = 1 << 20;
     if (!in->home && getrlimit(RLIMIT_STACK, &r) == 0 && r.rlim_cur != RLIM_INFINITY) {
         size = r.rlim_cur;
     } else if (!in->home) size = 8 << 20;
     if (size > (64u << 20)) size = 64u << 20;
-    in->c_limit = &here - (size - (size > 4 * C_MARGIN ? C_MARGIN : size / 4));
+    in->c_limit = here - (size - (size > 4 * C_MARGIN ? C_MARGIN : size / 4));
 }
 
 bool check_stack(interp *in)
 {
-    char here;
-    if (&here > in->c_limit) return true;
+    char *here = __builtin_frame_address(0);
+    if (here > in->c_limit) return true;
     throw(in, RecursionError, "maximum recursion depth exceeded");
     return false;
 }
@@ -117,7 +118,7 @@ interp *interp_open(const host *h, const module_def *const *modules)
     in->exc = FAIL;
     gc_open(in);
     measure_stack(in);
-    if (!names_open(in) || !modules_open(in)) {
+    if (!names_open(in) || !dunders_open(in) || !modules_open(in)) {
         interp_close(in);
         return NULL;
     }
@@ -134,6 +135,7 @@ void interp_close(interp *in)
     links_close(in);
     sigs_close(in);
     names_close(in);
+    dunders_close(in);
     intern_close(in);
     gc_close(in);
     frames_close(in);

@@ -108,6 +108,7 @@ struct interp {
     uint32_t nlinks, links_cap;
     const type *scalar[64];
     klass *klasses; /* every user class */
+    str **dunder;   /* names of the rows of types/dunder.def */
 
     dict *modules, *builtins, *main; /* sys.modules, namespaces */
     list *path;                      /* sys.path */

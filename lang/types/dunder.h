@@ -3,17 +3,54 @@
 
 #include "lang/interp.h"
 
-typedef struct dunder { /* one row of the table in dunder.c */
+enum dunder_id {
+#define DUNDER(id, name, slot, op, min, max, wrapper, filler) D_##id,
+#include "lang/types/dunder.def"
+    NDUNDER
+};
+
+typedef struct dunder { /* one row of dunder.def */
     const char *name;
-    size_t slot;     /* offset in type */
-    int op;          /* for slots that serve several names */
-    int min, max;    /* arguments after self */
-    value (*call)(interp *in, const struct dunder *d, const type *owner, const value *arg, int n);
-    void (*fill)(void); /* what a user class puts into the slot */
+    size_t slot; /* offset in type */
+    int op, min, max;
+    value (*call)(interp *in, const struct dunder *d, const type *owner, const value *arg, int n,
+                  tuple *kwnames);
+    void (*fill)(void);
 } dunder;
+extern const dunder dunders[NDUNDER];
+
+#define WRAPPER(f)                                                                                 \
+    value f(interp *in, const dunder *d, const type *owner, const value *arg, int n,               \
+            tuple *kwnames)
+WRAPPER(w_repr);
+WRAPPER(w_str);
+WRAPPER(w_format);
+WRAPPER(w_hash);
+WRAPPER(w_bool);
+WRAPPER(w_len);
+WRAPPER(w_compare);
+WRAPPER(w_unary);
+WRAPPER(w_binary);
+WRAPPER(w_rbinary);
+WRAPPER(w_inplace);
+WRAPPER(w_getitem);
+WRAPPER(w_setitem);
+WRAPPER(w_contains);
+WRAPPER(w_iter);
+WRAPPER(w_next);
+WRAPPER(w_getattr);
+WRAPPER(w_setattr);
+WRAPPER(w_call);
+WRAPPER(w_get);
+WRAPPER(w_set);
+WRAPPER(w_enter);
+WRAPPER(w_exit);
+WRAPPER(w_dir);
 
 /* Adds a slotmethod per slot that t fills. */
 bool dunder_rows(interp *in, dict *d, const type *t);
+bool dunders_open(interp *in);
+void dunders_close(interp *in);
 
 /* what object does */
 bool object_hash(interp *in, value self, uint64_t *out);

@@ -115,3 +115,6 @@ value cfunction_call(interp *in, cfunction *f, const value *arg, size_t npos, tu
  * r itself. False: exception; the arguments and the registers are released. */
 bool func_bind(interp *in, func *f, value *r, value *arg, size_t npos, tuple *kwnames);
 value func_call(interp *in, func *f, const value *arg, size_t npos, tuple *kwnames);
+
+value code_value(interp *in, link *l); /* the code object */
+link *code_of_value(value v);          /* lends; NULL: no code object */

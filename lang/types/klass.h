@@ -14,6 +14,8 @@ struct klass {
     const type *native; /* the builtin base that decides the layout */
     value init, new_;   /* what the MRO gives for __init__, __new__; borrowed */
     value getattribute, getattr, del;
+    bool sealed;        /* __slots__: instances show no dict */
+    bool abstract;      /* __abstractmethods__ is not empty */
     struct klass *next, *prev; /* all classes of the interpreter */
 };
 
@@ -31,3 +33,9 @@ void klass_run_del(interp *in, obj *o);
 /* Fills the slots of k for the dunder names its MRO has (types/dunder.c). */
 void klass_fill(interp *in, klass *k);
 value type_call(interp *in, value self, const value *arg, size_t npos, tuple *kwnames);
+value type_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames);
+value object_new(interp *in, const type *cls, bool args); /* args: the call had some */
+list *object_dir(interp *in, value v);
+value throw_abstract(interp *in, klass *k);
+value member_new(interp *in, const type *owner, str *name); /* the attribute of a slot */
+const type *metaclass_of(interp *in, const type *meta, tuple *bases); /* NULL: conflict */

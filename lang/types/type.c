@@ -251,12 +251,10 @@ static str *type_str(interp *in, const type *t, bool qualified)
 {
     klass *k = as_klass(t);
     value m = k ? dict_peek(in, k->dict, "__module__") : FAIL;
-    const char *module = k ? (as_str(m) ? as_str(m)->at : "") : t->module;
+    const char *home = k ? (as_str(m) ? as_str(m)->at : "") : t->module;
     const char *name = k ? k->qualname->at : t->name;
-    if (!qualified || !module || !*module || strcmp(module, "builtins") == 0) {
-        return str_of(in, name);
-    }
-    return str_fmt(in, "%s.%s", module, name);
+    if (!qualified || !home || !*home || strcmp(home, "builtins") == 0) return str_of(in, name);
+    return str_fmt(in, "%s.%s", home, name);
 }
 
 static value type_repr(interp *in, value self)
@@ -528,7 +526,6 @@ static void type_visit(obj *o, visitor f, void *ctx)
     }
 }
 
-value type_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames);
 
 /* X | Y: what isinstance accepts as a tuple */
 static value type_binary(interp *in, enum binop op, value a, value b)
