@@ -111,8 +111,7 @@ static value chr(interp *in, const value *arg)
 {
     int64_t c;
     if (!to_int64(in, arg[0], &c)) return FAIL;
-    if (c < 0 || c > 0x10ffff)
-        return throw(in, ValueError, "chr() arg not in range(0x110000)");
+    if (c < 0 || c > 0x10ffff) return throw(in, ValueError, "chr() arg not in range(0x110000)");
     strbuf b = {0};
     sb_utf8(&b, (unsigned)c);
     value v = v_obj(str_new(in, b.n ? b.at : "", c ? b.n : 1));
@@ -285,7 +284,7 @@ static value names_of(interp *in, value v)
 static value dir(interp *in, const value *arg)
 {
     const type *t = type_of(in, arg[0]);
-    value names = is_fail(arg[0])         ? frame_locals(in, in->frame)
+    value names = is_fail(arg[0])              ? frame_locals(in, in->frame)
                   : t->dir && !as_type(arg[0]) ? t->dir(in, arg[0])
                                                : names_of(in, arg[0]);
     list *l = is_fail(names) ? NULL : list_of(in, names);
@@ -333,7 +332,8 @@ static value next(interp *in, const value *arg)
     value v = t->next(in, arg[0]);
     if (!is_fail(v)) return v;
     if (throwing(in) && !exc_is(in, StopIteration)) return FAIL;
-    if (is_fail(arg[1])) return throwing(in) ? FAIL : throw_value(in, v_type(exc_type(StopIteration)));
+    if (is_fail(arg[1]))
+        return throwing(in) ? FAIL : throw_value(in, v_type(exc_type(StopIteration)));
     exc_clear(in);
     return value_ref(arg[1]);
 }
@@ -431,11 +431,11 @@ const builtin builtin_functions[] = {
 /* ---- the namespace ---- */
 
 static const type *const builtin_types[] = {
-    &T_object,    &T_type,  &T_bool,      &T_int,       &T_float,        &T_complex,
-    &T_str,       &T_bytes, &T_bytearray, &T_list,      &T_tuple,        &T_dict,
-    &T_set,       &T_frozenset, &T_range, &T_slice,     &T_property,     &T_staticmethod,
-    &T_classmethod, &T_super, &T_reversed, &T_enumerate, &T_zip,         &T_map,
-    &T_filter,
+    &T_object,   &T_type,      &T_bool,         &T_int,         &T_float,
+    &T_complex,  &T_str,       &T_bytes,        &T_bytearray,   &T_list,
+    &T_tuple,    &T_dict,      &T_set,          &T_frozenset,   &T_range,
+    &T_slice,    &T_property,  &T_staticmethod, &T_classmethod, &T_super,
+    &T_reversed, &T_enumerate, &T_zip,          &T_map,         &T_filter,
 };
 
 static bool put_functions(interp *in, dict *d, const builtin *row)
@@ -468,8 +468,8 @@ bool builtins_open(interp *in, dict *d)
     return put_functions(in, d, builtin_functions) && put_functions(in, d, builtin_reductions) &&
            put_functions(in, d, builtin_effects) && put_exceptions(in, d) &&
            dict_put(in, d, "NotImplemented", value_ref(NOTIMPL)) &&
-           dict_put(in, d, "Ellipsis", value_ref(ELLIPSIS)) &&
-           dict_put(in, d, "None", NONE) && dict_put(in, d, "True", v_bool(true)) &&
-           dict_put(in, d, "False", v_bool(false)) && dict_put(in, d, "__debug__", v_bool(true)) &&
+           dict_put(in, d, "Ellipsis", value_ref(ELLIPSIS)) && dict_put(in, d, "None", NONE) &&
+           dict_put(in, d, "True", v_bool(true)) && dict_put(in, d, "False", v_bool(false)) &&
+           dict_put(in, d, "__debug__", v_bool(true)) &&
            dict_put(in, d, "__name__", v_str(in, "builtins"));
 }

@@ -1,7 +1,7 @@
 /* lang/builtins.h - the namespace that every program starts with. */
 #pragma once
 
-#include "lang/interp.h"
+#include "lang/lang.h"
 
 /* Puts the functions, types, exceptions and constants of Python into d. */
 bool builtins_open(interp *in, dict *d);

@@ -42,7 +42,7 @@ static value sorted(interp *in, const value *arg)
 
 static bool check_start(interp *in, value start)
 {
-    const char *what = as_str(start)                      ? "strings [use ''.join(seq) instead]"
+    const char *what = as_str(start)                 ? "strings [use ''.join(seq) instead]"
                        : as_obj(start, &T_bytes)     ? "bytes [use b''.join(seq) instead]"
                        : as_obj(start, &T_bytearray) ? "bytearray [use b''.join(seq) instead]"
                                                      : NULL;
@@ -156,23 +156,20 @@ static value divmod(interp *in, const value *arg)
     return value_binary(in, OP_DIVMOD, arg[0], arg[1]);
 }
 
-/* pow(int, int, int): the exponent's bits from the top, reducing at every step */
+/* Three arguments: int.__pow__ does it, or the base's own. */
 static value pow_mod(interp *in, value base, value exp, value mod)
 {
-    value f;
-    if (!is_int(base) || !is_int(exp) || !is_int(mod)) {
-        int has = value_findattr(in, base, "__pow__", &f);
-        if (has > 0 && !is_int(base)) {
-            value r = call_n(in, f, 2, exp, mod);
-            value_unref(in, f);
-            return r;
-        }
-        if (has > 0) value_unref(in, f);
-        if (has < 0) return FAIL;
-        return throw(in, TypeError,
-                     "pow() 3rd argument not allowed unless all arguments are integers");
-    }
-    return int_pow_mod(in, base, exp, mod);
+    value f = FAIL;
+    int has = is_int(base) && !(is_int(exp) && is_int(mod)) ? 0
+              : base.kind == V_FLOAT                        ? 0
+                                     : value_findattr(in, base, "__pow__", &f);
+    if (has <= 0)
+        return has ? FAIL
+                   : throw(in, TypeError,
+                           "pow() 3rd argument not allowed unless all arguments are integers");
+    value r = call_n(in, f, 2, exp, mod);
+    value_unref(in, f);
+    return r;
 }
 
 static value power(interp *in, const value *arg)

@@ -4,6 +4,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 #include "lang/builtins.h"
+#include "lang/interp.h"
 #include "lang/frame.h"
 #include "lang/types/file.h"
 
@@ -40,8 +41,7 @@ static const char *separator(interp *in, value v, const char *name, const char *
     *n = s ? s->nbyte : 1;
     if (s) return s->at;
     if (is_none(v)) return dflt;
-    return THROW0(in, TypeError, "%s must be None or a string, not %s", name,
-                  type_of(in, v)->name);
+    return THROW0(in, TypeError, "%s must be None or a string, not %s", name, type_of(in, v)->name);
 }
 
 static value print(interp *in, const value *arg)
@@ -93,8 +93,8 @@ static value input_from(interp *in, value stream, str *prompt)
     value line = call_method(in, stream, "readline", 0);
     str *s = as_str(line);
     if (is_fail(line)) return FAIL;
-    value r = !s             ? throw(in, TypeError, "object.readline() returned non-string")
-              : !s->nbyte    ? throw(in, EOFError, "EOF when reading a line")
+    value r = !s          ? throw(in, TypeError, "object.readline() returned non-string")
+              : !s->nbyte ? throw(in, EOFError, "EOF when reading a line")
               : s->at[s->nbyte - 1] == '\n' ? v_obj(str_new(in, s->at, s->nbyte - 1))
                                             : value_ref(line);
     value_unref(in, line);
@@ -141,8 +141,7 @@ static value open_builtin(interp *in, const value *arg)
         !optional_str(in, arg[4], "errors", &errors))
         return FAIL;
     int closefd = value_truth(in, arg[6]);
-    return closefd < 0 ? FAIL
-                       : file_open(in, arg[0], mode, encoding, errors, arg[5], closefd);
+    return closefd < 0 ? FAIL : file_open(in, arg[0], mode, encoding, errors, arg[5], closefd);
 }
 
 /* ---- running code ---- */
@@ -227,8 +226,7 @@ static program *to_program(interp *in, value v, const char *f, char mode)
 {
     if (v.kind == V_OBJ && v.o->type == &T_program) return obj_ref(v.o);
     str *s = as_str(v);
-    if (!s)
-        return THROW0(in, TypeError, "%s() arg 1 must be a string, bytes or code object", f);
+    if (!s) return THROW0(in, TypeError, "%s() arg 1 must be a string, bytes or code object", f);
     program *p = obj_new(in, &T_program, 0);
     if (!p) return NULL;
     p->text = obj_ref(s);
@@ -247,9 +245,9 @@ static value run_program(interp *in, const value *arg, const char *f, char mode)
     const char *text = p->text->at;
     size_t n = p->text->nbyte;
     for (; mode == 'e' && n && (*text == ' ' || *text == '\t'); n--) text++;
-    bool ok = scope_open(in, &s, f, arg[1], arg[2]) &&
-              interp_run(in, text, n, p->filename->at, p->mode, s.ns,
-                         p->mode == 'e' ? &result : NULL);
+    bool ok =
+        scope_open(in, &s, f, arg[1], arg[2]) &&
+        interp_run(in, text, n, p->filename->at, p->mode, s.ns, p->mode == 'e' ? &result : NULL);
     ok = scope_close(in, &s) && ok;
     obj_unref(in, p);
     if (ok && mode == 'e') return is_fail(result) ? NONE : result;

@@ -4,7 +4,7 @@
 
 typedef struct many_iter { /* the shape of all four */
     obj hdr;
-    value f;   /* map, filter: the function; enumerate: the next number */
+    value f; /* map, filter: the function; enumerate: the next number */
     bool strict;
     tuple *of; /* iterators; NULL: exhausted */
 } many_iter;
@@ -155,7 +155,7 @@ static value map_next(interp *in, value self)
     many_iter *it = (many_iter *)self.o;
     if (!it->of) return FAIL;
     int64_t n = it->of->n, got = 0;
-    value few[FEW], r = FAIL, *a = few;
+    value few[FEW] = {0}, r = FAIL, *a = few;
     tuple *t = NULL;
     if (n > FEW) {
         if (!(t = tuple_new(in, n))) return FAIL;
@@ -171,8 +171,7 @@ static value map_next(interp *in, value self)
     return r;
 }
 
-static value filter_make(interp *in, const type *cls, const value *arg, size_t npos,
-                         tuple *kwnames)
+static value filter_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
 {
     value out[2];
     if (!args_bind(in, "filter(function, iterable, /)", arg, npos, kwnames, out, 2)) return FAIL;

@@ -42,4 +42,4 @@ size_t line_length(enum newline_mode mode, const char *s, size_t n, bool last);
 value file_decode(interp *in, str *encoding, str *errors, const char *s, size_t n);
 
 value throw_errno(interp *in, int code, value filename); /* OSError(code, text, filename) */
-bool path_text(interp *in, value path, str **out);        /* str, bytes or __fspath__; owned */
+bool path_text(interp *in, value path, str **out);       /* str, bytes or __fspath__; owned */

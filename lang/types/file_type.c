@@ -46,7 +46,8 @@ static value take(interp *in, file *f, size_t n)
 static value read_all(interp *in, file *f)
 {
     int r;
-    while ((r = file_fill(in, f)) > 0) {}
+    while ((r = file_fill(in, f)) > 0) {
+    }
     return r < 0 ? FAIL : take(in, f, f->n - f->at);
 }
 
@@ -59,7 +60,7 @@ static size_t bytes_of_chars(const char *s, size_t len, int64_t *n, bool text)
         return k;
     }
     size_t i = 0;
-    while (i < len && *n > 0) {
+    while (i<len && * n> 0) {
         unsigned char c = (unsigned char)s[i];
         size_t w = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
         if (i + w > len) break;
@@ -106,7 +107,8 @@ static value next_line(interp *in, file *f, int64_t limit)
         if (!n && f->ended) n = have;
         if (n || f->ended || (limit >= 0 && have >= (size_t)limit)) {
             f->ended = false;
-            if (limit >= 0 && (!n || n > (size_t)limit)) n = (size_t)limit < have ? (size_t)limit : have;
+            if (limit >= 0 && (!n || n > (size_t)limit))
+                n = (size_t)limit < have ? (size_t)limit : have;
             return n ? take(in, f, n) : FAIL;
         }
         if (file_fill(in, f) < 0) return FAIL;
@@ -187,8 +189,8 @@ static bool write_text(interp *in, file *f, value v)
     }
     if (f->newline == NEWLINE_CR || f->newline == NEWLINE_CRLF)
         return write_lines_translated(in, f, s->at, s->nbyte);
-    bool utf8 = !f->encoding || !strncmp(f->encoding->at, "utf", 3) ||
-                !strncmp(f->encoding->at, "UTF", 3);
+    bool utf8 =
+        !f->encoding || !strncmp(f->encoding->at, "utf", 3) || !strncmp(f->encoding->at, "UTF", 3);
     if (utf8 || s->nbyte == s->nchar) return file_write(in, f, s->at, s->nbyte);
     return write_encoded(in, f, v);
 }
@@ -201,8 +203,7 @@ static value write_method(interp *in, const value *arg)
     if (f->text) return write_text(in, f, arg[1]) ? v_int((int64_t)as_str(arg[1])->nchar) : FAIL;
     const char *s = bytes_peek(arg[1], &n);
     if (s) return file_write(in, f, s, n) ? v_int((int64_t)n) : FAIL;
-    if (as_str(arg[1]))
-        return throw(in, TypeError, "a bytes-like object is required, not 'str'");
+    if (as_str(arg[1])) return throw(in, TypeError, "a bytes-like object is required, not 'str'");
     value b = call_method(in, arg[1], "tobytes", 0); /* an array, a memoryview */
     if (is_fail(b)) {
         exc_clear(in);
@@ -329,9 +330,9 @@ static value get_mode(interp *in, const value *arg)
 {
     file *f = (file *)arg[0].o;
     if (f->text) return v_obj(obj_ref(f->mode));
-    return v_str(in, f->append     ? f->readable ? "ab+" : "ab"
-                     : !f->writable ? "rb"
-                     : f->readable  ? "rb+"
+    return v_str(in, f->append               ? f->readable ? "ab+" : "ab"
+                     : !f->writable          ? "rb"
+                     : f->readable           ? "rb+"
                      : f->mode->at[0] == 'x' ? "xb"
                                              : "wb");
 }
