@@ -2,7 +2,7 @@
  *
  *     clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -I. \
  *         tests/fuzz/fuzz_parser.c lang/{ast,lexer,number,utf8}.c lang/parser*.c \
- *         engine/base/*.c -lutf8proc -lxxhash -lm -o fuzz_parser
+ *         engine/base/{err,mem,str,hash,datum}.c -lutf8proc -lm -o fuzz_parser
  *     ./fuzz_parser -max_len=4096 -max_total_time=300 corpus/ */
 #include "lang/parser.h"
 
