@@ -1,26 +1,41 @@
 /* engine/data/datetime.c - counts of a unit since 1970 to ISO text. */
 #include "engine/data/datetime.h"
 
+#include <string.h>
+
 static const struct {
-    const char *plural;
+    const char *name, *plural;
     int64_t per_second; /* sub-second units */
     int digits;         /* of their fraction */
-} units[DTYPE_NUNITS] = {
-    [UNIT_generic] = {"generic time units", 0, 0},
-    [UNIT_Y] = {"years", 0, 0},
-    [UNIT_M] = {"months", 0, 0},
-    [UNIT_W] = {"weeks", 0, 0},
-    [UNIT_D] = {"days", 0, 0},
-    [UNIT_h] = {"hours", 0, 0},
-    [UNIT_m] = {"minutes", 0, 0},
-    [UNIT_s] = {"seconds", 1, 0},
-    [UNIT_ms] = {"milliseconds", 1000, 3},
-    [UNIT_us] = {"microseconds", 1000000, 6},
-    [UNIT_ns] = {"nanoseconds", 1000000000, 9},
-    [UNIT_ps] = {"picoseconds", 1000000000000, 12},
-    [UNIT_fs] = {"femtoseconds", 1000000000000000, 15},
-    [UNIT_as] = {"attoseconds", 1000000000000000000, 18},
+} units[NUNIT] = {
+    [UNIT_generic] = {"generic", "generic time units", 0, 0},
+    [UNIT_Y] = {"Y", "years", 0, 0},
+    [UNIT_M] = {"M", "months", 0, 0},
+    [UNIT_W] = {"W", "weeks", 0, 0},
+    [UNIT_D] = {"D", "days", 0, 0},
+    [UNIT_h] = {"h", "hours", 0, 0},
+    [UNIT_m] = {"m", "minutes", 0, 0},
+    [UNIT_s] = {"s", "seconds", 1, 0},
+    [UNIT_ms] = {"ms", "milliseconds", 1000, 3},
+    [UNIT_us] = {"us", "microseconds", 1000000, 6},
+    [UNIT_ns] = {"ns", "nanoseconds", 1000000000, 9},
+    [UNIT_ps] = {"ps", "picoseconds", 1000000000000, 12},
+    [UNIT_fs] = {"fs", "femtoseconds", 1000000000000000, 15},
+    [UNIT_as] = {"as", "attoseconds", 1000000000000000000, 18},
 };
+
+const char *date_unit_name(int unit)
+{
+    return units[unit].name;
+}
+
+int date_unit_of(const char *name, size_t n)
+{
+    for (int i = 0; i < NUNIT; i++) {
+        if (strlen(units[i].name) == n && memcmp(units[i].name, name, n) == 0) return i;
+    }
+    return -1;
+}
 
 static int64_t floor_div(int64_t a, int64_t b)
 {

@@ -6,9 +6,8 @@
 #include "engine/base/str.h"
 #include "engine/data/dtype.h"
 
-/* nd.unit and dtype_of.unit: the order of dtype_units */
+/* nd.unit and dtype_of.unit: from coarse to fine */
 enum date_unit {
-    UNIT_generic,
     UNIT_Y,
     UNIT_M,
     UNIT_W,
@@ -22,7 +21,12 @@ enum date_unit {
     UNIT_ps,
     UNIT_fs,
     UNIT_as,
+    UNIT_generic = DTYPE_GENERIC,
+    NUNIT
 };
+
+const char *date_unit_name(int unit);         /* "ms" */
+int date_unit_of(const char *name, size_t n); /* -1: there is none of that name */
 
 #define NAT INT64_MIN
 

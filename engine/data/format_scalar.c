@@ -83,7 +83,7 @@ static bool add_time(dtype_of t, int64_t v, bool repr, strbuf *out)
             datetime_text(out, v, t.unit);
             sb_addc(out, '\'');
         }
-        if (!bare) sb_addf(out, ",'%s'", dtype_units[t.unit]);
+        if (!bare) sb_addf(out, ",'%s'", date_unit_name(t.unit));
         sb_addc(out, ')');
     }
     return true;
