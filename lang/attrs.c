@@ -4,7 +4,6 @@
 
 #include "lang/interp.h"
 #include "lang/lang.h"
-#include "lang/types/dunder.h"
 
 value value_getattr(interp *in, value v, str *name)
 {
@@ -49,9 +48,10 @@ bool value_setattr(interp *in, value v, str *name, value to)
     return t->setattr ? t->setattr(in, v, name, to) : generic_setattr(in, v, name, to);
 }
 
-static value no_attribute(interp *in, value v, str *name)
+static value no_attribute(interp *in, value v, const str *name)
 {
-    return throw_attribute(in, v, name, "'%s' object has no attribute '%s'", type_of(in, v)->name);
+    return throw(in, AttributeError, "'%s' object has no attribute '%s'", type_of(in, v)->name,
+                 name->at);
 }
 
 value generic_getattr(interp *in, value v, str *name)

@@ -8,7 +8,6 @@ static const struct {
     int64_t per_second; /* sub-second units */
     int digits;         /* of their fraction */
 } units[NUNIT] = {
-    [UNIT_generic] = {"generic", "generic time units", 0, 0},
     [UNIT_Y] = {"Y", "years", 0, 0},
     [UNIT_M] = {"M", "months", 0, 0},
     [UNIT_W] = {"W", "weeks", 0, 0},
@@ -22,18 +21,18 @@ static const struct {
     [UNIT_ps] = {"ps", "picoseconds", 1000000000000, 12},
     [UNIT_fs] = {"fs", "femtoseconds", 1000000000000000, 15},
     [UNIT_as] = {"as", "attoseconds", 1000000000000000000, 18},
+    [UNIT_generic] = {"generic", "generic time units", 0, 0},
 };
 
 const char *date_unit_name(int unit)
 {
-    return units[unit].name;
+    return unit >= 0 && unit < NUNIT ? units[unit].name : NULL;
 }
 
-int date_unit_of(const char *name, size_t n)
+int date_unit_of(const char *s, size_t n)
 {
-    for (int i = 0; i < NUNIT; i++) {
-        if (strlen(units[i].name) == n && memcmp(units[i].name, name, n) == 0) return i;
-    }
+    for (int u = 0; u < NUNIT; u++)
+        if (units[u].name && strlen(units[u].name) == n && !memcmp(units[u].name, s, n)) return u;
     return -1;
 }
 
@@ -86,7 +85,7 @@ static void add_clock(strbuf *b, int64_t seconds, int unit)
 
 void datetime_text(strbuf *b, int64_t t, int unit)
 {
-    if (t == NAT || unit == UNIT_generic) {
+    if (t == NAT || unit < 0 || unit >= UNIT_generic) {
         sb_adds(b, "NaT");
     } else if (unit == UNIT_Y) {
         sb_addf(b, "%04lld", (long long)t + 1970);

@@ -4,14 +4,13 @@
 #include <stdint.h>
 
 #include "engine/base/str.h"
-#include "engine/data/dtype.h"
 
-/* nd.unit and dtype_of.unit: from coarse to fine */
+/* nd.unit and dtype_of.unit; 3 (business days) is no longer used, as in NumPy */
 enum date_unit {
     UNIT_Y,
     UNIT_M,
     UNIT_W,
-    UNIT_D,
+    UNIT_D = 4,
     UNIT_h,
     UNIT_m,
     UNIT_s,
@@ -21,14 +20,16 @@ enum date_unit {
     UNIT_ps,
     UNIT_fs,
     UNIT_as,
-    UNIT_generic = DTYPE_GENERIC,
+    UNIT_generic,
     NUNIT
 };
 
-const char *date_unit_name(int unit);         /* "ms" */
-int date_unit_of(const char *name, size_t n); /* -1: there is none of that name */
-
 #define NAT INT64_MIN
+
+/* "D", "ns"; "generic"; NULL for an index that is no unit */
+const char *date_unit_name(int unit);
+/* The unit called s[0..n) ("D"), or -1. */
+int date_unit_of(const char *s, size_t n);
 
 typedef struct civil { /* a day of the proleptic Gregorian calendar */
     int64_t year;

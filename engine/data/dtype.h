@@ -30,7 +30,7 @@ extern const dtype_info dtypes[NDTYPE];
 
 /* A dtype with its element size: 8 for int64, 4*n for <Un.  `unit`: that of a datetime or
  * timedelta (see datetime.h), else 0. */
-enum { DTYPE_GENERIC = 13 }; /* no unit given */
+enum { DTYPE_GENERIC = 14 }; /* no unit given */
 typedef struct dtype_of {
     uint8_t dt, unit;
     bool swapped; /* foreign byte order: only file formats and views meet it */

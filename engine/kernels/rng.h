@@ -73,6 +73,7 @@ void rng_jump(rng *g);                        /* jumped(): a copy moved far ahea
 uint64_t rng_next64_slow(rng *g);
 uint32_t rng_next32_slow(rng *g);
 void mt_refill(mt19937 *mt);
+void mt_doubles(const uint32_t *w, size_t n, double *out); /* from 2 n tempered words */
 
 static inline uint32_t mt_next(mt19937 *mt)
 {

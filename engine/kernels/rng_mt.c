@@ -101,7 +101,7 @@ void rng_seed_legacy_array(rng *g, size_t n, const uint32_t *seed)
 }
 
 /* n doubles from 2n words: the integer of 53 bits is put together as two exact doubles. */
-CLONES static void doubles_of(const uint32_t *w, size_t n, double *out)
+CLONES void mt_doubles(const uint32_t *w, size_t n, double *out)
 {
     const longs4 magic = {0x4330000000000000, 0x4330000000000000, 0x4330000000000000,
                           0x4330000000000000}; /* 2^52: adds an integer in the low bits */
@@ -125,7 +125,7 @@ void rng_doubles(rng *g, size_t n, double *out)
             size_t part = (size_t)(MT_WORDS - mt->pos) / 2;
             if (part > n) part = n;
             if (part) {
-                doubles_of(mt->out + mt->pos, part, out);
+                mt_doubles(mt->out + mt->pos, part, out);
                 mt->pos += (int)(2 * part);
             } else { /* one word is left: the pair straddles two blocks */
                 *out = rng_double(g);

@@ -1,0 +1,256 @@
+/* engine/kernels/random_int.c - bounded whole numbers, as Generator.integers (Lemire's
+ * multiplication) and RandomState.randint (masks).
+ *
+ * Ranges below 2^32 take 32 random bits, wider ones 64; 8- and 16-bit types and bool cut several
+ * numbers out of one 32-bit word.  Everything is computed on [0, range] and shifted. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/data/walk.h"
+#include "engine/kernels/ops.h"
+#include "engine/kernels/random_draw.h"
+
+typedef struct source { /* parts of 32-bit words, low ones first */
+    rng *g;
+    bool masked;
+    uint32_t word;
+    int left;
+} source;
+
+static uint32_t next_part(source *s, int bits)
+{
+    if (!s->left) {
+        s->word = rng_next32(s->g);
+        s->left = 32 / bits;
+    } else {
+        s->word >>= bits;
+    }
+    s->left--;
+    return s->word;
+}
+
+static uint64_t mask_of(uint64_t max)
+{
+    return max ? UINT64_MAX >> __builtin_clzll(max) : 0;
+}
+
+static uint32_t lemire32(rng *g, uint32_t max)
+{
+    const uint32_t n = max + 1;
+    uint64_t m = (uint64_t)rng_next32(g) * n;
+    if ((uint32_t)m < n) {
+        const uint32_t least = (UINT32_MAX - max) % n;
+        while ((uint32_t)m < least) m = (uint64_t)rng_next32(g) * n;
+    }
+    return (uint32_t)(m >> 32);
+}
+
+static uint64_t lemire64(rng *g, uint64_t max)
+{
+    const uint64_t n = max + 1;
+    rng_u128 m = (rng_u128)rng_next64(g) * n;
+    if ((uint64_t)m < n) {
+        const uint64_t least = (UINT64_MAX - max) % n;
+        while ((uint64_t)m < least) m = (rng_u128)rng_next64(g) * n;
+    }
+    return (uint64_t)(m >> 64);
+}
+
+uint64_t draw_below(rng *g, uint64_t max)
+{
+    if (!max) return 0;
+    if (max < UINT32_MAX) return lemire32(g, (uint32_t)max);
+    if (max == UINT32_MAX) return rng_next32(g);
+    return max == UINT64_MAX ? rng_next64(g) : lemire64(g, max);
+}
+
+/* 16 or 8 bits */
+static uint32_t small_below(source *s, uint32_t max, int bits)
+{
+    const uint32_t all = (1u << bits) - 1, n = max + 1;
+    if (max == all) return next_part(s, bits) & all;
+    if (s->masked) {
+        uint32_t mask = (uint32_t)mask_of(max), x;
+        while ((x = next_part(s, bits) & mask) > max) continue;
+        return x;
+    }
+    uint32_t m = (next_part(s, bits) & all) * n;
+    if ((m & all) < n) {
+        const uint32_t least = (all - max) % n;
+        while ((m & all) < least) m = (next_part(s, bits) & all) * n;
+    }
+    return m >> bits;
+}
+
+/* Uniform in [0, max], by the rule for elements of `size` bytes; bool has size 0. */
+static uint64_t draw_sized(source *s, uint64_t max, int size)
+{
+    if (!max) return 0;
+    switch (size) {
+    case 0: return next_part(s, 1) & 1;
+    case 1: return small_below(s, (uint32_t)max, 8);
+    case 2: return small_below(s, (uint32_t)max, 16);
+    default: break;
+    }
+    if (!s->masked) return draw_below(s->g, max);
+    if (max == UINT32_MAX) return rng_next32(s->g);
+    return max == UINT64_MAX ? rng_next64(s->g) : rng_interval(s->g, max);
+}
+
+static void put(char *at, uint32_t size, uint64_t x)
+{
+    memcpy(at, &x, size); /* the low bytes: little endian */
+}
+
+static int draw_size(enum dtype dt)
+{
+    return dt == DT_bool ? 0 : dtypes[dt].size;
+}
+
+/* ---- bounds ---- */
+
+static void limits(enum dtype dt, rng_i128 *least, rng_i128 *most)
+{
+    int bits = dt == DT_bool ? 1 : dtypes[dt].size * 8;
+    bool is_signed = dtypes[dt].kind == 'i';
+    *least = is_signed ? -((rng_i128)1 << (bits - 1)) : 0;
+    *most = ((rng_i128)1 << (is_signed ? bits - 1 : bits)) - 1;
+}
+
+static bool refuse_order(bool closed, bool all_zero, err *e)
+{
+    if (all_zero) return err_set(e, ValueError, closed ? "high < 0" : "high <= 0");
+    return err_set(e, ValueError, closed ? "low > high" : "low >= high");
+}
+
+static bool check_dtype(enum dtype dt, bool old, err *e)
+{
+    if (dt == DT_bool || dtype_is_int(dt)) return true;
+    return err_set(e, TypeError, "Unsupported dtype dtype('%s') for %s", dtypes[dt].name,
+                   old ? "randint" : "integers");
+}
+
+nd *random_integers(rng *g, bool old, enum dtype dt, rng_i128 low, rng_i128 high, bool closed,
+                    int ndim, const int64_t *shape, err *e)
+{
+    rng_i128 least, most;
+    TRY(check_dtype(dt, old, e));
+    limits(dt, &least, &most);
+    high -= !closed;
+    if (low < least) return err_set(e, ValueError, "low is out of bounds for %s", dtypes[dt].name);
+    if (high > most) return err_set(e, ValueError, "high is out of bounds for %s", dtypes[dt].name);
+    if (low > high) return refuse_order(closed, low == 0, e), NULL;
+    int n;
+    int64_t to[ND_MAXDIM];
+    n = 0;
+    TRY(random_shape(0, NULL, 0, ndim < 0 ? 0 : ndim, shape, &n, to, e));
+    nd *out = nd_new(dtype_plain(dt), n, to, e);
+    if (!out) return NULL;
+    source s = {.g = g, .masked = old};
+    uint64_t max = (uint64_t)(high - low), first = (uint64_t)low;
+    char *at = out->at;
+    for (int64_t k = nd_count(out); k > 0; k--, at += out->size)
+        put(at, out->size, first + draw_sized(&s, max, draw_size(dt)));
+    return out;
+}
+
+/* ---- arrays of bounds ---- */
+
+static rng_i128 bound_at(const nd *x, const char *at)
+{
+    int64_t v;
+    memcpy(&v, at, sizeof v);
+    return x->dtype == DT_uint64 ? (rng_i128)(uint64_t)v : v;
+}
+
+typedef struct bounds {
+    const nd *low, *high;
+    enum dtype dt;
+    bool old, closed;
+} bounds;
+
+/* What NumPy finds wrong first, over all elements. */
+static bool check_bounds(const bounds *b, int ndim, const int64_t *shape, err *e)
+{
+    rng_i128 least, most;
+    limits(b->dt, &least, &most);
+    bool low_out = false, high_out = false, order = false, zero = true;
+    walk k;
+    walk_init(&k, ndim, shape);
+    walk_add_nd(&k, b->low);
+    walk_add_nd(&k, b->high);
+    if (!k.count) return true;
+    do {
+        for (int64_t i = 0; i < k.shape[0]; i++) {
+            rng_i128 low = bound_at(b->low, k.at[0] + i * k.step[0][0]);
+            rng_i128 high = bound_at(b->high, k.at[1] + i * k.step[1][0]);
+            low_out |= low < least;
+            high_out |= high - !b->closed > most;
+            order |= b->closed ? low > high : low >= high;
+            zero &= low == 0;
+        }
+    } while (walk_next(&k));
+    const char *name = dtypes[b->dt].name;
+    if (low_out) return err_set(e, ValueError, "low is out of bounds for %s", name);
+    if (high_out) return err_set(e, ValueError, "high is out of bounds for %s", name);
+    return !order || refuse_order(b->closed, zero, e);
+}
+
+/* Draws the first elements of the broadcast bounds, as many as `out` has. */
+static void draw_between(rng *g, const bounds *b, int ndim, const int64_t *shape, nd *out)
+{
+    source s = {.g = g, .masked = b->old};
+    int64_t left = nd_count(out);
+    char *to = out->at;
+    walk k;
+    walk_init(&k, ndim, shape);
+    walk_add_nd(&k, b->low);
+    walk_add_nd(&k, b->high);
+    if (!k.count) return;
+    do {
+        for (int64_t i = 0; i < k.shape[0] && left; i++, left--, to += out->size) {
+            rng_i128 low = bound_at(b->low, k.at[0] + i * k.step[0][0]);
+            rng_i128 high = bound_at(b->high, k.at[1] + i * k.step[1][0]) - !b->closed;
+            uint64_t x = draw_sized(&s, (uint64_t)(high - low), draw_size(b->dt));
+            put(to, out->size, (uint64_t)low + x);
+        }
+    } while (left && walk_next(&k));
+}
+
+static nd *between(rng *g, const bounds *b, int ndim, const int64_t *shape, err *e)
+{
+    const nd *both[2] = {b->low, b->high};
+    int64_t wide[ND_MAXDIM], all[ND_MAXDIM];
+    int n, m;
+    TRY(shape_broadcast(2, both, &n, wide, e));
+    TRY(check_bounds(b, n, wide, e));
+    if (ndim < 0) {
+        nd *out = nd_new(dtype_plain(b->dt), n, wide, e);
+        if (out) draw_between(g, b, n, wide, out);
+        return out;
+    }
+    nd *out = nd_new(dtype_plain(b->dt), ndim, shape, e);
+    const nd *three[3] = {b->low, b->high, out};
+    if (!out || !random_shape(3, three, 0, -1, NULL, &m, all, e)) return datum_unref(out);
+    draw_between(g, b, m, all, out);
+    return out;
+}
+
+static nd *as_bound(const nd *x, err *e)
+{
+    return nd_cast(x, dtype_plain(x->dtype == DT_uint64 ? DT_uint64 : DT_int64), 'u', e);
+}
+
+nd *random_integers_between(rng *g, bool old, enum dtype dt, const nd *low, const nd *high,
+                            bool closed, int ndim, const int64_t *shape, err *e)
+{
+    TRY(check_dtype(dt, old, e));
+    nd *a = as_bound(low, e), *b = a ? as_bound(high, e) : NULL, *out = NULL;
+    if (b) {
+        bounds w = {.low = a, .high = b, .dt = dt, .old = old, .closed = closed};
+        out = between(g, &w, ndim, shape, e);
+    }
+    datum_unref(a);
+    datum_unref(b);
+    return out;
+}
