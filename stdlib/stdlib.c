@@ -3,6 +3,7 @@
 #include "stdlib/stdlib.h"
 
 const module_def *const stdlib_modules[] = {
+    &math_def,
     &numpy_def,
     NULL,
 };

@@ -1,0 +1,376 @@
+/* stdlib/math.c - the module math: functions of real numbers.
+ *
+ * A result that is NaN without a NaN going in is a "math domain error", an infinite one without
+ * an infinity going in a "math range error" (or again a domain error, at a pole). */
+#include <math.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "lang/lang.h"
+#include "stdlib/math_parts.h"
+#include "stdlib/stdlib.h"
+
+static value domain(interp *in)
+{
+    return throw(in, ValueError, "math domain error");
+}
+
+static value range(interp *in)
+{
+    return throw(in, OverflowError, "math range error");
+}
+
+/* ---- one argument ---- */
+
+enum at_infinity { POLE, OVERFLOWS };
+
+static value call1(interp *in, const value *arg, double (*f)(double), enum at_infinity what)
+{
+    double x;
+    if (!to_double(in, arg[0], &x)) return FAIL;
+    double r = f(x);
+    if (isnan(r) && !isnan(x)) return domain(in);
+    if (isinf(r) && isfinite(x)) return what == OVERFLOWS ? range(in) : domain(in);
+    return v_float(r);
+}
+
+// clang-format off
+/* X(function, what an infinite result means, doc) */
+#define FUNCTIONS1(X)                                                                              \
+    X(acos, POLE, "Return the arc cosine (measured in radians) of x.")                             \
+    X(acosh, POLE, "Return the inverse hyperbolic cosine of x.")                                   \
+    X(asin, POLE, "Return the arc sine (measured in radians) of x.")                               \
+    X(asinh, POLE, "Return the inverse hyperbolic sine of x.")                                     \
+    X(atan, POLE, "Return the arc tangent (measured in radians) of x.")                            \
+    X(atanh, POLE, "Return the inverse hyperbolic tangent of x.")                                  \
+    X(cbrt, POLE, "Return the cube root of x.")                                                    \
+    X(cos, POLE, "Return the cosine of x (measured in radians).")                                  \
+    X(cosh, OVERFLOWS, "Return the hyperbolic cosine of x.")                                       \
+    X(erf, POLE, "Error function at x.")                                                           \
+    X(erfc, POLE, "Complementary error function at x.")                                            \
+    X(exp, OVERFLOWS, "Return e raised to the power of x.")                                        \
+    X(exp2, OVERFLOWS, "Return 2 raised to the power of x.")                                       \
+    X(expm1, OVERFLOWS, "Return exp(x)-1.")                                                        \
+    X(fabs, POLE, "Return the absolute value of the float x.")                                     \
+    X(log1p, POLE, "Return the natural logarithm of 1+x (base e).")                                \
+    X(sin, POLE, "Return the sine of x (measured in radians).")                                    \
+    X(sinh, OVERFLOWS, "Return the hyperbolic sine of x.")                                         \
+    X(sqrt, POLE, "Return the square root of x.")                                                  \
+    X(tan, POLE, "Return the tangent of x (measured in radians).")                                 \
+    X(tanh, POLE, "Return the hyperbolic tangent of x.")
+// clang-format on
+
+#define X_FUNCTION(NAME, WHAT, DOC)                                                                \
+    static value math_##NAME(interp *in, const value *arg)                                         \
+    {                                                                                              \
+        return call1(in, arg, NAME, WHAT);                                                         \
+    }
+FUNCTIONS1(X_FUNCTION)
+#undef X_FUNCTION
+
+static double to_degrees(double x)
+{
+    return x * (180.0 / M_PI);
+}
+
+static double to_radians(double x)
+{
+    return x * (M_PI / 180.0);
+}
+
+static value degrees(interp *in, const value *arg)
+{
+    double x;
+    return to_double(in, arg[0], &x) ? v_float(to_degrees(x)) : FAIL;
+}
+
+static value radians(interp *in, const value *arg)
+{
+    double x;
+    return to_double(in, arg[0], &x) ? v_float(to_radians(x)) : FAIL;
+}
+
+static value ulp(interp *in, const value *arg)
+{
+    double x;
+    if (!to_double(in, arg[0], &x)) return FAIL;
+    x = fabs(x);
+    if (!isfinite(x)) return v_float(x);
+    double next = nextafter(x, INFINITY);
+    return v_float(isinf(next) ? x - nextafter(x, -INFINITY) : next - x);
+}
+
+static value math_frexp(interp *in, const value *arg)
+{
+    double x;
+    int e = 0;
+    if (!to_double(in, arg[0], &x)) return FAIL;
+    double m = isfinite(x) ? frexp(x, &e) : x;
+    return v_obj(tuple_pack(in, 2, v_float(m), v_int(e)));
+}
+
+static value math_modf(interp *in, const value *arg)
+{
+    double x, whole;
+    if (!to_double(in, arg[0], &x)) return FAIL;
+    if (isinf(x)) return v_obj(tuple_pack(in, 2, v_float(copysign(0, x)), v_float(x)));
+    double part = modf(x, &whole);
+    return v_obj(tuple_pack(in, 2, v_float(part), v_float(whole)));
+}
+
+#define IS_FUNCTION(NAME)                                                                          \
+    static value math_##NAME(interp *in, const value *arg)                                         \
+    {                                                                                              \
+        double x;                                                                                  \
+        return to_double(in, arg[0], &x) ? v_bool(NAME(x)) : FAIL;                                 \
+    }
+IS_FUNCTION(isfinite)
+IS_FUNCTION(isinf)
+IS_FUNCTION(isnan)
+
+/* ---- to integers ---- */
+
+static value to_whole(interp *in, value v, enum unop op, double (*f)(double))
+{
+    double x;
+    if (float_plain(v, &x)) return int_from_double(in, f(x));
+    const type *t = type_of(in, v);
+    value r = t->unary ? t->unary(in, op, v) : value_ref(NOTIMPL);
+    if (!is_notimpl(r)) return r;
+    value_unref(in, r);
+    if (op == OP_TRUNC) {
+        return throw(in, TypeError, "type %s doesn't define __trunc__ method", t->name);
+    }
+    return to_double(in, v, &x) ? int_from_double(in, f(x)) : FAIL;
+}
+
+static value math_ceil(interp *in, const value *arg)
+{
+    return to_whole(in, arg[0], OP_CEIL, ceil);
+}
+
+static value math_floor(interp *in, const value *arg)
+{
+    return to_whole(in, arg[0], OP_FLOOR, floor);
+}
+
+static value math_trunc(interp *in, const value *arg)
+{
+    return to_whole(in, arg[0], OP_TRUNC, trunc);
+}
+
+/* ---- two arguments ---- */
+
+static bool two(interp *in, const value *arg, double *x, double *y)
+{
+    return to_double(in, arg[0], x) && to_double(in, arg[1], y);
+}
+
+static value call2(interp *in, const value *arg, double (*f)(double, double))
+{
+    double x, y;
+    if (!two(in, arg, &x, &y)) return FAIL;
+    double r = f(x, y);
+    if (isnan(r) && !isnan(x) && !isnan(y)) return domain(in);
+    if (isinf(r) && isfinite(x) && isfinite(y)) return range(in);
+    return v_float(r);
+}
+
+static value math_atan2(interp *in, const value *arg)
+{
+    return call2(in, arg, atan2);
+}
+
+static value math_copysign(interp *in, const value *arg)
+{
+    return call2(in, arg, copysign);
+}
+
+static value math_fmod(interp *in, const value *arg)
+{
+    return call2(in, arg, fmod);
+}
+
+static value math_remainder(interp *in, const value *arg)
+{
+    return call2(in, arg, remainder);
+}
+
+static value math_nextafter(interp *in, const value *arg)
+{
+    double x, y;
+    return two(in, arg, &x, &y) ? v_float(nextafter(x, y)) : FAIL;
+}
+
+static value math_pow(interp *in, const value *arg)
+{
+    double x, y;
+    if (!two(in, arg, &x, &y)) return FAIL;
+    double r = pow(x, y);
+    if (!isfinite(x) || !isfinite(y)) return v_float(r);
+    if (isnan(r)) return domain(in);
+    if (isinf(r)) return x == 0 ? domain(in) : range(in);
+    return v_float(r);
+}
+
+static value math_ldexp(interp *in, const value *arg)
+{
+    double x;
+    int64_t e;
+    if (!to_double(in, arg[0], &x)) return FAIL;
+    if (!is_int(arg[1])) {
+        return throw(in, TypeError, "Expected an int as second argument to ldexp.");
+    }
+    if (!to_index_clamped(in, arg[1], &e)) return FAIL;
+    if (x == 0 || !isfinite(x)) return v_float(x);
+    double r = ldexp(x, e > 10000 ? 10000 : e < -10000 ? -10000 : (int)e);
+    return isinf(r) ? range(in) : v_float(r);
+}
+
+static value math_isclose(interp *in, const value *arg)
+{
+    double a, b, rel, abs_tol;
+    if (!two(in, arg, &a, &b) || !to_double(in, arg[2], &rel) || !to_double(in, arg[3], &abs_tol)) {
+        return FAIL;
+    }
+    if (rel < 0 || abs_tol < 0) return throw(in, ValueError, "tolerances must be non-negative");
+    if (a == b) return v_bool(true);
+    if (isinf(a) || isinf(b)) return v_bool(false);
+    double diff = fabs(b - a);
+    return v_bool(diff <= fabs(rel * b) || diff <= fabs(rel * a) || diff <= abs_tol);
+}
+
+/* ---- logarithms: also of ints beyond every float ---- */
+
+static bool log_of(interp *in, value v, double (*f)(double), double log_of_2, double *out)
+{
+    double x;
+    value n;
+    if (int_plain(v, &n) && !int_to_double(n, &x)) {
+        if (int_sign(n) > 0) {
+            intview w;
+            long e;
+            double m = mpz_get_d_2exp(&e, intview_of(&w, n));
+            *out = f(m) + log_of_2 * (double)e;
+            return true;
+        }
+        domain(in);
+        return false;
+    }
+    if (!to_double(in, v, &x)) return false;
+    if (x <= 0) {
+        domain(in);
+        return false;
+    }
+    *out = f(x);
+    return true;
+}
+
+static value math_log(interp *in, const value *arg)
+{
+    double x, base;
+    if (!log_of(in, arg[0], log, M_LN2, &x)) return FAIL;
+    if (is_fail(arg[1])) return v_float(x);
+    if (!log_of(in, arg[1], log, M_LN2, &base)) return FAIL;
+    if (base == 0) return throw(in, ZeroDivisionError, "float division by zero");
+    return v_float(x / base);
+}
+
+static value math_log2(interp *in, const value *arg)
+{
+    double x;
+    return log_of(in, arg[0], log2, 1.0, &x) ? v_float(x) : FAIL;
+}
+
+static value math_log10(interp *in, const value *arg)
+{
+    double x;
+    return log_of(in, arg[0], log10, 0.30102999566398119521, &x) ? v_float(x) : FAIL;
+}
+
+static value math_gamma(interp *in, const value *arg)
+{
+    double x, r;
+    if (!to_double(in, arg[0], &x)) return FAIL;
+    switch (gamma_of(x, &r)) {
+    case 'd': return domain(in);
+    case 'r': return range(in);
+    default: return v_float(r);
+    }
+}
+
+static value math_lgamma(interp *in, const value *arg)
+{
+    double x, r;
+    if (!to_double(in, arg[0], &x)) return FAIL;
+    switch (lgamma_of(x, &r)) {
+    case 'd': return domain(in);
+    case 'r': return range(in);
+    default: return v_float(r);
+    }
+}
+
+static bool constants(interp *in, module *m)
+{
+    return module_put(in, m, "pi", v_float(M_PI)) && module_put(in, m, "e", v_float(M_E)) &&
+           module_put(in, m, "tau", v_float(2 * M_PI)) &&
+           module_put(in, m, "inf", v_float(INFINITY)) && module_put(in, m, "nan", v_float(NAN));
+}
+
+#define X_ROW(NAME, WHAT, DOC) {#NAME "(x, /)", math_##NAME, DOC},
+static const builtin table[] = {
+    // clang-format off
+    FUNCTIONS1(X_ROW)
+    // clang-format on
+    {"degrees(x, /)", degrees, "Convert angle x from radians to degrees."},
+    {"radians(x, /)", radians, "Convert angle x from degrees to radians."},
+    {"ulp(x, /)", ulp, "Return the value of the least significant bit of the float x."},
+    {"frexp(x, /)", math_frexp, "Return the mantissa and exponent of x, as pair (m, e)."},
+    {"modf(x, /)", math_modf, "Return the fractional and integer parts of x."},
+    {"isfinite(x, /)", math_isfinite, "Return True if x is neither an infinity nor a NaN."},
+    {"isinf(x, /)", math_isinf, "Return True if x is a positive or negative infinity."},
+    {"isnan(x, /)", math_isnan, "Return True if x is a NaN (not a number)."},
+    {"ceil(x, /)", math_ceil, "Return the ceiling of x as an Integral."},
+    {"floor(x, /)", math_floor, "Return the floor of x as an Integral."},
+    {"trunc(x, /)", math_trunc, "Truncates the Real x to the nearest Integral toward 0."},
+    {"atan2(y, x, /)", math_atan2, "Return the arc tangent (measured in radians) of y/x."},
+    {"copysign(x, y, /)", math_copysign,
+     "Return a float with the magnitude of x but the sign of y."},
+    {"fmod(x, y, /)", math_fmod, "Return fmod(x, y), according to platform C."},
+    {"remainder(x, y, /)", math_remainder, "Difference between x and the closest multiple of y."},
+    {"nextafter(x, y, /)", math_nextafter,
+     "Return the next floating-point value after x towards y."},
+    {"pow(x, y, /)", math_pow, "Return x**y (x to the power of y)."},
+    {"ldexp(x, i, /)", math_ldexp, "Return x * (2**i)."},
+    {"isclose(a, b, *, rel_tol=1e-09, abs_tol=0.0)", math_isclose,
+     "Determine whether two floating point numbers are close in value."},
+    {"log(x, base=<unset>, /)", math_log,
+     "log(x, [base=math.e])\nReturn the logarithm of x to the given base."},
+    {"log2(x, /)", math_log2, "Return the base 2 logarithm of x."},
+    {"log10(x, /)", math_log10, "Return the base 10 logarithm of x."},
+    {"gamma(x, /)", math_gamma, "Gamma function at x."},
+    {"lgamma(x, /)", math_lgamma, "Natural logarithm of absolute value of Gamma function at x."},
+    {"factorial(n, /)", math_factorial, "Find n!."},
+    {"gcd(*integers)", math_gcd, "Greatest Common Divisor."},
+    {"lcm(*integers)", math_lcm, "Least Common Multiple."},
+    {"comb(n, k, /)", math_comb,
+     "Number of ways to choose k items from n items without repetition and without order."},
+    {"perm(n, k=None, /)", math_perm,
+     "Number of ways to choose k items from n items without repetition and with order."},
+    {"isqrt(n, /)", math_isqrt, "Return the integer part of the square root of the input."},
+    {"fsum(seq, /)", math_fsum,
+     "Return an accurate floating point sum of values in the iterable seq."},
+    {"prod(iterable, /, *, start=1)", math_prod,
+     "Calculate the product of all the elements in the input iterable."},
+    {"hypot(*coordinates)", math_hypot,
+     "Multidimensional Euclidean distance from the origin to a point."},
+    {"dist(p, q, /)", math_dist, "Return the Euclidean distance between two points p and q."},
+    {0},
+};
+
+const module_def math_def = {
+    .name = "math",
+    .doc = "This module provides access to the mathematical functions\ndefined by the C standard.",
+    .table = table,
+    .open = constants,
+};
