@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/kernels/cast.h"
+#include "engine/kernels/half.h"
 #include "lang/types/bytes.h"
 #include "stdlib/numpy/numpy.h"
 
@@ -124,11 +126,7 @@ value scalar_item(interp *in, dtype_of t, const void *p)
     case DT_complex64: return v_complex(in, READ(float, p), ((const float *)p)[1]);
     case DT_complex128: return v_complex(in, READ(double, p), ((const double *)p)[1]);
     case DT_float16: {
-        double d = 0;
-        dtype_of to = dtype_plain(DT_float64);
-        err e = {0};
-        cast_find(to, t)(1, (char *)&d, 8, p, 2, to, t, &e);
-        return v_float(d);
+        return v_float(half_to_float(READ(uint16_t, p)));
     }
     case DT_str: return text_value(in, &T_str, p, t.size / 4);
     case DT_bytes: return bytes_element(in, &T_bytes, p, t.size);
@@ -307,7 +305,7 @@ bool scalar_store(interp *in, value v, dtype_of t, void *p)
         src = text->at;
         from = nd_type(text);
     }
-    cast_loop cast = cast_find(t, from);
+    cast_loop cast = cast_find(t, from, &e);
     bool ok = cast && cast(1, p, (ptrdiff_t)t.size, src, (ptrdiff_t)from.size, t, from, &e);
     datum_unref(text);
     if (!ok && e.kind == NO_ERR)
