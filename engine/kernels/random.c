@@ -76,7 +76,7 @@ static bool check_hypergeometric(const number *p, bool old, bool array, err *e)
 FILL(single_random, float, false, rng_float(g))
 FILL(single_standard_normal, float, false, ziggurat_normal_f(g))
 FILL(single_standard_exponential, float, false, ziggurat_exponential_f(g))
-FILL(single_standard_exponential_inv, float, false, -log1pf(-rng_float(g)))
+FILL(single_standard_exponential_inv, float, false, (float)-log1p(-rng_float(g)))
 FILL(single_standard_gamma, float, false, draw_gamma_f(g, (float)a))
 
 fill_loop *const random_singles[NDIST] = {

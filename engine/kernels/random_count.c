@@ -325,9 +325,9 @@ static int64_t small_binomial(rng *g, int64_t n, double p)
     return p * (double)n <= 30.0 ? binomial_by_inversion(g, n, p) : binomial_by_btpe(g, n, p);
 }
 
-int64_t draw_binomial(rng *g, int64_t n, double p)
+int64_t draw_binomial(rng *g, bool old, int64_t n, double p)
 {
-    if (n == 0 || p == 0.0) return 0;
+    if (!old && (n == 0 || p == 0.0)) return 0;
     return p <= 0.5 ? small_binomial(g, n, p) : n - small_binomial(g, n, 1.0 - p);
 }
 

@@ -217,12 +217,12 @@ double draw_beta(rng *g, bool old, double a, double b)
         double x = draw_gamma(g, old, a), y = draw_gamma(g, old, b);
         return x / (x + y);
     }
-    const double tiny = 3e-103;
+    const double tiny = 1e-15; /* where NumPy would look for ever */
     if (!old && a < tiny && b < tiny) return (a + b) * rng_double(g) < a;
     for (;;) {
         double u = rng_double(g), v = rng_double(g);
         double x = pow(u, 1.0 / a), y = pow(v, 1.0 / b), sum = x + y;
-        if (sum > 1.0 || !(old || u + v > 0.0)) continue;
+        if (sum > 1.0 || !(old || sum > 0.0)) continue;
         return sum > 0 ? x / sum : beta_by_logs(u, v, a, b);
     }
 }
@@ -350,7 +350,7 @@ double draw_logistic(rng *g, double loc, double scale)
 
 double draw_rayleigh(rng *g, bool old, double scale)
 {
-    if (old) return scale * sqrt(-2.0 * log(1.0 - rng_double(g)));
+    if (old) return scale * sqrt(-2.0 * log1p(-rng_double(g)));
     return scale * sqrt(2.0 * ziggurat_exponential(g));
 }
 

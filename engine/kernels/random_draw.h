@@ -45,7 +45,7 @@ double draw_wald(rng *g, bool old, double mean, double scale);
 double draw_triangular(rng *g, double left, double mode, double right);
 
 int64_t draw_poisson(rng *g, double lam);
-int64_t draw_binomial(rng *g, int64_t n, double p);
+int64_t draw_binomial(rng *g, bool old, int64_t n, double p);
 int64_t draw_negative_binomial(rng *g, bool old, double n, double p);
 int64_t draw_geometric(rng *g, bool old, double p);
 int64_t draw_zipf(rng *g, double a);

@@ -123,6 +123,12 @@ static bool refuse_order(bool closed, bool all_zero, err *e)
     return err_set(e, ValueError, closed ? "low > high" : "low >= high");
 }
 
+/* NumPy looks at nothing else then. */
+static bool is_empty(int ndim, const int64_t *shape)
+{
+    return ndim > 0 && !shape_count(ndim, shape);
+}
+
 static bool check_dtype(enum dtype dt, bool old, err *e)
 {
     if (dt == DT_bool || dtype_is_int(dt)) return true;
@@ -135,14 +141,14 @@ nd *random_integers(rng *g, bool old, enum dtype dt, rng_i128 low, rng_i128 high
 {
     rng_i128 least, most;
     TRY(check_dtype(dt, old, e));
+    if (is_empty(ndim, shape)) return nd_new(dtype_plain(dt), ndim, shape, e);
     limits(dt, &least, &most);
     high -= !closed;
     if (low < least) return err_set(e, ValueError, "low is out of bounds for %s", dtypes[dt].name);
     if (high > most) return err_set(e, ValueError, "high is out of bounds for %s", dtypes[dt].name);
     if (low > high) return refuse_order(closed, low == 0, e), NULL;
-    int n;
     int64_t to[ND_MAXDIM];
-    n = 0;
+    int n = 0;
     TRY(random_shape(0, NULL, 0, ndim < 0 ? 0 : ndim, shape, &n, to, e));
     nd *out = nd_new(dtype_plain(dt), n, to, e);
     if (!out) return NULL;
@@ -222,6 +228,7 @@ static nd *between(rng *g, const bounds *b, int ndim, const int64_t *shape, err 
     const nd *both[2] = {b->low, b->high};
     int64_t wide[ND_MAXDIM], all[ND_MAXDIM];
     int n, m;
+    if (is_empty(ndim, shape)) return nd_new(dtype_plain(b->dt), ndim, shape, e);
     TRY(shape_broadcast(2, both, &n, wide, e));
     TRY(check_bounds(b, n, wide, e));
     if (ndim < 0) {

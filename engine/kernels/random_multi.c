@@ -24,7 +24,7 @@ static void multinomial_row(rng *g, int64_t n, const char *p, int64_t step, int6
     memset(out, 0, (size_t)d * sizeof *out);
     for (int64_t j = 0; j < d - 1; j++) {
         double x = weight_at(p, step, j);
-        out[j] = draw_binomial(g, rest, x / left);
+        out[j] = draw_binomial(g, false, rest, x / left);
         rest -= out[j];
         if (rest <= 0) return;
         left -= x;

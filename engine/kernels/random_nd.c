@@ -138,7 +138,10 @@ static nd *draw(drawing *w, const nd *const *param, dtype_of t, int ndim, const 
     int64_t to[ND_MAXDIM];
     int n;
     TRY(load_params(w, param, e));
-    TRY(random_shape(w->d->nparam, (const nd *const *)w->x, 1, ndim, shape, &n, to, e));
+    const nd *x[RANDOM_MAXPARAM];
+    bool swap = w->d == &distributions[DIST_binomial]; /* NumPy counts its p before its n */
+    for (int i = 0; i < w->d->nparam; i++) x[i] = w->x[swap ? 1 - i : i];
+    TRY(random_shape(w->d->nparam, x, 1, ndim, shape, &n, to, e));
     nd *out = nd_new(t, n, to, e);
     if (!out || !w->array) return out ? draw_scalar_params(w, out, e) : NULL;
     if (!w->fill) w->fill = w->d->fill[w->old];

@@ -237,6 +237,7 @@ uint64_t rng_interval(rng *g, uint64_t max)
 void rng_bytes(rng *g, size_t n, void *out)
 {
     char *at = out;
+    if (!n) rng_next32(g); /* NumPy rounds no bytes up to one word */
     for (; n; at += 4) {
         uint32_t word = rng_next32(g);
         size_t part = n < 4 ? n : 4;
