@@ -4,6 +4,7 @@
 
 #include "lang/interp.h"
 #include "lang/lang.h"
+#include "lang/types/dunder.h"
 
 value value_getattr(interp *in, value v, str *name)
 {
@@ -48,10 +49,9 @@ bool value_setattr(interp *in, value v, str *name, value to)
     return t->setattr ? t->setattr(in, v, name, to) : generic_setattr(in, v, name, to);
 }
 
-static value no_attribute(interp *in, value v, const str *name)
+static value no_attribute(interp *in, value v, str *name)
 {
-    return throw(in, AttributeError, "'%s' object has no attribute '%s'", type_of(in, v)->name,
-                 name->at);
+    return throw_attribute(in, v, name, "'%s' object has no attribute '%s'", type_of(in, v)->name);
 }
 
 value generic_getattr(interp *in, value v, str *name)

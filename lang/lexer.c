@@ -295,13 +295,14 @@ static bool lex_line_start(lexer *lx)
     }
 }
 
-static bool lex_newline(lexer *lx)
+/* The token reaches from the last blank, before a comment, to the newline, without it. */
+static bool lex_newline(lexer *lx, const char *from)
 {
-    const char *from = lx->at++;
     if (lx->level == 0) {
         push(lx, T_NEWLINE, from);
         lx->line_begins = true;
     }
+    lx->at++;
     next_line(lx);
     return true;
 }
@@ -309,7 +310,6 @@ static bool lex_newline(lexer *lx)
 static bool lex_token(lexer *lx)
 {
     const char c = *lx->at;
-    if (c == '\n') return lex_newline(lx);
     if (c == '\\') return continuation(lx);
     if (c == '"' || c == '\'') return lex_string(lx, lx->at);
     if (is_word_start(c)) {
@@ -329,13 +329,13 @@ static bool lex_token(lexer *lx)
 
 /* At the end of the text: the newline that the last line lacks, the open indents.  These stand
  * behind the newline of the last line, not on a line of their own. */
-static bool lex_end(lexer *lx)
+static bool lex_end(lexer *lx, const char *from)
 {
     if (lx->level > 0) return stop(lx, LEX_EOF);
     tokens *out = lx->out;
     uint32_t col = (uint32_t)(lx->at - lx->line_start) + 1;
     if (lx->line_start < lx->at) {
-        if (out->n && out->at[out->n - 1].type > T_DEDENT) push(lx, T_NEWLINE, lx->at);
+        if (out->n && out->at[out->n - 1].type > T_DEDENT) push(lx, T_NEWLINE, from);
     } else if (lx->line > 1) {
         const char *p = lx->at - 1;
         while (p > lx->text && p[-1] != '\n') p--;
@@ -356,11 +356,12 @@ static bool lex_all(lexer *lx)
         }
         const char *p = lx->at;
         while (*p == ' ' || *p == '\t' || *p == '\f') p++;
+        const char *from = p;
         if (*p == '#')
             while (*p && *p != '\n') p++;
         lx->at = p;
-        if (!*p) return lex_end(lx);
-        if (!lex_token(lx)) return false;
+        if (!*p) return lex_end(lx, from);
+        if (*p == '\n' ? !lex_newline(lx, from) : !lex_token(lx)) return false;
     }
 }
 

@@ -11,9 +11,12 @@
 
 /* ---- tokens ---- */
 
+static void say_unreadable(parser *p);
+
 void *miss(parser *p)
 {
     if (p->i > p->far) p->far = p->i;
+    if (at(p, T_ERROR) && !failed(p)) say_unreadable(p);
     return NULL;
 }
 
@@ -35,7 +38,8 @@ bool force(parser *p, enum token_type t)
 
 static bool too_deep(parser *p)
 {
-    complain_here(p, RecursionError, "maximum recursion depth exceeded during compilation");
+    if (p->hints) p->budget = 0; /* it was not too deep for the first attempt */
+    else complain_here(p, RecursionError, "maximum recursion depth exceeded during compilation");
     return false;
 }
 
@@ -58,6 +62,13 @@ void rewind_to(parser *p, uint32_t i, uint32_t last)
     p->last = last;
 }
 
+bool back_off(parser *p, uint32_t i)
+{
+    if (!p->hints || failed(p)) return false;
+    rewind_to(p, i, i - 1);
+    return true;
+}
+
 /* ---- errors ---- */
 
 span span_of(const parser *p, const ast *x)
@@ -78,14 +89,14 @@ span span_join(span a, span b)
     return (span){a.line, a.col, b.end_line, b.end_col};
 }
 
-/* Offset in characters of a byte column of a line. */
+/* Offset in characters of a byte column of a line, which may be that of another line. */
 static int char_offset(const tokens *t, uint32_t line, int32_t col)
 {
     size_t n;
     const char *s = source_line(t->text, t->size, line, &n);
     if (col < 0) return col;
     size_t in = (size_t)col < n ? (size_t)col : n;
-    return (int)utf8_length(s, in) + (int)((size_t)col - in);
+    return (int)utf8_length(s, in) + ((size_t)col > n);
 }
 
 static void *complain_v(parser *p, enum err_kind kind, span s, const char *fmt, va_list ap)
@@ -99,7 +110,7 @@ static void *complain_v(parser *p, enum err_kind kind, span s, const char *fmt, 
                              .line = (int)s.line,
                              .offset = char_offset(&p->t, s.line, (int32_t)s.col) + 1,
                              .end_line = (int)s.end_line,
-                             .end_offset = char_offset(&p->t, s.end_line, s.end_col) + 1};
+                             .end_offset = char_offset(&p->t, s.line, s.end_col) + 1};
     sb_clear(&b);
     return NULL;
 }
@@ -243,87 +254,89 @@ static ast *parse_root(parser *p, enum parse_mode mode)
 
 static void say_unclosed(parser *p)
 {
-    span s = {p->t.open_line, p->t.open_col, p->t.open_line, -2};
+    span s = {p->t.open_line, p->t.open_col, p->t.open_line, -1};
     complain(p, SyntaxError, s, "'%c' was never closed", p->t.open);
 }
 
-/* The parser came as far as the token that could not be read. */
+/* The parser came to the place where no token could be read. */
 static void say_unreadable(parser *p)
 {
     const tokens *t = &p->t;
-    span s = {t->stop_line, (uint32_t)-1, t->stop_line, -2};
+    span s = {t->stop_line, 0, t->stop_line, -1};
     switch (t->stop) {
+    case LEX_SAID: *p->why = *p->token_error; break;
     case LEX_EOF:
         if (t->open) {
             say_unclosed(p);
             return;
         }
         s.col = t->stop_col;
+        s.end_col = -2;
         complain(p, SyntaxError, s, "unexpected EOF while parsing");
         break;
     case LEX_DEDENT:
         s.col = t->stop_col - 1;
+        s.end_col = -2;
         complain(p, IndentationError, s,
                  "unindent does not match any outer indentation level");
         break;
     case LEX_TABS:
-        s.col = 0;
-        s.end_col = -1;
         complain(p, TabError, s, "inconsistent use of tabs and spaces in indentation");
         break;
-    case LEX_DEEP:
-        s.col = 0;
-        s.end_col = -1;
-        complain(p, IndentationError, s, "too many levels of indentation");
-        break;
+    case LEX_DEEP: complain(p, IndentationError, s, "too many levels of indentation"); break;
     case LEX_CONTINUATION:
         s.col = t->stop_col - 1;
-        s.end_col = -1;
         complain(p, SyntaxError, s, "unexpected character after line continuation character");
         break;
-    default: break;
+    case LEX_OK: break;
     }
 }
 
-/* Settles what to say about a text that could not be parsed; `far` is how far the first attempt
- * came.  What is wrong with a token anywhere goes before what is wrong with their order. */
-static void say_why(parser *p, uint32_t far, const syntax_error *token_error)
+/* What is wrong with a token further on goes before what is wrong with the order of these. */
+static void look_ahead(parser *p)
 {
-    const token *t = &p->t.at[far];
-    bool ends = t->type == T_END || (t->type == T_ERROR && p->t.stop == LEX_EOF);
-    if (t->type == T_ERROR && p->t.stop == LEX_SAID && !p->why->kind) *p->why = *token_error;
-    if (t->type == T_ERROR) say_unreadable(p);
-    p->far = far;
-    if (!failed(p)) {
-        if (t->type == T_INDENT) complain_here(p, IndentationError, "unexpected indent");
-        else if (t->type == T_DEDENT) complain_here(p, IndentationError, "unexpected unindent");
-        else complain(p, SyntaxError, span_token(t), "invalid syntax");
-    }
-    if (p->t.stop == LEX_SAID && !p->inside) {
-        *p->why = *token_error;
-        ends = token_error->incomplete;
-    } else if (p->t.stop != LEX_OK && p->t.open &&
-               p->t.at[far].line > p->t.open_line && p->why->kind == SyntaxError) {
+    if (p->t.stop == LEX_SAID) {
+        *p->why = *p->token_error;
+    } else if (p->t.stop != LEX_OK && p->t.open && p->t.at[p->far].line > p->t.open_line) {
         *p->why = (syntax_error){0};
         say_unclosed(p);
     }
-    p->why->incomplete = ends;
 }
 
-static ast *parse_tokens(parser *p, enum parse_mode mode, const syntax_error *token_error)
+/* Settles what to say about a text that could not be parsed; `first` is how far the first attempt
+ * came. */
+static void say_why(parser *p, uint32_t first)
+{
+    const token *t = &p->t.at[first];
+    const bool said = failed(p);
+    if (!said && (t->type == T_INDENT || t->type == T_DEDENT)) {
+        p->far = first;
+        complain_here(p, IndentationError, "unexpected %sindent", t->type == T_INDENT ? "" : "un");
+        return;
+    }
+    if (!said) complain(p, SyntaxError, span_token(t), "invalid syntax");
+    if (!said || p->t.stop == LEX_OK || p->t.stop == LEX_SAID || p->t.stop == LEX_EOF)
+        look_ahead(p);
+}
+
+static ast *parse_tokens(parser *p, enum parse_mode mode)
 {
     ast *root = parse_root(p, mode);
     if (root) return root;
     uint32_t far = p->far;
     if (!failed(p)) {
         p->hints = true;
+        p->budget = HINTS;
         p->i = p->last = 0;
         p->nstack = 0;
         p->depth = p->nest = 0;
         parse_root(p, mode);
         p->hints = false;
     }
-    say_why(p, far, token_error);
+    const token *t = &p->t.at[far];
+    const bool ends = t->type == T_END || (t->type == T_ERROR && p->t.stop == LEX_EOF);
+    say_why(p, far);
+    p->why->incomplete |= ends;
     return NULL;
 }
 
@@ -344,8 +357,9 @@ ast *parse_inside(parser *outer, const char *text, size_t n, uint32_t line, int3
                 .line0 = line - 1,
                 .col0 = col};
     syntax_error token_error = {0};
+    p.token_error = &token_error;
     lex(&p.t, p.words, p.arena, copy, n, &token_error);
-    ast *root = parse_tokens(&p, PARSE_EVAL, &token_error);
+    ast *root = parse_tokens(&p, PARSE_EVAL);
     if (!root && !outer->why->text) {
         size_t width;
         const char *s = source_line(copy, n, (uint32_t)p.why->line, &width);
@@ -436,8 +450,9 @@ ast *parse(arena *a, const char *text, size_t n, const char *filename, enum pars
         names table = {0};
         parser p = {.arena = a, .words = &words, .why = why, .names = &table};
         syntax_error token_error = {0};
+        p.token_error = &token_error;
         lex(&p.t, &words, a, copy, n, &token_error);
-        root = parse_tokens(&p, mode, &token_error);
+        root = parse_tokens(&p, mode);
         if (!root && mode == PARSE_CELL && why->kind == SyntaxError && !p.t.stop) {
             syntax_error first = *why;
             *why = (syntax_error){0};

@@ -83,7 +83,7 @@ static ast *parse_generator(parser *p)
     x->line = 0; /* Python gives it no position */
     x->comprehension.is_async = take(p, T_ASYNC);
     if (!need(p, T_FOR)) return NULL;
-    if (!(x->comprehension.target = parse_targets(p)) || !need(p, T_IN)) return NULL;
+    if (!(x->comprehension.target = parse_for_targets(p)) || !need(p, T_IN)) return NULL;
     if (!(x->comprehension.iter = parse_binary(p, P_OR))) return NULL;
     size_t mark = p->nstack;
     while (take(p, T_IF)) {
@@ -209,7 +209,11 @@ static bool parse_pair(parser *p)
     if (take(p, T_POW)) {
         value = parse_binary(p, P_BITOR);
     } else {
-        if (!(key = parse_expr(p))) return false;
+        const bool quiet = p->quiet;
+        p->quiet = true; /* what stands beside a key is missing its ':' rather than a comma */
+        key = parse_expr(p);
+        p->quiet = quiet;
+        if (!key) return miss(p);
         if (!at(p, T_COLON)) {
             miss(p);
             return hint_pair(p, key);
@@ -440,10 +444,18 @@ ast *parse_primary(parser *p)
     while (x) {
         const enum token_type t = type(p);
         if (t != T_DOT && t != T_LPAR && t != T_LSQB) break;
-        if (!deepen(p)) x = NULL;
-        else if (t == T_DOT) x = parse_attribute(p, x, start);
-        else if (t == T_LPAR) x = parse_call(p, x, start);
-        else x = parse_subscript(p, x, start);
+        const uint32_t from = p->i;
+        ast *more = NULL;
+        if (!deepen(p)) {
+        } else if (t == T_DOT) {
+            more = parse_attribute(p, x, start);
+        } else if (t == T_LPAR) {
+            more = parse_call(p, x, start);
+        } else {
+            more = parse_subscript(p, x, start);
+        }
+        if (!more && back_off(p, from)) break;
+        x = more;
     }
     p->depth = depth;
     return failed(p) ? NULL : x;

@@ -67,7 +67,7 @@ static ast *parse_for(parser *p, const token *start)
     const uint32_t line = tok(p)->line;
     ast *x = node_at(p, start->type == T_ASYNC ? N_AsyncFor : N_For, start);
     advance(p);
-    if (!(x->For.target = parse_targets(p)) || !need(p, T_IN)) return NULL;
+    if (!(x->For.target = parse_for_targets(p)) || !need(p, T_IN)) return NULL;
     if (!(x->For.iter = parse_exprs(p)) || !need_colon(p)) return NULL;
     if (!parse_block(p, &x->For.body, "'for' statement", line)) return NULL;
     return parse_else(p, &x->For.orelse) ? node_end(p, x) : NULL;
@@ -75,24 +75,33 @@ static ast *parse_for(parser *p, const token *start)
 
 /* ---- with ---- */
 
+static bool follows_item(const parser *p)
+{
+    return at(p, T_COMMA) || at(p, T_RPAR) || at(p, T_COLON);
+}
+
+/* star_target of a with_item */
+static ast *parse_as_target(parser *p)
+{
+    const uint32_t i = p->i, last = p->last;
+    const bool quiet = p->quiet;
+    p->quiet = true;
+    ast *x = parse_target(p);
+    p->quiet = quiet;
+    if (x && (follows_item(p) || at(p, T_NEWLINE))) return x;
+    if (!hinting(p)) return miss(p);
+    rewind_to(p, i, last);
+    x = parse_expr(p);
+    if (x && follows_item(p)) hint_target(p, x, false, false);
+    return miss(p);
+}
+
 /* with_item: expression ['as' star_target] */
 static bool parse_with_item(parser *p)
 {
     ast *x = ast_new(p->arena, N_withitem);
     if (!(x->withitem.context_expr = parse_expr(p))) return false;
-    if (take(p, T_AS)) {
-        x->withitem.optional_vars = parse_target(p);
-        if (!x->withitem.optional_vars) return false;
-        if (!at(p, T_COMMA) && !at(p, T_RPAR) && !at(p, T_COLON) && !at(p, T_NEWLINE)) {
-            const uint32_t i = p->i, last = p->last; /* with a as b c: is `b c` a mistake? */
-            if (hinting(p)) {
-                const token *t = tok(p);
-                hint_expr(p, x->withitem.optional_vars, t - 1);
-            }
-            rewind_to(p, i, last);
-            return false;
-        }
-    }
+    if (take(p, T_AS) && !(x->withitem.optional_vars = parse_as_target(p))) return false;
     push(p, x);
     return true;
 }

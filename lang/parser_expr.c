@@ -47,10 +47,11 @@ static ast *parse_power(parser *p)
 {
     const token *start = tok(p);
     ast *base = parse_await(p);
+    const uint32_t op = p->i;
     if (!base || !take(p, T_POW)) return base;
     ast *exponent = enter(p) ? parse_unary(p) : NULL;
     leave(p);
-    if (!exponent) return NULL;
+    if (!exponent) return back_off(p, op) ? base : NULL;
     ast *x = node_at(p, N_BinOp, start);
     x->BinOp.left = base;
     x->BinOp.op = O_Pow;
@@ -98,11 +99,15 @@ static ast *parse_bool(parser *p, ast *left, const token *start)
     const enum token_type t = type(p);
     size_t mark = p->nstack;
     push(p, left);
-    while (take(p, t)) {
+    while (at(p, t)) {
+        const uint32_t op = p->i;
+        advance(p);
         ast *right = parse_binary(p, token_table[t].prec + 1);
-        if (!right) return NULL;
-        push(p, right);
+        if (right) push(p, right);
+        else if (!back_off(p, op)) return NULL;
+        else break;
     }
+    if (p->nstack == mark + 1) return p->stack[--p->nstack];
     ast *x = node_at(p, N_BoolOp, start);
     x->BoolOp.op = token_table[t].op;
     x->BoolOp.values = pop_list(p, mark);
@@ -129,14 +134,15 @@ static ast *parse_compare(parser *p, ast *left, const token *start)
 {
     size_t mark = p->nstack, n = 0, cap = 4;
     uint8_t few[4], *ops = few, op;
-    while (take_comparison(p, &op)) {
+    for (uint32_t from; from = p->i, take_comparison(p, &op);) {
         if (n == cap) { /* rare: the old array stays in the arena */
             uint8_t *more = arena_alloc(p->arena, cap *= 4);
             ops = memcpy(more, ops, n);
         }
-        ops[n++] = op;
         ast *right = parse_binary(p, P_CMP + 1);
+        if (!right && back_off(p, from)) break;
         if (!right) return NULL;
+        ops[n++] = op;
         push(p, right);
     }
     if (n == 0) return left;
@@ -157,8 +163,11 @@ ast *parse_binary(parser *p, int min)
         const enum token_type t = type(p);
         const token_info *row = &token_table[t];
         if (row->prec < min || row->prec < P_OR) break;
+        const uint32_t op = p->i;
         if (row->prec <= P_AND) {
-            left = parse_bool(p, left, start);
+            ast *x = parse_bool(p, left, start);
+            if (x == left) break;
+            left = x;
         } else if (row->prec == P_CMP) {
             ast *x = parse_compare(p, left, start);
             if (x == left) break;
@@ -166,8 +175,10 @@ ast *parse_binary(parser *p, int min)
         } else {
             advance(p);
             ast *right = deepen(p) ? parse_binary(p, row->prec + 1) : NULL;
-            if (!right) left = NULL;
-            else {
+            if (!right && back_off(p, op)) break;
+            if (!right) {
+                left = NULL;
+            } else {
                 ast *x = node_at(p, N_BinOp, start);
                 x->BinOp.left = left;
                 x->BinOp.op = row->op;
@@ -177,6 +188,7 @@ ast *parse_binary(parser *p, int min)
         }
     }
     p->depth = depth;
+    if (at(p, T_ERROR)) miss(p);
     return left;
 }
 
@@ -210,7 +222,11 @@ ast *parse_expr(parser *p)
     } else {
         x = parse_binary(p, P_OR);
         if (x && hinting(p)) hint_expr(p, x, start);
-        if (x && at(p, T_IF)) x = parse_if(p, x, start);
+        const uint32_t before = p->i;
+        if (x && at(p, T_IF)) {
+            ast *whole = parse_if(p, x, start);
+            x = whole || !back_off(p, before) ? whole : x;
+        }
     }
     leave(p);
     return failed(p) ? NULL : x;
@@ -323,9 +339,7 @@ ast *parse_target(parser *p)
 {
     ast *x = at(p, T_STAR) ? parse_starred(p) : parse_binary(p, P_BITOR);
     if (!x) return NULL;
-    if (set_context(x, CTX_STORE)) return x;
-    if (hinting(p)) hint_target(p, x, false, false);
-    return miss(p);
+    return set_context(x, CTX_STORE) ? x : miss(p);
 }
 
 /* star_targets: stops before what is no operand */
@@ -337,6 +351,21 @@ ast *parse_targets(parser *p)
     ast *x = parse_comma_list(p, first, parse_target, start);
     if (x && x->kind == N_Tuple) x->ctx = CTX_STORE;
     return x;
+}
+
+/* star_targets before 'in' */
+ast *parse_for_targets(parser *p)
+{
+    const uint32_t i = p->i, last = p->last;
+    const bool quiet = p->quiet;
+    p->quiet = true;
+    ast *x = parse_targets(p);
+    p->quiet = quiet;
+    if (x && at(p, T_IN)) return x;
+    if (!hinting(p)) return miss(p);
+    rewind_to(p, i, last);
+    if ((x = parse_exprs(p))) hint_target(p, x, false, true);
+    return miss(p);
 }
 
 bool set_context(ast *x, enum ast_ctx ctx)

@@ -43,6 +43,7 @@ static const token *last_taken(const parser *p)
 void *hint_expr(parser *p, ast *left, const token *start)
 {
     const uint32_t i = p->i, last = p->last;
+    p->budget--;
     const bool name_string = start->type == T_NAME && start[1].type == T_STRING;
     if (!name_string && !is_soft_keyword(p, start) && expr_may_start(type(p))) {
         p->quiet = true;
@@ -54,12 +55,12 @@ void *hint_expr(parser *p, ast *left, const token *start)
                      "invalid syntax. Perhaps you forgot a comma?");
         rewind_to(p, i, last);
     }
-    if (failed(p) || !is_legacy(p, start) || start[1].type == T_LPAR) return NULL;
+    if (failed(p) || start->type != T_NAME || start[1].type == T_LPAR) return NULL;
     p->i = (uint32_t)(start - p->t.at) + 1;
     ast *rest = expr_may_start(type(p)) || at(p, T_STAR) ? parse_exprs(p) : NULL;
     const int n = (int)(start->end - start->at);
     const char *word = p->t.text + start->at;
-    if (rest)
+    if (rest && is_legacy(p, start))
         complain(p, SyntaxError, span_join(span_token(start), span_of(p, rest)),
                  "Missing parentheses in call to '%.*s'. Did you mean %.*s(...)?", n, word, n,
                  word);

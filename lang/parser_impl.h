@@ -15,12 +15,14 @@ typedef struct parser {
     const lexicon *words;
     const char *filename;
     syntax_error *why;
+    const syntax_error *token_error; /* what the lexer has to say */
     tokens t;
     uint32_t i;    /* the current token */
     uint32_t far;  /* the furthest token that was looked at when something did not fit */
     uint32_t last; /* the last token taken that is not layout */
     bool hints, py2;
-    bool quiet;  /* with hints: do not look for mistakes just now */
+    int budget; /* with hints: how many more places to look at */
+    bool quiet; /* with hints: do not look for mistakes just now */
     bool inside; /* an expression within an f-string */
     int nest;  /* functions of the parser waiting for one another */
     int depth; /* of the tree above; more than nest, because a + b + c nests to the left */
@@ -34,7 +36,7 @@ typedef struct parser {
 } parser;
 
 /* No tree is deeper than MAX_DEPTH: whoever walks one recursively can rely on it. */
-enum { MAX_DEPTH = 3000, MAX_NEST = 600 };
+enum { MAX_DEPTH = 3000, MAX_NEST = 600, HINTS = 20000 };
 
 /* ---- tokens ---- */
 
@@ -78,7 +80,7 @@ static inline bool failed(const parser *p)
 }
 static inline bool hinting(const parser *p)
 {
-    return p->hints && !p->quiet && !failed(p);
+    return p->hints && !p->quiet && p->budget > 0 && !failed(p);
 }
 
 /* Always NULL; notes how far we came. */
@@ -97,6 +99,9 @@ static inline void leave(parser *p)
 /* One more level of tree alone; whoever calls it restores p->depth. */
 bool deepen(parser *p);
 void rewind_to(parser *p, uint32_t i, uint32_t last);
+/* With hints on, an operand that does not fit ends the expression before its operator, so that
+ * mistakes there are seen: true, and p stands at token i again. */
+bool back_off(parser *p, uint32_t i);
 
 /* ---- errors: all return NULL ---- */
 
@@ -137,6 +142,7 @@ bool parse_call_args(parser *p, ast_list *args, ast_list *keywords); /* behind t
 ast *parse_params(parser *p, enum token_type end); /* T_RPAR: of a def; T_COLON: of a lambda */
 ast *parse_lambda(parser *p);
 ast *parse_targets(parser *p);              /* star_targets, in store context */
+ast *parse_for_targets(parser *p);
 ast *parse_target(parser *p);               /* one of them */
 ast *parse_strings(parser *p);
 ast *parse_number(parser *p);

@@ -100,10 +100,7 @@ static bool parse_arg(parser *p, call *c)
     p->quiet = quiet;
     if (!x) return false;
     if (at(p, T_ASSIGN)) return hint_keyword(p, start, x);
-    if (at(p, T_WALRUS)) {
-        if (hinting(p)) hint_named(p, x);
-        return miss(p);
-    }
+    if (at(p, T_WALRUS)) return miss(p);
     push(p, x);
     return true;
 }
@@ -279,7 +276,7 @@ static bool parse_plain_param(parser *p, params *q)
     if (!arg) return false;
     const token *equals = tok(p);
     if (take(p, T_ASSIGN)) {
-        if (at(p, T_COMMA) || at(p, q->end))
+        if (at(p, T_COMMA) || at(p, T_RPAR))
             return hint_here(p, equals, "expected default value expression");
         if (!(value = parse_expr(p))) return false;
     }
@@ -293,6 +290,7 @@ static bool parse_plain_param(parser *p, params *q)
     }
     if (!value && x->arguments.defaults.n) {
         miss(p);
+        if (!at(p, T_COMMA) && !at(p, q->end)) return false;
         return hint_here(p, start, "non-default argument follows default argument");
     }
     list_add(p, &x->arguments.args, &q->cap[L_ARGS], arg);

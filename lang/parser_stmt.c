@@ -214,11 +214,8 @@ static ast *parse_del(parser *p)
     advance(p);
     ast *e = parse_exprs(p);
     if (!e) return NULL;
-    if (!ends_statement(p)) return miss(p);
-    if (!set_context(e, CTX_DEL)) {
-        if (hinting(p)) hint_target(p, e, true, false);
-        return miss(p);
-    }
+    if (hinting(p)) hint_target(p, e, true, false);
+    if (!ends_statement(p) || !set_context(e, CTX_DEL)) return miss(p);
     ast *x = node_at(p, N_Delete, start);
     if (e->kind == N_Tuple && !e->parens) {
         x->Delete.targets = e->Tuple.elts;

@@ -1,4 +1,4 @@
-/* engine/io/box.c - boxes of elements: memory to memory, file to memory.
+/* engine/io/box.c - boxes of elements, from a file into memory.
  *
  * Reading from a file: the trailing axes that are taken whole make one run of bytes.  A long run
  * goes straight into its place; short ones are served from a window read ahead, when the gaps
@@ -16,12 +16,6 @@ enum {
     DIRECT = 128 << 10 /* longer runs need no window */
 };
 
-void box_strides(int ndim, const int64_t *shape, size_t size, int64_t *strides)
-{
-    int64_t s = (int64_t)size;
-    for (int i = ndim; i-- > 0; s *= shape[i]) strides[i] = s;
-}
-
 bool box_is_c(int ndim, const int64_t *count, size_t size, const int64_t *strides)
 {
     int64_t s = (int64_t)size;
@@ -29,49 +23,6 @@ bool box_is_c(int ndim, const int64_t *count, size_t size, const int64_t *stride
         if (count[i] != 1 && strides[i] != s) return false;
     }
     return true;
-}
-
-/* --- memory to memory --- */
-
-static void copy_line(int64_t n, size_t size, char *to, int64_t ts, const char *from, int64_t fs)
-{
-    if (ts == (int64_t)size && fs == (int64_t)size) {
-        memcpy(to, from, (size_t)n * size);
-        return;
-    }
-    switch (size) {
-    case 1:
-        for (int64_t i = 0; i < n; i++) to[i * ts] = from[i * fs];
-        break;
-    case 4:
-        for (int64_t i = 0; i < n; i++) memcpy(to + i * ts, from + i * fs, 4);
-        break;
-    case 8:
-        for (int64_t i = 0; i < n; i++) memcpy(to + i * ts, from + i * fs, 8);
-        break;
-    default:
-        for (int64_t i = 0; i < n; i++) memcpy(to + i * ts, from + i * fs, size);
-    }
-}
-
-void box_copy(int ndim, const int64_t *count, size_t size, char *to, const int64_t *to_strides,
-              const char *from, const int64_t *from_strides)
-{
-    /* trailing axes that lie end to end on both sides are one long element */
-    while (ndim > 0 && (count[ndim - 1] == 1 || (to_strides[ndim - 1] == (int64_t)size &&
-                                                 from_strides[ndim - 1] == (int64_t)size))) {
-        size *= (size_t)count[--ndim];
-    }
-    if (ndim == 0) {
-        memcpy(to, from, size);
-    } else if (ndim == 1) {
-        copy_line(count[0], size, to, to_strides[0], from, from_strides[0]);
-    } else {
-        for (int64_t i = 0; i < count[0]; i++) {
-            box_copy(ndim - 1, count + 1, size, to + i * to_strides[0], to_strides + 1,
-                     from + i * from_strides[0], from_strides + 1);
-        }
-    }
 }
 
 void box_fill(int ndim, const int64_t *count, size_t size, char *to, const int64_t *to_strides,
@@ -83,7 +34,7 @@ void box_fill(int ndim, const int64_t *count, size_t size, char *to, const int64
     if (zero && box_is_c(ndim, count, size, to_strides)) {
         memset(to, 0, (size_t)shape_count(ndim, count) * size);
     } else {
-        box_copy(ndim, count, size, to, to_strides, element, repeat);
+        strided_copy(ndim, count, to, to_strides, element, repeat, size, NULL);
     }
 }
 
@@ -160,8 +111,8 @@ static bool read_run(reader *r, char *to, off_t at)
     if (r->straight && r->run_size >= DIRECT) return file_read_at(r->a->fd, to, r->run_size, at);
     const char *from = window_get(r, at, r->run_size);
     if (!from) return false;
-    box_copy(r->a->ndim - r->run, r->count + r->run, r->a->size, to, r->to_strides + r->run, from,
-             r->strides + r->run);
+    strided_copy(r->a->ndim - r->run, r->count + r->run, to, r->to_strides + r->run, from,
+                 r->strides + r->run, r->a->size, NULL);
     return true;
 }
 
@@ -180,7 +131,7 @@ bool box_read(const file_array *a, const int64_t *start, const int64_t *step, co
     reader r = {.a = a, .step = step, .count = count, .to_strides = to_strides, .until = -1};
     if (shape_count(a->ndim, count) == 0) return true;
     off_t at = a->base;
-    box_strides(a->ndim, a->shape, a->size, r.strides);
+    strides_c(a->ndim, a->shape, (int64_t)a->size, r.strides);
     for (int i = 0; i < a->ndim; i++) {
         at += start[i] * r.strides[i];
         r.strides[i] *= step[i];

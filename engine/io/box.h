@@ -1,4 +1,4 @@
-/* engine/io/box.h - moving an n-dimensional box of elements between arrays in memory and files.
+/* engine/io/box.h - n-dimensional boxes of elements, in memory and in files.
  *
  * A box is `count` elements along each of `ndim` axes; strides are in bytes and may be anything. */
 #pragma once
@@ -7,13 +7,9 @@
 
 #include "engine/data/nd.h"
 
-void box_copy(int ndim, const int64_t *count, size_t size, char *to, const int64_t *to_strides,
-              const char *from, const int64_t *from_strides);
 /* Sets every element of the box to the one at `element`. */
 void box_fill(int ndim, const int64_t *count, size_t size, char *to, const int64_t *to_strides,
               const char *element);
-/* Strides of a C-ordered array. */
-void box_strides(int ndim, const int64_t *shape, size_t size, int64_t *strides);
 /* Whether the strides are those of C order (axes of extent 1 do not matter). */
 bool box_is_c(int ndim, const int64_t *count, size_t size, const int64_t *strides);
 

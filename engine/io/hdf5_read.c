@@ -35,12 +35,13 @@ static void copy_part(const job *j, const h5part *p, const char *chunk)
 {
     int64_t strides[ND_MAXDIM];
     int ndim = j->r->ndim;
-    box_strides(ndim, j->m->info.chunk, j->out->size, strides);
+    strides_c(ndim, j->m->info.chunk, j->out->size, strides);
     for (int i = 0; i < ndim; i++) {
         chunk += p->start[i] * strides[i];
         strides[i] *= j->r->step[i];
     }
-    box_copy(ndim, p->count, j->out->size, part_at(j, p), nd_strides(j->out), chunk, strides);
+    strided_copy(ndim, p->count, part_at(j, p), nd_strides(j->out), chunk, strides, j->out->size,
+                 NULL);
 }
 
 /* --- unpacked chunks --- */

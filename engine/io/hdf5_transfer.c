@@ -137,13 +137,13 @@ static bool move_slab(slabs *s, char *at)
 {
     int64_t strides[ND_MAXDIM];
     int ndim = s->b.r.ndim;
-    box_strides(ndim, s->b.count, s->x->size, strides);
+    strides_c(ndim, s->b.count, s->x->size, strides);
     if (s->t->write) {
-        box_copy(ndim, s->b.count, s->x->size, s->buffer, strides, at, nd_strides(s->x));
+        strided_copy(ndim, s->b.count, s->buffer, strides, at, nd_strides(s->x), s->x->size, NULL);
         return move(s->t, &s->b.r, s->buffer);
     }
     TRY(move(s->t, &s->b.r, s->buffer));
-    box_copy(ndim, s->b.count, s->x->size, at, nd_strides(s->x), s->buffer, strides);
+    strided_copy(ndim, s->b.count, at, nd_strides(s->x), s->buffer, strides, s->x->size, NULL);
     return true;
 }
 
@@ -298,9 +298,9 @@ static char *chunk_bytes(const h5map *m, const nd *x, char *copy)
     for (int i = 0; i < x->ndim; i++) inside &= nd_shape(x)[i] == m->info.chunk[i];
     if (inside && nd_is_c(x)) return x->at;
     int64_t strides[ND_MAXDIM];
-    box_strides(x->ndim, m->info.chunk, x->size, strides);
+    strides_c(x->ndim, m->info.chunk, x->size, strides);
     if (!inside) box_fill(x->ndim, m->info.chunk, x->size, copy, strides, m->fill);
-    box_copy(x->ndim, nd_shape(x), x->size, copy, strides, x->at, nd_strides(x));
+    strided_copy(x->ndim, nd_shape(x), copy, strides, x->at, nd_strides(x), x->size, NULL);
     return copy;
 }
 

@@ -57,10 +57,10 @@ static bool is_generic(const type *t)
 value class_getitem(interp *in, value cls, value key)
 {
     const type *t = as_type(cls);
-    value hook = type_lookup(in, t, in->name.__class_getitem__), bound;
+    value hook = type_lookup(in, t, in->name.__class_getitem__);
     if (!is_fail(hook)) {
-        int has = value_findattr(in, cls, "__class_getitem__", &bound);
-        if (has <= 0) return FAIL;
+        value bound = value_getattr(in, cls, in->name.__class_getitem__);
+        if (is_fail(bound)) return FAIL;
         value r = call_n(in, bound, 1, key);
         value_unref(in, bound);
         return r;

@@ -1,4 +1,4 @@
-/* lang/types/bytes.h - bytes: immutable raw data. */
+/* lang/types/bytes.h - bytes: immutable raw data; bytearray: the same, growing. */
 #pragma once
 
 #include "lang/type.h"
@@ -10,10 +10,31 @@ typedef struct bytes {
     char at[]; /* n bytes and a NUL */
 } bytes;
 
+typedef struct bytearray {
+    obj hdr;
+    size_t n, cap;
+    char *at; /* owned, NUL after n bytes; NULL while empty */
+} bytearray;
+
 bytes *bytes_new(interp *in, const char *s, size_t n); /* s NULL: zeroed, for the caller to fill */
+bytearray *bytearray_new(interp *in, const char *s, size_t n);
 /* The bytes of a bytes (or bytearray) value, lent; NULL when it is neither. */
 const char *bytes_peek(value v, size_t *n);
+/* What bytes(v) gives for a bytes-like object or an iterable of ints. */
+bytes *bytes_of(interp *in, value v);
+/* Each byte a code point. */
+str *str_from_latin1(interp *in, const char *s, size_t n);
+/* The text of encoded bytes; encoding NULL: utf-8, errors NULL: strict. */
+str *bytes_decode(interp *in, const char *s, size_t n, const char *encoding, const char *errors);
+bytes *str_encoded(interp *in, str *s, const char *encoding, const char *errors);
+/* "b'...'" */
+value bytes_quote(interp *in, const char *s, size_t n, const char *before, const char *after);
+
 static inline bytes *as_bytes(value v)
 {
     return (bytes *)as_obj(v, &T_bytes);
+}
+static inline bytearray *as_bytearray(value v)
+{
+    return (bytearray *)as_obj(v, &T_bytearray);
 }

@@ -7,6 +7,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 #include "lang/exc.h"
+#include "lang/types/alias.h"
 #include "lang/types/dunder.h"
 #include "lang/types/func.h"
 #include "lang/types/klass.h"
@@ -527,30 +528,6 @@ static void type_visit(obj *o, visitor f, void *ctx)
 }
 
 
-/* X | Y: what isinstance accepts as a tuple */
-static value type_binary(interp *in, enum binop op, value a, value b)
-{
-    if (op != OP_OR || (!as_type(a) && !is_none(a)) || (!as_type(b) && !is_none(b))) return NOTIMPL;
-    return v_obj(tuple_pack(in, 2, value_ref(a), value_ref(b)));
-}
-
-static value type_getitem(interp *in, value self, value key)
-{
-    const type *t = as_type(self);
-    value f = type_lookup(in, t, in->name.__class_getitem__);
-    if (is_fail(f)) {
-        if (t == &T_list || t == &T_tuple || t == &T_dict || t == &T_set || t == &T_frozenset ||
-            t == &T_type) {
-            return value_ref(self); /* list[int]: an annotation, nothing more */
-        }
-        return throw(in, TypeError, "type '%s' is not subscriptable", t->name);
-    }
-    value m = bind(in, f, FAIL, t);
-    value r = is_fail(m) ? FAIL : call_n(in, m, 1, key);
-    value_unref(in, m);
-    return r;
-}
-
 const type T_type = {
     TYPE_HEAD,
     .name = "type",
@@ -566,8 +543,7 @@ const type T_type = {
     .getattr = type_getattr,
     .setattr = type_setattr,
     .call = type_call,
-    .getitem = type_getitem,
-    .binary = type_binary,
+    .getitem = class_getitem,
     .hash = object_hash,
     .compare = object_compare,
 };

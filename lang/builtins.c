@@ -1,0 +1,475 @@
+/* lang/builtins.c - builtin functions that look at one object; and the namespace itself. */
+#include "lang/builtins.h"
+
+#include <string.h>
+
+#include "engine/base/str.h"
+#include "lang/frame.h"
+#include "lang/types/alias.h"
+#include "lang/types/iter.h"
+
+/* ---- values ---- */
+
+static value id(interp *in, const value *arg)
+{
+    value v = arg[0];
+    if (v.kind == V_OBJ) return v_int((int64_t)(intptr_t)v.o);
+    uint64_t h = (v.bits ^ v.bits >> 29) * 0x9E3779B97F4A7C15u + v.kind;
+    (void)in;
+    return v_int((int64_t)(h >> 17 & 0x7fffffffffff0));
+}
+
+static value hash(interp *in, const value *arg)
+{
+    uint64_t h;
+    return value_hash(in, arg[0], &h) ? v_int((int64_t)h) : FAIL;
+}
+
+static value repr(interp *in, const value *arg)
+{
+    return v_obj(value_repr(in, arg[0]));
+}
+
+/* One code point from valid UTF-8. */
+static unsigned next_char(const char **s)
+{
+    const unsigned char *p = (const unsigned char *)*s;
+    int n = *p < 0x80 ? 1 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+    unsigned c = n == 1 ? *p : *p & (0xffu >> (n + 1));
+    for (int i = 1; i < n; i++) c = c << 6 | (p[i] & 0x3f);
+    *s += n;
+    return c;
+}
+
+static value ascii(interp *in, const value *arg)
+{
+    str *s = value_repr(in, arg[0]);
+    if (!s || s->nbyte == s->nchar) return v_obj(s);
+    strbuf b = {0};
+    for (const char *p = s->at, *end = s->at + s->nbyte; p < end;) {
+        unsigned c = next_char(&p);
+        if (c < 128)
+            sb_addc(&b, (char)c);
+        else
+            sb_addf(&b, c < 256 ? "\\x%02x" : c < 65536 ? "\\u%04x" : "\\U%08x", c);
+    }
+    obj_unref(in, s);
+    size_t n;
+    char *text = sb_take(&b, &n);
+    return v_obj(str_take(in, text, n));
+}
+
+static value format(interp *in, const value *arg)
+{
+    str *spec = as_str(arg[1]);
+    if (!spec)
+        return throw(in, TypeError, "format() argument 2 must be str, not %s",
+                     type_of(in, arg[1])->name);
+    return v_obj(value_format(in, arg[0], spec));
+}
+
+static value len(interp *in, const value *arg)
+{
+    int64_t n = value_len(in, arg[0]);
+    return n < 0 ? FAIL : v_int(n);
+}
+
+static value callable(interp *in, const value *arg)
+{
+    return v_bool(value_callable(in, arg[0]));
+}
+
+/* ---- numbers and characters ---- */
+
+static value int_text(interp *in, value v, const char *spec)
+{
+    value i = value_unary(in, OP_INDEX, v);
+    if (is_fail(i)) return FAIL;
+    str *f = str_of(in, spec);
+    str *s = f ? value_format(in, i, f) : NULL;
+    obj_unref(in, f);
+    value_unref(in, i);
+    return v_obj(s);
+}
+
+static value bin(interp *in, const value *arg)
+{
+    return int_text(in, arg[0], "#b");
+}
+
+static value oct(interp *in, const value *arg)
+{
+    return int_text(in, arg[0], "#o");
+}
+
+static value hex(interp *in, const value *arg)
+{
+    return int_text(in, arg[0], "#x");
+}
+
+static value chr(interp *in, const value *arg)
+{
+    int64_t c;
+    if (!to_int64(in, arg[0], &c)) return FAIL;
+    if (c < 0 || c > 0x10ffff) return throw(in, ValueError, "chr() arg not in range(0x110000)");
+    strbuf b = {0};
+    sb_utf8(&b, (unsigned)c);
+    value v = v_obj(str_new(in, b.n ? b.at : "", c ? b.n : 1));
+    sb_clear(&b);
+    return v;
+}
+
+static value ord(interp *in, const value *arg)
+{
+    str *s = as_str(arg[0]);
+    int64_t n;
+    if (s && s->nchar == 1) {
+        const char *p = s->at;
+        return v_int(next_char(&p));
+    }
+    if (s)
+        n = (int64_t)s->nchar;
+    else if (as_obj(arg[0], &T_bytes) || as_obj(arg[0], &T_bytearray)) {
+        if ((n = value_len(in, arg[0])) == 1) return value_getitem(in, arg[0], v_int(0));
+    } else
+        return throw(in, TypeError, "ord() expected string of length 1, but %s found",
+                     type_of(in, arg[0])->name);
+    return throw(in, TypeError, "ord() expected a character, but string of length %lld found",
+                 (long long)n);
+}
+
+/* ---- classes ---- */
+
+typedef int (*class_test)(interp *in, value v, value cls);
+
+/* f for a class, or any of a tuple or union of them: 1 0 -1 */
+static int any_class(interp *in, value v, value cls, class_test f, const char *complaint)
+{
+    tuple *t = as_tuple(cls);
+    if (!t) t = union_args(cls);
+    if (!t) return f(in, v, cls);
+    if (!check_stack(in)) return -1;
+    for (int64_t i = 0; i < t->n; i++) {
+        int r = any_class(in, v, t->at[i], f, complaint);
+        if (r) return r;
+    }
+    return 0;
+}
+
+static int ask_class(interp *in, value v, value cls, const char *method, const char *complaint)
+{
+    value hook;
+    int has = value_findattr(in, v_type(type_of(in, cls)), method, &hook);
+    if (has < 0) return -1;
+    if (!has) return THROWN(in, TypeError, "%s", complaint);
+    value r = call_n(in, hook, 2, cls, v);
+    value_unref(in, hook);
+    int yes = is_fail(r) ? -1 : value_truth(in, r);
+    value_unref(in, r);
+    return yes;
+}
+
+static const char INSTANCE_COMPLAINT[] =
+    "isinstance() arg 2 must be a type, a tuple of types, or a union";
+static const char SUBCLASS_COMPLAINT[] =
+    "issubclass() arg 2 must be a class, a tuple of classes, or a union";
+
+static int is_instance(interp *in, value v, value cls)
+{
+    const type *t = as_type(cls);
+    if (t && type_of(in, v) == t) return 1;
+    if (t && cls.o->type == &T_type) return value_isa(in, v, t);
+    return ask_class(in, v, cls, "__instancecheck__", INSTANCE_COMPLAINT);
+}
+
+static int is_subclass(interp *in, value v, value cls)
+{
+    const type *t = as_type(cls);
+    if (t && cls.o->type == &T_type && as_type(v)) return type_is_sub(as_type(v), t);
+    return ask_class(in, v, cls, "__subclasscheck__", SUBCLASS_COMPLAINT);
+}
+
+static value isinstance(interp *in, const value *arg)
+{
+    int r = any_class(in, arg[0], arg[1], is_instance, INSTANCE_COMPLAINT);
+    return r < 0 ? FAIL : v_bool(r);
+}
+
+static value issubclass(interp *in, const value *arg)
+{
+    if (!as_type(arg[0])) return throw(in, TypeError, "issubclass() arg 1 must be a class");
+    int r = any_class(in, arg[0], arg[1], is_subclass, SUBCLASS_COMPLAINT);
+    return r < 0 ? FAIL : v_bool(r);
+}
+
+/* ---- attributes ---- */
+
+static str *attribute_name(interp *in, value v, const char *f)
+{
+    str *s = as_str(v);
+    if (!s) throw(in, TypeError, "attribute name must be string, not '%s'", type_of(in, v)->name);
+    (void)f;
+    return s;
+}
+
+static value getattr(interp *in, const value *arg)
+{
+    str *name = attribute_name(in, arg[1], "getattr");
+    if (!name) return FAIL;
+    value v = value_getattr(in, arg[0], name);
+    if (!is_fail(v) || is_fail(arg[2]) || !exc_is(in, AttributeError)) return v;
+    exc_clear(in);
+    return value_ref(arg[2]);
+}
+
+static value setattr(interp *in, const value *arg)
+{
+    str *name = attribute_name(in, arg[1], "setattr");
+    return name && value_setattr(in, arg[0], name, arg[2]) ? NONE : FAIL;
+}
+
+static value delattr(interp *in, const value *arg)
+{
+    str *name = attribute_name(in, arg[1], "delattr");
+    return name && value_setattr(in, arg[0], name, FAIL) ? NONE : FAIL;
+}
+
+static value hasattr(interp *in, const value *arg)
+{
+    str *name = attribute_name(in, arg[1], "hasattr");
+    if (!name) return FAIL;
+    value v = value_getattr(in, arg[0], name);
+    if (is_fail(v)) {
+        if (!exc_is(in, AttributeError)) return FAIL;
+        exc_clear(in);
+        return v_bool(false);
+    }
+    value_unref(in, v);
+    return v_bool(true);
+}
+
+static bool add_keys(interp *in, set *s, dict *d)
+{
+    value k;
+    for (int64_t i = 0; d && dict_next(d, &i, &k, NULL);)
+        if (!set_add(in, s, k)) return false;
+    return true;
+}
+
+static bool add_class_names(interp *in, set *s, const type *t)
+{
+    uint32_t n;
+    const type *const *mro = type_mro(in, t, &n);
+    for (uint32_t i = 0; i < n; i++)
+        if (!add_keys(in, s, type_attrs(in, mro[i]))) return false;
+    return true;
+}
+
+/* What dir() shows where the type has no rule of its own. */
+static value names_of(interp *in, value v)
+{
+    set *s = set_new(in, false);
+    bool ok = s;
+    if (ok && as_type(v))
+        ok = add_class_names(in, s, as_type(v));
+    else if (ok) {
+        dict *d = v.kind == V_OBJ ? obj_dict(in, v.o, false) : NULL;
+        ok = add_keys(in, s, d);
+        if (v.kind != V_OBJ || v.o->type != &T_module)
+            ok = ok && add_class_names(in, s, type_of(in, v));
+    }
+    return ok ? v_obj(s) : (obj_unref(in, s), FAIL);
+}
+
+static value dir(interp *in, const value *arg)
+{
+    const type *t = type_of(in, arg[0]);
+    value names = is_fail(arg[0])              ? frame_locals(in, in->frame)
+                  : t->dir && !as_type(arg[0]) ? t->dir(in, arg[0])
+                                               : names_of(in, arg[0]);
+    list *l = is_fail(names) ? NULL : list_of(in, names);
+    value_unref(in, names);
+    if (l && list_sort(in, l, NONE, false)) return v_obj(l);
+    obj_unref(in, l);
+    return FAIL;
+}
+
+static value vars(interp *in, const value *arg)
+{
+    value d;
+    if (is_fail(arg[0])) return frame_locals(in, in->frame);
+    int has = value_findattr(in, arg[0], "__dict__", &d);
+    if (has > 0) return d;
+    return has < 0 ? FAIL : throw(in, TypeError, "vars() argument must have __dict__ attribute");
+}
+
+static value globals(interp *in, const value *arg)
+{
+    (void)arg;
+    dict *d = frame_globals(in);
+    return d ? v_obj(obj_ref(d)) : v_obj(dict_new(in));
+}
+
+static value locals(interp *in, const value *arg)
+{
+    (void)arg;
+    return frame_locals(in, in->frame);
+}
+
+/* ---- iterators ---- */
+
+static value iter(interp *in, const value *arg)
+{
+    if (is_fail(arg[1])) return value_iter(in, arg[0]);
+    if (!value_callable(in, arg[0])) return throw(in, TypeError, "iter(v, w): v must be callable");
+    return callable_iter_new(in, arg[0], arg[1]);
+}
+
+static value next(interp *in, const value *arg)
+{
+    const type *t = type_of(in, arg[0]);
+    if (!t->next) return throw(in, TypeError, "'%s' object is not an iterator", t->name);
+    value v = t->next(in, arg[0]);
+    if (!is_fail(v)) return v;
+    if (throwing(in) && !exc_is(in, StopIteration)) return FAIL;
+    if (is_fail(arg[1]))
+        return throwing(in) ? FAIL : throw_value(in, v_type(exc_type(StopIteration)));
+    exc_clear(in);
+    return value_ref(arg[1]);
+}
+
+// clang-format off
+const builtin builtin_functions[] = {
+    {"id(obj, /)", id,
+     "Return the identity of an object.\n\n"
+     "This is guaranteed to be unique among simultaneously existing objects.\n"
+     "(CPython uses the object's memory address.)"},
+    {"hash(obj, /)", hash,
+     "Return the hash value for the given object.\n\n"
+     "Two objects that compare equal must also have the same hash value, but the\n"
+     "reverse is not necessarily true."},
+    {"repr(obj, /)", repr,
+     "Return the canonical string representation of the object.\n\n"
+     "For many object types, including most builtins, eval() will return\n"
+     "an object that is equivalent to the original."},
+    {"ascii(obj, /)", ascii,
+     "Return an ASCII-only representation of an object.\n\n"
+     "As repr(), return a string containing a printable representation of an\n"
+     "object, but escape the non-ASCII characters in the string returned by\n"
+     "repr() using \\\\x, \\\\u or \\\\U escapes. This generates a string similar\n"
+     "to that returned by repr() in Python 2."},
+    {"format(value, format_spec='', /)", format,
+     "Return type(value).__format__(value, format_spec)\n\n"
+     "Many built-in types implement format_spec according to the\n"
+     "Format Specification Mini-language. See help('FORMATTING') for\ndetails."},
+    {"len(obj, /)", len, "Return the number of items in a container."},
+    {"callable(obj, /)", callable,
+     "Return whether the object is callable (i.e., some kind of function).\n\n"
+     "Note that classes are callable, as are instances of classes with a\n__call__() method."},
+    {"bin(number, /)", bin,
+     "Return the binary representation of an integer.\n\n   >>> bin(2796202)\n"
+     "   '0b1010101010101010101010'"},
+    {"oct(number, /)", oct,
+     "Return the octal representation of an integer.\n\n   >>> oct(342391)\n   '0o1234567'"},
+    {"hex(number, /)", hex,
+     "Return the hexadecimal representation of an integer.\n\n   >>> hex(12648430)\n"
+     "   '0xc0ffee'"},
+    {"chr(i, /)", chr,
+     "Return a Unicode string of one character with ordinal i; 0 <= i <= 0x10ffff."},
+    {"ord(c, /)", ord, "Return the Unicode code point for a one-character string."},
+    {"isinstance(obj, class_or_tuple, /)", isinstance,
+     "Return whether an object is an instance of a class or of a subclass thereof.\n\n"
+     "A tuple, as in ``isinstance(x, (A, B, ...))``, may be given as the target to\n"
+     "check against. This is equivalent to ``isinstance(x, A) or isinstance(x, B)\n"
+     "or ...`` etc."},
+    {"issubclass(cls, class_or_tuple, /)", issubclass,
+     "Return whether 'cls' is derived from another class or is the same class.\n\n"
+     "A tuple, as in ``issubclass(x, (A, B, ...))``, may be given as the target to\n"
+     "check against. This is equivalent to ``issubclass(x, A) or issubclass(x, B)\n"
+     "or ...``."},
+    {"getattr(object, name, default=<unset>, /)", getattr,
+     "getattr(object, name[, default]) -> value\n\n"
+     "Get a named attribute from an object; getattr(x, 'y') is equivalent to x.y.\n"
+     "When a default argument is given, it is returned when the attribute doesn't\n"
+     "exist; without it, an exception is raised in that case."},
+    {"setattr(obj, name, value, /)", setattr,
+     "Sets the named attribute on the given object to the specified value.\n\n"
+     "setattr(x, 'y', v) is equivalent to ``x.y = v``"},
+    {"delattr(obj, name, /)", delattr,
+     "Deletes the named attribute from the given object.\n\n"
+     "delattr(x, 'y') is equivalent to ``del x.y``"},
+    {"hasattr(obj, name, /)", hasattr,
+     "Return whether the object has an attribute with the given name.\n\n"
+     "This is done by calling getattr(obj, name) and catching AttributeError."},
+    {"dir(object=<unset>, /)", dir,
+     "Show attributes of an object: its own and those of its class; names in scope without one."},
+    {"vars(object=<unset>, /)", vars,
+     "vars([object]) -> dictionary\n\nWithout arguments, equivalent to locals().\n"
+     "With an argument, equivalent to object.__dict__."},
+    {"globals()", globals,
+     "Return the dictionary containing the current scope's global variables.\n\n"
+     "NOTE: Updates to this dictionary *will* affect name lookups in the current\n"
+     "global scope and vice-versa."},
+    {"locals()", locals,
+     "Return a dictionary containing the current scope's local variables.\n\n"
+     "NOTE: Whether or not updates to this dictionary will affect name lookups in\n"
+     "the local scope and vice-versa is *implementation dependent* and not\n"
+     "covered by any backwards compatibility guarantees."},
+    {"iter(object, sentinel=<unset>, /)", iter,
+     "iter(iterable) -> iterator\niter(callable, sentinel) -> iterator\n\n"
+     "Get an iterator from an object.  In the first form, the argument must\n"
+     "supply its own iterator, or be a sequence.\n"
+     "In the second form, the callable is called until it returns the sentinel."},
+    {"next(iterator, default=<unset>, /)", next,
+     "next(iterator[, default])\n\n"
+     "Return the next item from the iterator. If default is given and the iterator\n"
+     "is exhausted, it is returned instead of raising StopIteration."},
+    {0},
+};
+// clang-format on
+
+/* ---- the namespace ---- */
+
+static const type *const builtin_types[] = {
+    &T_object,   &T_type,      &T_bool,         &T_int,         &T_float,
+    &T_complex,  &T_str,       &T_bytes,        &T_bytearray,   &T_list,
+    &T_tuple,    &T_dict,      &T_set,          &T_frozenset,   &T_range,
+    &T_slice,    &T_property,  &T_staticmethod, &T_classmethod, &T_super,
+    &T_reversed, &T_enumerate, &T_zip,          &T_map,         &T_filter,
+};
+
+static bool put_functions(interp *in, dict *d, const builtin *row)
+{
+    for (; row->sig; row++) {
+        str *name = str_intern(in, row->sig, strcspn(row->sig, "("));
+        value f = name ? cfunc_new(in, row, FAIL) : FAIL;
+        bool ok = !is_fail(f) && dict_set_str(in, d, name, f);
+        value_unref(in, f);
+        obj_unref(in, name);
+        if (!ok) return false;
+    }
+    return true;
+}
+
+static bool put_exceptions(interp *in, dict *d)
+{
+    for (int k = BaseException; k < NERR; k++) {
+        const type *t = exc_type((enum err_kind)k);
+        if (!strcmp(t->module, "builtins") && !dict_put(in, d, t->name, v_type(t))) return false;
+    }
+    return dict_put(in, d, "IOError", v_type(exc_type(OSError))) &&
+           dict_put(in, d, "EnvironmentError", v_type(exc_type(OSError)));
+}
+
+bool builtins_open(interp *in, dict *d)
+{
+    for (size_t i = 0; i < sizeof builtin_types / sizeof *builtin_types; i++)
+        if (!dict_put(in, d, builtin_types[i]->name, v_type(builtin_types[i]))) return false;
+    return put_functions(in, d, builtin_functions) && put_functions(in, d, builtin_reductions) &&
+           put_functions(in, d, builtin_effects) && put_exceptions(in, d) &&
+           dict_put(in, d, "NotImplemented", value_ref(NOTIMPL)) &&
+           dict_put(in, d, "Ellipsis", value_ref(ELLIPSIS)) && dict_put(in, d, "None", NONE) &&
+           dict_put(in, d, "True", v_bool(true)) && dict_put(in, d, "False", v_bool(false)) &&
+           dict_put(in, d, "__debug__", v_bool(true)) &&
+           dict_put(in, d, "__name__", v_str(in, "builtins"));
+}

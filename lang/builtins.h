@@ -1,0 +1,17 @@
+/* lang/builtins.h - the namespace that every program starts with. */
+#pragma once
+
+#include "lang/lang.h"
+
+/* Puts the functions, types, exceptions and constants of Python into d. */
+bool builtins_open(interp *in, dict *d);
+
+extern const builtin builtin_functions[];  /* builtins.c: what looks at one object */
+extern const builtin builtin_reductions[]; /* builtins_fold.c: what runs over an iterable */
+extern const builtin builtin_effects[];    /* builtins_io.c: what prints, reads, runs code */
+extern const type T_enumerate, T_zip, T_map, T_filter; /* builtins_iter.c */
+
+/* sys.stdout, sys.stderr, sys.stdin as they are now: borrowed; FAIL: as the program found them */
+value sys_stream(interp *in, const char *name);
+/* Writes to a stream object, or to the host's fd when it is FAIL. */
+bool stream_write(interp *in, value stream, int fd, const char *s, size_t n);

@@ -1,0 +1,238 @@
+/* lang/builtins_fold.c - builtins that run over an iterable or do arithmetic. */
+#include "lang/builtins.h"
+
+/* ---- any, all, sorted ---- */
+
+static value any_is(interp *in, value iterable, int wanted)
+{
+    value it = value_iter(in, iterable), v;
+    if (is_fail(it)) return FAIL;
+    int found = 0, r = 0;
+    while (!found && (r = iter_next(in, it, &v)) > 0) {
+        int t = value_truth(in, v);
+        value_unref(in, v);
+        if (t < 0) r = -1;
+        if (t < 0) break;
+        found = t == wanted;
+    }
+    value_unref(in, it);
+    return r < 0 ? FAIL : v_bool(found == wanted);
+}
+
+static value any(interp *in, const value *arg)
+{
+    return any_is(in, arg[0], 1);
+}
+
+static value all(interp *in, const value *arg)
+{
+    return any_is(in, arg[0], 0);
+}
+
+static value sorted(interp *in, const value *arg)
+{
+    int down = value_truth(in, arg[2]);
+    list *l = down < 0 ? NULL : list_of(in, arg[0]);
+    if (l && list_sort(in, l, arg[1], down)) return v_obj(l);
+    obj_unref(in, l);
+    return FAIL;
+}
+
+/* ---- sum ---- */
+
+static bool check_start(interp *in, value start)
+{
+    const char *what = as_str(start)                 ? "strings [use ''.join(seq) instead]"
+                       : as_obj(start, &T_bytes)     ? "bytes [use b''.join(seq) instead]"
+                       : as_obj(start, &T_bytearray) ? "bytearray [use b''.join(seq) instead]"
+                                                     : NULL;
+    if (what) throw(in, TypeError, "sum() can't sum %s", what);
+    return !what;
+}
+
+static value sum(interp *in, const value *arg)
+{
+    if (!check_start(in, arg[1])) return FAIL;
+    value it = value_iter(in, arg[0]), v;
+    if (is_fail(it)) return FAIL;
+    value total = value_ref(arg[1]);
+    int r;
+    while ((r = iter_next(in, it, &v)) > 0) {
+        value next = value_binary(in, OP_ADD, total, v);
+        value_unref(in, total);
+        value_unref(in, v);
+        total = next;
+        if (is_fail(total)) break;
+    }
+    value_unref(in, it);
+    if (r >= 0) return total;
+    value_unref(in, total);
+    return FAIL;
+}
+
+/* ---- min and max ---- */
+
+typedef struct extreme {
+    enum cmpop op; /* replaces the best so far when `new op best` */
+    const char *name;
+    value key; /* or FAIL */
+} extreme;
+
+/* v becomes the best if it beats it; takes v. */
+static bool offer(interp *in, const extreme *x, value v, value *best, value *best_key)
+{
+    value k = is_fail(x->key) ? value_ref(v) : value_call(in, x->key, &v, 1, NULL);
+    int wins = is_fail(k) ? -1 : 1;
+    if (wins > 0 && !is_fail(*best)) {
+        value r = value_compare(in, x->op, k, *best_key);
+        wins = is_fail(r) ? -1 : value_truth(in, r);
+        value_unref(in, r);
+    }
+    if (wins > 0) {
+        value_unref(in, *best);
+        value_unref(in, *best_key);
+        *best = v;
+        *best_key = k;
+        return true;
+    }
+    value_unref(in, v);
+    value_unref(in, k);
+    return wins == 0;
+}
+
+static value extreme_of(interp *in, const extreme *x, value iterable, value dflt)
+{
+    value it = value_iter(in, iterable), v, best = FAIL, key = FAIL;
+    if (is_fail(it)) return FAIL;
+    int r;
+    while ((r = iter_next(in, it, &v)) > 0)
+        if (!offer(in, x, v, &best, &key)) {
+            r = -1;
+            break;
+        }
+    value_unref(in, it);
+    value_unref(in, key);
+    if (!r && is_fail(best))
+        return is_fail(dflt) ? throw(in, ValueError, "%s() arg is an empty sequence", x->name)
+                             : value_ref(dflt);
+    if (!r) return best;
+    value_unref(in, best);
+    return FAIL;
+}
+
+/* arg: *args, key, default */
+static value extreme_call(interp *in, extreme x, const value *arg)
+{
+    tuple *t = as_tuple(arg[0]);
+    x.key = is_none(arg[1]) ? FAIL : arg[1];
+    if (!t->n) return throw(in, TypeError, "%s expected at least 1 argument, got 0", x.name);
+    if (t->n == 1) return extreme_of(in, &x, t->at[0], arg[2]);
+    if (!is_fail(arg[2]))
+        return throw(in, TypeError,
+                     "Cannot specify a default for %s() with multiple positional arguments",
+                     x.name);
+    return extreme_of(in, &x, arg[0], FAIL);
+}
+
+static value min(interp *in, const value *arg)
+{
+    return extreme_call(in, (extreme){OP_LT, "min", FAIL}, arg);
+}
+
+static value max(interp *in, const value *arg)
+{
+    return extreme_call(in, (extreme){OP_GT, "max", FAIL}, arg);
+}
+
+/* ---- arithmetic ---- */
+
+static value abs_of(interp *in, const value *arg)
+{
+    return value_unary(in, OP_ABS, arg[0]);
+}
+
+static value divmod(interp *in, const value *arg)
+{
+    return value_binary(in, OP_DIVMOD, arg[0], arg[1]);
+}
+
+/* Three arguments: int.__pow__ does it, or the base's own. */
+static value pow_mod(interp *in, value base, value exp, value mod)
+{
+    value f = FAIL;
+    int has = is_int(base) && !(is_int(exp) && is_int(mod)) ? 0
+              : base.kind == V_FLOAT                        ? 0
+                                     : value_findattr(in, base, "__pow__", &f);
+    if (has <= 0)
+        return has ? FAIL
+                   : throw(in, TypeError,
+                           "pow() 3rd argument not allowed unless all arguments are integers");
+    value r = call_n(in, f, 2, exp, mod);
+    value_unref(in, f);
+    return r;
+}
+
+static value power(interp *in, const value *arg)
+{
+    if (is_none(arg[2])) return value_binary(in, OP_POW, arg[0], arg[1]);
+    return pow_mod(in, arg[0], arg[1], arg[2]);
+}
+
+static value round_of(interp *in, const value *arg)
+{
+    value f;
+    if (is_none(arg[1])) return value_unary(in, OP_ROUND, arg[0]);
+    int has = value_findattr(in, arg[0], "__round__", &f);
+    if (has < 0) return FAIL;
+    if (!has)
+        return throw(in, TypeError, "type %s doesn't define __round__ method",
+                     type_of(in, arg[0])->name);
+    value r = call_n(in, f, 1, arg[1]);
+    value_unref(in, f);
+    return r;
+}
+
+// clang-format off
+const builtin builtin_reductions[] = {
+    {"any(iterable, /)", any,
+     "Return True if bool(x) is True for any x in the iterable.\n\n"
+     "If the iterable is empty, return False."},
+    {"all(iterable, /)", all,
+     "Return True if bool(x) is True for all values x in the iterable.\n\n"
+     "If the iterable is empty, return True."},
+    {"sorted(iterable, /, *, key=None, reverse=False)", sorted,
+     "Return a new list containing all items from the iterable in ascending order.\n\n"
+     "A custom key function can be supplied to customize the sort order, and the\n"
+     "reverse flag can be set to request the result in descending order."},
+    {"sum(iterable, /, start=0)", sum,
+     "Return the sum of a 'start' value (default: 0) plus an iterable of numbers\n\n"
+     "When the iterable is empty, return the start value.\n"
+     "This function is intended specifically for use with numeric values and may\n"
+     "reject non-numeric types."},
+    {"min(*args, key=None, default=<unset>)", min,
+     "min(iterable, *[, default=obj, key=func]) -> value\n"
+     "min(arg1, arg2, *args, *[, key=func]) -> value\n\n"
+     "With a single iterable argument, return its smallest item. The\n"
+     "default keyword-only argument specifies an object to return if\n"
+     "the provided iterable is empty.\n"
+     "With two or more arguments, return the smallest argument."},
+    {"max(*args, key=None, default=<unset>)", max,
+     "max(iterable, *[, default=obj, key=func]) -> value\n"
+     "max(arg1, arg2, *args, *[, key=func]) -> value\n\n"
+     "With a single iterable argument, return its biggest item. The\n"
+     "default keyword-only argument specifies an object to return if\n"
+     "the provided iterable is empty.\n"
+     "With two or more arguments, return the largest argument."},
+    {"abs(x, /)", abs_of, "Return the absolute value of the argument."},
+    {"divmod(x, y, /)", divmod, "Return the tuple (x//y, x%y).  Invariant: div*y + mod == x."},
+    {"pow(base, exp, mod=None)", power,
+     "Equivalent to base**exp with 2 arguments or base**exp % mod with 3 arguments.\n\n"
+     "Some types, such as ints, are able to use a more efficient algorithm when\n"
+     "invoked using the three argument form."},
+    {"round(number, ndigits=None)", round_of,
+     "Round a number to a given precision in decimal digits.\n\n"
+     "The return value is an integer if ndigits is omitted or None.  Otherwise\n"
+     "the return value has the same type as the number.  ndigits may be negative."},
+    {0},
+};
+// clang-format on

@@ -1,0 +1,360 @@
+/* lang/builtins_io.c - builtins that print, read, open files or run code. */
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+#include "lang/builtins.h"
+#include "lang/interp.h"
+#include "lang/frame.h"
+#include "lang/types/file.h"
+
+/* ---- streams ---- */
+
+value sys_stream(interp *in, const char *name)
+{
+    value sys = in->modules ? dict_peek(in, in->modules, "sys") : FAIL;
+    if (sys.kind != V_OBJ || sys.o->type != &T_module) return FAIL;
+    return dict_peek(in, module_dict((module *)(void *)sys.o), name);
+}
+
+bool stream_write(interp *in, value stream, int fd, const char *s, size_t n)
+{
+    file *f = as_file(stream);
+    if (is_fail(stream) || (f && f->host && f->fd >= 0 && f->text)) {
+        if (f) fd = f->host;
+        if (in->host.write && n) in->host.write(in->host.ctx, fd, s, n);
+        return true;
+    }
+    value text = v_obj(str_new(in, s, n));
+    value r = is_fail(text) ? FAIL : call_method(in, stream, "write", 1, text);
+    value_unref(in, text);
+    value_unref(in, r);
+    return !is_fail(r);
+}
+
+/* ---- print and input ---- */
+
+/* sep or end: its text, the default for None; NULL: TypeError */
+static const char *separator(interp *in, value v, const char *name, const char *dflt, size_t *n)
+{
+    str *s = as_str(v);
+    *n = s ? s->nbyte : 1;
+    if (s) return s->at;
+    if (is_none(v)) return dflt;
+    return THROW0(in, TypeError, "%s must be None or a string, not %s", name, type_of(in, v)->name);
+}
+
+static value print(interp *in, const value *arg)
+{
+    tuple *t = as_tuple(arg[0]);
+    size_t nsep, nend;
+    const char *sep = separator(in, arg[1], "sep", " ", &nsep);
+    const char *end = sep ? separator(in, arg[2], "end", "\n", &nend) : NULL;
+    if (!end) return FAIL;
+    value to = is_none(arg[3]) ? sys_stream(in, "stdout") : arg[3];
+    if (is_none(to)) return NONE;
+    strbuf b = {0};
+    for (int64_t i = 0; i < t->n; i++) {
+        str *s = value_str(in, t->at[i]);
+        if (!s) {
+            if (b.n) { /* what came before has been written */
+                value pending = exc_take(in);
+                stream_write(in, to, 1, sb_text(&b), b.n);
+                exc_clear(in);
+                throw_value(in, pending);
+                value_unref(in, pending);
+            }
+            sb_clear(&b);
+            return FAIL;
+        }
+        sb_add(&b, s->at, s->nbyte);
+        obj_unref(in, s);
+        if (i + 1 < t->n) sb_add(&b, sep, nsep);
+    }
+    sb_add(&b, end, nend);
+    value_ref(to);
+    bool ok = stream_write(in, to, 1, sb_text(&b), b.n);
+    sb_clear(&b);
+    int flush = ok ? value_truth(in, arg[4]) : -1;
+    if (flush > 0 && !is_fail(to) && !(as_file(to) && as_file(to)->host)) {
+        value r = call_method(in, to, "flush", 0);
+        if (is_fail(r)) flush = -1;
+        value_unref(in, r);
+    }
+    value_unref(in, to);
+    return flush < 0 ? FAIL : NONE;
+}
+
+/* input() from a stdin that the program has replaced */
+static value input_from(interp *in, value stream, str *prompt)
+{
+    if (prompt && !stream_write(in, sys_stream(in, "stdout"), 1, prompt->at, prompt->nbyte))
+        return FAIL;
+    value line = call_method(in, stream, "readline", 0);
+    str *s = as_str(line);
+    if (is_fail(line)) return FAIL;
+    value r = !s          ? throw(in, TypeError, "object.readline() returned non-string")
+              : !s->nbyte ? throw(in, EOFError, "EOF when reading a line")
+              : s->at[s->nbyte - 1] == '\n' ? v_obj(str_new(in, s->at, s->nbyte - 1))
+                                            : value_ref(line);
+    value_unref(in, line);
+    return r;
+}
+
+static value input(interp *in, const value *arg)
+{
+    str *prompt = is_fail(arg[0]) ? NULL : value_str(in, arg[0]);
+    if (!prompt && !is_fail(arg[0])) return FAIL;
+    value stream = sys_stream(in, "stdin"), r;
+    file *f = as_file(stream);
+    bool replaced = !is_fail(stream) && !(f && f->keep_fd && f->fd == 0);
+    if (replaced || !in->host.ask)
+        r = is_fail(stream) ? throw(in, EOFError, "EOF when reading a line")
+                            : input_from(in, stream, prompt);
+    else {
+        char *line = in->host.ask(in->host.ctx, prompt ? prompt->at : "");
+        r = line ? v_obj(str_take(in, line, strlen(line)))
+                 : throw(in, EOFError, "EOF when reading a line");
+    }
+    obj_unref(in, prompt);
+    return r;
+}
+
+/* ---- files ---- */
+
+static bool optional_str(interp *in, value v, const char *name, str **out)
+{
+    *out = as_str(v);
+    if (*out || is_none(v)) return true;
+    throw(in, TypeError, "open() argument '%s' must be str or None, not %s", name,
+          type_of(in, v)->name);
+    return false;
+}
+
+static value open_builtin(interp *in, const value *arg)
+{
+    str *mode = as_str(arg[1]), *encoding, *errors;
+    if (!mode)
+        return throw(in, TypeError, "open() argument 'mode' must be str, not %s",
+                     type_of(in, arg[1])->name);
+    if (!optional_str(in, arg[3], "encoding", &encoding) ||
+        !optional_str(in, arg[4], "errors", &errors))
+        return FAIL;
+    int closefd = value_truth(in, arg[6]);
+    return closefd < 0 ? FAIL : file_open(in, arg[0], mode, encoding, errors, arg[5], closefd);
+}
+
+/* ---- running code ---- */
+
+typedef struct program { /* compile(): text that is known to parse */
+    obj hdr;
+    str *text, *filename;
+    char mode; /* as interp_run's */
+} program;
+
+static void program_drop(interp *in, obj *o)
+{
+    obj_unref(in, ((program *)o)->text);
+    obj_unref(in, ((program *)o)->filename);
+}
+
+static value program_repr(interp *in, value self)
+{
+    return v_obj(str_fmt(in, "<code object <module> at %p, file \"%s\", line 1>", (void *)self.o,
+                         ((program *)self.o)->filename->at));
+}
+
+static const type T_program = {
+    TYPE_HEAD,
+    .name = "code",
+    .module = "builtins",
+    .size = sizeof(program),
+    .drop = program_drop,
+    .repr = program_repr,
+};
+
+/* The namespace that code given only globals, or nothing, runs in: borrowed or owned in *made. */
+typedef struct scope {
+    dict *globals, *ns; /* ns: where the code runs: globals, or a merged copy */
+    value locals;       /* borrowed or FAIL: where the changes go */
+    value made;         /* owned */
+} scope;
+
+static bool scope_open(interp *in, scope *s, const char *f, value globals, value locals)
+{
+    *s = (scope){.locals = FAIL, .made = FAIL};
+    if (is_none(globals)) {
+        s->globals = frame_globals(in);
+        if (!s->globals) s->globals = interp_main(in);
+        if (is_none(locals) && in->frame) {
+            s->made = frame_locals(in, in->frame);
+            if (is_fail(s->made)) return false;
+            locals = s->made;
+        }
+    } else if (!(s->globals = as_dict(globals))) {
+        throw(in, TypeError, "%s() globals must be a dict, not %s", f, type_of(in, globals)->name);
+        return false;
+    }
+    s->ns = s->globals;
+    if (is_none(locals) || as_dict(locals) == s->globals) return true;
+    s->locals = locals;
+    s->ns = dict_copy(in, s->globals);
+    return s->ns && dict_update(in, s->ns, locals);
+}
+
+/* What the code bound goes to the locals it was given. */
+static bool scope_close(interp *in, scope *s)
+{
+    bool ok = true;
+    if (!is_fail(s->locals) && s->ns) {
+        value pending = exc_take(in), k, v, old;
+        for (int64_t i = 0; ok && dict_next(s->ns, &i, &k, &v);) {
+            int had = dict_get(in, s->globals, k, &old);
+            if (had > 0 && value_same(old, v)) continue;
+            ok = had >= 0 && value_setitem(in, s->locals, k, v);
+        }
+        if (!is_fail(pending)) throw_value(in, pending);
+        value_unref(in, pending);
+    }
+    if (s->ns != s->globals) obj_unref(in, s->ns);
+    value_unref(in, s->made);
+    return ok && !throwing(in);
+}
+
+/* The text of a str, bytes or compile()d argument: owned; NULL: TypeError */
+static program *to_program(interp *in, value v, const char *f, char mode)
+{
+    if (v.kind == V_OBJ && v.o->type == &T_program) return obj_ref(v.o);
+    str *s = as_str(v);
+    if (!s) return THROW0(in, TypeError, "%s() arg 1 must be a string, bytes or code object", f);
+    program *p = obj_new(in, &T_program, 0);
+    if (!p) return NULL;
+    p->text = obj_ref(s);
+    p->mode = mode;
+    if ((p->filename = str_of(in, "<string>"))) return p;
+    obj_unref(in, p);
+    return NULL;
+}
+
+static value run_program(interp *in, const value *arg, const char *f, char mode)
+{
+    scope s;
+    program *p = to_program(in, arg[0], f, mode);
+    if (!p) return FAIL;
+    value result = FAIL;
+    const char *text = p->text->at;
+    size_t n = p->text->nbyte;
+    for (; mode == 'e' && n && (*text == ' ' || *text == '\t'); n--) text++;
+    bool ok =
+        scope_open(in, &s, f, arg[1], arg[2]) &&
+        interp_run(in, text, n, p->filename->at, p->mode, s.ns, p->mode == 'e' ? &result : NULL);
+    ok = scope_close(in, &s) && ok;
+    obj_unref(in, p);
+    if (ok && mode == 'e') return is_fail(result) ? NONE : result;
+    value_unref(in, result);
+    return ok ? NONE : FAIL;
+}
+
+static value exec(interp *in, const value *arg)
+{
+    return run_program(in, arg, "exec", 'f');
+}
+
+static value eval(interp *in, const value *arg)
+{
+    return run_program(in, arg, "eval", 'e');
+}
+
+static value compile(interp *in, const value *arg)
+{
+    str *mode = as_str(arg[2]), *filename;
+    if (!mode) return throw(in, TypeError, "compile() argument 'mode' must be str");
+    char m = str_is(mode, "exec") ? 'f' : str_is(mode, "eval") ? 'e' : 0;
+    if (str_is(mode, "single")) m = 'c';
+    if (!m) return throw(in, ValueError, "compile() mode must be 'exec', 'eval' or 'single'");
+    if (!path_text(in, arg[1], &filename)) return FAIL;
+    program *p = to_program(in, arg[0], "compile", m);
+    if (p) {
+        obj_unref(in, p->filename);
+        p->filename = obj_ref(filename);
+        p->mode = m;
+    }
+    obj_unref(in, filename);
+    return v_obj(p);
+}
+
+static value import(interp *in, const value *arg)
+{
+    str *name = as_str(arg[0]);
+    if (!name) return throw(in, TypeError, "__import__() argument 1 must be str");
+    value m = interp_import(in, name->at);
+    const char *dot = strchr(name->at, '.');
+    int named = is_fail(m) ? -1 : value_truth(in, arg[3]);
+    if (named || !dot) return m;
+    value_unref(in, m); /* "a.b" without a fromlist is a */
+    str *head = str_new(in, name->at, (size_t)(dot - name->at));
+    m = head ? interp_import(in, head->at) : FAIL;
+    obj_unref(in, head);
+    return m;
+}
+
+/* ---- leaving, help ---- */
+
+static value call_library(interp *in, const char *module_name, const char *f, value v)
+{
+    value m = interp_import(in, module_name);
+    value fn = is_fail(m) ? FAIL : value_getattr_c(in, m, f);
+    value r = is_fail(fn) ? FAIL : is_fail(v) ? call_n(in, fn, 0) : call_n(in, fn, 1, v);
+    value_unref(in, m);
+    value_unref(in, fn);
+    return r;
+}
+
+static value help(interp *in, const value *arg)
+{
+    return call_library(in, "pydoc", "help", arg[0]);
+}
+
+static value breakpoint(interp *in, const value *arg)
+{
+    (void)arg;
+    return throw(in, NotImplementedError, "breakpoint(): there is no debugger");
+}
+
+static value leave(interp *in, const value *arg)
+{
+    value e = call_n(in, v_type(exc_type(SystemExit)), 1, arg[0]);
+    if (!is_fail(e)) throw_value(in, e);
+    value_unref(in, e);
+    return FAIL;
+}
+
+// clang-format off
+const builtin builtin_effects[] = {
+    {"print(*args, sep=' ', end='\\n', file=None, flush=False)", print,
+     "Prints the values to a stream, or to sys.stdout by default.\n\n"
+     "sep\n  string inserted between values, default a space.\n"
+     "end\n  string appended after the last value, default a newline.\n"
+     "file\n  a file-like object (stream); defaults to the current sys.stdout.\n"
+     "flush\n  whether to forcibly flush the stream."},
+    {"input(prompt=<unset>, /)", input,
+     "Read a string from standard input.  The trailing newline is stripped.\n\n"
+     "The prompt string, if given, is printed to standard output without a\n"
+     "trailing newline before reading input."},
+    {"open(file, mode='r', buffering=-1, encoding=None, errors=None, newline=None, closefd=True, "
+     "opener=None)", open_builtin, "Open file and return a stream.  Raise OSError upon failure."},
+    {"exec(source, globals=None, locals=None, /)", exec,
+     "Execute the given source in the context of globals and locals."},
+    {"eval(source, globals=None, locals=None, /)", eval,
+     "Evaluate the given source in the context of globals and locals."},
+    {"compile(source, filename, mode, flags=0, dont_inherit=False, optimize=-1)", compile,
+     "Compile source into a code object that can be executed by exec() or eval()."},
+    {"__import__(name, globals=None, locals=None, fromlist=(), level=0)", import,
+     "Import a module."},
+    {"help(object=<unset>, /)", help, "Show what is known about an object."},
+    {"breakpoint(*args, **kws)", breakpoint, "There is no debugger here."},
+    {"exit(code=None)", leave, "Leave the program."},
+    {"quit(code=None)", leave, "Leave the program."},
+    {0},
+};
+// clang-format on

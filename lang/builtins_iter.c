@@ -1,0 +1,251 @@
+/* lang/builtins_iter.c - enumerate, zip, map, filter: lazy iterators over other iterators. */
+#include "lang/builtins.h"
+#include "lang/types/iter.h"
+
+typedef struct many_iter { /* the shape of all four */
+    obj hdr;
+    value f; /* map, filter: the function; enumerate: the next number */
+    bool strict;
+    tuple *of; /* iterators; NULL: exhausted */
+} many_iter;
+
+static void drop(interp *in, obj *o)
+{
+    many_iter *it = (many_iter *)o;
+    value_unref(in, it->f);
+    obj_unref(in, it->of);
+}
+
+static void visit(obj *o, visitor f, void *ctx)
+{
+    many_iter *it = (many_iter *)o;
+    f(it->f, ctx);
+    if (it->of) f((value){.kind = V_OBJ, .o = &it->of->hdr}, ctx);
+}
+
+/* iterators of n iterables */
+static tuple *iters(interp *in, const value *arg, size_t n, bool zip)
+{
+    tuple *t = tuple_new(in, (int64_t)n);
+    for (size_t i = 0; t && i < n; i++) {
+        value it = value_iter(in, arg[i]);
+        if (!is_fail(it)) {
+            t->at[i] = it;
+            continue;
+        }
+        if (zip && exc_is(in, TypeError) && !type_of(in, arg[i])->iter) {
+            exc_clear(in);
+            throw(in, TypeError, "'%s' object is not iterable", type_of(in, arg[i])->name);
+        }
+        obj_unref(in, t);
+        return NULL;
+    }
+    return t;
+}
+
+static value new_iter(interp *in, const type *cls, value f, tuple *of)
+{
+    many_iter *it = of ? obj_new(in, cls, 0) : NULL;
+    if (!it) {
+        obj_unref(in, of);
+        return FAIL;
+    }
+    it->f = value_ref(f);
+    it->of = of;
+    return v_obj(it);
+}
+
+/* ---- enumerate ---- */
+
+static value enumerate_make(interp *in, const type *cls, const value *arg, size_t npos,
+                            tuple *kwnames)
+{
+    value out[2], r = FAIL;
+    if (!args_bind(in, "enumerate(iterable, start=0)", arg, npos, kwnames, out, 2)) return FAIL;
+    value start = value_unary(in, OP_INDEX, out[1]);
+    if (!is_fail(start)) r = new_iter(in, cls, start, iters(in, out, 1, false));
+    value_unref(in, start);
+    args_clear(in, out, 2);
+    return r;
+}
+
+static value enumerate_next(interp *in, value self)
+{
+    many_iter *it = (many_iter *)self.o;
+    value v;
+    if (!it->of || iter_next(in, it->of->at[0], &v) <= 0) return FAIL;
+    value i = it->f;
+    it->f = value_binary(in, OP_ADD, i, v_int(1));
+    return v_obj(tuple_pack(in, 2, i, v));
+}
+
+/* ---- zip ---- */
+
+static value zip_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
+{
+    bool strict = false;
+    for (int64_t i = 0; kwnames && i < kwnames->n; i++) {
+        str *name = as_str(kwnames->at[i]);
+        if (!str_is(name, "strict"))
+            return throw(in, TypeError, "'%s' is an invalid keyword argument for zip()", name->at);
+        int t = value_truth(in, arg[npos + (size_t)i]);
+        if (t < 0) return FAIL;
+        strict = t;
+    }
+    value v = new_iter(in, cls, FAIL, iters(in, arg, npos, true));
+    if (!is_fail(v)) ((many_iter *)v.o)->strict = strict;
+    return v;
+}
+
+/* Argument i (from 0) has ended, i.e. the earlier ones have not. */
+static value uneven(interp *in, int64_t i, const char *how)
+{
+    return i == 1 ? throw(in, ValueError, "zip() argument 2 is %s than argument 1", how)
+                  : throw(in, ValueError, "zip() argument %lld is %s than arguments 1-%lld",
+                          (long long)i + 1, how, (long long)i);
+}
+
+static value zip_check(interp *in, tuple *of, int64_t ended)
+{
+    value v;
+    if (ended > 0) return uneven(in, ended, "shorter");
+    for (int64_t i = 1; i < of->n; i++) {
+        int r = iter_next(in, of->at[i], &v);
+        if (r < 0) return FAIL;
+        if (!r) continue;
+        value_unref(in, v);
+        return uneven(in, i, "longer");
+    }
+    return FAIL;
+}
+
+static value zip_next(interp *in, value self)
+{
+    many_iter *it = (many_iter *)self.o;
+    if (!it->of || !it->of->n) return FAIL;
+    tuple *of = obj_ref(it->of), *t = tuple_new(in, of->n);
+    value v, result = v_obj(t);
+    for (int64_t i = 0; t && i < of->n; i++) {
+        int r = iter_next(in, of->at[i], &v);
+        if (r > 0) {
+            t->at[i] = v;
+            continue;
+        }
+        value_unref(in, result);
+        result = !r && it->strict ? zip_check(in, of, i) : FAIL;
+        break;
+    }
+    obj_unref(in, of);
+    return result;
+}
+
+/* ---- map and filter ---- */
+
+static value map_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
+{
+    if (kwnames && kwnames->n) return throw(in, TypeError, "map() takes no keyword arguments");
+    if (npos < 2) return throw(in, TypeError, "map() must have at least two arguments.");
+    return new_iter(in, cls, arg[0], iters(in, arg + 1, npos - 1, false));
+}
+
+enum { FEW = 8 };
+
+static value map_next(interp *in, value self)
+{
+    many_iter *it = (many_iter *)self.o;
+    if (!it->of) return FAIL;
+    int64_t n = it->of->n, got = 0;
+    value few[FEW] = {0}, r = FAIL, *a = few;
+    tuple *t = NULL;
+    if (n > FEW) {
+        if (!(t = tuple_new(in, n))) return FAIL;
+        a = t->at;
+    }
+    while (got < n && iter_next(in, it->of->at[got], &a[got]) > 0) got++;
+    if (got == n)
+        r = value_call(in, it->f, a, (size_t)n, NULL);
+    else if (t)
+        a[got] = NONE;
+    for (int64_t i = 0; !t && i < got; i++) value_unref(in, a[i]);
+    obj_unref(in, t);
+    return r;
+}
+
+static value filter_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
+{
+    value out[2];
+    if (!args_bind(in, "filter(function, iterable, /)", arg, npos, kwnames, out, 2)) return FAIL;
+    value r = new_iter(in, cls, out[0], iters(in, out + 1, 1, false));
+    args_clear(in, out, 2);
+    return r;
+}
+
+/* Does the filter keep v? 1 0 -1 */
+static int keeps(interp *in, value f, value v)
+{
+    if (is_none(f)) return value_truth(in, v);
+    value r = value_call(in, f, &v, 1, NULL);
+    int t = is_fail(r) ? -1 : value_truth(in, r);
+    value_unref(in, r);
+    return t;
+}
+
+static value filter_next(interp *in, value self)
+{
+    many_iter *it = (many_iter *)self.o;
+    value v;
+    while (it->of && iter_next(in, it->of->at[0], &v) > 0) {
+        int keep = keeps(in, it->f, v);
+        if (keep > 0) return v;
+        value_unref(in, v);
+        if (keep < 0) return FAIL;
+    }
+    return FAIL;
+}
+
+#define ITERATOR                                                                                   \
+    TYPE_HEAD, .module = "builtins", .size = sizeof(many_iter), .flags = TYPE_GC | TYPE_BASE,      \
+               .drop = drop, .visit = visit, .iter = iter_self
+
+const type T_enumerate = {
+    ITERATOR,
+    .name = "enumerate",
+    .doc = "Return an enumerate object.\n\n  iterable\n    an object supporting iteration\n\n"
+           "The enumerate object yields pairs containing a count (from start, which\ndefaults to "
+           "zero) and a value yielded by the iterable argument.\n\nenumerate is useful for "
+           "obtaining an indexed list:\n    (0, seq[0]), (1, seq[1]), (2, seq[2]), ...",
+    .make = enumerate_make,
+    .next = enumerate_next,
+};
+const type T_zip = {
+    ITERATOR,
+    .name = "zip",
+    .doc = "zip(*iterables, strict=False) --> Yield tuples until an input is exhausted.\n\n"
+           "   >>> list(zip('abcdefg', range(3), range(4)))\n"
+           "   [('a', 0, 0), ('b', 1, 1), ('c', 2, 2)]\n\n"
+           "The zip object yields n-length tuples, where n is the number of iterables\npassed as "
+           "positional arguments to zip().  The i-th element in every tuple\ncomes from the i-th "
+           "iterable argument to zip().  This continues until the\nshortest argument is "
+           "exhausted.\n\nIf strict is true and one of the arguments is exhausted before the "
+           "others,\nraise a ValueError.",
+    .make = zip_make,
+    .next = zip_next,
+};
+const type T_map = {
+    ITERATOR,
+    .name = "map",
+    .doc = "map(func, *iterables) --> map object\n\nMake an iterator that computes the function "
+           "using arguments from\neach of the iterables.  Stops when the shortest iterable is "
+           "exhausted.",
+    .make = map_make,
+    .next = map_next,
+};
+const type T_filter = {
+    ITERATOR,
+    .name = "filter",
+    .doc = "filter(function or None, iterable) --> filter object\n\nReturn an iterator yielding "
+           "those items of iterable for which function(item)\nis true. If function is None, "
+           "return the items that are true.",
+    .make = filter_make,
+    .next = filter_next,
+};

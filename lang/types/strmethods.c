@@ -1,0 +1,388 @@
+/* lang/types/strmethods.c - str: searching, trimming, padding, and the table of all methods. */
+#include "lang/types/strmethods.h"
+
+#include <string.h>
+
+#include "lang/textfmt.h"
+#include "lang/types/ucd.h"
+
+static str *self_str(const value *arg)
+{
+    return (str *)arg[0].o;
+}
+
+/* ---- searching ---- */
+
+/* s[start:end] as bytes; false: an exception.  Past the end: from > to. */
+static bool bounds(interp *in, const str *s, value start, value end, size_t *from, size_t *to)
+{
+    int64_t n = (int64_t)s->nchar, i = 0, j = n;
+    if (!is_none(start) && !to_slice_index(in, start, &i)) return false;
+    if (!is_none(end) && !to_slice_index(in, end, &j)) return false;
+    if (i < 0) i = i + n < 0 ? 0 : i + n;
+    if (j < 0) j = j + n < 0 ? 0 : j + n;
+    if (j > n) j = n;
+    *to = str_offset(s, (size_t)j);
+    *from = i > j ? *to + 1 : str_offset(s, (size_t)i);
+    return true;
+}
+
+/* -2 an exception, -1 nowhere, else the byte offset */
+static int64_t find(interp *in, const value *arg, bool last)
+{
+    str *s = self_str(arg), *what = check_str(in, arg[1], NULL);
+    size_t from, to;
+    if (!what || !bounds(in, s, arg[2], arg[3], &from, &to)) return -2;
+    if (from > to) return -1;
+    const char *hit = last ? find_last(s->at + from, to - from, what->at, what->nbyte)
+                           : memmem(s->at + from, to - from, what->at, what->nbyte);
+    return hit ? hit - s->at : -1;
+}
+
+static value find_value(interp *in, const value *arg, bool last, bool must)
+{
+    int64_t at = find(in, arg, last);
+    if (at == -2) return FAIL;
+    if (at < 0) return must ? throw(in, ValueError, "substring not found") : v_int(-1);
+    str *s = self_str(arg);
+    return v_int(str_ascii(s) ? at : (int64_t)utf8_count(s->at, (size_t)at));
+}
+
+static value method_find(interp *in, const value *arg)
+{
+    return find_value(in, arg, false, false);
+}
+
+static value method_rfind(interp *in, const value *arg)
+{
+    return find_value(in, arg, true, false);
+}
+
+static value method_index(interp *in, const value *arg)
+{
+    return find_value(in, arg, false, true);
+}
+
+static value method_rindex(interp *in, const value *arg)
+{
+    return find_value(in, arg, true, true);
+}
+
+static value method_count(interp *in, const value *arg)
+{
+    str *s = self_str(arg), *what = check_str(in, arg[1], NULL);
+    size_t from, to;
+    if (!what || !bounds(in, s, arg[2], arg[3], &from, &to)) return FAIL;
+    if (from > to) return v_int(0);
+    if (!what->nbyte) return v_int((int64_t)utf8_count(s->at + from, to - from) + 1);
+    int64_t n = 0;
+    const char *p = s->at + from, *end = s->at + to;
+    while ((p = memmem(p, (size_t)(end - p), what->at, what->nbyte))) p += what->nbyte, n++;
+    return v_int(n);
+}
+
+static bool matches(const str *s, size_t from, size_t to, const str *what, bool tail)
+{
+    if (from > to || what->nbyte > to - from) return false;
+    return !memcmp(s->at + (tail ? to - what->nbyte : from), what->at, what->nbyte);
+}
+
+static value starts_or_ends(interp *in, const value *arg, bool tail)
+{
+    const char *name = tail ? "endswith" : "startswith";
+    str *s = self_str(arg), *what = as_str(arg[1]);
+    tuple *t = as_tuple(arg[1]);
+    size_t from, to;
+    if (!what && !t) {
+        return throw(in, TypeError, "%s first arg must be str or a tuple of str, not %s", name,
+                     type_of(in, arg[1])->name);
+    }
+    if (!bounds(in, s, arg[2], arg[3], &from, &to)) return FAIL;
+    if (what) return v_bool(matches(s, from, to, what, tail));
+    for (int64_t i = 0; i < t->n; i++) {
+        what = as_str(t->at[i]);
+        if (!what) {
+            return throw(in, TypeError, "tuple for %s must only contain str, not %s", name,
+                         type_of(in, t->at[i])->name);
+        }
+        if (matches(s, from, to, what, tail)) return v_bool(true);
+    }
+    return v_bool(false);
+}
+
+static value method_startswith(interp *in, const value *arg)
+{
+    return starts_or_ends(in, arg, false);
+}
+
+static value method_endswith(interp *in, const value *arg)
+{
+    return starts_or_ends(in, arg, true);
+}
+
+static value method_removeprefix(interp *in, const value *arg)
+{
+    str *s = self_str(arg), *what = check_str(in, arg[1], "removeprefix() argument");
+    if (!what) return FAIL;
+    bool has = matches(s, 0, s->nbyte, what, false);
+    return v_obj(str_part(in, s, has ? what->nbyte : 0, s->nbyte));
+}
+
+static value method_removesuffix(interp *in, const value *arg)
+{
+    str *s = self_str(arg), *what = check_str(in, arg[1], "removesuffix() argument");
+    if (!what) return FAIL;
+    bool has = matches(s, 0, s->nbyte, what, true);
+    return v_obj(str_part(in, s, 0, has ? s->nbyte - what->nbyte : s->nbyte));
+}
+
+/* ---- trimming ---- */
+
+static bool in_set(const str *drop, const char *at, size_t len, uint32_t cp)
+{
+    return drop ? memmem(drop->at, drop->nbyte, at, len) != NULL : cp_is_space(cp);
+}
+
+enum { LEFT = 1, RIGHT = 2 };
+
+static value strip(interp *in, const value *arg, int sides, const char *name)
+{
+    str *s = self_str(arg), *drop = NULL;
+    if (!is_none(arg[1]) && !(drop = as_str(arg[1]))) {
+        return throw(in, TypeError, "%s arg must be None or str", name);
+    }
+    size_t from = 0, to = s->nbyte, len;
+    uint32_t cp;
+    while ((sides & LEFT) && from < to) {
+        len = utf8_get(s->at + from, &cp);
+        if (!in_set(drop, s->at + from, len, cp)) break;
+        from += len;
+    }
+    while ((sides & RIGHT) && to > from) {
+        size_t at = to;
+        do at--;
+        while (((unsigned char)s->at[at] & 0xc0) == 0x80);
+        len = utf8_get(s->at + at, &cp);
+        if (!in_set(drop, s->at + at, len, cp)) break;
+        to = at;
+    }
+    return v_obj(str_part(in, s, from, to));
+}
+
+static value method_strip(interp *in, const value *arg)
+{
+    return strip(in, arg, LEFT | RIGHT, "strip");
+}
+
+static value method_lstrip(interp *in, const value *arg)
+{
+    return strip(in, arg, LEFT, "lstrip");
+}
+
+static value method_rstrip(interp *in, const value *arg)
+{
+    return strip(in, arg, RIGHT, "rstrip");
+}
+
+/* ---- padding ---- */
+
+value str_padded(interp *in, str *s, int64_t left, int64_t right, uint32_t fill)
+{
+    char at[4];
+    size_t len = utf8_put(at, fill), n = (size_t)left + (size_t)right, extra;
+    if (n == 0) return v_obj(str_part(in, s, 0, s->nbyte));
+    if (__builtin_mul_overflow(n, len, &extra)) return throw_nomem(in);
+    str *out = str_alloc(in, s->nbyte + extra, s->nchar + n);
+    if (!out) return FAIL;
+    char *p = out->at;
+    for (int64_t i = 0; i < left; i++) p = mempcpy(p, at, len);
+    p = mempcpy(p, s->at, s->nbyte);
+    for (int64_t i = 0; i < right; i++) p = mempcpy(p, at, len);
+    return v_obj(out);
+}
+
+static bool fill_char(interp *in, value v, uint32_t *cp)
+{
+    str *s = as_str(v);
+    if (!s) {
+        throw(in, TypeError, "The fill character must be a unicode character, not %s",
+              type_of(in, v)->name);
+        return false;
+    }
+    if (s->nchar != 1) {
+        throw(in, TypeError, "The fill character must be exactly one character long");
+        return false;
+    }
+    utf8_get(s->at, cp);
+    return true;
+}
+
+static value justify(interp *in, const value *arg, int sides)
+{
+    str *s = self_str(arg);
+    int64_t width;
+    uint32_t fill;
+    if (!to_int64(in, arg[1], &width) || !fill_char(in, arg[2], &fill)) return FAIL;
+    int64_t pad = width - (int64_t)s->nchar, left = 0;
+    if (pad <= 0) return v_obj(str_part(in, s, 0, s->nbyte));
+    if (sides == LEFT)
+        left = pad;
+    else if (sides == (LEFT | RIGHT))
+        left = pad / 2 + (pad & width & 1);
+    return str_padded(in, s, left, pad - left, fill);
+}
+
+static value method_center(interp *in, const value *arg)
+{
+    return justify(in, arg, LEFT | RIGHT);
+}
+
+static value method_ljust(interp *in, const value *arg)
+{
+    return justify(in, arg, RIGHT);
+}
+
+static value method_rjust(interp *in, const value *arg)
+{
+    return justify(in, arg, LEFT);
+}
+
+static value method_zfill(interp *in, const value *arg)
+{
+    str *s = self_str(arg);
+    int64_t width;
+    if (!to_int64(in, arg[1], &width)) return FAIL;
+    int64_t pad = width - (int64_t)s->nchar;
+    value v = str_padded(in, s, pad > 0 ? pad : 0, 0, '0');
+    if (is_fail(v) || pad <= 0 || !s->nbyte || (s->at[0] != '+' && s->at[0] != '-')) return v;
+    str *out = (str *)v.o;
+    out->at[0] = s->at[0]; /* the sign goes first */
+    out->at[pad] = '0';
+    return v;
+}
+
+/* ---- formatting ---- */
+
+static value method_format(interp *in, const value *arg)
+{
+    return format_text(in, self_str(arg), as_tuple(arg[1]), arg[2]);
+}
+
+static value method_format_map(interp *in, const value *arg)
+{
+    return format_text(in, self_str(arg), NULL, arg[1]);
+}
+
+static value method_dunder_format(interp *in, const value *arg)
+{
+    str *spec = check_str(in, arg[1], "__format__() argument");
+    return spec ? text_format_str(in, arg[0], spec) : FAIL;
+}
+
+static value method_sizeof(interp *in, const value *arg)
+{
+    (void)in;
+    str *s = self_str(arg);
+    if (str_ascii(s)) return v_int((int64_t)s->nbyte + 49);
+    uint32_t cp, max = 0;
+    for (size_t i = 0; i < s->nbyte;) {
+        i += utf8_get(s->at + i, &cp);
+        if (cp > max) max = cp;
+    }
+    int64_t n = (int64_t)s->nchar + 1;
+    return v_int(max < 256 ? 72 + n : max < 65536 ? 74 - 2 + 2 * n : 76 - 4 + 4 * n);
+}
+
+static value method_getnewargs(interp *in, const value *arg)
+{
+    str *s = self_str(arg);
+    return v_obj(tuple_pack(in, 1, v_obj(str_part(in, s, 0, s->nbyte))));
+}
+
+#define WHERE "sub, start=None, end=None, /)"
+
+const builtin str_table[] = {
+    {"capitalize(self, /)", str_capitalize, "Return a capitalized version of the string."},
+    {"casefold(self, /)", str_casefold,
+     "Return a version of the string suitable for caseless comparisons."},
+    {"center(self, width, fillchar=' ', /)", method_center,
+     "Return a centered string of length width."},
+    {"count(self, " WHERE, method_count,
+     "Return the number of non-overlapping occurrences of substring sub."},
+    {"encode(self, /, encoding='utf-8', errors='strict')", str_encode,
+     "Encode the string using the codec registered for encoding."},
+    {"endswith(self, suffix, start=None, end=None, /)", method_endswith,
+     "Return True if S ends with the specified suffix, False otherwise."},
+    {"expandtabs(self, /, tabsize=8)", str_expandtabs,
+     "Return a copy where all tab characters are expanded using spaces."},
+    {"find(self, " WHERE, method_find,
+     "Return the lowest index in S where substring sub is found, or -1."},
+    {"format(self, /, *args, **kwargs)", method_format,
+     "Return a formatted version of S, using substitutions from args and kwargs."},
+    {"format_map(self, mapping, /)", method_format_map,
+     "Return a formatted version of S, using substitutions from mapping."},
+    {"index(self, " WHERE, method_index,
+     "Return the lowest index in S where substring sub is found; ValueError when there is none."},
+    {"isalnum(self, /)", str_isalnum, "Return True if the string is an alpha-numeric string."},
+    {"isalpha(self, /)", str_isalpha, "Return True if the string is an alphabetic string."},
+    {"isascii(self, /)", str_isascii, "Return True if all characters in the string are ASCII."},
+    {"isdecimal(self, /)", str_isdecimal, "Return True if the string is a decimal string."},
+    {"isdigit(self, /)", str_isdigit, "Return True if the string is a digit string."},
+    {"isidentifier(self, /)", str_isidentifier,
+     "Return True if the string is a valid Python identifier."},
+    {"islower(self, /)", str_islower, "Return True if the string is a lowercase string."},
+    {"isnumeric(self, /)", str_isnumeric, "Return True if the string is a numeric string."},
+    {"isprintable(self, /)", str_isprintable, "Return True if the string is printable."},
+    {"isspace(self, /)", str_isspace, "Return True if the string is a whitespace string."},
+    {"istitle(self, /)", str_istitle, "Return True if the string is a title-cased string."},
+    {"isupper(self, /)", str_isupper, "Return True if the string is an uppercase string."},
+    {"join(self, iterable, /)", str_join, "Concatenate any number of strings."},
+    {"ljust(self, width, fillchar=' ', /)", method_ljust,
+     "Return a left-justified string of length width."},
+    {"lower(self, /)", str_lower, "Return a copy of the string converted to lowercase."},
+    {"lstrip(self, chars=None, /)", method_lstrip,
+     "Return a copy of the string with leading whitespace removed."},
+    {"@staticmethod maketrans(x, y=<unset>, z=<unset>, /)", str_maketrans,
+     "Return a translation table usable for str.translate()."},
+    {"partition(self, sep, /)", str_partition,
+     "Partition the string into three parts using the given separator."},
+    {"removeprefix(self, prefix, /)", method_removeprefix,
+     "Return a str with the given prefix string removed if present."},
+    {"removesuffix(self, suffix, /)", method_removesuffix,
+     "Return a str with the given suffix string removed if present."},
+    {"replace(self, old, new, count=-1, /)", str_replace,
+     "Return a copy with all occurrences of substring old replaced by new."},
+    {"rfind(self, " WHERE, method_rfind,
+     "Return the highest index in S where substring sub is found, or -1."},
+    {"rindex(self, " WHERE, method_rindex,
+     "Return the highest index in S where substring sub is found; ValueError when there is none."},
+    {"rjust(self, width, fillchar=' ', /)", method_rjust,
+     "Return a right-justified string of length width."},
+    {"rpartition(self, sep, /)", str_rpartition,
+     "Partition the string into three parts using the given separator, from the right."},
+    {"rsplit(self, /, sep=None, maxsplit=-1)", str_rsplit,
+     "Return a list of the substrings in the string, using sep as the separator string."},
+    {"rstrip(self, chars=None, /)", method_rstrip,
+     "Return a copy of the string with trailing whitespace removed."},
+    {"split(self, /, sep=None, maxsplit=-1)", str_split,
+     "Return a list of the substrings in the string, using sep as the separator string."},
+    {"splitlines(self, /, keepends=False)", str_splitlines,
+     "Return a list of the lines in the string, breaking at line boundaries."},
+    {"startswith(self, prefix, start=None, end=None, /)", method_startswith,
+     "Return True if S starts with the specified prefix, False otherwise."},
+    {"strip(self, chars=None, /)", method_strip,
+     "Return a copy of the string with leading and trailing whitespace removed."},
+    {"swapcase(self, /)", str_swapcase,
+     "Convert uppercase characters to lowercase and lowercase characters to uppercase."},
+    {"title(self, /)", str_title, "Return a version of the string where each word is titlecased."},
+    {"translate(self, table, /)", str_translate,
+     "Replace each character in the string using the given translation table."},
+    {"upper(self, /)", str_upper, "Return a copy of the string converted to uppercase."},
+    {"zfill(self, width, /)", method_zfill,
+     "Pad a numeric string with zeros on the left, to fill a field of the given width."},
+    {"__format__(self, format_spec, /)", method_dunder_format,
+     "Return a formatted version of the string as described by format_spec."},
+    {"__getnewargs__(self, /)", method_getnewargs, NULL},
+    {"__sizeof__(self, /)", method_sizeof, "Return the size of the string in memory, in bytes."},
+    {0},
+};
