@@ -326,7 +326,7 @@ static ast *parse_tokens(parser *p, enum parse_mode mode)
     uint32_t far = p->far;
     if (!failed(p)) {
         p->hints = true;
-        p->budget = HINTS;
+        p->budget = HINTS + 4 * (int)p->t.n;
         p->i = p->last = 0;
         p->nstack = 0;
         p->depth = p->nest = 0;

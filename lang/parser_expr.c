@@ -165,13 +165,11 @@ ast *parse_binary(parser *p, int min)
         if (row->prec < min || row->prec < P_OR) break;
         const uint32_t op = p->i;
         if (row->prec <= P_AND) {
-            ast *x = parse_bool(p, left, start);
-            if (x == left) break;
-            left = x;
+            left = parse_bool(p, left, start);
+            if (at(p, t)) break; /* backed off */
         } else if (row->prec == P_CMP) {
-            ast *x = parse_compare(p, left, start);
-            if (x == left) break;
-            left = x;
+            left = parse_compare(p, left, start);
+            if (token_table[type(p)].prec == P_CMP) break; /* backed off, or a lone 'not' */
         } else {
             advance(p);
             ast *right = deepen(p) ? parse_binary(p, row->prec + 1) : NULL;
@@ -216,7 +214,8 @@ ast *parse_expr(parser *p)
 {
     ast *x = NULL;
     const token *start = tok(p);
-    if (!enter(p)) {
+    if (!enter(p) || (p->hints && p->budget-- <= 0)) {
+        miss(p);
     } else if (at(p, T_LAMBDA)) {
         x = parse_lambda(p);
     } else {

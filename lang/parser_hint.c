@@ -43,7 +43,6 @@ static const token *last_taken(const parser *p)
 void *hint_expr(parser *p, ast *left, const token *start)
 {
     const uint32_t i = p->i, last = p->last;
-    p->budget--;
     const bool name_string = start->type == T_NAME && start[1].type == T_STRING;
     if (!name_string && !is_soft_keyword(p, start) && expr_may_start(type(p))) {
         p->quiet = true;

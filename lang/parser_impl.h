@@ -21,7 +21,7 @@ typedef struct parser {
     uint32_t far;  /* the furthest token that was looked at when something did not fit */
     uint32_t last; /* the last token taken that is not layout */
     bool hints, py2;
-    int budget; /* with hints: how many more places to look at */
+    int budget; /* with hints: how many more expressions to read */
     bool quiet; /* with hints: do not look for mistakes just now */
     bool inside; /* an expression within an f-string */
     int nest;  /* functions of the parser waiting for one another */
@@ -36,7 +36,7 @@ typedef struct parser {
 } parser;
 
 /* No tree is deeper than MAX_DEPTH: whoever walks one recursively can rely on it. */
-enum { MAX_DEPTH = 3000, MAX_NEST = 600, HINTS = 20000 };
+enum { MAX_DEPTH = 3000, MAX_NEST = 600, HINTS = 20000 }; /* a second attempt may read what it reads several times over */
 
 /* ---- tokens ---- */
 
