@@ -26,6 +26,8 @@ void walk_init(walk *w, int ndim, const int64_t *shape);
 void walk_add(walk *w, char *at, const int64_t *strides);
 /* broadcasts x to the shape of the walk (it must fit) */
 void walk_add_nd(walk *w, const nd *x);
+/* strides in C order of axes, added after walk_sort: does not take part in the order */
+void walk_add_sorted(walk *w, char *at, const int64_t *strides);
 void walk_sort(walk *w);  /* axis order by strides */
 void walk_merge(walk *w); /* merges neighbouring axes */
 static inline void walk_order(walk *w)

@@ -25,6 +25,9 @@ nd *nd_index(const nd *x, const index_item *items, int n, err *e);
  * to write.  value may overlap target. */
 bool nd_index_assign(nd *target, const index_item *items, int n, const nd *value, err *e);
 
+/* int64 byte offsets from x->at of the elements that items select, in the shape of the result. */
+nd *nd_index_places(const nd *x, const index_item *items, int n, err *e);
+
 /* mode: 'r'aise, 'w'rap, 'c'lip */
 nd *nd_take(const nd *x, const nd *indices, int axis, char mode, err *e);
 bool nd_put(nd *target, const nd *indices, const nd *values, char mode, err *e); /* flat */

@@ -1,0 +1,179 @@
+/* engine/kernels/argreduce.c - positions of the extreme elements along an axis.
+ *
+ * The first one wins; a NaN wins over everything.  The axis is brought innermost; a row that is
+ * not contiguous is read by its stride. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/kernels/half.h"
+#include "engine/kernels/index.h"
+#include "engine/kernels/ops.h"
+#include "engine/kernels/reduce_parts.h"
+
+typedef int64_t (*arg_loop)(int64_t n, const char *at, ptrdiff_t step, uint32_t size);
+
+// clang-format off
+#pragma push_macro("bool")
+#undef bool
+/* better(x, best): x replaces best; stop: nothing can replace x */
+#define ARG(name, dt, T, read, better, stop)                                                       \
+    static int64_t arg##name##_##dt(int64_t n, const char *at, ptrdiff_t step, uint32_t size)      \
+    {                                                                                              \
+        (void)size;                                                                                \
+        T best; { const char *p = at; best = read; }                                               \
+        int64_t found = 0;                                                                         \
+        { const T x = best; if (stop) return 0; }                                                  \
+        for (int64_t i = 1; i < n; i++) {                                                          \
+            const char *p = at + i * step;                                                         \
+            const T x = read;                                                                      \
+            if (better) { best = x; found = i; if (stop) break; }                                  \
+        }                                                                                          \
+        return found;                                                                              \
+    }
+#define BOTH_PLAIN(dt, T) \
+    ARG(max, dt, T, *(const T *)p, x > best, 0) ARG(min, dt, T, *(const T *)p, x < best, 0)
+#define BOTH_FLOAT(dt, T, read) \
+    ARG(max, dt, T, read, !(x <= best), x != x) ARG(min, dt, T, read, !(x >= best), x != x)
+BOTH_PLAIN(bool, uint8_t) BOTH_PLAIN(int8, int8_t) BOTH_PLAIN(uint8, uint8_t)
+BOTH_PLAIN(int16, int16_t) BOTH_PLAIN(uint16, uint16_t) BOTH_PLAIN(int32, int32_t)
+BOTH_PLAIN(uint32, uint32_t) BOTH_PLAIN(int64, int64_t) BOTH_PLAIN(uint64, uint64_t)
+BOTH_FLOAT(float16, float, half_to_float(*(const uint16_t *)p))
+BOTH_FLOAT(float32, float, *(const float *)p)
+BOTH_FLOAT(float64, double, *(const double *)p)
+
+typedef struct pair { double re, im; } pair;
+static int is_nan(pair x) { return x.re != x.re || x.im != x.im; }
+static int above(pair x, pair y) { return x.re > y.re || (x.re == y.re && x.im > y.im); }
+#define READ_PAIR(T) ((pair){((const T *)p)[0], ((const T *)p)[1]})
+#define BOTH_COMPLEX(dt, T) \
+    ARG(max, dt, pair, READ_PAIR(T), above(x, best) || is_nan(x), is_nan(x)) \
+    ARG(min, dt, pair, READ_PAIR(T), above(best, x) || is_nan(x), is_nan(x))
+BOTH_COMPLEX(complex64, float)
+BOTH_COMPLEX(complex128, double)
+/* moments: NaT wins */
+ARG(max, time, int64_t, *(const int64_t *)p, x > best || x == INT64_MIN, x == INT64_MIN)
+ARG(min, time, int64_t, *(const int64_t *)p, x < best, x == INT64_MIN)
+
+static int text_order(const char *a, const char *b, uint32_t size, int wide)
+{
+    if (!wide) return memcmp(a, b, size);
+    const uint32_t *x = (const uint32_t *)a, *y = (const uint32_t *)b;
+    for (uint32_t i = 0; i < size / 4; i++)
+        if (x[i] != y[i]) return x[i] < y[i] ? -1 : 1;
+    return 0;
+}
+#define TEXT(name, dt, sign, wide)                                                                 \
+    static int64_t arg##name##_##dt(int64_t n, const char *at, ptrdiff_t step, uint32_t size)      \
+    {                                                                                              \
+        int64_t found = 0;                                                                         \
+        for (int64_t i = 1; i < n; i++)                                                            \
+            if (sign * text_order(at + i * step, at + found * step, size, wide) > 0) found = i;    \
+        return found;                                                                              \
+    }
+TEXT(max, bytes, 1, 0) TEXT(min, bytes, -1, 0) TEXT(max, str, 1, 1) TEXT(min, str, -1, 1)
+
+#define SLOTS(name) { \
+    [DT_bool] = arg##name##_bool, [DT_int8] = arg##name##_int8, [DT_uint8] = arg##name##_uint8, \
+    [DT_int16] = arg##name##_int16, [DT_uint16] = arg##name##_uint16, [DT_int32] = arg##name##_int32, \
+    [DT_uint32] = arg##name##_uint32, [DT_int64] = arg##name##_int64, [DT_uint64] = arg##name##_uint64, \
+    [DT_float16] = arg##name##_float16, [DT_float32] = arg##name##_float32, [DT_float64] = arg##name##_float64, \
+    [DT_complex64] = arg##name##_complex64, [DT_complex128] = arg##name##_complex128, \
+    [DT_bytes] = arg##name##_bytes, [DT_str] = arg##name##_str, \
+    [DT_datetime64] = arg##name##_time, [DT_timedelta64] = arg##name##_time}
+static const arg_loop loops[2][NDTYPE] = {SLOTS(min), SLOTS(max)};
+#pragma pop_macro("bool")
+// clang-format on
+
+/* along one axis of x; out is C ordered without it */
+static bool find_along(const nd *x, int axis, arg_loop run, int64_t *out)
+{
+    int64_t n = nd_shape(x)[axis], step = nd_strides(x)[axis], index[ND_MAXDIM] = {0};
+    int64_t total = nd_count(x) / (n ? n : 1);
+    char *at = x->at;
+    for (int64_t k = 0; k < total; k++) {
+        out[k] = run(n, at, step, x->size);
+        for (int i = x->ndim; i-- > 0;) {
+            if (i == axis) continue;
+            at += nd_strides(x)[i];
+            if (++index[i] < nd_shape(x)[i]) break;
+            at -= nd_shape(x)[i] * nd_strides(x)[i];
+            index[i] = 0;
+        }
+    }
+    return true;
+}
+
+static nd *arg_flat(const nd *x, bool keepdims, arg_loop run, err *e)
+{
+    nd *flat = nd_contiguous(x, e);
+    if (!flat) return NULL;
+    int64_t found = run(nd_count(x), flat->at, x->size, x->size), ones[ND_MAXDIM];
+    datum_unref(flat);
+    nd *r = nd_scalar(DT_int64, &found);
+    if (!keepdims) return r;
+    for (int i = 0; i < x->ndim; i++) ones[i] = 1;
+    nd *kept = nd_reshape(r, x->ndim, ones, e);
+    datum_unref(r);
+    return kept;
+}
+
+static nd *arg_axis(const nd *x, int axis, bool keepdims, arg_loop run, err *e)
+{
+    int64_t shape[ND_MAXDIM];
+    int n = 0;
+    for (int i = 0; i < x->ndim; i++)
+        if (i != axis) shape[n++] = nd_shape(x)[i];
+        else if (keepdims) shape[n++] = 1;
+    nd *r = nd_new(dtype_plain(DT_int64), n, shape, e);
+    if (r) find_along(x, axis, run, (int64_t *)r->at);
+    return r;
+}
+
+nd *reduce_argminmax(const reduction *r, const nd *x, uint32_t axes, bool keepdims, dtype_of want,
+                     reduce_opts *o, err *e)
+{
+    (void)want;
+    bool max = r->fold->id == U_maximum;
+    arg_loop run = loops[max][x->dtype];
+    if (!run)
+        return err_set(e, TypeError, "Cannot take %s of an array of %s", max ? "argmax" : "argmin",
+                       dtypes[x->dtype].name);
+    bool flat = axes == axes_of(x, ALL_AXES) && x->ndim != 1;
+    if (!flat && (axes & (axes - 1)))
+        return err_set(e, TypeError, "%s takes one axis or all", r->name);
+    int axis = axes ? __builtin_ctz(axes) : 0;
+    bool empty = flat ? nd_count(x) == 0 : nd_shape(x)[axis] == 0;
+    if (empty)
+        return err_set(e, ValueError, "attempt to get %s of an empty sequence",
+                       max ? "argmax" : "argmin");
+    nd *out = flat ? arg_flat(x, keepdims, run, e) : arg_axis(x, axis, keepdims, run, e);
+    if (out && o && o->out) {
+        bool ok = nd_assign(o->out, out, 'u', NULL, e);
+        datum_unref(out);
+        return ok ? nd_ref(o->out) : NULL;
+    }
+    return out;
+}
+
+nd *reduce_nanargminmax(const reduction *r, const nd *x, uint32_t axes, bool keepdims,
+                        dtype_of want, reduce_opts *o, err *e)
+{
+    bool inexact = x->dtype >= DT_float16 && x->dtype <= DT_complex128;
+    if (!inexact) return reduce_argminmax(r, x, axes, keepdims, want, o, e);
+    dtype_of none = {.dt = DT_none};
+    double fill = r->fold->id == U_maximum ? -INFINITY : INFINITY;
+    nd *mask = nd_map1(U_isnan, x, e), *y = nd_copy_order(x, 'K', e), *out = NULL;
+    nd *v = nd_scalar(DT_float64, &fill), *all = NULL, *some = NULL;
+    if (mask && y && nd_assign(y, v, 'u', mask, e))
+        all = nd_ufunc_reduce(&ufuncs[U_logical_and], mask, axes, false, none, NULL, e);
+    if (all) some = nd_ufunc_reduce(&ufuncs[U_logical_or], all, ALL_AXES, false, none, NULL, e);
+    if (some && *(bool *)some->at) err_set(e, ValueError, "All-NaN slice encountered");
+    else if (some) out = reduce_argminmax(r, y, axes, keepdims, want, o, e);
+    datum_unref(mask);
+    datum_unref(y);
+    datum_unref(v);
+    datum_unref(all);
+    datum_unref(some);
+    return out;
+}

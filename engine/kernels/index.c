@@ -1,0 +1,495 @@
+/* engine/kernels/index.c - reading and writing x[items] for every kind of item.
+ *
+ * Stages: spread (ellipsis filled in, masks turned into index arrays), then the basic items make a
+ * view, then the index arrays, broadcast together, become one list of byte offsets.  The result is
+ * that list (its axes at the place of the arrays if those are neighbours, else in front) times the
+ * remaining axes of the view; both directions copy one sub-block per offset. */
+#include "engine/kernels/index.h"
+
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+#include "engine/data/walk.h"
+#include "engine/kernels/ops.h"
+
+enum { MAXITEM = 2 * ND_MAXDIM };
+
+typedef struct spread {
+    index_item item[MAXITEM]; /* no ellipsis, no masks; IDX_ARRAY holds int64 blocks */
+    nd *owned[MAXITEM];
+    bool empty_mask[MAXITEM]; /* a 0-d bool: takes no axis of x */
+    int n, nowned;
+} spread;
+
+static void spread_clear(spread *s)
+{
+    for (int i = 0; i < s->nowned; i++) datum_unref(s->owned[i]);
+}
+
+bool slice_clip(int64_t n, int64_t *start, int64_t *stop, int64_t *step, int64_t *len, err *e)
+{
+    if (*step == SLICE_NONE) *step = 1;
+    if (*step == 0) return err_set(e, ValueError, "slice step cannot be zero");
+    if (*step < -INT64_MAX) *step = -INT64_MAX;
+    bool back = *step < 0;
+    int64_t low = back ? -1 : 0, high = back ? n - 1 : n;
+    if (*start == SLICE_NONE) *start = back ? high : low;
+    else if (*start < 0) *start = *start + n < low ? low : *start + n;
+    else if (*start > high) *start = high;
+    if (*stop == SLICE_NONE) *stop = back ? low : high;
+    else if (*stop < 0) *stop = *stop + n < low ? low : *stop + n;
+    else if (*stop > high) *stop = high;
+    if (back) *len = *stop < *start ? (*start - *stop - 1) / -*step + 1 : 0;
+    else *len = *start < *stop ? (*stop - *start - 1) / *step + 1 : 0;
+    return true;
+}
+
+bool index_is_basic(const index_item *items, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (items[i].kind == IDX_ARRAY) return false;
+    return true;
+}
+
+/* --- spreading ------------------------------------------------------------------------------ */
+
+/* axes of x that an item takes */
+static int axes_taken(const index_item *it)
+{
+    if (it->kind == IDX_ARRAY) return it->array->dtype == DT_bool ? it->array->ndim : 1;
+    return it->kind == IDX_INT || it->kind == IDX_SLICE;
+}
+
+static bool check_mask(const nd *x, const nd *mask, int axis, err *e)
+{
+    for (int i = 0; i < mask->ndim; i++)
+        if (nd_shape(mask)[i] != nd_shape(x)[axis + i])
+            return err_set(e, IndexError,
+                           "boolean index did not match indexed array along dimension %d; "
+                           "dimension is %ld but corresponding boolean dimension is %ld",
+                           axis + i, (long)nd_shape(x)[axis + i], (long)nd_shape(mask)[i]);
+    return true;
+}
+
+static bool add_array(spread *s, const nd *mask_or_ints, err *e)
+{
+    if (mask_or_ints->dtype == DT_bool) {
+        nd *at[ND_MAXDIM];
+        int n = mask_or_ints->ndim ? mask_or_ints->ndim : 1;
+        if (!nd_nonzero(mask_or_ints, at, e)) return false;
+        for (int i = 0; i < n; i++) {
+            s->owned[s->nowned++] = at[i];
+            s->empty_mask[s->n] = mask_or_ints->ndim == 0;
+            s->item[s->n++] = (index_item){.kind = IDX_ARRAY, .array = at[i]};
+        }
+        return true;
+    }
+    if (!dtype_is_int(mask_or_ints->dtype)) {
+        /* an empty list is a float array */
+        return err_set(e, IndexError,
+                       "arrays used as indices must be of integer (or boolean) type");
+    }
+    nd *ints = nd_cast(mask_or_ints, dtype_plain(DT_int64), 'u', e);
+    if (!ints) return false;
+    s->owned[s->nowned++] = ints;
+    s->item[s->n++] = (index_item){.kind = IDX_ARRAY, .array = ints};
+    return true;
+}
+
+static bool spread_items(const nd *x, const index_item *items, int n, spread *s, err *e)
+{
+    int taken = 0, dots = 0, axis = 0;
+    for (int i = 0; i < n; i++) {
+        taken += axes_taken(&items[i]);
+        dots += items[i].kind == IDX_ELLIPSIS;
+    }
+    if (dots > 1)
+        return err_set(e, IndexError, "an index can only have a single ellipsis ('...')");
+    if (taken > x->ndim)
+        return err_set(e, IndexError,
+                       "too many indices for array: array is %d-dimensional, but %d were indexed",
+                       x->ndim, taken);
+    bool arrays = !index_is_basic(items, n);
+    for (int i = 0; i <= n; i++) {
+        if (i == n ? !dots : items[i].kind == IDX_ELLIPSIS) {
+            for (int k = taken; k < x->ndim; k++, axis++)
+                s->item[s->n++] = (index_item){.kind = IDX_SLICE,
+                                               .start = SLICE_NONE,
+                                               .stop = SLICE_NONE,
+                                               .step = SLICE_NONE};
+            continue;
+        }
+        if (i == n) break;
+        if (s->n + ND_MAXDIM > MAXITEM) return err_set(e, IndexError, "too many indices for array");
+        if (items[i].kind == IDX_ARRAY) {
+            if (items[i].array->dtype == DT_bool) TRY(check_mask(x, items[i].array, axis, e));
+            TRY(add_array(s, items[i].array, e));
+        } else if (items[i].kind == IDX_INT && arrays) {
+            nd *one = nd_scalar(DT_int64, &items[i].start);
+            s->owned[s->nowned++] = one;
+            s->item[s->n++] = (index_item){.kind = IDX_ARRAY, .array = one};
+        } else s->item[s->n++] = items[i];
+        axis += axes_taken(&items[i]);
+    }
+    return true;
+}
+
+/* --- the plan --------------------------------------------------------------------------------- */
+
+typedef struct plan {
+    int64_t shape[MAXITEM], strides[MAXITEM]; /* remaining axes of the view */
+    int nview, split;                         /* the list's axes come after `split` of them */
+    char *at;
+    const nd *array[ND_MAXDIM]; /* index arrays, the stride each multiplies, its axis */
+    int64_t stride[ND_MAXDIM], extent[ND_MAXDIM];
+    int axis[ND_MAXDIM], narray;
+    int64_t list[ND_MAXDIM]; /* broadcast shape of the arrays */
+    int nlist;
+    int64_t *offset; /* owned: one byte offset per element of the list */
+    int64_t noffset;
+} plan;
+
+static bool take_int(plan *p, int64_t i, int64_t n, int64_t stride, int axis, err *e)
+{
+    if (i < -n || i >= n)
+        return err_set(e, IndexError, "index %ld is out of bounds for axis %d with size %ld",
+                       (long)i, axis, (long)n);
+    p->at += (i < 0 ? i + n : i) * stride;
+    return true;
+}
+
+static void keep_axis(plan *p, int64_t n, int64_t stride)
+{
+    p->shape[p->nview] = n;
+    p->strides[p->nview++] = stride;
+}
+
+/* Basic items move `at` and keep axes; arrays are noted. */
+static bool plan_items(plan *p, const nd *x, const spread *s, err *e)
+{
+    int axis = 0, last = -2;
+    bool apart = false;
+    p->at = x->at;
+    for (int i = 0; i < s->n; i++) {
+        const index_item *it = &s->item[i];
+        int64_t n = axis < x->ndim ? nd_shape(x)[axis] : 0;
+        int64_t stride = axis < x->ndim ? nd_strides(x)[axis] : 0;
+        if (it->kind == IDX_NEW) {
+            keep_axis(p, 1, 0);
+            continue;
+        }
+        if (it->kind == IDX_ARRAY) {
+            if (p->narray == 0) p->split = p->nview;
+            else if (last != i - 1) apart = true;
+            last = i;
+            bool none = s->empty_mask[i];
+            p->array[p->narray] = it->array;
+            p->stride[p->narray] = none ? 0 : stride;
+            p->extent[p->narray] = none ? 1 : n;
+            p->axis[p->narray++] = axis;
+            axis += !none;
+            continue;
+        }
+        if (it->kind == IDX_INT) TRY(take_int(p, it->start, n, stride, axis, e));
+        else {
+            int64_t start = it->start, stop = it->stop, step = it->step, len;
+            TRY(slice_clip(n, &start, &stop, &step, &len, e));
+            if (len) p->at += start * stride;
+            keep_axis(p, len, len > 1 ? step * stride : stride * (len == 1 ? step : 1));
+        }
+        axis++;
+    }
+    if (apart) p->split = 0;
+    return true;
+}
+
+static void *list_error(const plan *p, err *e)
+{
+    strbuf b = {0};
+    for (int k = 0; k < p->narray; k++) {
+        sb_addc(&b, '(');
+        for (int i = 0; i < p->array[k]->ndim; i++)
+            sb_addf(&b, i ? ",%ld" : p->array[k]->ndim == 1 ? "%ld," : "%ld",
+                    (long)nd_shape(p->array[k])[i]);
+        sb_adds(&b, ") ");
+    }
+    err_set(e, IndexError,
+            "shape mismatch: indexing arrays could not be broadcast together with shapes %s",
+            sb_text(&b));
+    sb_clear(&b);
+    return NULL;
+}
+
+/* adds index array k to the offsets, checking bounds */
+static bool add_offsets(plan *p, int k, err *e)
+{
+    int64_t n = p->extent[k], stride = p->stride[k], *to = p->offset;
+    nd *wide = nd_broadcast(p->array[k], p->nlist, p->list, e);
+    nd *flat = wide ? nd_contiguous(wide, e) : NULL;
+    datum_unref(wide);
+    if (!flat) return false;
+    const int64_t *from = (const int64_t *)flat->at;
+    bool ok = true;
+    for (int64_t i = 0; ok && i < p->noffset; i++) {
+        int64_t j = from[i];
+        if (j < -n || j >= n)
+            ok = err_set(e, IndexError, "index %ld is out of bounds for axis %d with size %ld",
+                         (long)j, p->axis[k], (long)n);
+        to[i] += (j < 0 ? j + n : j) * stride;
+    }
+    datum_unref(flat);
+    return ok;
+}
+
+static bool plan_list(plan *p, err *e)
+{
+    err own = {0};
+    if (!shape_broadcast(p->narray, p->array, &p->nlist, p->list, &own)) {
+        err_clear(&own);
+        return list_error(p, e);
+    }
+    p->noffset = shape_count(p->nlist, p->list);
+    p->offset = try_zero((size_t)p->noffset * sizeof(int64_t), e);
+    if (!p->offset) return false;
+    for (int k = 0; k < p->narray; k++) TRY(add_offsets(p, k, e));
+    return true;
+}
+
+static int result_shape(const plan *p, int64_t *shape)
+{
+    int n = 0;
+    for (int i = 0; i < p->split; i++) shape[n++] = p->shape[i];
+    for (int i = 0; i < p->nlist; i++) shape[n++] = p->list[i];
+    for (int i = p->split; i < p->nview; i++) shape[n++] = p->shape[i];
+    return n;
+}
+
+/* --- moving ----------------------------------------------------------------------------------- */
+
+/* One sub-block per offset between the view and a block y of the result's shape.  `store`: from y
+ * into the view. */
+static void move(const plan *p, char *y, const int64_t *ystrides, size_t size, bool store,
+                 const cell_ops *ops)
+{
+    int64_t sub[ND_MAXDIM], index[ND_MAXDIM] = {0};
+    const int64_t *list = ystrides + p->split;
+    for (int i = 0; i < p->nview; i++) sub[i] = ystrides[i < p->split ? i : i + p->nlist];
+    bool one = shape_count(p->nview, p->shape) == 1 && !ops;
+    for (int64_t k = 0; k < p->noffset; k++) {
+        char *at = p->at + p->offset[k];
+        if (one && size == 8) memcpy(store ? at : y, store ? y : at, 8);
+        else if (one && size == 4) memcpy(store ? at : y, store ? y : at, 4);
+        else if (one) memcpy(store ? at : y, store ? y : at, size);
+        else if (store) strided_copy(p->nview, p->shape, at, p->strides, y, sub, size, ops);
+        else strided_copy(p->nview, p->shape, y, sub, at, p->strides, size, ops);
+        for (int i = p->nlist; i-- > 0;) {
+            y += list[i];
+            if (++index[i] < p->list[i]) break;
+            y -= p->list[i] * list[i];
+            index[i] = 0;
+        }
+    }
+}
+
+/* a mask of x's whole shape: the elements in C order */
+static bool is_full_mask(const nd *x, const index_item *items, int n)
+{
+    return n == 1 && items[0].kind == IDX_ARRAY && items[0].array->dtype == DT_bool &&
+           items[0].array->ndim == x->ndim && x->ndim > 0;
+}
+
+/* Calls for every true element in C order: copies between x and the packed y. */
+static void move_masked(const nd *x, const nd *mask, char *y, int64_t ystep, bool store,
+                        const cell_ops *ops)
+{
+    int64_t index[ND_MAXDIM] = {0}, one = 1, zero = 0;
+    int last = x->ndim - 1;
+    int64_t n = nd_shape(x)[last], xs = nd_strides(x)[last], ms = nd_strides(mask)[last];
+    int64_t rows = n ? nd_count(x) / n : 0;
+    char *xat = x->at, *mat = mask->at;
+    size_t size = x->size;
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t i = 0; i < n; i++) {
+            if (!mat[i * ms]) continue;
+            char *cell = xat + i * xs, *to = store ? cell : y, *from = store ? y : cell;
+            if (ops) strided_copy(1, &one, to, &zero, from, &zero, size, ops);
+            else if (size == 8) memcpy(to, from, 8);
+            else memcpy(to, from, size);
+            y += ystep;
+        }
+        for (int i = last; i-- > 0;) {
+            xat += nd_strides(x)[i];
+            mat += nd_strides(mask)[i];
+            if (++index[i] < nd_shape(x)[i]) break;
+            xat -= nd_shape(x)[i] * nd_strides(x)[i];
+            mat -= nd_shape(x)[i] * nd_strides(mask)[i];
+            index[i] = 0;
+        }
+    }
+}
+
+nd *nd_mask(const nd *x, const nd *mask, err *e)
+{
+    index_item it = {.kind = IDX_ARRAY, .array = mask};
+    if (!is_full_mask(x, &it, 1)) return nd_index(x, &it, 1, e);
+    TRY(check_mask(x, mask, 0, e));
+    int64_t n = nd_count_nonzero(mask, e);
+    nd *y = n < 0 ? NULL : nd_new(nd_type(x), 1, &n, e);
+    if (!y) return NULL;
+    if (x->dtype == DT_object && buf_cells(x->b)) buf_hold(y->b, buf_cells(x->b));
+    move_masked(x, mask, y->at, y->size, false, x->dtype == DT_object ? buf_cells(x->b) : NULL);
+    return y;
+}
+
+static bool make_plan(const nd *x, const index_item *items, int n, spread *s, plan *p, err *e)
+{
+    if (!spread_items(x, items, n, s, e) || !plan_items(p, x, s, e)) return false;
+    if (p->nview + (p->narray ? 1 : 0) > ND_MAXDIM)
+        return err_set(e, IndexError, "number of dimensions must be within [0, %d]", ND_MAXDIM);
+    return !p->narray || plan_list(p, e);
+}
+
+nd *nd_index(const nd *x, const index_item *items, int n, err *e)
+{
+    if (is_full_mask(x, items, n)) return nd_mask(x, items[0].array, e);
+    spread s = {0};
+    plan p = {0};
+    nd *y = NULL;
+    int64_t shape[MAXITEM + ND_MAXDIM];
+    if (make_plan(x, items, n, &s, &p, e)) {
+        if (!p.narray) y = nd_view(x->b, p.at, nd_type(x), p.nview, p.shape, p.strides);
+        else {
+            y = nd_new(nd_type(x), result_shape(&p, shape), shape, e);
+            const cell_ops *ops = x->dtype == DT_object ? buf_cells(x->b) : NULL;
+            if (y && ops) buf_hold(y->b, ops);
+            if (y && nd_count(y) && (x->dtype != DT_object || ops))
+                move(&p, y->at, nd_strides(y), y->size, false, ops);
+        }
+    }
+    mem_free(p.offset);
+    spread_clear(&s);
+    return y;
+}
+
+nd *nd_index_places(const nd *x, const index_item *items, int n, err *e)
+{
+    spread s = {0};
+    plan p = {0};
+    nd *y = NULL;
+    int64_t shape[MAXITEM + ND_MAXDIM], index[ND_MAXDIM] = {0};
+    if (make_plan(x, items, n, &s, &p, e)) {
+        int64_t none = p.at - x->at;
+        if (!p.narray) p.offset = &none, p.noffset = 1, p.split = p.nview;
+        else
+            for (int64_t k = 0; k < p.noffset; k++) p.offset[k] += none;
+        int ndim = result_shape(&p, shape);
+        y = nd_new(dtype_plain(DT_int64), ndim, shape, e);
+        int64_t count = y ? nd_count(y) : 0;
+        for (int64_t k = 0; k < count; k++) {
+            int64_t at = 0, which = 0;
+            for (int i = 0; i < ndim; i++) {
+                bool list = i >= p.split && i < p.split + p.nlist;
+                if (list) which = which * p.list[i - p.split] + index[i];
+                else at += index[i] * p.strides[i < p.split ? i : i - p.nlist];
+            }
+            ((int64_t *)y->at)[k] = at + p.offset[which];
+            for (int i = ndim; i-- > 0;) {
+                if (++index[i] < shape[i]) break;
+                index[i] = 0;
+            }
+        }
+        if (p.offset == &none) p.offset = NULL;
+    }
+    mem_free(p.offset);
+    spread_clear(&s);
+    return y;
+}
+
+/* --- assignment --------------------------------------------------------------------------------- */
+
+static bool assign_masked(nd *target, const nd *mask, const nd *value, err *e)
+{
+    TRY(check_mask(target, mask, 0, e));
+    int64_t n = nd_count_nonzero(mask, e), m = nd_count(value);
+    if (n < 0) return false;
+    if (value->ndim == 0) return nd_assign(target, value, 'u', mask, e);
+    if (value->ndim > 1)
+        return err_set(e, ValueError,
+                       "NumPy boolean array indexing assignment requires a 0 or 1-dimensional "
+                       "input, input has %d dimensions",
+                       value->ndim);
+    if (m != n && m != 1)
+        return err_set(e, ValueError,
+                       "NumPy boolean array indexing assignment cannot assign %ld input values to "
+                       "the %ld output values where the mask is true",
+                       (long)m, (long)n);
+    nd *v = nd_cast(value, nd_type(target), 'u', e), *own = NULL;
+    if (v && nd_overlaps(v, target)) own = nd_copy(v, e);
+    const nd *src = own ? own : v;
+    const cell_ops *ops = src && target->dtype == DT_object ? buf_cells(src->b) : NULL;
+    if (ops) buf_hold(target->b, ops);
+    if (src) move_masked(target, mask, src->at, m == 1 ? 0 : nd_strides(src)[0], true, ops);
+    datum_unref(own);
+    datum_unref(v);
+    return src != NULL;
+}
+
+/* the value in the target's type, apart from the target's memory, broadcast to the shape */
+static nd *prepare_value(const nd *target, const nd *value, int ndim, const int64_t *shape, err *e)
+{
+    nd *v = nd_cast(value, nd_type(target), 'u', e);
+    if (v && nd_overlaps(v, target)) {
+        nd *own = nd_copy(v, e);
+        datum_unref(v);
+        v = own;
+    }
+    if (!v) return NULL;
+    nd *low = v;
+    if (v->ndim > ndim) {
+        uint32_t drop = 0;
+        for (int i = 0; i < v->ndim - ndim && nd_shape(v)[i] == 1; i++) drop |= (uint32_t)1 << i;
+        low = nd_squeeze(v, drop);
+        datum_unref(v);
+    }
+    err own = {0};
+    nd *wide = nd_broadcast(low, ndim, shape, &own);
+    datum_unref(low);
+    if (wide) return wide;
+    err_clear(&own);
+    char from[400], to[400];
+    shape_text(value->ndim, nd_shape(value), from, sizeof from);
+    shape_text(ndim, shape, to, sizeof to);
+    for (char *c = from, *d = from; (*d = *c); c++) d += *c != ' '; /* "(2,3)" */
+    for (char *c = to, *d = to; (*d = *c); c++) d += *c != ' ';
+    return err_set(e, ValueError,
+                   "shape mismatch: value array of shape %s could not be broadcast to indexing "
+                   "result of shape %s",
+                   from, to);
+}
+
+bool nd_index_assign(nd *target, const index_item *items, int n, const nd *value, err *e)
+{
+    if (is_full_mask(target, items, n)) return assign_masked(target, items[0].array, value, e);
+    spread s = {0};
+    plan p = {0};
+    int64_t shape[MAXITEM + ND_MAXDIM];
+    bool ok = make_plan(target, items, n, &s, &p, e);
+    if (ok && !p.narray) {
+        nd *view = nd_view(target->b, p.at, nd_type(target), p.nview, p.shape, p.strides);
+        ok = nd_assign(view, value, 'u', NULL, e);
+        datum_unref(view);
+    } else if (ok) {
+        int ndim = result_shape(&p, shape);
+        nd *v = prepare_value(target, value, ndim, shape, e);
+        ok = v != NULL;
+        const cell_ops *ops = ok && target->dtype == DT_object ? buf_cells(v->b) : NULL;
+        if (ops) buf_hold(target->b, ops);
+        if (ok && shape_count(ndim, shape) && (target->dtype != DT_object || ops))
+            move(&p, v->at, nd_strides(v), v->size, true, ops);
+        datum_unref(v);
+    }
+    mem_free(p.offset);
+    spread_clear(&s);
+    return ok;
+}

@@ -1,0 +1,156 @@
+/* engine/kernels/join.c - joining, repeating and choosing between blocks. */
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/kernels/index.h"
+#include "engine/kernels/ops.h"
+#include "engine/kernels/ufunc.h"
+
+static bool common_type(int n, const nd *const *x, dtype_of want, dtype_of *out, err *e)
+{
+    *out = want;
+    if (want.dt != DT_none) return true;
+    *out = nd_type(x[0]);
+    for (int i = 1; i < n; i++) TRY(dtype_promote(*out, nd_type(x[i]), out, e));
+    return true;
+}
+
+static bool check_joinable(int n, const nd *const *x, int axis, err *e)
+{
+    if (n == 0) return err_set(e, ValueError, "need at least one array to concatenate");
+    if (x[0]->ndim == 0)
+        return err_set(e, ValueError, "zero-dimensional arrays cannot be concatenated");
+    for (int k = 1; k < n; k++) {
+        if (x[k]->ndim != x[0]->ndim)
+            return err_set(e, ValueError,
+                           "all the input array dimensions except for the concatenation axis must "
+                           "match exactly, but along dimension 0, the array at index 0 has %d "
+                           "dimension(s) and the array at index %d has %d dimension(s)",
+                           x[0]->ndim, k, x[k]->ndim);
+        for (int i = 0; i < x[0]->ndim; i++)
+            if (i != axis && nd_shape(x[k])[i] != nd_shape(x[0])[i])
+                return err_set(e, ValueError,
+                               "all the input array dimensions except for the concatenation axis "
+                               "must match exactly, but along dimension %d, the array at index 0 "
+                               "has size %ld and the array at index %d has size %ld",
+                               i, (long)nd_shape(x[0])[i], k, (long)nd_shape(x[k])[i]);
+    }
+    return true;
+}
+
+nd *nd_concat(int n, const nd *const *x, int axis, dtype_of want, err *e)
+{
+    dtype_of t;
+    int64_t shape[ND_MAXDIM], at = 0;
+    TRY(check_joinable(n, x, axis, e) && common_type(n, x, want, &t, e));
+    memcpy(shape, nd_shape(x[0]), (size_t)x[0]->ndim * sizeof *shape);
+    bool fortran = x[0]->ndim > 1;
+    for (int k = 0; k < n; k++) {
+        if (k) shape[axis] += nd_shape(x[k])[axis];
+        fortran &= (x[k]->flags & ND_F) && !(x[k]->flags & ND_C);
+    }
+    nd *y = nd_new_order(t, x[0]->ndim, shape, fortran ? 'F' : 'C', e);
+    for (int k = 0; y && k < n; k++) {
+        int64_t len = nd_shape(x[k])[axis];
+        nd *part = nd_slice(y, axis, at, len, 1);
+        if (!nd_assign(part, x[k], 'u', NULL, e)) y = datum_unref(y);
+        datum_unref(part);
+        at += len;
+    }
+    return y;
+}
+
+nd *nd_stack(int n, const nd *const *x, int axis, err *e)
+{
+    if (n == 0) return err_set(e, ValueError, "need at least one array to stack");
+    for (int k = 1; k < n; k++)
+        if (x[k]->ndim != x[0]->ndim ||
+            memcmp(nd_shape(x[k]), nd_shape(x[0]), (size_t)x[0]->ndim * sizeof(int64_t)))
+            return err_set(e, ValueError, "all input arrays must have the same shape");
+    nd **wide = mem_zero((size_t)n * sizeof *wide);
+    for (int k = 0; k < n; k++) wide[k] = nd_expand(x[k], axis);
+    dtype_of none = {.dt = DT_none};
+    nd *y = nd_concat(n, (const nd *const *)wide, axis, none, e);
+    for (int k = 0; k < n; k++) datum_unref(wide[k]);
+    mem_free(wide);
+    return y;
+}
+
+nd *nd_repeat(const nd *x, const nd *counts, int axis, err *e)
+{
+    int64_t n = nd_shape(x)[axis], total = 0, m = nd_count(counts);
+    if (m != 1 && m != n)
+        return err_set(e, ValueError, "operands could not be broadcast together with shape (%ld,) (%ld,)",
+                       (long)n, (long)m);
+    nd *ints = nd_cast(counts, dtype_plain(DT_int64), 's', e), *c = ints ? nd_contiguous(ints, e) : NULL;
+    datum_unref(ints);
+    if (!c) return NULL;
+    const int64_t *each = (const int64_t *)c->at;
+    bool ok = true;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t k = each[m == 1 ? 0 : i];
+        if (k < 0) ok = err_set(e, ValueError, "repeats may not contain negative values.");
+        total += k;
+    }
+    nd *at = ok ? nd_new(dtype_plain(DT_int64), 1, &total, e) : NULL;
+    for (int64_t i = 0, j = 0; at && i < n; i++)
+        for (int64_t k = each[m == 1 ? 0 : i]; k > 0; k--) ((int64_t *)at->at)[j++] = i;
+    datum_unref(c);
+    nd *y = at ? nd_take(x, at, axis, 'r', e) : NULL;
+    datum_unref(at);
+    return y;
+}
+
+/* a (r0, n0, r1, n1 ...) view with stride 0 on the repeats, copied and reshaped */
+nd *nd_tile(const nd *x, int n, const int64_t *reps, err *e)
+{
+    int ndim = n > x->ndim ? n : x->ndim;
+    int64_t shape[ND_MAXDIM], wide[2 * ND_MAXDIM], strides[2 * ND_MAXDIM];
+    if (2 * ndim > ND_MAXDIM)
+        return err_set(e, ValueError, "maximum supported dimension for an ndarray is %d, found %d",
+                       ND_MAXDIM, 2 * ndim);
+    for (int i = 0; i < ndim; i++) {
+        int xi = i - (ndim - x->ndim), ri = i - (ndim - n);
+        int64_t rep = ri >= 0 ? reps[ri] : 1, len = xi >= 0 ? nd_shape(x)[xi] : 1;
+        wide[2 * i] = rep;
+        strides[2 * i] = 0;
+        wide[2 * i + 1] = len;
+        strides[2 * i + 1] = xi >= 0 ? nd_strides(x)[xi] : 0;
+        shape[i] = rep * len;
+    }
+    nd *view = nd_view(x->b, x->at, nd_type(x), 2 * ndim, wide, strides);
+    nd *copy = nd_copy(view, e), *y = copy ? nd_reshape(copy, ndim, shape, e) : NULL;
+    datum_unref(view);
+    datum_unref(copy);
+    return y;
+}
+
+nd *nd_roll(const nd *x, int64_t shift, int axis, err *e)
+{
+    int64_t n = nd_shape(x)[axis];
+    nd *y = nd_new_like(x, nd_type(x), e);
+    if (!y || n == 0) return y;
+    shift = (shift % n + n) % n;
+    nd *from[2] = {nd_slice(x, axis, 0, n - shift, 1), nd_slice(x, axis, n - shift, shift, 1)};
+    nd *to[2] = {nd_slice(y, axis, shift, n - shift, 1), nd_slice(y, axis, 0, shift, 1)};
+    for (int k = 0; k < 2; k++) {
+        nd_copy_into(to[k], from[k]);
+        datum_unref(to[k]);
+        datum_unref(from[k]);
+    }
+    return y;
+}
+
+nd *nd_where(const nd *cond, const nd *x, const nd *y, err *e)
+{
+    operand both[2] = {operand_of(x), operand_of(y)};
+    dtype_of t;
+    int ndim;
+    int64_t shape[ND_MAXDIM];
+    TRY(shape_broadcast(3, (const nd *const[]){cond, x, y}, &ndim, shape, e));
+    TRY(result_type(2, both, &t, e));
+    nd *truth = nd_cast(cond, dtype_plain(DT_bool), 'u', e), *out = truth ? nd_new(t, ndim, shape, e) : NULL;
+    bool ok = out && nd_assign(out, y, 'u', NULL, e) && nd_assign(out, x, 'u', truth, e);
+    datum_unref(truth);
+    return ok ? out : datum_unref(out);
+}

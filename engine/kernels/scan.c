@@ -1,0 +1,238 @@
+/* engine/kernels/scan.c - running folds: accumulate, reduceat; outer products of a ufunc; at.
+ *
+ * accumulate runs the binary loop with its output one step behind: out[i] = f(out[i-1], x[i]).
+ * When many lanes run side by side the axis goes outside and the loop works across the lanes. */
+#include "engine/kernels/scan.h"
+
+#include <string.h>
+
+#include "engine/kernels/fp.h"
+#include "engine/kernels/index.h"
+#include "engine/kernels/ops.h"
+#include "engine/kernels/reduce.h"
+
+const scan scans[NSCAN] = {
+#define SCAN(name, fold, skip_nan, doc) {#name, doc, fold, skip_nan},
+#include "engine/kernels/scan.def"
+#undef SCAN
+};
+
+const scan *scan_find(const char *name)
+{
+    for (int i = 0; i < NSCAN; i++)
+        if (!strcmp(scans[i].name, name)) return &scans[i];
+    return NULL;
+}
+
+static dtype_of widened(const ufunc *f, dtype_of t)
+{
+    if (f->id != U_add && f->id != U_multiply) return t;
+    if (t.dt == DT_bool || (dtypes[t.dt].kind == 'i' && t.size < 8)) return dtype_plain(DT_int64);
+    if (dtypes[t.dt].kind == 'u' && t.size < 8) return dtype_plain(DT_uint64);
+    return t;
+}
+
+/* a loop T,T -> T */
+static bool uniform_plan(const ufunc *f, const nd *x, dtype_of want, const char *what,
+                         ufunc_plan *plan, err *e)
+{
+    if (f->nin != 2 || f->nout != 1)
+        return err_set(e, ValueError, "%s only supported for binary functions", what);
+    if (want.dt == DT_none && widened(f, nd_type(x)).dt != x->dtype) want = widened(f, nd_type(x));
+    operand both[2] = {{.t = nd_type(x)}, {.t = nd_type(x)}};
+    bool logical = f->id == U_logical_and || f->id == U_logical_or || f->id == U_logical_xor;
+    if (logical) both[0].t = both[1].t = dtype_plain(DT_bool);
+    TRY(ufunc_resolve(f, both, want, 'u', plan, e));
+    if (plan->arg[0].dt == plan->arg[2].dt) return true;
+    return err_set(e, TypeError, "the resolved dtypes are not compatible with %s.%s", f->name,
+                   what);
+}
+
+/* in place along the axis of a block of the loop's type */
+static void accumulate(nd *r, int axis, loop run)
+{
+    int64_t n = nd_shape(r)[axis], step = nd_strides(r)[axis], index[ND_MAXDIM] = {0};
+    if (nd_count(r) == 0 || n < 2) return;
+    int lane = -1; /* the axis with the smallest stride beside `axis` */
+    for (int i = 0; i < r->ndim; i++)
+        if (i != axis && nd_shape(r)[i] > 1 && (lane < 0 || nd_strides(r)[i] < nd_strides(r)[lane]))
+            lane = i;
+    bool across = lane >= 0 && nd_strides(r)[lane] < step;
+    int64_t width = across ? nd_shape(r)[lane] : 1, ws = across ? nd_strides(r)[lane] : 0;
+    char *at = r->at;
+    for (;;) {
+        if (across)
+            for (int64_t i = 1; i < n; i++) {
+                char *to = at + i * step;
+                run((size_t)width, (char *[]){to - step, to, to}, (ptrdiff_t[]){ws, ws, ws, 0, 0});
+            }
+        else
+            for (int64_t i = 1; i < n; i++) { /* one by one: each needs the one before */
+                char *to = at + i * step;
+                run(1, (char *[]){to - step, to, to}, (ptrdiff_t[]){step, step, step, 0, 0});
+            }
+        int i = r->ndim;
+        while (i-- > 0) {
+            if (i == axis || (across && i == lane)) continue;
+            at += nd_strides(r)[i];
+            if (++index[i] < nd_shape(r)[i]) break;
+            at -= nd_shape(r)[i] * nd_strides(r)[i];
+            index[i] = 0;
+        }
+        if (i < 0) return;
+    }
+}
+
+// clang-format off
+/* running sums and products of one contiguous row, without a call per element */
+#define RUNNING(name, T, op)                                                                       \
+    static void run_##name(int64_t n, char *at)                                                    \
+    {                                                                                              \
+        T *p = (T *)at, s = p[0];                                                                  \
+        for (int64_t i = 1; i < n; i++) p[i] = s = (T)(s op p[i]);                                 \
+    }
+RUNNING(sum_i64, int64_t, +)  RUNNING(sum_f64, double, +)  RUNNING(sum_f32, float, +)
+RUNNING(prod_i64, int64_t, *) RUNNING(prod_f64, double, *) RUNNING(prod_f32, float, *)
+// clang-format on
+
+static void (*running(const ufunc *f, enum dtype d))(int64_t, char *)
+{
+    bool add = f->id == U_add;
+    if (!add && f->id != U_multiply) return NULL;
+    if (d == DT_int64 || d == DT_uint64) return add ? run_sum_i64 : run_prod_i64;
+    if (d == DT_float64) return add ? run_sum_f64 : run_prod_f64;
+    if (d == DT_float32) return add ? run_sum_f32 : run_prod_f32;
+    return NULL;
+}
+
+nd *nd_accumulate(const ufunc *f, const nd *x, int axis, dtype_of want, unsigned *flags, err *e)
+{
+    ufunc_plan plan;
+    TRY(uniform_plan(f, x, want, "accumulate", &plan, e));
+    if (x->ndim == 0)
+        return err_set(e, TypeError, "cannot accumulate on a scalar");
+    nd *r = nd_new_like(x, plan.arg[2], e);
+    if (!r || !nd_assign(r, x, 'u', NULL, e)) return datum_unref(r);
+    fp_clear();
+    void (*quick)(int64_t, char *) = running(f, plan.arg[2].dt);
+    if (quick && r->ndim == 1 && nd_shape(r)[0] > 1 && nd_is_c(r)) quick(nd_shape(r)[0], r->at);
+    else accumulate(r, axis, plan.run);
+    if (flags) *flags |= fp_test() & ~(unsigned)FP_UNDER;
+    return r;
+}
+
+nd *nd_scan(const scan *s, const nd *x, int axis, dtype_of want, unsigned *flags, err *e)
+{
+    const ufunc *f = &ufuncs[s->fold];
+    bool inexact = x->dtype >= DT_float16 && x->dtype <= DT_complex128;
+    if (!s->skip_nan || !inexact) return nd_accumulate(f, x, axis, want, flags, e);
+    int64_t fill = s->fold == U_multiply;
+    nd *mask = nd_map1(U_isnan, x, e), *y = nd_copy_order(x, 'K', e), *out = NULL;
+    nd *v = nd_scalar(DT_int64, &fill);
+    if (mask && y && nd_assign(y, v, 'u', mask, e)) out = nd_accumulate(f, y, axis, want, flags, e);
+    datum_unref(mask);
+    datum_unref(y);
+    datum_unref(v);
+    return out;
+}
+
+/* --- reduceat --------------------------------------------------------------------------------- */
+
+nd *nd_reduceat(const ufunc *f, const nd *x, const nd *indices, int axis, dtype_of want,
+                unsigned *flags, err *e)
+{
+    ufunc_plan plan;
+    int64_t shape[ND_MAXDIM], n = nd_shape(x)[axis], m = nd_count(indices);
+    TRY(uniform_plan(f, x, want, "reduceat", &plan, e));
+    nd *at = nd_cast(indices, dtype_plain(DT_int64), 'k', e), *flat = at ? nd_contiguous(at, e) : NULL;
+    nd *work = flat ? nd_cast(x, plan.arg[0], 'u', e) : NULL;
+    memcpy(shape, nd_shape(x), (size_t)x->ndim * sizeof *shape);
+    shape[axis] = m;
+    nd *r = work ? nd_new(plan.arg[2], x->ndim, shape, e) : NULL;
+    bool ok = r != NULL;
+    reduce_opts o = {0};
+    for (int64_t i = 0; ok && i < m; i++) {
+        int64_t first = ((int64_t *)flat->at)[i];
+        int64_t end = i + 1 < m ? ((int64_t *)flat->at)[i + 1] : n;
+        if (first < 0 || first >= n) {
+            ok = err_set(e, IndexError, "index %ld out-of-bounds in %s.reduceat [0, %ld)",
+                         (long)first, f->name, (long)n);
+            break;
+        }
+        nd *part = nd_slice(work, axis, first, end > first ? end - first : 1, 1);
+        nd *to = nd_slice(r, axis, i, 1, 1);
+        nd *one = nd_ufunc_reduce(f, part, axis_bit(axis), true, plan.arg[2], &o, e);
+        ok = one && nd_assign(to, one, 'u', NULL, e);
+        datum_unref(part);
+        datum_unref(to);
+        datum_unref(one);
+    }
+    if (flags) *flags |= o.flags;
+    datum_unref(at);
+    datum_unref(flat);
+    datum_unref(work);
+    return ok ? r : datum_unref(r);
+}
+
+/* --- outer ------------------------------------------------------------------------------------ */
+
+nd *nd_outer(const ufunc *f, const nd *x, const nd *y, dtype_of want, unsigned *flags, err *e)
+{
+    int64_t shape[ND_MAXDIM], strides[ND_MAXDIM];
+    int ndim = x->ndim + y->ndim;
+    if (f->nin != 2) return err_set(e, ValueError, "outer product only supported for binary functions");
+    if (ndim > ND_MAXDIM)
+        return err_set(e, ValueError, "maximum supported dimension for an ndarray is %d, found %d",
+                       ND_MAXDIM, ndim);
+    for (int i = 0; i < ndim; i++) {
+        shape[i] = i < x->ndim ? nd_shape(x)[i] : 1;
+        strides[i] = i < x->ndim ? nd_strides(x)[i] : 0;
+    }
+    nd *wide = nd_view(x->b, x->at, nd_type(x), ndim, shape, strides), *out[2] = {NULL};
+    map_opts o = OPTS_NONE;
+    o.dtype = want;
+    nd_map(f, (const nd *const[]){wide, y}, &o, out, e);
+    if (flags) *flags |= o.flags;
+    datum_unref(wide);
+    return out[0];
+}
+
+/* --- at --------------------------------------------------------------------------------------- */
+
+/* Works on an index block: the flat position in target of every selected element. */
+bool nd_at(const ufunc *f, nd *target, const index_item *items, int n, const nd *y, err *e)
+{
+    nd *places = nd_index_places(target, items, n, e);
+    if (!places) return false;
+    nd *flat = nd_contiguous(places, e), *v = NULL, *vc = NULL;
+    if (y) {
+        v = nd_broadcast(y, places->ndim, nd_shape(places), e);
+        vc = v ? nd_copy(v, e) : NULL;
+    }
+    operand in[2] = {{.t = nd_type(target)}, {.t = y ? nd_type(y) : nd_type(target)}};
+    if (y) in[1] = operand_of(y);
+    ufunc_plan plan;
+    dtype_of none = {.dt = DT_none};
+    bool ok = flat && (!y || vc) && ufunc_resolve(f, in, none, 0, &plan, e);
+    if (ok && !dtype_can_cast(plan.arg[f->nin], nd_type(target), 'k'))
+        ok = ufunc_cast_error(f, "output", plan.arg[f->nin], nd_type(target), 'k', e);
+    int64_t count = ok ? nd_count(places) : 0;
+    for (int64_t i = 0; ok && i < count; i++) {
+        char *cell = target->at + ((int64_t *)flat->at)[i];
+        nd *one = nd_view(target->b, cell, nd_type(target), 0, NULL, NULL), *out[2] = {NULL};
+        nd *arg = y ? nd_view(vc->b, vc->at + i * vc->size, nd_type(vc), 0, NULL, NULL) : NULL;
+        map_opts o = OPTS_NONE;
+        o.out[0] = one;
+        o.casting = 'u';
+        o.dtype = plan.arg[f->nin];
+        ok = nd_map(f, (const nd *const[]){one, arg}, &o, out, e);
+        datum_unref(out[0]);
+        datum_unref(one);
+        datum_unref(arg);
+    }
+    datum_unref(places);
+    datum_unref(flat);
+    datum_unref(v);
+    datum_unref(vc);
+    return ok;
+}

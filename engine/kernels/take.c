@@ -1,0 +1,241 @@
+/* engine/kernels/take.c - picking elements by position: take, put, nonzero and their relatives. */
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+#include "engine/data/walk.h"
+#include "engine/kernels/index.h"
+#include "engine/kernels/ops.h"
+#include "engine/kernels/ufunc.h"
+
+/* --- nonzero ------------------------------------------------------------------------------------ */
+
+int64_t nd_count_nonzero(const nd *x, err *e)
+{
+    nd *truth = nd_cast(x, dtype_plain(DT_bool), 'u', e);
+    if (!truth) return -1;
+    walk w;
+    int64_t count = 0;
+    walk_init(&w, truth->ndim, nd_shape(truth));
+    walk_add_nd(&w, truth);
+    walk_order(&w);
+    if (w.count)
+        do {
+            const char *at = w.at[0];
+            int64_t n = w.shape[0], step = w.step[0][0];
+            if (step == 1)
+                for (int64_t i = 0; i < n; i++) count += at[i] != 0;
+            else
+                for (int64_t i = 0; i < n; i++) count += at[i * step] != 0;
+        } while (walk_next(&w));
+    datum_unref(truth);
+    return count;
+}
+
+/* positions of the true elements of a C contiguous bool block, one array per axis */
+static void list_true(const nd *x, int64_t *const *to)
+{
+    int64_t index[ND_MAXDIM] = {0}, k = 0, count = nd_count(x);
+    for (int64_t i = 0; i < count; i++) {
+        if (x->at[i]) {
+            for (int a = 0; a < x->ndim; a++) to[a][k] = index[a];
+            k++;
+        }
+        for (int a = x->ndim; a-- > 0;) {
+            if (++index[a] < nd_shape(x)[a]) break;
+            index[a] = 0;
+        }
+    }
+}
+
+bool nd_nonzero(const nd *x, nd *out[ND_MAXDIM], err *e)
+{
+    int64_t one = 1, n = nd_count_nonzero(x, e), *to[ND_MAXDIM];
+    if (n < 0) return false;
+    nd *truth = nd_cast(x, dtype_plain(DT_bool), 'u', e), *flat = truth ? nd_contiguous(truth, e) : NULL;
+    datum_unref(truth);
+    if (flat && flat->ndim == 0) {
+        nd *wide = nd_reshape(flat, 1, &one, e);
+        datum_unref(flat);
+        flat = wide;
+    }
+    bool ok = flat != NULL;
+    int made = 0;
+    for (; ok && made < flat->ndim; made++) {
+        out[made] = nd_new(dtype_plain(DT_int64), 1, &n, e);
+        ok = out[made] != NULL;
+        if (!ok) break;
+        to[made] = (int64_t *)out[made]->at;
+    }
+    if (ok) list_true(flat, to);
+    else
+        while (made-- > 0) out[made] = datum_unref(out[made]);
+    datum_unref(flat);
+    return ok;
+}
+
+/* --- take --------------------------------------------------------------------------------------- */
+
+static bool place(int64_t i, int64_t n, char mode, int64_t *out)
+{
+    if (mode == 'w') {
+        i %= n;
+        *out = i < 0 ? i + n : i;
+    } else if (mode == 'c') *out = i < 0 ? 0 : i >= n ? n - 1 : i;
+    else {
+        *out = i < 0 ? i + n : i;
+        return *out >= 0 && *out < n;
+    }
+    return true;
+}
+
+/* int64, contiguous, every element brought into [0, n) */
+static nd *places(const nd *indices, int64_t n, int axis, char mode, err *e)
+{
+    if (!dtype_is_int(indices->dtype) && indices->dtype != DT_bool && nd_count(indices))
+        return err_set(e, TypeError,
+                       "Cannot cast array data from dtype('%s') to dtype('int64') according to the "
+                       "rule 'safe'",
+                       dtypes[indices->dtype].name);
+    nd *ints = nd_cast(indices, dtype_plain(DT_int64), 'u', e), *out = ints ? nd_copy(ints, e) : NULL;
+    datum_unref(ints);
+    if (!out) return NULL;
+    int64_t count = nd_count(out), *at = (int64_t *)out->at;
+    if (n == 0 && count) {
+        err_set(e, IndexError, "cannot do a non-empty take from an empty axes.");
+        return datum_unref(out);
+    }
+    for (int64_t k = 0; k < count; k++) {
+        int64_t i = at[k];
+        if (place(i, n, mode, &at[k])) continue;
+        err_set(e, IndexError, "index %ld is out of bounds for axis %d with size %ld", (long)i,
+                axis, (long)n);
+        return datum_unref(out);
+    }
+    return out;
+}
+
+nd *nd_take(const nd *x, const nd *indices, int axis, char mode, err *e)
+{
+    nd *at = places(indices, nd_shape(x)[axis], axis, mode, e);
+    if (!at) return NULL;
+    index_item items[ND_MAXDIM];
+    for (int i = 0; i < axis; i++)
+        items[i] = (index_item){
+            .kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE, .step = SLICE_NONE};
+    items[axis] = (index_item){.kind = IDX_ARRAY, .array = at};
+    nd *y = nd_index(x, items, axis + 1, e);
+    datum_unref(at);
+    return y;
+}
+
+/* byte offset of the k-th element in C order */
+static int64_t offset_of(const nd *x, int64_t k)
+{
+    int64_t at = 0;
+    for (int i = x->ndim; i-- > 0;) {
+        at += k % nd_shape(x)[i] * nd_strides(x)[i];
+        k /= nd_shape(x)[i];
+    }
+    return at;
+}
+
+static void put_cell(nd *target, char *cell, const nd *v, int64_t i)
+{
+    int64_t one = 1, zero = 0;
+    const cell_ops *ops = target->dtype == DT_object ? buf_cells(v->b) : NULL;
+    if (target->dtype == DT_object && !ops) return;
+    if (ops) buf_hold(target->b, ops);
+    strided_copy(1, &one, cell, &zero, v->at + i * v->size, &zero, v->size, ops);
+}
+
+bool nd_put(nd *target, const nd *indices, const nd *values, char mode, err *e)
+{
+    nd *at = places(indices, nd_count(target), 0, mode, e);
+    nd *cast = at ? nd_cast(values, nd_type(target), 'u', e) : NULL, *v = cast ? nd_copy(cast, e) : NULL;
+    int64_t n = v ? nd_count(at) : 0, m = v ? nd_count(v) : 0;
+    for (int64_t k = 0; m && k < n; k++)
+        put_cell(target, target->at + offset_of(target, ((int64_t *)at->at)[k]), v, k % m);
+    bool ok = v != NULL;
+    datum_unref(at);
+    datum_unref(cast);
+    datum_unref(v);
+    return ok;
+}
+
+/* putmask takes values by position, place by the count of true elements so far */
+bool nd_putmask(nd *target, const nd *mask, const nd *values, bool in_turn, err *e)
+{
+    if (nd_count(mask) != nd_count(target))
+        return err_set(e, ValueError, in_turn ? "place: mask and data must be the same size"
+                                              : "putmask: mask and data must be the same size");
+    nd *truth = nd_cast(mask, dtype_plain(DT_bool), 'u', e), *flags = truth ? nd_contiguous(truth, e) : NULL;
+    nd *cast = flags ? nd_cast(values, nd_type(target), 'u', e) : NULL, *v = cast ? nd_copy(cast, e) : NULL;
+    int64_t n = v ? nd_count(target) : 0, m = v ? nd_count(v) : 0, used = 0;
+    bool ok = v != NULL;
+    for (int64_t k = 0; ok && k < n; k++) {
+        if (!flags->at[k]) continue;
+        if (!m) ok = !in_turn || err_set(e, ValueError, "Cannot insert from an empty array!");
+        else put_cell(target, target->at + offset_of(target, k), v, (in_turn ? used : k) % m);
+        used++;
+    }
+    datum_unref(truth);
+    datum_unref(flags);
+    datum_unref(cast);
+    datum_unref(v);
+    return ok;
+}
+
+nd *nd_compress(const nd *condition, const nd *x, int axis, err *e)
+{
+    nd *at[ND_MAXDIM];
+    if (condition->ndim != 1)
+        return err_set(e, ValueError, "condition must be a 1-d array");
+    if (!nd_nonzero(condition, at, e)) return NULL;
+    nd *y = nd_take(x, at[0], axis, 'r', e);
+    datum_unref(at[0]);
+    return y;
+}
+
+/* --- along an axis -------------------------------------------------------------------------------- */
+
+/* Index items for x[..., indices, ...] with aranges on the other axes; own[] to be released. */
+static bool along_items(const nd *x, const nd *indices, int axis, index_item *items, nd **own,
+                        err *e)
+{
+    if (indices->ndim != x->ndim)
+        return err_set(e, ValueError, "`indices` and `arr` must have the same number of dimensions");
+    if (!dtype_is_int(indices->dtype))
+        return err_set(e, IndexError, "`indices` must be an integer array");
+    for (int i = 0; i < x->ndim; i++) {
+        int64_t shape[ND_MAXDIM], zero = 0, one = 1;
+        for (int j = 0; j < x->ndim; j++) shape[j] = j == i ? nd_shape(x)[i] : 1;
+        nd *row = i == axis ? nd_ref(indices)
+                            : nd_arange(dtype_plain(DT_int64), &zero, &one, nd_shape(x)[i], e);
+        own[i] = row && i != axis ? nd_reshape(row, x->ndim, shape, e) : nd_ref(row);
+        datum_unref(row);
+        if (!own[i]) return false;
+        items[i] = (index_item){.kind = IDX_ARRAY, .array = own[i]};
+    }
+    return true;
+}
+
+nd *nd_take_along(const nd *x, const nd *indices, int axis, err *e)
+{
+    index_item items[ND_MAXDIM];
+    nd *own[ND_MAXDIM] = {NULL};
+    bool ok = along_items(x, indices, axis, items, own, e);
+    nd *y = ok ? nd_index(x, items, x->ndim, e) : NULL;
+    for (int i = 0; i < x->ndim; i++) datum_unref(own[i]);
+    return y;
+}
+
+bool nd_put_along(nd *target, const nd *indices, const nd *values, int axis, err *e)
+{
+    index_item items[ND_MAXDIM];
+    nd *own[ND_MAXDIM] = {NULL};
+    bool ok = along_items(target, indices, axis, items, own, e) &&
+              nd_index_assign(target, items, target->ndim, values, e);
+    for (int i = 0; i < target->ndim; i++) datum_unref(own[i]);
+    return ok;
+}
