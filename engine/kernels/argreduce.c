@@ -23,7 +23,7 @@ typedef int64_t (*arg_loop)(int64_t n, const char *at, ptrdiff_t step, uint32_t 
         (void)size;                                                                                \
         T best; { const char *p = at; best = read; }                                               \
         int64_t found = 0;                                                                         \
-        { const T x = best; if (stop) return 0; }                                                  \
+        { const T x = best; (void)x; if (stop) return 0; }                                                \
         for (int64_t i = 1; i < n; i++) {                                                          \
             const char *p = at + i * step;                                                         \
             const T x = read;                                                                      \

@@ -208,6 +208,7 @@ static void *list_error(const plan *p, err *e)
 {
     strbuf b = {0};
     for (int k = 0; k < p->narray; k++) {
+        if (p->array[k]->ndim == 0) continue; /* an integer */
         sb_addc(&b, '(');
         for (int i = 0; i < p->array[k]->ndim; i++)
             sb_addf(&b, i ? ",%ld" : p->array[k]->ndim == 1 ? "%ld," : "%ld",
@@ -415,7 +416,7 @@ static bool assign_masked(nd *target, const nd *mask, const nd *value, err *e)
     if (n < 0) return false;
     if (value->ndim == 0) return nd_assign(target, value, 'u', mask, e);
     if (value->ndim > 1)
-        return err_set(e, ValueError,
+        return err_set(e, TypeError,
                        "NumPy boolean array indexing assignment requires a 0 or 1-dimensional "
                        "input, input has %d dimensions",
                        value->ndim);

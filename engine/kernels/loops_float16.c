@@ -1,12 +1,11 @@
 /* engine/kernels/loops_float16.c - the floating loops of ufunc.def, for float16: computed in
- * float, rounded at every store (so a fold one after the other rounds at every step). */
+ * float, rounded when stored. */
 #include "engine/kernels/half.h"
 
 #define LOOP_DT     float16
 #define LOOP_MEM    uint16_t
 #define LOOP_T      float
 #define LOOP_SUFFIX f
-#define FOLD_ROUND  NO_FOLD
 #define LD(p)       half_to_float(*(const uint16_t *)(p))
 #define ST(p, v)    (*(uint16_t *)(p) = float_to_half((float)(v)))
 

@@ -3,7 +3,6 @@
 #define LOOP_MEM    float
 #define LOOP_T      float
 #define LOOP_SUFFIX f
-#define FOLD_ROUND  FOLD_SEQ
 #define LD(p)       (*(const float *)(p))
 #define ST(p, v)    (*(float *)(p) = (float)(v))
 #define NEXT(r, a, b)                                                                              \

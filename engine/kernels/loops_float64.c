@@ -3,7 +3,6 @@
 #define LOOP_MEM    double
 #define LOOP_T      double
 #define LOOP_SUFFIX
-#define FOLD_ROUND  FOLD_SEQ
 #define LD(p)       (*(const double *)(p))
 #define ST(p, v)    (*(double *)(p) = (double)(v))
 #define NEXT(r, a, b)                                                                              \
