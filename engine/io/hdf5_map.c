@@ -149,7 +149,8 @@ static void find_grid(h5map *m)
 static h5map *make(const h5_lib *h, h5obj *d, const h5map *old, uint64_t version, err *e)
 {
     h5map *m = mem_zero(sizeof *m);
-    if (old) *m = *old;
+    size_t kept = offsetof(h5map, version); /* not the count, which other threads change */
+    if (old) memcpy((char *)m + kept, (const char *)old + kept, sizeof *m - kept);
     datum_init(&m->hdr, &map_kind);
     m->table = NULL;
     m->cache = NULL;
