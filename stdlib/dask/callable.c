@@ -1,0 +1,211 @@
+/* stdlib/dask/callable.c - functions of the user as fns of tasks, and fns as functions of the user. */
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "stdlib/dask/bridge.h"
+#include "stdlib/numpy/numpy.h"
+
+/* ---- a function of the user inside a task ---- */
+
+typedef struct callable {
+    fn f;
+    datum *what, *kwargs; /* live values; kwargs may be NULL */
+} callable;
+
+/* Arguments with their inputs put in; blocks of arrays become arrays. */
+static bool bind_args(interp *in, const call *c, value *out)
+{
+    value keys_small[8], *keys = c->nin <= 8 ? keys_small : mem_zero(c->nin * sizeof(value));
+    bool ok = true;
+    uint32_t got = 0, n = 0;
+    for (; ok && got < c->nin; got++) ok = !is_fail(keys[got] = value_of(in, c->in[got]));
+    for (; ok && n < c->narg; n++) ok = !is_fail(out[n] = value_of_lit(in, &c->arg[n], keys));
+    if (!ok && n)
+        for (uint32_t i = 0; i + 1 < n; i++) value_unref(in, out[i]);
+    for (uint32_t i = 0; i < got; i++) value_unref(in, keys[i]);
+    if (keys != keys_small) mem_free(keys);
+    return ok;
+}
+
+static datum *result_datum(interp *in, const call *c, value r)
+{
+    bool block = c->of && c->of->grid && c->index < c->of->grid->nblock;
+    if (!block || as_dict(r) || as_tuple(r) || as_list(r) || is_none(r)) return datum_of(in, r);
+    return datum_of(in, r);
+}
+
+static datum *run_callable(const fn *f, const call *c, err *e)
+{
+    const callable *k = (const callable *)(const void *)f;
+    interp *in = interp_current();
+    if (!in) return err_set(e, RuntimeError, "function %s: no interpreter on this thread", f->name);
+    value func = value_of(in, k->what);
+    if (is_fail(func)) return exc_to_err(in, e), NULL;
+    value kwargs = k->kwargs ? value_of(in, k->kwargs) : FAIL;
+    value *arg = mem_zero((c->narg + 1) * sizeof(value));
+    value r = FAIL;
+    if (bind_args(in, c, arg)) {
+        tuple *t = tuple_from(in, arg, c->narg);
+        if (is_fail(kwargs))
+            r = value_call(in, func, arg, c->narg, NULL);
+        else if (t)
+            r = call_with(in, func, v_obj(t), kwargs);
+        obj_unref(in, t);
+        for (uint32_t i = 0; i < c->narg; i++) value_unref(in, arg[i]);
+    }
+    mem_free(arg);
+    value_unref(in, func);
+    value_unref(in, kwargs);
+    datum *d = is_fail(r) ? NULL : result_datum(in, c, r);
+    value_unref(in, r);
+    if (!d) exc_to_err(in, e);
+    return d;
+}
+
+static void drop_callable(fn *f)
+{
+    callable *k = (callable *)(void *)f;
+    datum_unref(k->what);
+    datum_unref(k->kwargs);
+}
+
+static const fn_kind callable_kind = {.name = "call", .version = 1, .call = run_callable, .drop = drop_callable};
+
+static char *name_of(interp *in, value f)
+{
+    value v;
+    char *name = NULL;
+    if (value_findattr(in, f, "__name__", &v) == 1) {
+        str *s = as_str(v);
+        if (s) name = mem_dup(s->at);
+        value_unref(in, v);
+    }
+    exc_clear(in);
+    return name ? name : mem_dup(type_of(in, f)->name);
+}
+
+fn *fn_callable(interp *in, value f, value kwargs)
+{
+    const fn *known = as_fn_value(f);
+    if (known && is_fail(kwargs)) return datum_ref((void *)(uintptr_t)known);
+    char *name = name_of(in, f);
+    callable *k = fn_new(sizeof *k, &callable_kind, name);
+    mem_free(name);
+    k->what = live_new(in, f);
+    k->kwargs = is_fail(kwargs) ? NULL : live_new(in, kwargs);
+    k->f.flags |= FN_HOME;
+    void *id[2] = {f.kind == V_OBJ ? f.o : NULL, is_fail(kwargs) ? NULL : kwargs.o};
+    fn_identify(&k->f, id, sizeof id);
+    return &k->f;
+}
+
+/* ---- a fn of the engine as a function ---- */
+
+typedef struct fn_obj {
+    obj hdr;
+    const fn *f;
+} fn_obj;
+
+static const type T_fn;
+
+value fn_value(interp *in, const fn *f)
+{
+    if (f->kind == &callable_kind) return value_of(in, ((const callable *)(const void *)f)->what);
+    fn_obj *o = obj_new(in, &T_fn, 0);
+    if (o) o->f = datum_ref((void *)(uintptr_t)f);
+    return v_obj(o);
+}
+
+const fn *as_fn_value(value v)
+{
+    fn_obj *o = (fn_obj *)as_obj(v, &T_fn);
+    return o ? o->f : NULL;
+}
+
+static void fn_drop(interp *in, obj *o)
+{
+    (void)in;
+    datum_unref((void *)(uintptr_t)((fn_obj *)o)->f);
+}
+
+static value fn_repr(interp *in, value self)
+{
+    const fn *f = as_fn_value(self);
+    if (!f->nbound) return v_obj(str_fmt(in, "<function %s at %p>", f->name, (void *)self.o));
+    strbuf b = {0};
+    sb_addf(&b, "functools.partial(<function %s at %p>", f->name, (void *)self.o);
+    for (uint32_t i = 0; i < f->nbound; i++) {
+        value v = value_of_lit(in, &f->bound[i].value, NULL);
+        str *s = is_fail(v) ? NULL : value_repr(in, v);
+        value_unref(in, v);
+        if (!s) return sb_clear(&b), FAIL;
+        sb_addf(&b, ", %s=%s", f->bound[i].name, s->at);
+        obj_unref(in, s);
+    }
+    sb_addc(&b, ')');
+    value v = v_obj(str_new(in, sb_text(&b), b.n));
+    sb_clear(&b);
+    return v;
+}
+
+/* Calls the very step that the plan uses. */
+static value fn_call_value(interp *in, value self, const value *arg, size_t npos, tuple *kwnames)
+{
+    const fn *f = as_fn_value(self);
+    if (kwnames && kwnames->n) return throw(in, TypeError, "%s() takes no keyword arguments", f->name);
+    arena a = {0};
+    held h = {0};
+    lit *x = arena_alloc(&a, (npos + 1) * sizeof(lit));
+    bool ok = true;
+    for (size_t i = 0; ok && i < npos; i++) ok = lit_of(in, arg[i], &a, &x[i], &h);
+    value r = FAIL;
+    if (ok) {
+        err e = {0};
+        call c = {.arg = x, .narg = (uint32_t)npos};
+        datum *d = fn_call(f, &c, &e);
+        r = d ? value_of(in, d) : throw_err(in, &e);
+        datum_unref(d);
+    }
+    held_clear(&h);
+    arena_clear(&a);
+    return r;
+}
+
+static value get_name(interp *in, const value *arg)
+{
+    return v_str(in, as_fn_value(arg[0])->name);
+}
+
+static bool fn_hash(interp *in, value self, uint64_t *out)
+{
+    (void)in;
+    *out = as_fn_value(self)->id.lo;
+    return true;
+}
+
+static value fn_compare(interp *in, enum cmpop op, value self, value other)
+{
+    (void)in;
+    const fn *a = as_fn_value(self), *b = as_fn_value(other);
+    if (!b || (op != OP_EQ && op != OP_NE)) return NOTIMPL;
+    return v_bool((a == b || hash128_eq(a->id, b->id)) == (op == OP_EQ));
+}
+
+static const builtin fn_table[] = {
+    {"@property __name__", get_name, "The name of the operation."},
+    {0},
+};
+
+static const type T_fn = {
+    TYPE_HEAD,
+    .name = "function",
+    .module = "builtins",
+    .size = sizeof(fn_obj),
+    .flags = TYPE_IMMUTABLE,
+    .table = fn_table,
+    .drop = fn_drop,
+    .repr = fn_repr,
+    .hash = fn_hash,
+    .compare = fn_compare,
+    .call = fn_call_value,
+};

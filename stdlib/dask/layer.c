@@ -1,0 +1,334 @@
+/* stdlib/dask/layer.c - a layer of the engine as a mapping of keys to tasks.
+ *
+ * len, membership and single tasks cost nothing per task; dict(layer) makes them all. */
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "stdlib/dask/bridge.h"
+
+typedef struct layer_obj {
+    obj hdr;
+    layer *l;
+} layer_obj;
+
+static const type T_layer;
+
+value layer_value(interp *in, const layer *l)
+{
+    layer_obj *o = obj_new(in, &T_layer, 0);
+    if (o) o->l = datum_ref((void *)(uintptr_t)l);
+    return v_obj(o);
+}
+
+const layer *as_layer_value(value v)
+{
+    layer_obj *o = (layer_obj *)as_obj(v, &T_layer);
+    return o ? o->l : NULL;
+}
+
+static void layer_obj_drop(interp *in, obj *o)
+{
+    (void)in;
+    datum_unref(((layer_obj *)o)->l);
+}
+
+/* ---- keys ---- */
+
+value key_value(interp *in, const key *k)
+{
+    if (k->n < 0) return v_str(in, k->name);
+    tuple *t = tuple_new(in, k->n + 1);
+    if (!t) return FAIL;
+    t->at[0] = v_str(in, k->name);
+    for (int i = 0; i < k->n; i++) t->at[i + 1] = v_int(k->i[i]);
+    return v_obj(t);
+}
+
+bool key_of(interp *in, value v, key *out)
+{
+    (void)in;
+    str *s = as_str(v);
+    if (s) return *out = (key){.name = s->at, .n = -1}, true;
+    tuple *t = as_tuple(v);
+    if (!t || t->n < 1 || t->n > GRID_MAXDIM || !(s = as_str(t->at[0]))) return false;
+    *out = (key){.name = s->at, .n = (int)t->n - 1};
+    for (int i = 0; i < out->n; i++) {
+        if (t->at[i + 1].kind != V_INT) return false;
+        out->i[i] = t->at[i + 1].i;
+    }
+    return true;
+}
+
+static bool find(interp *in, const layer *l, value v, uint64_t *i)
+{
+    key k;
+    return key_of(in, v, &k) && layer_find(l, &k, i);
+}
+
+/* ---- tasks ---- */
+
+static value task_value(interp *in, const layer *l, uint64_t i)
+{
+    arena a = {0};
+    task_view t;
+    err e = {0};
+    if (!layer_task(l, i, &a, &t, &e)) {
+        arena_clear(&a);
+        return throw_err(in, &e);
+    }
+    value *keys = mem_zero((t.nin + 1) * sizeof(value));
+    bool ok = true;
+    for (uint32_t k = 0; ok && k < t.nin; k++) {
+        key name;
+        layer_key(t.in[k].of, t.in[k].i, &name);
+        ok = !is_fail(keys[k] = key_value(in, &name));
+    }
+    value r = FAIL;
+    if (ok && t.value) {
+        r = value_of(in, t.value);
+    } else if (ok && !t.f) {
+        r = value_ref(keys[0]);
+    } else if (ok) {
+        uint32_t n = t.narg ? t.narg : t.nin;
+        tuple *made = tuple_new(in, n + 1);
+        if (made) made->at[0] = fn_value(in, t.f);
+        ok = made && !is_fail(made->at[0]);
+        for (uint32_t k = 0; ok && k < n; k++) {
+            value v = t.narg ? value_of_lit(in, &t.arg[k], keys) : value_ref(keys[k]);
+            ok = !is_fail(v);
+            if (ok) made->at[k + 1] = v;
+        }
+        if (ok) r = v_obj(made);
+        else obj_unref(in, made);
+    }
+    for (uint32_t k = 0; k < t.nin; k++) value_unref(in, keys[k]);
+    mem_free(keys);
+    arena_clear(&a);
+    return r;
+}
+
+/* ---- the mapping ---- */
+
+static const layer *of(value self)
+{
+    return ((layer_obj *)self.o)->l;
+}
+
+static int64_t l_length(interp *in, value self)
+{
+    (void)in;
+    return (int64_t)of(self)->count;
+}
+
+static value l_getitem(interp *in, value self, value name)
+{
+    uint64_t i;
+    if (!find(in, of(self), name, &i)) return throw_key(in, name);
+    return task_value(in, of(self), i);
+}
+
+static int l_contains(interp *in, value self, value name)
+{
+    uint64_t i;
+    return find(in, of(self), name, &i);
+}
+
+static value nth_key(interp *in, const layer *l, uint64_t i)
+{
+    key k;
+    layer_key(l, i, &k);
+    return key_value(in, &k);
+}
+
+typedef struct key_iter {
+    obj hdr;
+    layer *l;
+    uint64_t at;
+} key_iter;
+
+static void iter_drop(interp *in, obj *o)
+{
+    (void)in;
+    datum_unref(((key_iter *)o)->l);
+}
+
+static value iter_self(interp *in, value self)
+{
+    (void)in;
+    return value_ref(self);
+}
+
+static value iter_step(interp *in, value self)
+{
+    key_iter *it = (key_iter *)self.o;
+    return it->at < it->l->count ? nth_key(in, it->l, it->at++) : FAIL;
+}
+
+static const type T_key_iter = {TYPE_HEAD, .name = "dict_keyiterator", .module = "builtins", .size = sizeof(key_iter),
+                                .drop = iter_drop, .iter = iter_self, .next = iter_step};
+
+static value l_iter(interp *in, value self)
+{
+    key_iter *it = obj_new(in, &T_key_iter, 0);
+    if (it) it->l = datum_ref((void *)(uintptr_t)of(self));
+    return v_obj(it);
+}
+
+static value m_get(interp *in, const value *arg)
+{
+    uint64_t i;
+    return find(in, of(arg[0]), arg[1], &i) ? task_value(in, of(arg[0]), i) : value_ref(arg[2]);
+}
+
+static dict *as_plain_dict(interp *in, const layer *l)
+{
+    dict *d = dict_new(in);
+    for (uint64_t i = 0; d && i < l->count; i++) {
+        value k = nth_key(in, l, i), v = is_fail(k) ? FAIL : task_value(in, l, i);
+        bool ok = !is_fail(v) && dict_set(in, d, k, v);
+        value_unref(in, k);
+        value_unref(in, v);
+        if (!ok) {
+            obj_unref(in, d);
+            return NULL;
+        }
+    }
+    return d;
+}
+
+static value m_mapping(interp *in, const value *arg)
+{
+    return v_obj(as_plain_dict(in, of(arg[0])));
+}
+
+static value through_dict(interp *in, value self, const char *method)
+{
+    dict *d = as_plain_dict(in, of(self));
+    value r = d ? call_method(in, v_obj(d), method, 0) : FAIL;
+    obj_unref(in, d);
+    return r;
+}
+
+static value m_keys(interp *in, const value *arg)
+{
+    dict *d = dict_new(in);
+    const layer *l = of(arg[0]);
+    bool ok = d != NULL;
+    for (uint64_t i = 0; ok && i < l->count; i++) {
+        value k = nth_key(in, l, i);
+        ok = !is_fail(k) && dict_set(in, d, k, NONE);
+        value_unref(in, k);
+    }
+    value r = ok ? call_method(in, v_obj(d), "keys", 0) : FAIL;
+    obj_unref(in, d);
+    return r;
+}
+
+static value m_values(interp *in, const value *arg)
+{
+    return through_dict(in, arg[0], "values");
+}
+
+static value m_items(interp *in, const value *arg)
+{
+    return through_dict(in, arg[0], "items");
+}
+
+static value m_false(interp *in, const value *arg)
+{
+    (void)in, (void)arg;
+    return v_bool(false);
+}
+
+static value m_output_keys(interp *in, const value *arg)
+{
+    set *s = set_new(in, false);
+    const layer *l = of(arg[0]);
+    for (uint64_t i = 0; s && i < l->count; i++) {
+        value k = nth_key(in, l, i);
+        bool ok = !is_fail(k) && set_add(in, s, k);
+        value_unref(in, k);
+        if (!ok) return obj_unref(in, s), FAIL;
+    }
+    return v_obj(s);
+}
+
+/* get_dependencies(key, all_keys): the keys that the task of `key` reads */
+static value m_dependencies(interp *in, const value *arg)
+{
+    uint64_t i;
+    const layer *l = of(arg[0]);
+    if (!find(in, l, arg[1], &i)) return throw_key(in, arg[1]);
+    arena a = {0};
+    task_view t;
+    err e = {0};
+    set *s = set_new(in, false);
+    bool ok = s && layer_task(l, i, &a, &t, &e);
+    for (uint32_t k = 0; ok && k < t.nin; k++) {
+        value dep = nth_key(in, t.in[k].of, t.in[k].i);
+        ok = !is_fail(dep) && set_add(in, s, dep);
+        value_unref(in, dep);
+    }
+    arena_clear(&a);
+    if (ok) return v_obj(s);
+    obj_unref(in, s);
+    return e.kind ? throw_err(in, &e) : FAIL;
+}
+
+static value m_name(interp *in, const value *arg)
+{
+    return v_str(in, of(arg[0])->name);
+}
+
+static value m_none(interp *in, const value *arg)
+{
+    (void)in, (void)arg;
+    return NONE;
+}
+
+static const builtin layer_table[] = {
+    {"get(self, key, default=None, /)", m_get, "The task of a key, or default."},
+    {"keys(self)", m_keys, "All keys."},
+    {"values(self)", m_values, "All tasks."},
+    {"items(self)", m_items, "All keys with their tasks."},
+    {"is_materialized(self)", m_false, "False: tasks are made when asked for."},
+    {"get_output_keys(self)", m_output_keys, "All keys, as a set."},
+    {"get_dependencies(self, key, all_hlg_keys=None)", m_dependencies, "The keys that a task reads, as a set."},
+    {"@property mapping", m_mapping, "All tasks, as a dict."},
+    {"@property name", m_name, "The name of the layer."},
+    {"@property annotations", m_none, "None."},
+    {"@property collection_annotations", m_none, "None."},
+    {0},
+};
+
+static value l_repr(interp *in, value self)
+{
+    const layer *l = of(self);
+    if (l->flags & LAYER_BLOCKWISE) return v_obj(str_fmt(in, "Blockwise<%s>", l->name));
+    return v_obj(str_fmt(in, "<dask.highlevelgraph.MaterializedLayer object at %p>", (void *)self.o));
+}
+
+static value l_compare(interp *in, enum cmpop op, value self, value other)
+{
+    if ((op != OP_EQ && op != OP_NE) || !as_dict(other)) return NOTIMPL;
+    dict *d = as_plain_dict(in, of(self));
+    value r = d ? value_compare(in, op, v_obj(d), other) : FAIL;
+    obj_unref(in, d);
+    return r;
+}
+
+static const type T_layer = {
+    TYPE_HEAD,
+    .name = "Layer",
+    .module = "dask.highlevelgraph",
+    .doc = "The tasks of one operation on an array: a mapping of keys to tasks, made on demand.",
+    .size = sizeof(layer_obj),
+    .table = layer_table,
+    .drop = layer_obj_drop,
+    .repr = l_repr,
+    .length = l_length,
+    .getitem = l_getitem,
+    .contains = l_contains,
+    .iter = l_iter,
+    .compare = l_compare,
+};

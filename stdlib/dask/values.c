@@ -1,0 +1,244 @@
+/* stdlib/dask/values.c - values of the language as datums of tasks, and back.
+ *
+ * Arrays become blocks (their buffers are shared), NumPy scalars 0-d blocks, numbers and text
+ * literals; everything else stays live in its interpreter. */
+#include <pthread.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "stdlib/dask/bridge.h"
+#include "stdlib/numpy/numpy.h"
+
+/* ---- live values ---- */
+
+/* Live values whose last reference was dropped on another thread than their interpreter's: a
+ * lock-free stack that live_sweep empties.  It hangs off the module object of the interpreter. */
+typedef struct attic {
+    obj hdr;
+    _Atomic(live *) head;
+} attic;
+
+static const type T_attic = {TYPE_HEAD, .name = "attic", .module = "_dask", .size = sizeof(attic)};
+
+static attic *attic_of(interp *in)
+{
+    module *m = dask_module(in);
+    value v = m ? dict_peek(in, module_dict(m), "_attic") : FAIL;
+    attic *a = (attic *)as_obj(v, &T_attic);
+    if (a || !m) return a;
+    a = obj_new(in, &T_attic, 0);
+    if (a && !module_put(in, m, "_attic", v_obj(a))) a = NULL;
+    return a;
+}
+
+typedef struct live_box { /* what is allocated: the public part, then where to go home */
+    live l;
+    attic *home;
+    live *next;
+} live_box;
+
+static void live_drop(datum *d)
+{
+    live_box *b = (live_box *)(void *)d;
+    datum_unref(b->l.capsule);
+    b->l.capsule = NULL;
+    if (interp_current() == b->l.home) {
+        value_unref(b->l.home, b->l.v);
+        mem_free(b);
+        return;
+    }
+    live *head = atomic_load(&b->home->head);
+    do b->next = head;
+    while (!atomic_compare_exchange_weak(&b->home->head, &head, &b->l));
+}
+
+const datum_kind live_kind = {"live value", live_drop, NULL};
+
+void live_sweep(interp *in)
+{
+    attic *a = attic_of(in);
+    live *l = a ? atomic_exchange(&a->head, NULL) : NULL;
+    while (l) {
+        live_box *b = (live_box *)(void *)l;
+        l = b->next;
+        value_unref(in, b->l.v);
+        mem_free(b);
+    }
+}
+
+datum *live_new(interp *in, value v)
+{
+    attic *a = attic_of(in);
+    if (!a) return NULL;
+    live_box *b = mem_zero(sizeof *b);
+    datum_init(&b->l.hdr, &live_kind);
+    b->l.home = in;
+    b->l.v = value_ref(v);
+    b->home = a;
+    return &b->l.hdr;
+}
+
+/* ---- values to datums ---- */
+
+static bool simple_lit(value v, lit *out)
+{
+    switch (v.kind) {
+    case V_NONE: *out = (lit){.kind = LIT_NONE}; return true;
+    case V_BOOL: *out = lit_bool(v.i); return true;
+    case V_INT: *out = lit_int(v.i); return true;
+    case V_FLOAT: *out = lit_float(v.f); return true;
+    default: return false;
+    }
+}
+
+datum *datum_of(interp *in, value v)
+{
+    ndarray *a = as_ndarray(v);
+    if (a && array_peek(a)->dtype != DT_object) return (datum *)array_snapshot(a);
+    lit x;
+    if (simple_lit(v, &x)) return (datum *)litbox_new(&x);
+    if (v.kind == V_SCALAR) return (datum *)to_nd_any(in, v);
+    if (v.kind == V_OBJ && v.o->type == scalar_type(DT_complex128)) return (datum *)to_nd_any(in, v);
+    lazy *l = as_lazy(v);
+    if (l) return (datum *)expr_ref(l->x);
+    return live_new(in, v);
+}
+
+/* ---- datums to values ---- */
+
+static value pack_value(interp *in, const pack *p)
+{
+    if (p->name) {
+        dict *d = dict_new(in);
+        for (uint32_t i = 0; d && i < p->n; i++)
+            if (!dict_put(in, d, p->name[i], value_of(in, p->item[i]))) {
+                obj_unref(in, d);
+                return FAIL;
+            }
+        return v_obj(d);
+    }
+    tuple *t = tuple_new(in, p->n);
+    for (uint32_t i = 0; t && i < p->n; i++) {
+        t->at[i] = value_of(in, p->item[i]);
+        if (is_fail(t->at[i])) {
+            t->at[i] = NONE;
+            obj_unref(in, t);
+            return FAIL;
+        }
+    }
+    return v_obj(t);
+}
+
+value value_of(interp *in, datum *d)
+{
+    err e = {0};
+    nd *x = as_nd(d);
+    if (x) return x->ndim ? array_wrap(in, nd_ref(x), &e) : scalar_value(in, nd_type(x), x->at);
+    live *l = as_live(d);
+    if (l && l->home == in) return value_ref(l->v);
+    if (l) return throw(in, RuntimeError, "a value of one interpreter was used in another");
+    if (d->kind == &litbox_kind) return value_of_lit(in, &((litbox *)(void *)d)->value, NULL);
+    pack *p = as_pack(d);
+    if (p) return pack_value(in, p);
+    fn *f = as_fn(d);
+    if (f) return fn_value(in, f);
+    expr *ex = as_expr(d);
+    if (ex) return wrap_expr(in, expr_ref(ex), &e);
+    return throw(in, SystemError, "a datum of kind '%s' has no value", d->kind->name);
+}
+
+static value items_value(interp *in, const lit *x, const value *keys)
+{
+    tuple *t = tuple_new(in, x->n);
+    for (uint32_t i = 0; t && i < x->n; i++) {
+        value v = value_of_lit(in, &x->item[i], keys);
+        if (is_fail(v)) {
+            obj_unref(in, t);
+            return FAIL;
+        }
+        t->at[i] = v;
+    }
+    if (!t || x->kind == LIT_TUPLE) return v_obj(t);
+    list *l = list_of(in, v_obj(t));
+    obj_unref(in, t);
+    return v_obj(l);
+}
+
+static value bound_of(int64_t i)
+{
+    return i == INT64_MIN ? NONE : v_int(i);
+}
+
+value value_of_lit(interp *in, const lit *x, const value *keys)
+{
+    switch ((enum lit_kind)x->kind) {
+    case LIT_NONE: return NONE;
+    case LIT_BOOL: return v_bool(x->i);
+    case LIT_INT: return v_int(x->i);
+    case LIT_FLOAT: return v_float(x->f);
+    case LIT_STR: return v_str(in, x->s);
+    case LIT_DTYPE: return dtype_value(in, x->t);
+    case LIT_SLICE:
+        return slice_new(in, bound_of(x->slice.start), bound_of(x->slice.stop), bound_of(x->slice.step));
+    case LIT_LIST:
+    case LIT_TUPLE: return items_value(in, x, keys);
+    case LIT_DATUM: return value_of(in, x->d);
+    case LIT_IN: return keys ? value_ref(keys[x->i]) : throw(in, SystemError, "an input without a key");
+    }
+    return FAIL;
+}
+
+/* ---- values to literals ---- */
+
+void held_add(held *h, datum *d)
+{
+    if (h->n == h->cap) h->at = mem_grow(h->at, (h->cap = h->cap ? h->cap * 2 : 8) * sizeof(datum *));
+    h->at[h->n++] = d;
+}
+
+void held_clear(held *h)
+{
+    for (size_t i = 0; i < h->n; i++) datum_unref(h->at[i]);
+    mem_free(h->at);
+    *h = (held){0};
+}
+
+static bool items_lit(interp *in, enum lit_kind kind, const value *at, int64_t n, arena *a, lit *out, held *h)
+{
+    lit *item = arena_alloc(a, (size_t)n * sizeof(lit));
+    for (int64_t i = 0; i < n; i++)
+        if (!lit_of(in, at[i], a, &item[i], h)) return false;
+    *out = lit_items(kind, (uint32_t)n, item);
+    return true;
+}
+
+static bool slice_part(interp *in, value v, int64_t *out)
+{
+    *out = INT64_MIN;
+    return is_none(v) || to_int64(in, v, out);
+}
+
+bool lit_of(interp *in, value v, arena *a, lit *out, held *h)
+{
+    if (simple_lit(v, out)) return true;
+    if (v.kind == V_OBJ) {
+        if (v.o->type == &T_list) return items_lit(in, LIT_LIST, ((list *)v.o)->at, ((list *)v.o)->n, a, out, h);
+        if (v.o->type == &T_tuple) return items_lit(in, LIT_TUPLE, ((tuple *)v.o)->at, ((tuple *)v.o)->n, a, out, h);
+        if (v.o->type == &T_str) {
+            *out = lit_str(arena_dup(a, ((str *)v.o)->at, ((str *)v.o)->nbyte));
+            return true;
+        }
+        slice *s = as_slice(v);
+        int64_t p[3];
+        if (s && slice_part(in, s->start, &p[0]) && slice_part(in, s->stop, &p[1]) && slice_part(in, s->step, &p[2])) {
+            *out = lit_slice(p[0], p[1], p[2]);
+            return true;
+        }
+        exc_clear(in);
+    }
+    datum *d = datum_of(in, v);
+    if (!d) return false;
+    held_add(h, d);
+    *out = lit_datum(d);
+    return true;
+}
