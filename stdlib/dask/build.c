@@ -136,12 +136,12 @@ static value b_from_array(interp *in, const value *arg)
     value_unref(in, dt);
     grid *g = ok ? to_grid(in, arg[1], ndim, shape, t, NULL) : NULL;
     if (!g) return FAIL;
-    hash128 token;
+    hash128 id;
     bool original;
-    source *src = source_of(in, arg[0], &token, &original);
+    source *src = source_of(in, arg[0], &id, &original);
     err e = {0};
     value r = FAIL;
-    if (src) r = wrap_expr(in, expr_array(label_of(arg[3], arg[2]), src, token, original, g, t, &e), &e);
+    if (src) r = wrap_expr(in, expr_array(label_of(arg[3], arg[2]), src, id, original, g, t, &e), &e);
     datum_unref(src);
     datum_unref(g);
     return r;
@@ -583,13 +583,13 @@ typedef struct letters {
     dict *of;
 } letters;
 
-static bool letter(interp *in, letters *l, value label, int *out)
+static bool letter(interp *in, letters *l, value sym, int *out)
 {
     value v;
-    int found = dict_get(in, l->of, label, &v);
+    int found = dict_get(in, l->of, sym, &v);
     if (found == 0) {
         v = v_int(l->of->n);
-        if (!dict_set(in, l->of, label, v)) return false;
+        if (!dict_set(in, l->of, sym, v)) return false;
     }
     *out = (int)v.i;
     return found >= 0;

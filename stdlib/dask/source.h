@@ -5,4 +5,4 @@
 
 /* A source over an ndarray (read when the run starts), an HDF5 dataset, or anything that answers
  * x[slices].  `original`: Dask shows the object itself as a task of its own. */
-source *source_of(interp *in, value x, hash128 *token, bool *original);
+source *source_of(interp *in, value x, hash128 *id, bool *original);
