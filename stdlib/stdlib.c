@@ -5,5 +5,7 @@
 const module_def *const stdlib_modules[] = {
     &math_def,
     &numpy_def,
+    &dask_def,
+    &graph_def,
     NULL,
 };

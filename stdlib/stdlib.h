@@ -7,3 +7,4 @@ extern const module_def *const stdlib_modules[]; /* ends with NULL: what interp_
 
 extern const module_def math_def;
 extern const module_def numpy_def;
+extern const module_def dask_def, graph_def;

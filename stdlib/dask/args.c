@@ -21,9 +21,18 @@ static int64_t parse_bytes(const char *s)
     static const struct {
         const char *unit;
         double k;
-    } units[] = {{"kib", 1024.0},        {"mib", 1048576.0}, {"gib", 1073741824.0}, {"tib", 1099511627776.0},
-                 {"kb", 1e3},            {"mb", 1e6},        {"gb", 1e9},           {"tb", 1e12},
-                 {"k", 1e3},             {"m", 1e6},         {"g", 1e9},            {"b", 1},
+    } units[] = {{"kib", 1024.0},
+                 {"mib", 1048576.0},
+                 {"gib", 1073741824.0},
+                 {"tib", 1099511627776.0},
+                 {"kb", 1e3},
+                 {"mb", 1e6},
+                 {"gb", 1e9},
+                 {"tb", 1e12},
+                 {"k", 1e3},
+                 {"m", 1e6},
+                 {"g", 1e9},
+                 {"b", 1},
                  {"", 1}};
     char *end;
     double n = strtod(s, &end);
@@ -86,16 +95,20 @@ static void spec_of_cuts(const cuts *c, arena *a, chunk_spec *out)
 }
 
 /* dict: axis -> spec; axes that are not in it stay as they are, or are one chunk */
-static bool specs_of_dict(interp *in, dict *d, int ndim, const grid *previous, arena *a, chunk_spec *spec)
+static bool specs_of_dict(interp *in, dict *d, int ndim, const grid *previous, arena *a,
+                          chunk_spec *spec)
 {
     for (int i = 0; i < ndim; i++) {
         value v;
         int found = dict_get(in, d, v_int(i), &v);
         if (found == 0) found = dict_get(in, d, v_int(i - ndim), &v);
         if (found < 0) return false;
-        if (found && !is_none(v)) TRY(spec_of(in, v, a, &spec[i]));
-        else if (previous) spec_of_cuts(previous->ax[i], a, &spec[i]);
-        else spec[i] = (chunk_spec){.form = CHUNK_ALL};
+        if (found && !is_none(v))
+            TRY(spec_of(in, v, a, &spec[i]));
+        else if (previous)
+            spec_of_cuts(previous->ax[i], a, &spec[i]);
+        else
+            spec[i] = (chunk_spec){.form = CHUNK_ALL};
     }
     return true;
 }
@@ -115,7 +128,8 @@ static int64_t configured_limit(interp *in)
     return limit > 0 ? limit : 0;
 }
 
-grid *to_grid(interp *in, value chunks, int ndim, const int64_t *shape, dtype_of t, const grid *previous)
+grid *to_grid(interp *in, value chunks, int ndim, const int64_t *shape, dtype_of t,
+              const grid *previous)
 {
     arena a = {0};
     chunk_spec *spec = arena_alloc(&a, GRID_MAXDIM * sizeof *spec);
@@ -133,14 +147,17 @@ grid *to_grid(interp *in, value chunks, int ndim, const int64_t *shape, dtype_of
     } else if (at) {
         nspec = (int)(n < GRID_MAXDIM ? n : GRID_MAXDIM);
         for (int i = 0; ok && i < nspec; i++) {
-            if (is_none(at[i]) && previous && i < previous->ndim) spec_of_cuts(previous->ax[i], &a, &spec[i]);
-            else ok = spec_of(in, at[i], &a, &spec[i]);
+            if (is_none(at[i]) && previous && i < previous->ndim)
+                spec_of_cuts(previous->ax[i], &a, &spec[i]);
+            else
+                ok = spec_of(in, at[i], &a, &spec[i]);
         }
     } else {
         for (int i = 0; ok && i < ndim; i++) ok = spec_of(in, chunks, &a, &spec[i]);
     }
     err e = {0};
-    grid *g = ok ? grid_normalize(nspec, spec, ndim, shape, configured_limit(in), t, previous, &e) : NULL;
+    grid *g =
+        ok ? grid_normalize(nspec, spec, ndim, shape, configured_limit(in), t, previous, &e) : NULL;
     arena_clear(&a);
     if (ok && !g) throw_err(in, &e);
     return g;

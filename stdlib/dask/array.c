@@ -45,7 +45,8 @@ value wrap_expr(interp *in, expr *x, err *e)
 expr *peek_expr(interp *in, value v)
 {
     lazy *l = as_lazy(v);
-    return l ? l->x : THROW0(in, TypeError, "expected a dask array, got '%s'", type_of(in, v)->name);
+    return l ? l->x
+             : THROW0(in, TypeError, "expected a dask array, got '%s'", type_of(in, v)->name);
 }
 
 static void lazy_drop(interp *in, obj *o)
@@ -145,7 +146,8 @@ static value m_layers(interp *in, const value *arg)
     layers all = layers_of(1, &root);
     dict *d = dict_new(in);
     bool ok = d != NULL;
-    for (uint32_t i = 0; ok && i < all.n; i++) ok = dict_put(in, d, all.at[i]->name, layer_value(in, all.at[i]));
+    for (uint32_t i = 0; ok && i < all.n; i++)
+        ok = dict_put(in, d, all.at[i]->name, layer_value(in, all.at[i]));
     layers_clear(&all);
     if (ok) return v_obj(d);
     obj_unref(in, d);
@@ -217,9 +219,11 @@ static value lazy_repr(interp *in, value self)
     dtype_name(x->type, dt);
     value chunk = get_chunksize(in, &self);
     str *c = is_fail(chunk) ? NULL : value_repr(in, chunk);
-    str *s = c ? str_fmt(in, "dask.array<%.*s, shape=%s, dtype=%s, chunksize=%s, chunktype=numpy.ndarray>", (int)n,
-                         expr_name(x), shape, dt, c->at)
-               : NULL;
+    str *s =
+        c ? str_fmt(in,
+                    "dask.array<%.*s, shape=%s, dtype=%s, chunksize=%s, chunktype=numpy.ndarray>",
+                    (int)n, expr_name(x), shape, dt, c->at)
+          : NULL;
     mem_free(shape);
     obj_unref(in, c);
     value_unref(in, chunk);
@@ -231,11 +235,12 @@ static int64_t lazy_length(interp *in, value self)
     expr *x = ((lazy *)self.o)->x;
     if (expr_ndim(x) == 0) return THROWN(in, TypeError, "len() of unsized object");
     if (x->chunks->ax[0]->extent < 0)
-        return THROWN(in, ValueError,
-                      "Cannot call len() on object with unknown chunk size.\n\nA possible solution: "
-                      "https://docs.dask.org/en/latest/array-chunks.html#unknown-chunks\nSummary: to compute "
-                      "chunks sizes, use\n\n   x.compute_chunk_sizes()  # for Dask Array `x`\n   "
-                      "ddf.to_dask_array(lengths=True)  # for Dask DataFrame `ddf`");
+        return THROWN(
+            in, ValueError,
+            "Cannot call len() on object with unknown chunk size.\n\nA possible solution: "
+            "https://docs.dask.org/en/latest/array-chunks.html#unknown-chunks\nSummary: to compute "
+            "chunks sizes, use\n\n   x.compute_chunk_sizes()  # for Dask Array `x`\n   "
+            "ddf.to_dask_array(lengths=True)  # for Dask DataFrame `ddf`");
     return x->chunks->ax[0]->extent;
 }
 
@@ -245,20 +250,33 @@ static int64_t lazy_length(interp *in, value self)
 static const struct {
     enum ufunc_id id;
     const char *prefix;
-} binary_ops[NBINOP] = {
-    [OP_ADD] = {U_add, "add"},           [OP_SUB] = {U_subtract, "sub"},
-    [OP_MUL] = {U_multiply, "mul"},      [OP_TRUEDIV] = {U_divide, "truediv"},
-    [OP_FLOORDIV] = {U_floor_divide, "floordiv"}, [OP_MOD] = {U_remainder, "mod"},
-    [OP_POW] = {U_power, "pow"},         [OP_LSHIFT] = {U_left_shift, "lshift"},
-    [OP_RSHIFT] = {U_right_shift, "rshift"}, [OP_AND] = {U_bitwise_and, "and_"},
-    [OP_OR] = {U_bitwise_or, "or_"},     [OP_XOR] = {U_bitwise_xor, "xor"},
-    [OP_DIVMOD] = {U_divmod, "divmod"},
-}, compare_ops[NCMPOP] = {
-    [OP_LT] = {U_less, "lt"},   [OP_LE] = {U_less_equal, "le"},  [OP_EQ] = {U_equal, "eq"},
-    [OP_NE] = {U_not_equal, "ne"}, [OP_GT] = {U_greater, "gt"},  [OP_GE] = {U_greater_equal, "ge"},
-}, unary_ops[] = {
-    [OP_NEG] = {U_negative, "neg"}, [OP_POS] = {U_positive, "pos"},
-    [OP_INVERT] = {U_invert, "invert"}, [OP_ABS] = {U_absolute, "abs"},
+} binary_ops[NBINOP] =
+    {
+        [OP_ADD] = {U_add, "add"},
+        [OP_SUB] = {U_subtract, "sub"},
+        [OP_MUL] = {U_multiply, "mul"},
+        [OP_TRUEDIV] = {U_divide, "truediv"},
+        [OP_FLOORDIV] = {U_floor_divide, "floordiv"},
+        [OP_MOD] = {U_remainder, "mod"},
+        [OP_POW] = {U_power, "pow"},
+        [OP_LSHIFT] = {U_left_shift, "lshift"},
+        [OP_RSHIFT] = {U_right_shift, "rshift"},
+        [OP_AND] = {U_bitwise_and, "and_"},
+        [OP_OR] = {U_bitwise_or, "or_"},
+        [OP_XOR] = {U_bitwise_xor, "xor"},
+        [OP_DIVMOD] = {U_divmod, "divmod"},
+},
+  compare_ops[NCMPOP] =
+      {
+          [OP_LT] = {U_less, "lt"},    [OP_LE] = {U_less_equal, "le"},
+          [OP_EQ] = {U_equal, "eq"},   [OP_NE] = {U_not_equal, "ne"},
+          [OP_GT] = {U_greater, "gt"}, [OP_GE] = {U_greater_equal, "ge"},
+},
+  unary_ops[] = {
+      [OP_NEG] = {U_negative, "neg"},
+      [OP_POS] = {U_positive, "pos"},
+      [OP_INVERT] = {U_invert, "invert"},
+      [OP_ABS] = {U_absolute, "abs"},
 };
 
 /* Other lazy collections and things that are no operands answer the reflected operator. */
@@ -278,8 +296,11 @@ static value map2(interp *in, enum ufunc_id id, const char *prefix, value a, val
     value r = FAIL;
     if (term_of(in, a, &t[0]) && term_of(in, b, &t[1])) {
         if (id == U_divmod) {
-            expr *q = expr_map((label){.prefix = prefix}, &ufuncs[id], 2, t, (dtype_of){.dt = DT_none}, 0, &e);
-            expr *m = q ? expr_map((label){.prefix = prefix}, &ufuncs[id], 2, t, (dtype_of){.dt = DT_none}, 1, &e) : NULL;
+            expr *q = expr_map((label){.prefix = prefix}, &ufuncs[id], 2, t,
+                               (dtype_of){.dt = DT_none}, 0, &e);
+            expr *m = q ? expr_map((label){.prefix = prefix}, &ufuncs[id], 2, t,
+                                   (dtype_of){.dt = DT_none}, 1, &e)
+                        : NULL;
             if (!m) datum_unref(q);
             if (m) {
                 value v = wrap_expr(in, q, &e), w = wrap_expr(in, m, &e);
@@ -288,7 +309,10 @@ static value map2(interp *in, enum ufunc_id id, const char *prefix, value a, val
                 throw_err(in, &e);
             }
         } else {
-            r = wrap_expr(in, expr_map((label){.prefix = prefix}, &ufuncs[id], 2, t, (dtype_of){.dt = DT_none}, 0, &e), &e);
+            r = wrap_expr(in,
+                          expr_map((label){.prefix = prefix}, &ufuncs[id], 2, t,
+                                   (dtype_of){.dt = DT_none}, 0, &e),
+                          &e);
         }
     }
     term_clear(&t[0]);
@@ -319,7 +343,8 @@ static value converted(interp *in, enum unop op, value v)
     expr *x = ((lazy *)v.o)->x;
     if (op == OP_INDEX && (expr_ndim(x) || !dtype_is_int((enum dtype)x->type.dt))) return NOTIMPL;
     int64_t n = grid_count(x->chunks);
-    if (n > 1) return throw(in, TypeError, "Only length-1 arrays can be converted to Python scalars");
+    if (n > 1)
+        return throw(in, TypeError, "Only length-1 arrays can be converted to Python scalars");
     value r = call_method(in, v, "compute", 0);
     value s = is_fail(r) ? FAIL : value_unary(in, op, r);
     value_unref(in, r);
@@ -331,8 +356,10 @@ static value lazy_unary(interp *in, enum unop op, value v)
     if (op > OP_ABS) return op == OP_ROUND ? NOTIMPL : converted(in, op, v);
     term t = {.x = ((lazy *)v.o)->x};
     err e = {0};
-    return wrap_expr(
-        in, expr_map((label){.prefix = unary_ops[op].prefix}, &ufuncs[unary_ops[op].id], 1, &t, (dtype_of){.dt = DT_none}, 0, &e), &e);
+    return wrap_expr(in,
+                     expr_map((label){.prefix = unary_ops[op].prefix}, &ufuncs[unary_ops[op].id], 1,
+                              &t, (dtype_of){.dt = DT_none}, 0, &e),
+                     &e);
 }
 
 static int lazy_truth(interp *in, value self)

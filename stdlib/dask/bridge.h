@@ -4,8 +4,9 @@
  * datums and back here: arrays share their buffer, everything else is frozen into a capsule, or
  * stays live as long as it does not leave its interpreter (`live`).
  *
- * Functions of the user are `callable` fns: they hold the live function of the interpreter that built
- * the graph; a run freezes it when it starts, so that workers call the state of that moment. */
+ * Functions of the user are `callable` fns: they hold the live function of the interpreter that
+ * built the graph; a run freezes it when it starts, so that workers call the state of that moment.
+ */
 #pragma once
 
 #include "engine/expr/expr.h"
@@ -32,8 +33,8 @@ module *dask_module(interp *in); /* lends _dask */
 
 /* ---- values.c: values and datums ---- */
 
-/* A value that stays in its interpreter, as a datum.  Only that interpreter may look inside; the last
- * reference may be dropped on any thread. */
+/* A value that stays in its interpreter, as a datum.  Only that interpreter may look inside; the
+ * last reference may be dropped on any thread. */
 typedef struct live {
     datum hdr;
     interp *home;
@@ -82,7 +83,8 @@ bool key_of(interp *in, value v, key *out); /* false without exception: not of t
 /* ---- args.c: what users write ---- */
 
 /* chunks=... for a shape; `previous` guides auto.  NULL: pending. */
-grid *to_grid(interp *in, value chunks, int ndim, const int64_t *shape, dtype_of t, const grid *previous);
+grid *to_grid(interp *in, value chunks, int ndim, const int64_t *shape, dtype_of t,
+              const grid *previous);
 value chunks_value(interp *in, const grid *g);
 /* An operand of an elementwise operation. Blocks are owned by the caller: term_clear. */
 bool term_of(interp *in, value v, term *out);

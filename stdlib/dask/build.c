@@ -61,7 +61,8 @@ static value b_full(interp *in, const value *arg)
     nd *fill = g && !is_none(arg[5]) ? to_nd(in, arg[5], t) : NULL;
     err e = {0};
     value r = FAIL;
-    if (g && !throwing(in)) r = wrap_expr(in, expr_full(label_of(arg[0], arg[1]), g, t, fill, &e), &e);
+    if (g && !throwing(in))
+        r = wrap_expr(in, expr_full(label_of(arg[0], arg[1]), g, t, fill, &e), &e);
     datum_unref(fill);
     datum_unref(g);
     return r;
@@ -84,12 +85,13 @@ static value b_arange(interp *in, const value *arg)
     dtype_of t = dtype_plain(DT_int64);
     lit start, step;
     int64_t n;
-    if (!number_lit(in, arg[2], &start) || !number_lit(in, arg[3], &step) || !to_int64(in, arg[4], &n) ||
-        !to_dtype(in, arg[6], &t))
+    if (!number_lit(in, arg[2], &start) || !number_lit(in, arg[3], &step) ||
+        !to_int64(in, arg[4], &n) || !to_dtype(in, arg[6], &t))
         return FAIL;
     grid *g = to_grid(in, arg[5], 1, &n, t, NULL);
     err e = {0};
-    value r = g ? wrap_expr(in, expr_arange(label_of(arg[0], arg[1]), start, step, g, t, &e), &e) : FAIL;
+    value r =
+        g ? wrap_expr(in, expr_arange(label_of(arg[0], arg[1]), start, step, g, t, &e), &e) : FAIL;
     datum_unref(g);
     return r;
 }
@@ -100,11 +102,16 @@ static value b_linspace(interp *in, const value *arg)
     dtype_of t = dtype_plain(DT_float64);
     double a, b;
     int64_t n;
-    if (!to_double(in, arg[1], &a) || !to_double(in, arg[2], &b) || !to_int64(in, arg[3], &n) || !to_dtype(in, arg[6], &t))
+    if (!to_double(in, arg[1], &a) || !to_double(in, arg[2], &b) || !to_int64(in, arg[3], &n) ||
+        !to_dtype(in, arg[6], &t))
         return FAIL;
     grid *g = to_grid(in, arg[5], 1, &n, t, NULL);
     err e = {0};
-    value r = g ? wrap_expr(in, expr_linspace(label_of(NONE, arg[0]), a, b, value_truth(in, arg[4]) == 1, g, t, &e), &e) : FAIL;
+    value r = g ? wrap_expr(in,
+                            expr_linspace(label_of(NONE, arg[0]), a, b,
+                                          value_truth(in, arg[4]) == 1, g, t, &e),
+                            &e)
+                : FAIL;
     datum_unref(g);
     return r;
 }
@@ -141,7 +148,8 @@ static value b_from_array(interp *in, const value *arg)
     source *src = source_of(in, arg[0], &id, &original);
     err e = {0};
     value r = FAIL;
-    if (src) r = wrap_expr(in, expr_array(label_of(arg[3], arg[2]), src, id, original, g, t, &e), &e);
+    if (src)
+        r = wrap_expr(in, expr_array(label_of(arg[3], arg[2]), src, id, original, g, t, &e), &e);
     datum_unref(src);
     datum_unref(g);
     return r;
@@ -186,7 +194,8 @@ static value b_map(interp *in, const value *arg)
     if (!dtype_arg(in, arg[2], &t) || !to_int64(in, arg[5], &out)) return FAIL;
     term *x = terms_of(in, arg[1], &n);
     err e = {0};
-    value r = x ? wrap_expr(in, expr_map(label_of(arg[3], arg[4]), f, n, x, t, (int)out, &e), &e) : FAIL;
+    value r =
+        x ? wrap_expr(in, expr_map(label_of(arg[3], arg[4]), f, n, x, t, (int)out, &e), &e) : FAIL;
     terms_free(x, n);
     return r;
 }
@@ -248,7 +257,8 @@ static value b_view(interp *in, const value *arg)
     str *order = as_str(arg[2]);
     expr *x = peek_expr(in, arg[0]);
     if (!x || !to_dtype(in, arg[1], &t)) return FAIL;
-    return elemwise1(in, arg[0], fn_view(t, order ? order->at[0] : 'C'), t, (label){.prefix = "view"});
+    return elemwise1(in, arg[0], fn_view(t, order ? order->at[0] : 'C'), t,
+                     (label){.prefix = "view"});
 }
 
 static value with_fn(interp *in, fn *f, value operands, dtype_of t, label l)
@@ -267,14 +277,17 @@ static value b_where(interp *in, const value *arg)
 {
     dtype_of t = dtype_plain(DT_float64);
     tuple *ops = tuple_from(in, arg, 3);
-    value r = ops && to_dtype(in, arg[3], &t) ? with_fn(in, fn_where(), v_obj(ops), t, (label){.prefix = "where"}) : FAIL;
+    value r = ops && to_dtype(in, arg[3], &t)
+                  ? with_fn(in, fn_where(), v_obj(ops), t, (label){.prefix = "where"})
+                  : FAIL;
     obj_unref(in, ops);
     return r;
 }
 
 /* ---- reductions ---- */
 
-static bool split_of(interp *in, value v, int ndim, int64_t *every, int64_t *axis, const int64_t **by_axis)
+static bool split_of(interp *in, value v, int ndim, int64_t *every, int64_t *axis,
+                     const int64_t **by_axis)
 {
     *every = 0;
     *by_axis = NULL;
@@ -298,7 +311,8 @@ static value b_reduce(interp *in, const value *arg)
     expr *x = peek_expr(in, arg[1]);
     int64_t order, split[GRID_MAXDIM];
     reduce_args a = {.l = label_of(arg[8], NONE)};
-    if (!x || !op || !to_axes(in, arg[2], expr_ndim(x), &a.axes) || !dtype_arg(in, arg[4], &a.want)) return FAIL;
+    if (!x || !op || !to_axes(in, arg[2], expr_ndim(x), &a.axes) || !dtype_arg(in, arg[4], &a.want))
+        return FAIL;
     if (!to_double(in, arg[5], &a.ddof) || !to_int64(in, arg[6], &order)) return FAIL;
     if (!split_of(in, arg[7], expr_ndim(x), &a.split_every, split, &a.split_axis)) return FAIL;
     a.keepdims = value_truth(in, arg[3]) == 1;
@@ -314,7 +328,8 @@ static value b_reduction(interp *in, const value *arg)
     expr *x = peek_expr(in, arg[0]);
     int64_t split[GRID_MAXDIM];
     reduce_tree r = {.l = label_of(arg[8], NONE), .x = x, .type = dtype_plain(DT_float64)};
-    if (!x || !to_axes(in, arg[4], expr_ndim(x), &r.axes) || !to_dtype(in, arg[6], &r.type)) return FAIL;
+    if (!x || !to_axes(in, arg[4], expr_ndim(x), &r.axes) || !to_dtype(in, arg[6], &r.type))
+        return FAIL;
     if (!split_of(in, arg[7], expr_ndim(x), &r.split_every, split, &r.split_axis)) return FAIL;
     if (!to_int64(in, arg[10], &r.output_size)) return FAIL;
     str *prefix = as_str(arg[12]);
@@ -353,7 +368,8 @@ static value b_topk(interp *in, const value *arg)
     if (!x || !to_int64(in, arg[1], &k) || !to_axis(in, arg[2], expr_ndim(x), &axis)) return FAIL;
     if (!is_none(arg[3]) && !to_int64(in, arg[3], &every)) return FAIL;
     err e = {0};
-    return wrap_expr(in, expr_topk((label){0}, x, k, axis, every, value_truth(in, arg[4]) == 1, &e), &e);
+    return wrap_expr(in, expr_topk((label){0}, x, k, axis, every, value_truth(in, arg[4]) == 1, &e),
+                     &e);
 }
 
 /* scan(op, x, axis, dtype, method) */
@@ -363,9 +379,12 @@ static value b_scan(interp *in, const value *arg)
     expr *x = peek_expr(in, arg[1]);
     int axis;
     dtype_of t;
-    if (!x || !op || !to_axis(in, arg[2], expr_ndim(x), &axis) || !dtype_arg(in, arg[3], &t)) return FAIL;
+    if (!x || !op || !to_axis(in, arg[2], expr_ndim(x), &axis) || !dtype_arg(in, arg[3], &t))
+        return FAIL;
     err e = {0};
-    return wrap_expr(in, expr_scan((label){0}, scan_find(op->at), x, axis, t, method ? method->at[0] : 's', &e), &e);
+    return wrap_expr(
+        in, expr_scan((label){0}, scan_find(op->at), x, axis, t, method ? method->at[0] : 's', &e),
+        &e);
 }
 
 /* ---- indexing ---- */
@@ -432,7 +451,9 @@ static value b_take(interp *in, const value *arg)
 {
     expr *x = peek_expr(in, arg[0]);
     int axis;
-    nd *at = x && to_axis(in, arg[2], expr_ndim(x), &axis) ? to_nd(in, arg[1], dtype_plain(DT_int64)) : NULL;
+    nd *at = x && to_axis(in, arg[2], expr_ndim(x), &axis)
+                 ? to_nd(in, arg[1], dtype_plain(DT_int64))
+                 : NULL;
     err e = {0};
     value r = at ? wrap_expr(in, expr_take(x, at, axis, &e), &e) : FAIL;
     datum_unref(at);
@@ -447,7 +468,8 @@ static value b_setitem(interp *in, const value *arg)
     term t = {0};
     if (!x || !items_of_key(in, arg[1], &it)) return FAIL;
     err e = {0};
-    value r = term_of(in, arg[2], &t) ? wrap_expr(in, expr_setitem(x, it.l.n, it.item, &t, &e), &e) : FAIL;
+    value r = term_of(in, arg[2], &t) ? wrap_expr(in, expr_setitem(x, it.l.n, it.item, &t, &e), &e)
+                                      : FAIL;
     term_clear(&t);
     index_clear(&it.l);
     return r;
@@ -483,7 +505,8 @@ static value b_rechunk(interp *in, const value *arg)
 {
     expr *x = peek_expr(in, arg[0]);
     int64_t shape[GRID_MAXDIM], threshold = 0, limit = 0;
-    if (!x || (!is_none(arg[2]) && !to_int64(in, arg[2], &threshold)) || (!is_none(arg[3]) && !to_int64(in, arg[3], &limit)))
+    if (!x || (!is_none(arg[2]) && !to_int64(in, arg[2], &threshold)) ||
+        (!is_none(arg[3]) && !to_int64(in, arg[3], &limit)))
         return FAIL;
     expr_shape(x, shape);
     grid *g = to_grid(in, arg[1], expr_ndim(x), shape, x->type, x->chunks);
@@ -512,7 +535,10 @@ static value joined(interp *in, const value *arg, bool stack)
     value r = FAIL;
     if (x && to_int64(in, arg[1], &axis)) {
         bool unknown = value_truth(in, arg[2]) == 1;
-        r = wrap_expr(in, stack ? expr_stack(n, x, (int)axis, unknown, &e) : expr_concat(n, x, (int)axis, unknown, &e), &e);
+        r = wrap_expr(in,
+                      stack ? expr_stack(n, x, (int)axis, unknown, &e)
+                            : expr_concat(n, x, (int)axis, unknown, &e),
+                      &e);
     }
     mem_free(x);
     return r;
@@ -571,7 +597,9 @@ static value b_einsum(interp *in, const value *arg)
     str *s = as_str(arg[0]);
     const expr **x = exprs_of(in, arg[1], &n);
     err e = {0};
-    value r = x && s && dtype_arg(in, arg[2], &t) ? wrap_expr(in, expr_einsum(s->at, n, x, t, &e), &e) : FAIL;
+    value r = x && s && dtype_arg(in, arg[2], &t)
+                  ? wrap_expr(in, expr_einsum(s->at, n, x, t, &e), &e)
+                  : FAIL;
     mem_free(x);
     return r;
 }
@@ -618,7 +646,8 @@ static cuts *cuts_of_value(interp *in, value v)
     for (int64_t i = 0; ok && i < n; i++) {
         value s = l ? l->at[i] : t ? t->at[i] : v;
         double d;
-        ok = s.kind == V_INT ? (size[i] = s.i, true) : to_double(in, s, &d) && (size[i] = d != d ? -1 : (int64_t)d, true);
+        ok = s.kind == V_INT ? (size[i] = s.i, true)
+                             : to_double(in, s, &d) && (size[i] = d != d ? -1 : (int64_t)d, true);
     }
     cuts *c = ok ? cuts_of(n, size) : NULL;
     mem_free(size);
@@ -626,7 +655,8 @@ static cuts *cuts_of_value(interp *in, value v)
 }
 
 /* a dict label -> sizes as parallel arrays of letters and cuts */
-static bool letter_cuts(interp *in, letters *l, value v, arena *a, int *n, const int **letter_out, cuts ***cuts_out)
+static bool letter_cuts(interp *in, letters *l, value v, arena *a, int *n, const int **letter_out,
+                        cuts ***cuts_out)
 {
     dict *d = as_dict(v);
     *n = 0;
@@ -643,8 +673,8 @@ static bool letter_cuts(interp *in, letters *l, value v, arena *a, int *n, const
     return true;
 }
 
-/* blockwise(function, out_index, args, dtype, prefix, name, concatenate, align, new_axes, adjust_chunks,
- * kwargs, materialized): args is a list of (array or literal, index or None) */
+/* blockwise(function, out_index, args, dtype, prefix, name, concatenate, align, new_axes,
+ * adjust_chunks, kwargs, materialized): args is a list of (array or literal, index or None) */
 static value b_blockwise(interp *in, const value *arg)
 {
     arena a = {0};
@@ -667,8 +697,10 @@ static value b_blockwise(interp *in, const value *arg)
             at[i].x = peek_expr(in, p->at[0]);
             ok = at[i].x && (at[i].index = index_letters(in, &l, p->at[1], &a, &n)) != NULL;
             if (ok && n != expr_ndim(at[i].x))
-                ok = THROW0(in, ValueError, "Index string does not match array dimension. Got %d letters for %d axes", n,
-                            expr_ndim(at[i].x));
+                ok = THROW0(
+                    in, ValueError,
+                    "Index string does not match array dimension. Got %d letters for %d axes", n,
+                    expr_ndim(at[i].x));
         }
     }
     b.narg = pairs ? (int)pairs->n : 0;
@@ -699,7 +731,9 @@ static value b_block_ids(interp *in, const value *arg)
     expr *like = peek_expr(in, arg[2]);
     fn *f = like && !is_none(arg[1]) ? fn_callable(in, arg[1], FAIL) : NULL;
     err e = {0};
-    value r = like && !throwing(in) ? wrap_expr(in, expr_block_ids(label_of(arg[0], NONE), f, like->chunks, &e), &e) : FAIL;
+    value r = like && !throwing(in)
+                  ? wrap_expr(in, expr_block_ids(label_of(arg[0], NONE), f, like->chunks, &e), &e)
+                  : FAIL;
     datum_unref(f);
     return r;
 }
@@ -726,11 +760,15 @@ static value b_unify(interp *in, const value *arg)
         bool done = exprs_unify(n, y, index, &e);
         list *out = list_new(in, n);
         for (int i = 0; i < n; i++) {
-            if (done && out) done = list_add(in, out, wrap_expr(in, y[i], &e));
-            else datum_unref(y[i]);
+            if (done && out)
+                done = list_add(in, out, wrap_expr(in, y[i], &e));
+            else
+                datum_unref(y[i]);
         }
-        if (done) r = v_obj(out);
-        else obj_unref(in, out), e.kind ? (void)throw_err(in, &e) : (void)0;
+        if (done)
+            r = v_obj(out);
+        else
+            obj_unref(in, out), e.kind ? (void)throw_err(in, &e) : (void)0;
     }
     obj_unref(in, idx);
     mem_free(x);
@@ -746,7 +784,10 @@ static bool edges_of(interp *in, value v, int ndim, boundary *out)
     static const struct {
         const char *name;
         enum boundary_kind kind;
-    } kinds[] = {{"none", EDGE_NONE}, {"reflect", EDGE_REFLECT}, {"periodic", EDGE_PERIODIC}, {"nearest", EDGE_NEAREST}};
+    } kinds[] = {{"none", EDGE_NONE},
+                 {"reflect", EDGE_REFLECT},
+                 {"periodic", EDGE_PERIODIC},
+                 {"nearest", EDGE_NEAREST}};
     list *l = list_of(in, v);
     bool ok = l && l->n == ndim;
     for (int i = 0; ok && i < ndim; i++) {
@@ -760,13 +801,15 @@ static bool edges_of(interp *in, value v, int ndim, boundary *out)
     return ok;
 }
 
-static value neighbours(interp *in, const value *arg, expr *(*f)(const expr *, const int64_t *, const boundary *, err *))
+static value neighbours(interp *in, const value *arg,
+                        expr *(*f)(const expr *, const int64_t *, const boundary *, err *))
 {
     expr *x = peek_expr(in, arg[0]);
     int n;
     int64_t depth[ND_MAXDIM];
     boundary edge[GRID_MAXDIM] = {{0}};
-    if (!x || !to_shape(in, arg[1], &n, depth) || !edges_of(in, arg[2], expr_ndim(x), edge)) return FAIL;
+    if (!x || !to_shape(in, arg[1], &n, depth) || !edges_of(in, arg[2], expr_ndim(x), edge))
+        return FAIL;
     err e = {0};
     value r = wrap_expr(in, f(x, depth, edge, &e), &e);
     for (int i = 0; i < expr_ndim(x); i++) datum_unref((void *)(uintptr_t)edge[i].value);
@@ -790,7 +833,8 @@ static value b_with_chunks(interp *in, const value *arg)
 {
     expr *x = peek_expr(in, arg[0]);
     tuple *t = as_tuple(arg[1]);
-    if (!x || !t || t->n != expr_ndim(x)) return throw(in, ValueError, "chunks do not fit the array");
+    if (!x || !t || t->n != expr_ndim(x))
+        return throw(in, ValueError, "chunks do not fit the array");
     cuts *ax[GRID_MAXDIM];
     int n = 0;
     while (n < t->n && (ax[n] = cuts_of_value(in, t->at[n]))) n++;
@@ -814,9 +858,11 @@ const builtin dask_build_functions[] = {
     {"round(x, decimals=0)", b_round, NULL},
     {"view(x, dtype, order='C')", b_view, NULL},
     {"where(condition, x, y, dtype)", b_where, NULL},
-    {"reduce(op, x, axis=None, keepdims=False, dtype=None, ddof=0, order=0, split_every=None, prefix=None)", b_reduce,
-     NULL},
-    {"reduction(x, chunk, combine, aggregate, axis, keepdims, dtype, split_every, prefix, concatenate=True, "
+    {"reduce(op, x, axis=None, keepdims=False, dtype=None, ddof=0, order=0, split_every=None, "
+     "prefix=None)",
+     b_reduce, NULL},
+    {"reduction(x, chunk, combine, aggregate, axis, keepdims, dtype, split_every, prefix, "
+     "concatenate=True, "
      "output_size=1, weights=None, chunk_prefix=None)",
      b_reduction, NULL},
     {"topk(x, k, axis, split_every, arg)", b_topk, NULL},
@@ -836,7 +882,8 @@ const builtin dask_build_functions[] = {
     {"tensordot(x, y, xaxes, yaxes)", b_tensordot, NULL},
     {"matmul(x, y)", b_matmul, NULL},
     {"einsum(subscripts, arrays, dtype)", b_einsum, NULL},
-    {"blockwise(function, out_index, args, dtype, prefix=None, name=None, concatenate=False, align=True, "
+    {"blockwise(function, out_index, args, dtype, prefix=None, name=None, concatenate=False, "
+     "align=True, "
      "new_axes=None, adjust_chunks=None, kwargs=None, materialized=False)",
      b_blockwise, NULL},
     {"block_ids(prefix, function, like)", b_block_ids, NULL},

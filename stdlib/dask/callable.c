@@ -1,4 +1,5 @@
-/* stdlib/dask/callable.c - functions of the user as fns of tasks, and fns as functions of the user. */
+/* stdlib/dask/callable.c - functions of the user as fns of tasks, and fns as functions of the user.
+ */
 #include <string.h>
 
 #include "engine/base/mem.h"
@@ -69,7 +70,8 @@ static void drop_callable(fn *f)
     datum_unref(k->kwargs);
 }
 
-static const fn_kind callable_kind = {.name = "call", .version = 1, .call = run_callable, .drop = drop_callable};
+static const fn_kind callable_kind = {
+    .name = "call", .version = 1, .call = run_callable, .drop = drop_callable};
 
 static char *name_of(interp *in, value f)
 {
@@ -152,7 +154,8 @@ static value fn_repr(interp *in, value self)
 static value fn_call_value(interp *in, value self, const value *arg, size_t npos, tuple *kwnames)
 {
     const fn *f = as_fn_value(self);
-    if (kwnames && kwnames->n) return throw(in, TypeError, "%s() takes no keyword arguments", f->name);
+    if (kwnames && kwnames->n)
+        return throw(in, TypeError, "%s() takes no keyword arguments", f->name);
     arena a = {0};
     held h = {0};
     lit *x = arena_alloc(&a, (npos + 1) * sizeof(lit));

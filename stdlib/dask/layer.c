@@ -98,8 +98,10 @@ static value task_value(interp *in, const layer *l, uint64_t i)
             ok = !is_fail(v);
             if (ok) made->at[k + 1] = v;
         }
-        if (ok) r = v_obj(made);
-        else obj_unref(in, made);
+        if (ok)
+            r = v_obj(made);
+        else
+            obj_unref(in, made);
     }
     for (uint32_t k = 0; k < t.nin; k++) value_unref(in, keys[k]);
     mem_free(keys);
@@ -164,8 +166,9 @@ static value iter_step(interp *in, value self)
     return it->at < it->l->count ? nth_key(in, it->l, it->at++) : FAIL;
 }
 
-static const type T_key_iter = {TYPE_HEAD, .name = "dict_keyiterator", .module = "builtins", .size = sizeof(key_iter),
-                                .drop = iter_drop, .iter = iter_self, .next = iter_step};
+static const type T_key_iter = {
+    TYPE_HEAD,         .name = "dict_keyiterator", .module = "builtins", .size = sizeof(key_iter),
+    .drop = iter_drop, .iter = iter_self,          .next = iter_step};
 
 static value l_iter(interp *in, value self)
 {
@@ -293,7 +296,8 @@ static const builtin layer_table[] = {
     {"items(self)", m_items, "All keys with their tasks."},
     {"is_materialized(self)", m_false, "False: tasks are made when asked for."},
     {"get_output_keys(self)", m_output_keys, "All keys, as a set."},
-    {"get_dependencies(self, key, all_hlg_keys=None)", m_dependencies, "The keys that a task reads, as a set."},
+    {"get_dependencies(self, key, all_hlg_keys=None)", m_dependencies,
+     "The keys that a task reads, as a set."},
     {"@property mapping", m_mapping, "All tasks, as a dict."},
     {"@property name", m_name, "The name of the layer."},
     {"@property annotations", m_none, "None."},
@@ -305,7 +309,8 @@ static value l_repr(interp *in, value self)
 {
     const layer *l = of(self);
     if (l->flags & LAYER_BLOCKWISE) return v_obj(str_fmt(in, "Blockwise<%s>", l->name));
-    return v_obj(str_fmt(in, "<dask.highlevelgraph.MaterializedLayer object at %p>", (void *)self.o));
+    return v_obj(
+        str_fmt(in, "<dask.highlevelgraph.MaterializedLayer object at %p>", (void *)self.o));
 }
 
 static value l_compare(interp *in, enum cmpop op, value self, value other)

@@ -98,7 +98,8 @@ datum *datum_of(interp *in, value v)
     lit x;
     if (simple_lit(v, &x)) return (datum *)litbox_new(&x);
     if (v.kind == V_SCALAR) return (datum *)to_nd_any(in, v);
-    if (v.kind == V_OBJ && v.o->type == scalar_type(DT_complex128)) return (datum *)to_nd_any(in, v);
+    if (v.kind == V_OBJ && v.o->type == scalar_type(DT_complex128))
+        return (datum *)to_nd_any(in, v);
     lazy *l = as_lazy(v);
     if (l) return (datum *)expr_ref(l->x);
     return live_new(in, v);
@@ -179,11 +180,13 @@ value value_of_lit(interp *in, const lit *x, const value *keys)
     case LIT_STR: return v_str(in, x->s);
     case LIT_DTYPE: return dtype_value(in, x->t);
     case LIT_SLICE:
-        return slice_new(in, bound_of(x->slice.start), bound_of(x->slice.stop), bound_of(x->slice.step));
+        return slice_new(in, bound_of(x->slice.start), bound_of(x->slice.stop),
+                         bound_of(x->slice.step));
     case LIT_LIST:
     case LIT_TUPLE: return items_value(in, x, keys);
     case LIT_DATUM: return value_of(in, x->d);
-    case LIT_IN: return keys ? value_ref(keys[x->i]) : throw(in, SystemError, "an input without a key");
+    case LIT_IN:
+        return keys ? value_ref(keys[x->i]) : throw(in, SystemError, "an input without a key");
     }
     return FAIL;
 }
@@ -192,7 +195,8 @@ value value_of_lit(interp *in, const lit *x, const value *keys)
 
 void held_add(held *h, datum *d)
 {
-    if (h->n == h->cap) h->at = mem_grow(h->at, (h->cap = h->cap ? h->cap * 2 : 8) * sizeof(datum *));
+    if (h->n == h->cap)
+        h->at = mem_grow(h->at, (h->cap = h->cap ? h->cap * 2 : 8) * sizeof(datum *));
     h->at[h->n++] = d;
 }
 
@@ -203,7 +207,8 @@ void held_clear(held *h)
     *h = (held){0};
 }
 
-static bool items_lit(interp *in, enum lit_kind kind, const value *at, int64_t n, arena *a, lit *out, held *h)
+static bool items_lit(interp *in, enum lit_kind kind, const value *at, int64_t n, arena *a,
+                      lit *out, held *h)
 {
     lit *item = arena_alloc(a, (size_t)n * sizeof(lit));
     for (int64_t i = 0; i < n; i++)
@@ -222,15 +227,18 @@ bool lit_of(interp *in, value v, arena *a, lit *out, held *h)
 {
     if (simple_lit(v, out)) return true;
     if (v.kind == V_OBJ) {
-        if (v.o->type == &T_list) return items_lit(in, LIT_LIST, ((list *)v.o)->at, ((list *)v.o)->n, a, out, h);
-        if (v.o->type == &T_tuple) return items_lit(in, LIT_TUPLE, ((tuple *)v.o)->at, ((tuple *)v.o)->n, a, out, h);
+        if (v.o->type == &T_list)
+            return items_lit(in, LIT_LIST, ((list *)v.o)->at, ((list *)v.o)->n, a, out, h);
+        if (v.o->type == &T_tuple)
+            return items_lit(in, LIT_TUPLE, ((tuple *)v.o)->at, ((tuple *)v.o)->n, a, out, h);
         if (v.o->type == &T_str) {
             *out = lit_str(arena_dup(a, ((str *)v.o)->at, ((str *)v.o)->nbyte));
             return true;
         }
         slice *s = as_slice(v);
         int64_t p[3];
-        if (s && slice_part(in, s->start, &p[0]) && slice_part(in, s->stop, &p[1]) && slice_part(in, s->step, &p[2])) {
+        if (s && slice_part(in, s->start, &p[0]) && slice_part(in, s->stop, &p[1]) &&
+            slice_part(in, s->step, &p[2])) {
             *out = lit_slice(p[0], p[1], p[2]);
             return true;
         }

@@ -1,0 +1,48 @@
+/* stdlib/dask/dask.c - the modules _dask (lazy arrays) and _graph (what all collections share). */
+#include "stdlib/dask/parts.h"
+#include "stdlib/stdlib.h"
+
+static bool put_rows(interp *in, module *m, const builtin *row)
+{
+    for (; row->sig; row++) {
+        char name[64];
+        size_t n = 0;
+        while (row->sig[n] && row->sig[n] != '(' && n < sizeof name - 1) {
+            name[n] = row->sig[n];
+            n++;
+        }
+        name[n] = 0;
+        TRY(module_put(in, m, name, cfunc_new(in, row, FAIL)));
+    }
+    return true;
+}
+
+static bool dask_open(interp *in, module *m)
+{
+    return put_rows(in, m, dask_build_functions) && module_put_type(in, m, &T_lazy);
+}
+
+const module_def dask_def = {"_dask", "Lazy arrays: the part that is written in C.", NULL,
+                             dask_open};
+
+static value normalizer(interp *in, const value *arg)
+{
+    (void)in, (void)arg;
+    return NONE;
+}
+
+static const builtin graph_table[] = {
+    {"get(dsk, keys, scheduler, num_workers=None, cache=None, /)", graph_get,
+     "Computes keys of a graph."},
+    {"token(x, /)", dask_token, "32 hex digits from the content of a value."},
+    {"normalizer()", normalizer, NULL},
+    {0},
+};
+
+static bool graph_open(interp *in, module *m)
+{
+    return put_rows(in, m, dask_run_functions);
+}
+
+const module_def graph_def = {"_graph", "Graphs: what all collections share, in C.", graph_table,
+                              graph_open};

@@ -1,0 +1,206 @@
+/* stdlib/dask/run.c - compute and persist of lazy arrays: exprs to plans to values.
+ *
+ * The interpreter keeps one pool for each number of workers it was asked for.  While a plan runs,
+ * the calling thread runs what only it may run and watches for Ctrl-C. */
+#include <stdio.h>
+
+#include "engine/base/mem.h"
+#include "stdlib/dask/bridge.h"
+#include "stdlib/numpy/numpy.h"
+
+enum { TICK_MS = 20 };
+
+typedef struct pool_obj {
+    obj hdr;
+    pool *p;
+    int64_t n;
+} pool_obj;
+
+static void pool_drop(interp *in, obj *o)
+{
+    (void)in;
+    pool_free(((pool_obj *)o)->p);
+}
+
+static const type T_pool = {TYPE_HEAD, .name = "pool", .module = "_dask", .size = sizeof(pool_obj),
+                            .drop = pool_drop};
+
+pool *pool_of(interp *in, int64_t n)
+{
+    module *m = dask_module(in);
+    char name[32];
+    snprintf(name, sizeof name, "_pool%lld", (long long)n);
+    value v = m ? dict_peek(in, module_dict(m), name) : FAIL;
+    pool_obj *o = (pool_obj *)as_obj(v, &T_pool);
+    if (o || !m) return o ? o->p : NULL;
+    o = obj_new(in, &T_pool, 0);
+    if (!o) return NULL;
+    o->n = n;
+    o->p = pool_new((int)n, n > 0, NULL);
+    return module_put(in, m, name, v_obj(o)) ? o->p : NULL;
+}
+
+static bool still_wanted(void *ctx, const plan *p, tid done)
+{
+    (void)p, (void)done;
+    const host *h = interp_host(ctx);
+    return !(h && h->interrupted && h->interrupted(h->ctx));
+}
+
+/* scheduler: "sync", "threads", "processes"; anything else is not ours to run */
+static bool native(interp *in, value scheduler, value workers, bool *sync, pool **p)
+{
+    str *s = as_str(scheduler);
+    int64_t n = 0;
+    *p = NULL;
+    if (!s) return false;
+    if (!is_none(workers) && !to_int64(in, workers, &n)) return false;
+    *sync = str_is(s, "sync");
+    if (!*sync && !(*p = pool_of(in, n))) return false;
+    return true;
+}
+
+static bool run_plan(interp *in, plan *pl, bool sync, pool *p)
+{
+    run_opts o = {.synchronous = sync, .ctx = in, .tick = still_wanted, .tick_ms = TICK_MS};
+    err e = {0};
+    bool ok = plan_run(pl, p, &o, NULL, &e);
+    if (!ok) throw_err(in, &e);
+    live_sweep(in);
+    return ok;
+}
+
+/* All collections as exprs, or NULL when some are not Arrays (nothing pending then). */
+static const expr **all_exprs(value seq, int *n)
+{
+    list *l = as_list(seq);
+    if (!l || !l->n) return NULL;
+    const expr **x = mem_zero(sizeof *x * (size_t)l->n);
+    *n = (int)l->n;
+    for (int i = 0; i < *n; i++) {
+        lazy *a = as_lazy(l->at[i]);
+        if (!a) {
+            mem_free(x);
+            return NULL;
+        }
+        x[i] = a->x;
+    }
+    return x;
+}
+
+static bool blocks_plain(const plan *pl, uint32_t first, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++)
+        if (!as_nd(plan_result(pl, first + (uint32_t)i))) return false;
+    return true;
+}
+
+/* The results of blocks that are not plain arrays, as nested lists for the part in dsk. */
+static value nested_blocks(interp *in, const plan *pl, uint32_t first, const grid *g, int axis,
+                           uint64_t at)
+{
+    if (axis == g->ndim) return value_of(in, plan_result(pl, first + (uint32_t)at));
+    list *l = list_new(in, g->ax[axis]->nblock);
+    for (int64_t i = 0; l && i < g->ax[axis]->nblock; i++)
+        if (!list_add(in, l,
+                      nested_blocks(in, pl, first, g, axis + 1,
+                                    at * (uint64_t)g->ax[axis]->nblock + (uint64_t)i)))
+            return obj_unref(in, l), FAIL;
+    return v_obj(l);
+}
+
+static value finished(interp *in, const plan *pl, uint32_t first, const expr *x)
+{
+    err e = {0};
+    if (blocks_plain(pl, first, x->chunks->nblock)) {
+        nd *r = plan_join(pl, first, x, &e);
+        return array_result(in, r, &e);
+    }
+    value nested = nested_blocks(in, pl, first, x->chunks, 0, 0);
+    value core = is_fail(nested) ? FAIL : interp_import(in, "dask.array.core");
+    value r = is_fail(core) ? FAIL : call_method(in, core, "finalize_blocks", 1, nested);
+    value_unref(in, core);
+    value_unref(in, nested);
+    return r;
+}
+
+/* compute(collections, scheduler, num_workers): a list of results, or None when it is not ours to
+ * do */
+static value r_compute(interp *in, const value *arg)
+{
+    int n = 0;
+    bool sync;
+    pool *p;
+    const expr **x = all_exprs(arg[0], &n);
+    if (!x || !native(in, arg[1], arg[2], &sync, &p)) {
+        mem_free(x);
+        return throwing(in) ? FAIL : NONE;
+    }
+    err e = {0};
+    plan_opts po = {0};
+    plan *pl = plan_exprs(n, x, &po, &e);
+    value r = FAIL;
+    if (!pl) {
+        throw_err(in, &e);
+    } else if (run_plan(in, pl, sync, p)) {
+        list *out = list_new(in, n);
+        uint32_t first = 0;
+        bool ok = out != NULL;
+        for (int i = 0; ok && i < n; i++) {
+            ok = list_add(in, out, finished(in, pl, first, x[i]));
+            first += (uint32_t)x[i]->chunks->nblock;
+        }
+        if (ok)
+            r = v_obj(out);
+        else
+            obj_unref(in, out);
+    }
+    if (pl) plan_free(pl);
+    mem_free(x);
+    return r;
+}
+
+/* persist(collections, scheduler, num_workers): Arrays over the computed blocks */
+static value r_persist(interp *in, const value *arg)
+{
+    int n = 0;
+    bool sync;
+    pool *p;
+    const expr **x = all_exprs(arg[0], &n);
+    if (!x || !native(in, arg[1], arg[2], &sync, &p)) {
+        mem_free(x);
+        return throwing(in) ? FAIL : NONE;
+    }
+    err e = {0};
+    plan_opts po = {0};
+    plan *pl = plan_exprs(n, x, &po, &e);
+    value r = FAIL;
+    if (!pl) {
+        throw_err(in, &e);
+    } else if (run_plan(in, pl, sync, p)) {
+        list *out = list_new(in, n);
+        uint32_t first = 0;
+        bool ok = out != NULL;
+        for (int i = 0; ok && i < n; i++) {
+            uint32_t count = (uint32_t)x[i]->chunks->nblock;
+            datum **block = mem_alloc(sizeof *block * (count + 1));
+            for (uint32_t k = 0; k < count; k++) block[k] = plan_result(pl, first + k);
+            ok = list_add(in, out, wrap_expr(in, expr_stored(x[i], block), &e));
+            mem_free(block);
+            first += count;
+        }
+        if (ok)
+            r = v_obj(out);
+        else
+            obj_unref(in, out);
+    }
+    if (pl) plan_free(pl);
+    mem_free(x);
+    return r;
+}
+
+const builtin dask_run_functions[] = {
+    {"compute(collections, scheduler, num_workers)", r_compute, NULL},
+    {"persist(collections, scheduler, num_workers)", r_persist, NULL},
+    {0},
+};

@@ -1,0 +1,148 @@
+/* stdlib/dask/source.c - regions of arrays and of array-like objects, for from_array. */
+#include "stdlib/dask/source.h"
+
+#include "engine/base/mem.h"
+#include "stdlib/numpy/numpy.h"
+
+/* ---- an array of the language: its content when the run starts ---- */
+
+typedef struct array_source {
+    source s;
+    datum *what; /* live value */
+    nd *content; /* taken by snapshot(); NULL before */
+} array_source;
+
+static nd *region(const nd *x, const int64_t *start, const int64_t *count)
+{
+    char *at = x->at;
+    for (int i = 0; i < x->ndim; i++) at += start[i] * nd_strides(x)[i];
+    return nd_view(x->b, at, nd_type(x), x->ndim, count, nd_strides(x));
+}
+
+static nd *array_read(const source *s, const int64_t *start, const int64_t *count, err *e)
+{
+    const array_source *a = (const array_source *)(const void *)s;
+    if (a->content) return region(a->content, start, count);
+    live *l = as_live(a->what);
+    if (l->home != interp_current())
+        return err_set(e, RuntimeError, "an array was read before its run began");
+    return region(array_peek(as_ndarray(l->v)), start, count);
+}
+
+static const source_kind array_kind;
+
+static source *array_take(source *s, err *e)
+{
+    (void)e;
+    array_source *a = (array_source *)(void *)s, *now = mem_zero(sizeof *now);
+    source_init(&now->s, &array_kind);
+    now->what = datum_ref(a->what);
+    now->content = array_snapshot(as_ndarray(as_live(a->what)->v));
+    return &now->s;
+}
+
+static void array_drop(source *s)
+{
+    array_source *a = (array_source *)(void *)s;
+    datum_unref(a->what);
+    datum_unref(a->content);
+}
+
+static const source_kind array_kind = {"array", array_read, array_take, array_drop, true};
+
+/* ---- anything else: x[slices] in the interpreter that has it ---- */
+
+typedef struct object_source {
+    source s;
+    datum *what;
+} object_source;
+
+static nd *object_read(const source *s, const int64_t *start, const int64_t *count, err *e)
+{
+    const object_source *o = (const object_source *)(const void *)s;
+    interp *in = interp_current();
+    value x = in ? value_of(in, o->what) : FAIL;
+    if (is_fail(x))
+        return err_set(e, RuntimeError,
+                       "from_array: this object can only be read by the thread that has it");
+    value shape = value_getattr_c(in, x, "shape");
+    tuple *t = as_tuple(shape);
+    int64_t n = t ? t->n : 0;
+    value_unref(in, shape);
+    tuple *index = tuple_new(in, n);
+    for (int64_t i = 0; index && i < n; i++)
+        index->at[i] = slice_new(in, v_int(start[i]), v_int(start[i] + count[i]), NONE);
+    value part = index ? value_getitem(in, x, v_obj(index)) : FAIL;
+    nd *r = is_fail(part) ? NULL : to_nd_any(in, part);
+    obj_unref(in, index);
+    value_unref(in, part);
+    value_unref(in, x);
+    if (!r) exc_to_err(in, e);
+    return r;
+}
+
+static void object_drop(source *s)
+{
+    datum_unref(((object_source *)(void *)s)->what);
+}
+
+static const source_kind object_kind = {"object", object_read, NULL, object_drop, false};
+
+/* ---- sources of other modules ---- */
+
+static void source_obj_drop(interp *in, obj *o)
+{
+    (void)in;
+    datum_unref(((source_obj *)o)->s);
+}
+
+const type T_source = {TYPE_HEAD, .name = "source", .module = "_dask", .size = sizeof(source_obj),
+                       .drop = source_obj_drop};
+
+source *source_registered(interp *in, value v, hash128 *id)
+{
+    (void)in;
+    source_obj *o = (source_obj *)as_obj(v, &T_source);
+    if (!o) return NULL;
+    *id = o->id;
+    return datum_ref(o->s);
+}
+
+/* ---- which one ---- */
+
+source *source_of(interp *in, value x, hash128 *id, bool *original)
+{
+    ndarray *a = as_ndarray(x);
+    datum *what = live_new(in, x);
+    if (!what) return NULL;
+    if (a) {
+        const nd *content = array_peek(a);
+        err e = {0};
+        nd *c = nd_contiguous(content, &e);
+        *id = c ? hash128_bytes(c->at, nd_bytes(c)) : (hash128){0};
+        datum_unref(c);
+        err_clear(&e);
+        *original = false;
+        array_source *s = mem_zero(sizeof *s);
+        source_init(&s->s, &array_kind);
+        s->what = what;
+        return &s->s;
+    }
+    *original = true;
+    *id = hash128_bytes(&x.o, sizeof x.o);
+    value known; /* an HDF5 dataset has a reader of its own, which any thread may use */
+    int found = value_findattr(in, x, "_dsk_source", &known);
+    if (found == 1) {
+        source *s = source_registered(in, known, id);
+        value_unref(in, known);
+        if (s) {
+            datum_unref(what);
+            return s;
+        }
+    }
+    exc_clear(in);
+    object_source *s = mem_zero(sizeof *s);
+    source_init(&s->s, &object_kind);
+    s->what = what;
+    return &s->s;
+}
