@@ -74,7 +74,7 @@ typedef struct re_template {
     struct template_part {
         int group;        /* -1: only text */
         size_t from, len; /* of text, before the group */
-    } *part;
+    } * part;
     size_t npart;
     strbuf text;
 } re_template;

@@ -24,7 +24,7 @@ typedef struct scan {
     struct open {
         size_t at;
         uint32_t group, flags;
-    } *open;
+    } * open;
     size_t nopen, cap;
 } scan;
 
@@ -109,8 +109,8 @@ static bool number_escape(scan *c, bool in_set)
 {
     size_t start = c->i, k = 1;
     int octal = 0;
-    bool all_octal = true;
-    while (k < 4 && isdigit(peek(c, k)) && peek(c, k) < '8') octal = octal * 8 + peek(c, k) - '0', k++;
+    while (k < 4 && isdigit(peek(c, k)) && peek(c, k) < '8')
+        octal = octal * 8 + peek(c, k) - '0', k++;
     if (peek(c, 1) == '0' || in_set || k == 4) {
         if (k == 1) return bad(c, start, "bad escape \\%c", peek(c, 1));
         if (octal > 0377) {
@@ -122,7 +122,7 @@ static bool number_escape(scan *c, bool in_set)
         }
         sb_addf(&c->t->out, "\\x{%x}", (unsigned)octal);
         c->i += k;
-        return all_octal;
+        return true;
     }
     int group = peek(c, 1) - '0';
     k = 2;
@@ -131,7 +131,8 @@ static bool number_escape(scan *c, bool in_set)
         return bad(c, start + 1, "invalid group reference %d", group);
     }
     for (size_t o = 0; o < c->nopen; o++) {
-        if (c->open[o].group == (uint32_t)group) return bad(c, start, "cannot refer to an open group");
+        if (c->open[o].group == (uint32_t)group)
+            return bad(c, start, "cannot refer to an open group");
     }
     sb_addf(&c->t->out, "\\g{%d}", group);
     c->i += k;
@@ -186,14 +187,18 @@ static bool set_member(scan *c, long *cp)
     int e = peek(c, 1);
     if (!escape(c, true)) return false;
     const char *text = c->t->out.at + out;
-    *cp = e > 0 && strchr("dDsSwW", e)   ? -1
-          : !strncmp(text, "\\x{", 3)    ? strtol(text + 3, NULL, 16)
-          : !strncmp(text, "\\x", 2)     ? strtol(text + 2, NULL, 16)
-          : e == 'n' ? '\n' : e == 't' ? '\t' : e == 'r' ? '\r' : e == 'f' ? '\f' : e;
+    *cp = e > 0 && strchr("dDsSwW", e) ? -1
+          : !strncmp(text, "\\x{", 3)  ? strtol(text + 3, NULL, 16)
+          : !strncmp(text, "\\x", 2)   ? strtol(text + 2, NULL, 16)
+          : e == 'n'                   ? '\n'
+          : e == 't'                   ? '\t'
+          : e == 'r'                   ? '\r'
+          : e == 'f'                   ? '\f'
+                                       : e;
     return true;
 }
 
-static bool set(scan *c)
+static bool char_set(scan *c)
 {
     size_t start = c->i;
     copy(c, 1);
@@ -203,8 +208,10 @@ static bool set(scan *c)
         if (c->s[c->i] == ']' && !first) break;
         size_t from = c->i;
         long lo, hi;
-        if (c->s[c->i] == ']') sb_adds(&c->t->out, "\\]"), c->i++, lo = ']';
-        else if (!set_member(c, &lo)) return false;
+        if (c->s[c->i] == ']')
+            sb_adds(&c->t->out, "\\]"), c->i++, lo = ']';
+        else if (!set_member(c, &lo))
+            return false;
         if (peek(c, 0) != '-' || peek(c, 1) == ']' || peek(c, 1) < 0) continue;
         copy(c, 1);
         if (!set_member(c, &hi)) return false;
@@ -401,7 +408,7 @@ static bool group_end(scan *c)
     if (!c->nopen) return bad(c, c->i, "unbalanced parenthesis");
     struct open *o = &c->open[--c->nopen];
     if (o->group) c->t->closes[o->group] = ++c->nclosed;
-    if (o->at) c->t->flags = o->flags;
+    c->t->flags = o->flags;
     copy(c, 1);
     return item(c), true;
 }
@@ -419,7 +426,8 @@ static size_t braces(const scan *c, long *lo, long *hi)
         comma = true;
         k++;
         *hi = -1;
-        for (long v = 0; isdigit(peek(c, k)) && k < 16; k++) *hi = v = v * 10 + peek(c, k) - '0', any = true;
+        for (long v = 0; isdigit(peek(c, k)) && k < 16; k++)
+            *hi = v = v * 10 + peek(c, k) - '0', any = true;
     }
     return (any || comma) && peek(c, k) == '}' ? k + 1 : 0;
 }
@@ -438,9 +446,12 @@ static bool quantifier(scan *c, size_t len, long lo, long hi)
             return false;
         }
         c->i += len;
-        if (hi < 0) sb_addf(&c->t->out, "{%ld,}", lo);
-        else sb_addf(&c->t->out, "{%ld,%ld}", lo, hi);
-    } else copy(c, 1);
+        if (hi < 0)
+            sb_addf(&c->t->out, "{%ld,}", lo);
+        else
+            sb_addf(&c->t->out, "{%ld,%ld}", lo, hi);
+    } else
+        copy(c, 1);
     if (peek(c, 0) == '?' || peek(c, 0) == '+') copy(c, 1);
     c->repeated = true;
     return true;
@@ -456,14 +467,15 @@ static bool one(scan *c)
     if ((c->t->flags & RE_VERBOSE) && (isspace(ch) || ch == '#')) {
         if (ch == '#') {
             while (c->i < c->n && c->s[c->i] != '\n') c->i++;
-        } else c->i++;
+        } else
+            c->i++;
         return true;
     }
     switch (ch) {
     case '\\':
         if (!escape(c, false)) return false;
         return item(c), true;
-    case '[': return set(c);
+    case '[': return char_set(c);
     case '(': return group(c);
     case ')': return group_end(c);
     case '*':

@@ -4,6 +4,7 @@
 
 const module_def *const stdlib_modules[] = {
     &math_def,
+    &re_def,
     &numpy_def,
     &dask_def,
     &graph_def,

@@ -6,5 +6,6 @@
 extern const module_def *const stdlib_modules[]; /* ends with NULL: what interp_open wants */
 
 extern const module_def math_def;
+extern const module_def re_def;
 extern const module_def numpy_def;
 extern const module_def dask_def, graph_def;

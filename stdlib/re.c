@@ -1,0 +1,813 @@
+/* stdlib/re.c - the module _re: compiled patterns and matches, on PCRE2 (stdlib/dsk/re.dsk is the
+ * rest of re).
+ *
+ * Offsets are bytes inside and become code points when asked for.  A match keeps its text. */
+#include "stdlib/re_parts.h"
+
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "lang/types/bytes.h"
+#include "lang/types/iter.h"
+#include "stdlib/stdlib.h"
+
+/* ---- subjects ---- */
+
+static const char *text_of(value v, size_t *n, bool *ascii)
+{
+    str *s = as_str(v);
+    if (!s) return *ascii = true, bytes_peek(v, n);
+    *ascii = str_ascii(s);
+    return *n = s->nbyte, s->at;
+}
+
+static size_t clamp(const subject *s, int64_t i)
+{
+    if (i <= 0) return 0;
+    if (s->ascii) return (size_t)i < s->n ? (size_t)i : s->n;
+    str *t = as_str(s->v);
+    return (size_t)i < t->nchar ? str_offset(t, (size_t)i) : s->n;
+}
+
+bool subject_of(interp *in, const pattern *p, value v, value pos, value endpos, subject *s)
+{
+    int64_t i, j;
+    s->v = v;
+    s->at = text_of(v, &s->n, &s->ascii);
+    if (!s->at) {
+        throw(in, TypeError, "expected string or bytes-like object, got '%s'",
+              type_of(in, v)->name);
+        return false;
+    }
+    bool text = as_str(v);
+    if (text != (as_str(p->source) != NULL)) {
+        throw(in, TypeError, "cannot use a %s pattern on a %s object", text ? "bytes" : "string",
+              text ? "string" : "bytes-like");
+        return false;
+    }
+    if (!to_index_clamped(in, pos, &i) || !to_index_clamped(in, endpos, &j)) return false;
+    s->from = clamp(s, i);
+    s->to = clamp(s, j);
+    return true;
+}
+
+/* byte offset -> what Python counts */
+static value offset(const match *m, size_t at)
+{
+    str *s = as_str(m->text);
+    if (at == SIZE_MAX) return v_int(-1);
+    if (!s || str_ascii(s)) return v_int((int64_t)at);
+    return v_int((int64_t)utf8_count(s->at, at));
+}
+
+/* ---- matching ---- */
+
+static int no_match(interp *in, int code)
+{
+    if (code == PCRE2_ERROR_NOMATCH) return 0;
+    if (code == PCRE2_ERROR_NOMEMORY) return throw_nomem(in), -1;
+    char text[120];
+    pcre2_get_error_message(code, (PCRE2_UCHAR *)text, sizeof text);
+    return THROWN(in, RuntimeError, "regular expression: %s", text);
+}
+
+int pattern_match(interp *in, pattern *p, const subject *s, size_t from, uint32_t options,
+                  match **out)
+{
+    if (from > s->to) return 0;
+    pcre2_match_data *data = pcre2_match_data_create_from_pattern(p->code, NULL);
+    if (!data) return throw_nomem(in), -1;
+    options |= PCRE2_NO_UTF_CHECK;
+    int n = pcre2_match(p->code, (PCRE2_SPTR)s->at, s->to, from, options, data, NULL);
+    if (n == PCRE2_ERROR_JIT_STACKLIMIT) {
+        n = pcre2_match(p->code, (PCRE2_SPTR)s->at, s->to, from, options | PCRE2_NO_JIT, data,
+                        NULL);
+    }
+    if (n < 0) {
+        pcre2_match_data_free(data);
+        return no_match(in, n);
+    }
+    size_t count = 2 * ((size_t)p->ngroup + 1);
+    match *m = obj_new(in, &T_match, count * sizeof *m->at);
+    if (m) {
+        const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
+        m->at = (size_t *)(void *)(m + 1);
+        for (size_t i = 0; i < count; i++) m->at[i] = i < 2 * (size_t)n ? at[i] : SIZE_MAX;
+        m->re = obj_ref(p);
+        m->text = value_ref(s->v);
+        m->pos = s->from;
+        m->endpos = s->to;
+    }
+    pcre2_match_data_free(data);
+    *out = m;
+    return m ? 1 : -1;
+}
+
+int pattern_next(interp *in, pattern *p, const subject *s, const match *last, match **out)
+{
+    if (!last) return pattern_match(in, p, s, s->from, 0, out);
+    bool was_empty = last->at[0] == last->at[1];
+    return pattern_match(in, p, s, last->at[1], was_empty ? PCRE2_NOTEMPTY_ATSTART : 0, out);
+}
+
+/* ---- compiling ---- */
+
+static uint32_t pcre_options(const pattern *p)
+{
+    uint32_t o = PCRE2_NEVER_BACKSLASH_C | PCRE2_ALT_CIRCUMFLEX;
+    if (as_str(p->source)) o |= PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_MATCH_INVALID_UTF;
+    if (p->flags & RE_UNICODE) o |= PCRE2_UCP;
+    if (p->flags & RE_IGNORECASE) o |= PCRE2_CASELESS;
+    if (p->flags & RE_MULTILINE) o |= PCRE2_MULTILINE;
+    if (p->flags & RE_DOTALL) o |= PCRE2_DOTALL;
+    if (p->flags & RE_VERBOSE) o |= PCRE2_EXTENDED;
+    return o;
+}
+
+static bool compile_code(interp *in, pattern *p, const strbuf *text)
+{
+    int code;
+    PCRE2_SIZE at;
+    pcre2_compile_context *c = pcre2_compile_context_create(NULL);
+    if (c) pcre2_set_newline(c, PCRE2_NEWLINE_LF);
+    p->code = pcre2_compile((PCRE2_SPTR)sb_text(text), text->n, pcre_options(p), &code, &at, c);
+    pcre2_compile_context_free(c);
+    if (p->code) {
+        pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE); /* works without, only slower */
+        return true;
+    }
+    char why[160];
+    pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
+    if (code == PCRE2_ERROR_LOOKBEHIND_NOT_FIXED_LENGTH || strstr(why, "lookbehind")) {
+        value mod = interp_import(in, "re"), cls = FAIL;
+        if (!is_fail(mod)) cls = value_getattr_c(in, mod, "error");
+        value msg = v_str(in, "look-behind requires fixed-width pattern");
+        value e = is_fail(cls) ? FAIL : call_n(in, cls, 2, msg, p->source);
+        if (!is_fail(e)) throw_value(in, e);
+        value_unref(in, e);
+        value_unref(in, msg);
+        value_unref(in, cls);
+        value_unref(in, mod);
+        return false;
+    }
+    re_error(in, p->source, 0, "%s", why);
+    return false;
+}
+
+static bool check_flags(interp *in, value source, uint32_t *flags)
+{
+    if (as_str(source)) {
+        if (*flags & RE_LOCALE) {
+            throw(in, ValueError, "cannot use LOCALE flag with a str pattern");
+            return false;
+        }
+        if ((*flags & RE_ASCII) && (*flags & RE_UNICODE)) {
+            throw(in, ValueError, "ASCII and UNICODE flags are incompatible");
+            return false;
+        }
+        if (!(*flags & RE_ASCII)) *flags |= RE_UNICODE;
+    } else if (*flags & RE_UNICODE) {
+        throw(in, ValueError, "cannot use UNICODE flag with a bytes pattern");
+        return false;
+    }
+    return true;
+}
+
+/* compile(pattern, flags) -> Pattern */
+static value compile(interp *in, const value *arg)
+{
+    size_t n;
+    bool ascii;
+    int64_t flags;
+    const char *s = text_of(arg[0], &n, &ascii);
+    if (!s) return throw(in, TypeError, "first argument must be string or compiled pattern");
+    if (!to_int64(in, arg[1], &flags)) return FAIL;
+    pattern *p = obj_new(in, &T_pattern, 0);
+    if (!p) return FAIL;
+    p->source = value_ref(arg[0]);
+    translation *t = mem_zero(sizeof *t);
+    t->flags = (uint32_t)flags;
+    bool ok = re_translate(in, arg[0], s, n, t);
+    p->flags = t->flags;
+    ok = ok && check_flags(in, arg[0], &p->flags) && compile_code(in, p, &t->out);
+    p->ngroup = t->ngroup;
+    p->name = mem_zero((t->ngroup + 1) * sizeof *p->name);
+    p->closes = mem_zero((t->ngroup + 1) * sizeof *p->closes);
+    for (uint32_t i = 1; i <= t->ngroup; i++) {
+        p->name[i] = t->name[i];
+        p->closes[i] = t->closes[i];
+        t->name[i] = NULL;
+    }
+    translation_clear(t);
+    mem_free(t);
+    if (ok) return v_obj(p);
+    obj_unref(in, p);
+    return FAIL;
+}
+
+static void pattern_drop(interp *in, obj *o)
+{
+    pattern *p = (pattern *)o;
+    value_unref(in, p->source);
+    if (p->code) pcre2_code_free(p->code);
+    for (uint32_t i = 0; p->name && i <= p->ngroup; i++) mem_free(p->name[i]);
+    mem_free(p->name);
+    mem_free(p->closes);
+}
+
+/* ---- Pattern ---- */
+
+static pattern *self_pattern(const value *arg)
+{
+    return (pattern *)arg[0].o;
+}
+
+static value find(interp *in, const value *arg, uint32_t options)
+{
+    subject s;
+    match *m;
+    pattern *p = self_pattern(arg);
+    if (!subject_of(in, p, arg[1], arg[2], arg[3], &s)) return FAIL;
+    int found = pattern_match(in, p, &s, s.from, options, &m);
+    return found < 0 ? FAIL : found ? v_obj(m) : NONE;
+}
+
+static value method_match(interp *in, const value *arg)
+{
+    return find(in, arg, PCRE2_ANCHORED);
+}
+
+static value method_fullmatch(interp *in, const value *arg)
+{
+    return find(in, arg, PCRE2_ANCHORED | PCRE2_ENDANCHORED);
+}
+
+static value method_search(interp *in, const value *arg)
+{
+    return find(in, arg, 0);
+}
+
+value match_part(interp *in, const match *m, size_t from, size_t to)
+{
+    str *s = as_str(m->text);
+    if (s) return v_obj(str_part(in, s, from, to));
+    size_t n;
+    return v_obj(bytes_new(in, bytes_peek(m->text, &n) + from, to - from));
+}
+
+value match_group(interp *in, const match *m, uint32_t i, value unset)
+{
+    if (m->at[2 * i] == SIZE_MAX) return value_ref(unset);
+    return match_part(in, m, m->at[2 * i], m->at[2 * i + 1]);
+}
+
+/* Walks all matches; each(...) false stops with an exception. */
+static bool every_match(interp *in, const value *arg,
+                        bool (*each)(interp *in, const match *m, list *out), list *out)
+{
+    subject s;
+    pattern *p = self_pattern(arg);
+    match *last = NULL, *m;
+    if (!subject_of(in, p, arg[1], arg[2], arg[3], &s)) return false;
+    int found;
+    while ((found = pattern_next(in, p, &s, last, &m)) > 0) {
+        obj_unref(in, last);
+        last = m;
+        if (!each(in, m, out) || !check_interrupt(in)) {
+            found = -1;
+            break;
+        }
+    }
+    obj_unref(in, last);
+    return found == 0;
+}
+
+static value group_or_empty(interp *in, const match *m, uint32_t i)
+{
+    return m->at[2 * i] == SIZE_MAX ? match_part(in, m, 0, 0) : match_group(in, m, i, NONE);
+}
+
+static bool add_found(interp *in, const match *m, list *out)
+{
+    uint32_t n = m->re->ngroup;
+    if (n <= 1) return list_add(in, out, group_or_empty(in, m, n));
+    tuple *t = tuple_new(in, n);
+    bool ok = t != NULL;
+    for (uint32_t i = 1; ok && i <= n; i++) {
+        value v = group_or_empty(in, m, i);
+        if (is_fail(v))
+            ok = false;
+        else
+            t->at[i - 1] = v;
+    }
+    if (ok) return list_add(in, out, v_obj(t));
+    obj_unref(in, t);
+    return false;
+}
+
+static value method_findall(interp *in, const value *arg)
+{
+    list *l = list_new(in, 0);
+    if (l && every_match(in, arg, add_found, l)) return v_obj(l);
+    obj_unref(in, l);
+    return FAIL;
+}
+
+static value method_split(interp *in, const value *arg)
+{
+    subject s;
+    pattern *p = self_pattern(arg);
+    int64_t max, n = 0;
+    match *last = NULL, *m;
+    if (!subject_of(in, p, arg[1], v_int(0), v_int(INT64_MAX), &s)) return FAIL;
+    if (!to_int64(in, arg[2], &max)) return FAIL;
+    list *l = list_new(in, 0);
+    size_t done = 0;
+    bool ok = l != NULL;
+    match whole = {.re = p, .text = s.v};
+    while (ok && (max <= 0 || n < max)) {
+        int found = pattern_next(in, p, &s, last, &m);
+        ok = found >= 0;
+        if (found <= 0) break;
+        obj_unref(in, last);
+        last = m;
+        ok = list_add(in, l, match_part(in, m, done, m->at[0]));
+        for (uint32_t i = 1; ok && i <= p->ngroup; i++) {
+            ok = list_add(in, l, match_group(in, m, i, NONE));
+        }
+        done = m->at[1];
+        n++;
+    }
+    obj_unref(in, last);
+    if (ok && list_add(in, l, match_part(in, &whole, done, s.n))) return v_obj(l);
+    obj_unref(in, l);
+    return FAIL;
+}
+
+static value method_sub(interp *in, const value *arg)
+{
+    int64_t n;
+    return re_sub(in, self_pattern(arg), arg[1], arg[2], arg[3], &n);
+}
+
+static value method_subn(interp *in, const value *arg)
+{
+    int64_t n = 0;
+    value v = re_sub(in, self_pattern(arg), arg[1], arg[2], arg[3], &n);
+    return v_obj(tuple_pack(in, 2, v, v_int(n)));
+}
+
+/* finditer: matches one by one */
+typedef struct finder {
+    obj hdr;
+    pattern *re;
+    match *last;
+    subject s; /* counts its value */
+    bool done;
+} finder;
+
+static void finder_drop(interp *in, obj *o)
+{
+    finder *f = (finder *)o;
+    obj_unref(in, f->re);
+    obj_unref(in, f->last);
+    value_unref(in, f->s.v);
+}
+
+static value finder_next(interp *in, value self)
+{
+    finder *f = (finder *)self.o;
+    match *m;
+    if (f->done) return FAIL;
+    int found = pattern_next(in, f->re, &f->s, f->last, &m);
+    f->done = found <= 0;
+    if (f->done) return FAIL;
+    obj_unref(in, f->last);
+    f->last = obj_ref(m);
+    return v_obj(m);
+}
+
+static const type T_finder = {
+    TYPE_HEAD,           .name = "callable_iterator", .module = "builtins", .size = sizeof(finder),
+    .drop = finder_drop, .iter = iter_self,           .next = finder_next,
+};
+
+static value method_finditer(interp *in, const value *arg)
+{
+    subject s;
+    if (!subject_of(in, self_pattern(arg), arg[1], arg[2], arg[3], &s)) return FAIL;
+    finder *f = obj_new(in, &T_finder, 0);
+    if (!f) return FAIL;
+    f->re = obj_ref(arg[0].o);
+    f->s = s;
+    value_ref(s.v);
+    return v_obj(f);
+}
+
+static value pattern_source(interp *in, const value *arg)
+{
+    (void)in;
+    return value_ref(self_pattern(arg)->source);
+}
+
+static value pattern_flags(interp *in, const value *arg)
+{
+    (void)in;
+    return v_int(self_pattern(arg)->flags);
+}
+
+static value pattern_groups(interp *in, const value *arg)
+{
+    (void)in;
+    return v_int(self_pattern(arg)->ngroup);
+}
+
+static value pattern_groupindex(interp *in, const value *arg)
+{
+    pattern *p = self_pattern(arg);
+    dict *d = dict_new(in);
+    bool ok = d != NULL;
+    for (uint32_t i = 1; ok && i <= p->ngroup; i++) {
+        if (p->name[i]) ok = dict_put(in, d, p->name[i], v_int(i));
+    }
+    if (ok) return v_obj(d);
+    obj_unref(in, d);
+    return FAIL;
+}
+
+static value pattern_copy(interp *in, const value *arg)
+{
+    (void)in;
+    return value_ref(arg[0]);
+}
+
+// clang-format off
+static const struct { uint32_t flag; const char *name; } flag_names[] = {
+    {RE_IGNORECASE, "re.IGNORECASE"}, {RE_LOCALE, "re.LOCALE"}, {RE_MULTILINE, "re.MULTILINE"},
+    {RE_DOTALL, "re.DOTALL"}, {RE_UNICODE, "re.UNICODE"}, {RE_VERBOSE, "re.VERBOSE"},
+    {RE_DEBUG, "re.DEBUG"}, {RE_ASCII, "re.ASCII"},
+};
+// clang-format on
+
+static value pattern_repr(interp *in, value self)
+{
+    pattern *p = (pattern *)self.o;
+    uint32_t flags = p->flags;
+    if (as_str(p->source) && (flags & (RE_LOCALE | RE_UNICODE | RE_ASCII)) == RE_UNICODE) {
+        flags &= ~(uint32_t)RE_UNICODE;
+    }
+    str *shown = value_repr(in, p->source);
+    if (!shown) return FAIL;
+    strbuf b = {0};
+    sb_addf(&b, "re.compile(%.*s", (int)str_offset(shown, shown->nchar < 200 ? shown->nchar : 200),
+            shown->at);
+    obj_unref(in, shown);
+    bool first = true;
+    for (size_t i = 0; i < sizeof flag_names / sizeof *flag_names; i++) {
+        if (!(flags & flag_names[i].flag)) continue;
+        sb_addf(&b, "%s%s", first ? ", " : "|", flag_names[i].name);
+        first = false;
+    }
+    sb_addc(&b, ')');
+    size_t n;
+    char *text = sb_take(&b, &n);
+    return v_obj(str_take(in, text, n));
+}
+
+static bool pattern_hash(interp *in, value self, uint64_t *out)
+{
+    pattern *p = (pattern *)self.o;
+    if (!value_hash(in, p->source, out)) return false;
+    *out ^= p->flags;
+    return true;
+}
+
+static value pattern_compare(interp *in, enum cmpop op, value self, value other)
+{
+    pattern *a = (pattern *)self.o, *b = (pattern *)as_obj(other, &T_pattern);
+    if (!b || (op != OP_EQ && op != OP_NE)) return value_ref(NOTIMPL);
+    int same = a->flags == b->flags ? value_eq(in, a->source, b->source) : 0;
+    return same < 0 ? FAIL : v_bool(same == (op == OP_EQ));
+}
+
+#define RANGE "string, pos=0, endpos=9223372036854775807)"
+static const builtin pattern_table[] = {
+    {"match(self, /, " RANGE, method_match,
+     "Matches zero or more characters at the beginning of the string."},
+    {"fullmatch(self, /, " RANGE, method_fullmatch, "Matches against all of the string."},
+    {"search(self, /, " RANGE, method_search,
+     "Scan through string looking for a match, and return a corresponding match object "
+     "instance."},
+    {"findall(self, /, " RANGE, method_findall,
+     "Return a list of all non-overlapping matches of pattern in string."},
+    {"finditer(self, /, " RANGE, method_finditer,
+     "Return an iterator over all non-overlapping matches for the RE pattern in string."},
+    {"split(self, /, string, maxsplit=0)", method_split,
+     "Split string by the occurrences of pattern."},
+    {"sub(self, /, repl, string, count=0)", method_sub,
+     "Return the string obtained by replacing the leftmost non-overlapping occurrences of "
+     "pattern in string by the replacement repl."},
+    {"subn(self, /, repl, string, count=0)", method_subn,
+     "Return the tuple (new_string, number_of_subs_made)."},
+    {"__copy__(self, /)", pattern_copy, NULL},
+    {"__deepcopy__(self, memo, /)", pattern_copy, NULL},
+    {"@property pattern", pattern_source, "The pattern string from which the RE was compiled."},
+    {"@property flags", pattern_flags, "The regex matching flags."},
+    {"@property groups", pattern_groups, "The number of capturing groups in the pattern."},
+    {"@property groupindex", pattern_groupindex,
+     "A dictionary mapping group names to group numbers."},
+    {0},
+};
+
+const type T_pattern = {
+    TYPE_HEAD,
+    .name = "Pattern",
+    .module = "re",
+    .doc = "Compiled regular expression object.",
+    .size = sizeof(pattern),
+    .flags = TYPE_IMMUTABLE,
+    .table = pattern_table,
+    .drop = pattern_drop,
+    .repr = pattern_repr,
+    .hash = pattern_hash,
+    .compare = pattern_compare,
+};
+
+/* ---- Match ---- */
+
+static match *self_match(const value *arg)
+{
+    return (match *)arg[0].o;
+}
+
+static void match_drop(interp *in, obj *o)
+{
+    obj_unref(in, ((match *)o)->re);
+    value_unref(in, ((match *)o)->text);
+}
+
+int pattern_group_named(const pattern *p, const char *name)
+{
+    for (uint32_t i = 1; i <= p->ngroup; i++) {
+        if (p->name[i] && !strcmp(p->name[i], name)) return (int)i;
+    }
+    return -1;
+}
+
+int match_index(interp *in, const match *m, value v)
+{
+    value n;
+    int i = -1;
+    if (as_str(v))
+        i = pattern_group_named(m->re, as_str(v)->at);
+    else {
+        int found = int_index(in, v, &n);
+        if (found < 0) return -1;
+        if (found && n.kind == V_INT && n.i >= 0 && n.i <= m->re->ngroup) i = (int)n.i;
+        if (found) value_unref(in, n);
+    }
+    return i >= 0 ? i : THROWN(in, IndexError, "no such group");
+}
+
+static value match_item(interp *in, const match *m, value key)
+{
+    int i = match_index(in, m, key);
+    return i < 0 ? FAIL : match_group(in, m, (uint32_t)i, NONE);
+}
+
+static value method_group(interp *in, const value *arg)
+{
+    match *m = self_match(arg);
+    tuple *keys = as_tuple(arg[1]);
+    if (keys->n == 0) return match_group(in, m, 0, NONE);
+    if (keys->n == 1) return match_item(in, m, keys->at[0]);
+    tuple *t = tuple_new(in, keys->n);
+    for (int64_t i = 0; t && i < keys->n; i++) {
+        value v = match_item(in, m, keys->at[i]);
+        if (is_fail(v)) {
+            obj_unref(in, t);
+            return FAIL;
+        }
+        t->at[i] = v;
+    }
+    return v_obj(t);
+}
+
+static value method_groups(interp *in, const value *arg)
+{
+    match *m = self_match(arg);
+    tuple *t = tuple_new(in, m->re->ngroup);
+    for (uint32_t i = 1; t && i <= m->re->ngroup; i++) {
+        value v = match_group(in, m, i, arg[1]);
+        if (is_fail(v)) {
+            obj_unref(in, t);
+            return FAIL;
+        }
+        t->at[i - 1] = v;
+    }
+    return v_obj(t);
+}
+
+static value method_groupdict(interp *in, const value *arg)
+{
+    match *m = self_match(arg);
+    dict *d = dict_new(in);
+    bool ok = d != NULL;
+    for (uint32_t i = 1; ok && i <= m->re->ngroup; i++) {
+        if (m->re->name[i]) {
+            ok = dict_put(in, d, m->re->name[i], match_group(in, m, i, arg[1]));
+        }
+    }
+    if (ok) return v_obj(d);
+    obj_unref(in, d);
+    return FAIL;
+}
+
+static value edge(interp *in, const value *arg, int which)
+{
+    int i = match_index(in, self_match(arg), arg[1]);
+    return i < 0 ? FAIL : offset(self_match(arg), self_match(arg)->at[2 * i + which]);
+}
+
+static value method_start(interp *in, const value *arg)
+{
+    return edge(in, arg, 0);
+}
+
+static value method_end(interp *in, const value *arg)
+{
+    return edge(in, arg, 1);
+}
+
+static value method_span(interp *in, const value *arg)
+{
+    value from = edge(in, arg, 0);
+    return is_fail(from) ? FAIL : v_obj(tuple_pack(in, 2, from, edge(in, arg, 1)));
+}
+
+static value method_expand(interp *in, const value *arg)
+{
+    match *m = self_match(arg);
+    re_template t;
+    if (!template_parse(in, m->re, arg[1], &t)) return FAIL;
+    strbuf b = {0};
+    template_fill(&t, m, &b);
+    template_clear(&t);
+    size_t n;
+    char *text = sb_take(&b, &n);
+    if (as_str(m->text)) return v_obj(str_take(in, text, n));
+    value out = v_obj(bytes_new(in, text ? text : "", n));
+    mem_free(text);
+    return out;
+}
+
+/* The group that closed last, 0 when none matched. */
+static uint32_t last_group(const match *m)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i <= m->re->ngroup; i++) {
+        if (m->at[2 * i] == SIZE_MAX) continue;
+        if (!best || m->at[2 * i + 1] > m->at[2 * best + 1] ||
+            (m->at[2 * i + 1] == m->at[2 * best + 1] && m->re->closes[i] > m->re->closes[best])) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+static value match_lastindex(interp *in, const value *arg)
+{
+    (void)in;
+    uint32_t i = last_group(self_match(arg));
+    return i ? v_int(i) : NONE;
+}
+
+static value match_lastgroup(interp *in, const value *arg)
+{
+    match *m = self_match(arg);
+    const char *name = m->re->name[last_group(m)];
+    return name ? v_str(in, name) : NONE;
+}
+
+static value match_re(interp *in, const value *arg)
+{
+    (void)in;
+    return v_obj(obj_ref(self_match(arg)->re));
+}
+
+static value match_string(interp *in, const value *arg)
+{
+    (void)in;
+    return value_ref(self_match(arg)->text);
+}
+
+static value match_pos(interp *in, const value *arg)
+{
+    (void)in;
+    return offset(self_match(arg), self_match(arg)->pos);
+}
+
+static value match_endpos(interp *in, const value *arg)
+{
+    (void)in;
+    return offset(self_match(arg), self_match(arg)->endpos);
+}
+
+static value match_regs(interp *in, const value *arg)
+{
+    match *m = self_match(arg);
+    tuple *t = tuple_new(in, m->re->ngroup + 1);
+    for (uint32_t i = 0; t && i <= m->re->ngroup; i++) {
+        t->at[i] = method_span(in, (value[]){arg[0], v_int(i)});
+    }
+    return v_obj(t);
+}
+
+static value match_repr(interp *in, value self)
+{
+    match *m = (match *)self.o;
+    value v = match_group(in, m, 0, NONE);
+    str *shown = is_fail(v) ? NULL : value_repr(in, v);
+    value_unref(in, v);
+    if (!shown) return FAIL;
+    str *cut = str_cut(in, shown, 0, shown->nchar < 50 ? shown->nchar : 50);
+    obj_unref(in, shown);
+    if (!cut) return FAIL;
+    str *s = str_fmt(in, "<re.Match object; span=(%lld, %lld), match=%s>",
+                     (long long)offset(m, m->at[0]).i, (long long)offset(m, m->at[1]).i, cut->at);
+    obj_unref(in, cut);
+    return v_obj(s);
+}
+
+static value match_getitem(interp *in, value self, value key)
+{
+    return match_item(in, (match *)self.o, key);
+}
+
+static value match_copy(interp *in, const value *arg)
+{
+    (void)in;
+    return value_ref(arg[0]);
+}
+
+static const builtin match_table[] = {
+    {"group(self, /, *groups)", method_group,
+     "group([group1, ...]) -> str or tuple.\nReturn subgroup(s) of the match by indices or "
+     "names.\nFor 0 returns the entire match."},
+    {"groups(self, /, default=None)", method_groups,
+     "Return a tuple containing all the subgroups of the match, from 1."},
+    {"groupdict(self, /, default=None)", method_groupdict,
+     "Return a dictionary containing all the named subgroups of the match, keyed by the subgroup "
+     "name."},
+    {"start(self, group=0, /)", method_start,
+     "Return index of the start of the substring matched by group."},
+    {"end(self, group=0, /)", method_end,
+     "Return index of the end of the substring matched by group."},
+    {"span(self, group=0, /)", method_span,
+     "For match object m, return the 2-tuple (m.start(group), m.end(group))."},
+    {"expand(self, /, template)", method_expand,
+     "Return the string obtained by doing backslash substitution on the string template, as done "
+     "by the sub() method."},
+    {"__copy__(self, /)", match_copy, NULL},
+    {"__deepcopy__(self, memo, /)", match_copy, NULL},
+    {"@property lastindex", match_lastindex,
+     "The integer index of the last matched capturing group."},
+    {"@property lastgroup", match_lastgroup, "The name of the last matched capturing group."},
+    {"@property re", match_re, "The regular expression object."},
+    {"@property string", match_string, "The string passed to match() or search()."},
+    {"@property pos", match_pos, "The index into the string at which the RE engine started."},
+    {"@property endpos", match_endpos,
+     "The index into the string beyond which the RE engine will not go."},
+    {"@property regs", match_regs, NULL},
+    {0},
+};
+
+const type T_match = {
+    TYPE_HEAD,
+    .name = "Match",
+    .module = "re",
+    .doc = "The result of re.match() and re.search().\nMatch objects always have a boolean value "
+           "of True.",
+    .size = sizeof(match),
+    .table = match_table,
+    .drop = match_drop,
+    .repr = match_repr,
+    .getitem = match_getitem,
+};
+
+static bool open_re(interp *in, module *m)
+{
+    return module_put_type(in, m, &T_pattern) && module_put_type(in, m, &T_match);
+}
+
+static const builtin table[] = {
+    {"compile(pattern, flags=0, /)", compile, "Compile a pattern."},
+    {0},
+};
+
+const module_def re_def = {
+    .name = "_re",
+    .doc = "Regular expressions: compiled patterns and matches.",
+    .table = table,
+    .open = open_re,
+};
