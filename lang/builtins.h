@@ -9,6 +9,8 @@ bool builtins_open(interp *in, dict *d);
 extern const builtin builtin_functions[];  /* builtins.c: what looks at one object */
 extern const builtin builtin_reductions[]; /* builtins_fold.c: what runs over an iterable */
 extern const builtin builtin_effects[];    /* builtins_io.c: what prints, reads, runs code */
+extern const module_def sys_def;
+
 extern const type T_enumerate, T_zip, T_map, T_filter; /* builtins_iter.c */
 
 /* sys.stdout, sys.stderr, sys.stdin as they are now: borrowed; FAIL: as the program found them */

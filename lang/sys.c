@@ -1,0 +1,286 @@
+/* lang/sys.c - the module sys: what a program may know of and change in its interpreter. */
+#include <float.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "lang/builtins.h"
+#include "lang/exc.h"
+#include "lang/types/bytes.h"
+#include "lang/types/file.h"
+#include "lang/types/record.h"
+
+// clang-format off
+static const builtin version_rows[] = {
+    RECORD_FIELD(0, "major", "Major release number"),
+    RECORD_FIELD(1, "minor", "Minor release number"),
+    RECORD_FIELD(2, "micro", "Patch release number"),
+    RECORD_FIELD(3, "releaselevel", "'alpha', 'beta', 'candidate', or 'final'"),
+    RECORD_FIELD(4, "serial", "Serial release number"),
+    {0},
+};
+static const builtin float_rows[] = {
+    RECORD_FIELD(0, "max", NULL), RECORD_FIELD(1, "max_exp", NULL),
+    RECORD_FIELD(2, "max_10_exp", NULL), RECORD_FIELD(3, "min", NULL),
+    RECORD_FIELD(4, "min_exp", NULL), RECORD_FIELD(5, "min_10_exp", NULL),
+    RECORD_FIELD(6, "dig", NULL), RECORD_FIELD(7, "mant_dig", NULL),
+    RECORD_FIELD(8, "epsilon", NULL), RECORD_FIELD(9, "radix", NULL),
+    RECORD_FIELD(10, "rounds", NULL), {0},
+};
+static const builtin int_rows[] = {
+    RECORD_FIELD(0, "bits_per_digit", NULL), RECORD_FIELD(1, "sizeof_digit", NULL),
+    RECORD_FIELD(2, "default_max_str_digits", NULL),
+    RECORD_FIELD(3, "str_digits_check_threshold", NULL), {0},
+};
+static const builtin hash_rows[] = {
+    RECORD_FIELD(0, "width", NULL), RECORD_FIELD(1, "modulus", NULL), RECORD_FIELD(2, "inf", NULL),
+    RECORD_FIELD(3, "nan", NULL), RECORD_FIELD(4, "imag", NULL),
+    RECORD_FIELD(5, "algorithm", NULL), {0},
+};
+// clang-format on
+
+static const type T_version = {
+    RECORD, .name = "version_info", .module = "sys", .table = version_rows};
+static const type T_float_info = {
+    RECORD, .name = "float_info", .module = "sys", .table = float_rows};
+static const type T_int_info = {RECORD, .name = "int_info", .module = "sys", .table = int_rows};
+static const type T_hash_info = {RECORD, .name = "hash_info", .module = "sys", .table = hash_rows};
+
+static value version_info(interp *in)
+{
+    return record_new(in, &T_version, 5, v_int(3), v_int(11), v_int(2), v_str(in, "final"),
+                      v_int(0));
+}
+
+static value float_info(interp *in)
+{
+    return record_new(in, &T_float_info, 11, v_float(DBL_MAX), v_int(DBL_MAX_EXP),
+                      v_int(DBL_MAX_10_EXP), v_float(DBL_MIN), v_int(DBL_MIN_EXP),
+                      v_int(DBL_MIN_10_EXP), v_int(DBL_DIG), v_int(DBL_MANT_DIG),
+                      v_float(DBL_EPSILON), v_int(FLT_RADIX), v_int(1));
+}
+
+/* ---- functions ---- */
+
+static value leave(interp *in, const value *arg)
+{
+    value e = call_n(in, v_type(exc_type(SystemExit)), is_fail(arg[0]) ? 0 : 1, arg[0]);
+    if (!is_fail(e)) throw_value(in, e);
+    value_unref(in, e);
+    return FAIL;
+}
+
+static value exc_info(interp *in, const value *arg)
+{
+    (void)arg;
+    value v = exc_handled(in);
+    exc *x = as_exc(v);
+    if (!x) return v_obj(tuple_pack(in, 3, NONE, NONE, NONE));
+    value tb = x->tb ? v_obj(obj_ref(x->tb)) : NONE;
+    return v_obj(tuple_pack(in, 3, v_type(v.o->type), value_ref(v), tb));
+}
+
+static value getrecursionlimit(interp *in, const value *arg)
+{
+    (void)arg;
+    return v_int(in->limit);
+}
+
+static value setrecursionlimit(interp *in, const value *arg)
+{
+    int64_t n;
+    if (!to_int64(in, arg[0], &n)) return FAIL;
+    if (n < 1) return throw(in, ValueError, "recursion limit must be greater or equal than 1");
+    if (n <= in->depth)
+        return throw(in, RecursionError,
+                     "cannot set the recursion limit to %lld at the recursion depth %d: the limit "
+                     "is too low",
+                     (long long)n, in->depth);
+    in->limit = n > INT32_MAX ? INT32_MAX : (int32_t)n;
+    return NONE;
+}
+
+enum { DIGITS = 4300, DIGITS_MIN = 640 };
+
+static value get_digits(interp *in, const value *arg)
+{
+    (void)arg;
+    return v_int(in->digit_limit < 0 ? 0 : in->digit_limit ? in->digit_limit : DIGITS);
+}
+
+static value set_digits(interp *in, const value *arg)
+{
+    int64_t n;
+    if (!to_int64(in, arg[0], &n)) return FAIL;
+    if (n && n < DIGITS_MIN)
+        return throw(in, ValueError, "maxdigits must be 0 or larger than %d", DIGITS_MIN);
+    in->digit_limit = n ? (int32_t)n : -1;
+    return NONE;
+}
+
+/* CPython's own sizes: what programs print to compare containers */
+static int64_t size_of(interp *in, value v)
+{
+    size_t n;
+    str *s = as_str(v);
+    list *l = as_list(v);
+    tuple *t = as_tuple(v);
+    dict *d = as_dict(v);
+    set *x = as_set(v);
+    if (is_none(v)) return 16;
+    if (v.kind == V_FLOAT) return 24;
+    if (v.kind == V_INT || v.kind == V_BOOL) {
+        uint64_t u = v.i < 0 ? -(uint64_t)v.i : (uint64_t)v.i;
+        return 24 + 4 * (!u ? 0 : u >> 60 ? 3 : u >> 30 ? 2 : 1);
+    }
+    if (s) return s->nbyte == s->nchar ? 49 + (int64_t)s->nbyte : 74 + 2 * (int64_t)s->nchar;
+    if (l) return 56 + 8 * l->n;
+    if (t) return 40 + 8 * t->n;
+    if (x) return x->mask < 8 ? 216 : 216 + 16 * ((int64_t)x->mask + 1);
+    if (d) {
+        int64_t log2 = 3;
+        if (!d->n) return 64;
+        while (((int64_t)1 << log2) * 2 / 3 < d->n) log2++;
+        int64_t slots = (int64_t)1 << log2, usable = slots * 2 / 3;
+        return 64 + 24 + slots * (log2 < 8 ? 1 : log2 < 16 ? 2 : 4) + usable * 24;
+    }
+    if (bytes_peek(v, &n)) return 33 + (int64_t)n;
+    return type_of(in, v)->size;
+}
+
+static value getsizeof(interp *in, const value *arg)
+{
+    value f;
+    int has = value_findattr(in, arg[0], "__sizeof__", &f);
+    if (has < 0) return FAIL;
+    if (!has) return v_int(size_of(in, arg[0]));
+    value r = call_n(in, f, 0);
+    value_unref(in, f);
+    return r;
+}
+
+static value getrefcount(interp *in, const value *arg)
+{
+    (void)in;
+    return v_int(arg[0].kind == V_OBJ ? (int64_t)arg[0].o->rc + 1 : 1000000000);
+}
+
+static value intern(interp *in, const value *arg)
+{
+    str *s = as_str(arg[0]);
+    if (!s)
+        return throw(in, TypeError, "intern() argument must be str, not %s",
+                     type_of(in, arg[0])->name);
+    return v_obj(str_intern(in, s->at, s->nbyte));
+}
+
+static value utf8(interp *in, const value *arg)
+{
+    (void)arg;
+    return v_str(in, "utf-8");
+}
+
+static value no(interp *in, const value *arg)
+{
+    (void)in, (void)arg;
+    return v_bool(false);
+}
+
+static const builtin functions[] = {
+    {"exit(status=<unset>, /)", leave, "Exit the interpreter by raising SystemExit(status)."},
+    {"exc_info()", exc_info,
+     "Return current exception information: (type, value, traceback).\n\n"
+     "Return information about the most recent exception caught by an except\n"
+     "clause in the current stack frame or in an older stack frame."},
+    {"getrecursionlimit()", getrecursionlimit,
+     "Return the current value of the recursion limit."},
+    {"setrecursionlimit(limit, /)", setrecursionlimit,
+     "Set the maximum depth of calls of Python functions."},
+    {"get_int_max_str_digits()", get_digits,
+     "Return the maximum string digits limit for non-binary int<->str conversions."},
+    {"set_int_max_str_digits(maxdigits)", set_digits,
+     "Set the maximum string digits limit for non-binary int<->str conversions."},
+    {"getsizeof(object, default=<unset>)", getsizeof, "Return the size of object in bytes."},
+    {"getrefcount(object, /)", getrefcount, "Return the reference count of object."},
+    {"intern(string, /)", intern, "``Intern'' the given string."},
+    {"getdefaultencoding()", utf8, "Return the current default encoding."},
+    {"getfilesystemencoding()", utf8, "Return the encoding used for file names."},
+    {"is_finalizing()", no, "Is the program on its way out?"},
+    {0},
+};
+
+/* ---- constants ---- */
+
+static bool put_str(interp *in, module *m, const char *name, const char *text)
+{
+    return module_put(in, m, name, v_str(in, text));
+}
+
+static bool put_streams(interp *in, module *m)
+{
+    static const char *const name[] = {"stdin", "stdout", "stderr"};
+    static const char *const shown[] = {"<stdin>", "<stdout>", "<stderr>"};
+    for (int fd = 0; fd < 3; fd++) {
+        value f = file_std(in, fd, shown[fd]);
+        char original[32];
+        snprintf(original, sizeof original, "__%s__", name[fd]);
+        if (!module_put(in, m, original, value_ref(f)) || !module_put(in, m, name[fd], f))
+            return false;
+    }
+    return true;
+}
+
+static bool put_interpreter(interp *in, module *m)
+{
+    if (!in->argv && !(in->argv = list_new(in, 0))) return false;
+    if (!in->argv->n && !list_add(in, in->argv, v_str(in, ""))) return false;
+    if (!in->path && !(in->path = list_new(in, 0))) return false;
+    return module_put(in, m, "modules", v_obj(obj_ref(in->modules))) &&
+           module_put(in, m, "argv", v_obj(obj_ref(in->argv))) &&
+           module_put(in, m, "path", v_obj(obj_ref(in->path)));
+}
+
+static value module_names(interp *in)
+{
+    tuple *t = tuple_pack(in, 3, v_str(in, "builtins"), v_str(in, "sys"), v_str(in, "itertools"));
+    return v_obj(t);
+}
+
+static bool put_records(interp *in, module *m)
+{
+    return module_put(in, m, "version_info", version_info(in)) &&
+           module_put(in, m, "float_info", float_info(in)) &&
+           module_put(in, m, "int_info",
+                      record_new(in, &T_int_info, 4, v_int(30), v_int(4), v_int(DIGITS),
+                                 v_int(DIGITS_MIN))) &&
+           module_put(in, m, "hash_info",
+                      record_new(in, &T_hash_info, 6, v_int(64), v_int(((int64_t)1 << 61) - 1),
+                                 v_int(314159), v_int(0), v_int(1000003),
+                                 v_str(in, "siphash13")));
+}
+
+static bool open_sys(interp *in, module *m)
+{
+    return put_interpreter(in, m) && put_streams(in, m) && put_records(in, m) &&
+           put_str(in, m, "version", "3.11.2 (dsk " DSK_VERSION ") [GCC " __VERSION__ "]") &&
+           put_str(in, m, "platform", "linux") && put_str(in, m, "byteorder", "little") &&
+           put_str(in, m, "executable", "/proc/self/exe") && put_str(in, m, "prefix", "/usr") &&
+           put_str(in, m, "exec_prefix", "/usr") && put_str(in, m, "base_prefix", "/usr") &&
+           put_str(in, m, "float_repr_style", "short") &&
+           put_str(in, m, "copyright", "dsk " DSK_VERSION) && put_str(in, m, "ps1", ">>> ") &&
+           put_str(in, m, "ps2", "... ") &&
+           module_put(in, m, "maxsize", v_int(INT64_MAX)) &&
+           module_put(in, m, "maxunicode", v_int(0x10ffff)) &&
+           module_put(in, m, "hexversion", v_int(0x030b02f0)) &&
+           module_put(in, m, "api_version", v_int(1013)) &&
+           module_put(in, m, "dont_write_bytecode", v_bool(true)) &&
+           module_put(in, m, "warnoptions", v_obj(list_new(in, 0))) &&
+           module_put(in, m, "builtin_module_names", module_names(in));
+}
+
+const module_def sys_def = {
+    .name = "sys",
+    .doc = "This module provides access to some objects used or maintained by the\ninterpreter and "
+           "to functions that interact strongly with the interpreter.",
+    .table = functions,
+    .open = open_sys,
+};
