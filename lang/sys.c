@@ -1,5 +1,6 @@
 /* lang/sys.c - the module sys: what a program may know of and change in its interpreter. */
 #include <float.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
@@ -38,10 +39,10 @@ static const builtin hash_rows[] = {
 };
 // clang-format on
 
-static const type T_version = {
-    RECORD, .name = "version_info", .module = "sys", .table = version_rows};
-static const type T_float_info = {
-    RECORD, .name = "float_info", .module = "sys", .table = float_rows};
+static const type T_version = {RECORD, .name = "version_info", .module = "sys",
+                               .table = version_rows};
+static const type T_float_info = {RECORD, .name = "float_info", .module = "sys",
+                                  .table = float_rows};
 static const type T_int_info = {RECORD, .name = "int_info", .module = "sys", .table = int_rows};
 static const type T_hash_info = {RECORD, .name = "hash_info", .module = "sys", .table = hash_rows};
 
@@ -191,8 +192,7 @@ static const builtin functions[] = {
      "Return current exception information: (type, value, traceback).\n\n"
      "Return information about the most recent exception caught by an except\n"
      "clause in the current stack frame or in an older stack frame."},
-    {"getrecursionlimit()", getrecursionlimit,
-     "Return the current value of the recursion limit."},
+    {"getrecursionlimit()", getrecursionlimit, "Return the current value of the recursion limit."},
     {"setrecursionlimit(limit, /)", setrecursionlimit,
      "Set the maximum depth of calls of Python functions."},
     {"get_int_max_str_digits()", get_digits,
@@ -254,8 +254,7 @@ static bool put_records(interp *in, module *m)
                                  v_int(DIGITS_MIN))) &&
            module_put(in, m, "hash_info",
                       record_new(in, &T_hash_info, 6, v_int(64), v_int(((int64_t)1 << 61) - 1),
-                                 v_int(314159), v_int(0), v_int(1000003),
-                                 v_str(in, "siphash13")));
+                                 v_int(314159), v_int(0), v_int(1000003), v_str(in, "siphash13")));
 }
 
 static bool open_sys(interp *in, module *m)
@@ -267,8 +266,7 @@ static bool open_sys(interp *in, module *m)
            put_str(in, m, "exec_prefix", "/usr") && put_str(in, m, "base_prefix", "/usr") &&
            put_str(in, m, "float_repr_style", "short") &&
            put_str(in, m, "copyright", "dsk " DSK_VERSION) && put_str(in, m, "ps1", ">>> ") &&
-           put_str(in, m, "ps2", "... ") &&
-           module_put(in, m, "maxsize", v_int(INT64_MAX)) &&
+           put_str(in, m, "ps2", "... ") && module_put(in, m, "maxsize", v_int(INT64_MAX)) &&
            module_put(in, m, "maxunicode", v_int(0x10ffff)) &&
            module_put(in, m, "hexversion", v_int(0x030b02f0)) &&
            module_put(in, m, "api_version", v_int(1013)) &&

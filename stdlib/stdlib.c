@@ -2,7 +2,14 @@
  * (stdlib/dsk/NAME.dsk), which imports its C part as _NAME. */
 #include "stdlib/stdlib.h"
 
+#include "lang/builtins.h"
+
 const module_def *const stdlib_modules[] = {
+    &sys_def,
+    &itertools_def,
+    &operator_def,
+    &functools_def,
+    &collections_def,
     &math_def,
     &re_def,
     &numpy_def,

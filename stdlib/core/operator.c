@@ -1,0 +1,461 @@
+/* stdlib/core/operator.c - operator: every operator as a function, and the three getters. */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+#include "stdlib/stdlib.h"
+
+/* ---- operators ---- */
+
+#define BINARY(name, op)                                                                           \
+    static value name(interp *in, const value *arg)                                                \
+    {                                                                                              \
+        return value_binary(in, op, arg[0], arg[1]);                                               \
+    }
+#define INPLACE(name, op)                                                                          \
+    static value name(interp *in, const value *arg)                                                \
+    {                                                                                              \
+        return value_inplace(in, op, arg[0], arg[1]);                                              \
+    }
+#define UNARY(name, op)                                                                            \
+    static value name(interp *in, const value *arg)                                                \
+    {                                                                                              \
+        return value_unary(in, op, arg[0]);                                                        \
+    }
+#define COMPARE(name, op)                                                                          \
+    static value name(interp *in, const value *arg)                                                \
+    {                                                                                              \
+        return value_compare(in, op, arg[0], arg[1]);                                              \
+    }
+BINARY(add, OP_ADD)
+BINARY(sub, OP_SUB)
+BINARY(mul, OP_MUL)
+BINARY(truediv, OP_TRUEDIV)
+BINARY(floordiv, OP_FLOORDIV)
+BINARY(mod, OP_MOD)
+BINARY(power, OP_POW)
+BINARY(matmul, OP_MATMUL)
+BINARY(lshift, OP_LSHIFT)
+BINARY(rshift, OP_RSHIFT)
+BINARY(and_, OP_AND)
+BINARY(or_, OP_OR)
+BINARY(xor, OP_XOR)
+INPLACE(iadd, OP_ADD)
+INPLACE(isub, OP_SUB)
+INPLACE(imul, OP_MUL)
+INPLACE(itruediv, OP_TRUEDIV)
+INPLACE(ifloordiv, OP_FLOORDIV)
+INPLACE(imod, OP_MOD)
+INPLACE(ipow, OP_POW)
+INPLACE(imatmul, OP_MATMUL)
+INPLACE(ilshift, OP_LSHIFT)
+INPLACE(irshift, OP_RSHIFT)
+INPLACE(iand, OP_AND)
+INPLACE(ior, OP_OR)
+INPLACE(ixor, OP_XOR)
+UNARY(neg, OP_NEG)
+UNARY(pos, OP_POS)
+UNARY(invert, OP_INVERT)
+UNARY(abs_, OP_ABS)
+UNARY(index_, OP_INDEX)
+COMPARE(lt, OP_LT)
+COMPARE(le, OP_LE)
+COMPARE(eq, OP_EQ)
+COMPARE(ne, OP_NE)
+COMPARE(gt, OP_GT)
+COMPARE(ge, OP_GE)
+
+static value is_(interp *in, const value *arg)
+{
+    (void)in;
+    return v_bool(value_same(arg[0], arg[1]));
+}
+
+static value is_not(interp *in, const value *arg)
+{
+    (void)in;
+    return v_bool(!value_same(arg[0], arg[1]));
+}
+
+static value truth(interp *in, const value *arg)
+{
+    int t = value_truth(in, arg[0]);
+    return t < 0 ? FAIL : v_bool(t);
+}
+
+static value not_(interp *in, const value *arg)
+{
+    int t = value_truth(in, arg[0]);
+    return t < 0 ? FAIL : v_bool(!t);
+}
+
+static value contains(interp *in, const value *arg)
+{
+    int r = value_contains(in, arg[0], arg[1]);
+    return r < 0 ? FAIL : v_bool(r);
+}
+
+static value getitem(interp *in, const value *arg)
+{
+    return value_getitem(in, arg[0], arg[1]);
+}
+
+static value setitem(interp *in, const value *arg)
+{
+    return value_setitem(in, arg[0], arg[1], arg[2]) ? NONE : FAIL;
+}
+
+static value delitem(interp *in, const value *arg)
+{
+    return value_setitem(in, arg[0], arg[1], FAIL) ? NONE : FAIL;
+}
+
+static bool check_sequence(interp *in, value v)
+{
+    const type *t = type_of(in, v);
+    if (t->getitem && !as_dict(v)) return true;
+    throw(in, TypeError, "'%s' object can't be concatenated", t->name);
+    return false;
+}
+
+static value concat(interp *in, const value *arg)
+{
+    return check_sequence(in, arg[0]) ? value_binary(in, OP_ADD, arg[0], arg[1]) : FAIL;
+}
+
+static value iconcat(interp *in, const value *arg)
+{
+    return check_sequence(in, arg[0]) ? value_inplace(in, OP_ADD, arg[0], arg[1]) : FAIL;
+}
+
+/* How many items equal arg[1], or where the first is. */
+static value search(interp *in, const value *arg, bool first)
+{
+    value it = value_iter(in, arg[0]), v;
+    if (is_fail(it)) return FAIL;
+    int64_t n = 0, i = 0;
+    int r;
+    for (; (r = iter_next(in, it, &v)) > 0; i++) {
+        int eq = value_eq(in, v, arg[1]);
+        value_unref(in, v);
+        if (eq < 0) r = -1;
+        if (eq < 0 || (eq && first)) break;
+        n += eq;
+    }
+    value_unref(in, it);
+    if (r < 0) return FAIL;
+    if (first && !r) return throw(in, ValueError, "sequence.index(x): x not in sequence");
+    return v_int(first ? i : n);
+}
+
+static value count_of(interp *in, const value *arg)
+{
+    return search(in, arg, false);
+}
+
+static value index_of_item(interp *in, const value *arg)
+{
+    return search(in, arg, true);
+}
+
+static value length_hint(interp *in, const value *arg)
+{
+    value f;
+    const type *t = type_of(in, arg[0]);
+    if (t->length) return v_int(t->length(in, arg[0]));
+    int has = value_findattr(in, arg[0], "__length_hint__", &f);
+    if (has <= 0) return has ? FAIL : value_ref(arg[1]);
+    value r = call_n(in, f, 0);
+    value_unref(in, f);
+    if (!is_notimpl(r)) return r;
+    value_unref(in, r);
+    return value_ref(arg[1]);
+}
+
+static value call(interp *in, const value *arg)
+{
+    return call_with(in, arg[0], arg[1], arg[2]);
+}
+
+// clang-format off
+static const builtin functions[] = {
+    {"abs(a, /)", abs_, "Same as abs(a)."},
+    {"add(a, b, /)", add, "Same as a + b."},
+    {"and_(a, b, /)", and_, "Same as a & b."},
+    {"call(obj, /, *args, **kwargs)", call, "Same as obj(*args, **kwargs)."},
+    {"concat(a, b, /)", concat, "Same as a + b, for a and b sequences."},
+    {"contains(a, b, /)", contains, "Same as b in a (note reversed operands)."},
+    {"countOf(a, b, /)", count_of, "Return the number of items in a which are, or which equal, b."},
+    {"delitem(a, b, /)", delitem, "Same as del a[b]."},
+    {"eq(a, b, /)", eq, "Same as a == b."},
+    {"floordiv(a, b, /)", floordiv, "Same as a // b."},
+    {"ge(a, b, /)", ge, "Same as a >= b."},
+    {"getitem(a, b, /)", getitem, "Same as a[b]."},
+    {"gt(a, b, /)", gt, "Same as a > b."},
+    {"iadd(a, b, /)", iadd, "Same as a += b."},
+    {"iand(a, b, /)", iand, "Same as a &= b."},
+    {"iconcat(a, b, /)", iconcat, "Same as a += b, for a and b sequences."},
+    {"ifloordiv(a, b, /)", ifloordiv, "Same as a //= b."},
+    {"ilshift(a, b, /)", ilshift, "Same as a <<= b."},
+    {"imatmul(a, b, /)", imatmul, "Same as a @= b."},
+    {"imod(a, b, /)", imod, "Same as a %= b."},
+    {"imul(a, b, /)", imul, "Same as a *= b."},
+    {"index(a, /)", index_, "Same as a.__index__()"},
+    {"indexOf(a, b, /)", index_of_item, "Return the first index of b in a."},
+    {"inv(a, /)", invert, "Same as ~a."},
+    {"invert(a, /)", invert, "Same as ~a."},
+    {"ior(a, b, /)", ior, "Same as a |= b."},
+    {"ipow(a, b, /)", ipow, "Same as a **= b."},
+    {"irshift(a, b, /)", irshift, "Same as a >>= b."},
+    {"is_(a, b, /)", is_, "Same as a is b."},
+    {"is_not(a, b, /)", is_not, "Same as a is not b."},
+    {"isub(a, b, /)", isub, "Same as a -= b."},
+    {"itruediv(a, b, /)", itruediv, "Same as a /= b."},
+    {"ixor(a, b, /)", ixor, "Same as a ^= b."},
+    {"le(a, b, /)", le, "Same as a <= b."},
+    {"length_hint(obj, default=0, /)", length_hint,
+     "Return an estimate of the number of items in obj."},
+    {"lshift(a, b, /)", lshift, "Same as a << b."},
+    {"lt(a, b, /)", lt, "Same as a < b."},
+    {"matmul(a, b, /)", matmul, "Same as a @ b."},
+    {"mod(a, b, /)", mod, "Same as a % b."},
+    {"mul(a, b, /)", mul, "Same as a * b."},
+    {"ne(a, b, /)", ne, "Same as a != b."},
+    {"neg(a, /)", neg, "Same as -a."},
+    {"not_(a, /)", not_, "Same as not a."},
+    {"or_(a, b, /)", or_, "Same as a | b."},
+    {"pos(a, /)", pos, "Same as +a."},
+    {"pow(a, b, /)", power, "Same as a ** b."},
+    {"rshift(a, b, /)", rshift, "Same as a >> b."},
+    {"setitem(a, b, c, /)", setitem, "Same as a[b] = c."},
+    {"sub(a, b, /)", sub, "Same as a - b."},
+    {"truediv(a, b, /)", truediv, "Same as a / b."},
+    {"truth(a, /)", truth, "Return True if a is true, False otherwise."},
+    {"xor(a, b, /)", xor, "Same as a ^ b."},
+    {0},
+};
+static const char *const dunders[] = { /* also known under these names */
+    "abs", "add", "and_", "call", "concat", "contains", "delitem", "eq", "floordiv", "ge",
+    "getitem", "gt", "iadd", "iand", "iconcat", "ifloordiv", "ilshift", "imatmul", "imod", "imul",
+    "index", "inv", "invert", "ior", "ipow", "irshift", "isub", "itruediv", "ixor", "le", "lshift",
+    "lt", "matmul", "mod", "mul", "ne", "neg", "not_", "or_", "pos", "pow", "rshift", "setitem",
+    "sub", "truediv", "xor",
+};
+// clang-format on
+
+/* ---- itemgetter, attrgetter, methodcaller ---- */
+
+typedef struct getter {
+    obj hdr;
+    tuple *what; /* the items, the names; of methodcaller: its arguments */
+    str *name;   /* methodcaller */
+    dict *kw;
+} getter;
+
+static void drop(interp *in, obj *o)
+{
+    getter *g = (getter *)o;
+    obj_unref(in, g->what);
+    obj_unref(in, g->name);
+    obj_unref(in, g->kw);
+}
+
+static void visit(obj *o, visitor f, void *ctx)
+{
+    getter *g = (getter *)o;
+    if (g->what) f((value){.kind = V_OBJ, .o = &g->what->hdr}, ctx);
+    if (g->kw) f((value){.kind = V_OBJ, .o = &g->kw->hdr}, ctx);
+}
+
+static value getter_new(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
+{
+    const char *name = cls->name;
+    if (kwnames && kwnames->n) return throw(in, TypeError, "%s() takes no keyword arguments", name);
+    if (!npos) return throw(in, TypeError, "%s expected at least 1 argument, got 0", name);
+    getter *g = obj_new(in, cls, 0);
+    if (g && !(g->what = tuple_from(in, arg, (int64_t)npos))) {
+        obj_unref(in, g);
+        g = NULL;
+    }
+    return v_obj(g);
+}
+
+static value attr_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
+{
+    for (size_t i = 0; i < npos; i++)
+        if (!as_str(arg[i])) return throw(in, TypeError, "attribute name must be a string");
+    return getter_new(in, cls, arg, npos, kwnames);
+}
+
+static value method_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
+{
+    if (!npos)
+        return throw(in, TypeError, "methodcaller needs at least one argument, the method name");
+    if (!as_str(arg[0])) return throw(in, TypeError, "method name must be a string");
+    getter *g = obj_new(in, cls, 0);
+    if (!g) return FAIL;
+    g->name = obj_ref(as_str(arg[0]));
+    g->what = tuple_from(in, arg + 1, (int64_t)npos - 1);
+    g->kw = g->what ? dict_new(in) : NULL;
+    bool ok = g->kw;
+    for (int64_t i = 0; ok && kwnames && i < kwnames->n; i++)
+        ok = dict_set(in, g->kw, kwnames->at[i], arg[npos + (size_t)i]);
+    if (ok) return v_obj(g);
+    obj_unref(in, g);
+    return FAIL;
+}
+
+/* a.b.c of v */
+static value dotted(interp *in, value v, str *path)
+{
+    value_ref(v);
+    for (const char *p = path->at, *end; !is_fail(v); p = end + 1) {
+        end = p + strcspn(p, ".");
+        str *name = str_intern(in, p, (size_t)(end - p));
+        value next = name ? value_getattr(in, v, name) : FAIL;
+        obj_unref(in, name);
+        value_unref(in, v);
+        v = next;
+        if (!*end) break;
+    }
+    return v;
+}
+
+static value item_of(interp *in, value v, value key)
+{
+    return value_getitem(in, v, key);
+}
+
+static value attr_of(interp *in, value v, value name)
+{
+    return dotted(in, v, as_str(name));
+}
+
+static value get_all(interp *in, const getter *g, const value *arg, size_t npos, tuple *kwnames,
+                     value (*one)(interp *, value, value))
+{
+    const char *name = g->hdr.type->name;
+    if (kwnames && kwnames->n) return throw(in, TypeError, "%s() takes no keyword arguments", name);
+    if (npos != 1) return throw(in, TypeError, "%s expected 1 argument, got %zu", name, npos);
+    if (g->what->n == 1) return one(in, arg[0], g->what->at[0]);
+    tuple *t = tuple_new(in, g->what->n);
+    for (int64_t i = 0; t && i < t->n; i++) {
+        value v = one(in, arg[0], g->what->at[i]);
+        if (is_fail(v)) {
+            obj_unref(in, t);
+            return FAIL;
+        }
+        t->at[i] = v;
+    }
+    return v_obj(t);
+}
+
+static value item_call(interp *in, value self, const value *arg, size_t npos, tuple *kwnames)
+{
+    return get_all(in, (getter *)self.o, arg, npos, kwnames, item_of);
+}
+
+static value attr_call(interp *in, value self, const value *arg, size_t npos, tuple *kwnames)
+{
+    return get_all(in, (getter *)self.o, arg, npos, kwnames, attr_of);
+}
+
+static value method_call(interp *in, value self, const value *arg, size_t npos, tuple *kwnames)
+{
+    getter *g = (getter *)self.o;
+    if (kwnames && kwnames->n)
+        return throw(in, TypeError, "methodcaller() takes no keyword arguments");
+    if (npos != 1) return throw(in, TypeError, "methodcaller expected 1 argument, got %zu", npos);
+    value f = value_getattr(in, arg[0], g->name);
+    if (is_fail(f)) return FAIL;
+    value r = call_with(in, f, (value){.kind = V_OBJ, .o = &g->what->hdr},
+                        (value){.kind = V_OBJ, .o = &g->kw->hdr});
+    value_unref(in, f);
+    return r;
+}
+
+static bool add_repr(interp *in, strbuf *b, value v)
+{
+    str *s = value_repr(in, v);
+    if (s) sb_add(b, s->at, s->nbyte);
+    obj_unref(in, s);
+    return s;
+}
+
+static value repr(interp *in, value self)
+{
+    getter *g = (getter *)self.o;
+    strbuf b = {0};
+    bool ok = true;
+    int shown = 0;
+    value k, v;
+    sb_addf(&b, "operator.%s(", self.o->type->name);
+    if (g->name) ok = add_repr(in, &b, (value){.kind = V_OBJ, .o = &g->name->hdr}), shown = 1;
+    for (int64_t i = 0; ok && i < g->what->n; i++) {
+        if (shown++) sb_adds(&b, ", ");
+        ok = add_repr(in, &b, g->what->at[i]);
+    }
+    for (int64_t i = 0; ok && g->kw && dict_next(g->kw, &i, &k, &v);) {
+        if (shown++) sb_adds(&b, ", ");
+        sb_addf(&b, "%s=", as_str(k) ? as_str(k)->at : "");
+        ok = add_repr(in, &b, v);
+    }
+    sb_addc(&b, ')');
+    size_t n;
+    char *s = sb_take(&b, &n);
+    if (ok) return v_obj(str_take(in, s, n));
+    mem_free(s);
+    return FAIL;
+}
+
+#define GETTER                                                                                     \
+    TYPE_HEAD, .module = "operator", .size = sizeof(getter), .flags = TYPE_GC, .drop = drop,       \
+               .visit = visit, .repr = repr
+
+static const type T_itemgetter = {
+    GETTER,
+    .name = "itemgetter",
+    .doc = "Return a callable object that fetches the given item(s) from its operand.\nAfter f = "
+           "itemgetter(2), the call f(r) returns r[2].\nAfter g = itemgetter(2, 5, 3), the call "
+           "g(r) returns (r[2], r[5], r[3])",
+    .make = getter_new,
+    .call = item_call,
+};
+static const type T_attrgetter = {
+    GETTER,
+    .name = "attrgetter",
+    .doc = "Return a callable object that fetches the given attribute(s) from its operand.",
+    .make = attr_make,
+    .call = attr_call,
+};
+static const type T_methodcaller = {
+    GETTER,
+    .name = "methodcaller",
+    .doc = "Return a callable object that calls the given method on its operand.",
+    .make = method_make,
+    .call = method_call,
+};
+
+static bool open_operator(interp *in, module *m)
+{
+    dict *d = module_dict(m);
+    for (size_t i = 0; i < sizeof dunders / sizeof *dunders; i++) {
+        char name[32];
+        size_t n = strcspn(dunders[i], "_");
+        value f = dict_peek(in, d, dunders[i]);
+        snprintf(name, sizeof name, "__%.*s__", (int)n, dunders[i]);
+        if (!is_fail(f) && !module_put(in, m, name, value_ref(f))) return false;
+    }
+    return module_put_type(in, m, &T_itemgetter) && module_put_type(in, m, &T_attrgetter) &&
+           module_put_type(in, m, &T_methodcaller);
+}
+
+const module_def operator_def = {
+    .name = "operator",
+    .doc = "Operator interface.\n\nThis module exports a set of functions implemented in C "
+           "corresponding\nto the intrinsic operators of Python.  For example, operator.add(x, "
+           "y)\nis equivalent to the expression x+y.",
+    .table = functions,
+    .open = open_operator,
+};
