@@ -194,7 +194,7 @@ static bool choose_weighted_distinct(rng *g, weights *w, int64_t n, int64_t *out
     return true;
 }
 
-static bool check_choice(bool old, int64_t population, const nd *p, bool replace, int64_t n, err *e)
+static bool check_choice(bool old, int64_t population, const nd *p, int64_t n, err *e)
 {
     if (population <= 0 && n)
         return err_set(e, ValueError,
@@ -206,7 +206,7 @@ static bool check_choice(bool old, int64_t population, const nd *p, bool replace
     if (p && p->ext[0] != population)
         return err_set(e, ValueError,
                        old ? "'a' and 'p' must have same size" : "a and p must have same size");
-    (void)replace;
+
     return true;
 }
 
@@ -237,7 +237,7 @@ nd *random_choice(rng *g, bool old, int64_t population, const nd *p, bool replac
     int64_t to[ND_MAXDIM];
     int n = 0;
     TRY(random_shape(0, NULL, 0, ndim < 0 ? 0 : ndim, shape, &n, to, e));
-    TRY(check_choice(old, population, p, replace, shape_count(n, to), e));
+    TRY(check_choice(old, population, p, shape_count(n, to), e));
     nd *q = p ? nd_cast(p, dtype_plain(DT_float64), 'u', e) : NULL;
     bool ok = !p || (q && weights_init(&w, q, e) && check_weights(&w, e));
     nd *out = ok ? nd_new(dtype_plain(DT_int64), n, to, e) : NULL;

@@ -212,15 +212,43 @@ void rng_advance_pcg(rng *g, rng_u128 steps)
     g->has_half = false;
 }
 
-void rng_jump(rng *g)
+bool rng_jump(rng *g)
 {
     if (g->kind == RNG_PHILOX) {
         for (int i = 2; i < 4 && !++g->u.philox.counter[i]; i++) continue;
         g->u.philox.pos = 4;
         g->has_half = false;
-    } else if (g->kind == RNG_PCG64 || g->kind == RNG_PCG64DXSM) {
-        rng_advance_pcg(g, join(0x9e3779b97f4a7c15u, 0xf39cc0605cedc834u)); /* 2^128 / golden */
+        return true;
     }
+    if (g->kind != RNG_PCG64 && g->kind != RNG_PCG64DXSM) return false;
+    rng_advance_pcg(g, join(0x9e3779b97f4a7c15u, 0xf39cc0605cedc835u)); /* 2^128 / golden */
+    return true;
+}
+
+static double pcg_double(rng_u128 s)
+{
+    return (double)(pcg_output(s) >> 11) / 9007199254740992.0;
+}
+
+/* Four steps apart, four copies of the generator do not wait for each other's products. */
+void pcg_doubles(rng *g, size_t n, double *out)
+{
+    const rng_u128 by = pcg_multiplier(), by2 = by * by, add = g->u.pcg.inc;
+    const rng_u128 by4 = by2 * by2, add4 = add * (1 + by + by2 + by2 * by);
+    rng_u128 s0 = g->u.pcg.state, s1 = s0 * by + add, s2 = s1 * by + add, s3 = s2 * by + add;
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        s0 = s0 * by4 + add4; /* the fourth of these four */
+        out[i] = pcg_double(s1);
+        out[i + 1] = pcg_double(s2);
+        out[i + 2] = pcg_double(s3);
+        out[i + 3] = pcg_double(s0);
+        s1 = s1 * by4 + add4;
+        s2 = s2 * by4 + add4;
+        s3 = s3 * by4 + add4;
+    }
+    g->u.pcg.state = s0;
+    for (; i < n; i++) out[i] = rng_double(g);
 }
 
 uint64_t rng_interval(rng *g, uint64_t max)

@@ -68,11 +68,13 @@ void rng_seed_legacy_array(rng *g, size_t n, const uint32_t *seed);
 /* MT19937 state as in get_state() / set_state(): 624 words and a position */
 void rng_set_mt(rng *g, const uint32_t key[MT_WORDS], int pos);
 void rng_advance_pcg(rng *g, rng_u128 steps); /* PCG64.advance */
-void rng_jump(rng *g);                        /* jumped(): a copy moved far ahead, here in place */
+/* jumped(): moves the stream far ahead; false for the kinds that cannot (MT19937, SFC64). */
+bool rng_jump(rng *g);
 
 uint64_t rng_next64_slow(rng *g);
 uint32_t rng_next32_slow(rng *g);
 void mt_refill(mt19937 *mt);
+void pcg_doubles(rng *g, size_t n, double *out);           /* kind RNG_PCG64 only */
 void mt_doubles(const uint32_t *w, size_t n, double *out); /* from 2 n tempered words */
 
 static inline uint32_t mt_next(mt19937 *mt)
@@ -81,13 +83,18 @@ static inline uint32_t mt_next(mt19937 *mt)
     return mt->out[mt->pos++];
 }
 
+static inline uint64_t pcg_output(rng_u128 s)
+{
+    uint64_t x = (uint64_t)(s >> 64) ^ (uint64_t)s;
+    unsigned turn = (unsigned)(s >> 122);
+    return x >> turn | x << (-turn & 63);
+}
+
 static inline uint64_t pcg_next(rng *g)
 {
     const rng_u128 by = (rng_u128)2549297995355413924u << 64 | 4865540595714422341u;
     rng_u128 s = g->u.pcg.state = g->u.pcg.state * by + g->u.pcg.inc;
-    uint64_t x = (uint64_t)(s >> 64) ^ (uint64_t)s;
-    unsigned turn = (unsigned)(s >> 122);
-    return x >> turn | x << (-turn & 63);
+    return pcg_output(s);
 }
 
 static inline uint64_t rng_next64(rng *g)

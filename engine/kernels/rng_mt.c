@@ -118,6 +118,10 @@ CLONES void mt_doubles(const uint32_t *w, size_t n, double *out)
 
 void rng_doubles(rng *g, size_t n, double *out)
 {
+    if (g->kind == RNG_PCG64) {
+        pcg_doubles(g, n, out);
+        return;
+    }
     if (g->kind == RNG_MT19937) {
         mt19937 *mt = &g->u.mt;
         while (n) {
