@@ -157,7 +157,7 @@ grid *grid_new(int ndim, cuts *const *ax)
 
 grid *grid_even(int ndim, const int64_t *shape, const int64_t *size)
 {
-    cuts *ax[GRID_MAXDIM];
+    cuts *ax[GRID_MAXDIM] = {0};
     for (int i = 0; i < ndim; i++) ax[i] = cuts_even(shape[i], size[i]);
     grid *g = grid_new(ndim, ax);
     for (int i = 0; i < ndim; i++) datum_unref(ax[i]);

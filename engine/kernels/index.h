@@ -8,7 +8,7 @@
 
 enum index_kind { IDX_INT, IDX_SLICE, IDX_NEW, IDX_ELLIPSIS, IDX_ARRAY };
 
-enum { SLICE_NONE = INT64_MIN }; /* an omitted start, stop or step */
+#define SLICE_NONE INT64_MIN /* an omitted start, stop or step */
 
 typedef struct index_item {
     enum index_kind kind;

@@ -7,7 +7,7 @@
 #include "engine/expr/expr.h"
 
 typedef uint32_t tid;
-enum { NO_TASK = UINT32_MAX };
+#define NO_TASK UINT32_MAX
 
 enum task_flags { TASK_HOME = 1, TASK_WANTED = 2, TASK_DONE = 4 };
 
