@@ -12,6 +12,7 @@ const module_def *const stdlib_modules[] = {
     &collections_def,
     &math_def,
     &re_def,
+    &json_def,
     &numpy_def,
     &dask_def,
     &graph_def,

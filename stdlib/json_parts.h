@@ -1,0 +1,8 @@
+/* stdlib/json_parts.h - between json_write.c and json_read.c. */
+#pragma once
+
+#include "engine/base/str.h"
+#include "lang/lang.h"
+
+void json_quote(strbuf *b, const str *s, bool ascii);
+value json_scan(interp *in, const value *arg);
