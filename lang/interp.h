@@ -89,6 +89,7 @@ struct interp {
 
     host host;
     const module_def *const *defs;
+    sleep_hook on_sleep;
     interp *home; /* the interpreter this worker works for; NULL: it is one */
 
     gc_head gc;         /* ring of the containers */

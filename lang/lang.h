@@ -50,6 +50,11 @@ dict *interp_main(interp *in);                     /* lends __main__'s namespace
 value interp_import(interp *in, const char *name); /* "a.b": gives a.b itself, owned */
 void interp_set_argv(interp *in, int argc, char **argv);
 
+/* time.sleep(): false with an exception pending. The hook, when there is one, does the waiting. */
+typedef bool (*sleep_hook)(interp *in, double seconds);
+void interp_on_sleep(interp *in, sleep_hook f);
+bool interp_sleep(interp *in, double seconds);
+
 /* ---- modules ---- */
 
 dict *module_dict(module *m);                                      /* lends */

@@ -13,6 +13,7 @@ const module_def *const stdlib_modules[] = {
     &math_def,
     &re_def,
     &json_def,
+    &time_def,
     &numpy_def,
     &dask_def,
     &graph_def,

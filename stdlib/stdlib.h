@@ -9,5 +9,6 @@ extern const module_def itertools_def, operator_def, functools_def, collections_
 extern const module_def math_def;
 extern const module_def re_def;
 extern const module_def json_def;
+extern const module_def time_def;
 extern const module_def numpy_def;
 extern const module_def dask_def, graph_def;

@@ -1,0 +1,32 @@
+/* lang/sleep.c - waiting: whoever runs the interpreter may take it over (a worker that gives up
+ * its thread meanwhile); else the thread sleeps here and Ctrl-C wakes it. */
+#include <errno.h>
+#include <math.h>
+#include <time.h>
+
+#include "lang/interp.h"
+
+void interp_on_sleep(interp *in, sleep_hook f)
+{
+    in->on_sleep = f;
+}
+
+bool interp_sleep(interp *in, double seconds)
+{
+    enum { SLICE_NS = 20000000 };
+    if (in->on_sleep) return in->on_sleep(in, seconds);
+    struct timespec now, end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    double whole = floor(seconds);
+    end.tv_sec += (time_t)whole;
+    end.tv_nsec += (long)((seconds - whole) * 1e9);
+    if (end.tv_nsec >= 1000000000) end.tv_sec++, end.tv_nsec -= 1000000000;
+    for (;;) {
+        if (!check_interrupt(in)) return false;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        double left = (double)(end.tv_sec - now.tv_sec) * 1e9 + (double)(end.tv_nsec - now.tv_nsec);
+        if (left <= 0) return true;
+        struct timespec step = {.tv_nsec = left < SLICE_NS ? (long)left : SLICE_NS};
+        nanosleep(&step, NULL);
+    }
+}
