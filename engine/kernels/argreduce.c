@@ -123,8 +123,10 @@ static nd *arg_axis(const nd *x, int axis, bool keepdims, arg_loop run, err *e)
     int64_t shape[ND_MAXDIM];
     int n = 0;
     for (int i = 0; i < x->ndim; i++)
-        if (i != axis) shape[n++] = nd_shape(x)[i];
-        else if (keepdims) shape[n++] = 1;
+        if (i != axis)
+            shape[n++] = nd_shape(x)[i];
+        else if (keepdims)
+            shape[n++] = 1;
     nd *r = nd_new(dtype_plain(DT_int64), n, shape, e);
     if (r) find_along(x, axis, run, (int64_t *)r->at);
     return r;
@@ -168,8 +170,10 @@ nd *reduce_nanargminmax(const reduction *r, const nd *x, uint32_t axes, bool kee
     if (mask && y && nd_assign(y, v, 'u', mask, e))
         all = nd_ufunc_reduce(&ufuncs[U_logical_and], mask, axes, false, none, NULL, e);
     if (all) some = nd_ufunc_reduce(&ufuncs[U_logical_or], all, ALL_AXES, false, none, NULL, e);
-    if (some && *(bool *)some->at) err_set(e, ValueError, "All-NaN slice encountered");
-    else if (some) out = reduce_argminmax(r, y, axes, keepdims, want, o, e);
+    if (some && *(bool *)some->at)
+        err_set(e, ValueError, "All-NaN slice encountered");
+    else if (some)
+        out = reduce_argminmax(r, y, axes, keepdims, want, o, e);
     datum_unref(mask);
     datum_unref(y);
     datum_unref(v);

@@ -23,17 +23,24 @@ RANGE(float32, float, float, , )      RANGE(float64, double, double, , )
 RANGE(float16, uint16_t, float, half_to_float, float_to_half)
 RANGE(complex64, float _Complex, float _Complex, , )
 RANGE(complex128, double _Complex, double _Complex, , )
-// clang-format on
+    // clang-format on
 
-typedef void (*range_loop)(void *, const void *, const void *, int64_t, int64_t);
+    typedef void (*range_loop)(void *, const void *, const void *, int64_t, int64_t);
 static const range_loop ranges[NDTYPE] = {
-    [DT_int8] = range_int8,           [DT_uint8] = range_uint8,
-    [DT_int16] = range_int16,         [DT_uint16] = range_uint16,
-    [DT_int32] = range_int32,         [DT_uint32] = range_uint32,
-    [DT_int64] = range_int64,         [DT_uint64] = range_uint64,
-    [DT_float16] = range_float16,     [DT_float32] = range_float32,
-    [DT_float64] = range_float64,     [DT_complex64] = range_complex64,
-    [DT_complex128] = range_complex128, [DT_datetime64] = range_int64,
+    [DT_int8] = range_int8,
+    [DT_uint8] = range_uint8,
+    [DT_int16] = range_int16,
+    [DT_uint16] = range_uint16,
+    [DT_int32] = range_int32,
+    [DT_uint32] = range_uint32,
+    [DT_int64] = range_int64,
+    [DT_uint64] = range_uint64,
+    [DT_float16] = range_float16,
+    [DT_float32] = range_float32,
+    [DT_float64] = range_float64,
+    [DT_complex64] = range_complex64,
+    [DT_complex128] = range_complex128,
+    [DT_datetime64] = range_int64,
     [DT_timedelta64] = range_int64,
 };
 
@@ -71,9 +78,12 @@ nd *nd_linspace(double start, double stop, int64_t n, bool endpoint, double *ste
     if (!x) return NULL;
     double *to = (double *)x->at;
     for (int64_t i = 0; i < n; i++)
-        if (div <= 0) to[i] = (double)i * delta + start;
-        else if (width == 0) to[i] = (double)i / (double)div * delta + start;
-        else to[i] = (double)i * width + start;
+        if (div <= 0)
+            to[i] = (double)i * delta + start;
+        else if (width == 0)
+            to[i] = (double)i / (double)div * delta + start;
+        else
+            to[i] = (double)i * width + start;
     if (endpoint && n > 1) to[n - 1] = stop;
     if (step) *step = width;
     return x;
@@ -124,8 +134,10 @@ nd *nd_tri(const nd *x, int64_t k, bool upper, err *e)
     int64_t rows = nd_shape(x)[ndim - 2], cols = nd_shape(x)[ndim - 1];
     for (int64_t i = 0; i < rows; i++) {
         int64_t edge = i + k, from = 0, to = cols;
-        if (upper) from = edge < 0 ? 0 : edge > cols ? cols : edge;
-        else to = edge + 1 < 0 ? 0 : edge + 1 > cols ? cols : edge + 1;
+        if (upper)
+            from = edge < 0 ? 0 : edge > cols ? cols : edge;
+        else
+            to = edge + 1 < 0 ? 0 : edge + 1 > cols ? cols : edge + 1;
         if (from >= to) continue;
         nd *xr = nd_slice(x, ndim - 2, i, 1, 1), *yr = nd_slice(y, ndim - 2, i, 1, 1);
         nd *xp = nd_slice(xr, ndim - 1, from, to - from, 1);

@@ -34,14 +34,22 @@ bool slice_clip(int64_t n, int64_t *start, int64_t *stop, int64_t *step, int64_t
     if (*step < -INT64_MAX) *step = -INT64_MAX;
     bool back = *step < 0;
     int64_t low = back ? -1 : 0, high = back ? n - 1 : n;
-    if (*start == SLICE_NONE) *start = back ? high : low;
-    else if (*start < 0) *start = *start + n < low ? low : *start + n;
-    else if (*start > high) *start = high;
-    if (*stop == SLICE_NONE) *stop = back ? low : high;
-    else if (*stop < 0) *stop = *stop + n < low ? low : *stop + n;
-    else if (*stop > high) *stop = high;
-    if (back) *len = *stop < *start ? (*start - *stop - 1) / -*step + 1 : 0;
-    else *len = *start < *stop ? (*stop - *start - 1) / *step + 1 : 0;
+    if (*start == SLICE_NONE)
+        *start = back ? high : low;
+    else if (*start < 0)
+        *start = *start + n < low ? low : *start + n;
+    else if (*start > high)
+        *start = high;
+    if (*stop == SLICE_NONE)
+        *stop = back ? low : high;
+    else if (*stop < 0)
+        *stop = *stop + n < low ? low : *stop + n;
+    else if (*stop > high)
+        *stop = high;
+    if (back)
+        *len = *stop < *start ? (*start - *stop - 1) / -*step + 1 : 0;
+    else
+        *len = *start < *stop ? (*stop - *start - 1) / *step + 1 : 0;
     return true;
 }
 
@@ -104,8 +112,7 @@ static bool spread_items(const nd *x, const index_item *items, int n, spread *s,
         taken += axes_taken(&items[i]);
         dots += items[i].kind == IDX_ELLIPSIS;
     }
-    if (dots > 1)
-        return err_set(e, IndexError, "an index can only have a single ellipsis ('...')");
+    if (dots > 1) return err_set(e, IndexError, "an index can only have a single ellipsis ('...')");
     if (taken > x->ndim)
         return err_set(e, IndexError,
                        "too many indices for array: array is %d-dimensional, but %d were indexed",
@@ -114,10 +121,8 @@ static bool spread_items(const nd *x, const index_item *items, int n, spread *s,
     for (int i = 0; i <= n; i++) {
         if (i == n ? !dots : items[i].kind == IDX_ELLIPSIS) {
             for (int k = taken; k < x->ndim; k++, axis++)
-                s->item[s->n++] = (index_item){.kind = IDX_SLICE,
-                                               .start = SLICE_NONE,
-                                               .stop = SLICE_NONE,
-                                               .step = SLICE_NONE};
+                s->item[s->n++] = (index_item){
+                    .kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE, .step = SLICE_NONE};
             continue;
         }
         if (i == n) break;
@@ -129,7 +134,8 @@ static bool spread_items(const nd *x, const index_item *items, int n, spread *s,
             nd *one = nd_scalar(DT_int64, &items[i].start);
             s->owned[s->nowned++] = one;
             s->item[s->n++] = (index_item){.kind = IDX_ARRAY, .array = one};
-        } else s->item[s->n++] = items[i];
+        } else
+            s->item[s->n++] = items[i];
         axis += axes_taken(&items[i]);
     }
     return true;
@@ -180,8 +186,10 @@ static bool plan_items(plan *p, const nd *x, const spread *s, err *e)
             continue;
         }
         if (it->kind == IDX_ARRAY) {
-            if (p->narray == 0) p->split = p->nview;
-            else if (last != i - 1) apart = true;
+            if (p->narray == 0)
+                p->split = p->nview;
+            else if (last != i - 1)
+                apart = true;
             last = i;
             bool none = s->empty_mask[i];
             p->array[p->narray] = it->array;
@@ -191,7 +199,8 @@ static bool plan_items(plan *p, const nd *x, const spread *s, err *e)
             axis += !none;
             continue;
         }
-        if (it->kind == IDX_INT) TRY(take_int(p, it->start, n, stride, axis, e));
+        if (it->kind == IDX_INT)
+            TRY(take_int(p, it->start, n, stride, axis, e));
         else {
             int64_t start = it->start, stop = it->stop, step = it->step, len;
             TRY(slice_clip(n, &start, &stop, &step, &len, e));
@@ -211,7 +220,10 @@ static void *list_error(const plan *p, err *e)
         if (p->array[k]->ndim == 0) continue; /* an integer */
         sb_addc(&b, '(');
         for (int i = 0; i < p->array[k]->ndim; i++)
-            sb_addf(&b, i ? ",%ld" : p->array[k]->ndim == 1 ? "%ld," : "%ld",
+            sb_addf(&b,
+                    i                        ? ",%ld"
+                    : p->array[k]->ndim == 1 ? "%ld,"
+                                             : "%ld",
                     (long)nd_shape(p->array[k])[i]);
         sb_adds(&b, ") ");
     }
@@ -279,11 +291,16 @@ static void move(const plan *p, char *y, const int64_t *ystrides, size_t size, b
     bool one = shape_count(p->nview, p->shape) == 1 && !ops;
     for (int64_t k = 0; k < p->noffset; k++) {
         char *at = p->at + p->offset[k];
-        if (one && size == 8) memcpy(store ? at : y, store ? y : at, 8);
-        else if (one && size == 4) memcpy(store ? at : y, store ? y : at, 4);
-        else if (one) memcpy(store ? at : y, store ? y : at, size);
-        else if (store) strided_copy(p->nview, p->shape, at, p->strides, y, sub, size, ops);
-        else strided_copy(p->nview, p->shape, y, sub, at, p->strides, size, ops);
+        if (one && size == 8)
+            memcpy(store ? at : y, store ? y : at, 8);
+        else if (one && size == 4)
+            memcpy(store ? at : y, store ? y : at, 4);
+        else if (one)
+            memcpy(store ? at : y, store ? y : at, size);
+        else if (store)
+            strided_copy(p->nview, p->shape, at, p->strides, y, sub, size, ops);
+        else
+            strided_copy(p->nview, p->shape, y, sub, at, p->strides, size, ops);
         for (int i = p->nlist; i-- > 0;) {
             y += list[i];
             if (++index[i] < p->list[i]) break;
@@ -314,9 +331,12 @@ static void move_masked(const nd *x, const nd *mask, char *y, int64_t ystep, boo
         for (int64_t i = 0; i < n; i++) {
             if (!mat[i * ms]) continue;
             char *cell = xat + i * xs, *to = store ? cell : y, *from = store ? y : cell;
-            if (ops) strided_copy(1, &one, to, &zero, from, &zero, size, ops);
-            else if (size == 8) memcpy(to, from, 8);
-            else memcpy(to, from, size);
+            if (ops)
+                strided_copy(1, &one, to, &zero, from, &zero, size, ops);
+            else if (size == 8)
+                memcpy(to, from, 8);
+            else
+                memcpy(to, from, size);
             y += ystep;
         }
         for (int i = last; i-- > 0;) {
@@ -359,7 +379,8 @@ nd *nd_index(const nd *x, const index_item *items, int n, err *e)
     nd *y = NULL;
     int64_t shape[MAXITEM + ND_MAXDIM];
     if (make_plan(x, items, n, &s, &p, e)) {
-        if (!p.narray) y = nd_view(x->b, p.at, nd_type(x), p.nview, p.shape, p.strides);
+        if (!p.narray)
+            y = nd_view(x->b, p.at, nd_type(x), p.nview, p.shape, p.strides);
         else {
             y = nd_new(nd_type(x), result_shape(&p, shape), shape, e);
             const cell_ops *ops = x->dtype == DT_object ? buf_cells(x->b) : NULL;
@@ -381,7 +402,8 @@ nd *nd_index_places(const nd *x, const index_item *items, int n, err *e)
     int64_t shape[MAXITEM + ND_MAXDIM], index[ND_MAXDIM] = {0};
     if (make_plan(x, items, n, &s, &p, e)) {
         int64_t none = p.at - x->at;
-        if (!p.narray) p.offset = &none, p.noffset = 1, p.split = p.nview;
+        if (!p.narray)
+            p.offset = &none, p.noffset = 1, p.split = p.nview;
         else
             for (int64_t k = 0; k < p.noffset; k++) p.offset[k] += none;
         int ndim = result_shape(&p, shape);
@@ -391,8 +413,10 @@ nd *nd_index_places(const nd *x, const index_item *items, int n, err *e)
             int64_t at = 0, which = 0;
             for (int i = 0; i < ndim; i++) {
                 bool list = i >= p.split && i < p.split + p.nlist;
-                if (list) which = which * p.list[i - p.split] + index[i];
-                else at += index[i] * p.strides[i < p.split ? i : i - p.nlist];
+                if (list)
+                    which = which * p.list[i - p.split] + index[i];
+                else
+                    at += index[i] * p.strides[i < p.split ? i : i - p.nlist];
             }
             ((int64_t *)y->at)[k] = at + p.offset[which];
             for (int i = ndim; i-- > 0;) {
@@ -407,7 +431,8 @@ nd *nd_index_places(const nd *x, const index_item *items, int n, err *e)
     return y;
 }
 
-/* --- assignment --------------------------------------------------------------------------------- */
+/* --- assignment ---------------------------------------------------------------------------------
+ */
 
 static bool assign_masked(nd *target, const nd *mask, const nd *value, err *e)
 {

@@ -80,9 +80,11 @@ nd *nd_repeat(const nd *x, const nd *counts, int axis, err *e)
 {
     int64_t n = nd_shape(x)[axis], total = 0, m = nd_count(counts);
     if (m != 1 && m != n)
-        return err_set(e, ValueError, "operands could not be broadcast together with shape (%ld,) (%ld,)",
-                       (long)n, (long)m);
-    nd *ints = nd_cast(counts, dtype_plain(DT_int64), 's', e), *c = ints ? nd_contiguous(ints, e) : NULL;
+        return err_set(e, ValueError,
+                       "operands could not be broadcast together with shape (%ld,) (%ld,)", (long)n,
+                       (long)m);
+    nd *ints = nd_cast(counts, dtype_plain(DT_int64), 's', e),
+       *c = ints ? nd_contiguous(ints, e) : NULL;
     datum_unref(ints);
     if (!c) return NULL;
     const int64_t *each = (const int64_t *)c->at;
@@ -149,7 +151,8 @@ nd *nd_where(const nd *cond, const nd *x, const nd *y, err *e)
     int64_t shape[ND_MAXDIM];
     TRY(shape_broadcast(3, (const nd *const[]){cond, x, y}, &ndim, shape, e));
     TRY(result_type(2, both, &t, e));
-    nd *truth = nd_cast(cond, dtype_plain(DT_bool), 'u', e), *out = truth ? nd_new(t, ndim, shape, e) : NULL;
+    nd *truth = nd_cast(cond, dtype_plain(DT_bool), 'u', e),
+       *out = truth ? nd_new(t, ndim, shape, e) : NULL;
     bool ok = out && nd_assign(out, y, 'u', NULL, e) && nd_assign(out, x, 'u', truth, e);
     datum_unref(truth);
     return ok ? out : datum_unref(out);

@@ -55,8 +55,8 @@ bool check_axis(int64_t axis, int ndim, int *out, err *e)
 
 typedef struct fold {
     loop run;
-    dtype_of from, to; /* of x in memory, of the loop */
-    cast_loop cast;    /* NULL: same */
+    dtype_of from, to;  /* of x in memory, of the loop */
+    cast_loop cast;     /* NULL: same */
     char *block, *mask; /* BLOCK gathered elements of the loop's type; of the mask */
     size_t held;
     bool masked;
@@ -161,8 +161,7 @@ static bool fold_gathered(fold *f, int core)
                     more = true;
                 } else {
                     w->index[i] = 0;
-                    for (int k = 0; k < w->nop; k++)
-                        w->at[k] -= w->step[k][i] * (w->shape[i] - 1);
+                    for (int k = 0; k < w->nop; k++) w->at[k] -= w->step[k][i] * (w->shape[i] - 1);
                 }
             }
         }
@@ -211,8 +210,7 @@ static bool fold_plan(const ufunc *f, dtype_of in, dtype_of want, ufunc_plan *pl
     }
     TRY(ufunc_resolve(f, both, want, 'u', plan, e));
     if (plan->arg[0].dt == plan->arg[2].dt) return true;
-    return err_set(e, TypeError,
-                   "the resolved dtypes are not compatible with %s.reduce", f->name);
+    return err_set(e, TypeError, "the resolved dtypes are not compatible with %s.reduce", f->name);
 }
 
 static bool keeps_value(const ufunc *f) /* f(x, x) is x: folding an element twice is harmless */
@@ -240,8 +238,10 @@ static int result_shape(const nd *x, uint32_t axes, bool keepdims, int64_t *shap
 {
     int n = 0;
     for (int i = 0; i < x->ndim; i++)
-        if (!(axes >> i & 1)) shape[n++] = nd_shape(x)[i];
-        else if (keepdims) shape[n++] = 1;
+        if (!(axes >> i & 1))
+            shape[n++] = nd_shape(x)[i];
+        else if (keepdims)
+            shape[n++] = 1;
     return n;
 }
 
@@ -397,8 +397,10 @@ nd *nd_ufunc_reduce(const ufunc *f, const nd *x, uint32_t axes, bool keepdims, d
         nd *rest = without_first(x, axes);
         ok = run_fold(rest, r, where, strides, &plan, e);
         datum_unref(rest);
-    } else if (ok && axes) ok = run_fold(x, r, where, strides, &plan, e);
-    else if (ok && !skip && !keeps_value(f)) ok = run_fold(x, r, where, strides, &plan, e);
+    } else if (ok && axes)
+        ok = run_fold(x, r, where, strides, &plan, e);
+    else if (ok && !skip && !keeps_value(f))
+        ok = run_fold(x, r, where, strides, &plan, e);
     o->flags |= fp_test() & ~(unsigned)FP_UNDER;
     datum_unref(where);
     if (ok && o->out) {

@@ -75,7 +75,8 @@ static nd *item_count(const nd *x, uint32_t axes, bool keepdims, const nd *where
     return n;
 }
 
-/* --- mean -------------------------------------------------------------------------------------- */
+/* --- mean --------------------------------------------------------------------------------------
+ */
 
 bool type_mean(const reduction *r, dtype_of in, dtype_of want, dtype_of *out, err *e)
 {
@@ -113,7 +114,8 @@ nd *reduce_mean(const reduction *r, const nd *x, uint32_t axes, bool keepdims, d
     return deliver(total, o, e);
 }
 
-/* --- var and std -------------------------------------------------------------------------------- */
+/* --- var and std --------------------------------------------------------------------------------
+ */
 
 bool type_var(const reduction *r, dtype_of in, dtype_of want, dtype_of *out, err *e)
 {
@@ -126,8 +128,7 @@ bool type_var(const reduction *r, dtype_of in, dtype_of want, dtype_of *out, err
 /* |d|^2 in place; for complex numbers a view of the real parts */
 static nd *square_parts(nd *d, err *e)
 {
-    if (!dtype_is_complex(d->dtype))
-        return map_into(U_multiply, d, d, d, e) ? d : datum_unref(d);
+    if (!dtype_is_complex(d->dtype)) return map_into(U_multiply, d, d, d, e) ? d : datum_unref(d);
     nd *re = nd_real(d), *im = nd_imag(d, e);
     bool ok = map_into(U_multiply, re, re, re, e) && map_into(U_multiply, im, im, im, e) &&
               map_into(U_add, re, im, re, e);
@@ -151,7 +152,8 @@ static nd *deviations(const nd *x, uint32_t axes, dtype_of inner, const nd *wher
 /* max(count - ddof, 0) */
 static nd *freedom(nd *count, double ddof, err *e)
 {
-    nd *k = ddof == rint(ddof) ? scalar_int((int64_t)ddof) : scalar_float(ddof), *zero = scalar_int(0);
+    nd *k = ddof == rint(ddof) ? scalar_int((int64_t)ddof) : scalar_float(ddof),
+       *zero = scalar_int(0);
     nd *n = nd_map2(U_subtract, count, k, e), *m = n ? nd_map2(U_maximum, n, zero, e) : NULL;
     datum_unref(k);
     datum_unref(zero);
@@ -200,7 +202,8 @@ nd *reduce_std(const reduction *r, const nd *x, uint32_t axes, bool keepdims, dt
     return root(v, o, e);
 }
 
-/* --- skipping NaN -------------------------------------------------------------------------------- */
+/* --- skipping NaN --------------------------------------------------------------------------------
+ */
 
 static bool may_hold_nan(const nd *x)
 {
@@ -327,7 +330,8 @@ nd *reduce_nanstd(const reduction *r, const nd *x, uint32_t axes, bool keepdims,
     return root(v, o, e);
 }
 
-/* --- counting ------------------------------------------------------------------------------------ */
+/* --- counting ------------------------------------------------------------------------------------
+ */
 
 bool type_index(const reduction *r, dtype_of in, dtype_of want, dtype_of *out, err *e)
 {
@@ -344,8 +348,8 @@ nd *reduce_count(const reduction *r, const nd *x, uint32_t axes, bool keepdims, 
 {
     (void)want;
     nd *truth = nd_cast(x, dtype_plain(DT_bool), 'u', e);
-    nd *n = truth ? nd_ufunc_reduce(r->fold, truth, axes, keepdims, dtype_plain(DT_int64), o, e)
-                  : NULL;
+    nd *n =
+        truth ? nd_ufunc_reduce(r->fold, truth, axes, keepdims, dtype_plain(DT_int64), o, e) : NULL;
     datum_unref(truth);
     return n;
 }

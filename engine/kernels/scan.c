@@ -93,9 +93,9 @@ static void accumulate(nd *r, int axis, loop run)
     }
 RUNNING(sum_i64, int64_t, +)  RUNNING(sum_f64, double, +)  RUNNING(sum_f32, float, +)
 RUNNING(prod_i64, int64_t, *) RUNNING(prod_f64, double, *) RUNNING(prod_f32, float, *)
-// clang-format on
+    // clang-format on
 
-static void (*running(const ufunc *f, enum dtype d))(int64_t, char *)
+    static void (*running(const ufunc *f, enum dtype d))(int64_t, char *)
 {
     bool add = f->id == U_add;
     if (!add && f->id != U_multiply) return NULL;
@@ -109,14 +109,15 @@ nd *nd_accumulate(const ufunc *f, const nd *x, int axis, dtype_of want, unsigned
 {
     ufunc_plan plan;
     TRY(uniform_plan(f, x, want, "accumulate", &plan, e));
-    if (x->ndim == 0)
-        return err_set(e, TypeError, "cannot accumulate on a scalar");
+    if (x->ndim == 0) return err_set(e, TypeError, "cannot accumulate on a scalar");
     nd *r = nd_new_like(x, plan.arg[2], e);
     if (!r || !nd_assign(r, x, 'u', NULL, e)) return datum_unref(r);
     fp_clear();
     void (*quick)(int64_t, char *) = running(f, plan.arg[2].dt);
-    if (quick && r->ndim == 1 && nd_shape(r)[0] > 1 && nd_is_c(r)) quick(nd_shape(r)[0], r->at);
-    else accumulate(r, axis, plan.run);
+    if (quick && r->ndim == 1 && nd_shape(r)[0] > 1 && nd_is_c(r))
+        quick(nd_shape(r)[0], r->at);
+    else
+        accumulate(r, axis, plan.run);
     if (flags) *flags |= fp_test() & ~(unsigned)FP_UNDER;
     return r;
 }
@@ -138,36 +139,60 @@ nd *nd_scan(const scan *s, const nd *x, int axis, dtype_of want, unsigned *flags
 
 /* --- reduceat --------------------------------------------------------------------------------- */
 
+static bool check_places(const int64_t *at, int64_t m, int64_t n, const char *name, err *e)
+{
+    for (int64_t i = 0; i < m; i++)
+        if (at[i] < 0 || at[i] >= n)
+            return err_set(e, IndexError, "index %ld out-of-bounds in %s.reduceat [0, %ld)",
+                           (long)at[i], name, (long)n);
+    return true;
+}
+
+/* every lane along the axis: a piece is its first element folded with the run of the others */
+static void fold_pieces(const nd *x, nd *r, const int64_t *places, int axis, loop run)
+{
+    int64_t n = nd_shape(x)[axis], m = nd_shape(r)[axis], index[ND_MAXDIM] = {0};
+    ptrdiff_t xs = nd_strides(x)[axis], rs = nd_strides(r)[axis];
+    int64_t lanes = m ? nd_count(r) / m : 0;
+    char *xat = x->at, *rat = r->at;
+    for (int64_t k = 0; k < lanes; k++) {
+        for (int64_t i = 0; i < m; i++) {
+            int64_t first = places[i], end = i + 1 < m ? places[i + 1] : n;
+            char *to = rat + i * rs;
+            memcpy(to, xat + first * xs, x->size);
+            if (end > first + 1)
+                run((size_t)(end - first - 1), (char *[]){to, xat + (first + 1) * xs, to},
+                    (ptrdiff_t[]){0, xs, 0, 0, 0});
+        }
+        for (int i = x->ndim; i-- > 0;) {
+            if (i == axis) continue;
+            xat += nd_strides(x)[i];
+            rat += nd_strides(r)[i];
+            if (++index[i] < nd_shape(x)[i]) break;
+            xat -= nd_shape(x)[i] * nd_strides(x)[i];
+            rat -= nd_shape(x)[i] * nd_strides(r)[i];
+            index[i] = 0;
+        }
+    }
+}
+
 nd *nd_reduceat(const ufunc *f, const nd *x, const nd *indices, int axis, dtype_of want,
                 unsigned *flags, err *e)
 {
     ufunc_plan plan;
     int64_t shape[ND_MAXDIM], n = nd_shape(x)[axis], m = nd_count(indices);
     TRY(uniform_plan(f, x, want, "reduceat", &plan, e));
-    nd *at = nd_cast(indices, dtype_plain(DT_int64), 'k', e), *flat = at ? nd_contiguous(at, e) : NULL;
+    nd *at = nd_cast(indices, dtype_plain(DT_int64), 'k', e),
+       *flat = at ? nd_contiguous(at, e) : NULL;
     nd *work = flat ? nd_cast(x, plan.arg[0], 'u', e) : NULL;
     memcpy(shape, nd_shape(x), (size_t)x->ndim * sizeof *shape);
     shape[axis] = m;
     nd *r = work ? nd_new(plan.arg[2], x->ndim, shape, e) : NULL;
     bool ok = r != NULL;
-    reduce_opts o = {0};
-    for (int64_t i = 0; ok && i < m; i++) {
-        int64_t first = ((int64_t *)flat->at)[i];
-        int64_t end = i + 1 < m ? ((int64_t *)flat->at)[i + 1] : n;
-        if (first < 0 || first >= n) {
-            ok = err_set(e, IndexError, "index %ld out-of-bounds in %s.reduceat [0, %ld)",
-                         (long)first, f->name, (long)n);
-            break;
-        }
-        nd *part = nd_slice(work, axis, first, end > first ? end - first : 1, 1);
-        nd *to = nd_slice(r, axis, i, 1, 1);
-        nd *one = nd_ufunc_reduce(f, part, axis_bit(axis), true, plan.arg[2], &o, e);
-        ok = one && nd_assign(to, one, 'u', NULL, e);
-        datum_unref(part);
-        datum_unref(to);
-        datum_unref(one);
-    }
-    if (flags) *flags |= o.flags;
+    if (ok) ok = check_places((const int64_t *)flat->at, m, n, f->name, e);
+    fp_clear();
+    if (ok) fold_pieces(work, r, (const int64_t *)flat->at, axis, plan.run);
+    if (flags) *flags |= fp_test() & ~(unsigned)FP_UNDER;
     datum_unref(at);
     datum_unref(flat);
     datum_unref(work);
@@ -180,7 +205,8 @@ nd *nd_outer(const ufunc *f, const nd *x, const nd *y, dtype_of want, unsigned *
 {
     int64_t shape[ND_MAXDIM], strides[ND_MAXDIM];
     int ndim = x->ndim + y->ndim;
-    if (f->nin != 2) return err_set(e, ValueError, "outer product only supported for binary functions");
+    if (f->nin != 2)
+        return err_set(e, ValueError, "outer product only supported for binary functions");
     if (ndim > ND_MAXDIM)
         return err_set(e, ValueError, "maximum supported dimension for an ndarray is %d, found %d",
                        ND_MAXDIM, ndim);

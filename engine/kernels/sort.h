@@ -1,15 +1,16 @@
 /* engine/kernels/sort.h - ordering: sort, partition, search, unique, counting.
  *
- * NumPy's order: NaN last (complex lexicographic, NaN parts last), strings by code point.
- * Integers and floats go through a radix or merge sort; argsort is always stable. */
+ * NumPy's order: NaN last (complex lexicographic, NaN parts last), strings by code point. */
 #pragma once
 
 #include "engine/data/nd.h"
 
 nd *nd_sort(const nd *x, int axis, err *e);
-nd *nd_argsort(const nd *x, int axis, err *e);
+/* stable: kind='stable' / 'mergesort'; otherwise ties come in the order NumPy's quicksort leaves. */
+nd *nd_argsort(const nd *x, int axis, bool stable, err *e);
 nd *nd_lexsort(int n, const nd *const *keys, int axis, err *e); /* last key is primary */
-/* The kth elements in their sorted places, smaller before, larger after. */
+/* The kth elements in their sorted places, smaller before, larger after; the others where
+ * NumPy's introselect leaves them. kth may be negative. */
 nd *nd_partition(const nd *x, const int64_t *kth, int nkth, int axis, err *e);
 nd *nd_argpartition(const nd *x, const int64_t *kth, int nkth, int axis, err *e);
 /* k > 0: the k largest, descending; k < 0: the -k smallest, ascending (dask's topk). */

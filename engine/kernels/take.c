@@ -8,7 +8,8 @@
 #include "engine/kernels/ops.h"
 #include "engine/kernels/ufunc.h"
 
-/* --- nonzero ------------------------------------------------------------------------------------ */
+/* --- nonzero ------------------------------------------------------------------------------------
+ */
 
 int64_t nd_count_nonzero(const nd *x, err *e)
 {
@@ -19,8 +20,7 @@ int64_t nd_count_nonzero(const nd *x, err *e)
     walk_init(&w, truth->ndim, nd_shape(truth));
     walk_add_nd(&w, truth);
     walk_order(&w);
-    if (w.count)
-        do {
+    if (w.count) do {
             const char *at = w.at[0];
             int64_t n = w.shape[0], step = w.step[0][0];
             if (step == 1)
@@ -52,7 +52,8 @@ bool nd_nonzero(const nd *x, nd *out[ND_MAXDIM], err *e)
 {
     int64_t one = 1, n = nd_count_nonzero(x, e), *to[ND_MAXDIM];
     if (n < 0) return false;
-    nd *truth = nd_cast(x, dtype_plain(DT_bool), 'u', e), *flat = truth ? nd_contiguous(truth, e) : NULL;
+    nd *truth = nd_cast(x, dtype_plain(DT_bool), 'u', e),
+       *flat = truth ? nd_contiguous(truth, e) : NULL;
     datum_unref(truth);
     if (flat && flat->ndim == 0) {
         nd *wide = nd_reshape(flat, 1, &one, e);
@@ -67,21 +68,24 @@ bool nd_nonzero(const nd *x, nd *out[ND_MAXDIM], err *e)
         if (!ok) break;
         to[made] = (int64_t *)out[made]->at;
     }
-    if (ok) list_true(flat, to);
+    if (ok)
+        list_true(flat, to);
     else
         while (made-- > 0) out[made] = datum_unref(out[made]);
     datum_unref(flat);
     return ok;
 }
 
-/* --- take --------------------------------------------------------------------------------------- */
+/* --- take ---------------------------------------------------------------------------------------
+ */
 
 static bool place(int64_t i, int64_t n, char mode, int64_t *out)
 {
     if (mode == 'w') {
         i %= n;
         *out = i < 0 ? i + n : i;
-    } else if (mode == 'c') *out = i < 0 ? 0 : i >= n ? n - 1 : i;
+    } else if (mode == 'c')
+        *out = i < 0 ? 0 : i >= n ? n - 1 : i;
     else {
         *out = i < 0 ? i + n : i;
         return *out >= 0 && *out < n;
@@ -97,7 +101,8 @@ static nd *places(const nd *indices, int64_t n, int axis, char mode, err *e)
                        "Cannot cast array data from dtype('%s') to dtype('int64') according to the "
                        "rule 'safe'",
                        dtypes[indices->dtype].name);
-    nd *ints = nd_cast(indices, dtype_plain(DT_int64), 'u', e), *out = ints ? nd_copy(ints, e) : NULL;
+    nd *ints = nd_cast(indices, dtype_plain(DT_int64), 'u', e),
+       *out = ints ? nd_copy(ints, e) : NULL;
     datum_unref(ints);
     if (!out) return NULL;
     int64_t count = nd_count(out), *at = (int64_t *)out->at;
@@ -152,7 +157,8 @@ static void put_cell(nd *target, char *cell, const nd *v, int64_t i)
 bool nd_put(nd *target, const nd *indices, const nd *values, char mode, err *e)
 {
     nd *at = places(indices, nd_count(target), 0, mode, e);
-    nd *cast = at ? nd_cast(values, nd_type(target), 'u', e) : NULL, *v = cast ? nd_copy(cast, e) : NULL;
+    nd *cast = at ? nd_cast(values, nd_type(target), 'u', e) : NULL,
+       *v = cast ? nd_copy(cast, e) : NULL;
     int64_t n = v ? nd_count(at) : 0, m = v ? nd_count(v) : 0;
     for (int64_t k = 0; m && k < n; k++)
         put_cell(target, target->at + offset_of(target, ((int64_t *)at->at)[k]), v, k % m);
@@ -167,16 +173,21 @@ bool nd_put(nd *target, const nd *indices, const nd *values, char mode, err *e)
 bool nd_putmask(nd *target, const nd *mask, const nd *values, bool in_turn, err *e)
 {
     if (nd_count(mask) != nd_count(target))
-        return err_set(e, ValueError, in_turn ? "place: mask and data must be the same size"
-                                              : "putmask: mask and data must be the same size");
-    nd *truth = nd_cast(mask, dtype_plain(DT_bool), 'u', e), *flags = truth ? nd_contiguous(truth, e) : NULL;
-    nd *cast = flags ? nd_cast(values, nd_type(target), 'u', e) : NULL, *v = cast ? nd_copy(cast, e) : NULL;
+        return err_set(e, ValueError,
+                       in_turn ? "place: mask and data must be the same size"
+                               : "putmask: mask and data must be the same size");
+    nd *truth = nd_cast(mask, dtype_plain(DT_bool), 'u', e),
+       *flags = truth ? nd_contiguous(truth, e) : NULL;
+    nd *cast = flags ? nd_cast(values, nd_type(target), 'u', e) : NULL,
+       *v = cast ? nd_copy(cast, e) : NULL;
     int64_t n = v ? nd_count(target) : 0, m = v ? nd_count(v) : 0, used = 0;
     bool ok = v != NULL;
     for (int64_t k = 0; ok && k < n; k++) {
         if (!flags->at[k]) continue;
-        if (!m) ok = !in_turn || err_set(e, ValueError, "Cannot insert from an empty array!");
-        else put_cell(target, target->at + offset_of(target, k), v, (in_turn ? used : k) % m);
+        if (!m)
+            ok = !in_turn || err_set(e, ValueError, "Cannot insert from an empty array!");
+        else
+            put_cell(target, target->at + offset_of(target, k), v, (in_turn ? used : k) % m);
         used++;
     }
     datum_unref(truth);
@@ -189,22 +200,23 @@ bool nd_putmask(nd *target, const nd *mask, const nd *values, bool in_turn, err 
 nd *nd_compress(const nd *condition, const nd *x, int axis, err *e)
 {
     nd *at[ND_MAXDIM];
-    if (condition->ndim != 1)
-        return err_set(e, ValueError, "condition must be a 1-d array");
+    if (condition->ndim != 1) return err_set(e, ValueError, "condition must be a 1-d array");
     if (!nd_nonzero(condition, at, e)) return NULL;
     nd *y = nd_take(x, at[0], axis, 'r', e);
     datum_unref(at[0]);
     return y;
 }
 
-/* --- along an axis -------------------------------------------------------------------------------- */
+/* --- along an axis
+ * -------------------------------------------------------------------------------- */
 
 /* Index items for x[..., indices, ...] with aranges on the other axes; own[] to be released. */
 static bool along_items(const nd *x, const nd *indices, int axis, index_item *items, nd **own,
                         err *e)
 {
     if (indices->ndim != x->ndim)
-        return err_set(e, ValueError, "`indices` and `arr` must have the same number of dimensions");
+        return err_set(e, ValueError,
+                       "`indices` and `arr` must have the same number of dimensions");
     if (!dtype_is_int(indices->dtype))
         return err_set(e, IndexError, "`indices` must be an integer array");
     for (int i = 0; i < x->ndim; i++) {
