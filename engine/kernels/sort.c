@@ -193,7 +193,7 @@ static nd *partition(const nd *x, const int64_t *kth, int nkth, int axis, bool p
         return datum_unref(y);
     }
     bool text = x->dtype == DT_str || x->dtype == DT_bytes;
-    bool inexact = x->dtype >= DT_float16 && x->dtype <= DT_complex128;
+    bool inexact = x->dtype >= DT_float32 && x->dtype <= DT_complex128;
     if (l.count) do {
             lane v = lane_of(&l);
             pivots p = {.n = 0};

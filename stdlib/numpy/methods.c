@@ -669,7 +669,10 @@ static value m_argsort(interp *in, const value *arg)
     int axis;
     err e = {0};
     value r = FAIL;
-    if (x && sort_axis(in, arg[1], &x, &axis)) r = array_wrap(in, nd_argsort(x, axis, &e), &e);
+    const str *kind = as_str(arg[2]);
+    bool stable = kind && (str_is(kind, "stable") || str_is(kind, "mergesort"));
+    if (x && sort_axis(in, arg[1], &x, &axis))
+        r = array_wrap(in, nd_argsort(x, axis, stable, &e), &e);
     datum_unref(x);
     return r;
 }
