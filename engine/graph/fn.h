@@ -165,8 +165,9 @@ static inline datum *fn_call(const fn *f, const call *c, err *e)
     return f->kind->call(f, c, e);
 }
 
-/* deep copy of a literal into an arena; datums are counted into `held` when given */
+/* Deep copy of a literal into an arena; its datums are counted: lit_release() when the arena goes. */
 lit lit_copy(arena *a, const lit *x);
+void lit_release(const lit *x);
 /* the bytes that identify it */
 void lit_hash(strbuf *b, const lit *x);
 

@@ -1,0 +1,186 @@
+/* engine/graph/fn.c - callables, literals and the small datums that travel between tasks. */
+#include "engine/graph/fn.h"
+
+#include <string.h>
+
+/* --- literals --- */
+
+lit lit_ints(arena *a, int n, const int64_t *i)
+{
+    lit *item = arena_alloc(a, (size_t)n * sizeof(lit) + 1);
+    for (int k = 0; k < n; k++) item[k] = lit_int(i[k]);
+    return lit_items(LIT_TUPLE, (uint32_t)n, item);
+}
+
+static bool has_items(const lit *x)
+{
+    return x->kind == LIT_LIST || x->kind == LIT_TUPLE;
+}
+
+lit lit_copy(arena *a, const lit *x)
+{
+    lit y = *x;
+    if (x->kind == LIT_STR) y.s = arena_dup(a, x->s, strlen(x->s));
+    if (x->kind == LIT_DATUM) datum_ref(x->d);
+    if (!has_items(x)) return y;
+    lit *item = arena_alloc(a, x->n * sizeof(lit) + 1);
+    for (uint32_t i = 0; i < x->n; i++) item[i] = lit_copy(a, &x->item[i]);
+    y.item = item;
+    return y;
+}
+
+void lit_release(const lit *x)
+{
+    if (x->kind == LIT_DATUM) datum_unref(x->d);
+    for (uint32_t i = 0; has_items(x) && i < x->n; i++) lit_release(&x->item[i]);
+}
+
+static void hash_datum(strbuf *b, const datum *d)
+{
+    const nd *x = as_nd(d);
+    const fn *f = as_fn(d);
+    if (f)
+        sb_add(b, (const char *)&f->id, sizeof f->id);
+    else if (x && nd_is_c(x) && !(x->b->flags & BUF_OBJECTS)) {
+        sb_add(b, (const char *)x->ext, x->ndim * sizeof(int64_t));
+        sb_addc(b, (char)x->dtype);
+        hash128 h = hash128_bytes(x->at, nd_bytes(x));
+        sb_add(b, (const char *)&h, sizeof h);
+    } else
+        sb_add(b, (const char *)&d, sizeof d);
+}
+
+void lit_hash(strbuf *b, const lit *x)
+{
+    sb_addc(b, (char)x->kind);
+    switch ((enum lit_kind)x->kind) {
+    case LIT_NONE: break;
+    case LIT_BOOL:
+    case LIT_INT:
+    case LIT_FLOAT:
+    case LIT_IN: sb_add(b, (const char *)&x->i, sizeof x->i); break;
+    case LIT_STR: sb_add(b, x->s, strlen(x->s) + 1); break;
+    case LIT_DTYPE:
+        sb_addf(b, "%d.%d.%u", x->t.dt, x->t.unit, x->t.size);
+        break;
+    case LIT_SLICE: sb_add(b, (const char *)&x->slice, sizeof x->slice); break;
+    case LIT_LIST:
+    case LIT_TUPLE:
+        sb_add(b, (const char *)&x->n, sizeof x->n);
+        for (uint32_t i = 0; i < x->n; i++) lit_hash(b, &x->item[i]);
+        break;
+    case LIT_DATUM: hash_datum(b, x->d); break;
+    }
+}
+
+/* --- litbox, pack --- */
+
+static void drop_litbox(datum *d)
+{
+    litbox *b = (litbox *)d;
+    lit_release(&b->value);
+    arena_clear(&b->mem);
+    mem_free(b);
+}
+
+const datum_kind litbox_kind = {"literal", drop_litbox, NULL};
+
+litbox *litbox_new(const lit *value)
+{
+    litbox *b = mem_zero(sizeof *b);
+    datum_init(&b->hdr, &litbox_kind);
+    b->value = lit_copy(&b->mem, value);
+    return b;
+}
+
+static void drop_pack(datum *d)
+{
+    pack *p = (pack *)d;
+    for (uint32_t i = 0; i < p->n; i++) datum_unref(p->item[i]);
+    mem_free(p);
+}
+
+static size_t pack_bytes(const datum *d)
+{
+    const pack *p = (const pack *)d;
+    size_t n = 0;
+    for (uint32_t i = 0; i < p->n; i++) n += datum_bytes(p->item[i]);
+    return n;
+}
+
+const datum_kind pack_kind = {"pack", drop_pack, pack_bytes};
+
+pack *pack_new(uint32_t n, const char *const *name, datum *const *item)
+{
+    pack *p = mem_zero(sizeof *p + n * sizeof(datum *));
+    datum_init(&p->hdr, &pack_kind);
+    p->n = n;
+    p->name = name;
+    memcpy(p->item, item, n * sizeof(datum *));
+    return p;
+}
+
+/* --- fns --- */
+
+static void drop_fn(datum *d)
+{
+    fn *f = (fn *)d;
+    if (f->kind->drop) f->kind->drop(f);
+    for (uint32_t i = 0; i < f->nbound; i++) lit_release(&f->bound[i].value);
+    arena_clear(&f->mem);
+    mem_free(f->name);
+    mem_free(f);
+}
+
+const datum_kind fn_datum = {"fn", drop_fn, NULL};
+
+void *fn_new(size_t size, const fn_kind *kind, const char *name)
+{
+    fn *f = mem_zero(size);
+    datum_init(&f->hdr, &fn_datum);
+    f->kind = kind;
+    f->name = mem_dup(name);
+    fn_identify(f, NULL, 0);
+    return f;
+}
+
+void fn_identify(fn *f, const void *param, size_t n)
+{
+    strbuf b = {0};
+    sb_addf(&b, "%s.%u.%s.", f->kind->name, f->kind->version, f->name);
+    sb_add(&b, param, n);
+    for (uint32_t i = 0; i < f->nbound; i++) {
+        sb_adds(&b, f->bound[i].name);
+        lit_hash(&b, &f->bound[i].value);
+    }
+    f->id = hash128_bytes(b.at, b.n);
+    sb_clear(&b);
+}
+
+void fn_bind(fn *f, const char *name, lit value)
+{
+    struct bound *all = arena_alloc(&f->mem, (f->nbound + 1) * sizeof *all);
+    if (f->nbound) memcpy(all, f->bound, f->nbound * sizeof *all);
+    all[f->nbound].name = arena_dup(&f->mem, name, strlen(name));
+    all[f->nbound].value = lit_copy(&f->mem, &value);
+    f->bound = all;
+    f->nbound++;
+    fn_identify(f, &f->id, sizeof f->id);
+}
+
+/* --- arguments --- */
+
+datum *arg_datum(const call *c, const lit *x)
+{
+    if (x->kind == LIT_IN) return (uint64_t)x->i < c->nin ? c->in[x->i] : NULL;
+    return x->kind == LIT_DATUM ? x->d : NULL;
+}
+
+nd *arg_nd(const call *c, const lit *x, err *e)
+{
+    datum *d = arg_datum(c, x);
+    nd *a = as_nd(d);
+    if (a) return a;
+    return err_set(e, TypeError, "a block operation needs an array, not '%s'",
+                   d ? d->kind->name : "a literal");
+}

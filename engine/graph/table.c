@@ -1,0 +1,238 @@
+/* engine/graph/table.c - layers without a rule: every key and task is written down.
+ *
+ * Hand-written graphs, delayed calls, persisted results.  One arena holds all; inputs are one flat
+ * array cut up by offsets. */
+#include <string.h>
+
+#include "engine/graph/layer.h"
+
+typedef struct entry {
+    const char *keyname; /* NULL: the layer's */
+    int16_t n;           /* coordinates; -1 bare, -2 anonymous */
+    bool set;
+    uint32_t narg, nin;
+    const int64_t *i;
+    const fn *f;
+    datum *value;
+    const lit *arg;
+    ref *in;
+} entry;
+
+struct graph_builder {
+    arena mem;
+    char *name;
+    entry *at;
+    uint64_t n, cap;
+};
+
+typedef struct table {
+    layer base;
+    arena mem;
+    entry *at;
+} table;
+
+enum { KEY_ANONYMOUS = -2 };
+
+graph_builder *graph_builder_new(const char *name)
+{
+    graph_builder *b = mem_zero(sizeof *b);
+    b->name = mem_dup(name);
+    return b;
+}
+
+uint64_t graph_add_key(graph_builder *b, const char *keyname, int n, const int64_t *i)
+{
+    if (b->n == b->cap) {
+        b->cap = b->cap ? 2 * b->cap : 64;
+        b->at = mem_grow(b->at, b->cap * sizeof *b->at);
+    }
+    entry *x = &b->at[b->n];
+    *x = (entry){.n = (int16_t)n};
+    if (keyname) x->keyname = arena_dup(&b->mem, keyname, strlen(keyname));
+    if (n > 0) {
+        int64_t *copy = arena_alloc(&b->mem, (size_t)n * sizeof *i);
+        memcpy(copy, i, (size_t)n * sizeof *i);
+        x->i = copy;
+    }
+    return b->n++;
+}
+
+static void set_inputs(graph_builder *b, entry *x, uint32_t nin, const ref *in)
+{
+    x->in = arena_alloc(&b->mem, nin * sizeof(ref) + 1);
+    if (nin) memcpy(x->in, in, nin * sizeof(ref));
+    x->nin = nin;
+    x->set = true;
+}
+
+void graph_set_task(graph_builder *b, uint64_t id, const fn *f, uint32_t narg, const lit *arg,
+                    uint32_t nin, const ref *in)
+{
+    entry *x = &b->at[id];
+    set_inputs(b, x, nin, in);
+    x->f = datum_ref((fn *)(uintptr_t)f);
+    x->narg = narg ? narg : nin;
+    lit *copy = arena_alloc(&b->mem, x->narg * sizeof(lit) + 1);
+    for (uint32_t i = 0; i < x->narg; i++)
+        copy[i] = narg ? lit_copy(&b->mem, &arg[i]) : lit_in(i);
+    x->arg = copy;
+}
+
+void graph_set_value(graph_builder *b, uint64_t id, datum *value)
+{
+    b->at[id].value = datum_ref(value);
+    b->at[id].set = true;
+}
+
+void graph_set_alias(graph_builder *b, uint64_t id, ref target)
+{
+    set_inputs(b, &b->at[id], 1, &target);
+}
+
+static void release(uint64_t n, entry *at)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        datum_unref((fn *)(uintptr_t)at[i].f);
+        datum_unref(at[i].value);
+        for (uint32_t k = 0; k < at[i].narg; k++) lit_release(&at[i].arg[k]);
+    }
+    mem_free(at);
+}
+
+void graph_builder_free(graph_builder *b)
+{
+    if (!b) return;
+    release(b->n, b->at);
+    arena_clear(&b->mem);
+    mem_free(b->name);
+    mem_free(b);
+}
+
+/* --- the layer --- */
+
+static bool task_of(const layer *l, uint64_t i, arena *a, task_view *out, err *e)
+{
+    const entry *x = &((const table *)l)->at[i];
+    (void)a;
+    if (!x->set) {
+        key k;
+        layer_key(l, i, &k);
+        char *s = key_text(&k);
+        err_set(e, KeyError, "%s", s);
+        mem_free(s);
+        return false;
+    }
+    *out = (task_view){.f = x->f, .value = x->value, .narg = x->narg, .nin = x->nin,
+                       .arg = x->arg, .in = x->in};
+    return true;
+}
+
+static void key_of(const layer *l, uint64_t i, key *out)
+{
+    const entry *x = &((const table *)l)->at[i];
+    out->name = x->keyname ? x->keyname : l->name;
+    out->n = x->n;
+    if (x->n > 0) memcpy(out->i, x->i, (size_t)x->n * sizeof *x->i);
+    if (x->n == KEY_ANONYMOUS) {
+        out->n = 1;
+        out->i[0] = (int64_t)i;
+    }
+}
+
+static bool key_same(const key *a, const key *b)
+{
+    return a->n == b->n && !strcmp(a->name, b->name) &&
+           (a->n <= 0 || !memcmp(a->i, b->i, (size_t)a->n * sizeof *a->i));
+}
+
+static bool find(const layer *l, const key *k, uint64_t *i)
+{
+    key have;
+    for (uint64_t j = 0; j < l->count; j++) {
+        key_of(l, j, &have);
+        if (!key_same(&have, k)) continue;
+        *i = j;
+        return true;
+    }
+    return false;
+}
+
+static void drop(layer *l)
+{
+    table *t = (table *)l;
+    release(l->count, t->at);
+    arena_clear(&t->mem);
+}
+
+static const layer_kind table_kind = {"table", task_of, key_of, find, drop};
+
+/* Iterative depth-first search: colour 1 = on the path, 2 = done. */
+static bool check_acyclic(const graph_builder *b, err *e)
+{
+    uint8_t *colour = mem_zero(b->n + 1);
+    uint64_t *path = mem_alloc((b->n + 1) * sizeof *path), n;
+    uint32_t *next = mem_zero((b->n + 1) * sizeof *next);
+    bool ok = true;
+    for (uint64_t root = 0; root < b->n && ok; root++) {
+        if (colour[root]) continue;
+        path[0] = root;
+        n = 1;
+        colour[root] = 1;
+        while (n && ok) {
+            uint64_t i = path[n - 1];
+            if (next[i] == b->at[i].nin) {
+                colour[i] = 2;
+                n--;
+                continue;
+            }
+            ref r = b->at[i].in[next[i]++];
+            if (r.of || colour[r.i] == 2) continue;
+            ok = colour[r.i] != 1;
+            path[n++] = r.i;
+            colour[r.i] = 1;
+        }
+    }
+    if (!ok) err_set(e, RuntimeError, "Cycle detected in the graph '%s'", b->name);
+    mem_free(colour);
+    mem_free(path);
+    mem_free(next);
+    return ok;
+}
+
+static bool same_layer(layer *const *all, uint32_t n, const layer *l)
+{
+    for (uint32_t i = n; i-- > 0 && i + 8 > n;) /* neighbours repeat; layer_new does the rest */
+        if (all[i] == l) return true;
+    return false;
+}
+
+layer *graph_build(graph_builder *b, grid *g, dtype_of t, err *e)
+{
+    if (!check_acyclic(b, e)) {
+        graph_builder_free(b);
+        return NULL;
+    }
+    uint32_t ndep = 0, cap = 0;
+    layer **dep = NULL;
+    for (uint64_t i = 0; i < b->n; i++)
+        for (uint32_t k = 0; k < b->at[i].nin; k++) {
+            layer *of = (layer *)(uintptr_t)b->at[i].in[k].of;
+            if (!of || same_layer(dep, ndep, of)) continue;
+            if (ndep == cap) {
+                cap = cap ? 2 * cap : 16;
+                dep = mem_grow(dep, cap * sizeof *dep);
+            }
+            dep[ndep++] = of;
+        }
+    table *l = layer_new(sizeof *l, &table_kind, b->name, g, t, ndep, dep);
+    mem_free(dep);
+    l->base.count = b->n;
+    l->mem = b->mem;
+    l->at = b->at;
+    for (uint64_t i = 0; i < b->n; i++)
+        for (uint32_t k = 0; k < b->at[i].nin; k++)
+            if (!b->at[i].in[k].of) b->at[i].in[k].of = &l->base;
+    mem_free(b->name);
+    mem_free(b);
+    return &l->base;
+}
