@@ -44,6 +44,7 @@ expr *expr_of_layer(layer *l);
 expr *expr_with_meta(const expr *x, datum *meta); /* counts meta */
 /* same layer and keys, other chunk sizes or dtype (compute_chunk_sizes, _meta fixes) */
 expr *expr_with_chunks(const expr *x, grid *g, err *e);
+expr *expr_with_type(const expr *x, dtype_of t);
 void expr_shape(const expr *x, int64_t shape[GRID_MAXDIM]); /* -1: unknown */
 /* "(4, 4)", "(nan, 3)" */
 char *expr_shape_text(const expr *x);
@@ -87,12 +88,21 @@ void source_init(source *s, const source_kind *kind);
 source *source_nd(const nd *x); /* an immutable block */
 /* The nd behind a source_nd, or NULL. Borrowed. */
 const nd *source_peek(const source *s);
+/* What a run reads instead of each source. */
+typedef struct snapshots {
+    uint32_t n;
+    struct snapshot {
+        source *of, *now; /* now is owned */
+    } * at;
+} snapshots;
+/* The source whose regions the tasks of `l` read, or NULL: another kind of layer. Borrowed. */
+source *layer_source(const layer *l);
 
 /* da.from_array.  `token`: hash of the content (or of path and name); `original`: Dask adds the
  * layer "original-<name>" for everything but NumPy arrays. */
-expr *expr_array(label l, source *s, hash128 token, bool original, grid *g, dtype_of t, err *e);
+expr *expr_array(label l, source *s, hash128 content, bool original, grid *g, dtype_of t, err *e);
 /* Any object with __getitem__: tasks are getter(original, (slice, ...)). */
-expr *expr_getter(label l, datum *object, const fn *getter, hash128 token, bool inlined, grid *g,
+expr *expr_getter(label l, datum *object, const fn *getter, hash128 content, bool inlined, grid *g,
                   dtype_of t, err *e);
 /* A small constant as an expr of one block: what Dask's asarray() makes of NumPy operands. */
 expr *expr_constant(const nd *x);

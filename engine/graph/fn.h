@@ -25,7 +25,8 @@ enum lit_kind {
     LIT_SLICE, /* start, stop, step: INT64_MIN is None */
     LIT_LIST,
     LIT_TUPLE,
-    LIT_DATUM, /* any datum: a block, a fn, a value of the language */
+    LIT_DATUM, /* any datum: a block, a fn, a value of the language; n = 1: a 0-d block that users
+                  wrote as a plain number */
     LIT_IN,    /* the i-th input of the task */
 };
 
@@ -120,6 +121,7 @@ typedef struct call {
     const layer *of; /* the task's place in the logical graph; NULL when called by hand */
     uint64_t index;
     worker *worker; /* whose thread this is; NULL: not a worker of a pool */
+    const struct snapshots *snap; /* eager sources as they were when the run started, or NULL */
 } call;
 
 enum fn_flags {

@@ -40,7 +40,7 @@ typedef struct layer_kind {
 
 enum layer_flags {
     LAYER_BLOCKWISE = 1, /* Dask shows it as Blockwise (else MaterializedLayer) */
-    LAYER_SNAPSHOT = 2,  /* its tasks may read what `snapshot` took when the run starts */
+    LAYER_DATA = 2,      /* users see the blocks themselves as its tasks: run one to show it */
 };
 
 struct layer {

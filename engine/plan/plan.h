@@ -42,10 +42,7 @@ typedef struct plan {
     uint32_t nhome; /* tasks that only the calling thread may run */
     layer **held;   /* roots, counted */
     uint32_t nheld;
-    struct snapshot { /* eager sources, taken at the start of the run */
-        source *of, *now;
-    } * snapshot;
-    uint32_t nsnapshot;
+    snapshots snap;          /* eager sources, taken at the start of the run */
     uint64_t bytes; /* of all results together, as far as grids tell */
 } plan;
 

@@ -1,0 +1,230 @@
+/* engine/expr/argops.c - block functions of index reductions (argmin ...) and of topk.
+ *
+ * Between tasks they travel as (vals, arg): the extreme values and where they were found. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/expr/build.h"
+#include "engine/expr/reduceops.h"
+#include "engine/kernels/index.h"
+#include "engine/kernels/ops.h"
+#include "engine/kernels/sort.h"
+
+static const dtype_of any_type = {.dt = DT_none};
+static const char *const arg_names[] = {"vals", "arg"};
+
+static datum *pair(nd *vals, nd *arg)
+{
+    if (vals && arg) return &pack_new(2, arg_names, (datum *[]){&vals->hdr, &arg->hdr})->hdr;
+    datum_unref(vals);
+    datum_unref(arg);
+    return NULL;
+}
+
+static nd *joined(const red_fn *r, const call *c, int pick, err *e)
+{
+    int axes[GRID_MAXDIM], n = 0;
+    for (int i = 0; i < GRID_MAXDIM; i++)
+        if (r->axes & axis_bit(i)) axes[n++] = i;
+    return join_lists(c, &c->arg[0], n, axes, pick, e);
+}
+
+static bool is_min(enum reduction_id id)
+{
+    return id == R_argmin || id == R_nanargmin;
+}
+
+static bool is_nan_kind(enum reduction_id id)
+{
+    return id == R_nanargmin || id == R_nanargmax;
+}
+
+/* positions of the extremes; an all-NaN slice gives 0 instead of an error */
+static nd *find_arg(const red_fn *r, const nd *x, uint32_t axes, err *e)
+{
+    err first = {0};
+    nd *out = nd_reduce(&reductions[r->id], x, axes, true, any_type, NULL, &first);
+    if (out || !is_nan_kind(r->id) || first.kind != ValueError) {
+        if (!out) err_move(e, &first);
+        return out;
+    }
+    err_clear(&first);
+    double far = is_min(r->id) ? INFINITY : -INFINITY;
+    nd *inf = nd_scalar(DT_float64, &far), *isnan = nd_map1(U_isnan, x, e);
+    nd *filled = isnan ? nd_where(isnan, inf, x, e) : NULL;
+    if (filled)
+        out = nd_reduce(&reductions[is_min(r->id) ? R_argmin : R_argmax], filled, axes, true,
+                        any_type, NULL, e);
+    datum_unref(inf);
+    datum_unref(isnan);
+    datum_unref(filled);
+    return out;
+}
+
+/* position in a block -> position in the whole array, both flat in C order */
+static int64_t whole_position(int64_t at, const nd *x, const lit *offset, const lit *total)
+{
+    int64_t index[GRID_MAXDIM], flat = 0;
+    for (int i = x->ndim; i-- > 0;) {
+        index[i] = at % nd_shape(x)[i];
+        at /= nd_shape(x)[i];
+    }
+    for (int i = 0; i < x->ndim; i++)
+        flat = flat * total->item[i].i + index[i] + offset->item[i].i;
+    return flat;
+}
+
+/* (x, axes, offset info): the block's start along the axis, or (start, shape of the whole) */
+static datum *arg_chunk_call(const fn *f, const call *c, err *e)
+{
+    const red_fn *r = (const red_fn *)f;
+    nd *x = arg_nd(c, &c->arg[0], e);
+    if (!x) return NULL;
+    uint32_t axes = r->ravel ? ALL_AXES : r->axes;
+    enum reduction_id value = is_min(r->id) ? is_nan_kind(r->id) ? R_nanmin : R_min
+                              : is_nan_kind(r->id) ? R_nanmax
+                                                   : R_max;
+    nd *vals = nd_reduce(&reductions[value], x, axes, true, any_type, NULL, e);
+    nd *arg = vals ? find_arg(r, x, axes, e) : NULL;
+    if (!arg) return pair(vals, NULL);
+    const lit *where = &c->arg[2];
+    nd *shift = NULL, *moved = NULL;
+    if (r->ravel) {
+        int64_t at = *(const int64_t *)arg->at;
+        at = whole_position(at, x, &where->item[0], &where->item[1]);
+        nd *flat = nd_scalar(DT_int64, &at);
+        moved = nd_broadcast(flat, arg->ndim, nd_shape(arg), e);
+        datum_unref(flat);
+    } else {
+        shift = nd_scalar(DT_int64, &where->i);
+        moved = nd_map2(U_add, arg, shift, e);
+    }
+    datum_unref(arg);
+    datum_unref(shift);
+    return pair(vals, moved);
+}
+
+/* the best of several (vals, arg) joined along the axes */
+static bool best(const red_fn *r, const call *c, nd **vals, nd **arg, err *e)
+{
+    nd *v = joined(r, c, 0, e), *a = v ? joined(r, c, 1, e) : NULL, *at = NULL;
+    *vals = *arg = NULL;
+    if (a && r->ravel) {
+        at = find_arg(r, v, ALL_AXES, e);
+        nd *fv = at ? nd_ravel(v, 'C', e) : NULL, *fa = fv ? nd_ravel(a, 'C', e) : NULL;
+        if (fa) {
+            *vals = nd_take(fv, at, 0, 'r', e);
+            *arg = nd_take(fa, at, 0, 'r', e);
+        }
+        datum_unref(fv);
+        datum_unref(fa);
+    } else if (a) {
+        int axis = __builtin_ctz(r->axes);
+        at = find_arg(r, v, r->axes, e);
+        if (at) {
+            *vals = nd_take_along(v, at, axis, e);
+            *arg = nd_take_along(a, at, axis, e);
+        }
+    }
+    datum_unref(v);
+    datum_unref(a);
+    datum_unref(at);
+    return *vals && *arg;
+}
+
+static datum *arg_combine_call(const fn *f, const call *c, err *e)
+{
+    nd *vals, *arg;
+    best((const red_fn *)f, c, &vals, &arg, e);
+    return pair(vals, arg);
+}
+
+static bool any_nan(const nd *x, err *e)
+{
+    nd *isnan = nd_map1(U_isnan, x, e);
+    nd *any = isnan ? nd_reduce(&reductions[R_any], isnan, ALL_AXES, false, any_type, NULL, e) : NULL;
+    bool yes = any && *any->at;
+    datum_unref(isnan);
+    datum_unref(any);
+    return yes;
+}
+
+static datum *arg_agg_call(const fn *f, const call *c, err *e)
+{
+    const red_fn *r = (const red_fn *)f;
+    nd *vals, *arg, *out = NULL;
+    bool ok = best(r, c, &vals, &arg, e);
+    if (ok && is_nan_kind(r->id) && any_nan(vals, e))
+        ok = err_set(e, ValueError, "All NaN slice encountered");
+    if (ok) out = r->keepdims ? nd_ref(arg) : nd_squeeze(arg, r->axes);
+    datum_unref(vals);
+    datum_unref(arg);
+    return (datum *)out;
+}
+
+/* --- topk --- */
+
+static datum *topk_call(const fn *f, const call *c, err *e)
+{
+    const red_fn *r = (const red_fn *)f;
+    nd *x = joined(r, c, -1, e);
+    nd *out = x ? nd_topk(x, r->k, __builtin_ctz(r->axes), e) : NULL;
+    datum_unref(x);
+    return (datum *)out;
+}
+
+/* (a, positions): positions broadcast to a */
+static datum *argtopk_prepare_call(const fn *f, const call *c, err *e)
+{
+    (void)f;
+    nd *x = arg_nd(c, &c->arg[0], e), *i = x ? arg_nd(c, &c->arg[1], e) : NULL;
+    nd *wide = i ? nd_broadcast(i, x->ndim, nd_shape(x), e) : NULL;
+    return wide ? pair(nd_ref(x), wide) : NULL;
+}
+
+static datum *argtopk_call(const fn *f, const call *c, err *e)
+{
+    const red_fn *r = (const red_fn *)f;
+    int axis = __builtin_ctz(r->axes);
+    nd *x = joined(r, c, 0, e), *i = x ? joined(r, c, 1, e) : NULL, *at = NULL;
+    nd *vals = NULL, *arg = NULL;
+    if (i) at = nd_argtopk(x, r->k, axis, e);
+    if (at) {
+        vals = nd_take_along(x, at, axis, e);
+        arg = nd_take_along(i, at, axis, e);
+    }
+    datum_unref(x);
+    datum_unref(i);
+    datum_unref(at);
+    return pair(vals, arg);
+}
+
+static datum *argtopk_agg_call(const fn *f, const call *c, err *e)
+{
+    pack *p = as_pack(argtopk_call(f, c, e));
+    datum *out = p ? datum_ref(p->item[1]) : NULL;
+    datum_unref(p);
+    return out;
+}
+
+static const fn_kind arg_chunk_kind = {.name = "arg_chunk", .version = 1, .call = arg_chunk_call};
+static const fn_kind arg_combine_kind = {.name = "arg_combine", .version = 1,
+                                         .call = arg_combine_call};
+static const fn_kind arg_agg_kind = {.name = "arg_agg", .version = 1, .call = arg_agg_call};
+static const fn_kind topk_kind = {.name = "topk", .version = 1, .call = topk_call};
+static const fn_kind prepare_kind = {.name = "argtopk_preprocess", .version = 1,
+                                     .call = argtopk_prepare_call};
+static const fn_kind argtopk_kind = {.name = "argtopk", .version = 1, .call = argtopk_call};
+static const fn_kind argtopk_agg_kind = {.name = "argtopk_aggregate", .version = 1,
+                                         .call = argtopk_agg_call};
+
+const fn_kind *fn_arg_kind(enum red_step step)
+{
+    static const fn_kind *const kinds[] = {
+        [RED_ARG_CHUNK] = &arg_chunk_kind,     [RED_ARG_COMBINE] = &arg_combine_kind,
+        [RED_ARG_AGG] = &arg_agg_kind,         [RED_TOPK] = &topk_kind,
+        [RED_TOPK_AGG] = &topk_kind,           [RED_ARGTOPK_PREPARE] = &prepare_kind,
+        [RED_ARGTOPK] = &argtopk_kind,         [RED_ARGTOPK_AGG] = &argtopk_agg_kind,
+    };
+    return kinds[step];
+}

@@ -1,0 +1,238 @@
+/* engine/expr/array.c - arrays read region by region from something that exists: from_array. */
+#include <string.h>
+
+#include "engine/expr/build.h"
+#include "engine/kernels/ops.h"
+
+static void drop_source(datum *d)
+{
+    source *s = (source *)d;
+    if (s->kind->drop) s->kind->drop(s);
+    mem_free(s);
+}
+
+const datum_kind source_datum = {"source", drop_source, NULL};
+
+void source_init(source *s, const source_kind *kind)
+{
+    datum_init(&s->hdr, &source_datum);
+    s->kind = kind;
+}
+
+/* --- a block as a source --- */
+
+typedef struct nd_source {
+    source base;
+    nd *x;
+} nd_source;
+
+static nd *nd_read(const source *s, const int64_t *start, const int64_t *count, err *e)
+{
+    const nd *x = ((const nd_source *)s)->x;
+    ptrdiff_t offset = 0;
+    (void)e;
+    for (int i = 0; i < x->ndim; i++) offset += start[i] * nd_strides(x)[i];
+    return nd_view(x->b, x->at + offset, nd_type(x), x->ndim, count, nd_strides(x));
+}
+
+static void nd_drop(source *s)
+{
+    datum_unref(((nd_source *)s)->x);
+}
+
+static const source_kind nd_source_kind = {.name = "block", .read = nd_read, .drop = nd_drop,
+                                           .divisible = true};
+
+source *source_nd(const nd *x)
+{
+    nd_source *s = mem_zero(sizeof *s);
+    source_init(&s->base, &nd_source_kind);
+    s->x = nd_ref(x);
+    return &s->base;
+}
+
+const nd *source_peek(const source *s)
+{
+    return s->kind == &nd_source_kind ? ((const nd_source *)s)->x : NULL;
+}
+
+/* --- reading a region --- */
+
+typedef struct read_fn {
+    fn base;
+    source *s;
+} read_fn;
+
+static const source *source_now(const call *c, const source *s)
+{
+    for (uint32_t i = 0; c->snap && i < c->snap->n; i++)
+        if (c->snap->at[i].of == s) return c->snap->at[i].now;
+    return s;
+}
+
+/* ([original,] (slice, ...)) */
+static datum *read_call(const fn *f, const call *c, err *e)
+{
+    const source *s = source_now(c, ((const read_fn *)f)->s);
+    const lit *region = &c->arg[c->nin];
+    int64_t start[GRID_MAXDIM], count[GRID_MAXDIM];
+    for (uint32_t i = 0; i < region->n; i++) {
+        start[i] = region->item[i].slice.start;
+        count[i] = region->item[i].slice.stop - start[i];
+    }
+    return (datum *)s->kind->read(s, start, count, e);
+}
+
+static void read_drop(fn *f)
+{
+    datum_unref(((read_fn *)f)->s);
+}
+
+static const fn_kind read_kind = {.name = "read", .version = 1, .call = read_call,
+                                  .drop = read_drop};
+
+/* A layer of a single task that is data, under a bare string: "original-array-<hash>". */
+typedef struct value_layer {
+    layer base;
+    datum *value;
+} value_layer;
+
+static bool value_task(const layer *l, uint64_t i, arena *a, task_view *out, err *e)
+{
+    (void)i;
+    (void)a;
+    (void)e;
+    out->value = ((const value_layer *)l)->value;
+    return true;
+}
+
+static void value_key(const layer *l, uint64_t i, key *out)
+{
+    (void)i;
+    out->name = l->name;
+    out->n = -1;
+}
+
+static bool value_find(const layer *l, const key *k, uint64_t *i)
+{
+    *i = 0;
+    return k->n < 0 && !strcmp(k->name, l->name);
+}
+
+static void value_drop(layer *l)
+{
+    datum_unref(((value_layer *)l)->value);
+}
+
+static const layer_kind value_kind = {"value", value_task, value_key, value_find, value_drop};
+
+static layer *original_layer(const char *name, datum *value, dtype_of t)
+{
+    strbuf b = {0};
+    sb_addf(&b, "original-%s", name);
+    value_layer *l = layer_new(sizeof *l, &value_kind, sb_text(&b), NULL, t, 0, NULL);
+    sb_clear(&b);
+    l->base.count = 1;
+    l->value = datum_ref(value);
+    return &l->base;
+}
+
+static bool region_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
+{
+    int64_t block[GRID_MAXDIM];
+    const grid *g = l->base.grid;
+    grid_block(g, i, block);
+    lit *arg = arena_alloc(a, 2 * sizeof *arg), *item = arena_alloc(a, g->ndim * sizeof *item + 1);
+    for (int k = 0; k < g->ndim; k++)
+        item[k] = lit_slice(cuts_start(g->ax[k], block[k]), cuts_start(g->ax[k], block[k] + 1),
+                            INT64_MIN);
+    uint32_t n = 0;
+    if (l->base.ndep) {
+        ref *in = arena_alloc(a, sizeof *in);
+        *in = (ref){l->base.dep[0], 0};
+        out->in = in;
+        out->nin = 1;
+        arg[n++] = lit_in(0);
+    } else if (l->param)
+        arg[n++] = lit_datum(l->param);
+    arg[n++] = lit_items(LIT_TUPLE, g->ndim, item);
+    out->arg = arg;
+    out->narg = n;
+    return true;
+}
+
+static char *array_name(label l, hash128 token_of, const grid *g)
+{
+    token t = {0};
+    token_add(&t, &token_of, sizeof token_of);
+    token_grid(&t, g);
+    return label_name(l, &t, "array");
+}
+
+expr *expr_array(label l, source *s, hash128 content, bool original, grid *g, dtype_of t, err *e)
+{
+    (void)e;
+    if (!s || !g) return NULL;
+    char *name = array_name(l, content, g);
+    read_fn *f = fn_new(sizeof *f, &read_kind, "getter");
+    f->s = datum_ref(s);
+    layer *first = original ? original_layer(name, &s->hdr, t) : NULL;
+    block_layer *b = block_layer_new(name, &f->base, region_args, g, t, original ? 1 : 0, &first);
+    b->base.flags = original ? LAYER_BLOCKWISE : LAYER_DATA;
+    datum_unref(first);
+    mem_free(name);
+    return expr_of_layer(&b->base);
+}
+
+source *layer_source(const layer *l)
+{
+    uint64_t none = 0;
+    arena a = {0};
+    task_view v;
+    source *s = NULL;
+    if (l->count && l->grid && layer_task(l, none, &a, &v, NULL) && v.f &&
+        v.f->kind == &read_kind)
+        s = ((const read_fn *)v.f)->s;
+    arena_clear(&a);
+    return s;
+}
+
+static void drop_object(const void *p)
+{
+    datum_unref((datum *)(uintptr_t)p);
+}
+
+expr *expr_getter(label l, datum *object, const fn *getter, hash128 content, bool inlined, grid *g,
+                  dtype_of t, err *e)
+{
+    (void)e;
+    if (!object || !getter || !g) return NULL;
+    char *name = array_name(l, content, g);
+    layer *first = inlined ? NULL : original_layer(name, object, t);
+    block_layer *b = block_layer_new(name, datum_ref((fn *)(uintptr_t)getter), region_args, g, t,
+                                     inlined ? 0 : 1, &first);
+    b->base.flags = LAYER_BLOCKWISE;
+    if (inlined) {
+        b->param = datum_ref(object);
+        b->drop_param = drop_object;
+    }
+    datum_unref(first);
+    mem_free(name);
+    return expr_of_layer(&b->base);
+}
+
+expr *expr_constant(const nd *x)
+{
+    strbuf b = {0};
+    nd *flat = nd_contiguous(x, NULL);
+    lit_hash(&b, &(lit){.kind = LIT_DATUM, .d = flat ? &flat->hdr : (datum *)(uintptr_t)x});
+    hash128 h = hash128_bytes(b.at, b.n);
+    sb_clear(&b);
+    datum_unref(flat);
+    grid *g = grid_one(x->ndim, nd_shape(x));
+    source *s = source_nd(x);
+    expr *y = expr_array((label){0}, s, h, false, g, nd_type(x), NULL);
+    datum_unref(s);
+    datum_unref(g);
+    return y;
+}

@@ -1,0 +1,219 @@
+/* engine/expr/blockops.c - the callables of ordinary block operations.
+ *
+ * Each kind is a struct of parameters after the fn, a call that hands the blocks to the kernel,
+ * and a constructor.  The kernels are the ones that eager arrays use. */
+#include <string.h>
+
+#include "engine/expr/build.h"
+#include "engine/kernels/ops.h"
+
+enum { MAX_IN = 64 };
+
+/* the first n arguments as blocks; numbers of the language are 0-d blocks */
+static bool blocks_of(const call *c, uint32_t n, const nd **out, err *e)
+{
+    if (c->narg < n)
+        return err_set(e, TypeError, "the operation takes %u blocks but %u were given", n,
+                       c->narg);
+    for (uint32_t i = 0; i < n; i++) TRY(out[i] = arg_nd(c, &c->arg[i], e));
+    return true;
+}
+
+/* --- ufuncs --- */
+
+typedef struct ufunc_fn {
+    fn base;
+    const ufunc *f;
+    dtype_of want;
+    int out;
+} ufunc_fn;
+
+static datum *ufunc_call(const fn *f, const call *c, err *e)
+{
+    const ufunc_fn *u = (const ufunc_fn *)f;
+    const nd *in[UFUNC_MAXARG];
+    nd *out[2] = {0};
+    map_opts o = {.dtype = u->want};
+    if (!blocks_of(c, u->f->nin, in, e) || !nd_map(u->f, in, &o, out, e)) return NULL;
+    for (int i = 0; i < u->f->nout; i++)
+        if (i != u->out) datum_unref(out[i]);
+    return &out[u->out]->hdr;
+}
+
+static const fn_kind ufunc_kind = {.name = "ufunc", .version = 1, .call = ufunc_call};
+
+fn *fn_ufunc(const ufunc *f, dtype_of want, int out, const char *name)
+{
+    ufunc_fn *u = fn_new(sizeof *u, &ufunc_kind, name ? name : f->name);
+    u->f = f;
+    u->want = want;
+    u->out = out;
+    int64_t param[] = {(int64_t)(f - ufuncs), want.dt, want.unit, want.size, out};
+    fn_identify(&u->base, param, sizeof param);
+    return &u->base;
+}
+
+const ufunc *fn_as_ufunc(const fn *f, dtype_of *want, int *out)
+{
+    if (f->kind != &ufunc_kind) return NULL;
+    const ufunc_fn *u = (const ufunc_fn *)f;
+    *want = u->want;
+    *out = u->out;
+    return u->f;
+}
+
+/* --- casts --- */
+
+typedef struct cast_fn {
+    fn base;
+    dtype_of t;
+    char mode; /* casting rule, or the order of a view */
+} cast_fn;
+
+static fn *cast_new(const fn_kind *kind, const char *name, dtype_of t, char mode)
+{
+    cast_fn *f = fn_new(sizeof *f, kind, name);
+    f->t = t;
+    f->mode = mode;
+    int64_t param[] = {t.dt, t.unit, t.size, mode};
+    fn_identify(&f->base, param, sizeof param);
+    return &f->base;
+}
+
+static datum *cast_call(const fn *f, const call *c, err *e)
+{
+    const cast_fn *k = (const cast_fn *)f;
+    const nd *x;
+    return blocks_of(c, 1, &x, e) ? (datum *)nd_cast(x, k->t, k->mode, e) : NULL;
+}
+
+static const fn_kind cast_kind = {.name = "cast", .version = 1, .call = cast_call};
+
+fn *fn_cast(dtype_of t, char casting)
+{
+    return cast_new(&cast_kind, "astype", t, casting);
+}
+
+bool fn_is_cast(const fn *f, dtype_of *t)
+{
+    if (f->kind != &cast_kind) return false;
+    *t = ((const cast_fn *)f)->t;
+    return true;
+}
+
+static datum *view_call(const fn *f, const call *c, err *e)
+{
+    const cast_fn *k = (const cast_fn *)f;
+    const nd *x;
+    TRY(blocks_of(c, 1, &x, e));
+    if (k->mode != 'F') {
+        nd *flat = nd_contiguous(x, e);
+        nd *out = flat ? nd_as_type(flat, k->t, e) : NULL;
+        datum_unref(flat);
+        return &out->hdr;
+    }
+    nd *turned = nd_transpose(x, NULL), *flat = nd_contiguous(turned, e);
+    nd *viewed = flat ? nd_as_type(flat, k->t, e) : NULL;
+    nd *out = viewed ? nd_transpose(viewed, NULL) : NULL;
+    datum_unref(turned);
+    datum_unref(flat);
+    datum_unref(viewed);
+    return &out->hdr;
+}
+
+static const fn_kind view_kind = {.name = "view", .version = 1, .call = view_call};
+
+fn *fn_view(dtype_of t, char order)
+{
+    return cast_new(&view_kind, "view", t, order);
+}
+
+/* --- where --- */
+
+static datum *where_call(const fn *f, const call *c, err *e)
+{
+    const nd *x[3];
+    (void)f;
+    return blocks_of(c, 3, x, e) ? (datum *)nd_where(x[0], x[1], x[2], e) : NULL;
+}
+
+static const fn_kind where_kind = {.name = "where", .version = 1, .call = where_call};
+
+fn *fn_where(void)
+{
+    return fn_new(sizeof(fn), &where_kind, "where");
+}
+
+/* --- functions of one or two blocks --- */
+
+typedef struct block_fn {
+    fn base;
+    nd *(*one)(const nd *, err *);
+    nd *(*two)(const nd *, const nd *, err *);
+} block_fn;
+
+static datum *block_call(const fn *f, const call *c, err *e)
+{
+    const block_fn *b = (const block_fn *)f;
+    const nd *x[2];
+    TRY(blocks_of(c, b->one ? 1 : 2, x, e));
+    return b->one ? (datum *)b->one(x[0], e) : (datum *)b->two(x[0], x[1], e);
+}
+
+static const fn_kind block_fn_kind = {.name = "block", .version = 1, .call = block_call};
+
+fn *fn_block1(const char *name, nd *(*f)(const nd *, err *))
+{
+    block_fn *b = fn_new(sizeof *b, &block_fn_kind, name);
+    b->one = f;
+    return &b->base;
+}
+
+fn *fn_block2(const char *name, nd *(*f)(const nd *, const nd *, err *))
+{
+    block_fn *b = fn_new(sizeof *b, &block_fn_kind, name);
+    b->two = f;
+    return &b->base;
+}
+
+/* --- a value out of a pack --- */
+
+typedef struct item_fn {
+    fn base;
+    uint32_t i;
+} item_fn;
+
+static datum *item_call(const fn *f, const call *c, err *e)
+{
+    uint32_t i = ((const item_fn *)f)->i;
+    pack *p = c->narg ? as_pack(arg_datum(c, &c->arg[0])) : NULL;
+    if (p && i < p->n) return datum_ref(p->item[i]);
+    return err_set(e, IndexError, "tuple index out of range");
+}
+
+static const fn_kind item_kind = {.name = "item", .version = 1, .call = item_call};
+
+fn *fn_item(uint32_t i)
+{
+    item_fn *f = fn_new(sizeof *f, &item_kind, "getitem");
+    f->i = i;
+    fn_identify(&f->base, &i, sizeof i);
+    return &f->base;
+}
+
+/* --- a literal as a value --- */
+
+static datum *literal_call(const fn *f, const call *c, err *e)
+{
+    (void)f;
+    if (!c->narg) return err_set(e, TypeError, "no literal given");
+    datum *d = arg_datum(c, &c->arg[0]);
+    return d ? datum_ref(d) : &litbox_new(&c->arg[0])->hdr;
+}
+
+static const fn_kind literal_kind = {.name = "literal", .version = 1, .call = literal_call};
+
+fn *fn_literal(void)
+{
+    return fn_new(sizeof(fn), &literal_kind, "identity");
+}

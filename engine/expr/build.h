@@ -1,0 +1,57 @@
+/* engine/expr/build.h - what the files of engine/expr share while building layers. */
+#pragma once
+
+#include "engine/expr/expr.h"
+
+/* The layer's name by the rule of `label`; the token is empty afterwards. mem_free it. */
+char *label_name(label l, token *t, const char *prefix);
+void token_expr(token *t, const expr *x);
+void token_fn(token *t, const fn *f);
+void token_dtype(token *t, dtype_of d);
+
+/* Which cuts a letter has, over all operands. */
+typedef struct letters {
+    int n;
+    int letter[2 * GRID_MAXDIM];
+    cuts *ax[2 * GRID_MAXDIM]; /* owned */
+} letters;
+void letters_clear(letters *l);
+cuts *letters_find(const letters *l, int letter); /* borrowed; NULL */
+bool letters_set(letters *l, int letter, cuts *ax); /* counts ax */
+/* exprs_unify that also tells the outcome; x[k] NULL: a literal */
+bool unify(int n, expr **x, const int *const *index, letters *out, err *e);
+
+/* NumPy's broadcast of shapes where -1 is nan; ValueError in Dask's words. */
+bool shapes_broadcast(int n, const expr *const *x, int *ndim, int64_t *shape, err *e);
+
+/* Joins a nested list of blocks (`x` with LIT_LIST levels) along axes[0], axes[1] ...; `pick`
+ * chooses the block inside a pack (NULL: the input itself is the block). */
+nd *join_lists(const call *c, const lit *x, int naxis, const int *axes, int pick, err *e);
+
+/* One task per block of `g`, with f and per-block arguments made by `args`. */
+typedef struct block_layer block_layer;
+typedef bool (*block_args)(const block_layer *l, uint64_t i, arena *a, task_view *out);
+struct block_layer {
+    layer base;
+    fn *f;
+    block_args args;
+    arena mem; /* of the parameters */
+    const void *param;
+    void (*drop_param)(const void *param);
+    bool blockwise;
+};
+/* Takes f (NULL passes through as failure). deps are counted. */
+block_layer *block_layer_new(const char *name, fn *f, block_args args, grid *g, dtype_of t,
+                             uint32_t ndep, layer *const *dep);
+
+/* a call's literal `i` as index items; arrays are borrowed from literals or inputs */
+int items_of(const call *c, const lit *tuple, index_item out[2 * ND_MAXDIM], err *e);
+
+/* callables for this folder */
+const ufunc *fn_as_ufunc(const fn *f, dtype_of *want, int *out); /* NULL: something else */
+bool fn_is_cast(const fn *f, dtype_of *t);
+fn *fn_literal(void);              /* its argument is its result */
+fn *fn_concat_all(int ndim);       /* nested lists, one level per axis */
+fn *fn_broadcast(void);            /* (x, shape) */
+/* inner after the lists among its arguments are joined along axes[i][0 .. n[i]) */
+fn *fn_joined(const fn *inner, uint32_t narg, const int *n, int (*axes)[GRID_MAXDIM]);

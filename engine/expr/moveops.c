@@ -1,0 +1,240 @@
+/* engine/expr/moveops.c - callables that move elements: join, index, transpose, reshape. */
+#include <string.h>
+
+#include "engine/expr/build.h"
+#include "engine/kernels/ops.h"
+
+/* --- nested lists of blocks --- */
+
+static nd *picked(const call *c, const lit *x, int pick, err *e)
+{
+    datum *d = arg_datum(c, x);
+    pack *p = as_pack(d);
+    if (p && pick >= 0 && (uint32_t)pick < p->n) d = p->item[pick];
+    nd *a = as_nd(d);
+    if (a) return nd_ref(a);
+    return err_set(e, TypeError, "a block operation needs an array, not '%s'",
+                   d ? d->kind->name : "a literal");
+}
+
+nd *join_lists(const call *c, const lit *x, int naxis, const int *axes, int pick, err *e)
+{
+    if (x->kind != LIT_LIST) return picked(c, x, pick, e);
+    if (!naxis && x->n) return join_lists(c, &x->item[0], 0, axes, pick, e);
+    nd *stack_room[32], **part = x->n <= 32 ? stack_room : mem_alloc(x->n * sizeof *part);
+    uint32_t n = 0;
+    nd *out = NULL;
+    while (n < x->n && (part[n] = join_lists(c, &x->item[n], naxis - 1, axes + 1, pick, e))) n++;
+    if (n == x->n)
+        out = n == 1 ? nd_ref(part[0])
+                     : nd_concat((int)n, (const nd *const *)part, axes[0],
+                                 (dtype_of){.dt = DT_none}, e);
+    for (uint32_t i = 0; i < n; i++) datum_unref(part[i]);
+    if (part != stack_room) mem_free(part);
+    return out;
+}
+
+typedef struct axes_fn { /* axes, a permutation or a shape */
+    fn base;
+    const fn *inner;
+    int n;
+    int64_t at[GRID_MAXDIM];
+} axes_fn;
+
+static fn *axes_new(const fn_kind *kind, const char *name, int n, const int64_t *at)
+{
+    axes_fn *f = fn_new(sizeof *f, kind, name);
+    f->n = n;
+    if (n) memcpy(f->at, at, (size_t)n * sizeof *at);
+    fn_identify(&f->base, f->at, (size_t)n * sizeof *at);
+    return &f->base;
+}
+
+/* nested lists, one level per axis: Dask's concatenate3 */
+static datum *concat_call(const fn *f, const call *c, err *e)
+{
+    const axes_fn *k = (const axes_fn *)f;
+    int axes[GRID_MAXDIM];
+    for (int i = 0; i < k->n; i++) axes[i] = (int)k->at[i];
+    if (!c->narg) return err_set(e, ValueError, "need at least one array to concatenate");
+    if (c->arg[0].kind == LIT_LIST) return (datum *)join_lists(c, &c->arg[0], k->n, axes, -1, e);
+    lit all = lit_items(LIT_LIST, c->narg, c->arg);
+    return (datum *)join_lists(c, &all, k->n, axes, -1, e);
+}
+
+static const fn_kind concat_kind = {.name = "concatenate", .version = 1, .call = concat_call};
+
+fn *fn_concat(int axis)
+{
+    return axes_new(&concat_kind, "concatenate", 1, &(int64_t){axis});
+}
+
+fn *fn_concat_all(int ndim)
+{
+    int64_t axes[GRID_MAXDIM];
+    for (int i = 0; i < ndim; i++) axes[i] = i;
+    return axes_new(&concat_kind, "concatenate3", ndim, axes);
+}
+
+/* --- index --- */
+
+static bool item_of(const call *c, const lit *x, index_item *out, err *e)
+{
+    switch (x->kind) {
+    case LIT_INT: *out = (index_item){.kind = IDX_INT, .start = x->i}; return true;
+    case LIT_NONE: *out = (index_item){.kind = IDX_NEW}; return true;
+    case LIT_SLICE:
+        *out = (index_item){.kind = IDX_SLICE,
+                            .start = x->slice.start,
+                            .stop = x->slice.stop,
+                            .step = x->slice.step};
+        return true;
+    default:
+        *out = (index_item){.kind = IDX_ARRAY, .array = arg_nd(c, x, e)};
+        return out->array != NULL;
+    }
+}
+
+int items_of(const call *c, const lit *tuple, index_item out[2 * ND_MAXDIM], err *e)
+{
+    if (tuple->kind != LIT_TUPLE) return item_of(c, tuple, out, e) ? 1 : -1;
+    for (uint32_t i = 0; i < tuple->n; i++)
+        if (!item_of(c, &tuple->item[i], &out[i], e)) return -1;
+    return (int)tuple->n;
+}
+
+static datum *getitem_call(const fn *f, const call *c, err *e)
+{
+    index_item items[2 * ND_MAXDIM];
+    (void)f;
+    nd *x = arg_nd(c, &c->arg[0], e);
+    int n = x ? items_of(c, &c->arg[1], items, e) : -1;
+    return n < 0 ? NULL : (datum *)nd_index(x, items, n, e);
+}
+
+static const fn_kind getitem_kind = {.name = "getitem", .version = 1, .call = getitem_call};
+
+fn *fn_getitem(void)
+{
+    return fn_new(sizeof(fn), &getitem_kind, "getitem");
+}
+
+/* --- axes and shapes --- */
+
+static datum *transpose_call(const fn *f, const call *c, err *e)
+{
+    const axes_fn *k = (const axes_fn *)f;
+    int perm[GRID_MAXDIM];
+    nd *x = arg_nd(c, &c->arg[0], e);
+    if (!x) return NULL;
+    for (int i = 0; i < k->n; i++) perm[i] = (int)k->at[i];
+    return (datum *)nd_transpose(x, perm);
+}
+
+static const fn_kind transpose_kind = {.name = "transpose", .version = 1, .call = transpose_call};
+
+fn *fn_transpose(int ndim, const int *perm)
+{
+    int64_t at[GRID_MAXDIM];
+    for (int i = 0; i < ndim; i++) at[i] = perm[i];
+    return axes_new(&transpose_kind, "transpose", ndim, at);
+}
+
+/* the shape is the second argument when there is one */
+static datum *reshape_call(const fn *f, const call *c, err *e)
+{
+    const axes_fn *k = (const axes_fn *)f;
+    int64_t shape[GRID_MAXDIM];
+    int ndim = k->n;
+    nd *x = arg_nd(c, &c->arg[0], e);
+    if (!x) return NULL;
+    memcpy(shape, k->at, (size_t)ndim * sizeof *shape);
+    if (c->narg > 1) {
+        ndim = (int)c->arg[1].n;
+        for (int i = 0; i < ndim; i++) shape[i] = c->arg[1].item[i].i;
+    }
+    return (datum *)nd_reshape(x, ndim, shape, e);
+}
+
+static const fn_kind reshape_kind = {.name = "reshape", .version = 1, .call = reshape_call};
+
+fn *fn_reshape(int ndim, const int64_t *shape)
+{
+    return axes_new(&reshape_kind, "reshape", ndim, shape);
+}
+
+static datum *broadcast_call(const fn *f, const call *c, err *e)
+{
+    int64_t shape[GRID_MAXDIM];
+    nd *x = arg_nd(c, &c->arg[0], e);
+    (void)f;
+    if (!x) return NULL;
+    for (uint32_t i = 0; i < c->arg[1].n; i++) shape[i] = c->arg[1].item[i].i;
+    return (datum *)nd_broadcast(x, (int)c->arg[1].n, shape, e);
+}
+
+static const fn_kind broadcast_kind = {.name = "broadcast_to", .version = 1,
+                                       .call = broadcast_call};
+
+fn *fn_broadcast(void)
+{
+    return fn_new(sizeof(fn), &broadcast_kind, "broadcast_to");
+}
+
+/* --- joining lists before another function --- */
+
+typedef struct joined_fn {
+    fn base;
+    fn *inner;
+    uint32_t narg;
+    struct {
+        int n, axes[GRID_MAXDIM];
+    } arg[];
+} joined_fn;
+
+static datum *joined_call(const fn *f, const call *c, err *e)
+{
+    const joined_fn *j = (const joined_fn *)f;
+    lit arg[64];
+    nd *made[64];
+    uint32_t n = c->narg < 64 ? c->narg : 64, k = 0;
+    datum *out = NULL;
+    bool ok = true;
+    for (uint32_t i = 0; i < n && ok; i++) {
+        arg[i] = c->arg[i];
+        if (arg[i].kind != LIT_LIST || i >= j->narg) continue;
+        nd *x = join_lists(c, &arg[i], j->arg[i].n, j->arg[i].axes, -1, e);
+        ok = x != NULL;
+        if (ok) arg[i] = lit_datum(made[k++] = x);
+    }
+    if (ok) {
+        call d = *c;
+        d.arg = arg;
+        d.narg = n;
+        out = fn_call(j->inner, &d, e);
+    }
+    while (k) datum_unref(made[--k]);
+    return out;
+}
+
+static void joined_drop(fn *f)
+{
+    datum_unref(((joined_fn *)f)->inner);
+}
+
+static const fn_kind joined_kind = {.name = "joined", .version = 1, .call = joined_call,
+                                    .drop = joined_drop};
+
+fn *fn_joined(const fn *inner, uint32_t narg, const int *n, int (*axes)[GRID_MAXDIM])
+{
+    joined_fn *j = fn_new(sizeof *j + narg * sizeof j->arg[0], &joined_kind, inner->name);
+    j->inner = datum_ref((fn *)(uintptr_t)inner);
+    j->narg = narg;
+    for (uint32_t i = 0; i < narg; i++) {
+        j->arg[i].n = n[i];
+        memcpy(j->arg[i].axes, axes[i], sizeof axes[i]);
+    }
+    j->base.flags = inner->flags;
+    fn_identify(&j->base, &inner->id, sizeof inner->id);
+    return &j->base;
+}
