@@ -110,3 +110,15 @@ void arena_clear(arena *a)
     }
     *a = (arena){0};
 }
+
+void arena_reset(arena *a)
+{
+    struct arena_block *keep = a->head;
+    if (!keep) return;
+    for (struct arena_block *b = keep->next, *next; b; b = next) {
+        next = b->next;
+        free(b);
+    }
+    keep->next = NULL;
+    *a = (arena){.head = keep, .at = keep->at, .end = keep->at + keep->size};
+}

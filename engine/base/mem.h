@@ -35,4 +35,5 @@ typedef struct arena {
 void *arena_alloc(arena *a, size_t n); /* zeroed, 16-byte aligned */
 char *arena_dup(arena *a, const char *s, size_t n);
 void arena_clear(arena *a);
+void arena_reset(arena *a); /* empty, but keeps a block for the next use */
 #define ARENA_NEW(a, T) ((T *)arena_alloc((a), sizeof(T)))

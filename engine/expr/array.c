@@ -178,7 +178,7 @@ expr *expr_array(label l, source *s, hash128 content, bool original, grid *g, dt
     f->s = datum_ref(s);
     layer *first = original ? original_layer(name, &s->hdr, t) : NULL;
     block_layer *b = block_layer_new(name, &f->base, region_args, g, t, original ? 1 : 0, &first);
-    b->base.flags = original ? LAYER_BLOCKWISE : LAYER_DATA;
+    b->base.flags = original ? LAYER_BLOCKWISE | LAYER_LEAF : LAYER_DATA | LAYER_LEAF;
     datum_unref(first);
     mem_free(name);
     return expr_of_layer(&b->base);

@@ -425,6 +425,7 @@ static expr *arg_chunks(const expr *x, const red_fn *r, const arg_param *p)
     for (int i = 0; i < expr_ndim(x); i++) datum_unref(ax[i]);
     block_layer *l = block_layer_new(name, datum_ref((fn *)(uintptr_t)r), arg_args, g,
                                      dtype_plain(DT_int64), 1, &x->of);
+    l->base.flags = LAYER_ONE_TO_ONE;
     l->param = memcpy(arena_alloc(&l->mem, sizeof *p), p, sizeof *p);
     datum_unref(g);
     mem_free(name);

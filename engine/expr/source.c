@@ -91,7 +91,7 @@ expr *expr_full(label l, grid *g, dtype_of t, const nd *value, err *e)
     char *name = source_name(l, prefix, f, g, t);
     block_layer *b = block_layer_new(name, f, shape_args, g, t, 0, NULL);
     mem_free(name);
-    b->base.flags = LAYER_BLOCKWISE;
+    b->base.flags = LAYER_BLOCKWISE | LAYER_LEAF;
     return expr_of_layer(&b->base);
 }
 
@@ -187,6 +187,7 @@ expr *expr_arange(label l, lit start, lit step, grid *g, dtype_of t, err *e)
     char *name = label_name(l, &k, "arange");
     fn *f = fn_new(sizeof *f, &arange_kind, "arange");
     block_layer *b = block_layer_new(name, f, arange_args, g, t, 0, NULL);
+    b->base.flags = LAYER_LEAF;
     mem_free(name);
     range *r = arena_alloc(&b->mem, sizeof *r);
     r->real = start.kind == LIT_FLOAT || step.kind == LIT_FLOAT;
@@ -253,6 +254,7 @@ expr *expr_linspace(label l, double start, double stop, bool endpoint, grid *g, 
     char *name = label_name(l, &k, "linspace");
     fn *f = fn_new(sizeof *f, &linspace_kind, "linspace");
     block_layer *b = block_layer_new(name, f, linspace_args, g, t, 0, NULL);
+    b->base.flags = LAYER_LEAF;
     mem_free(name);
     b->param = memcpy(arena_alloc(&b->mem, sizeof p), &p, sizeof p);
     return expr_of_layer(&b->base);
@@ -297,6 +299,7 @@ expr *expr_eye(label l, int64_t k, grid *g, dtype_of t, err *e)
     char *name = label_name(l, &n, "eye");
     fn *f = fn_new(sizeof *f, &eye_kind, "eye");
     block_layer *b = block_layer_new(name, f, eye_args, g, t, 0, NULL);
+    b->base.flags = LAYER_LEAF;
     mem_free(name);
     b->param = memcpy(arena_alloc(&b->mem, sizeof k), &k, sizeof k);
     return expr_of_layer(&b->base);

@@ -127,6 +127,7 @@ typedef struct call {
 enum fn_flags {
     FN_HOME = 1,   /* only the thread that called compute() may run it */
     FN_IMPURE = 2, /* has side effects: never run twice, never skipped */
+    FN_FOREIGN = 4, /* runs code of the language: not fused, may sleep, needs a worker's user slot */
 };
 
 typedef struct fn_kind {
@@ -162,6 +163,10 @@ void *fn_new(size_t size, const fn_kind *kind, const char *name);
 /* id from name, kind, bound arguments and `n` bytes of parameters */
 void fn_identify(fn *f, const void *param, size_t n);
 void fn_bind(fn *f, const char *name, lit value); /* shown as name=value; deep-copied */
+static inline bool fn_is_native(const fn *f)
+{
+    return !(f->flags & (FN_HOME | FN_IMPURE | FN_FOREIGN));
+}
 static inline datum *fn_call(const fn *f, const call *c, err *e)
 {
     return f->kind->call(f, c, e);

@@ -39,8 +39,11 @@ typedef struct layer_kind {
 } layer_kind;
 
 enum layer_flags {
-    LAYER_BLOCKWISE = 1, /* Dask shows it as Blockwise (else MaterializedLayer) */
-    LAYER_DATA = 2,      /* users see the blocks themselves as its tasks: run one to show it */
+    LAYER_BLOCKWISE = 1,  /* Dask shows it as Blockwise (else MaterializedLayer) */
+    LAYER_DATA = 2,       /* users see the blocks themselves as its tasks: run one to show it */
+    LAYER_LEAF = 4,       /* its tasks read no other task */
+    LAYER_ONE_TO_ONE = 8, /* task i reads block i of each dependency and nothing else */
+    LAYER_ONCE = 16,      /* each task reads one block, no block is read twice */
 };
 
 struct layer {

@@ -1,0 +1,354 @@
+/* engine/plan/lower.c - wanted keys -> tasks.
+ *
+ * A depth-first walk from the wanted keys through the programs of their layers: what nobody needs
+ * is never met (cull), and a task is numbered when its inputs are (order: results that die young
+ * are adjacent).  Nothing recurses: chains of 10^5 tasks are normal. */
+#include <string.h>
+
+#include "engine/plan/lower.h"
+
+/* --- the layers below the wanted ones --- */
+
+static uint32_t slot_of(const nodes *s, const layer *l)
+{
+    uint64_t h = ((uint64_t)(uintptr_t)l >> 4) * 0x9e3779b97f4a7c15ull;
+    uint32_t i = (uint32_t)(h >> 32) & (s->nslot - 1);
+    while (s->slot[i] && s->at[s->slot[i] - 1].of != l) i = (i + 1) & (s->nslot - 1);
+    return i;
+}
+
+node *nodes_find(const nodes *s, const layer *l)
+{
+    uint32_t i = s->nslot ? s->slot[slot_of(s, l)] : 0;
+    return i ? &s->at[i - 1] : NULL;
+}
+
+static void add_node(nodes *s, const layer *l)
+{
+    if (s->n == s->cap) {
+        s->cap = s->cap ? 2 * s->cap : 32;
+        s->at = mem_grow(s->at, s->cap * sizeof *s->at);
+        s->nslot = 4 * s->cap;
+        mem_free(s->slot);
+        s->slot = mem_zero(s->nslot * sizeof *s->slot);
+        for (uint32_t i = 0; i < s->n; i++) s->slot[slot_of(s, s->at[i].of)] = i + 1;
+    }
+    s->at[s->n] = (node){.of = l, .root = s->n, .nstep = 1, .prog = NO_PROG};
+    s->slot[slot_of(s, l)] = ++s->n;
+}
+
+typedef struct visit {
+    const layer *l;
+    uint32_t next;
+} visit;
+
+/* layers in order of dependency; `open` guards nothing: layers form a DAG by construction */
+static void visit_layers(nodes *s, const layer *root)
+{
+    size_t n = 0, cap = 64;
+    visit *stack = mem_alloc(cap * sizeof *stack);
+    if (!nodes_find(s, root)) stack[n++] = (visit){root, 0};
+    while (n) {
+        visit *v = &stack[n - 1];
+        if (v->next < v->l->ndep) {
+            const layer *d = v->l->dep[v->next++];
+            if (nodes_find(s, d)) continue;
+            if (n == cap) stack = mem_grow(stack, (cap *= 2) * sizeof *stack);
+            stack[n++] = (visit){d, 0};
+            continue;
+        }
+        if (!nodes_find(s, v->l)) add_node(s, v->l);
+        n--;
+    }
+    mem_free(stack);
+}
+
+/* --- index -> tid --- */
+
+enum { DENSE_MAX = 1 << 22 };
+
+typedef struct tids {
+    uint64_t cap, n;
+    struct {
+        uint64_t i;
+        tid t;
+        bool used;
+    } * at;
+} tids;
+
+static uint64_t tids_slot(const tids *m, uint64_t i)
+{
+    uint64_t h = (i * 0x9e3779b97f4a7c15ull) >> 20 & (m->cap - 1);
+    while (m->at[h].used && m->at[h].i != i) h = (h + 1) & (m->cap - 1);
+    return h;
+}
+
+static tid tid_get(const node *x, uint64_t i)
+{
+    if (x->dense) return x->dense[i];
+    if (!x->sparse) return NO_TASK;
+    uint64_t h = tids_slot(x->sparse, i);
+    return x->sparse->at[h].used ? x->sparse->at[h].t : NO_TASK;
+}
+
+static void tid_set(node *x, uint64_t i, tid t)
+{
+    if (x->of->count <= DENSE_MAX) {
+        if (!x->dense) {
+            x->dense = mem_alloc(x->of->count * sizeof *x->dense);
+            memset(x->dense, 0xff, x->of->count * sizeof *x->dense);
+        }
+        x->dense[i] = t;
+        return;
+    }
+    if (!x->sparse) x->sparse = mem_zero(sizeof *x->sparse);
+    tids *m = x->sparse;
+    if (2 * (m->n + 1) > m->cap) {
+        tids old = *m;
+        m->cap = old.cap ? 2 * old.cap : 1024;
+        m->at = mem_zero(m->cap * sizeof *m->at);
+        for (uint64_t k = 0; k < old.cap; k++)
+            if (old.at[k].used) m->at[tids_slot(m, old.at[k].i)] = old.at[k];
+        mem_free(old.at);
+    }
+    uint64_t h = tids_slot(m, i);
+    m->n += !m->at[h].used;
+    m->at[h].i = i;
+    m->at[h].t = t;
+    m->at[h].used = true;
+}
+
+static void nodes_clear(nodes *s)
+{
+    for (uint32_t i = 0; i < s->n; i++) {
+        mem_free(s->at[i].dense);
+        if (s->at[i].sparse) mem_free(s->at[i].sparse->at);
+        mem_free(s->at[i].sparse);
+    }
+    mem_free(s->at);
+    mem_free(s->slot);
+}
+
+/* --- the walk --- */
+
+typedef struct frame {
+    uint32_t node;
+    uint64_t index;
+    uint32_t first, n, next; /* its inputs, in walk.ref */
+    datum *value;
+    bool alias;
+} frame;
+
+typedef struct walk {
+    plan *p;
+    nodes s;
+    arena scratch;
+    ref *ref;
+    uint32_t nref, capref;
+    frame *stack;
+    size_t depth, capstack;
+    size_t captask, capin;
+} walk;
+
+static bool push_ref(void *ctx, ref r)
+{
+    walk *w = ctx;
+    if (w->nref == w->capref) {
+        w->capref = w->capref ? 2 * w->capref : 256;
+        w->ref = mem_grow(w->ref, w->capref * sizeof *w->ref);
+    }
+    w->ref[w->nref++] = r;
+    return true;
+}
+
+/* the program of a root: its steps, consumers first */
+static program *make_program(walk *w, uint32_t root)
+{
+    node *x = &w->s.at[root];
+    if (x->prog != NO_PROG) return w->p->prog[x->prog];
+    const layer *step[MAX_STEP];
+    uint32_t n = 0;
+    for (uint32_t i = root + 1; i-- > 0 && n < x->nstep;)
+        if (w->s.at[i].root == root) step[n++] = w->s.at[i].of;
+    plan *p = w->p;
+    if (!(p->nprog & (p->nprog - 1)))
+        p->prog = mem_grow(p->prog, (p->nprog ? 2 * p->nprog : 1) * sizeof *p->prog);
+    x->prog = p->nprog;
+    return p->prog[p->nprog++] = program_new(n, step);
+}
+
+static bool open_frame(walk *w, ref r, err *e)
+{
+    node *x = nodes_find(&w->s, r.of);
+    if (!x) return err_set(e, KeyError, "'%s' is not in the graph", r.of->name);
+    if (r.i >= r.of->count)
+        return err_set(e, KeyError, "'%s' has no task %llu", r.of->name, (unsigned long long)r.i);
+    if (w->depth == w->capstack) {
+        w->capstack = w->capstack ? 2 * w->capstack : 64;
+        w->stack = mem_grow(w->stack, w->capstack * sizeof *w->stack);
+    }
+    frame f = {.node = (uint32_t)(x - w->s.at), .index = r.i, .first = w->nref};
+    program *g = make_program(w, f.node);
+    arena_reset(&w->scratch);
+    if (g->nstep == 1) {
+        task_view v;
+        TRY(layer_task(r.of, r.i, &w->scratch, &v, e));
+        f.value = v.value;
+        f.alias = !v.value && !v.f;
+        for (uint32_t k = 0; k < v.nin; k++) push_ref(w, v.in[k]);
+        if (v.f) {
+            g->home |= (v.f->flags & FN_HOME) != 0;
+            g->foreign |= !fn_is_native(v.f);
+        }
+    } else
+        TRY(program_inputs(g, r.i, &w->scratch, push_ref, w, e));
+    f.n = w->nref - f.first;
+    w->stack[w->depth++] = f;
+    return true;
+}
+
+static uint64_t block_bytes(const layer *l, uint64_t i)
+{
+    int64_t block[GRID_MAXDIM];
+    uint64_t n = l->type.size;
+    if (!l->grid || i >= l->grid->nblock) return 0;
+    grid_block(l->grid, i, block);
+    for (int k = 0; k < l->grid->ndim; k++) {
+        int64_t size = cuts_size(l->grid->ax[k], block[k]);
+        n *= size < 0 ? 1 : (uint64_t)size;
+    }
+    return n;
+}
+
+static void *grown(void *p, size_t n, size_t *cap, size_t size)
+{
+    if (n <= *cap) return p;
+    *cap = n < 64 ? 64 : 2 * n;
+    return mem_grow(p, *cap * size);
+}
+
+/* all inputs have ids: the task gets its own */
+static void close_frame(walk *w, const frame *f)
+{
+    plan *p = w->p;
+    node *x = &w->s.at[f->node];
+    const program *g = p->prog[x->prog];
+    tid t = p->ntask;
+    if (f->alias)
+        t = tid_get(nodes_find(&w->s, w->ref[f->first].of), w->ref[f->first].i);
+    else {
+        size_t had = w->captask;
+        p->task = grown(p->task, t + 1u, &w->captask, sizeof *p->task);
+        if (w->captask != had) p->out = mem_grow((void *)p->out, w->captask * sizeof *p->out);
+        p->in = grown(p->in, p->nin + f->n, &w->capin, sizeof *p->in);
+        task *k = &p->task[t];
+        *k = (task){.in = (uint32_t)p->nin, .nin = f->n, .prog = x->prog, .index = f->index};
+        atomic_init(&k->waits, f->n);
+        atomic_init(&k->uses, 0);
+        atomic_init(&p->out[t], f->value ? datum_ref(f->value) : NULL);
+        if (f->value) k->flags |= TASK_DONE;
+        if (g->home) k->flags |= TASK_HOME;
+        p->ndone += f->value != NULL;
+        p->nhome += g->home;
+        p->nforeign += g->foreign;
+        p->bytes += block_bytes(x->of, f->index);
+        for (uint32_t i = 0; i < f->n; i++) {
+            ref r = w->ref[f->first + i];
+            p->in[p->nin++] = tid_get(nodes_find(&w->s, r.of), r.i);
+        }
+        p->ntask++;
+    }
+    tid_set(x, f->index, t);
+    w->nref = f->first;
+}
+
+static bool walk_from(walk *w, ref want, err *e)
+{
+    node *x = nodes_find(&w->s, want.of);
+    if (x && tid_get(x, want.i) != NO_TASK) return true;
+    TRY(open_frame(w, want, e));
+    while (w->depth) {
+        frame *f = &w->stack[w->depth - 1];
+        if (f->next == f->n) {
+            frame done = *f;
+            w->depth--;
+            close_frame(w, &done);
+            continue;
+        }
+        ref r = w->ref[f->first + f->next++];
+        node *d = nodes_find(&w->s, r.of);
+        if (!d || tid_get(d, r.i) == NO_TASK) TRY(open_frame(w, r, e));
+        if (w->p->ntask == NO_TASK - 1) return err_set(e, MemoryError, "too many tasks");
+    }
+    return true;
+}
+
+/* --- edges the other way --- */
+
+static void link_tasks(plan *p)
+{
+    for (tid t = 0; t < p->ntask; t++)
+        for (uint32_t k = 0; k < p->task[t].nin; k++) p->task[p->in[p->task[t].in + k]].nsucc++;
+    uint32_t at = 0;
+    for (tid t = 0; t < p->ntask; t++) {
+        p->task[t].succ = at;
+        at += p->task[t].nsucc;
+        atomic_init(&p->task[t].uses, p->task[t].nsucc);
+        p->task[t].nsucc = 0;
+    }
+    p->succ = mem_alloc(((size_t)at + 1) * sizeof *p->succ);
+    for (tid t = 0; t < p->ntask; t++)
+        for (uint32_t k = 0; k < p->task[t].nin; k++) {
+            task *from = &p->task[p->in[p->task[t].in + k]];
+            p->succ[from->succ + from->nsucc++] = t;
+            if (from->flags & TASK_DONE) atomic_fetch_sub(&p->task[t].waits, 1);
+        }
+}
+
+static bool lower(walk *w, uint32_t n, const ref *want, const plan_opts *o, err *e)
+{
+    for (uint32_t k = 0; k < n; k++) visit_layers(&w->s, want[k].of);
+    for (uint32_t k = 0; k < n; k++) nodes_find(&w->s, want[k].of)->wanted = true;
+    pass_fuse(&w->s, o);
+    plan *p = w->p;
+    p->wanted = mem_alloc((n + 1) * sizeof *p->wanted);
+    for (uint32_t k = 0; k < n; k++) {
+        TRY(walk_from(w, want[k], e));
+        tid t = tid_get(nodes_find(&w->s, want[k].of), want[k].i);
+        p->wanted[p->nwanted++] = t;
+        p->task[t].flags |= TASK_WANTED;
+    }
+    link_tasks(p);
+    return true;
+}
+
+/* roots are held once each */
+static void hold_roots(plan *p, uint32_t n, const ref *want)
+{
+    const layer *last = NULL;
+    p->held = mem_alloc((n + 1) * sizeof *p->held);
+    for (uint32_t k = 0; k < n; k++) {
+        if (want[k].of == last) continue;
+        last = want[k].of;
+        p->held[p->nheld++] = datum_ref((layer *)(uintptr_t)last);
+    }
+}
+
+plan *plan_refs(uint32_t n, const ref *want, const plan_opts *o, err *e)
+{
+    const plan_opts none = {0};
+    plan *p = mem_zero(sizeof *p);
+    atomic_init(&p->hold, 1);
+    walk w = {.p = p};
+    hold_roots(p, n, want);
+    bool ok = lower(&w, n, want, o ? o : &none, e);
+    nodes_clear(&w.s);
+    arena_clear(&w.scratch);
+    mem_free(w.ref);
+    mem_free(w.stack);
+    if (!ok) {
+        plan_free(p);
+        p = NULL;
+    }
+    return p;
+}

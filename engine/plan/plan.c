@@ -1,0 +1,71 @@
+/* engine/plan/plan.c - making, describing and releasing plans.
+ *
+ * The passes, in order: visit layers, fuse (fuse.c), then cull and order in one walk (lower.c). */
+#include "engine/plan/plan.h"
+
+#include "engine/plan/program.h"
+
+plan *plan_exprs(int n, const expr *const *x, const plan_opts *o, err *e)
+{
+    uint64_t total = 0;
+    for (int i = 0; i < n; i++) {
+        if (!x[i]) return NULL;
+        total += x[i]->chunks->nblock;
+    }
+    if (total >= NO_TASK)
+        return err_set(e, MemoryError, "%llu chunks are too many to compute at once",
+                       (unsigned long long)total);
+    ref *want = try_alloc((total + 1) * sizeof *want, e);
+    if (!want) return NULL;
+    uint32_t k = 0;
+    for (int i = 0; i < n; i++)
+        for (uint64_t b = 0; b < x[i]->chunks->nblock; b++) want[k++] = (ref){x[i]->of, b};
+    plan *p = plan_refs(k, want, o, e);
+    mem_free(want);
+    return p;
+}
+
+void plan_free(plan *p)
+{
+    if (!p || atomic_fetch_sub(&p->hold, 1) != 1) return;
+    for (tid t = 0; t < p->ntask; t++) datum_unref(atomic_load(&p->out[t]));
+    for (uint32_t i = 0; i < p->nprog; i++) program_free(p->prog[i]);
+    for (uint32_t i = 0; i < p->nheld; i++) datum_unref(p->held[i]);
+    for (uint32_t i = 0; i < p->snap.n; i++) datum_unref(p->snap.at[i].now);
+    mem_free(p->snap.at);
+    mem_free(p->held);
+    mem_free(p->prog);
+    mem_free(p->task);
+    mem_free(p->succ);
+    mem_free(p->in);
+    mem_free((void *)p->out);
+    mem_free(p->wanted);
+    mem_free(p);
+}
+
+void plan_key(const plan *p, tid t, key *out)
+{
+    layer_key(p->prog[p->task[t].prog]->step[0], p->task[t].index, out);
+}
+
+datum *plan_result(const plan *p, uint32_t k)
+{
+    return atomic_load_explicit(&p->out[p->wanted[k]], memory_order_acquire);
+}
+
+char *plan_text(const plan *p)
+{
+    strbuf b = {0};
+    uint32_t *count = mem_zero((p->nprog + 1) * sizeof *count);
+    for (tid t = 0; t < p->ntask; t++) count[p->task[t].prog]++;
+    for (uint32_t i = 0; i < p->nprog; i++) {
+        const program *g = p->prog[i];
+        if (!count[i]) continue;
+        sb_addf(&b, "%8u x ", count[i]);
+        for (uint32_t s = g->nstep; s-- > 0;)
+            sb_addf(&b, s ? "%s, " : "%s", g->step[s]->name);
+        sb_adds(&b, g->home ? "  (home)\n" : "\n");
+    }
+    mem_free(count);
+    return sb_take(&b, NULL);
+}

@@ -1,0 +1,130 @@
+/* engine/plan/program.c - running a task: its steps' arguments made on the spot, blocks passed
+ * from step to step without ever becoming results of the plan. */
+#include "engine/plan/program.h"
+
+#include <string.h>
+
+program *program_new(uint32_t nstep, const layer *const *step)
+{
+    program *p = mem_zero(sizeof *p + nstep * sizeof *step);
+    p->nstep = nstep;
+    memcpy(p->step, step, nstep * sizeof *step);
+    return p;
+}
+
+void program_free(program *p)
+{
+    mem_free(p);
+}
+
+typedef struct steps {
+    task_view view[MAX_STEP];
+    uint64_t index[MAX_STEP];
+    bool known[MAX_STEP];
+} steps;
+
+static int step_of(const program *p, const layer *l)
+{
+    for (uint32_t s = 1; s < p->nstep; s++)
+        if (p->step[s] == l) return (int)s;
+    return -1;
+}
+
+/* the view of step s, and the indices of the steps it reads */
+static bool look(const program *p, steps *x, uint32_t s, arena *a, err *e)
+{
+    task_view *v = &x->view[s];
+    TRY(layer_task(p->step[s], x->index[s], a, v, e));
+    for (uint32_t k = 0; k < v->nin && p->nstep > 1; k++) {
+        int to = step_of(p, v->in[k].of);
+        if (to < 0) continue;
+        x->index[to] = v->in[k].i;
+        x->known[to] = true;
+    }
+    return true;
+}
+
+static bool look_all(const program *p, uint64_t index, steps *x, arena *a, err *e)
+{
+    memset(x->known, 0, p->nstep * sizeof *x->known);
+    x->index[0] = index;
+    x->known[0] = true;
+    for (uint32_t s = 0; s < p->nstep; s++)
+        if (x->known[s]) TRY(look(p, x, s, a, e));
+    return true;
+}
+
+bool program_inputs(const program *p, uint64_t index, arena *scratch,
+                    bool (*use)(void *ctx, ref r), void *ctx, err *e)
+{
+    steps x;
+    TRY(look_all(p, index, &x, scratch, e));
+    for (uint32_t s = 0; s < p->nstep; s++)
+        for (uint32_t k = 0; x.known[s] && k < x.view[s].nin; k++)
+            if (step_of(p, x.view[s].in[k].of) < 0) TRY(use(ctx, x.view[s].in[k]));
+    return true;
+}
+
+static datum *call_view(const task_run *r, const layer *of, uint64_t index, const task_view *v,
+                        datum *const *in, err *e)
+{
+    if (v->value) return datum_ref(v->value);
+    if (!v->f) return datum_ref(in[0]);
+    call c = {.in = in, .nin = v->nin, .narg = v->narg, .arg = v->arg, .of = of, .index = index,
+              .worker = r->w, .snap = &r->p->snap};
+    datum *out = fn_call(v->f, &c, e);
+    if (!out && !e->kind)
+        err_set(e, SystemError, "'%s' failed without saying why", v->f->name);
+    return out;
+}
+
+/* inputs of step s: results of later steps, else the plan's, taken in order from *next */
+static datum **gather(const task_run *r, const program *g, const task_view *v, datum *const *reg,
+                      uint32_t *next)
+{
+    const plan *p = r->p;
+    const task *t = &p->task[r->t];
+    datum **in = arena_alloc(r->scratch, v->nin * sizeof *in + 1);
+    for (uint32_t k = 0; k < v->nin; k++) {
+        int s = g->nstep > 1 ? step_of(g, v->in[k].of) : -1;
+        in[k] = s >= 0 ? reg[s]
+                       : atomic_load_explicit(&p->out[p->in[t->in + (*next)++]],
+                                              memory_order_relaxed);
+    }
+    return in;
+}
+
+static datum *run_steps(const task_run *r, const program *g, steps *x, err *e)
+{
+    datum *reg[MAX_STEP] = {0}, **in[MAX_STEP];
+    uint32_t first[MAX_STEP], next = 0;
+    for (uint32_t s = 0; s < g->nstep; s++) { /* where each step's own inputs begin */
+        first[s] = next;
+        for (uint32_t k = 0; x->known[s] && k < x->view[s].nin; k++)
+            next += step_of(g, x->view[s].in[k].of) < 0;
+    }
+    bool ok = true;
+    for (uint32_t s = g->nstep; s-- > 0 && ok;) {
+        if (!x->known[s]) continue;
+        in[s] = gather(r, g, &x->view[s], reg, &first[s]);
+        reg[s] = call_view(r, g->step[s], x->index[s], &x->view[s], in[s], e);
+        ok = reg[s] != NULL;
+    }
+    for (uint32_t s = 1; s < g->nstep; s++) datum_unref(reg[s]);
+    return reg[0];
+}
+
+datum *task_call(const task_run *r, err *e)
+{
+    const task *t = &r->p->task[r->t];
+    const program *g = r->p->prog[t->prog];
+    steps x;
+    if (g->nstep == 1) {
+        uint32_t next = 0;
+        task_view v;
+        TRY(layer_task(g->step[0], t->index, r->scratch, &v, e));
+        return call_view(r, g->step[0], t->index, &v, gather(r, g, &v, NULL, &next), e);
+    }
+    TRY(look_all(g, t->index, &x, r->scratch, e));
+    return run_steps(r, g, &x, e);
+}

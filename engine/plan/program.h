@@ -1,0 +1,32 @@
+/* engine/plan/program.h - what a task runs: one layer's step, or several fused into one.
+ *
+ * Steps stand consumers first.  A task is the first step's index; the other steps' indices follow
+ * from the inputs of the steps before them, and a step's inputs are either other steps or, in
+ * order, the task's inputs. */
+#pragma once
+
+#include "engine/plan/plan.h"
+
+enum { MAX_STEP = 64 };
+
+struct program {
+    uint32_t nstep;
+    bool home, foreign;
+    const struct tile_prog *tiles; /* how to run it tile by tile; NULL: step by step */
+    const layer *step[];
+};
+
+program *program_new(uint32_t nstep, const layer *const *step);
+void program_free(program *p);
+/* Calls `use` for each input of task `index`, in order, that is not another step's result. */
+bool program_inputs(const program *p, uint64_t index, arena *scratch,
+                    bool (*use)(void *ctx, ref r), void *ctx, err *e);
+
+/* How one task is run. */
+typedef struct task_run {
+    const plan *p;
+    tid t;
+    worker *w;
+    arena *scratch; /* reset by the caller */
+} task_run;
+datum *task_call(const task_run *r, err *e);

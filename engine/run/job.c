@@ -1,0 +1,191 @@
+/* engine/run/job.c - one plan being run: what happens when a task ends.
+ *
+ * A result is published, then consumers that have now all their inputs become ready, then inputs
+ * that nobody else needs are freed.  No lock is held while a task runs. */
+#include <string.h>
+#include <time.h>
+
+#include "engine/run/pool.h"
+
+double run_clock(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* --- life --- */
+
+static bool add_snapshot(snapshots *s, source *of, err *e)
+{
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->at[i].of == of) return true;
+    source *now = of->kind->snapshot(of, e);
+    if (!now) return false;
+    s->at = mem_grow(s->at, (s->n + 1) * sizeof *s->at);
+    s->at[s->n++] = (struct snapshot){of, now};
+    return true;
+}
+
+static bool take_snapshots(plan *p, err *e)
+{
+    for (uint32_t i = 0; i < p->nprog; i++)
+        for (uint32_t s = 0; s < p->prog[i]->nstep; s++) {
+            const layer *l = p->prog[i]->step[s];
+            source *from = l->flags & LAYER_LEAF ? layer_source(l) : NULL;
+            if (from && from->kind->snapshot) TRY(add_snapshot(&p->snap, from, e));
+        }
+    return true;
+}
+
+job *job_new(plan *p, pool *pool, const run_opts *o, err *e)
+{
+    if (!take_snapshots(p, e)) return NULL;
+    job *j = mem_zero(sizeof *j);
+    j->p = p;
+    j->o = o;
+    j->pool = pool;
+    j->failed = NO_TASK;
+    atomic_init(&j->left, p->ntask - p->ndone);
+    atomic_init(&j->hold, 1);
+    atomic_fetch_add(&p->hold, 1);
+    pthread_mutex_init(&j->lock, NULL);
+    pthread_condattr_t a;
+    pthread_condattr_init(&a);
+    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
+    pthread_cond_init(&j->home_wake, &a);
+    pthread_condattr_destroy(&a);
+    j->leaf = mem_alloc(((size_t)p->ntask + 1) * sizeof *j->leaf);
+    for (tid t = 0; t < p->ntask; t++) {
+        if (p->task[t].flags & TASK_DONE || atomic_load(&p->task[t].waits)) continue;
+        if (p->task[t].flags & TASK_HOME) {
+            if (j->nhome == j->caphome) {
+                j->caphome = j->caphome ? 2 * j->caphome : 64;
+                j->home = mem_grow(j->home, j->caphome * sizeof *j->home);
+            }
+            j->home[j->nhome++] = t;
+        } else
+            j->leaf[j->nleaf++] = t;
+    }
+    return j;
+}
+
+void job_unref(job *j)
+{
+    if (atomic_fetch_sub(&j->hold, 1) != 1) return;
+    pthread_mutex_destroy(&j->lock);
+    pthread_cond_destroy(&j->home_wake);
+    plan_free(j->p);
+    err_clear(&j->failure);
+    mem_free(j->leaf);
+    mem_free(j->home);
+    mem_free(j);
+}
+
+bool job_over(job *j)
+{
+    return atomic_load_explicit(&j->stop, memory_order_acquire) ||
+           !atomic_load_explicit(&j->left, memory_order_acquire);
+}
+
+static void wake_home(job *j)
+{
+    pthread_mutex_lock(&j->lock);
+    pthread_cond_signal(&j->home_wake);
+    pthread_mutex_unlock(&j->lock);
+}
+
+void job_fail(job *j, tid t, err *e)
+{
+    pthread_mutex_lock(&j->lock);
+    if (!j->failure.kind) {
+        j->failed = t;
+        err_move(&j->failure, e);
+    } else
+        err_clear(e);
+    atomic_store_explicit(&j->stop, 1, memory_order_release);
+    pthread_cond_signal(&j->home_wake);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* --- one task --- */
+
+static void push_home(job *j, tid t)
+{
+    pthread_mutex_lock(&j->lock);
+    if (j->nhome == j->caphome) {
+        j->caphome = j->caphome ? 2 * j->caphome : 64;
+        j->home = mem_grow(j->home, j->caphome * sizeof *j->home);
+    }
+    j->home[j->nhome++] = t;
+    pthread_cond_signal(&j->home_wake);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* consumers that wait for nothing more: the last becomes the next task, the others are offered */
+static tid make_ready(job *j, worker *w, const task *k)
+{
+    plan *p = j->p;
+    tid next = NO_TASK;
+    int offered = 0;
+    for (uint32_t i = k->nsucc; i-- > 0;) {
+        tid s = p->succ[k->succ + i];
+        if (atomic_fetch_sub_explicit(&p->task[s].waits, 1, memory_order_acq_rel) != 1) continue;
+        if (p->task[s].flags & TASK_HOME && w->id >= 0) {
+            push_home(j, s);
+            continue;
+        }
+        if (next != NO_TASK) {
+            deque_push(&w->own, next);
+            offered++;
+        }
+        next = s;
+    }
+    if (offered && j->pool && atomic_load(&j->pool->nparked)) pool_wake(j->pool, offered);
+    return next;
+}
+
+static void free_inputs(plan *p, const task *k)
+{
+    for (uint32_t i = 0; i < k->nin; i++) {
+        tid t = p->in[k->in + i];
+        if (atomic_fetch_sub_explicit(&p->task[t].uses, 1, memory_order_acq_rel) != 1) continue;
+        if (p->task[t].flags & TASK_WANTED) continue;
+        datum_unref(atomic_exchange_explicit(&p->out[t], NULL, memory_order_relaxed));
+    }
+}
+
+static void report(job *j, worker *w, tid t, double begin, datum *out)
+{
+    const run_opts *o = j->o;
+    bool tell = o->end && w->id < 0;
+    if (!o->trace && !tell) return;
+    task_event ev = {t, w->id, begin, run_clock(), datum_bytes(out)};
+    if (o->trace) o->trace[atomic_fetch_add_explicit(&j->nevent, 1, memory_order_relaxed)] = ev;
+    if (tell) o->end(o->ctx, j->p, &ev, out);
+}
+
+tid job_run_one(job *j, worker *w, tid t)
+{
+    plan *p = j->p;
+    const task *k = &p->task[t];
+    err e = {0};
+    double begin = j->o->trace || j->o->end ? run_clock() : 0;
+    arena_reset(&w->scratch);
+    datum *out = task_call(&(task_run){.p = p, .t = t, .w = w, .scratch = &w->scratch}, &e);
+    if (!out) {
+        job_fail(j, t, &e);
+        return NO_TASK;
+    }
+    bool dropped = !k->nsucc && !(k->flags & TASK_WANTED);
+    if (!dropped) atomic_store_explicit(&p->out[t], out, memory_order_release);
+    report(j, w, t, begin, out);
+    tid next = make_ready(j, w, k);
+    free_inputs(p, k);
+    if (dropped) datum_unref(out);
+    if (atomic_fetch_sub_explicit(&j->left, 1, memory_order_acq_rel) == 1) {
+        wake_home(j);
+        if (j->pool && atomic_load(&j->pool->nparked)) pool_wake(j->pool, MAX_WORKER);
+    }
+    return next;
+}

@@ -1,0 +1,298 @@
+/* engine/run/pool.c - worker threads: where they find tasks, when they sleep.
+ *
+ * A worker takes its own newest task, else the next leaf in order of priority, else the oldest
+ * task of another.  With nothing to do it spins some 30 us (a wake-up costs as much), then parks.
+ * `slots` bounds how many run at once: a worker that blocks gives its slot away, and a spare
+ * thread takes it. */
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/run/pool.h"
+
+int cpu_count(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set)) return 1;
+    int n = CPU_COUNT(&set);
+    return n > 0 ? n : 1;
+}
+
+/* --- finding work --- */
+
+static tid next_leaf(job *j)
+{
+    if (atomic_load_explicit(&j->next_leaf, memory_order_relaxed) >= j->nleaf) return NO_TASK;
+    uint32_t i = atomic_fetch_add_explicit(&j->next_leaf, 1, memory_order_relaxed);
+    return i < j->nleaf ? j->leaf[i] : NO_TASK;
+}
+
+static tid steal(pool *p, const worker *thief)
+{
+    int n = atomic_load_explicit(&p->nworker, memory_order_acquire);
+    for (int k = 1; k <= n; k++) {
+        worker *w = atomic_load_explicit(&p->worker[(thief->id + k) % n], memory_order_acquire);
+        tid t = w ? deque_steal(&w->own) : NO_TASK;
+        if (t != NO_TASK) return t;
+    }
+    return NO_TASK;
+}
+
+static tid find_task(job *j, worker *w)
+{
+    tid t = deque_pop(&w->own);
+    if (t == NO_TASK) t = next_leaf(j);
+    return t == NO_TASK ? steal(j->pool, w) : t;
+}
+
+static tid spin_for_task(job *j, worker *w)
+{
+    double end = run_clock() + 30e-6;
+    tid t;
+    while ((t = find_task(j, w)) == NO_TASK && !job_over(j) && run_clock() < end)
+        for (int i = 0; i < 32; i++) __builtin_ia32_pause();
+    return t;
+}
+
+/* --- sleeping --- */
+
+static void wait_until(pthread_cond_t *c, pthread_mutex_t *m, double seconds)
+{
+    double at = run_clock() + seconds;
+    struct timespec t = {.tv_sec = (time_t)at, .tv_nsec = (long)((at - (double)(time_t)at) * 1e9)};
+    pthread_cond_timedwait(c, m, &t);
+}
+
+void pool_wake(pool *p, int n)
+{
+    pthread_mutex_lock(&p->lock);
+    if (n == 1)
+        pthread_cond_signal(&p->wake);
+    else
+        pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Between tasks of a job: the time bound makes a lost wake-up a delay, not a deadlock. */
+static void park(job *j, worker *w)
+{
+    pool *p = j->pool;
+    atomic_fetch_add(&p->slots, 1);
+    pthread_mutex_lock(&p->lock);
+    atomic_fetch_add(&p->nparked, 1);
+    if (!job_over(j) && !atomic_load(&w->own.n)) wait_until(&p->wake, &p->lock, 2e-3);
+    atomic_fetch_sub(&p->nparked, 1);
+    pthread_mutex_unlock(&p->lock);
+    while (atomic_fetch_sub(&p->slots, 1) <= 0) { /* no place: another runs instead */
+        atomic_fetch_add(&p->slots, 1);
+        if (job_over(j)) {
+            atomic_fetch_sub(&p->slots, 1);
+            return;
+        }
+        pthread_mutex_lock(&p->lock);
+        wait_until(&p->wake, &p->lock, 2e-3);
+        pthread_mutex_unlock(&p->lock);
+    }
+}
+
+/* --- a worker's life --- */
+
+static void work(job *j, worker *w)
+{
+    tid t = NO_TASK;
+    while (!job_over(j)) {
+        if (atomic_load_explicit(&w->pool->slots, memory_order_relaxed) < 0) {
+            if (t != NO_TASK) deque_push(&w->own, t);
+            t = NO_TASK;
+            park(j, w);
+        }
+        if (t == NO_TASK) t = find_task(j, w);
+        if (t == NO_TASK) t = spin_for_task(j, w);
+        if (t == NO_TASK) {
+            if (!job_over(j)) park(j, w);
+            continue;
+        }
+        t = job_run_one(j, w, t);
+    }
+    while (deque_pop(&w->own) != NO_TASK) continue;
+}
+
+static void make_user(worker *w)
+{
+    if (w->has_user) return;
+    w->has_user = true;
+    if (w->pool->hooks.create) w->user = w->pool->hooks.create(w->pool->hooks.ctx, w);
+}
+
+static void worker_free(worker *w)
+{
+    if (w->has_user && w->pool->hooks.destroy)
+        w->pool->hooks.destroy(w->pool->hooks.ctx, w->user);
+    arena_clear(&w->scratch);
+    mem_free(w->own.at);
+}
+
+/* leaves the job; the last one out tells the caller */
+static void leave(job *j)
+{
+    if (atomic_fetch_sub(&j->inside, 1) == 1) {
+        pthread_mutex_lock(&j->lock);
+        pthread_cond_signal(&j->home_wake);
+        pthread_mutex_unlock(&j->lock);
+    }
+    job_unref(j);
+}
+
+static void *worker_main(void *arg)
+{
+    worker *w = arg;
+    pool *p = w->pool;
+    pthread_mutex_lock(&p->lock);
+    while (!p->quit && !atomic_load(&w->lost)) {
+        job *j = atomic_load(&p->job);
+        if (!j || job_over(j)) {
+            pthread_cond_wait(&p->wake, &p->lock);
+            continue;
+        }
+        if (atomic_fetch_sub(&p->slots, 1) <= 0) { /* a spare, and nobody sleeps */
+            atomic_fetch_add(&p->slots, 1);
+            wait_until(&p->wake, &p->lock, 2e-3);
+            continue;
+        }
+        atomic_fetch_add(&j->inside, 1);
+        atomic_fetch_add(&j->hold, 1);
+        pthread_mutex_unlock(&p->lock);
+        if (j->p->nforeign) make_user(w);
+        work(j, w);
+        atomic_fetch_add(&p->slots, 1);
+        leave(j);
+        pthread_mutex_lock(&p->lock);
+    }
+    pthread_mutex_unlock(&p->lock);
+    worker_free(w);
+    return NULL;
+}
+
+/* with p->lock held */
+static void start_worker(pool *p)
+{
+    int id = atomic_load(&p->nworker);
+    if (id >= MAX_WORKER) return;
+    worker *w = mem_zero(sizeof *w);
+    w->id = id;
+    w->pool = p;
+    atomic_store_explicit(&p->worker[id], w, memory_order_release);
+    if (pthread_create(&w->thread, NULL, worker_main, w)) {
+        atomic_store(&p->worker[id], NULL);
+        mem_free(w);
+        return;
+    }
+    atomic_store_explicit(&p->nworker, id + 1, memory_order_release);
+}
+
+pool *pool_new(int nthread, bool fixed, const worker_hooks *h)
+{
+    pool *p = mem_zero(sizeof *p);
+    p->target = nthread > 0 ? nthread : cpu_count();
+    if (p->target > MAX_WORKER) p->target = MAX_WORKER;
+    p->fixed = fixed;
+    if (h) p->hooks = *h;
+    atomic_init(&p->slots, p->target);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_condattr_t a;
+    pthread_condattr_init(&a);
+    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->wake, &a);
+    pthread_condattr_destroy(&a);
+    return p;
+}
+
+void pool_free(pool *p)
+{
+    if (!p) return;
+    pthread_mutex_lock(&p->lock);
+    p->quit = true;
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    bool lost = false;
+    for (int i = 0; i < atomic_load(&p->nworker); i++) {
+        worker *w = atomic_load(&p->worker[i]);
+        if (!w) continue;
+        if (atomic_load(&w->lost)) { /* still inside a library call: left to the end of the process */
+            lost = true;
+            continue;
+        }
+        pthread_join(w->thread, NULL);
+        mem_free(w);
+    }
+    if (lost) return;
+    pthread_cond_destroy(&p->wake);
+    pthread_mutex_destroy(&p->lock);
+    mem_free(p);
+}
+
+int pool_size(const pool *p)
+{
+    return p->target;
+}
+
+int worker_id(const worker *w)
+{
+    return w->id;
+}
+
+void *worker_user(const worker *w)
+{
+    return w->user;
+}
+
+void worker_blocking_begin(worker *w)
+{
+    pool *p = w ? w->pool : NULL;
+    if (!p || w->id < 0 || p->fixed) return;
+    atomic_fetch_add(&p->slots, 1);
+    pthread_mutex_lock(&p->lock);
+    if (atomic_load(&p->nparked))
+        pthread_cond_broadcast(&p->wake);
+    else if (!p->quit)
+        start_worker(p);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void worker_blocking_end(worker *w)
+{
+    pool *p = w ? w->pool : NULL;
+    if (!p || w->id < 0 || p->fixed) return;
+    atomic_fetch_sub(&p->slots, 1);
+}
+
+/* --- the calling thread's side --- */
+
+/* false: somebody else's job is running (a compute() inside a task) */
+bool pool_open(pool *p, job *j)
+{
+    pthread_mutex_lock(&p->lock);
+    bool free = !p->busy;
+    if (free) {
+        p->busy = true;
+        atomic_store(&p->job, j);
+        while (atomic_load(&p->nworker) < p->target) {
+            int had = atomic_load(&p->nworker);
+            start_worker(p);
+            if (atomic_load(&p->nworker) == had) break;
+        }
+        pthread_cond_broadcast(&p->wake);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return free;
+}
+
+void pool_close(pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    atomic_store(&p->job, NULL);
+    p->busy = false;
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+}

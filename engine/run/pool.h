@@ -1,0 +1,81 @@
+/* engine/run/pool.h - the inside of pools, workers and jobs. */
+#pragma once
+
+#include <pthread.h>
+
+#include "engine/plan/program.h"
+#include "engine/run/run.h"
+
+enum { MAX_WORKER = 1024 };
+
+typedef struct deque { /* newest in, newest out; thieves take the oldest */
+    atomic_flag lock;
+    tid *at;
+    uint32_t cap, head, tail;
+    _Atomic uint32_t n;
+} deque;
+
+struct worker {
+    int id; /* -1: the calling thread */
+    pool *pool;
+    pthread_t thread;
+    void *user;
+    bool has_user;
+    deque own;
+    arena scratch;
+    _Atomic bool lost; /* its task did not end when the job was cancelled; the pool has let it go */
+};
+
+/* A plan being run. */
+typedef struct job {
+    plan *p;
+    const run_opts *o;
+    pool *pool;
+    _Atomic uint32_t left;      /* tasks not finished */
+    _Atomic int stop;           /* 1: failed or cancelled */
+    _Atomic uint32_t next_leaf; /* into leaf */
+    uint32_t nleaf;
+    tid *leaf;
+    _Atomic uint32_t nevent;
+    _Atomic uint32_t inside;    /* workers in this job */
+    pthread_mutex_t lock;       /* home, failure */
+    pthread_cond_t home_wake;
+    tid *home;
+    uint32_t nhome, caphome;
+    err failure;
+    tid failed;
+    _Atomic uint32_t hold;      /* the caller and workers inside */
+} job;
+
+struct pool {
+    int target;
+    bool fixed;
+    worker_hooks hooks;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    _Atomic int slots;   /* places for running workers that are free; < 0: too many run */
+    _Atomic int nparked;
+    _Atomic int nworker; /* ever started; worker[] never shrinks */
+    _Atomic(job *) job;
+    bool quit, busy;
+    worker *_Atomic worker[MAX_WORKER];
+};
+
+/* deque.c */
+void deque_push(deque *d, tid t);
+tid deque_pop(deque *d);   /* newest; NO_TASK */
+tid deque_steal(deque *d); /* oldest; NO_TASK */
+
+/* job.c */
+job *job_new(plan *p, pool *pool, const run_opts *o, err *e);
+void job_unref(job *j);
+/* Runs t and whatever it makes ready that this thread should do next. */
+tid job_run_one(job *j, worker *w, tid t); /* the next task, or NO_TASK */
+bool job_over(job *j);
+void job_fail(job *j, tid t, err *e);
+
+/* pool.c */
+void pool_wake(pool *p, int n);
+double run_clock(void);
+bool pool_open(pool *p, job *j);
+void pool_close(pool *p);

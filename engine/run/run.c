@@ -1,0 +1,260 @@
+/* engine/run/run.c - running a plan: the calling thread's side.
+ *
+ * It runs HOME tasks, and otherwise waits: for the end, for Ctrl-C, for the next tick. */
+#include <string.h>
+#include <time.h>
+
+#include "engine/kernels/ops.h"
+#include "engine/run/pool.h"
+
+static bool cancelled(const run_opts *o)
+{
+    return o->cancel && *o->cancel;
+}
+
+static void interrupt(job *j)
+{
+    err e = {0};
+    err_set(&e, KeyboardInterrupt, "%s", "");
+    job_fail(j, NO_TASK, &e);
+}
+
+static tid done_tasks(const job *j)
+{
+    return j->p->ntask - atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)&j->left,
+                                              memory_order_relaxed);
+}
+
+static bool tick(job *j)
+{
+    const run_opts *o = j->o;
+    if (cancelled(o) || (o->tick && !o->tick(o->ctx, j->p, done_tasks(j)))) {
+        interrupt(j);
+        return false;
+    }
+    return true;
+}
+
+/* --- everything here, in order of priority --- */
+
+static void run_here(job *j, worker *w)
+{
+    const run_opts *o = j->o;
+    double next_tick = run_clock() + 0.1;
+    for (tid t = 0; t < j->p->ntask && !job_over(j); t++) {
+        if (j->p->task[t].flags & TASK_DONE) continue;
+        if (cancelled(o)) {
+            interrupt(j);
+            return;
+        }
+        if (o->tick && (t & 15) == 0 && run_clock() > next_tick) {
+            if (!tick(j)) return;
+            next_tick = run_clock() + (o->tick_ms ? o->tick_ms : 100) * 1e-3;
+        }
+        if (o->begin) o->begin(o->ctx, j->p, t);
+        job_run_one(j, w, t);
+        while (deque_pop(&w->own) != NO_TASK) continue; /* tid order says what is next */
+    }
+}
+
+/* --- with a pool --- */
+
+static tid home_pop(job *j)
+{
+    tid t = NO_TASK;
+    pthread_mutex_lock(&j->lock);
+    if (j->nhome) t = j->home[--j->nhome];
+    pthread_mutex_unlock(&j->lock);
+    return t;
+}
+
+static void home_wait(job *j, double seconds)
+{
+    double at = run_clock() + seconds;
+    struct timespec ts = {.tv_sec = (time_t)at,
+                          .tv_nsec = (long)((at - (double)(time_t)at) * 1e9)};
+    pthread_mutex_lock(&j->lock);
+    if (!j->nhome && !job_over(j)) pthread_cond_timedwait(&j->home_wake, &j->lock, &ts);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* what a home task made ready that need not stay home */
+static void offer(job *j, worker *w, tid t)
+{
+    bool any = false;
+    do {
+        if (t == NO_TASK) continue;
+        if (j->p->task[t].flags & TASK_HOME) {
+            pthread_mutex_lock(&j->lock);
+            if (j->nhome == j->caphome) {
+                j->caphome = j->caphome ? 2 * j->caphome : 64;
+                j->home = mem_grow(j->home, j->caphome * sizeof *j->home);
+            }
+            j->home[j->nhome++] = t;
+            pthread_mutex_unlock(&j->lock);
+        } else {
+            worker *to = atomic_load(&j->pool->worker[0]);
+            deque_push(&to->own, t);
+            any = true;
+        }
+    } while ((t = deque_pop(&w->own)) != NO_TASK);
+    if (any) pool_wake(j->pool, MAX_WORKER);
+}
+
+/* Workers leave at the end of their task. After a Ctrl-C they get 60 ms; who is still inside a
+ * library call then is let go and replaced, and its result will be dropped. */
+static void wait_for_workers(job *j, bool patient)
+{
+    double end = run_clock() + 0.06;
+    pthread_mutex_lock(&j->lock);
+    while (atomic_load(&j->inside) && (patient || run_clock() < end)) {
+        struct timespec ts;
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        ts.tv_nsec += 5000000;
+        if (ts.tv_nsec >= 1000000000) ts.tv_sec++, ts.tv_nsec -= 1000000000;
+        pthread_cond_timedwait(&j->home_wake, &j->lock, &ts);
+        if (patient && cancelled(j->o)) patient = false, end = run_clock() + 0.06;
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void run_pool(job *j, worker *w)
+{
+    const run_opts *o = j->o;
+    double period = o->cancel ? 0.02 : (o->tick_ms ? o->tick_ms : 100) * 1e-3;
+    while (!job_over(j)) {
+        tid t = home_pop(j);
+        if (t != NO_TASK)
+            offer(j, w, job_run_one(j, w, t));
+        else
+            home_wait(j, period);
+        if (!job_over(j) && !tick(j)) break;
+    }
+    pool_close(j->pool);
+    wait_for_workers(j, j->failure.kind != KeyboardInterrupt);
+}
+
+/* Small native plans are done before a worker would have woken up. */
+static bool small(const plan *p)
+{
+    return p->ntask - p->ndone <= 64 && !p->nforeign && p->bytes <= 1 << 17;
+}
+
+bool plan_run(plan *p, pool *pool, const run_opts *o, tid *failed, err *e)
+{
+    static const run_opts defaults = {0};
+    if (!o) o = &defaults;
+    if (failed) *failed = NO_TASK;
+    if (p->ntask == p->ndone) return true;
+    bool here = o->synchronous || !pool || p->nhome == p->ntask - p->ndone || small(p);
+    job *j = job_new(p, here ? NULL : pool, o, e);
+    if (!j) return false;
+    worker w = {.id = -1, .user = o->user, .pool = pool, .own = {.lock = ATOMIC_FLAG_INIT}};
+    if (!here && !pool_open(pool, j)) { /* a compute() inside a task */
+        here = true;
+        j->pool = NULL;
+    }
+    if (here)
+        run_here(j, &w);
+    else
+        run_pool(j, &w);
+    bool ok = !j->failure.kind;
+    pthread_mutex_lock(&j->lock);
+    if (!ok) {
+        if (failed) *failed = j->failed;
+        err_move(e, &j->failure);
+    }
+    pthread_mutex_unlock(&j->lock);
+    arena_clear(&w.scratch);
+    mem_free(w.own.at);
+    job_unref(j);
+    return ok;
+}
+
+/* --- arrays out of blocks --- */
+
+static nd *join_axis(const plan *p, uint32_t first, const grid *g, int k, uint64_t at, err *e)
+{
+    if (k == g->ndim) {
+        datum *d = plan_result(p, first + (uint32_t)at);
+        nd *x = as_nd(d);
+        if (x) return nd_ref(x);
+        return err_set(e, TypeError, "a block is not an array but '%s'", d->kind->name);
+    }
+    uint64_t n = (uint64_t)g->ax[k]->nblock;
+    nd **part = mem_alloc((n + 1) * sizeof *part);
+    uint64_t have = 0;
+    nd *out = NULL;
+    while (have < n && (part[have] = join_axis(p, first, g, k + 1, at * n + have, e))) have++;
+    if (have == n)
+        out = n == 1 ? nd_ref(part[0])
+                     : nd_concat((int)n, (const nd *const *)part, k, (dtype_of){.dt = DT_none}, e);
+    for (uint64_t i = 0; i < have; i++) datum_unref(part[i]);
+    mem_free(part);
+    return out;
+}
+
+/* known sizes: every block is copied once, to its place */
+static nd *join_known(const plan *p, uint32_t first, const expr *x, err *e)
+{
+    const grid *g = x->chunks;
+    int64_t shape[GRID_MAXDIM], block[GRID_MAXDIM];
+    grid_shape(g, shape);
+    const nd *one = as_nd(plan_result(p, first));
+    nd *out = one ? nd_new(nd_type(one), g->ndim, shape, e) : NULL;
+    for (uint64_t b = 0; b < g->nblock && out; b++) {
+        const nd *part = as_nd(plan_result(p, first + (uint32_t)b));
+        ptrdiff_t offset = 0;
+        int64_t size[GRID_MAXDIM];
+        grid_block(g, b, block);
+        grid_block_shape(g, block, size);
+        for (int k = 0; k < g->ndim; k++)
+            offset += cuts_start(g->ax[k], block[k]) * nd_strides(out)[k];
+        nd *to = nd_view(out->b, out->at + offset, nd_type(out), g->ndim, size, nd_strides(out));
+        if (!part || !nd_assign(to, part, 'u', NULL, e)) out = datum_unref(out);
+        datum_unref(to);
+    }
+    return out;
+}
+
+static bool blocks_fit(const plan *p, uint32_t first, const expr *x)
+{
+    const grid *g = x->chunks;
+    int64_t block[GRID_MAXDIM], size[GRID_MAXDIM];
+    enum dtype dt = DT_none;
+    for (uint64_t b = 0; b < g->nblock; b++) {
+        const nd *part = as_nd(plan_result(p, first + (uint32_t)b));
+        if (!part || part->ndim != g->ndim || part->dtype == DT_object) return false;
+        if (dtypes[part->dtype].size == 0 || (dt != DT_none && part->dtype != dt)) return false;
+        dt = part->dtype;
+        grid_block(g, b, block);
+        grid_block_shape(g, block, size);
+        if (g->ndim && memcmp(size, nd_shape(part), g->ndim * sizeof *size)) return false;
+    }
+    return true;
+}
+
+nd *plan_join(const plan *p, uint32_t first, const expr *x, err *e)
+{
+    if (x->chunks->nblock > 1 && grid_known(x->chunks) && blocks_fit(p, first, x))
+        return join_known(p, first, x, e);
+    return join_axis(p, first, x->chunks, 0, 0, e);
+}
+
+bool exprs_compute(int n, const expr *const *x, pool *pool, const plan_opts *po,
+                   const run_opts *o, nd **out, err *e)
+{
+    plan *p = plan_exprs(n, x, po, e);
+    if (!p) return false;
+    bool ok = plan_run(p, pool, o, NULL, e);
+    uint32_t first = 0;
+    int have = 0;
+    while (ok && have < n) {
+        ok = (out[have] = plan_join(p, first, x[have], e)) != NULL;
+        first += (uint32_t)x[have]->chunks->nblock;
+        have += ok;
+    }
+    for (; !ok && have; have--) out[have - 1] = datum_unref(out[have - 1]);
+    plan_free(p);
+    return ok;
+}
