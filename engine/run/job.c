@@ -38,13 +38,13 @@ static bool take_snapshots(plan *p, err *e)
     return true;
 }
 
-job *job_new(plan *p, pool *pool, const run_opts *o, err *e)
+job *job_new(plan *p, pool *on, const run_opts *o, err *e)
 {
     if (!take_snapshots(p, e)) return NULL;
     job *j = mem_zero(sizeof *j);
     j->p = p;
-    j->o = o;
-    j->pool = pool;
+    j->o = *o;
+    j->pool = on;
     j->failed = NO_TASK;
     atomic_init(&j->left, p->ntask - p->ndone);
     atomic_init(&j->hold, 1);
@@ -157,7 +157,7 @@ static void free_inputs(plan *p, const task *k)
 
 static void report(job *j, worker *w, tid t, double begin, datum *out)
 {
-    const run_opts *o = j->o;
+    const run_opts *o = &j->o;
     bool tell = o->end && w->id < 0;
     if (!o->trace && !tell) return;
     task_event ev = {t, w->id, begin, run_clock(), datum_bytes(out)};
@@ -170,11 +170,15 @@ tid job_run_one(job *j, worker *w, tid t)
     plan *p = j->p;
     const task *k = &p->task[t];
     err e = {0};
-    double begin = j->o->trace || j->o->end ? run_clock() : 0;
+    double begin = j->o.trace || j->o.end ? run_clock() : 0;
     arena_reset(&w->scratch);
     datum *out = task_call(&(task_run){.p = p, .t = t, .w = w, .scratch = &w->scratch}, &e);
     if (!out) {
         job_fail(j, t, &e);
+        return NO_TASK;
+    }
+    if (atomic_load_explicit(&j->stop, memory_order_acquire)) { /* nobody waits for it any more */
+        datum_unref(out);
         return NO_TASK;
     }
     bool dropped = !k->nsucc && !(k->flags & TASK_WANTED);

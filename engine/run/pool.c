@@ -162,10 +162,14 @@ static void *worker_main(void *arg)
         }
         atomic_fetch_add(&j->inside, 1);
         atomic_fetch_add(&j->hold, 1);
+        atomic_store(&w->job, j);
         pthread_mutex_unlock(&p->lock);
         if (j->p->nforeign) make_user(w);
         work(j, w);
-        atomic_fetch_add(&p->slots, 1);
+        pthread_mutex_lock(&p->lock);
+        atomic_store(&w->job, NULL);
+        if (!atomic_load(&w->lost)) atomic_fetch_add(&p->slots, 1);
+        pthread_mutex_unlock(&p->lock);
         leave(j);
         pthread_mutex_lock(&p->lock);
     }
@@ -277,7 +281,7 @@ bool pool_open(pool *p, job *j)
     if (free) {
         p->busy = true;
         atomic_store(&p->job, j);
-        while (atomic_load(&p->nworker) < p->target) {
+        while (atomic_load(&p->nworker) - p->nlost < p->target) {
             int had = atomic_load(&p->nworker);
             start_worker(p);
             if (atomic_load(&p->nworker) == had) break;
@@ -294,5 +298,20 @@ void pool_close(pool *p)
     atomic_store(&p->job, NULL);
     p->busy = false;
     pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void pool_abandon(pool *p, job *j)
+{
+    if (!atomic_load(&j->inside)) return;
+    pthread_mutex_lock(&p->lock);
+    for (int i = 0; i < atomic_load(&p->nworker); i++) {
+        worker *w = atomic_load(&p->worker[i]);
+        if (!w || atomic_load(&w->job) != j) continue;
+        atomic_store(&w->lost, true);
+        pthread_detach(w->thread);
+        p->nlost++;
+        atomic_fetch_add(&p->slots, 1);
+    }
     pthread_mutex_unlock(&p->lock);
 }

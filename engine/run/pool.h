@@ -15,6 +15,8 @@ typedef struct deque { /* newest in, newest out; thieves take the oldest */
     _Atomic uint32_t n;
 } deque;
 
+typedef struct job job;
+
 struct worker {
     int id; /* -1: the calling thread */
     pool *pool;
@@ -23,13 +25,14 @@ struct worker {
     bool has_user;
     deque own;
     arena scratch;
+    _Atomic(job *) job; /* the one it is in */
     _Atomic bool lost; /* its task did not end when the job was cancelled; the pool has let it go */
 };
 
 /* A plan being run. */
-typedef struct job {
+struct job {
     plan *p;
-    const run_opts *o;
+    run_opts o;
     pool *pool;
     _Atomic uint32_t left;      /* tasks not finished */
     _Atomic int stop;           /* 1: failed or cancelled */
@@ -45,7 +48,7 @@ typedef struct job {
     err failure;
     tid failed;
     _Atomic uint32_t hold;      /* the caller and workers inside */
-} job;
+};
 
 struct pool {
     int target;
@@ -58,6 +61,7 @@ struct pool {
     _Atomic int nworker; /* ever started; worker[] never shrinks */
     _Atomic(job *) job;
     bool quit, busy;
+    int nlost;
     worker *_Atomic worker[MAX_WORKER];
 };
 
@@ -79,3 +83,4 @@ void pool_wake(pool *p, int n);
 double run_clock(void);
 bool pool_open(pool *p, job *j);
 void pool_close(pool *p);
+void pool_abandon(pool *p, job *j); /* lets go of workers that are still inside j */

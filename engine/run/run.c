@@ -27,7 +27,7 @@ static tid done_tasks(const job *j)
 
 static bool tick(job *j)
 {
-    const run_opts *o = j->o;
+    const run_opts *o = &j->o;
     if (cancelled(o) || (o->tick && !o->tick(o->ctx, j->p, done_tasks(j)))) {
         interrupt(j);
         return false;
@@ -39,7 +39,7 @@ static bool tick(job *j)
 
 static void run_here(job *j, worker *w)
 {
-    const run_opts *o = j->o;
+    const run_opts *o = &j->o;
     double next_tick = run_clock() + 0.1;
     for (tid t = 0; t < j->p->ntask && !job_over(j); t++) {
         if (j->p->task[t].flags & TASK_DONE) continue;
@@ -113,14 +113,14 @@ static void wait_for_workers(job *j, bool patient)
         ts.tv_nsec += 5000000;
         if (ts.tv_nsec >= 1000000000) ts.tv_sec++, ts.tv_nsec -= 1000000000;
         pthread_cond_timedwait(&j->home_wake, &j->lock, &ts);
-        if (patient && cancelled(j->o)) patient = false, end = run_clock() + 0.06;
+        if (patient && cancelled(&j->o)) patient = false, end = run_clock() + 0.06;
     }
     pthread_mutex_unlock(&j->lock);
 }
 
 static void run_pool(job *j, worker *w)
 {
-    const run_opts *o = j->o;
+    const run_opts *o = &j->o;
     double period = o->cancel ? 0.02 : (o->tick_ms ? o->tick_ms : 100) * 1e-3;
     while (!job_over(j)) {
         tid t = home_pop(j);
@@ -132,6 +132,7 @@ static void run_pool(job *j, worker *w)
     }
     pool_close(j->pool);
     wait_for_workers(j, j->failure.kind != KeyboardInterrupt);
+    pool_abandon(j->pool, j);
 }
 
 /* Small native plans are done before a worker would have woken up. */
@@ -140,17 +141,17 @@ static bool small(const plan *p)
     return p->ntask - p->ndone <= 64 && !p->nforeign && p->bytes <= 1 << 17;
 }
 
-bool plan_run(plan *p, pool *pool, const run_opts *o, tid *failed, err *e)
+bool plan_run(plan *p, pool *on, const run_opts *o, tid *failed, err *e)
 {
     static const run_opts defaults = {0};
     if (!o) o = &defaults;
     if (failed) *failed = NO_TASK;
     if (p->ntask == p->ndone) return true;
-    bool here = o->synchronous || !pool || p->nhome == p->ntask - p->ndone || small(p);
-    job *j = job_new(p, here ? NULL : pool, o, e);
+    bool here = o->synchronous || !on || p->nhome == p->ntask - p->ndone || small(p);
+    job *j = job_new(p, here ? NULL : on, o, e);
     if (!j) return false;
-    worker w = {.id = -1, .user = o->user, .pool = pool, .own = {.lock = ATOMIC_FLAG_INIT}};
-    if (!here && !pool_open(pool, j)) { /* a compute() inside a task */
+    worker w = {.id = -1, .user = o->user, .pool = on, .own = {.lock = ATOMIC_FLAG_INIT}};
+    if (!here && !pool_open(on, j)) { /* a compute() inside a task */
         here = true;
         j->pool = NULL;
     }
@@ -241,12 +242,12 @@ nd *plan_join(const plan *p, uint32_t first, const expr *x, err *e)
     return join_axis(p, first, x->chunks, 0, 0, e);
 }
 
-bool exprs_compute(int n, const expr *const *x, pool *pool, const plan_opts *po,
+bool exprs_compute(int n, const expr *const *x, pool *on, const plan_opts *po,
                    const run_opts *o, nd **out, err *e)
 {
     plan *p = plan_exprs(n, x, po, e);
     if (!p) return false;
-    bool ok = plan_run(p, pool, o, NULL, e);
+    bool ok = plan_run(p, on, o, NULL, e);
     uint32_t first = 0;
     int have = 0;
     while (ok && have < n) {
