@@ -69,8 +69,7 @@ static int64_t whole_position(int64_t at, const nd *x, const lit *offset, const 
         index[i] = at % nd_shape(x)[i];
         at /= nd_shape(x)[i];
     }
-    for (int i = 0; i < x->ndim; i++)
-        flat = flat * total->item[i].i + index[i] + offset->item[i].i;
+    for (int i = 0; i < x->ndim; i++) flat = flat * total->item[i].i + index[i] + offset->item[i].i;
     return flat;
 }
 
@@ -81,7 +80,7 @@ static datum *arg_chunk_call(const fn *f, const call *c, err *e)
     nd *x = arg_nd(c, &c->arg[0], e);
     if (!x) return NULL;
     uint32_t axes = r->ravel ? ALL_AXES : r->axes;
-    enum reduction_id value = is_min(r->id) ? is_nan_kind(r->id) ? R_nanmin : R_min
+    enum reduction_id value = is_min(r->id)        ? is_nan_kind(r->id) ? R_nanmin : R_min
                               : is_nan_kind(r->id) ? R_nanmax
                                                    : R_max;
     nd *vals = nd_reduce(&reductions[value], x, axes, true, any_type, NULL, e);
@@ -142,7 +141,8 @@ static datum *arg_combine_call(const fn *f, const call *c, err *e)
 static bool any_nan(const nd *x, err *e)
 {
     nd *isnan = nd_map1(U_isnan, x, e);
-    nd *any = isnan ? nd_reduce(&reductions[R_any], isnan, ALL_AXES, false, any_type, NULL, e) : NULL;
+    nd *any =
+        isnan ? nd_reduce(&reductions[R_any], isnan, ALL_AXES, false, any_type, NULL, e) : NULL;
     bool yes = any && *any->at;
     datum_unref(isnan);
     datum_unref(any);
@@ -208,23 +208,23 @@ static datum *argtopk_agg_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind arg_chunk_kind = {.name = "arg_chunk", .version = 1, .call = arg_chunk_call};
-static const fn_kind arg_combine_kind = {.name = "arg_combine", .version = 1,
-                                         .call = arg_combine_call};
+static const fn_kind arg_combine_kind = {
+    .name = "arg_combine", .version = 1, .call = arg_combine_call};
 static const fn_kind arg_agg_kind = {.name = "arg_agg", .version = 1, .call = arg_agg_call};
 static const fn_kind topk_kind = {.name = "topk", .version = 1, .call = topk_call};
-static const fn_kind prepare_kind = {.name = "argtopk_preprocess", .version = 1,
-                                     .call = argtopk_prepare_call};
+static const fn_kind prepare_kind = {
+    .name = "argtopk_preprocess", .version = 1, .call = argtopk_prepare_call};
 static const fn_kind argtopk_kind = {.name = "argtopk", .version = 1, .call = argtopk_call};
-static const fn_kind argtopk_agg_kind = {.name = "argtopk_aggregate", .version = 1,
-                                         .call = argtopk_agg_call};
+static const fn_kind argtopk_agg_kind = {
+    .name = "argtopk_aggregate", .version = 1, .call = argtopk_agg_call};
 
 const fn_kind *fn_arg_kind(enum red_step step)
 {
     static const fn_kind *const kinds[] = {
-        [RED_ARG_CHUNK] = &arg_chunk_kind,     [RED_ARG_COMBINE] = &arg_combine_kind,
-        [RED_ARG_AGG] = &arg_agg_kind,         [RED_TOPK] = &topk_kind,
-        [RED_TOPK_AGG] = &topk_kind,           [RED_ARGTOPK_PREPARE] = &prepare_kind,
-        [RED_ARGTOPK] = &argtopk_kind,         [RED_ARGTOPK_AGG] = &argtopk_agg_kind,
+        [RED_ARG_CHUNK] = &arg_chunk_kind, [RED_ARG_COMBINE] = &arg_combine_kind,
+        [RED_ARG_AGG] = &arg_agg_kind,     [RED_TOPK] = &topk_kind,
+        [RED_TOPK_AGG] = &topk_kind,       [RED_ARGTOPK_PREPARE] = &prepare_kind,
+        [RED_ARGTOPK] = &argtopk_kind,     [RED_ARGTOPK_AGG] = &argtopk_agg_kind,
     };
     return kinds[step];
 }

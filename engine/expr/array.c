@@ -40,8 +40,8 @@ static void nd_drop(source *s)
     datum_unref(((nd_source *)s)->x);
 }
 
-static const source_kind nd_source_kind = {.name = "block", .read = nd_read, .drop = nd_drop,
-                                           .divisible = true};
+static const source_kind nd_source_kind = {
+    .name = "block", .read = nd_read, .drop = nd_drop, .divisible = true};
 
 source *source_nd(const nd *x)
 {
@@ -88,8 +88,8 @@ static void read_drop(fn *f)
     datum_unref(((read_fn *)f)->s);
 }
 
-static const fn_kind read_kind = {.name = "read", .version = 1, .call = read_call,
-                                  .drop = read_drop};
+static const fn_kind read_kind = {
+    .name = "read", .version = 1, .call = read_call, .drop = read_drop};
 
 /* A layer of a single task that is data, under a bare string: "original-array-<hash>". */
 typedef struct value_layer {
@@ -190,8 +190,7 @@ source *layer_source(const layer *l)
     arena a = {0};
     task_view v;
     source *s = NULL;
-    if (l->count && l->grid && layer_task(l, none, &a, &v, NULL) && v.f &&
-        v.f->kind == &read_kind)
+    if (l->count && l->grid && layer_task(l, none, &a, &v, NULL) && v.f && v.f->kind == &read_kind)
         s = ((const read_fn *)v.f)->s;
     arena_clear(&a);
     return s;

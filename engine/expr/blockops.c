@@ -13,8 +13,7 @@ enum { MAX_IN = 64 };
 static bool blocks_of(const call *c, uint32_t n, const nd **out, err *e)
 {
     if (c->narg < n)
-        return err_set(e, TypeError, "the operation takes %u blocks but %u were given", n,
-                       c->narg);
+        return err_set(e, TypeError, "the operation takes %u blocks but %u were given", n, c->narg);
     for (uint32_t i = 0; i < n; i++) TRY(out[i] = arg_nd(c, &c->arg[i], e));
     return true;
 }

@@ -118,8 +118,8 @@ static bool collect(building *w, err *e)
         for (int i = 0; i < b->narg; i++)
             for (int k = 0; w->x[i] && k < expr_ndim(w->x[i]); k++) {
                 cuts *old = letters_find(&w->cut, w->index[i][k]), *a = w->x[i]->chunks->ax[k];
-                if (!old || a->nblock > old->nblock || (a->nblock == old->nblock &&
-                                                        a->extent > old->extent))
+                if (!old || a->nblock > old->nblock ||
+                    (a->nblock == old->nblock && a->extent > old->extent))
                     letters_set(&w->cut, w->index[i][k], a);
             }
     } else
@@ -261,7 +261,11 @@ expr *expr_transpose(label l, const expr *x, const int *perm, err *e)
     }
     if (same && !l.name && !l.prefix) return expr_ref(x);
     fn *f = fn_transpose(ndim, out);
-    expr *y = expr_blockwise(&(blockwise){.l = l, .f = f, .type = x->type, .nout = ndim, .out = out,
+    expr *y = expr_blockwise(&(blockwise){.l = l,
+                                          .f = f,
+                                          .type = x->type,
+                                          .nout = ndim,
+                                          .out = out,
                                           .narg = 1,
                                           .arg = &(bw_arg){.x = x, .index = in}},
                              e);

@@ -16,7 +16,7 @@ typedef struct letters {
     cuts *ax[2 * GRID_MAXDIM]; /* owned */
 } letters;
 void letters_clear(letters *l);
-cuts *letters_find(const letters *l, int letter); /* borrowed; NULL */
+cuts *letters_find(const letters *l, int letter);   /* borrowed; NULL */
 bool letters_set(letters *l, int letter, cuts *ax); /* counts ax */
 /* exprs_unify that also tells the outcome; x[k] NULL: a literal */
 bool unify(int n, expr **x, const int *const *index, letters *out, err *e);
@@ -50,8 +50,8 @@ int items_of(const call *c, const lit *tuple, index_item out[2 * ND_MAXDIM], err
 /* callables for this folder */
 const ufunc *fn_as_ufunc(const fn *f, dtype_of *want, int *out); /* NULL: something else */
 bool fn_is_cast(const fn *f, dtype_of *t);
-fn *fn_literal(void);              /* its argument is its result */
-fn *fn_concat_all(int ndim);       /* nested lists, one level per axis */
-fn *fn_broadcast(void);            /* (x, shape) */
+fn *fn_literal(void);        /* its argument is its result */
+fn *fn_concat_all(int ndim); /* nested lists, one level per axis */
+fn *fn_broadcast(void);      /* (x, shape) */
 /* inner after the lists among its arguments are joined along axes[i][0 .. n[i]) */
 fn *fn_joined(const fn *inner, uint32_t narg, const int *n, int (*axes)[GRID_MAXDIM]);

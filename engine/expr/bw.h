@@ -21,7 +21,7 @@ typedef struct bw_layer {
     fn *f;
     uint32_t narg, nref; /* nref: inputs of a task */
     int nsummed;
-    bool plain;          /* block i reads block i of every input */
+    bool plain; /* block i reads block i of every input */
     int64_t nsum[GRID_MAXDIM];
     bw_input *arg;
     arena mem;

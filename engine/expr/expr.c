@@ -44,7 +44,6 @@ expr *expr_with_meta(const expr *x, datum *meta)
     return y;
 }
 
-
 expr *expr_with_chunks(const expr *x, grid *g, err *e)
 {
     if (!x || !g) return NULL;
@@ -150,8 +149,7 @@ static void *broadcast_error(int n, const expr *const *x, err *e)
         sb_addf(&b, k ? " %s" : "%s", s);
         mem_free(s);
     }
-    err_set(e, ValueError, "operands could not be broadcast together with shapes %s",
-            sb_text(&b));
+    err_set(e, ValueError, "operands could not be broadcast together with shapes %s", sb_text(&b));
     sb_clear(&b);
     return NULL;
 }
@@ -281,8 +279,8 @@ bool unify(int n, expr **x, const int *const *index, letters *out, err *e)
     for (int k = 0; k < n; k++)
         for (int i = 0; x[k] && i < expr_ndim(x[k]); i++) {
             if (letters_find(out, index[k][i])) continue;
-            cuts *a = same ? datum_ref(x[k]->chunks->ax[i])
-                           : consolidate(n, x, index, index[k][i], e);
+            cuts *a =
+                same ? datum_ref(x[k]->chunks->ax[i]) : consolidate(n, x, index, index[k][i], e);
             if (!a || !letters_set(out, index[k][i], a)) return datum_unref(a);
             datum_unref(a);
         }

@@ -53,9 +53,10 @@ static expr *terms_map(label l, const fn *f, terms *t, dtype_of type, err *e)
     }
     if (!shapes_broadcast(n, lazy, &ndim, shape, e)) return NULL;
     for (int i = 0; i < ndim; i++) out[i] = ndim - 1 - i;
-    return expr_blockwise(&(blockwise){.l = l, .f = f, .type = type, .nout = ndim, .out = out,
-                                       .narg = t->n, .arg = arg},
-                          e);
+    return expr_blockwise(
+        &(blockwise){
+            .l = l, .f = f, .type = type, .nout = ndim, .out = out, .narg = t->n, .arg = arg},
+        e);
 }
 
 expr *expr_elemwise(label l, const fn *f, int n, const term *x, dtype_of t, err *e)
@@ -67,8 +68,7 @@ expr *expr_elemwise(label l, const fn *f, int n, const term *x, dtype_of t, err 
 }
 
 /* NumPy's result dtype; lazy 0-d arrays count as arrays, their value is not known */
-static bool map_type(const ufunc *f, const terms *t, dtype_of want, int out, dtype_of *type,
-                     err *e)
+static bool map_type(const ufunc *f, const terms *t, dtype_of want, int out, dtype_of *type, err *e)
 {
     operand in[UFUNC_MAXARG];
     ufunc_plan plan;

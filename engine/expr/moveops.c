@@ -173,8 +173,8 @@ static datum *broadcast_call(const fn *f, const call *c, err *e)
     return (datum *)nd_broadcast(x, (int)c->arg[1].n, shape, e);
 }
 
-static const fn_kind broadcast_kind = {.name = "broadcast_to", .version = 1,
-                                       .call = broadcast_call};
+static const fn_kind broadcast_kind = {
+    .name = "broadcast_to", .version = 1, .call = broadcast_call};
 
 fn *fn_broadcast(void)
 {
@@ -222,8 +222,8 @@ static void joined_drop(fn *f)
     datum_unref(((joined_fn *)f)->inner);
 }
 
-static const fn_kind joined_kind = {.name = "joined", .version = 1, .call = joined_call,
-                                    .drop = joined_drop};
+static const fn_kind joined_kind = {
+    .name = "joined", .version = 1, .call = joined_call, .drop = joined_drop};
 
 fn *fn_joined(const fn *inner, uint32_t narg, const int *n, int (*axes)[GRID_MAXDIM])
 {

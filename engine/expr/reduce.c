@@ -166,8 +166,8 @@ static expr *climb(const reduce_tree *r, expr *x) /* takes x */
     const char *whole = r->l.prefix ? r->l.prefix : r->aggregate->name;
     split_sizes(r, expr_ndim(x), split);
     for (int d = tree_depth(x->chunks, split); d > 1; d--) {
-        expr *y = level((label){0}, with(&b, part, "-partial"), x, combine, split, true, 1,
-                        r->type);
+        expr *y =
+            level((label){0}, with(&b, part, "-partial"), x, combine, split, true, 1, r->type);
         datum_unref(x);
         x = y;
     }
@@ -188,8 +188,8 @@ static expr *chunk_layer(const reduce_tree *r, err *e)
         letter[i] = i;
         if (!(r->axes & axis_bit(i))) continue;
         adjust[nadjust] = i;
-        ax[nadjust++] = cuts_repeat(r->x->chunks->ax[i]->nblock,
-                                    r->output_size ? r->output_size : 1);
+        ax[nadjust++] =
+            cuts_repeat(r->x->chunks->ax[i]->nblock, r->output_size ? r->output_size : 1);
     }
     expr *w = NULL;
     int64_t shape[GRID_MAXDIM];
@@ -200,9 +200,15 @@ static expr *chunk_layer(const reduce_tree *r, err *e)
     while (*prefix == '_') prefix++;
     expr *y = NULL;
     if (!r->weights || w)
-        y = expr_blockwise(&(blockwise){.l = {.prefix = prefix}, .f = r->chunk, .type = r->type,
-                                        .nout = ndim, .out = letter, .narg = w ? 2 : 1, .arg = arg,
-                                        .nadjust = nadjust, .adjust_letter = adjust,
+        y = expr_blockwise(&(blockwise){.l = {.prefix = prefix},
+                                        .f = r->chunk,
+                                        .type = r->type,
+                                        .nout = ndim,
+                                        .out = letter,
+                                        .narg = w ? 2 : 1,
+                                        .arg = arg,
+                                        .nadjust = nadjust,
+                                        .adjust_letter = adjust,
                                         .adjust_axis = ax},
                            e);
     while (nadjust) datum_unref(ax[--nadjust]);
@@ -295,21 +301,29 @@ static void row_fns(const row *w, const reduce_args *a, uint32_t axes, dtype_of 
         [MOMENT] = {RED_MOMENT_CHUNK, RED_MOMENT_COMBINE, RED_MOMENT_AGG},
         [ARG] = {RED_ARG_CHUNK, RED_ARG_COMBINE, RED_ARG_AGG},
     };
-    static const char *const combine_names[] = {
-        [PLAIN] = NULL, [MEAN] = "mean_combine", [MOMENT] = "moment_combine", [ARG] = "arg_combine"};
+    static const char *const combine_names[] = {[PLAIN] = NULL,
+                                                [MEAN] = "mean_combine",
+                                                [MOMENT] = "moment_combine",
+                                                [ARG] = "arg_combine"};
     const enum red_step *s = steps[w->family];
     bool typed = !w->same_type && w->family != ARG;
-    red_fn r = {.id = w->chunk, .axes = axes, .keepdims = true, .nan = w->nan, .ddof = a->ddof,
+    red_fn r = {.id = w->chunk,
+                .axes = axes,
+                .keepdims = true,
+                .nan = w->nan,
+                .ddof = a->ddof,
                 .order = w->family == MOMENT && a->order ? a->order : 2,
-                .skip_empty = w->empty != EMPTY_ERROR, .flat_empty = w->empty == EMPTY_FLAT,
+                .skip_empty = w->empty != EMPTY_ERROR,
+                .flat_empty = w->empty == EMPTY_FLAT,
                 .want = typed ? type : (dtype_of){.dt = DT_none}};
     out[0] = fn_red(s[0], w->chunk_name, &r);
     red_fn c = r;
     if (!w->own_combine) c.id = w->aggregate;
     if (w->family == MOMENT) c.want = dtype_plain(DT_float64);
-    out[1] = fn_red(s[1], combine_names[w->family] ? combine_names[w->family]
-                          : w->own_combine         ? w->chunk_name
-                                                   : w->aggregate_name,
+    out[1] = fn_red(s[1],
+                    combine_names[w->family] ? combine_names[w->family]
+                    : w->own_combine         ? w->chunk_name
+                                             : w->aggregate_name,
                     &c);
     r.id = w->aggregate;
     r.keepdims = a->keepdims;
@@ -370,10 +384,18 @@ expr *expr_reduce(const char *name, const expr *x, const reduce_args *a, err *e)
     fn *f[3];
     row_fns(w, a, axes, type, f);
     bool named = !strcmp(name, "var");
-    reduce_tree r = {.l = a->l, .x = x, .axes = axes, .keepdims = a->keepdims, .type = type,
-                     .chunk = f[0], .combine = f[1], .aggregate = f[2], .lists = true,
+    reduce_tree r = {.l = a->l,
+                     .x = x,
+                     .axes = axes,
+                     .keepdims = a->keepdims,
+                     .type = type,
+                     .chunk = f[0],
+                     .combine = f[1],
+                     .aggregate = f[2],
+                     .lists = true,
                      .combine_prefix = named ? "var" : NULL,
-                     .split_every = a->split_every, .split_axis = a->split_axis};
+                     .split_every = a->split_every,
+                     .split_axis = a->split_axis};
     expr *y = expr_reduce_tree(&r, e);
     for (int i = 0; i < 3; i++) datum_unref(f[i]);
     return y;
@@ -449,15 +471,25 @@ static expr *reduce_arg(const row *w, const expr *x, const reduce_args *a, uint3
     int ndim = expr_ndim(x);
     if (!check_known(x, axes, e)) return NULL;
     bool ravel = ndim <= 1 || axis_count(axes, ndim) == ndim;
-    red_fn r = {.id = w->chunk, .axes = axes, .ravel = ravel, .keepdims = a->keepdims,
+    red_fn r = {.id = w->chunk,
+                .axes = axes,
+                .ravel = ravel,
+                .keepdims = a->keepdims,
                 .want = {.dt = DT_none}};
     fn *chunk = fn_red(RED_ARG_CHUNK, w->chunk_name, &r);
     fn *combine = fn_red(RED_ARG_COMBINE, "arg_combine", &r);
     fn *agg = fn_red(RED_ARG_AGG, w->aggregate_name, &r);
     arg_param p = {.ravel = ravel, .axes = axes, .axis = axes ? __builtin_ctz(axes) : 0};
-    reduce_tree t = {.l = a->l, .x = x, .axes = axes, .keepdims = a->keepdims,
-                     .type = dtype_plain(DT_int64), .combine = combine, .aggregate = agg,
-                     .lists = true, .split_every = a->split_every, .split_axis = a->split_axis};
+    reduce_tree t = {.l = a->l,
+                     .x = x,
+                     .axes = axes,
+                     .keepdims = a->keepdims,
+                     .type = dtype_plain(DT_int64),
+                     .combine = combine,
+                     .aggregate = agg,
+                     .lists = true,
+                     .split_every = a->split_every,
+                     .split_axis = a->split_axis};
     expr *y = climb(&t, arg_chunks(x, (const red_fn *)chunk, &p));
     datum_unref(chunk);
     datum_unref(combine);
@@ -478,8 +510,10 @@ static expr *with_positions(const expr *x, int axis, err *e)
     expr_item items[GRID_MAXDIM];
     for (int k = 0; k < ndim; k++) {
         letter[k] = k;
-        items[k].item = k == axis ? (index_item){.kind = IDX_SLICE, .start = SLICE_NONE,
-                                                 .stop = SLICE_NONE, .step = SLICE_NONE}
+        items[k].item = k == axis ? (index_item){.kind = IDX_SLICE,
+                                                 .start = SLICE_NONE,
+                                                 .stop = SLICE_NONE,
+                                                 .step = SLICE_NONE}
                                   : (index_item){.kind = IDX_NEW};
         items[k].lazy = NULL;
     }
@@ -487,8 +521,12 @@ static expr *with_positions(const expr *x, int axis, err *e)
     bw_arg arg[2] = {{.x = x, .index = letter}, {.x = wide, .index = letter}};
     expr *y = NULL;
     if (wide)
-        y = expr_blockwise(&(blockwise){.f = f, .type = dtype_plain(DT_object), .nout = ndim,
-                                        .out = letter, .narg = 2, .arg = arg},
+        y = expr_blockwise(&(blockwise){.f = f,
+                                        .type = dtype_plain(DT_object),
+                                        .nout = ndim,
+                                        .out = letter,
+                                        .narg = 2,
+                                        .arg = arg},
                            e);
     datum_unref(wide);
     datum_unref(i);
@@ -496,20 +534,26 @@ static expr *with_positions(const expr *x, int axis, err *e)
     return y;
 }
 
-expr *expr_topk(label l, const expr *x, int64_t k, int axis, int64_t split_every, bool arg,
-                err *e)
+expr *expr_topk(label l, const expr *x, int64_t k, int axis, int64_t split_every, bool arg, err *e)
 {
     if (!x) return NULL;
-    red_fn r = {.axes = axis_bit(axis), .k = k, .keepdims = true, .want = {.dt = DT_none},
-                .order = (int)k};
+    red_fn r = {
+        .axes = axis_bit(axis), .k = k, .keepdims = true, .want = {.dt = DT_none}, .order = (int)k};
     fn *chunk = fn_red(arg ? RED_ARGTOPK : RED_TOPK, arg ? "argtopk" : "topk", &r);
     fn *agg = fn_red(arg ? RED_ARGTOPK_AGG : RED_TOPK_AGG,
                      arg ? "argtopk_aggregate" : "topk_aggregate", &r);
     expr *in = arg ? with_positions(x, axis, e) : expr_ref(x);
-    reduce_tree t = {.l = l, .x = in, .axes = axis_bit(axis), .keepdims = true,
-                     .type = arg ? dtype_plain(DT_int64) : x->type, .chunk = chunk,
-                     .combine = chunk, .aggregate = agg, .lists = true,
-                     .split_every = split_every, .output_size = k < 0 ? -k : k};
+    reduce_tree t = {.l = l,
+                     .x = in,
+                     .axes = axis_bit(axis),
+                     .keepdims = true,
+                     .type = arg ? dtype_plain(DT_int64) : x->type,
+                     .chunk = chunk,
+                     .combine = chunk,
+                     .aggregate = agg,
+                     .lists = true,
+                     .split_every = split_every,
+                     .output_size = k < 0 ? -k : k};
     expr *y = in ? expr_reduce_tree(&t, e) : NULL;
     datum_unref(in);
     datum_unref(chunk);

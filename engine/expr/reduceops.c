@@ -80,7 +80,8 @@ static const char *const moment_names[] = {"total", "n", "M"};
 static nd *count_block(const red_fn *r, const nd *x, dtype_of t, err *e)
 {
     if (r->nan) {
-        nd *isnan = nd_map1(U_isnan, x, e), *valid = isnan ? nd_map1(U_logical_not, isnan, e) : NULL;
+        nd *isnan = nd_map1(U_isnan, x, e),
+           *valid = isnan ? nd_map1(U_logical_not, isnan, e) : NULL;
         nd *n = valid ? nd_reduce(&reductions[R_sum], valid, r->axes, true, t, NULL, e) : NULL;
         datum_unref(isnan);
         datum_unref(valid);
@@ -141,10 +142,10 @@ static datum *mean_agg_call(const fn *f, const call *c, err *e)
     return (datum *)divide(total, n, r->want, e);
 }
 
-static const fn_kind mean_chunk_kind = {.name = "mean_chunk", .version = 1,
-                                        .call = mean_chunk_call};
-static const fn_kind mean_combine_kind = {.name = "mean_combine", .version = 1,
-                                          .call = mean_combine_call};
+static const fn_kind mean_chunk_kind = {
+    .name = "mean_chunk", .version = 1, .call = mean_chunk_call};
+static const fn_kind mean_combine_kind = {
+    .name = "mean_combine", .version = 1, .call = mean_combine_call};
 static const fn_kind mean_agg_kind = {.name = "mean_agg", .version = 1, .call = mean_agg_call};
 
 /* --- moments --- */
@@ -258,8 +259,8 @@ static nd *moment_helper(const red_fn *r, const moments *s, int order, bool keep
 {
     enum reduction_id sum = r->nan ? R_nansum : R_sum;
     nd *first = sum_of(r, layer_of(s->m, order - 2), R_sum, keepdims, e);
-    nd *second = sum_of(r, op2(U_multiply, nd_ref(s->n), power(nd_ref(s->inner), order, e), e),
-                        sum, keepdims, e);
+    nd *second = sum_of(r, op2(U_multiply, nd_ref(s->n), power(nd_ref(s->inner), order, e), e), sum,
+                        keepdims, e);
     nd *m = op2(U_add, first, second, e);
     for (int k = 1; k < order - 1 && m; k++) {
         double c = factorial(order) / (factorial(k) * factorial(order - k));
@@ -318,12 +319,12 @@ static datum *moment_agg_call(const fn *f, const call *c, err *e)
     return (datum *)out;
 }
 
-static const fn_kind moment_chunk_kind = {.name = "moment_chunk", .version = 1,
-                                          .call = moment_chunk_call};
-static const fn_kind moment_combine_kind = {.name = "moment_combine", .version = 1,
-                                            .call = moment_combine_call};
-static const fn_kind moment_agg_kind = {.name = "moment_agg", .version = 1,
-                                        .call = moment_agg_call};
+static const fn_kind moment_chunk_kind = {
+    .name = "moment_chunk", .version = 1, .call = moment_chunk_call};
+static const fn_kind moment_combine_kind = {
+    .name = "moment_combine", .version = 1, .call = moment_combine_call};
+static const fn_kind moment_agg_kind = {
+    .name = "moment_agg", .version = 1, .call = moment_agg_call};
 
 /* --- constructors --- */
 
@@ -343,8 +344,8 @@ fn *fn_red(enum red_step step, const char *name, const red_fn *like)
     fn base = r->base;
     *r = *like;
     r->base = base;
-    int64_t param[] = {step,     r->id,      r->axes,    r->keepdims, r->want.dt,  r->want.size,
-                       r->order, r->nan,     r->skip_empty, (int64_t)(r->ddof * 1e6)};
+    int64_t param[] = {step,         r->id,    r->axes, r->keepdims,   r->want.dt,
+                       r->want.size, r->order, r->nan,  r->skip_empty, (int64_t)(r->ddof * 1e6)};
     fn_identify(&r->base, param, sizeof param);
     return &r->base;
 }

@@ -43,8 +43,8 @@ static bool full_tile(const tile_call *t, int64_t from, int64_t n, err *e)
 }
 
 static const tile_kind full_tiles = {.run = full_tile, .lends = true};
-static const fn_kind full_kind = {.name = "full", .version = 1, .call = full_call,
-                                  .drop = full_drop, .tile = &full_tiles};
+static const fn_kind full_kind = {
+    .name = "full", .version = 1, .call = full_call, .drop = full_drop, .tile = &full_tiles};
 
 static fn *full_new(const char *name, dtype_of t, const nd *value, err *e)
 {
@@ -156,8 +156,8 @@ static bool arange_tile(const tile_call *t, int64_t from, int64_t n, err *e)
 }
 
 static const tile_kind arange_tiles = {.state = 32, .begin = arange_begin, .run = arange_tile};
-static const fn_kind arange_kind = {.name = "arange", .version = 1, .call = arange_call,
-                                    .tile = &arange_tiles};
+static const fn_kind arange_kind = {
+    .name = "arange", .version = 1, .call = arange_call, .tile = &arange_tiles};
 
 static bool arange_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
 {
@@ -238,8 +238,7 @@ static bool linspace_args(const block_layer *l, uint64_t i, arena *a, task_view 
     return true;
 }
 
-expr *expr_linspace(label l, double start, double stop, bool endpoint, grid *g, dtype_of t,
-                    err *e)
+expr *expr_linspace(label l, double start, double stop, bool endpoint, grid *g, dtype_of t, err *e)
 {
     (void)e;
     if (!g) return NULL;
@@ -327,8 +326,8 @@ expr *expr_generate(label l, const fn *f, grid *g, dtype_of t, err *e)
     (void)e;
     if (!g || !f) return NULL;
     char *name = source_name(l, f->name, f, g, t);
-    block_layer *b = block_layer_new(name, datum_ref((fn *)(uintptr_t)f), place_args, g, t, 0,
-                                     NULL);
+    block_layer *b =
+        block_layer_new(name, datum_ref((fn *)(uintptr_t)f), place_args, g, t, 0, NULL);
     mem_free(name);
     return expr_of_layer(&b->base);
 }

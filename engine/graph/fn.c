@@ -60,9 +60,7 @@ void lit_hash(strbuf *b, const lit *x)
     case LIT_FLOAT:
     case LIT_IN: sb_add(b, (const char *)&x->i, sizeof x->i); break;
     case LIT_STR: sb_add(b, x->s, strlen(x->s) + 1); break;
-    case LIT_DTYPE:
-        sb_addf(b, "%d.%d.%u", x->t.dt, x->t.unit, x->t.size);
-        break;
+    case LIT_DTYPE: sb_addf(b, "%d.%d.%u", x->t.dt, x->t.unit, x->t.size); break;
     case LIT_SLICE: sb_add(b, (const char *)&x->slice, sizeof x->slice); break;
     case LIT_LIST:
     case LIT_TUPLE:

@@ -120,14 +120,15 @@ typedef struct call {
     const lit *arg;
     const layer *of; /* the task's place in the logical graph; NULL when called by hand */
     uint64_t index;
-    worker *worker; /* whose thread this is; NULL: not a worker of a pool */
+    worker *worker;               /* whose thread this is; NULL: not a worker of a pool */
     const struct snapshots *snap; /* eager sources as they were when the run started, or NULL */
 } call;
 
 enum fn_flags {
     FN_HOME = 1,   /* only the thread that called compute() may run it */
     FN_IMPURE = 2, /* has side effects: never run twice, never skipped */
-    FN_FOREIGN = 4, /* runs code of the language: not fused, may sleep, needs a worker's user slot */
+    FN_FOREIGN =
+        4, /* runs code of the language: not fused, may sleep, needs a worker's user slot */
 };
 
 typedef struct fn_kind {
@@ -172,7 +173,8 @@ static inline datum *fn_call(const fn *f, const call *c, err *e)
     return f->kind->call(f, c, e);
 }
 
-/* Deep copy of a literal into an arena; its datums are counted: lit_release() when the arena goes. */
+/* Deep copy of a literal into an arena; its datums are counted: lit_release() when the arena goes.
+ */
 lit lit_copy(arena *a, const lit *x);
 void lit_release(const lit *x);
 /* the bytes that identify it */

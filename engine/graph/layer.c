@@ -122,10 +122,10 @@ datum *layer_run(const layer *l, uint64_t i, uint32_t nin, datum *const *in, err
         else if (!v.f)
             out = datum_ref(in[0]);
         else
-            out = fn_call(v.f,
-                          &(call){.in = in, .nin = nin, .narg = v.narg, .arg = v.arg, .of = l,
-                                  .index = i},
-                          e);
+            out = fn_call(
+                v.f,
+                &(call){.in = in, .nin = nin, .narg = v.narg, .arg = v.arg, .of = l, .index = i},
+                e);
     }
     arena_clear(&a);
     return out;

@@ -73,8 +73,7 @@ void graph_set_task(graph_builder *b, uint64_t id, const fn *f, uint32_t narg, c
     x->f = datum_ref((fn *)(uintptr_t)f);
     x->narg = narg ? narg : nin;
     lit *copy = arena_alloc(&b->mem, x->narg * sizeof(lit) + 1);
-    for (uint32_t i = 0; i < x->narg; i++)
-        copy[i] = narg ? lit_copy(&b->mem, &arg[i]) : lit_in(i);
+    for (uint32_t i = 0; i < x->narg; i++) copy[i] = narg ? lit_copy(&b->mem, &arg[i]) : lit_in(i);
     x->arg = copy;
 }
 
@@ -122,8 +121,8 @@ static bool task_of(const layer *l, uint64_t i, arena *a, task_view *out, err *e
         mem_free(s);
         return false;
     }
-    *out = (task_view){.f = x->f, .value = x->value, .narg = x->narg, .nin = x->nin,
-                       .arg = x->arg, .in = x->in};
+    *out = (task_view){
+        .f = x->f, .value = x->value, .narg = x->narg, .nin = x->nin, .arg = x->arg, .in = x->in};
     return true;
 }
 

@@ -18,8 +18,8 @@ enum { NO_PROG = UINT32_MAX };
 
 typedef struct nodes {
     uint32_t n, cap;
-    node *at;        /* dependencies before dependents */
-    uint32_t *slot;  /* by address of the layer */
+    node *at;       /* dependencies before dependents */
+    uint32_t *slot; /* by address of the layer */
     uint32_t nslot;
 } nodes;
 

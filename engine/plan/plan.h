@@ -29,23 +29,23 @@ typedef struct plan_opts {
 } plan_opts;
 
 typedef struct plan {
-    _Atomic uint32_t hold;   /* who still uses it: the maker, and workers running its tasks */
+    _Atomic uint32_t hold; /* who still uses it: the maker, and workers running its tasks */
     tid ntask;
     uint32_t nprog;
     task *task;
     tid *succ, *in;
     uint64_t nin;
-    datum *_Atomic *out;     /* results */
+    datum *_Atomic *out; /* results */
     program **prog;
-    tid *wanted;             /* of each wanted ref, in order; duplicates allowed */
+    tid *wanted; /* of each wanted ref, in order; duplicates allowed */
     uint32_t nwanted;
-    uint32_t nhome;          /* tasks that only the calling thread may run */
-    uint32_t nforeign;       /* tasks that call functions of the language */
-    uint32_t ndone;          /* tasks that were data from the start */
-    layer **held;            /* roots, counted */
+    uint32_t nhome;    /* tasks that only the calling thread may run */
+    uint32_t nforeign; /* tasks that call functions of the language */
+    uint32_t ndone;    /* tasks that were data from the start */
+    layer **held;      /* roots, counted */
     uint32_t nheld;
-    snapshots snap;          /* eager sources, taken at the start of the run */
-    uint64_t bytes;          /* of all results together, as far as grids tell */
+    snapshots snap; /* eager sources, taken at the start of the run */
+    uint64_t bytes; /* of all results together, as far as grids tell */
 } plan;
 
 /* All blocks of several exprs. */

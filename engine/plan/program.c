@@ -54,8 +54,8 @@ static bool look_all(const program *p, uint64_t index, steps *x, arena *a, err *
     return true;
 }
 
-bool program_inputs(const program *p, uint64_t index, arena *scratch,
-                    bool (*use)(void *ctx, ref r), void *ctx, err *e)
+bool program_inputs(const program *p, uint64_t index, arena *scratch, bool (*use)(void *ctx, ref r),
+                    void *ctx, err *e)
 {
     steps x;
     TRY(look_all(p, index, &x, scratch, e));
@@ -70,11 +70,16 @@ static datum *call_view(const task_run *r, const layer *of, uint64_t index, cons
 {
     if (v->value) return datum_ref(v->value);
     if (!v->f) return datum_ref(in[0]);
-    call c = {.in = in, .nin = v->nin, .narg = v->narg, .arg = v->arg, .of = of, .index = index,
-              .worker = r->w, .snap = &r->p->snap};
+    call c = {.in = in,
+              .nin = v->nin,
+              .narg = v->narg,
+              .arg = v->arg,
+              .of = of,
+              .index = index,
+              .worker = r->w,
+              .snap = &r->p->snap};
     datum *out = fn_call(v->f, &c, e);
-    if (!out && !e->kind)
-        err_set(e, SystemError, "'%s' failed without saying why", v->f->name);
+    if (!out && !e->kind) err_set(e, SystemError, "'%s' failed without saying why", v->f->name);
     return out;
 }
 
@@ -87,9 +92,9 @@ static datum **gather(const task_run *r, const program *g, const task_view *v, d
     datum **in = arena_alloc(r->scratch, v->nin * sizeof *in + 1);
     for (uint32_t k = 0; k < v->nin; k++) {
         int s = g->nstep > 1 ? step_of(g, v->in[k].of) : -1;
-        in[k] = s >= 0 ? reg[s]
-                       : atomic_load_explicit(&p->out[p->in[t->in + (*next)++]],
-                                              memory_order_relaxed);
+        in[k] = s >= 0
+                    ? reg[s]
+                    : atomic_load_explicit(&p->out[p->in[t->in + (*next)++]], memory_order_relaxed);
     }
     return in;
 }

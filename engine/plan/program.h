@@ -19,8 +19,8 @@ struct program {
 program *program_new(uint32_t nstep, const layer *const *step);
 void program_free(program *p);
 /* Calls `use` for each input of task `index`, in order, that is not another step's result. */
-bool program_inputs(const program *p, uint64_t index, arena *scratch,
-                    bool (*use)(void *ctx, ref r), void *ctx, err *e);
+bool program_inputs(const program *p, uint64_t index, arena *scratch, bool (*use)(void *ctx, ref r),
+                    void *ctx, err *e);
 
 /* How one task is run. */
 typedef struct task_run {

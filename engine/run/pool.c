@@ -127,8 +127,7 @@ static void make_user(worker *w)
 
 static void worker_free(worker *w)
 {
-    if (w->has_user && w->pool->hooks.destroy)
-        w->pool->hooks.destroy(w->pool->hooks.ctx, w->user);
+    if (w->has_user && w->pool->hooks.destroy) w->pool->hooks.destroy(w->pool->hooks.ctx, w->user);
     arena_clear(&w->scratch);
     mem_free(w->own.at);
 }
@@ -223,7 +222,8 @@ void pool_free(pool *p)
     for (int i = 0; i < atomic_load(&p->nworker); i++) {
         worker *w = atomic_load(&p->worker[i]);
         if (!w) continue;
-        if (atomic_load(&w->lost)) { /* still inside a library call: left to the end of the process */
+        if (atomic_load(
+                &w->lost)) { /* still inside a library call: left to the end of the process */
             lost = true;
             continue;
         }

@@ -40,14 +40,14 @@ struct job {
     uint32_t nleaf;
     tid *leaf;
     _Atomic uint32_t nevent;
-    _Atomic uint32_t inside;    /* workers in this job */
-    pthread_mutex_t lock;       /* home, failure */
+    _Atomic uint32_t inside; /* workers in this job */
+    pthread_mutex_t lock;    /* home, failure */
     pthread_cond_t home_wake;
     tid *home;
     uint32_t nhome, caphome;
     err failure;
     tid failed;
-    _Atomic uint32_t hold;      /* the caller and workers inside */
+    _Atomic uint32_t hold; /* the caller and workers inside */
 };
 
 struct pool {
@@ -56,7 +56,7 @@ struct pool {
     worker_hooks hooks;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    _Atomic int slots;   /* places for running workers that are free; < 0: too many run */
+    _Atomic int slots; /* places for running workers that are free; < 0: too many run */
     _Atomic int nparked;
     _Atomic int nworker; /* ever started; worker[] never shrinks */
     _Atomic(job *) job;

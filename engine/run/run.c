@@ -21,8 +21,8 @@ static void interrupt(job *j)
 
 static tid done_tasks(const job *j)
 {
-    return j->p->ntask - atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)&j->left,
-                                              memory_order_relaxed);
+    return j->p->ntask -
+           atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)&j->left, memory_order_relaxed);
 }
 
 static bool tick(job *j)
@@ -71,8 +71,7 @@ static tid home_pop(job *j)
 static void home_wait(job *j, double seconds)
 {
     double at = run_clock() + seconds;
-    struct timespec ts = {.tv_sec = (time_t)at,
-                          .tv_nsec = (long)((at - (double)(time_t)at) * 1e9)};
+    struct timespec ts = {.tv_sec = (time_t)at, .tv_nsec = (long)((at - (double)(time_t)at) * 1e9)};
     pthread_mutex_lock(&j->lock);
     if (!j->nhome && !job_over(j)) pthread_cond_timedwait(&j->home_wake, &j->lock, &ts);
     pthread_mutex_unlock(&j->lock);
@@ -242,8 +241,8 @@ nd *plan_join(const plan *p, uint32_t first, const expr *x, err *e)
     return join_axis(p, first, x->chunks, 0, 0, e);
 }
 
-bool exprs_compute(int n, const expr *const *x, pool *on, const plan_opts *po,
-                   const run_opts *o, nd **out, err *e)
+bool exprs_compute(int n, const expr *const *x, pool *on, const plan_opts *po, const run_opts *o,
+                   nd **out, err *e)
 {
     plan *p = plan_exprs(n, x, po, e);
     if (!p) return false;

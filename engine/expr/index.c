@@ -1,0 +1,496 @@
+/* engine/expr/index.c - x[...]: slices, integers, new axes, one list of integers, lazy indices.
+ *
+ * A getitem layer keeps, for every axis of x, its pieces in output order: which block, and what is
+ * taken of it.  Tasks are products of pieces.  A list beside slices takes two steps in one layer,
+ * as in Dask: helper tasks "slice-<hash>" first, then the list. */
+#include <string.h>
+
+#include "engine/expr/build.h"
+#include "engine/expr/index.h"
+#include "engine/kernels/ops.h"
+
+/* --- the layer --- */
+
+typedef struct index_layer {
+    layer base;
+    fn *getitem;
+    selection *pick;   /* what the blocks of the layer do */
+    selection *before; /* what the helper tasks do, or NULL */
+    char *helper_name;
+    uint64_t nhelper;
+} index_layer;
+
+static lit piece_lit(const piece *p)
+{
+    switch (p->kind) {
+    case PIECE_INT: return lit_int(p->start);
+    case PIECE_ARRAY: return lit_datum(p->array);
+    case PIECE_ALL: return lit_slice(SLICE_NONE, SLICE_NONE, SLICE_NONE);
+    default: return lit_slice(p->start, p->stop, p->step);
+    }
+}
+
+/* the task of `block` (of the selection's output) */
+static void select_task(const selection *s, const layer *of, uint64_t first, const int64_t *block,
+                        arena *a, task_view *out)
+{
+    int64_t from[GRID_MAXDIM];
+    lit *item = arena_alloc(a, (size_t)s->nitem * sizeof *item + 1);
+    int o = 0, k = 0;
+    for (int i = 0; i < s->nitem; i++) {
+        if (s->newaxis[i]) {
+            item[i] = (lit){.kind = LIT_NONE};
+            o++;
+            continue;
+        }
+        const axis_pieces *p = &s->ax[k];
+        bool dropped = p->n == 1 && p->at[0].kind == PIECE_INT;
+        int64_t b = dropped ? 0 : block[o++];
+        if (p->all) {
+            from[k++] = b;
+            item[i] = lit_slice(SLICE_NONE, SLICE_NONE, SLICE_NONE);
+            continue;
+        }
+        from[k++] = p->at[b].block;
+        item[i] = piece_lit(&p->at[b]);
+    }
+    lit *arg = arena_alloc(a, 2 * sizeof *arg);
+    ref *in = arena_alloc(a, sizeof *in);
+    *in = (ref){of, first + grid_linear(s->in, from)};
+    arg[0] = lit_in(0);
+    arg[1] = lit_items(LIT_TUPLE, (uint32_t)s->nitem, item);
+    out->narg = 2;
+    out->nin = 1;
+    out->arg = arg;
+    out->in = in;
+}
+
+static bool task_of(const layer *base, uint64_t i, arena *a, task_view *out, err *e)
+{
+    const index_layer *l = (const index_layer *)base;
+    int64_t block[GRID_MAXDIM];
+    uint64_t nblock = base->grid->nblock;
+    (void)e;
+    out->f = l->getitem;
+    if (i < nblock) {
+        grid_block(base->grid, i, block);
+        select_task(l->pick, l->before ? base : base->dep[0], l->before ? nblock : 0, block, a,
+                    out);
+    } else {
+        grid_block(l->pick->in, i - nblock, block);
+        select_task(l->before, base->dep[0], 0, block, a, out);
+    }
+    return true;
+}
+
+static void key_of(const layer *base, uint64_t i, key *out)
+{
+    const index_layer *l = (const index_layer *)base;
+    uint64_t nblock = base->grid->nblock;
+    const grid *g = i < nblock ? base->grid : l->pick->in;
+    out->name = i < nblock ? base->name : l->helper_name;
+    out->n = g->ndim;
+    grid_block(g, i < nblock ? i : i - nblock, out->i);
+}
+
+static bool find(const layer *base, const key *k, uint64_t *i)
+{
+    const index_layer *l = (const index_layer *)base;
+    bool helper = l->helper_name && !strcmp(k->name, l->helper_name);
+    const grid *g = helper ? l->pick->in : base->grid;
+    if ((!helper && strcmp(k->name, base->name)) || k->n != g->ndim) return false;
+    for (int a = 0; a < k->n; a++)
+        if (k->i[a] < 0 || k->i[a] >= g->ax[a]->nblock) return false;
+    *i = grid_linear(g, k->i) + (helper ? base->grid->nblock : 0);
+    return true;
+}
+
+void selection_free(selection *s)
+{
+    if (!s) return;
+    for (int i = 0; s->in && i < s->in->ndim; i++) {
+        for (int64_t k = 0; k < s->ax[i].n; k++) datum_unref(s->ax[i].at[k].array);
+        mem_free(s->ax[i].at);
+    }
+    datum_unref(s->in);
+    mem_free(s);
+}
+
+static void drop(layer *base)
+{
+    index_layer *l = (index_layer *)base;
+    datum_unref(l->getitem);
+    selection_free(l->pick);
+    selection_free(l->before);
+    mem_free(l->helper_name);
+}
+
+static const layer_kind index_kind = {"getitem", task_of, key_of, find, drop};
+
+/* --- pieces --- */
+
+static void add_piece(axis_pieces *a, piece p)
+{
+    if (a->n == a->cap) {
+        a->cap = a->cap ? 2 * a->cap : 8;
+        a->at = mem_grow(a->at, (size_t)a->cap * sizeof *a->at);
+    }
+    a->at[a->n++] = p;
+}
+
+static int64_t floor_mod(int64_t x, int64_t m)
+{
+    int64_t r = x % m;
+    return r && (r < 0) != (m < 0) ? r + m : r;
+}
+
+static void forward(axis_pieces *out, const cuts *a, int64_t start, int64_t stop, int64_t step)
+{
+    if (start >= stop || start >= a->extent) return;
+    int64_t first = cuts_find(a, start), nblock = a->nblock;
+    /* empty chunks before `start` are skipped, as bisect_right does */
+    start -= cuts_start(a, first);
+    stop -= cuts_start(a, first);
+    for (int64_t i = first; i < nblock && stop > 0; i++) {
+        int64_t n = cuts_size(a, i);
+        if (start < n && stop > 0) {
+            bool whole = start == 0 && stop >= n && step == 1;
+            add_piece(out, (piece){.kind = whole ? PIECE_ALL : PIECE_SLICE, .block = i,
+                                   .start = start, .stop = stop < n ? stop : n, .step = step,
+                                   .size = ((stop < n ? stop : n) - start + step - 1) / step});
+            start = floor_mod(start - n, step);
+        } else
+            start -= n;
+        stop -= n;
+    }
+}
+
+static void backward(axis_pieces *out, const cuts *a, int64_t start, int64_t stop, int64_t step)
+{
+    for (int64_t i = a->nblock; i-- > 0 && start > stop;) {
+        int64_t lo = cuts_start(a, i), hi = lo + cuts_size(a, i);
+        if (!(lo <= start && start < hi && start > stop)) continue;
+        int64_t from = start - hi, to = lo - hi - 1 > stop - hi ? lo - hi - 1 : stop - hi;
+        add_piece(out, (piece){.kind = PIECE_SLICE, .block = i, .start = from, .stop = to,
+                               .step = step, .size = (from - to - step - 1) / -step});
+        start = lo + floor_mod(start - (lo - 1), step) - 1;
+    }
+}
+
+/* what a slice (already clipped by slice.indices) takes of each block */
+static void slice_pieces(axis_pieces *out, const cuts *a, int64_t start, int64_t stop,
+                         int64_t step)
+{
+    if (step > 0 && step == 1 && start == 0 && stop >= a->extent) {
+        out->all = true;
+        return;
+    }
+    if (step > 0)
+        forward(out, a, start, stop, step);
+    else
+        backward(out, a, start, stop, step);
+    if (!out->n)
+        add_piece(out, (piece){.kind = PIECE_SLICE, .start = 0, .stop = 0, .step = 1});
+}
+
+static nd *run_of(const int64_t *at, int64_t n, int64_t less)
+{
+    nd *x = nd_new(dtype_plain(DT_int64), 1, &n, NULL);
+    for (int64_t i = 0; x && i < n; i++) ((int64_t *)x->at)[i] = at[i] - less;
+    return x;
+}
+
+/* runs of indices that fall into one block, in the order given */
+static bool list_pieces(axis_pieces *out, const cuts *a, const nd *index, err *e)
+{
+    nd *flat = nd_cast(index, dtype_plain(DT_int64), 'u', e);
+    nd *c = flat ? nd_contiguous(flat, e) : NULL;
+    datum_unref(flat);
+    if (!c) return false;
+    const int64_t *at = (const int64_t *)c->at;
+    int64_t n = nd_count(c);
+    for (int64_t i = 0, k; i < n; i = k) {
+        int64_t b = cuts_find(a, at[i]), lo = cuts_start(a, b), hi = lo + cuts_size(a, b);
+        for (k = i + 1; k < n && at[k] >= lo && at[k] < hi;) k++;
+        nd *part = run_of(at + i, k - i, lo);
+        add_piece(out, (piece){.kind = PIECE_ARRAY, .block = b, .array = part, .size = k - i});
+    }
+    datum_unref(c);
+    return true;
+}
+
+static cuts *piece_cuts(const axis_pieces *p, const cuts *a)
+{
+    cuts_builder b = {0};
+    if (p->all) return datum_ref((cuts *)(uintptr_t)a);
+    for (int64_t i = 0; i < p->n; i++) cuts_add(&b, p->at[i].size, 1);
+    return cuts_build(&b);
+}
+
+grid *selection_grid(const selection *s)
+{
+    cuts *ax[GRID_MAXDIM];
+    int n = 0, k = 0;
+    for (int i = 0; i < s->nitem; i++) {
+        if (s->newaxis[i]) {
+            ax[n++] = cuts_repeat(1, 1);
+            continue;
+        }
+        const axis_pieces *p = &s->ax[k];
+        if (!(p->n == 1 && p->at[0].kind == PIECE_INT)) ax[n++] = piece_cuts(p, s->in->ax[k]);
+        k++;
+    }
+    grid *g = grid_new(n, ax);
+    while (n) datum_unref(ax[--n]);
+    return g;
+}
+
+/* --- from normalised items to selections --- */
+
+static void *unknown_error(const expr *x, err *e)
+{
+    char *shape = expr_shape_text(x);
+    err_set(e, ValueError,
+            "Arrays chunk sizes are unknown: %s\n\nA possible solution: "
+            "https://docs.dask.org/en/latest/array-chunks.html#unknown-chunks\n"
+            "Summary: to compute chunks sizes, use\n\n"
+            "   x.compute_chunk_sizes()  # for Dask Array `x`\n"
+            "   ddf.to_dask_array(lengths=True)  # for Dask DataFrame `ddf`",
+            shape);
+    mem_free(shape);
+    return NULL;
+}
+
+static bool is_colon(const index_item *x)
+{
+    return x->kind == IDX_SLICE && x->start == SLICE_NONE && x->stop == SLICE_NONE &&
+           x->step == SLICE_NONE;
+}
+
+static bool set_axis(axis_pieces *p, const expr *x, int k, const index_item *item, err *e)
+{
+    const cuts *a = x->chunks->ax[k];
+    if (is_colon(item)) return p->all = true;
+    if (!cuts_known(a)) return unknown_error(x, e);
+    if (item->kind == IDX_INT) {
+        int64_t b = cuts_find(a, item->start);
+        add_piece(p, (piece){.kind = PIECE_INT, .block = b,
+                             .start = item->start - cuts_start(a, b)});
+        return true;
+    }
+    if (item->kind == IDX_ARRAY) return list_pieces(p, a, item->array, e);
+    int64_t start = item->start, stop = item->stop, step = item->step, n;
+    TRY(slice_clip(a->extent, &start, &stop, &step, &n, e));
+    slice_pieces(p, a, start, stop, step);
+    return true;
+}
+
+selection *selection_new(const expr *x, int n, const index_item *items, err *e)
+{
+    selection *s = mem_zero(sizeof *s);
+    s->in = datum_ref(x->chunks);
+    s->nitem = n;
+    int k = 0;
+    for (int i = 0; i < n; i++) {
+        s->newaxis[i] = items[i].kind == IDX_NEW;
+        if (!s->newaxis[i] && !set_axis(&s->ax[k], x, k, &items[i], e)) {
+            selection_free(s);
+            return NULL;
+        }
+        k += !s->newaxis[i];
+    }
+    return s;
+}
+
+static void token_items(token *t, int n, const index_item *items)
+{
+    for (int i = 0; i < n; i++) {
+        token_int(t, items[i].kind);
+        if (items[i].kind == IDX_ARRAY)
+            token_lit(t, &(lit){.kind = LIT_DATUM, .d = (datum *)(uintptr_t)items[i].array});
+        token_int(t, items[i].start);
+        token_int(t, items[i].stop);
+        token_int(t, items[i].step);
+    }
+}
+
+/* Takes the selections. */
+static expr *index_expr(const expr *x, selection *pick, selection *before, const char *name,
+                        bool once)
+{
+    grid *g = selection_grid(pick);
+    index_layer *l = layer_new(sizeof *l, &index_kind, name, g, x->type, 1, &x->of);
+    datum_unref(g);
+    l->getitem = fn_getitem();
+    l->pick = pick;
+    l->before = before;
+    if (once) l->base.flags |= LAYER_ONCE;
+    if (before) {
+        token t = {0};
+        token_text(&t, name);
+        l->helper_name = token_name(&t, "slice");
+        l->nhelper = pick->in->nblock;
+        l->base.count += l->nhelper;
+    }
+    return expr_of_layer(&l->base);
+}
+
+/* A list beside other slices: slices and integers first, then the list. */
+static expr *index_mixed(const expr *x, int n, const index_item *items, const char *name, err *e)
+{
+    index_item first[2 * GRID_MAXDIM], then[2 * GRID_MAXDIM];
+    int nf = 0, nt = 0;
+    const index_item colon = {.kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE,
+                              .step = SLICE_NONE};
+    for (int i = 0; i < n; i++) {
+        bool list = items[i].kind == IDX_ARRAY;
+        if (items[i].kind != IDX_NEW) first[nf++] = list ? colon : items[i];
+        if (items[i].kind == IDX_NEW || list)
+            then[nt++] = items[i];
+        else if (items[i].kind == IDX_SLICE)
+            then[nt++] = colon;
+    }
+    selection *before = selection_new(x, nf, first, e);
+    if (!before) return NULL;
+    grid *g = selection_grid(before);
+    expr middle = {.chunks = g};
+    selection *pick = selection_new(&middle, nt, then, e);
+    datum_unref(g);
+    if (!pick) {
+        selection_free(before);
+        return NULL;
+    }
+    return index_expr(x, pick, before, name, false);
+}
+
+/* items: one per axis of x plus new axes, normalised; at most one list */
+expr *index_plain(const expr *x, int n, index_item *items, err *e)
+{
+    int list = -1, others = 0;
+    bool all = true;
+    for (int i = 0; i < n; i++) {
+        all &= is_colon(&items[i]);
+        if (items[i].kind == IDX_ARRAY) {
+            if (list >= 0)
+                return err_set(e, NotImplementedError, "Don't yet support nd fancy indexing");
+            list = i;
+        } else
+            others += items[i].kind != IDX_NEW && !is_colon(&items[i]);
+    }
+    if (all) return expr_ref(x);
+    if (list >= 0 && nd_count(items[list].array) == 0) {
+        items[list] = (index_item){.kind = IDX_SLICE, .start = 0, .stop = 0, .step = 1};
+        list = -1;
+    }
+    token t = {0};
+    token_expr(&t, x);
+    token_items(&t, n, items);
+    char *name = token_name(&t, "getitem");
+    expr *y = NULL;
+    if (list >= 0 && others)
+        y = index_mixed(x, n, items, name, e);
+    else {
+        selection *s = selection_new(x, n, items, e);
+        if (s) y = index_expr(x, s, NULL, name, list < 0);
+    }
+    mem_free(name);
+    return y;
+}
+
+expr *expr_take(const expr *x, const nd *indices, int axis, err *e)
+{
+    expr_item item[GRID_MAXDIM];
+    if (!x) return NULL;
+    for (int i = 0; i < expr_ndim(x); i++)
+        item[i] = (expr_item){.item = {.kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE,
+                                       .step = SLICE_NONE}};
+    item[axis].item = (index_item){.kind = IDX_ARRAY, .array = indices};
+    return expr_index(x, axis + 1, item, e);
+}
+
+/* --- x.blocks --- */
+
+static bool block_pick(axis_pieces *p, const cuts *a, int k, const index_item *item, err *e)
+{
+    int64_t start = item->start, stop = item->stop, step = item->step, n;
+    if (is_colon(item)) return p->all = true;
+    if (item->kind == IDX_INT) {
+        int64_t i = start < 0 ? start + a->nblock : start;
+        if (i < 0 || i >= a->nblock)
+            return err_set(e, IndexError, "Index %lld is out of bounds for axis %d with size %lld",
+                           (long long)start, k, (long long)a->nblock);
+        add_piece(p, (piece){.kind = PIECE_ALL, .block = i, .size = cuts_size(a, i)});
+        return true;
+    }
+    if (item->kind == IDX_ARRAY) {
+        nd *list = nd_cast(item->array, dtype_plain(DT_int64), 'u', e);
+        nd *c = list ? nd_contiguous(list, e) : NULL;
+        bool ok = c != NULL;
+        for (int64_t j = 0; ok && j < nd_count(c); j++) {
+            index_item one = {.kind = IDX_INT, .start = ((const int64_t *)c->at)[j]};
+            ok = block_pick(p, a, k, &one, e);
+        }
+        datum_unref(list);
+        datum_unref(c);
+        return ok;
+    }
+    TRY(slice_clip(a->nblock, &start, &stop, &step, &n, e));
+    for (int64_t j = 0; j < n; j++)
+        add_piece(p, (piece){.kind = PIECE_ALL, .block = start + j * step,
+                             .size = cuts_size(a, start + j * step)});
+    return true;
+}
+
+/* aliases: each task is another name for a block of x */
+typedef struct blocks_layer {
+    layer base;
+    selection *pick;
+} blocks_layer;
+
+static bool blocks_task(const layer *base, uint64_t i, arena *a, task_view *out, err *e)
+{
+    int64_t block[GRID_MAXDIM];
+    (void)e;
+    grid_block(base->grid, i, block);
+    select_task(((const blocks_layer *)base)->pick, base->dep[0], 0, block, a, out);
+    out->narg = 0;
+    out->f = NULL;
+    return true;
+}
+
+static void blocks_drop(layer *base)
+{
+    selection_free(((blocks_layer *)base)->pick);
+}
+
+static const layer_kind blocks_kind = {"blocks", blocks_task, NULL, NULL, blocks_drop};
+
+expr *expr_blocks(const expr *x, int n, const index_item *items, err *e)
+{
+    if (!x) return NULL;
+    if (n > expr_ndim(x)) return err_set(e, IndexError, "Too many indices for array");
+    selection *s = mem_zero(sizeof *s);
+    s->in = datum_ref(x->chunks);
+    s->nitem = expr_ndim(x);
+    bool ok = true;
+    for (int i = 0; i < s->nitem && ok; i++) {
+        if (i >= n)
+            s->ax[i].all = true;
+        else
+            ok = block_pick(&s->ax[i], x->chunks->ax[i], i, &items[i], e);
+    }
+    if (!ok) {
+        selection_free(s);
+        return NULL;
+    }
+    token t = {0};
+    token_expr(&t, x);
+    token_items(&t, n, items);
+    char *name = token_name(&t, "blocks");
+    grid *g = selection_grid(s);
+    blocks_layer *l = layer_new(sizeof *l, &blocks_kind, name, g, x->type, 1, &x->of);
+    l->pick = s;
+    datum_unref(g);
+    mem_free(name);
+    return expr_of_layer(&l->base);
+}
