@@ -9,6 +9,7 @@
 
 #include "engine/graph/layer.h"
 #include "engine/kernels/index.h"
+#include "engine/kernels/random.h"
 #include "engine/kernels/reduce.h"
 #include "engine/kernels/scan.h"
 #include "engine/kernels/ufunc.h"
@@ -215,9 +216,10 @@ expr *expr_topk(label l, const expr *x, int64_t k, int axis, int64_t split_every
 /* method: 's'equential, 'b'lelloch */
 expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, char method,
                 err *e);
-/* da.reductions.cumreduction with functions of the caller: f(block), then binop(carry, block) */
-expr *expr_scan_with(label l, const fn *f, const fn *last, const fn *binop, const nd *ident,
-                     const expr *x, int axis, dtype_of want, err *e);
+/* da.reductions.cumreduction with functions of the caller: f(block), binop(carry, block).  preop
+ * (block totals, kept as an axis of one) makes it blelloch; else ident starts the carries. */
+expr *expr_scan_with(label l, const fn *f, const fn *preop, const fn *binop, const nd *ident,
+                     const expr *x, int axis, dtype_of t, err *e);
 
 /* --- indexing (index.c, take.c, setitem.c) --- */
 
@@ -260,6 +262,27 @@ typedef struct boundary {
 /* depth[2*i], depth[2*i+1]: before and after on axis i */
 expr *expr_overlap(const expr *x, const int64_t *depth, const boundary *edge, err *e);
 expr *expr_trim(const expr *x, const int64_t *depth, const boundary *edge, err *e);
+
+/* --- random (random.c) --- */
+
+enum draw_kind { DRAW_DIST, DRAW_INTEGERS, DRAW_CHOICE };
+typedef struct drawing {
+    label l;                     /* default prefix: the distribution's name */
+    enum draw_kind kind;
+    bool old;                    /* RandomState's algorithms (da.random's), else Generator's */
+    const distribution *dist;    /* DRAW_DIST */
+    int nparam;
+    term param[RANDOM_MAXPARAM]; /* numbers, blocks or exprs, broadcast to the result */
+    dtype_of type;               /* of the result */
+    rng_i128 low, high;          /* DRAW_INTEGERS */
+    bool closed;
+    int64_t population;          /* DRAW_CHOICE: from range(population), or the elements of from */
+    const expr *from;            /* 1-d, one block; or NULL */
+    const expr *weights;         /* 1-d float64, one block; or NULL */
+    bool replace;
+} drawing;
+/* One stream per block, seeded with 624 words each from `parent` (which moves on). */
+expr *expr_random(const drawing *d, rng *parent, grid *g, err *e);
 
 /* --- sinks (store.c) --- */
 typedef struct sink sink;

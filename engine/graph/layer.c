@@ -82,6 +82,7 @@ void layer_also(layer *l, uint32_t n, layer *const *also)
 
 void layer_key(const layer *l, uint64_t i, key *out)
 {
+    out->sub = NULL;
     if (l->kind->key) {
         l->kind->key(l, i, out);
         return;
@@ -97,7 +98,7 @@ void layer_key(const layer *l, uint64_t i, key *out)
 bool layer_find(const layer *l, const key *k, uint64_t *i)
 {
     if (l->kind->find) return l->kind->find(l, k, i);
-    if (strcmp(k->name, l->name)) return false;
+    if (k->sub || strcmp(k->name, l->name)) return false;
     if (!l->grid) {
         *i = (uint64_t)k->i[0];
         return k->n == 1 && k->i[0] >= 0 && *i < l->count;
@@ -139,6 +140,7 @@ char *key_text(const key *k)
         return sb_take(&b, NULL);
     }
     sb_addf(&b, "('%s'", k->name);
+    if (k->sub) sb_addf(&b, ", '%s'", k->sub);
     for (int i = 0; i < k->n; i++) sb_addf(&b, ", %lld", (long long)k->i[i]);
     sb_adds(&b, k->n ? ")" : ",)");
     return sb_take(&b, NULL);

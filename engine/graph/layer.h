@@ -16,6 +16,7 @@ typedef struct ref { /* a task: the i-th of a layer */
 
 typedef struct key { /* ("sum-<hash>", 0, 3); n < 0: the bare string */
     const char *name;
+    const char *sub; /* ("cumsum-<hash>", "extra", 0, 3): a second string; NULL: none */
     int n;
     int64_t i[GRID_MAXDIM];
 } key;

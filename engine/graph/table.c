@@ -140,7 +140,7 @@ static void key_of(const layer *l, uint64_t i, key *out)
 
 static bool key_same(const key *a, const key *b)
 {
-    return a->n == b->n && !strcmp(a->name, b->name) &&
+    return a->n == b->n && !b->sub && !strcmp(a->name, b->name) &&
            (a->n <= 0 || !memcmp(a->i, b->i, (size_t)a->n * sizeof *a->i));
 }
 
