@@ -284,8 +284,6 @@ static expr *blelloch(label l, const char *prefix, const fn *f, const fn *preop,
                       const expr *x, int axis, dtype_of t, err *e)
 {
     const grid *g = x->chunks;
-    int letter[GRID_MAXDIM];
-    for (int i = 0; i < g->ndim; i++) letter[i] = i;
     expr *totals = map_axis(preop->name, preop, x, t, e);
     if (!totals) return NULL;
     token k = {0};
