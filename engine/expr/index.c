@@ -229,7 +229,7 @@ static cuts *piece_cuts(const axis_pieces *p, const cuts *a)
 
 grid *selection_grid(const selection *s)
 {
-    cuts *ax[GRID_MAXDIM];
+    cuts *ax[GRID_MAXDIM] = {0};
     int n = 0, k = 0;
     for (int i = 0; i < s->nitem; i++) {
         if (s->newaxis[i]) {

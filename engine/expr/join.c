@@ -198,7 +198,7 @@ static bool align(uint32_t n, expr **x, int ndim, int own, err *e)
 static grid *joined_grid(uint32_t n, expr *const *x, int axis)
 {
     cuts_builder b = {0};
-    cuts *ax[GRID_MAXDIM];
+    cuts *ax[GRID_MAXDIM] = {0};
     const grid *g = x[0]->chunks;
     for (uint32_t i = 0; i < n; i++) {
         const cuts *c = x[i]->chunks->ax[axis];
@@ -340,7 +340,7 @@ static void *cannot_broadcast(const expr *x, int ndim, const int64_t *shape, err
 
 static grid *broadcast_grid(const expr *x, int ndim, const int64_t *shape)
 {
-    cuts *ax[GRID_MAXDIM];
+    cuts *ax[GRID_MAXDIM] = {0};
     int extra = ndim - expr_ndim(x);
     for (int i = 0; i < ndim; i++) {
         cuts *old = i < extra ? NULL : x->chunks->ax[i - extra];

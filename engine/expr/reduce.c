@@ -83,7 +83,7 @@ static const layer_kind tree_kind = {"tree", tree_task, NULL, NULL, tree_drop};
 /* the grid after one level */
 static grid *level_grid(const grid *g, const int64_t *split, bool keepdims, int64_t size)
 {
-    cuts *ax[GRID_MAXDIM];
+    cuts *ax[GRID_MAXDIM] = {0};
     int n = 0;
     for (int i = 0; i < g->ndim; i++) {
         if (!split[i])
@@ -183,7 +183,7 @@ static expr *climb(const reduce_tree *r, expr *x) /* takes x */
 static expr *chunk_layer(const reduce_tree *r, err *e)
 {
     int ndim = expr_ndim(r->x), letter[GRID_MAXDIM], nadjust = 0, adjust[GRID_MAXDIM];
-    cuts *ax[GRID_MAXDIM];
+    cuts *ax[GRID_MAXDIM] = {0};
     for (int i = 0; i < ndim; i++) {
         letter[i] = i;
         if (!(r->axes & axis_bit(i))) continue;
@@ -439,7 +439,7 @@ static expr *arg_chunks(const expr *x, const red_fn *r, const arg_param *p)
     token_expr(&t, x);
     token_fn(&t, &r->base);
     char *name = token_name(&t, "arg-reduce");
-    cuts *ax[GRID_MAXDIM];
+    cuts *ax[GRID_MAXDIM] = {0};
     for (int i = 0; i < expr_ndim(x); i++)
         ax[i] = p->axes & axis_bit(i) ? cuts_repeat(x->chunks->ax[i]->nblock, 1)
                                       : datum_ref(x->chunks->ax[i]);

@@ -243,9 +243,9 @@ expr *expr_reshape(const expr *x, int ndim, const int64_t *want, bool merge_chun
     }
     if (open >= 0) shape[open] = known ? size / known : 0;
     if (open >= 0 && known && size % known) {
-        char number[64];
-        snprintf(number, sizeof number, "%.17g", (double)size / (double)known);
-        return err_set(e, IndexError, "Bad index.  Must be integer-like: %s", number);
+        char text[64];
+        snprintf(text, sizeof text, "%.17g", (double)size / (double)known);
+        return err_set(e, IndexError, "Bad index.  Must be integer-like: %s", text);
     }
     if (product(shape, 0, ndim - 1) != size)
         return err_set(e, ValueError, "total size of new array must be unchanged");
