@@ -12,11 +12,11 @@
 
 #include "engine/base/err.h"
 
-void *mem_alloc(size_t n);              /* uninitialised */
-void *mem_zero(size_t n);               /* zeroed */
-void *mem_grow(void *p, size_t n);      /* realloc */
-void mem_free(void *p);                 /* NULL is fine */
-char *mem_dup(const char *s);           /* copy of a C string */
+void *mem_alloc(size_t n);               /* uninitialised */
+void *mem_zero(size_t n);                /* zeroed */
+void *mem_grow(void *p, size_t n);       /* realloc */
+void mem_free(void *p);                  /* NULL is fine */
+char *mem_dup(const char *s);            /* copy of a C string */
 char *mem_dupn(const char *s, size_t n); /* copy of n bytes, NUL added */
 
 void *try_alloc(size_t n, err *e);

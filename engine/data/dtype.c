@@ -248,8 +248,10 @@ static bool is_text(dtype_of d)
 static bool promote_times(dtype_of a, dtype_of b, dtype_of *out)
 {
     if (is_time(a) && is_time(b) && a.dt == b.dt) {
-        if (!has_unit(a) || !has_unit(b)) *out = has_unit(a) ? a : b;
-        else *out = a.unit > b.unit ? a : b;
+        if (!has_unit(a) || !has_unit(b))
+            *out = has_unit(a) ? a : b;
+        else
+            *out = a.unit > b.unit ? a : b;
         return true;
     }
     dtype_of time = is_time(a) ? a : b, other = is_time(a) ? b : a;

@@ -39,8 +39,9 @@ typedef struct dtype_of {
 
 static inline dtype_of dtype_plain(enum dtype dt)
 {
-    return (dtype_of){
-        .dt = (uint8_t)dt, .unit = dt >= DT_datetime64 ? DTYPE_GENERIC : 0, .size = dtypes[dt].size};
+    return (dtype_of){.dt = (uint8_t)dt,
+                      .unit = dt >= DT_datetime64 ? DTYPE_GENERIC : 0,
+                      .size = dtypes[dt].size};
 }
 
 /* Parses 'float64', 'f8', '<f8', 'int', 'U10', 'S5', 'd', '?', 'datetime64[D]' ...; TypeError
@@ -50,7 +51,8 @@ bool dtype_parse(const char *s, dtype_of *out, err *e);
 void dtype_name(dtype_of d, char out[32]);
 void dtype_str(dtype_of d, char out[32]);
 
-/* NumPy's promotion of two array dtypes (result_type without values).  False, TypeError, if none. */
+/* NumPy's promotion of two array dtypes (result_type without values).  False, TypeError, if none.
+ */
 bool dtype_promote(dtype_of a, dtype_of b, dtype_of *out, err *e);
 /* numpy.can_cast(from, to, casting): 'n'o 'e'quiv 's'afe 'k' same_kind 'u'nsafe */
 bool dtype_can_cast(dtype_of from, dtype_of to, char casting);

@@ -13,9 +13,9 @@
 enum { ND_MAXDIM = 32 };
 
 enum buf_flags {
-    BUF_POOL = 1,      /* from the reusing chunk pool */
-    BUF_MMAP = 2,      /* mapped file, read only */
-    BUF_OBJECTS = 4,   /* holds objcells: release() drops them */
+    BUF_POOL = 1,    /* from the reusing chunk pool */
+    BUF_MMAP = 2,    /* mapped file, read only */
+    BUF_OBJECTS = 4, /* holds objcells: release() drops them */
     BUF_READONLY = 8,
 };
 
@@ -114,11 +114,13 @@ void nd_copy_into(nd *dst, const nd *src);
 /* The same on raw strides: size bytes an element, ops for object cells (else NULL). */
 void strided_copy(int ndim, const int64_t *shape, char *dst, const int64_t *dstep, const char *src,
                   const int64_t *sstep, size_t size, const cell_ops *ops);
-/* NumPy's broadcast: false + ValueError "operands could not be broadcast together with shapes (10,) (5,) " */
+/* NumPy's broadcast: false + ValueError "operands could not be broadcast together with shapes (10,)
+ * (5,) " */
 bool shape_broadcast(int n, const nd *const *x, int *ndim, int64_t shape[ND_MAXDIM], err *e);
 nd *nd_broadcast(const nd *x, int ndim, const int64_t *shape, err *e); /* a view with 0 strides */
 nd *nd_transpose(const nd *x, const int *perm);                        /* a view; NULL: reversed */
-nd *nd_reshape(const nd *x, int ndim, const int64_t *shape, err *e);   /* view if possible, else copy */
+nd *nd_reshape(const nd *x, int ndim, const int64_t *shape,
+               err *e); /* view if possible, else copy */
 /* Strides for C (or Fortran) order into out[ndim]. */
 void strides_c(int ndim, const int64_t *shape, int64_t size, int64_t *out);
 void strides_f(int ndim, const int64_t *shape, int64_t size, int64_t *out);

@@ -31,8 +31,7 @@ void walk_add_sorted(walk *w, char *at, const int64_t *strides)
     int k = w->nop++;
     w->at[k] = at;
     w->step[k][0] = 0;
-    for (int i = 0; i < w->ndim; i++)
-        w->step[k][i] = w->shape[i] == 1 ? 0 : strides[w->axis[i]];
+    for (int i = 0; i < w->ndim; i++) w->step[k][i] = w->shape[i] == 1 ? 0 : strides[w->axis[i]];
 }
 
 void walk_add_nd(walk *w, const nd *x)

@@ -49,10 +49,9 @@ static const fn_kind tensordot_kind = {.name = "tensordot", .version = 1, .call 
 
 static expr *add_up(const expr *x, uint32_t axes, int64_t split_every, err *e)
 {
-    return expr_reduce("sum", x,
-                       &(reduce_args){.axes = axes, .want = {.dt = DT_none},
-                                      .split_every = split_every},
-                       e);
+    return expr_reduce(
+        "sum", x, &(reduce_args){.axes = axes, .want = {.dt = DT_none}, .split_every = split_every},
+        e);
 }
 
 expr *expr_tensordot(const expr *x, const expr *y, int n, const int *xaxes, const int *yaxes,
@@ -92,9 +91,15 @@ expr *expr_tensordot(const expr *x, const expr *y, int n, const int *xaxes, cons
                 ones[i] = cuts_repeat(letters_find(&l, adjust[i])->nblock, 1);
             arg[0].x = both[0];
             arg[1].x = both[1];
-            p = expr_blockwise(&(blockwise){.l = {.prefix = "tensordot"}, .f = &f->base, .type = t,
-                                            .nout = nout, .out = out, .narg = 2, .arg = arg,
-                                            .nadjust = n, .adjust_letter = adjust,
+            p = expr_blockwise(&(blockwise){.l = {.prefix = "tensordot"},
+                                            .f = &f->base,
+                                            .type = t,
+                                            .nout = nout,
+                                            .out = out,
+                                            .narg = 2,
+                                            .arg = arg,
+                                            .nadjust = n,
+                                            .adjust_letter = adjust,
                                             .adjust_axis = ones},
                                e);
             for (int i = 0; i < n; i++) datum_unref(ones[i]);
@@ -150,8 +155,8 @@ static fn *chunk_sum(int axis, bool squeeze)
     return &f->base;
 }
 
-static const index_item colon = {.kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE,
-                                 .step = SLICE_NONE};
+static const index_item colon = {
+    .kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE, .step = SLICE_NONE};
 
 /* x with axis `at` (of length one) dropped; takes x */
 static expr *squeezed(expr *x, int at, err *e)
@@ -188,8 +193,12 @@ static expr *sum_products(expr *p, err *e) /* takes p */
     if (p->chunks->ax[axis]->extent == 1) return squeezed(p, axis, e);
     if (reduce_resolve(&reductions[R_sum], p->type, (dtype_of){.dt = DT_none}, &t, e)) {
         fn *keep = chunk_sum(axis, false), *last = chunk_sum(axis, true);
-        y = expr_reduce_tree(&(reduce_tree){.x = p, .axes = axis_bit(axis), .type = t,
-                                            .chunk = keep, .combine = keep, .aggregate = last,
+        y = expr_reduce_tree(&(reduce_tree){.x = p,
+                                            .axes = axis_bit(axis),
+                                            .type = t,
+                                            .chunk = keep,
+                                            .combine = keep,
+                                            .aggregate = last,
                                             .lists = true},
                              e);
         datum_unref(keep);
@@ -210,14 +219,19 @@ static expr *products(const expr *x, const expr *y, err *e)
     dtype_of t;
     expr *both[2] = {expr_ref(x), expr_ref(y)}, *p = NULL;
     letters l = {0};
-    if (result_type(2, type, &t, e) &&
-        unify(2, both, (const int *const[]){xl, yl}, &l, e)) {
+    if (result_type(2, type, &t, e) && unify(2, both, (const int *const[]){xl, yl}, &l, e)) {
         fn *f = fn_new(sizeof *f, &matmul_kind, "_matmul");
         cuts *ones = cuts_repeat(letters_find(&l, n - 1)->nblock, 1);
         bw_arg arg[] = {{.x = both[0], .index = xl}, {.x = both[1], .index = yl}};
-        p = expr_blockwise(&(blockwise){.l = {.prefix = "matmul"}, .f = f, .type = t,
-                                        .nout = n + 1, .out = out, .narg = 2, .arg = arg,
-                                        .nadjust = 1, .adjust_letter = &xl[n - 1],
+        p = expr_blockwise(&(blockwise){.l = {.prefix = "matmul"},
+                                        .f = f,
+                                        .type = t,
+                                        .nout = n + 1,
+                                        .out = out,
+                                        .narg = 2,
+                                        .arg = arg,
+                                        .nadjust = 1,
+                                        .adjust_letter = &xl[n - 1],
                                         .adjust_axis = &ones},
                            e);
         datum_unref(ones);
@@ -277,8 +291,8 @@ static datum *einsum_call(const fn *f, const call *c, err *e)
     return (datum *)y;
 }
 
-static const fn_kind einsum_kind = {.name = "einsum", .version = 1, .call = einsum_call,
-                                    .drop = einsum_drop};
+static const fn_kind einsum_kind = {
+    .name = "einsum", .version = 1, .call = einsum_call, .drop = einsum_drop};
 
 typedef struct einsum {
     int n, nout, nsum;
@@ -328,8 +342,9 @@ static bool parse(const char *s, int n, const expr *const *x, einsum *out, err *
     out->n = n;
     for (int i = 0; i < n; i++) {
         if (i && *s++ != ',')
-            return err_set(e, ValueError, "fewer operands provided to einstein sum function than "
-                                          "specified in the subscripts string");
+            return err_set(e, ValueError,
+                           "fewer operands provided to einstein sum function than "
+                           "specified in the subscripts string");
         TRY(parse_operand(&s, x[i], out->index[i], &dots, e));
     }
     if (*s == '-' && s[1] == '>') {
@@ -383,9 +398,15 @@ expr *expr_einsum(const char *subscripts, int n, const expr *const *x, dtype_of 
         for (int i = 0; i < n; i++) arg[i] = (bw_arg){.x = in[i], .index = index[i]};
         for (int i = 0; i < s.nsum; i++)
             ones[i] = cuts_repeat(letters_find(&l, s.out[s.nout + i])->nblock, 1);
-        y = expr_blockwise(&(blockwise){.f = &f->base, .type = t, .nout = s.nout + s.nsum,
-                                        .out = s.out, .narg = n, .arg = arg, .nadjust = s.nsum,
-                                        .adjust_letter = s.out + s.nout, .adjust_axis = ones},
+        y = expr_blockwise(&(blockwise){.f = &f->base,
+                                        .type = t,
+                                        .nout = s.nout + s.nsum,
+                                        .out = s.out,
+                                        .narg = n,
+                                        .arg = arg,
+                                        .nadjust = s.nsum,
+                                        .adjust_letter = s.out + s.nout,
+                                        .adjust_axis = ones},
                            e);
         for (int i = 0; i < s.nsum; i++) datum_unref(ones[i]);
         datum_unref(f);

@@ -223,10 +223,9 @@ expr *expr_scan_with(label l, const fn *f, const fn *preop, const fn *binop, con
 
 /* --- indexing (index.c, take.c, setitem.c) --- */
 
-enum lazy_index { LAZY_INDEX = 100 }; /* index_item.kind of an item whose index is an expr */
 typedef struct expr_item {
     index_item item;
-    const expr *lazy; /* item.kind == LAZY_INDEX: an int or bool expr */
+    const expr *lazy; /* an int or bool expr instead of the item, or NULL */
 } expr_item;
 expr *expr_index(const expr *x, int n, const expr_item *items, err *e);
 expr *expr_blocks(const expr *x, int n, const index_item *items, err *e);
@@ -267,18 +266,18 @@ expr *expr_trim(const expr *x, const int64_t *depth, const boundary *edge, err *
 
 enum draw_kind { DRAW_DIST, DRAW_INTEGERS, DRAW_CHOICE };
 typedef struct drawing {
-    label l;                     /* default prefix: the distribution's name */
+    label l; /* default prefix: the distribution's name */
     enum draw_kind kind;
-    bool old;                    /* RandomState's algorithms (da.random's), else Generator's */
-    const distribution *dist;    /* DRAW_DIST */
+    bool old;                 /* RandomState's algorithms (da.random's), else Generator's */
+    const distribution *dist; /* DRAW_DIST */
     int nparam;
     term param[RANDOM_MAXPARAM]; /* numbers, blocks or exprs, broadcast to the result */
     dtype_of type;               /* of the result */
     rng_i128 low, high;          /* DRAW_INTEGERS */
     bool closed;
-    int64_t population;          /* DRAW_CHOICE: from range(population), or the elements of from */
-    const expr *from;            /* 1-d, one block; or NULL */
-    const expr *weights;         /* 1-d float64, one block; or NULL */
+    int64_t population;  /* DRAW_CHOICE: from range(population), or the elements of from */
+    const expr *from;    /* 1-d, one block; or NULL */
+    const expr *weights; /* 1-d float64, one block; or NULL */
     bool replace;
 } drawing;
 /* One stream per block, seeded with 624 words each from `parent` (which moves on). */

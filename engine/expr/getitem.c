@@ -18,8 +18,8 @@ typedef struct items {
     expr *lazy; /* a mask made lazy, owned */
 } items;
 
-static const expr_item colon = {.item = {.kind = IDX_SLICE, .start = SLICE_NONE,
-                                         .stop = SLICE_NONE, .step = SLICE_NONE}};
+static const expr_item colon = {
+    .item = {.kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE, .step = SLICE_NONE}};
 
 static void items_clear(items *s)
 {
@@ -106,8 +106,7 @@ static bool fix_array(items *s, expr_item *x, int axis, int64_t n, err *e)
         fixed = wide ? nd_copy(wide, e) : NULL;
         datum_unref(wide);
     } else
-        return err_set(e, TypeError,
-                       "arrays used as indices must be of integer (or boolean) type");
+        return err_set(e, TypeError, "arrays used as indices must be of integer (or boolean) type");
     if (!fixed) return false;
     s->made[s->nmade++] = fixed;
     int64_t *p = (int64_t *)fixed->at;
@@ -212,8 +211,7 @@ static expr *by_ints(items *s, expr *x, err *e) /* takes x */
                            "zero or one dimensions");
         }
         bool scalar = expr_ndim(item->lazy) == 0;
-        expr *at = scalar ? expr_index(item->lazy, 1,
-                                       &(expr_item){.item = {.kind = IDX_NEW}}, e)
+        expr *at = scalar ? expr_index(item->lazy, 1, &(expr_item){.item = {.kind = IDX_NEW}}, e)
                           : expr_ref(item->lazy);
         expr *y = at ? index_by_ints(x, at, axis, e) : NULL;
         datum_unref(at);

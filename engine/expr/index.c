@@ -155,8 +155,11 @@ static void forward(axis_pieces *out, const cuts *a, int64_t start, int64_t stop
         int64_t n = cuts_size(a, i);
         if (start < n && stop > 0) {
             bool whole = start == 0 && stop >= n && step == 1;
-            add_piece(out, (piece){.kind = whole ? PIECE_ALL : PIECE_SLICE, .block = i,
-                                   .start = start, .stop = stop < n ? stop : n, .step = step,
+            add_piece(out, (piece){.kind = whole ? PIECE_ALL : PIECE_SLICE,
+                                   .block = i,
+                                   .start = start,
+                                   .stop = stop < n ? stop : n,
+                                   .step = step,
                                    .size = ((stop < n ? stop : n) - start + step - 1) / step});
             start = floor_mod(start - n, step);
         } else
@@ -171,15 +174,18 @@ static void backward(axis_pieces *out, const cuts *a, int64_t start, int64_t sto
         int64_t lo = cuts_start(a, i), hi = lo + cuts_size(a, i);
         if (!(lo <= start && start < hi && start > stop)) continue;
         int64_t from = start - hi, to = lo - hi - 1 > stop - hi ? lo - hi - 1 : stop - hi;
-        add_piece(out, (piece){.kind = PIECE_SLICE, .block = i, .start = from, .stop = to,
-                               .step = step, .size = (from - to - step - 1) / -step});
+        add_piece(out, (piece){.kind = PIECE_SLICE,
+                               .block = i,
+                               .start = from,
+                               .stop = to,
+                               .step = step,
+                               .size = (from - to - step - 1) / -step});
         start = lo + floor_mod(start - (lo - 1), step) - 1;
     }
 }
 
 /* what a slice (already clipped by slice.indices) takes of each block */
-static void slice_pieces(axis_pieces *out, const cuts *a, int64_t start, int64_t stop,
-                         int64_t step)
+static void slice_pieces(axis_pieces *out, const cuts *a, int64_t start, int64_t stop, int64_t step)
 {
     if (step > 0 && step == 1 && start == 0 && stop >= a->extent) {
         out->all = true;
@@ -189,8 +195,7 @@ static void slice_pieces(axis_pieces *out, const cuts *a, int64_t start, int64_t
         forward(out, a, start, stop, step);
     else
         backward(out, a, start, stop, step);
-    if (!out->n)
-        add_piece(out, (piece){.kind = PIECE_SLICE, .start = 0, .stop = 0, .step = 1});
+    if (!out->n) add_piece(out, (piece){.kind = PIECE_SLICE, .start = 0, .stop = 0, .step = 1});
 }
 
 static nd *run_of(const int64_t *at, int64_t n, int64_t less)
@@ -274,8 +279,8 @@ static bool set_axis(axis_pieces *p, const expr *x, int k, const index_item *ite
     if (!cuts_known(a)) return unknown_error(x, e);
     if (item->kind == IDX_INT) {
         int64_t b = cuts_find(a, item->start);
-        add_piece(p, (piece){.kind = PIECE_INT, .block = b,
-                             .start = item->start - cuts_start(a, b)});
+        add_piece(p,
+                  (piece){.kind = PIECE_INT, .block = b, .start = item->start - cuts_start(a, b)});
         return true;
     }
     if (item->kind == IDX_ARRAY) return list_pieces(p, a, item->array, e);
@@ -340,8 +345,8 @@ static expr *index_mixed(const expr *x, int n, const index_item *items, const ch
 {
     index_item first[2 * GRID_MAXDIM], then[2 * GRID_MAXDIM];
     int nf = 0, nt = 0;
-    const index_item colon = {.kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE,
-                              .step = SLICE_NONE};
+    const index_item colon = {
+        .kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE, .step = SLICE_NONE};
     for (int i = 0; i < n; i++) {
         bool list = items[i].kind == IDX_ARRAY;
         if (items[i].kind != IDX_NEW) first[nf++] = list ? colon : items[i];
@@ -402,8 +407,9 @@ expr *expr_take(const expr *x, const nd *indices, int axis, err *e)
     expr_item item[GRID_MAXDIM];
     if (!x) return NULL;
     for (int i = 0; i < expr_ndim(x); i++)
-        item[i] = (expr_item){.item = {.kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE,
-                                       .step = SLICE_NONE}};
+        item[i] = (expr_item){
+            .item = {
+                .kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE, .step = SLICE_NONE}};
     item[axis].item = (index_item){.kind = IDX_ARRAY, .array = indices};
     return expr_index(x, axis + 1, item, e);
 }
@@ -436,7 +442,8 @@ static bool block_pick(axis_pieces *p, const cuts *a, int k, const index_item *i
     }
     TRY(slice_clip(a->nblock, &start, &stop, &step, &n, e));
     for (int64_t j = 0; j < n; j++)
-        add_piece(p, (piece){.kind = PIECE_ALL, .block = start + j * step,
+        add_piece(p, (piece){.kind = PIECE_ALL,
+                             .block = start + j * step,
                              .size = cuts_size(a, start + j * step)});
     return true;
 }

@@ -43,11 +43,10 @@ static bool task_of(const layer *base, uint64_t i, arena *a, task_view *out, err
     out->in = in;
     out->nin = 1;
     if (!l->getitem) return true;
-    lit *arg = arena_alloc(a, 2 * sizeof *arg),
-        *item = arena_alloc(a, (size_t)ndim * sizeof *item);
+    lit *arg = arena_alloc(a, 2 * sizeof *arg), *item = arena_alloc(a, (size_t)ndim * sizeof *item);
     for (int d = 0; d < ndim; d++)
-        item[d] = d == l->axis ? (lit){.kind = LIT_NONE}
-                               : lit_slice(SLICE_NONE, SLICE_NONE, SLICE_NONE);
+        item[d] =
+            d == l->axis ? (lit){.kind = LIT_NONE} : lit_slice(SLICE_NONE, SLICE_NONE, SLICE_NONE);
     arg[0] = lit_in(0);
     arg[1] = lit_items(LIT_TUPLE, (uint32_t)ndim, item);
     out->f = l->getitem;
@@ -344,8 +343,8 @@ static grid *broadcast_grid(const expr *x, int ndim, const int64_t *shape)
     int extra = ndim - expr_ndim(x);
     for (int i = 0; i < ndim; i++) {
         cuts *old = i < extra ? NULL : x->chunks->ax[i - extra];
-        ax[i] = old && (old->extent > 1 || old->extent < 0) ? datum_ref(old)
-                                                            : cuts_repeat(1, shape[i]);
+        ax[i] =
+            old && (old->extent > 1 || old->extent < 0) ? datum_ref(old) : cuts_repeat(1, shape[i]);
     }
     grid *g = grid_new(ndim, ax);
     for (int i = 0; i < ndim; i++) datum_unref(ax[i]);

@@ -88,10 +88,12 @@ static datum *order_call(const fn *f, const call *c, err *e)
     return (datum *)out;
 }
 
-static const fn_kind pick_kind = {.name = "slice_with_int_dask_array", .version = 1,
-                                  .call = pick_call, .drop = ints_drop};
-static const fn_kind order_kind = {.name = "slice_with_int_dask_array_aggregate", .version = 1,
-                                   .call = order_call, .drop = ints_drop};
+static const fn_kind pick_kind = {
+    .name = "slice_with_int_dask_array", .version = 1, .call = pick_call, .drop = ints_drop};
+static const fn_kind order_kind = {.name = "slice_with_int_dask_array_aggregate",
+                                   .version = 1,
+                                   .call = order_call,
+                                   .drop = ints_drop};
 
 static fn *ints_new(const fn_kind *kind, int axis, cuts *chunks)
 {
@@ -145,14 +147,19 @@ expr *index_by_ints(const expr *x, const expr *index, int axis, err *e)
     fn *pick = ints_new(&pick_kind, axis, ax), *order = ints_new(&order_kind, axis, ax);
     bw_arg parg[] = {{.x = x, .index = xl}, {.x = index, .index = il}, {.x = off, .index = ol}};
     if (off)
-        p = expr_blockwise(&(blockwise){.f = pick, .type = x->type, .nout = n, .out = pl,
-                                        .narg = 3, .arg = parg},
-                           e);
+        p = expr_blockwise(
+            &(blockwise){.f = pick, .type = x->type, .nout = n, .out = pl, .narg = 3, .arg = parg},
+            e);
     bw_arg yarg[] = {{.x = index, .index = il}, {.x = p, .index = pl}};
     if (p) {
         /* the picked chunks have no axis of their own for x's: joined along it */
-        y = expr_blockwise(&(blockwise){.f = order, .type = x->type, .nout = ndim, .out = yl,
-                                        .narg = 2, .arg = yarg, .concatenate = BW_CONCATENATE},
+        y = expr_blockwise(&(blockwise){.f = order,
+                                        .type = x->type,
+                                        .nout = ndim,
+                                        .out = yl,
+                                        .narg = 2,
+                                        .arg = yarg,
+                                        .concatenate = BW_CONCATENATE},
                            e);
     }
     datum_unref(off);
@@ -224,14 +231,14 @@ static datum *variadic_call(const fn *f, const call *c, err *e)
     index_item item[2 * ND_MAXDIM];
     (void)f;
     nd *x = arg_nd(c, &c->arg[0], e);
-    int n = x ? items_of(c, &(lit){.kind = LIT_TUPLE, .n = c->narg - 1, .item = c->arg + 1}, item,
-                         e)
-              : -1;
+    int n =
+        x ? items_of(c, &(lit){.kind = LIT_TUPLE, .n = c->narg - 1, .item = c->arg + 1}, item, e)
+          : -1;
     return n < 0 ? NULL : (datum *)nd_index(x, item, n, e);
 }
 
-static const fn_kind variadic_kind = {.name = "getitem_variadic", .version = 1,
-                                      .call = variadic_call};
+static const fn_kind variadic_kind = {
+    .name = "getitem_variadic", .version = 1, .call = variadic_call};
 
 expr *index_by_masks(const expr *x, int n, const expr *const *mask, err *e)
 {
@@ -239,13 +246,15 @@ expr *index_by_masks(const expr *x, int n, const expr *const *mask, err *e)
     bw_arg arg[GRID_MAXDIM + 1] = {{.x = x, .index = letter}};
     for (int i = 0; i < ndim; i++) {
         letter[i] = i;
-        arg[i + 1] = (bw_arg){.x = i < n ? mask[i] : NULL, .index = &letter[i],
+        arg[i + 1] = (bw_arg){.x = i < n ? mask[i] : NULL,
+                              .index = &letter[i],
                               .literal = lit_slice(SLICE_NONE, SLICE_NONE, SLICE_NONE)};
     }
     fn *f = fn_new(sizeof *f, &variadic_kind, "getitem_variadic");
-    expr *y = expr_blockwise(&(blockwise){.f = f, .type = x->type, .nout = ndim, .out = letter,
-                                          .narg = ndim + 1, .arg = arg},
-                             e);
+    expr *y = expr_blockwise(
+        &(blockwise){
+            .f = f, .type = x->type, .nout = ndim, .out = letter, .narg = ndim + 1, .arg = arg},
+        e);
     datum_unref(f);
     if (!y) return NULL;
     cuts *ax[GRID_MAXDIM];

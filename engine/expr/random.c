@@ -127,13 +127,13 @@ static bool draw_tile(const tile_call *t, int64_t from, int64_t n, err *e)
     return true;
 }
 
-static const tile_kind draw_tiles = {.state = sizeof(rng), .begin = draw_begin, .run = draw_tile,
-                                     .in_order = true};
+static const tile_kind draw_tiles = {
+    .state = sizeof(rng), .begin = draw_begin, .run = draw_tile, .in_order = true};
 /* only plain draws can be made piece by piece */
-static const fn_kind plain_kind = {.name = "draw", .version = 1, .call = draw_call,
-                                   .drop = draw_drop, .tile = &draw_tiles};
-static const fn_kind draw_kind_of = {.name = "draw_with", .version = 1, .call = draw_call,
-                                     .drop = draw_drop};
+static const fn_kind plain_kind = {
+    .name = "draw", .version = 1, .call = draw_call, .drop = draw_drop, .tile = &draw_tiles};
+static const fn_kind draw_kind_of = {
+    .name = "draw_with", .version = 1, .call = draw_call, .drop = draw_drop};
 
 /* --- the layer --- */
 
@@ -248,8 +248,8 @@ static expr *make(making *m, rng *parent, grid *g, err *e)
     datum_init(&s->hdr, &seeds_kind);
     s->n = g->nblock;
     random_state_data(parent, g->nblock, s->words);
-    const char *prefix = d->l.prefix          ? d->l.prefix
-                         : d->kind == DRAW_DIST ? d->dist->name
+    const char *prefix = d->l.prefix                ? d->l.prefix
+                         : d->kind == DRAW_DIST     ? d->dist->name
                          : d->kind == DRAW_INTEGERS ? "randint"
                                                     : "da.random.choice";
     draw_fn *f = fn_new(sizeof *f, m->plain ? &plain_kind : &draw_kind_of, prefix);
@@ -269,7 +269,8 @@ static expr *make(making *m, rng *parent, grid *g, err *e)
         token_expr(&t, m->lazy[i]);
     }
     char *name = label_name(d->l, &t, prefix);
-    block_layer *l = block_layer_new(name, &f->base, draw_args, g, d->type, (uint32_t)m->nlazy, dep);
+    block_layer *l =
+        block_layer_new(name, &f->base, draw_args, g, d->type, (uint32_t)m->nlazy, dep);
     mem_free(name);
     if (!m->nlazy) l->base.flags = LAYER_LEAF;
     draw_param *p = arena_alloc(&l->mem, sizeof *p);

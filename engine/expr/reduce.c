@@ -503,7 +503,13 @@ static expr *with_positions(const expr *x, int axis, err *e)
 {
     int ndim = expr_ndim(x), letter[GRID_MAXDIM];
     grid *g = grid_new(1, &x->chunks->ax[axis]);
-    expr *i = expr_arange((label){0}, lit_int(0), lit_int(1), g, dtype_plain(DT_int64), e);
+    token t = {0};
+    token_text(&t, "positions"); /* not the name of the same range elsewhere: Dask counts both */
+    token_grid(&t, g);
+    char *name = token_name(&t, "arange");
+    expr *i =
+        expr_arange((label){.name = name}, lit_int(0), lit_int(1), g, dtype_plain(DT_int64), e);
+    mem_free(name);
     datum_unref(g);
     fn *f = fn_red(RED_ARGTOPK_PREPARE, "argtopk_preprocess",
                    &(red_fn){.axes = axis_bit(axis), .want = {.dt = DT_none}});

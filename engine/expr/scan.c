@@ -82,14 +82,14 @@ static datum *combine_call(const fn *f, const call *c, err *e)
     return out;
 }
 
-static const fn_kind scan_kind = {.name = "scan", .version = 1, .call = scan_call,
-                                  .drop = scan_drop};
-static const fn_kind ident_kind = {.name = "scan_ident", .version = 1, .call = ident_call,
-                                   .drop = scan_drop};
-static const fn_kind carry_kind = {.name = "scan_carry", .version = 1, .call = carry_call,
-                                   .drop = scan_drop};
-static const fn_kind combine_kind = {.name = "scan_combine", .version = 1, .call = combine_call,
-                                     .drop = scan_drop};
+static const fn_kind scan_kind = {
+    .name = "scan", .version = 1, .call = scan_call, .drop = scan_drop};
+static const fn_kind ident_kind = {
+    .name = "scan_ident", .version = 1, .call = ident_call, .drop = scan_drop};
+static const fn_kind carry_kind = {
+    .name = "scan_carry", .version = 1, .call = carry_call, .drop = scan_drop};
+static const fn_kind combine_kind = {
+    .name = "scan_combine", .version = 1, .call = combine_call, .drop = scan_drop};
 
 static fn *scan_new(const fn_kind *kind, const char *name, const scan_fn *like)
 {
@@ -196,14 +196,18 @@ static expr *map_axis(const char *prefix, const fn *f, const expr *x, dtype_of t
 {
     int letter[GRID_MAXDIM];
     for (int i = 0; i < expr_ndim(x); i++) letter[i] = i;
-    return expr_blockwise(&(blockwise){.l = {.prefix = prefix}, .f = f, .type = t,
-                                       .nout = expr_ndim(x), .out = letter, .narg = 1,
+    return expr_blockwise(&(blockwise){.l = {.prefix = prefix},
+                                       .f = f,
+                                       .type = t,
+                                       .nout = expr_ndim(x),
+                                       .out = letter,
+                                       .narg = 1,
                                        .arg = &(bw_arg){.x = x, .index = letter}},
                           e);
 }
 
-static expr *sequential(label l, const char *prefix, const fn *f, const fn *binop,
-                        const nd *ident, const expr *x, int axis, dtype_of t, err *e)
+static expr *sequential(label l, const char *prefix, const fn *f, const fn *binop, const nd *ident,
+                        const expr *x, int axis, dtype_of t, err *e)
 {
     expr *m = map_axis(prefix, f, x, t, e);
     if (!m) return NULL;
@@ -214,8 +218,8 @@ static expr *sequential(label l, const char *prefix, const fn *f, const fn *bino
     char *name = label_name(l, &k, prefix);
     scan_layer *s = layer_new(sizeof *s, &scan_layers, name, x->chunks, t, 1, &m->of);
     mem_free(name);
-    scan_fn like = {.axis = axis, .want = t, .binop = (fn *)(uintptr_t)binop,
-                    .ident = (nd *)(uintptr_t)ident};
+    scan_fn like = {
+        .axis = axis, .want = t, .binop = (fn *)(uintptr_t)binop, .ident = (nd *)(uintptr_t)ident};
     s->axis = axis;
     s->ident = scan_new(&ident_kind, "full_like", &like);
     s->carry = scan_new(&carry_kind, binop->name, &like);
@@ -291,7 +295,10 @@ static expr *blelloch(label l, const char *prefix, const fn *f, const fn *preop,
     token_fn(&k, binop);
     token_int(&k, axis);
     char *name = label_name(l, &k, prefix);
-    sweep s = {.b = graph_builder_new(name), .g = g, .axis = axis, .n = g->ax[axis]->nblock,
+    sweep s = {.b = graph_builder_new(name),
+               .g = g,
+               .axis = axis,
+               .n = g->ax[axis]->nblock,
                .binop = binop};
     mem_free(name);
     s.side = g->nblock / (uint64_t)(s.n ? s.n : 1);
@@ -307,9 +314,10 @@ static expr *blelloch(label l, const char *prefix, const fn *f, const fn *preop,
             s.prefix[(uint64_t)i * s.side + j] = (ref){totals->of, grid_linear(g, block)};
         }
     sweeps(&s);
-    fn *combine = scan_new(&combine_kind, "_prefixscan_combine",
-                           &(scan_fn){.axis = axis, .want = t, .inner = (fn *)(uintptr_t)f,
-                                      .binop = (fn *)(uintptr_t)binop});
+    fn *combine = scan_new(
+        &combine_kind, "_prefixscan_combine",
+        &(scan_fn){
+            .axis = axis, .want = t, .inner = (fn *)(uintptr_t)f, .binop = (fn *)(uintptr_t)binop});
     for (int64_t i = 0; i < s.n; i++)
         for (uint64_t j = 0; j < s.side; j++) {
             slab_block(&s, j, i, block);
@@ -348,8 +356,7 @@ static datum *total_call(const fn *f, const call *c, err *e)
 
 static const fn_kind total_kind = {.name = "scan_total", .version = 1, .call = total_call};
 
-expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, char method,
-                err *e)
+expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, char method, err *e)
 {
     if (!x) return NULL;
     bool sum = s->fold == U_add;

@@ -26,16 +26,34 @@ static inline int64_t cut64(double d)
 {
     return d >= -0x1p63 && d < 0x1p63 ? (int64_t)d : INT64_MIN;
 }
-static inline int8_t to_int8(double d) { return (int8_t)cut32(d); }
-static inline uint8_t to_uint8(double d) { return (uint8_t)cut32(d); }
-static inline int16_t to_int16(double d) { return (int16_t)cut32(d); }
-static inline uint16_t to_uint16(double d) { return (uint16_t)cut32(d); }
-static inline int32_t to_int32(double d) { return cut32(d); }
+static inline int8_t to_int8(double d)
+{
+    return (int8_t)cut32(d);
+}
+static inline uint8_t to_uint8(double d)
+{
+    return (uint8_t)cut32(d);
+}
+static inline int16_t to_int16(double d)
+{
+    return (int16_t)cut32(d);
+}
+static inline uint16_t to_uint16(double d)
+{
+    return (uint16_t)cut32(d);
+}
+static inline int32_t to_int32(double d)
+{
+    return cut32(d);
+}
 static inline uint32_t to_uint32(double d)
 {
     return d >= 0x1p31 ? (uint32_t)cut32(d - 0x1p31) ^ 0x80000000u : (uint32_t)cut32(d);
 }
-static inline int64_t to_int64(double d) { return cut64(d); }
+static inline int64_t to_int64(double d)
+{
+    return cut64(d);
+}
 static inline uint64_t to_uint64(double d)
 {
     return d >= 0x1p63 ? (uint64_t)cut64(d - 0x1p63) ^ (uint64_t)1 << 63 : (uint64_t)cut64(d);

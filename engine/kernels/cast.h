@@ -1,4 +1,5 @@
-/* engine/kernels/cast.h - loops that turn elements of one type into another; used by ops and map. */
+/* engine/kernels/cast.h - loops that turn elements of one type into another; used by ops and map.
+ */
 #pragma once
 
 #include "engine/data/nd.h"

@@ -11,8 +11,10 @@ static inline float half_to_float(uint16_t h)
         float f = (float)m * 0x1p-24f;
         memcpy(&u, &f, 4);
         u |= sign;
-    } else if (e == 31) u = sign | 0x7f800000 | m << 13;
-    else u = sign | (e + 112) << 23 | m << 13;
+    } else if (e == 31)
+        u = sign | 0x7f800000 | m << 13;
+    else
+        u = sign | (e + 112) << 23 | m << 13;
     float f;
     memcpy(&f, &u, 4);
     return f;

@@ -28,8 +28,8 @@ bool nd_svd(const nd *a, bool full, nd **u, nd **s, nd **vt, err *e);
 bool nd_eig(const nd *a, nd **w, nd **v, err *e);             /* v NULL: values only */
 bool nd_eigh(const nd *a, char uplo, nd **w, nd **v, err *e); /* v NULL: values only */
 /* rank in *rank; rcond < 0: machine precision times max(m, n) */
-bool nd_lstsq(const nd *a, const nd *b, double rcond, nd **x, nd **residuals, int64_t *rank,
-              nd **s, err *e);
+bool nd_lstsq(const nd *a, const nd *b, double rcond, nd **x, nd **residuals, int64_t *rank, nd **s,
+              err *e);
 /* scipy.linalg.lu: a = p @ l @ u */
 bool nd_lu(const nd *a, nd **p, nd **l, nd **u, err *e);
 nd *nd_solve_triangular(const nd *a, const nd *b, bool lower, bool trans, bool unit, err *e);

@@ -1,9 +1,9 @@
 /* engine/kernels/loops.h - how a body of ufunc.def becomes a loop.
  *
  * An includer defines LOOP_DT (the dtype's name), LOOP_MEM (its type in memory), LOOP_T (the type
- * computed in), LD(p) and ST(p, v).  Every body is compiled for contiguous operands, for a scalar on
- * either side, and for any steps.  Pointers and steps are hoisted so that the compiler vectorises;
- * ivdep holds because an output equals an input exactly or not at all. */
+ * computed in), LD(p) and ST(p, v).  Every body is compiled for contiguous operands, for a scalar
+ * on either side, and for any steps.  Pointers and steps are hoisted so that the compiler
+ * vectorises; ivdep holds because an output equals an input exactly or not at all. */
 #pragma once
 
 #include <stdbool.h>

@@ -4,11 +4,11 @@
 #include "engine/kernels/loops.h"
 
 #undef bool /* the dtype's name, not a macro, in what follows */
-#define LOOP_DT     bool
-#define LOOP_MEM    uint8_t
-#define LOOP_T      uint8_t
-#define LD(p)       (*(const uint8_t *)(p))
-#define ST(p, v)    (*(uint8_t *)(p) = (uint8_t)(v))
+#define LOOP_DT  bool
+#define LOOP_MEM uint8_t
+#define LOOP_T   uint8_t
+#define LD(p)    (*(const uint8_t *)(p))
+#define ST(p, v) (*(uint8_t *)(p) = (uint8_t)(v))
 
 // clang-format off
 #define B1(name, res, body) LOOP1(name, ST, 1, body)

@@ -119,7 +119,7 @@ LOOP2(add, ST, sizeof(LOOP_MEM), FOLD_PAIRS, x + y)
 
 /* --- two results, mixed types --------------------------------------------------------------- */
 
-#define IN(k)  (p[k] + (ptrdiff_t)i * s[k])
+#define IN(k) (p[k] + (ptrdiff_t)i * s[k])
 
 LOOP_HEAD(divmod)
 {

@@ -19,8 +19,7 @@ static inline uint16_t half_next(uint16_t h, float to)
     return (uint16_t)((x < to) == !(h & 0x8000) ? h + 1 : h - 1);
 }
 
-#define NEXT(r, a, b)                                                                              \
-    (*(uint16_t *)(r) = half_next(*(const uint16_t *)(a), LD(b)))
+#define NEXT(r, a, b) (*(uint16_t *)(r) = half_next(*(const uint16_t *)(a), LD(b)))
 #define SPACING(r, a)                                                                              \
     do {                                                                                           \
         float v = LD(a), next = half_to_float(half_next(*(const uint16_t *)(a), INFINITY));        \

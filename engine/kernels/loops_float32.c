@@ -1,12 +1,11 @@
 /* engine/kernels/loops_float32.c - the floating loops of ufunc.def, for float32. */
-#define LOOP_DT     float32
-#define LOOP_MEM    float
-#define LOOP_T      float
-#define LOOP_SUFFIX f
-#define LD(p)       (*(const float *)(p))
-#define ST(p, v)    (*(float *)(p) = (float)(v))
-#define NEXT(r, a, b)                                                                              \
-    ST(r, nextafterf(LD(a), LD(b)))
+#define LOOP_DT       float32
+#define LOOP_MEM      float
+#define LOOP_T        float
+#define LOOP_SUFFIX   f
+#define LD(p)         (*(const float *)(p))
+#define ST(p, v)      (*(float *)(p) = (float)(v))
+#define NEXT(r, a, b) ST(r, nextafterf(LD(a), LD(b)))
 #define SPACING(r, a)                                                                              \
     ST(r, isinf(LD(a)) ? NAN : nextafterf(LD(a), LD(a) < 0 ? -INFINITY : INFINITY) - LD(a))
 #include "engine/kernels/loops_float.h"

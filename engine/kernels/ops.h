@@ -25,8 +25,8 @@ bool nd_overlaps(const nd *a, const nd *b); /* may share memory (by bounds) */
 bool nd_same(const nd *a, const nd *b);
 
 /* views */
-nd *nd_squeeze(const nd *x, uint32_t axes);            /* drops the given axes of length 1 */
-nd *nd_expand(const nd *x, int axis);                  /* a new axis of length 1 */
+nd *nd_squeeze(const nd *x, uint32_t axes); /* drops the given axes of length 1 */
+nd *nd_expand(const nd *x, int axis);       /* a new axis of length 1 */
 nd *nd_flip(const nd *x, uint32_t axes);
 nd *nd_slice(const nd *x, int axis, int64_t start, int64_t count, int64_t step);
 nd *nd_diagonal(const nd *x, int64_t offset, int axis1, int axis2, err *e);
@@ -34,7 +34,7 @@ nd *nd_real(const nd *x), *nd_imag(const nd *x, err *e); /* imag of a real block
 nd *nd_field(const nd *x, ptrdiff_t offset, dtype_of t); /* a view with another element type */
 /* ndarray.view(dtype): reinterprets bytes; ValueError in NumPy's words */
 nd *nd_as_type(const nd *x, dtype_of t, err *e);
-nd *nd_ravel(const nd *x, char order, err *e);           /* view when possible */
+nd *nd_ravel(const nd *x, char order, err *e); /* view when possible */
 nd *nd_reshape_order(const nd *x, int ndim, const int64_t *shape, char order, err *e);
 
 /* Axis in [0, ndim); type: promoted unless want.dt != DT_none; ValueError in NumPy's words. */

@@ -10,11 +10,11 @@ typedef struct reduction reduction;
 
 /* Warnings a reduction may ask the caller to print, beside fp_flags: the text is NumPy's. */
 enum reduce_warnings {
-    WARN_MEAN_EMPTY = 16,  /* "Mean of empty slice." */
-    WARN_DDOF = 32,        /* "Degrees of freedom <= 0 for slice" */
-    WARN_ALL_NAN = 64,     /* "All-NaN slice encountered"; nanmean etc: "Mean of empty slice" */
+    WARN_MEAN_EMPTY = 16,     /* "Mean of empty slice." */
+    WARN_DDOF = 32,           /* "Degrees of freedom <= 0 for slice" */
+    WARN_ALL_NAN = 64,        /* "All-NaN slice encountered"; nanmean etc: "Mean of empty slice" */
     WARN_NANMEAN_EMPTY = 128, /* "Mean of empty slice" (no full stop: nanmean) */
-    WARN_NANDDOF = 256,    /* "Degrees of freedom <= 0 for slice." (full stop: nanvar) */
+    WARN_NANDDOF = 256,       /* "Degrees of freedom <= 0 for slice." (full stop: nanvar) */
 };
 const char *reduce_warning_text(unsigned flag);
 

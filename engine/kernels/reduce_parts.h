@@ -1,4 +1,5 @@
-/* engine/kernels/reduce_parts.h - between the files reduce*.c: the functions rows of reduce.def name. */
+/* engine/kernels/reduce_parts.h - between the files reduce*.c: the functions rows of reduce.def
+ * name. */
 #pragma once
 
 #include "engine/kernels/reduce.h"

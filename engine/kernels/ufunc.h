@@ -88,13 +88,16 @@ const char *fp_flag_text(unsigned flag);
 
 /* All fields may be zero, but set `dtype` with OPTS_NONE. */
 typedef struct map_opts {
-    dtype_of dtype;      /* DT_none: chosen by the inputs */
-    char casting;        /* 0: same_kind */
-    const nd *where;     /* bool, broadcasts; elements elsewhere stay as they are (new: undefined) */
-    nd *out[2];          /* targets to write into (exclusively the caller's); NULL: a new block */
-    unsigned flags;      /* out: fp_flags raised, except FP_UNDER which NumPy ignores */
+    dtype_of dtype;  /* DT_none: chosen by the inputs */
+    char casting;    /* 0: same_kind */
+    const nd *where; /* bool, broadcasts; elements elsewhere stay as they are (new: undefined) */
+    nd *out[2];      /* targets to write into (exclusively the caller's); NULL: a new block */
+    unsigned flags;  /* out: fp_flags raised, except FP_UNDER which NumPy ignores */
 } map_opts;
-#define OPTS_NONE {.dtype = {.dt = DT_none}}
+#define OPTS_NONE                                                                                  \
+    {                                                                                              \
+        .dtype = {.dt = DT_none }                                                                  \
+    }
 
 /* Applies f, broadcasting.  o may be NULL.  Results: out[0..nout), owned by the caller (a given
  * target is returned counted).  Memory order of fresh results follows the inputs (order='K').
