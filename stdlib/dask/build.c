@@ -408,7 +408,6 @@ static bool items_of_key(interp *in, value k, lazy_items *out)
     for (int i = 0; ok && i < out->l.n; i++) {
         lazy *l = as_lazy(at[i]);
         out->item[i] = (expr_item){.item = out->l.item[i], .lazy = l ? l->x : NULL};
-        if (l) out->item[i].item.kind = (enum index_kind)LAZY_INDEX;
     }
     return ok;
 }
