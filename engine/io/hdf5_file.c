@@ -2,6 +2,7 @@
  *
  * An id of the library is never used again once closed, so a stale handle can be passed to it
  * safely: the library answers with its own "invalid identifier". */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +140,13 @@ static hid_t open_mode(const h5_lib *h, const char *path, const struct mode *m, 
     return id;
 }
 
+/* Processes started later must not hold the file, and with it its lock. */
+static void close_on_exec(const h5_lib *h, hid_t id)
+{
+    void *fd = NULL;
+    if (h->Fget_vfd_handle(id, H5P_DEFAULT, &fd) >= 0 && fd) fcntl(*(int *)fd, F_SETFD, FD_CLOEXEC);
+}
+
 h5obj *h5_open(const char *path, const char *mode, err *e)
 {
     const struct mode *m = NULL;
@@ -153,6 +161,7 @@ h5obj *h5_open(const char *path, const char *mode, err *e)
     if (id >= 0) {
         unsigned intent = 0;
         h->Fget_intent(id, &intent);
+        close_on_exec(h, id);
         x = new_handle(H5_FILE, NULL, h5_share_open(path, intent & H5_RDWR), id);
         x->path = mem_dup(path);
         x->share->dirty = m->create || x->share->dirty;
