@@ -1,0 +1,299 @@
+/* repl/complete.c - completion from live objects.
+ *
+ *     name          keywords, the user's names, builtin names
+ *     a.b.na        attributes; a.b is evaluated when it is names and dots alone
+ *     d['ke         the keys of a dict or of anything with keys()
+ *     'pa, open('pa paths
+ *     %na           magics
+ *     import na, from a.b import na      modules and their names */
+#include "repl/complete.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+#include "lang/embedded.h"
+#include "lang/lexer.h"
+
+static bool is_name(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || (signed char)c < 0;
+}
+
+static void add(words *w, const char *prefix, const char *name, size_t n, const char *suffix)
+{
+    if (w->n == w->cap) {
+        w->cap = w->cap ? w->cap * 2 : 32;
+        w->at = mem_grow(w->at, w->cap * sizeof *w->at);
+    }
+    strbuf b = {0};
+    sb_adds(&b, prefix);
+    sb_add(&b, name, n);
+    sb_adds(&b, suffix);
+    w->at[w->n++] = sb_take(&b, NULL);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void sort_words(words *w)
+{
+    if (w->n == 0) return;
+    qsort(w->at, w->n, sizeof *w->at, by_text);
+    size_t kept = 1;
+    for (size_t i = 1; i < w->n; i++) {
+        if (strcmp(w->at[i], w->at[kept - 1]) == 0) mem_free(w->at[i]);
+        else w->at[kept++] = w->at[i];
+    }
+    w->n = kept;
+}
+
+void words_clear(words *w)
+{
+    for (size_t i = 0; i < w->n; i++) mem_free(w->at[i]);
+    mem_free(w->at);
+    *w = (words){0};
+}
+
+/* ---- what stands before the cursor ---- */
+
+/* The quote that is open at `end` of the line, and where its text begins; 0: none. */
+static char open_quote(const char *line, size_t end, size_t *start)
+{
+    char quote = 0;
+    for (size_t i = 0; i < end; i++) {
+        const char c = line[i];
+        if (quote && c == '\\') i++;
+        else if (quote && c == quote) quote = 0;
+        else if (!quote && (c == '"' || c == '\'')) {
+            quote = c;
+            *start = i + 1;
+        }
+    }
+    return quote;
+}
+
+size_t complete_start(const char *line, size_t end)
+{
+    size_t start;
+    if (open_quote(line, end, &start)) return start;
+    start = end;
+    while (start > 0 && (is_name(line[start - 1]) || line[start - 1] == '.')) start--;
+    while (start > 0 && line[start - 1] == '%') start--;
+    return start;
+}
+
+/* Names with dots, that end at `end`: where they begin. */
+static size_t dotted_start(const char *line, size_t end)
+{
+    while (end > 0 && (is_name(line[end - 1]) || line[end - 1] == '.')) end--;
+    return end;
+}
+
+/* ---- names ---- */
+
+static bool fits(const str *name, const char *prefix, size_t n)
+{
+    return name->nbyte >= n && memcmp(name->at, prefix, n) == 0;
+}
+
+static void add_names(words *w, const dict *names, const char *prefix, size_t n)
+{
+    value key, v;
+    for (int64_t i = 0; dict_next(names, &i, &key, &v);) {
+        const str *name = as_str(key);
+        if (name && fits(name, prefix, n) && (n > 0 || name->at[0] != '_'))
+            add(w, "", name->at, name->nbyte, "");
+    }
+}
+
+static void complete_name(session *s, const char *prefix, size_t n, words *w)
+{
+    for (unsigned t = T_FALSE; t < T_LPAR; t++)
+        if (token_table[t].n >= n && memcmp(token_table[t].text, prefix, n) == 0)
+            add(w, "", token_table[t].text, token_table[t].n, "");
+    add_names(w, interp_main(s->in), prefix, n);
+    value builtins = interp_import(s->in, "builtins");
+    value names = is_fail(builtins) ? FAIL : value_getattr_c(s->in, builtins, "__dict__");
+    if (as_dict(names)) add_names(w, as_dict(names), prefix, n);
+    value_unref(s->in, names);
+    value_unref(s->in, builtins);
+}
+
+/* The value of a dotted name, without running more than attribute lookups; FAIL if it has none. */
+static value look_up(session *s, const char *name, size_t n)
+{
+    const char *end = name + n;
+    value v = FAIL;
+    for (const char *p = name; p <= end;) {
+        const char *dot = memchr(p, '.', (size_t)(end - p));
+        if (!dot) dot = end;
+        char *part = mem_dupn(p, (size_t)(dot - p));
+        value next;
+        if (p == name) {
+            next = value_ref(dict_peek(s->in, interp_main(s->in), part));
+            if (is_fail(next)) {
+                value builtins = interp_import(s->in, "builtins");
+                if (!is_fail(builtins)) next = value_getattr_c(s->in, builtins, part);
+                value_unref(s->in, builtins);
+            }
+        } else {
+            next = value_getattr_c(s->in, v, part);
+        }
+        mem_free(part);
+        value_unref(s->in, v);
+        if (is_fail(v = next)) break;
+        p = dot + 1;
+    }
+    return v;
+}
+
+static void add_dir(session *s, value of, const char *before, const char *prefix, size_t n,
+                    words *w)
+{
+    value builtins = interp_import(s->in, "builtins");
+    value names = is_fail(builtins) ? FAIL : call_method(s->in, builtins, "dir", 1, of);
+    const list *l = as_list(names);
+    for (int64_t i = 0; l && i < l->n; i++) {
+        const str *name = as_str(l->at[i]);
+        if (name && fits(name, prefix, n) && (n > 0 || name->at[0] != '_'))
+            add(w, before, name->at, name->nbyte, "");
+    }
+    value_unref(s->in, names);
+    value_unref(s->in, builtins);
+}
+
+static void complete_attribute(session *s, const char *text, size_t n, words *w)
+{
+    size_t dot = n;
+    while (text[dot - 1] != '.') dot--;
+    value of = look_up(s, text, dot - 1);
+    if (is_fail(of)) return;
+    char *before = mem_dupn(text, dot);
+    add_dir(s, of, before, text + dot, n - dot, w);
+    mem_free(before);
+    value_unref(s->in, of);
+}
+
+/* ---- modules ---- */
+
+static void complete_module(const char *prefix, size_t n, words *w)
+{
+    for (size_t i = 0; i < nembedded_modules; i++) {
+        const char *name = embedded_modules[i].name;
+        if (strncmp(name, prefix, n) == 0 && name[0] != '_') add(w, "", name, strlen(name), "");
+    }
+}
+
+/* "import x" and "from x": modules; "from a.b import x": what a.b holds.  False: neither. */
+static bool complete_import(session *s, const char *line, size_t start, size_t end, words *w)
+{
+    const char *p = line + strspn(line, " \t");
+    const bool from = strncmp(p, "from ", 5) == 0;
+    if (!from && strncmp(p, "import ", 7) != 0) return false;
+    const char *import = from ? strstr(p, " import ") : NULL;
+    if (!import || import >= line + start) {
+        complete_module(line + start, end - start, w);
+        return true;
+    }
+    const char *name = p + 5 + strspn(p + 5, " \t");
+    char *text = mem_dupn(name, (size_t)(import - name));
+    value m = interp_import(s->in, text);
+    if (!is_fail(m)) add_dir(s, m, "", line + start, end - start, w);
+    value_unref(s->in, m);
+    mem_free(text);
+    return true;
+}
+
+/* ---- within quotes ---- */
+
+static void complete_path(const char *text, size_t n, words *w)
+{
+    char *path = mem_dupn(text, n), *slash = strrchr(path, '/');
+    char *folder = mem_dupn(path, slash ? (size_t)(slash - path) + 1 : 0);
+    const char *name = slash ? slash + 1 : path;
+    strbuf real = {0};
+    if (folder[0] == '~' && folder[1] == '/' && getenv("HOME"))
+        sb_addf(&real, "%s%s", getenv("HOME"), folder + 1);
+    else sb_adds(&real, *folder ? folder : "./");
+    DIR *d = opendir(sb_text(&real));
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (strncmp(e->d_name, name, strlen(name)) || (e->d_name[0] == '.' && *name != '.'))
+            continue;
+        strbuf full = {0};
+        struct stat st;
+        sb_addf(&full, "%s%s", sb_text(&real), e->d_name);
+        const bool is_folder = stat(sb_text(&full), &st) == 0 && S_ISDIR(st.st_mode);
+        add(w, folder, e->d_name, strlen(e->d_name), is_folder ? "/" : "");
+        sb_clear(&full);
+    }
+    if (d) closedir(d);
+    sb_clear(&real);
+    mem_free(folder);
+    mem_free(path);
+}
+
+/* d['ke: the keys that are text.  False: the quote does not open a subscript of a name. */
+static bool complete_key(session *s, const char *line, size_t start, size_t end, words *w)
+{
+    size_t i = start - 1; /* the quote */
+    while (i > 0 && line[i - 1] == ' ') i--;
+    if (i == 0 || line[i - 1] != '[') return false;
+    size_t name = dotted_start(line, i - 1);
+    if (name == i - 1) return false;
+    value of = look_up(s, line + name, i - 1 - name);
+    value keys = is_fail(of) ? FAIL : call_method(s->in, of, "keys", 0);
+    list *l = is_fail(keys) ? NULL : list_of(s->in, keys);
+    for (int64_t k = 0; l && k < l->n; k++) {
+        const str *key = as_str(l->at[k]);
+        if (key && fits(key, line + start, end - start)) add(w, "", key->at, key->nbyte, "");
+    }
+    obj_unref(s->in, l);
+    value_unref(s->in, keys);
+    value_unref(s->in, of);
+    return true;
+}
+
+/* ---- magics ---- */
+
+static void complete_magic(session *s, const char *text, size_t n, words *w)
+{
+    const size_t percents = strspn(text, "%");
+    value m = interp_import(s->in, "dsk_shell");
+    value table = is_fail(m) ? FAIL
+                             : value_getattr_c(s->in, m, percents > 1 ? "CELL_MAGICS" : "MAGICS");
+    value key, v;
+    const dict *d = as_dict(table);
+    for (int64_t i = 0; d && dict_next(d, &i, &key, &v);) {
+        const str *name = as_str(key);
+        if (name && n >= percents && fits(name, text + percents, n - percents))
+            add(w, percents > 1 ? "%%" : "%", name->at, name->nbyte, "");
+    }
+    value_unref(s->in, table);
+    value_unref(s->in, m);
+}
+
+words complete(session *s, const char *line, size_t start, size_t end)
+{
+    words w = {0};
+    const char *text = line + start;
+    const size_t n = end - start;
+    size_t quoted;
+    if (open_quote(line, end, &quoted)) {
+        if (!complete_key(s, line, start, end, &w)) complete_path(text, n, &w);
+    } else if (*text == '%' && n) {
+        complete_magic(s, text, n, &w);
+    } else if (!complete_import(s, line, start, end, &w)) {
+        if (memchr(text, '.', n)) complete_attribute(s, text, n, &w);
+        else complete_name(s, text, n, &w);
+    }
+    if (throwing(s->in)) exc_clear(s->in);
+    sort_words(&w);
+    return w;
+}

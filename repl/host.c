@@ -1,0 +1,121 @@
+/* repl/host.c - what the interpreter sees of the outside.
+ *
+ * stdout is buffered as C's stdio does: by lines on a terminal, in blocks elsewhere.  The flag that
+ * a signal handler sets is the one piece of global state a C program cannot avoid. */
+#include "repl/host.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+
+static _Atomic int interrupts;
+
+static void on_interrupt(int signal_number)
+{
+    (void)signal_number;
+    atomic_store(&interrupts, 1);
+}
+
+bool host_interrupted(void)
+{
+    return atomic_load_explicit(&interrupts, memory_order_relaxed) &&
+           atomic_exchange(&interrupts, 0);
+}
+
+void host_die_interrupted(void)
+{
+    host_flush();
+    signal(SIGINT, SIG_DFL);
+    raise(SIGINT);
+    _exit(130);
+}
+
+bool host_flush(void)
+{
+    return fflush(stdout) == 0;
+}
+
+void host_write(int fd, const char *s, size_t n)
+{
+    FILE *f = fd == 2 ? stderr : stdout;
+    if (fd == 2) fflush(stdout); /* in the order in which they were written */
+    fwrite(s, 1, n, f);
+}
+
+void host_puts(int fd, const char *s)
+{
+    host_write(fd, s, strlen(s));
+}
+
+static void hook_write(void *ctx, int fd, const char *s, size_t n)
+{
+    (void)ctx;
+    host_write(fd, s, n);
+}
+
+static bool hook_interrupted(void *ctx)
+{
+    (void)ctx;
+    return host_interrupted();
+}
+
+/* input(): without readline, so that it works for any stdin */
+static char *hook_ask(void *ctx, const char *prompt)
+{
+    (void)ctx;
+    host_puts(1, prompt);
+    host_flush();
+    strbuf b = {0};
+    int c;
+    while ((c = getchar()) != EOF && c != '\n') sb_addc(&b, (char)c);
+    if (c == EOF && b.n == 0) {
+        sb_clear(&b);
+        clearerr(stdin);
+        return NULL;
+    }
+    return sb_take(&b, NULL);
+}
+
+void host_open(host *h, void *ctx)
+{
+    *h = (host){.ctx = ctx,
+                .write = hook_write,
+                .ask = hook_ask,
+                .interrupted = hook_interrupted};
+    struct sigaction a = {.sa_handler = on_interrupt}; /* no SA_RESTART: waiting calls wake up */
+    sigaction(SIGINT, &a, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write */
+}
+
+int host_width(void)
+{
+    struct winsize w = {0};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0) return w.ws_col;
+    return 80;
+}
+
+char *host_read_file(const char *path, size_t *n)
+{
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    if (!f) return NULL;
+    strbuf b = {0};
+    char block[16384];
+    size_t got;
+    while ((got = fread(block, 1, sizeof block, f)) > 0) sb_add(&b, block, got);
+    const int failed = ferror(f) ? errno : 0;
+    if (f != stdin) fclose(f);
+    if (failed) {
+        sb_clear(&b);
+        errno = failed;
+        return NULL;
+    }
+    return sb_take(&b, n);
+}

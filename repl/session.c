@@ -1,0 +1,300 @@
+/* repl/session.c - running cells.
+ *
+ * cell text -> Python (cell.c) -> interp_run -> echo (show.c).  In, Out, _ and _n are ordinary
+ * names of the user's namespace; a user who rebinds them keeps his own. */
+#include "repl/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+#include "lang/parser.h"
+#include "repl/cell.h"
+#include "repl/host.h"
+#include "repl/show.h"
+
+/* ---- exceptions ---- */
+
+/* What `raise SystemExit(v)` asks for: None is 0, an int itself, else it is printed and 1. */
+static int exit_status(interp *in, value exc)
+{
+    value code = value_getattr_c(in, exc, "code");
+    int status = 1;
+    if (is_fail(code)) {
+        exc_clear(in);
+    } else if (is_none(code)) {
+        status = 0;
+    } else if (code.kind == V_INT || code.kind == V_BOOL) {
+        status = (int)(code.i & 0xff);
+    } else {
+        str *text = value_str(in, code);
+        if (text) {
+            host_write(2, text->at, text->nbyte);
+            host_puts(2, "\n");
+        }
+        obj_unref(in, text);
+    }
+    value_unref(in, code);
+    return status;
+}
+
+/* A magic that was called wrongly: one line, no traceback. */
+static void show_usage(interp *in, value exc)
+{
+    str *text = value_str(in, exc);
+    host_puts(2, "UsageError: ");
+    if (text) host_write(2, text->at, text->nbyte);
+    host_puts(2, "\n");
+    obj_unref(in, text);
+}
+
+enum outcome session_report(interp *in, int *status)
+{
+    const bool exits = exc_is(in, SystemExit);
+    value exc = exc_take(in);
+    if (exits) {
+        *status = exit_status(in, exc);
+    } else if (strcmp(type_of(in, exc)->name, "UsageError") == 0) {
+        show_usage(in, exc);
+    } else {
+        char *text = exc_text(in, exc);
+        host_puts(2, text ? text : "an exception that cannot be shown\n");
+        mem_free(text);
+    }
+    exc_clear(in);
+    value_unref(in, exc);
+    return exits ? CELL_EXIT : CELL_FAILED;
+}
+
+/* ---- the namespace ---- */
+
+static bool put_ref(session *s, const char *name, value v)
+{
+    return dict_put(s->in, interp_main(s->in), name, value_ref(v));
+}
+
+/* The names of what was typed: _i, _ii, _iii, _i3. */
+static void remember_input(session *s, const char *text)
+{
+    dict *ns = interp_main(s->in);
+    value last = dict_peek(s->in, ns, "_i"), before = dict_peek(s->in, ns, "_ii");
+    if (!is_fail(before)) put_ref(s, "_iii", before);
+    if (!is_fail(last)) put_ref(s, "_ii", last);
+    char name[24];
+    snprintf(name, sizeof name, "_i%d", s->number);
+    value typed = v_str(s->in, text);
+    put_ref(s, "_i", typed);
+    put_ref(s, name, typed);
+    list_add(s->in, s->inputs, typed);
+    if (throwing(s->in)) exc_clear(s->in);
+}
+
+/* The names of what came out: _, __, ___, _3, Out[3]. */
+static void remember_output(session *s, value v)
+{
+    dict *ns = interp_main(s->in);
+    value last = dict_peek(s->in, ns, "_"), before = dict_peek(s->in, ns, "__");
+    if (!is_fail(before)) put_ref(s, "___", before);
+    if (!is_fail(last)) put_ref(s, "__", last);
+    put_ref(s, "_", v);
+    char name[24];
+    snprintf(name, sizeof name, "_%d", s->number);
+    put_ref(s, name, v);
+    dict_set(s->in, s->outputs, v_int(s->number), v);
+    if (throwing(s->in)) exc_clear(s->in);
+}
+
+static value get_ipython(interp *in, const value *arg)
+{
+    (void)arg;
+    value m = interp_import(in, "dsk_shell");
+    value shell = is_fail(m) ? FAIL : value_getattr_c(in, m, "shell");
+    value_unref(in, m);
+    return shell;
+}
+
+static const builtin names[] = {
+    {"get_ipython()", get_ipython, "The shell that magics and commands go to."},
+    {0},
+};
+
+bool session_open(session *s, interp *in, bool prompts)
+{
+    *s = (session){.in = in, .number = 1, .prompts = prompts};
+    if (!(s->inputs = list_new(in, 0)) || !(s->outputs = dict_new(in))) return false;
+    dict *ns = interp_main(in);
+    list_add(in, s->inputs, v_str(in, ""));
+    return put_ref(s, "In", v_obj(s->inputs)) && put_ref(s, "_ih", v_obj(s->inputs)) &&
+           put_ref(s, "Out", v_obj(s->outputs)) && put_ref(s, "_oh", v_obj(s->outputs)) &&
+           dict_put(in, ns, "_", v_str(in, "")) && dict_put(in, ns, "__", v_str(in, "")) &&
+           dict_put(in, ns, "___", v_str(in, "")) &&
+           dict_put(in, ns, "get_ipython", cfunc_new(in, &names[0], FAIL));
+}
+
+void session_close(session *s)
+{
+    obj_unref(s->in, s->inputs);
+    obj_unref(s->in, s->outputs);
+    *s = (session){0};
+}
+
+/* ---- what kind of text it is ---- */
+
+typedef struct verdict {
+    bool ok, incomplete, py2, block; /* block: its last statement has an indented body */
+} verdict;
+
+static bool has_block(const ast *x)
+{
+    switch (x->kind) {
+    case N_FunctionDef:
+    case N_AsyncFunctionDef:
+    case N_ClassDef:
+    case N_For:
+    case N_AsyncFor:
+    case N_While:
+    case N_If:
+    case N_With:
+    case N_AsyncWith:
+    case N_Match:
+    case N_Try:
+    case N_TryStar: return true;
+    default: return false;
+    }
+}
+
+static verdict judge(const char *text)
+{
+    arena a = {0};
+    syntax_error why;
+    ast *x = parse(&a, text, strlen(text), "<cell>", PARSE_CELL, &why);
+    verdict v = {.ok = x != NULL, .incomplete = !x && why.incomplete, .py2 = why.py2};
+    if (x && x->Interactive.body.n) {
+        const ast *last = x->Interactive.body.at[x->Interactive.body.n - 1];
+        v.block = has_block(last) && last->end_line > last->line;
+    }
+    arena_clear(&a);
+    return v;
+}
+
+/* The last line, its newline aside, is empty or blanks. */
+static bool ends_blank(const char *text, size_t n)
+{
+    if (n && text[n - 1] == '\n') n--;
+    while (n && (text[n - 1] == ' ' || text[n - 1] == '\t')) n--;
+    return n == 0 || text[n - 1] == '\n';
+}
+
+bool session_wants_more(const char *text)
+{
+    const size_t n = strlen(text);
+    cell c = cell_read(text);
+    bool more;
+    if (c.magic) {
+        more = !ends_blank(text, n);
+    } else {
+        verdict v = judge(c.text);
+        more = v.incomplete || (v.ok && v.block && !ends_blank(text, n));
+    }
+    cell_clear(&c);
+    return more;
+}
+
+/* ---- running ---- */
+
+/* What a lazy value shows beyond its repr, when its module knows. */
+static void add_details(session *s, value v, strbuf *out)
+{
+    value details;
+    int found = value_findattr(s->in, v, "_repr_details_", &details);
+    value text = found > 0 ? call_n(s->in, details, 0) : FAIL;
+    if (found > 0) value_unref(s->in, details);
+    if (as_str(text)) {
+        sb_addc(out, '\n');
+        sb_add(out, as_str(text)->at, as_str(text)->nbyte);
+    }
+    value_unref(s->in, text);
+    if (throwing(s->in)) exc_clear(s->in);
+}
+
+static bool echo(session *s, value v)
+{
+    strbuf out = {0};
+    remember_output(s, v);
+    bool ok = show_value(s->in, v, 80, &out);
+    if (ok) {
+        if (s->prompts) {
+            char label[32];
+            snprintf(label, sizeof label, "Out[%d]: ", s->number);
+            host_puts(1, label);
+            if (memchr(sb_text(&out), '\n', out.n)) host_puts(1, "\n");
+        }
+        add_details(s, v, &out);
+        sb_addc(&out, '\n');
+        host_write(1, out.at, out.n);
+    }
+    sb_clear(&out);
+    return ok;
+}
+
+/* Names that Python 2 has and Python 3 lacks, for a cell that prints as Python 2 does. */
+static void welcome_py2(session *s)
+{
+    dict *ns = interp_main(s->in);
+    if (is_fail(dict_peek(s->in, ns, "xrange")))
+        dict_put(s->in, ns, "xrange", value_ref(v_type(&T_range)));
+    host_puts(2, "note: read as Python 2 (print statement); in Python 3 it is print(...)\n");
+}
+
+static value run_magic(session *s, const cell *c)
+{
+    value shell = get_ipython(s->in, NULL);
+    if (is_fail(shell)) return FAIL;
+    value name = v_str(s->in, c->magic), args = v_str(s->in, c->args), body = v_str(s->in, c->text);
+    value out = FAIL;
+    if (!is_fail(name) && !is_fail(args) && !is_fail(body))
+        out = call_method(s->in, shell, "run_cell_magic", 3, name, args, body);
+    value_unref(s->in, name), value_unref(s->in, args), value_unref(s->in, body);
+    value_unref(s->in, shell);
+    return out;
+}
+
+static bool run_python(session *s, const cell *c, value *out)
+{
+    char name[32];
+    snprintf(name, sizeof name, "<cell %d>", s->number);
+    if (judge(c->text).py2) welcome_py2(s);
+    return interp_run(s->in, c->text, strlen(c->text), name, 'c', interp_main(s->in), out);
+}
+
+static bool is_word(const char *text, const char *word)
+{
+    text += strspn(text, " \t\n");
+    const size_t n = strlen(word);
+    return strncmp(text, word, n) == 0 && text[n + strspn(text + n, " \t\n")] == 0;
+}
+
+enum outcome session_run(session *s, const char *text)
+{
+    if (is_word(text, "exit") || is_word(text, "quit")) {
+        s->status = 0;
+        return CELL_EXIT;
+    }
+    if (text[strspn(text, " \t\n")] == 0) return CELL_OK;
+    cell c = cell_read(text);
+    value out = FAIL;
+    char *typed = cell_strip_prompts(text);
+    size_t n = strlen(typed);
+    while (n && typed[n - 1] == '\n') typed[--n] = 0;
+    remember_input(s, typed);
+    mem_free(typed);
+    host_interrupted(); /* a Ctrl-C of before is forgotten */
+    bool ok = c.magic ? !is_fail(out = run_magic(s, &c)) : run_python(s, &c, &out);
+    if (ok && !is_fail(out) && !is_none(out) && !c.silent) ok = echo(s, out);
+    value_unref(s->in, out);
+    enum outcome outcome = ok ? CELL_OK : session_report(s->in, &s->status);
+    cell_clear(&c);
+    s->number++;
+    return outcome;
+}

@@ -1,0 +1,372 @@
+/* repl/show.c - the pretty printer.
+ *
+ * Text is held back in a queue together with the places where a line may break.  When it
+ * outgrows the line, the outermost group that can still break does, at all its places: so a
+ * container stands on one line, or has one item a line and its inner containers may still be
+ * whole. */
+#include "repl/show.h"
+
+#include <string.h>
+
+#include "engine/base/mem.h"
+
+enum { MAX_ITEMS = 1000, MAX_LEVELS = 200 };
+
+/* A piece of text, or a place to break (`group` is then the group it belongs to). */
+typedef struct piece {
+    char *text; /* owned */
+    size_t n;
+    int width, indent;
+    size_t group; /* index + 1, 0: text */
+} piece;
+
+typedef struct group {
+    int depth;
+    size_t pending; /* its breaks that are still in the queue */
+    bool broken, queued; /* queued: may still be told to break */
+} group;
+
+typedef struct printer {
+    interp *in;
+    strbuf *out;
+    int max, written, held, indent, level;
+    piece *queue; /* pieces [head, tail) */
+    size_t head, tail, cap;
+    group *groups; /* all there ever were; `open` lists the indices of the current nesting */
+    size_t ngroup, groupcap;
+    size_t open[MAX_LEVELS + 1];
+    obj *above[MAX_LEVELS]; /* containers being shown */
+    int nabove;
+} printer;
+
+static bool print_value(printer *p, value v);
+
+/* ---- layout ---- */
+
+static piece *queue_add(printer *p)
+{
+    if (p->tail == p->cap) {
+        if (p->head > p->cap / 2) {
+            memmove(p->queue, p->queue + p->head, (p->tail - p->head) * sizeof(piece));
+            p->tail -= p->head;
+            p->head = 0;
+        } else {
+            p->cap = p->cap ? p->cap * 2 : 64;
+            p->queue = mem_grow(p->queue, p->cap * sizeof(piece));
+        }
+    }
+    p->queue[p->tail] = (piece){0};
+    return &p->queue[p->tail++];
+}
+
+static void newline(printer *p, int indent)
+{
+    sb_addc(p->out, '\n');
+    sb_pad(p->out, ' ', (size_t)indent);
+    p->written = indent;
+}
+
+/* Writes the first piece of the queue. */
+static void release(printer *p)
+{
+    piece *x = &p->queue[p->head++];
+    p->held -= x->width;
+    if (x->group) {
+        group *g = &p->groups[x->group - 1];
+        g->pending--;
+        if (g->broken) {
+            newline(p, x->indent);
+            return;
+        }
+        if (g->pending == 0) g->queued = false;
+        sb_addc(p->out, ' ');
+    } else {
+        sb_add(p->out, x->text, x->n);
+        mem_free(x->text);
+    }
+    p->written += x->width;
+}
+
+static void flush(printer *p)
+{
+    while (p->head < p->tail) release(p);
+}
+
+/* Tells the outermost group that has a place left to break, the latest of its depth, to do so.
+ * The groups outside it, which have none yet, will break as soon as they get one. */
+static group *break_one(printer *p)
+{
+    for (int depth = 0;; depth++) {
+        bool deeper = false;
+        for (size_t i = p->ngroup; i-- > 0;) {
+            group *g = &p->groups[i];
+            deeper |= g->queued && g->depth > depth;
+            if (!g->queued || g->depth != depth || !g->pending) continue;
+            g->queued = false;
+            g->broken = true;
+            return g;
+        }
+        for (size_t i = 0; i < p->ngroup; i++) {
+            group *g = &p->groups[i];
+            if (!g->queued || g->depth != depth) continue;
+            g->queued = false;
+            g->broken = true;
+        }
+        if (!deeper) return NULL;
+    }
+}
+
+static void break_outer(printer *p)
+{
+    while (p->max < p->written + p->held) {
+        group *g = break_one(p);
+        if (!g) return;
+        while (g->pending) release(p);
+        while (p->head < p->tail && !p->queue[p->head].group) release(p);
+    }
+}
+
+static void text(printer *p, const char *s, size_t n)
+{
+    const int width = (int)utf8_count(s, n);
+    if (p->head == p->tail) {
+        sb_add(p->out, s, n);
+        p->written += width;
+        return;
+    }
+    piece *x = queue_add(p);
+    x->text = mem_dupn(s, n);
+    x->n = n;
+    x->width = width;
+    p->held += width;
+    break_outer(p);
+}
+
+static void texts(printer *p, const char *s)
+{
+    text(p, s, strlen(s));
+}
+
+/* A place where the line may break, else one blank. */
+static void breakable(printer *p)
+{
+    const size_t g = p->open[p->level];
+    if (p->groups[g].broken) {
+        flush(p);
+        newline(p, p->indent);
+        p->held = 0;
+        return;
+    }
+    piece *x = queue_add(p);
+    x->group = g + 1;
+    x->width = 1;
+    x->indent = p->indent;
+    p->groups[g].pending++;
+    p->held++;
+    break_outer(p);
+}
+
+static void group_open(printer *p, const char *open)
+{
+    texts(p, open);
+    if (p->ngroup == p->groupcap) {
+        p->groupcap = p->groupcap ? p->groupcap * 2 : 64;
+        p->groups = mem_grow(p->groups, p->groupcap * sizeof(group));
+    }
+    p->level++;
+    p->open[p->level] = p->ngroup;
+    p->groups[p->ngroup++] = (group){.depth = p->level, .queued = true};
+    p->indent += (int)strlen(open);
+}
+
+static void group_close(printer *p, const char *open, const char *close)
+{
+    const size_t g = p->open[p->level--];
+    if (!p->groups[g].pending) {
+        p->groups[g].queued = false;
+        if (g + 1 == p->ngroup) p->ngroup--; /* what is behind every break need not be searched */
+    }
+    p->indent -= (int)strlen(open);
+    texts(p, close);
+}
+
+/* ---- values ---- */
+
+/* A repr as it is; its lines go below one another. */
+static bool print_repr(printer *p, value v)
+{
+    str *s = value_repr(p->in, v);
+    if (!s) return false;
+    for (const char *line = s->at, *end = s->at + s->nbyte;;) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        text(p, line, (size_t)((stop ? stop : end) - line));
+        if (!stop) break;
+        flush(p);
+        newline(p, p->indent);
+        line = stop + 1;
+    }
+    obj_unref(p->in, s);
+    return true;
+}
+
+/* What stands between two items; false: enough has been shown. */
+static bool separate(printer *p, int64_t i)
+{
+    if (i) {
+        texts(p, ",");
+        breakable(p);
+    }
+    if (i < MAX_ITEMS) return true;
+    texts(p, "...");
+    return false;
+}
+
+static bool print_sequence(printer *p, const value *at, int64_t n, const char *open,
+                           const char *close, bool one_comma)
+{
+    group_open(p, open);
+    for (int64_t i = 0; i < n && separate(p, i); i++)
+        if (!print_value(p, at[i])) return false;
+    if (one_comma && n == 1) texts(p, ",");
+    group_close(p, open, close);
+    return true;
+}
+
+static bool print_dict(printer *p, dict *d)
+{
+    int64_t i = 0, n = 0;
+    value key, v;
+    group_open(p, "{");
+    while (dict_next(d, &i, &key, &v) && separate(p, n++)) {
+        value_ref(key), value_ref(v); /* a repr may change d */
+        bool ok = print_value(p, key);
+        texts(p, ": ");
+        ok = ok && print_value(p, v);
+        value_unref(p->in, key), value_unref(p->in, v);
+        if (!ok) return false;
+    }
+    group_close(p, "{", "}");
+    return true;
+}
+
+/* Sorted where the members can be compared. */
+static bool print_set(printer *p, value v)
+{
+    const bool frozen = as_obj(v, &T_frozenset) != NULL;
+    if (as_set(v)->n == 0) return print_repr(p, v);
+    list *l = list_of(p->in, v);
+    if (!l) return false;
+    if (l->n < MAX_ITEMS && !list_sort(p->in, l, FAIL, false)) {
+        exc_clear(p->in);
+        obj_unref(p->in, l);
+        if (!(l = list_of(p->in, v))) return false;
+    }
+    bool ok = print_sequence(p, l->at, l->n, frozen ? "frozenset({" : "{", frozen ? "})" : "}",
+                             false);
+    obj_unref(p->in, l);
+    return ok;
+}
+
+static str *text_attr(interp *in, value v, const char *name)
+{
+    value out;
+    int found = value_findattr(in, v, name, &out);
+    if (found < 0) exc_clear(in);
+    if (found <= 0) return NULL;
+    if (as_str(out)) return as_str(out);
+    value_unref(in, out);
+    return NULL;
+}
+
+/* "module.qualname", without the module of the builtins */
+static void full_name(printer *p, value v, strbuf *b)
+{
+    str *home = text_attr(p->in, v, "__module__"), *name = text_attr(p->in, v, "__qualname__");
+    if (!name) name = text_attr(p->in, v, "__name__");
+    if (home && !str_is(home, "builtins")) sb_addf(b, "%s.", home->at);
+    sb_adds(b, name ? name->at : "?");
+    obj_unref(p->in, home);
+    obj_unref(p->in, name);
+}
+
+/* The parameters, when inspect can tell. */
+static void add_signature(interp *in, value f, strbuf *b)
+{
+    value inspect = interp_import(in, "inspect");
+    value sig = is_fail(inspect) ? FAIL : call_method(in, inspect, "signature", 1, f);
+    str *s = is_fail(sig) ? NULL : value_str(in, sig);
+    if (s) sb_adds(b, s->at);
+    else exc_clear(in);
+    obj_unref(in, s);
+    value_unref(in, sig);
+    value_unref(in, inspect);
+}
+
+static bool print_function(printer *p, value v)
+{
+    strbuf b = {0};
+    sb_adds(&b, "<function ");
+    full_name(p, v, &b);
+    add_signature(p->in, v, &b);
+    sb_addc(&b, '>');
+    text(p, sb_text(&b), b.n);
+    sb_clear(&b);
+    return true;
+}
+
+static bool print_type(printer *p, value v)
+{
+    strbuf b = {0};
+    full_name(p, v, &b);
+    text(p, sb_text(&b), b.n);
+    sb_clear(&b);
+    return true;
+}
+
+static bool print_container(printer *p, value v)
+{
+    if (as_list(v)) return print_sequence(p, as_list(v)->at, as_list(v)->n, "[", "]", false);
+    if (as_tuple(v)) return print_sequence(p, as_tuple(v)->at, as_tuple(v)->n, "(", ")", true);
+    if (as_dict(v)) return print_dict(p, as_dict(v));
+    return print_set(p, v);
+}
+
+static bool is_container(value v)
+{
+    if (v.kind != V_OBJ) return false;
+    const type *t = v.o->type;
+    return t == &T_list || t == &T_tuple || t == &T_dict || t == &T_set || t == &T_frozenset;
+}
+
+static bool print_value(printer *p, value v)
+{
+    if (!is_container(v)) {
+        if (v.kind == V_OBJ && (v.o->type == &T_function || v.o->type == &T_cfunction))
+            return print_function(p, v);
+        if (v.kind == V_OBJ && v.o->type == &T_type) return print_type(p, v);
+        return print_repr(p, v);
+    }
+    for (int i = 0; i < p->nabove; i++) {
+        if (p->above[i] != v.o) continue;
+        texts(p, v.o->type == &T_dict ? "{...}" : v.o->type == &T_tuple ? "(...)" : "[...]");
+        return true;
+    }
+    if (p->nabove + 2 >= MAX_LEVELS) return print_repr(p, v);
+    p->above[p->nabove++] = v.o;
+    bool ok = print_container(p, v);
+    p->nabove--;
+    return ok;
+}
+
+bool show_value(interp *in, value v, int width, strbuf *out)
+{
+    printer p = {.in = in, .out = out, .max = width - 1};
+    p.groups = mem_zero(64 * sizeof(group));
+    p.groupcap = 64;
+    p.ngroup = 1; /* what is in no container never breaks */
+    bool ok = print_value(&p, v);
+    flush(&p);
+    mem_free(p.groups);
+    mem_free(p.queue);
+    return ok;
+}
