@@ -184,6 +184,24 @@ value chunks_value(interp *in, const grid *g)
     return v_obj(t);
 }
 
+cuts *cuts_of_value(interp *in, value v)
+{
+    list *l = as_list(v);
+    tuple *t = as_tuple(v);
+    int64_t n = l ? l->n : t ? t->n : 1;
+    int64_t *size = mem_zero(sizeof *size * (size_t)(n + 1));
+    bool ok = true;
+    for (int64_t i = 0; ok && i < n; i++) {
+        value s = l ? l->at[i] : t ? t->at[i] : v;
+        double d;
+        ok = s.kind == V_INT ? (size[i] = s.i, true)
+                             : to_double(in, s, &d) && (size[i] = d != d ? -1 : (int64_t)d, true);
+    }
+    cuts *c = ok ? cuts_of(n, size) : NULL;
+    mem_free(size);
+    return c;
+}
+
 /* ---- operands ---- */
 
 bool term_of(interp *in, value v, term *out)

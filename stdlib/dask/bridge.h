@@ -86,6 +86,7 @@ bool key_of(interp *in, value v, key *out); /* false without exception: not of t
 grid *to_grid(interp *in, value chunks, int ndim, const int64_t *shape, dtype_of t,
               const grid *previous);
 value chunks_value(interp *in, const grid *g);
+cuts *cuts_of_value(interp *in, value v); /* an int, or a sequence of sizes (nan: unknown) */
 /* An operand of an elementwise operation. Blocks are owned by the caller: term_clear. */
 bool term_of(interp *in, value v, term *out);
 void term_clear(term *t);

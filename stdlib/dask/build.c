@@ -635,24 +635,6 @@ static int *index_letters(interp *in, letters *l, value index, arena *a, int *n)
     return out;
 }
 
-static cuts *cuts_of_value(interp *in, value v)
-{
-    list *l = as_list(v);
-    tuple *t = as_tuple(v);
-    int64_t n = l ? l->n : t ? t->n : 1;
-    int64_t *size = mem_zero(sizeof *size * (size_t)(n + 1));
-    bool ok = true;
-    for (int64_t i = 0; ok && i < n; i++) {
-        value s = l ? l->at[i] : t ? t->at[i] : v;
-        double d;
-        ok = s.kind == V_INT ? (size[i] = s.i, true)
-                             : to_double(in, s, &d) && (size[i] = d != d ? -1 : (int64_t)d, true);
-    }
-    cuts *c = ok ? cuts_of(n, size) : NULL;
-    mem_free(size);
-    return c;
-}
-
 /* a dict label -> sizes as parallel arrays of letters and cuts */
 static bool letter_cuts(interp *in, letters *l, value v, arena *a, int *n, const int **letter_out,
                         cuts ***cuts_out)

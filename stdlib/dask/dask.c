@@ -17,6 +17,15 @@ static bool put_rows(interp *in, module *m, const builtin *row)
     return true;
 }
 
+static const builtin dask_table[] = {
+    {"table(name, tasks, chunks, dtype, dependencies)", table_array, NULL},
+    {"graph(name, dsk, chunks, dtype)", graph_array, NULL},
+    {"normalize_chunks(chunks, shape, limit, dtype, previous)", normalized_chunks, NULL},
+    {"copy(x)", copy_array, NULL},
+    {"explain(x)", explain_array, NULL},
+    {0},
+};
+
 static bool dask_open(interp *in, module *m)
 {
     return put_rows(in, m, dask_build_functions) && module_put_type(in, m, &T_lazy);

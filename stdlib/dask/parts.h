@@ -5,3 +5,9 @@
 
 value dask_token(interp *in, const value *arg); /* token.c */
 value graph_get(interp *in, const value *arg);  /* graph.c */
+/* table.c */
+value table_array(interp *in, const value *arg);
+value graph_array(interp *in, const value *arg);
+value normalized_chunks(interp *in, const value *arg);
+value copy_array(interp *in, const value *arg);
+value explain_array(interp *in, const value *arg);

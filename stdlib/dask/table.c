@@ -1,0 +1,373 @@
+/* stdlib/dask/table.c - graphs of the language as layers of the engine.
+ *
+ * A mapping becomes one table layer; a HighLevelGraph one for each of its layers that is not the
+ * engine's already.  Nested tasks become tasks without a key; keys that are not (name, int ...)
+ * stay findable here only, through `where`. */
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "stdlib/dask/parts.h"
+#include "stdlib/numpy/numpy.h"
+
+typedef struct import {
+    interp *in;
+    dict *where;   /* key -> number of its layer << 40 | id */
+    layer **layer; /* finished ones, owned; NULL: being built */
+    size_t nlayer, cap;
+    graph_builder *b; /* of the layer being built */
+} import;
+
+enum { ID_BITS = 40 };
+
+static void import_clear(import *m)
+{
+    for (size_t i = 0; i < m->nlayer; i++) datum_unref(m->layer[i]);
+    mem_free(m->layer);
+    obj_unref(m->in, m->where);
+    graph_builder_free(m->b);
+}
+
+static size_t add_layer(import *m, layer *l)
+{
+    if (m->nlayer == m->cap)
+        m->layer = mem_grow(m->layer, (m->cap = m->cap ? 2 * m->cap : 8) * sizeof *m->layer);
+    m->layer[m->nlayer] = l;
+    return m->nlayer++;
+}
+
+/* 1 and *out: v is a key; 0: plain data; -1 failed */
+static int find_key(import *m, value v, ref *out)
+{
+    if (v.kind == V_OBJ) {
+        const type *t = v.o->type;
+        if (t == &T_list || t == &T_dict || t == &T_set || t == &T_ndarray || !t->hash) return 0;
+    }
+    value at;
+    int found = dict_get(m->in, m->where, v, &at);
+    if (found < 0 && exc_is(m->in, TypeError)) {
+        exc_clear(m->in);
+        return 0;
+    }
+    if (found > 0) {
+        *out = (ref){m->layer[at.i >> ID_BITS], (uint64_t)at.i & (((uint64_t)1 << ID_BITS) - 1)};
+        return 1;
+    }
+    key k;
+    if (found < 0 || !key_of(m->in, v, &k)) return found;
+    for (size_t i = 0; i < m->nlayer; i++) {
+        uint64_t id;
+        if (m->layer[i] && !strcmp(m->layer[i]->name, k.name) && layer_find(m->layer[i], &k, &id))
+            return *out = (ref){m->layer[i], id}, 1;
+    }
+    return 0;
+}
+
+typedef struct job { /* one task being translated */
+    arena mem;
+    held held;
+    ref *in;
+    uint32_t nin, cap;
+} job;
+
+static int64_t add_input(job *j, ref r)
+{
+    for (uint32_t i = 0; i < j->nin; i++)
+        if (j->in[i].of == r.of && j->in[i].i == r.i) return i;
+    if (j->nin == j->cap)
+        j->in = mem_grow(j->in, (j->cap = j->cap ? 2 * j->cap : 8) * sizeof *j->in);
+    j->in[j->nin] = r;
+    return j->nin++;
+}
+
+static bool is_task(interp *in, value v)
+{
+    tuple *t = v.kind == V_OBJ && v.o->type == &T_tuple ? (tuple *)v.o : NULL;
+    return t && t->n > 0 && value_callable(in, t->at[0]);
+}
+
+static bool translate(import *m, uint64_t id, value v);
+
+static bool argument(import *m, job *j, value v, lit *out)
+{
+    ref r;
+    int found = find_key(m, v, &r);
+    if (found < 0 || !check_stack(m->in)) return false;
+    if (!found && is_task(m->in, v)) {
+        r = (ref){NULL, graph_add_key(m->b, NULL, -2, NULL)};
+        TRY(translate(m, r.i, v));
+        found = 1;
+    }
+    if (found) return *out = lit_in(add_input(j, r)), true;
+    list *l = v.kind == V_OBJ && v.o->type == &T_list ? (list *)v.o : NULL;
+    if (!l) return lit_of(m->in, v, &j->mem, out, &j->held);
+    lit *item = arena_alloc(&j->mem, sizeof *item * (size_t)(l->n + 1));
+    for (int64_t i = 0; i < l->n; i++) TRY(argument(m, j, l->at[i], &item[i]));
+    *out = lit_items(LIT_LIST, (uint32_t)l->n, item);
+    return true;
+}
+
+static bool translate_call(import *m, uint64_t id, value f, const value *at, int64_t n)
+{
+    job j = {0};
+    lit *arg = arena_alloc(&j.mem, sizeof *arg * (size_t)(n + 1));
+    bool ok = true;
+    for (int64_t i = 0; ok && i < n; i++) ok = argument(m, &j, at[i], &arg[i]);
+    fn *g = ok ? fn_callable(m->in, f, FAIL) : NULL;
+    if (g) graph_set_task(m->b, id, g, (uint32_t)n, arg, j.nin, j.in);
+    datum_unref(g);
+    held_clear(&j.held);
+    mem_free(j.in);
+    arena_clear(&j.mem);
+    return g != NULL;
+}
+
+static bool translate(import *m, uint64_t id, value v)
+{
+    ref r;
+    if (is_task(m->in, v)) {
+        tuple *t = (tuple *)v.o;
+        return translate_call(m, id, t->at[0], t->at + 1, t->n - 1);
+    }
+    if (v.kind == V_OBJ && v.o->type == &T_list)
+        return translate_call(m, id, v_type(&T_list), &v, 1);
+    int found = find_key(m, v, &r);
+    if (found < 0) return false;
+    if (found) return graph_set_alias(m->b, id, r), true;
+    datum *d = datum_of(m->in, v);
+    if (d) graph_set_value(m->b, id, d);
+    datum_unref(d);
+    return d != NULL;
+}
+
+static uint64_t new_key(import *m, const char *name, value k)
+{
+    key form;
+    if (!key_of(m->in, k, &form)) return graph_add_key(m->b, NULL, -2, NULL);
+    return graph_add_key(m->b, strcmp(form.name, name) ? form.name : NULL, form.n, form.i);
+}
+
+/* The blocks of g first, then every other key of d. */
+static bool number_keys(import *m, const char *name, dict *d, const grid *g, int64_t tag)
+{
+    value k, v;
+    for (uint64_t i = 0; g && i < g->nblock; i++) {
+        key form = {.name = name, .n = g->ndim};
+        grid_block(g, i, form.i);
+        value block = key_value(m->in, &form);
+        int found = is_fail(block) ? -1 : dict_get(m->in, d, block, &v);
+        if (found == 0) throw_key(m->in, block);
+        bool ok =
+            found > 0 && dict_set(m->in, m->where, block,
+                                  v_int(tag | (int64_t)graph_add_key(m->b, NULL, form.n, form.i)));
+        value_unref(m->in, block);
+        if (!ok) return false;
+    }
+    for (int64_t i = 0; dict_next(d, &i, &k, &v);) {
+        value known;
+        int found = dict_get(m->in, m->where, k, &known);
+        if (found < 0) return false;
+        if (found && known.i >> ID_BITS == tag >> ID_BITS) continue;
+        TRY(dict_set(m->in, m->where, k, v_int(tag | (int64_t)new_key(m, name, k))));
+    }
+    return true;
+}
+
+/* One mapping as one layer; its number, or -1. */
+static int64_t import_dict(import *m, const char *name, dict *d, grid *g, dtype_of t)
+{
+    value k, v, at;
+    int64_t number = (int64_t)add_layer(m, NULL), tag = number << ID_BITS;
+    m->b = graph_builder_new(name);
+    bool ok = number_keys(m, name, d, g, tag);
+    for (int64_t i = 0; ok && dict_next(d, &i, &k, &v);) {
+        ok = dict_get(m->in, m->where, k, &at) > 0;
+        if (ok) ok = translate(m, (uint64_t)at.i & (((uint64_t)1 << ID_BITS) - 1), v);
+    }
+    if (!ok) return -1;
+    err e = {0};
+    graph_builder *b = m->b;
+    m->b = NULL;
+    m->layer[number] = graph_build(b, g, t, &e);
+    if (!m->layer[number]) return throw_err(m->in, &e), -1;
+    return number;
+}
+
+static dict *dict_of(interp *in, value mapping)
+{
+    if (mapping.kind == V_OBJ && mapping.o->type == &T_dict) return obj_ref(mapping.o);
+    value d = call_n(in, v_type(&T_dict), 1, mapping);
+    return is_fail(d) ? NULL : (dict *)d.o;
+}
+
+/* Imports a graph (HighLevelGraph or mapping). The layer called `name` (or, in a plain mapping, all
+ * of it) gets the grid. Answers the number of that layer, -1 failed, -2 there is none. */
+static int64_t import_graph(import *m, value graph, const char *name, grid *g, dtype_of t)
+{
+    value layers, order = FAIL;
+    int found = value_findattr(m->in, graph, "layers", &layers);
+    if (found < 0) return -1;
+    if (!found) {
+        dict *d = dict_of(m->in, graph);
+        int64_t n = d ? import_dict(m, name, d, g, t) : -1;
+        obj_unref(m->in, d);
+        return n;
+    }
+    int64_t top = -2;
+    order = call_method(m->in, graph, "_toposort_layers", 0);
+    list *names = as_list(order);
+    bool ok = names != NULL;
+    for (int64_t i = 0; ok && i < names->n; i++) {
+        str *s = value_str(m->in, names->at[i]);
+        value l = s ? value_getitem(m->in, layers, names->at[i]) : FAIL;
+        const layer *known = as_layer_value(l);
+        bool wanted = s && str_is(s, name);
+        int64_t n = -1;
+        size_t have = 0;
+        while (s && have < m->nlayer && strcmp(m->layer[have]->name, s->at)) have++;
+        if (s && have < m->nlayer) {
+            n = (int64_t)have;
+        } else if (known) {
+            n = (int64_t)add_layer(m, datum_ref((void *)(uintptr_t)known));
+        } else if (!is_fail(l)) {
+            dict *d = dict_of(m->in, l);
+            n = d ? import_dict(m, s->at, d, wanted ? g : NULL, t) : -1;
+            obj_unref(m->in, d);
+        }
+        ok = n >= 0;
+        if (ok && wanted) top = n;
+        value_unref(m->in, l);
+        obj_unref(m->in, s);
+    }
+    value_unref(m->in, order);
+    value_unref(m->in, layers);
+    return ok ? top : -1;
+}
+
+static bool import_open(import *m, interp *in)
+{
+    *m = (import){.in = in};
+    return (m->where = dict_new(in)) != NULL;
+}
+
+static grid *grid_of_chunks(interp *in, value chunks)
+{
+    tuple *t = as_tuple(chunks);
+    int64_t shape[GRID_MAXDIM];
+    cuts *ax[GRID_MAXDIM];
+    int n = 0;
+    (void)shape;
+    for (; t && n < t->n && n < GRID_MAXDIM; n++)
+        if (!(ax[n] = cuts_of_value(in, t->at[n]))) break;
+    grid *g = t && n == t->n ? grid_new(n, ax) : NULL;
+    for (int i = 0; i < n; i++) datum_unref(ax[i]);
+    if (!g && !throwing(in)) throw(in, TypeError, "chunks must be a tuple of tuples");
+    return g;
+}
+
+static value top_array(interp *in, import *m, int64_t top, const char *name)
+{
+    err e = {0};
+    if (top == -2) return throw(in, ValueError, "the graph has no layer '%s'", name);
+    if (top < 0) return FAIL;
+    layer *l = m->layer[top];
+    if (!l->grid) return throw(in, ValueError, "the layer '%s' is not that of an array", name);
+    return wrap_expr(in, expr_of_layer(datum_ref(l)), &e);
+}
+
+/* table(name, tasks, chunks, dtype, dependencies): an Array whose layer is a dict over the keys of
+ * collections */
+value table_array(interp *in, const value *arg)
+{
+import m;
+    dtype_of t = dtype_plain(DT_float64);
+    str *name = as_str(arg[0]);
+    dict *d = as_dict(arg[1]);
+    list *deps = as_list(arg[4]);
+    if (!name || !d || !deps)
+        return throw(in, TypeError, "table(): a name, a dict and a list are needed");
+    if (!to_dtype(in, arg[3], &t)) return FAIL;
+    grid *g = grid_of_chunks(in, arg[2]);
+    bool ok = g && import_open(&m, in);
+    if (!ok) return datum_unref(g), FAIL;
+    for (int64_t i = 0; ok && i < deps->n; i++) {
+        lazy *l = as_lazy(deps->at[i]);
+        if (l) {
+            add_layer(&m, datum_ref(l->x->of));
+            continue;
+        }
+        value graph = call_method(in, deps->at[i], "__dask_graph__", 0);
+        ok = !is_fail(graph) && import_graph(&m, graph, "", NULL, t) != -1;
+        value_unref(in, graph);
+    }
+    int64_t top = ok ? import_dict(&m, name->at, d, g, t) : -1;
+    value r = top_array(in, &m, top, name->at);
+    import_clear(&m);
+    datum_unref(g);
+    return r;
+}
+
+/* graph(name, dsk, chunks, dtype): an Array over a finished graph */
+value graph_array(interp *in, const value *arg)
+{
+import m;
+    dtype_of t = dtype_plain(DT_float64);
+    str *name = as_str(arg[0]);
+    if (!name)
+        return throw(in, TypeError, "the name of an array must be a str, not '%s'",
+                     type_of(in, arg[0])->name);
+    if (!to_dtype(in, arg[3], &t)) return FAIL;
+    grid *g = grid_of_chunks(in, arg[2]);
+    if (!g || !import_open(&m, in)) return datum_unref(g), FAIL;
+    value r = top_array(in, &m, import_graph(&m, arg[1], name->at, g, t), name->at);
+    import_clear(&m);
+    datum_unref(g);
+    return r;
+}
+
+/* normalize_chunks(chunks, shape, limit, dtype, previous) */
+value normalized_chunks(interp *in, const value *arg)
+{
+    int n;
+    int64_t shape[GRID_MAXDIM];
+    dtype_of t = dtype_plain(DT_float64);
+    tuple *s = as_tuple(arg[1]);
+    if (!s || s->n > GRID_MAXDIM || !to_dtype(in, arg[3], &t)) return FAIL;
+    for (n = 0; n < s->n; n++) {
+        double d;
+        if (s->at[n].kind == V_INT)
+            shape[n] = s->at[n].i;
+        else if (!to_double(in, s->at[n], &d))
+            return FAIL;
+        else
+            shape[n] = d != d ? -1 : (int64_t)d;
+    }
+    grid *before = is_none(arg[4]) ? NULL : grid_of_chunks(in, arg[4]);
+    grid *g = throwing(in) ? NULL : to_grid(in, arg[0], n, shape, t, before);
+    value v = g ? chunks_value(in, g) : FAIL;
+    datum_unref(before);
+    datum_unref(g);
+    return v;
+}
+
+/* copy(x): an Array of its own over the same expr */
+value copy_array(interp *in, const value *arg)
+{
+    expr *x = peek_expr(in, arg[0]);
+    err e = {0};
+    return x ? wrap_expr(in, expr_ref(x), &e) : FAIL;
+}
+
+/* explain(x): the plan as text */
+value explain_array(interp *in, const value *arg)
+{
+    const expr *x = peek_expr(in, arg[0]);
+    err e = {0};
+    plan_opts o = {0};
+    plan *p = x ? plan_exprs(1, &x, &o, &e) : NULL;
+    if (!p) return x ? throw_err(in, &e) : FAIL;
+    char *text = plan_text(p);
+    value v = v_str(in, text);
+    mem_free(text);
+    plan_free(p);
+    return v;
+}
