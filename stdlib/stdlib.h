@@ -10,5 +10,8 @@ extern const module_def math_def;
 extern const module_def re_def;
 extern const module_def json_def;
 extern const module_def time_def;
+extern const module_def hashlib_def;
+extern const module_def binascii_def;
+extern const module_def random_def;
 extern const module_def numpy_def;
 extern const module_def dask_def, graph_def;
