@@ -22,6 +22,8 @@ typedef struct host { /* how an interpreter reaches the outside; all optional bu
     void (*display)(void *ctx, value v, const char *const (*bundle)[2],
                     size_t n);      /* (mime, data) */
     bool (*interrupted)(void *ctx); /* polled on loop back-edges: Ctrl-C */
+    /* a long computation tells how far it is; done == total: it has ended, well or not */
+    void (*progress)(void *ctx, uint64_t done, uint64_t total);
 } host;
 
 typedef struct module module;

@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lang/types/ucd.h"
+
 const token_info token_table[T_COUNT] = {
 #define TOKEN(name, spelling, prec, op) [T_##name] = {spelling, sizeof(spelling) - 1, prec, op},
 #include "lang/token.def"
@@ -100,8 +102,7 @@ static void next_line(lexer *lx)
 
 static bool lex_other(lexer *lx, const char *from, const char *bad, uint32_t c)
 {
-    utf8proc_category_t cat = utf8proc_category((utf8proc_int32_t)c);
-    bool printable = c == ' ' || (cat != UTF8PROC_CATEGORY_CN && cat < UTF8PROC_CATEGORY_ZS);
+    const bool printable = cp_is_printable(c);
     if (c < 128 && printable) {
         lx->at = from + 1;
         push(lx, T_UNKNOWN, from);
@@ -121,7 +122,7 @@ static bool lex_name(lexer *lx)
         for (const char *q = from, *next; q < p; q = next) {
             uint32_t c;
             next = utf8_next(q, &c);
-            if (!(q == from ? ident_start(c) : ident_part(c))) return lex_other(lx, from, q, c);
+            if (!(q == from ? cp_is_id_start(c) : cp_is_id_continue(c))) return lex_other(lx, from, q, c);
         }
     }
     lx->at = p;

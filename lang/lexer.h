@@ -88,6 +88,3 @@ size_t utf8_length(const char *s, size_t n);
 const char *utf8_next(const char *s, uint32_t *c);
 /* Offset of the first byte that is not valid UTF-8, or n. */
 size_t utf8_bad(const char *s, size_t n);
-/* May the character stand first, or later, in an identifier? */
-bool ident_start(uint32_t c);
-bool ident_part(uint32_t c);

@@ -1,8 +1,6 @@
 /* lang/lexer_impl.h - what lexer.c and number.c share. */
 #pragma once
 
-#include <utf8proc.h>
-
 #include "lang/lexer.h"
 
 struct bracket {

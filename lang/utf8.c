@@ -1,6 +1,5 @@
-/* lang/utf8.c - the lexer's view of text: characters, lines, what an identifier may contain. */
+/* lang/utf8.c - the lexer's view of text: characters and lines. */
 #include <string.h>
-#include <utf8proc.h>
 
 #include "lang/lexer.h"
 
@@ -77,30 +76,4 @@ const char *source_line(const char *text, size_t size, uint32_t line, size_t *n)
     const char *q = memchr(p, '\n', (size_t)(end - p));
     *n = (size_t)((q ? q + 1 : end) - p);
     return p;
-}
-
-bool ident_start(uint32_t c)
-{
-    if (c < 128) return c == '_' || (c | 32) - 'a' < 26;
-    switch (utf8proc_category((utf8proc_int32_t)c)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_NL: return true;
-    default: return c == 0x2118 || c == 0x212e;
-    }
-}
-
-bool ident_part(uint32_t c)
-{
-    if (ident_start(c) || c - '0' < 10) return true;
-    switch (utf8proc_category((utf8proc_int32_t)c)) {
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_PC: return true;
-    default: return c == 0xb7 || c == 0x387 || (c >= 0x1369 && c <= 0x1371) || c == 0x19da;
-    }
 }

@@ -121,7 +121,9 @@ static const builtin names[] = {
 
 bool session_open(session *s, interp *in, bool prompts)
 {
-    *s = (session){.in = in, .number = 1, .prompts = prompts};
+    s->in = in;
+    s->number = 1;
+    s->prompts = prompts;
     if (!(s->inputs = list_new(in, 0)) || !(s->outputs = dict_new(in))) return false;
     dict *ns = interp_main(in);
     list_add(in, s->inputs, v_str(in, ""));
@@ -203,18 +205,19 @@ bool session_wants_more(const char *text)
 
 /* ---- running ---- */
 
-/* What a lazy value shows beyond its repr, when its module knows. */
+/* What a lazy value shows beyond its repr.  Values of builtin types have nothing to add. */
 static void add_details(session *s, value v, strbuf *out)
 {
-    value details;
-    int found = value_findattr(s->in, v, "_repr_details_", &details);
-    value text = found > 0 ? call_n(s->in, details, 0) : FAIL;
-    if (found > 0) value_unref(s->in, details);
-    if (as_str(text)) {
+    const type *t = type_of(s->in, v);
+    if (v.kind != V_OBJ || !t->module || strcmp(t->module, "builtins") == 0) return;
+    value m = interp_import(s->in, "dsk_shell");
+    value text = is_fail(m) ? FAIL : call_method(s->in, m, "details", 1, v);
+    if (as_str(text) && as_str(text)->nbyte) {
         sb_addc(out, '\n');
         sb_add(out, as_str(text)->at, as_str(text)->nbyte);
     }
     value_unref(s->in, text);
+    value_unref(s->in, m);
     if (throwing(s->in)) exc_clear(s->in);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lang/lang.h"
+#include "repl/progress.h"
 
 enum outcome { CELL_OK, CELL_FAILED, CELL_EXIT };
 
@@ -12,6 +13,7 @@ typedef struct session {
     int status;   /* CELL_EXIT: the exit status asked for */
     list *inputs; /* the user's In */
     dict *outputs; /* the user's Out */
+    progress progress;
 } session;
 
 /* Puts In, Out, get_ipython and their kin into __main__. */

@@ -42,8 +42,8 @@ pool *pool_of(interp *in, int64_t n)
 
 static bool still_wanted(void *ctx, const plan *p, tid done)
 {
-    (void)p, (void)done;
     const host *h = interp_host(ctx);
+    if (h && h->progress && done < p->ntask) h->progress(h->ctx, done, p->ntask);
     return !(h && h->interrupted && h->interrupted(h->ctx));
 }
 
@@ -65,6 +65,8 @@ static bool run_plan(interp *in, plan *pl, bool sync, pool *p)
     run_opts o = {.synchronous = sync, .ctx = in, .tick = still_wanted, .tick_ms = TICK_MS};
     err e = {0};
     bool ok = plan_run(pl, p, &o, NULL, &e);
+    const host *h = interp_host(in);
+    if (h && h->progress) h->progress(h->ctx, pl->ntask, pl->ntask);
     if (!ok) throw_err(in, &e);
     live_sweep(in);
     return ok;
