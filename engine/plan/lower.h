@@ -14,7 +14,7 @@ typedef struct node { /* a layer that the wanted keys reach */
     struct tids *sparse;
 } node;
 
-enum { NO_PROG = UINT32_MAX };
+#define NO_PROG UINT32_MAX
 
 typedef struct nodes {
     uint32_t n, cap;

@@ -175,8 +175,9 @@ START_TEST(indexing_has_dasks_layers)
     check_graph(expr_index(x, 1, &newaxis, &e), &e, 8, "getitem");
     check_graph(expr_index(x, 1, (expr_item[]){slice(no, no, -1)}, &e), &e, 8, "getitem");
     int64_t pick[3] = {0, 3, 1};
-    nd *list = nd_view(buf_wrap(pick, sizeof pick, NULL, NULL), (char *)pick, dtype_plain(DT_int64),
-                       1, &(int64_t){3}, NULL);
+    buf *b = buf_wrap(pick, sizeof pick, NULL, NULL);
+    nd *list = nd_view(b, (char *)pick, dtype_plain(DT_int64), 1, &(int64_t){3}, NULL);
+    buf_unref(b);
     expr *taken = expr_take(x, list, 0, &e);
     char *chunks = grid_text(taken->chunks);
     ck_assert_str_eq(chunks, "((1, 1, 1), (2, 2))");
