@@ -203,8 +203,8 @@ static dict *dict_of(interp *in, value mapping)
  * of it) gets the grid. Answers the number of that layer, -1 failed, -2 there is none. */
 static int64_t import_graph(import *m, value graph, const char *name, grid *g, dtype_of t)
 {
-    value layers, order = FAIL;
-    int found = value_findattr(m->in, graph, "layers", &layers);
+    value parts, order = FAIL;
+    int found = value_findattr(m->in, graph, "layers", &parts);
     if (found < 0) return -1;
     if (!found) {
         dict *d = dict_of(m->in, graph);
@@ -218,7 +218,7 @@ static int64_t import_graph(import *m, value graph, const char *name, grid *g, d
     bool ok = names != NULL;
     for (int64_t i = 0; ok && i < names->n; i++) {
         str *s = value_str(m->in, names->at[i]);
-        value l = s ? value_getitem(m->in, layers, names->at[i]) : FAIL;
+        value l = s ? value_getitem(m->in, parts, names->at[i]) : FAIL;
         const layer *known = as_layer_value(l);
         bool wanted = s && str_is(s, name);
         int64_t n = -1;
@@ -239,7 +239,7 @@ static int64_t import_graph(import *m, value graph, const char *name, grid *g, d
         obj_unref(m->in, s);
     }
     value_unref(m->in, order);
-    value_unref(m->in, layers);
+    value_unref(m->in, parts);
     return ok ? top : -1;
 }
 
