@@ -110,12 +110,18 @@ static void dump_quoted(strbuf *out, const char *s, size_t n, bool bytes)
     sb_addc(out, quote);
     for (size_t i = 0; i < n; i++) {
         const unsigned char c = (unsigned char)s[i];
-        if (c == (unsigned char)quote || c == '\\') sb_addf(out, "\\%c", c);
-        else if (c == '\n') sb_adds(out, "\\n");
-        else if (c == '\r') sb_adds(out, "\\r");
-        else if (c == '\t') sb_adds(out, "\\t");
-        else if (c < 32 || c == 127 || (bytes && c > 127)) sb_addf(out, "\\x%02x", c);
-        else sb_addc(out, (char)c);
+        if (c == (unsigned char)quote || c == '\\')
+            sb_addf(out, "\\%c", c);
+        else if (c == '\n')
+            sb_adds(out, "\\n");
+        else if (c == '\r')
+            sb_adds(out, "\\r");
+        else if (c == '\t')
+            sb_adds(out, "\\t");
+        else if (c < 32 || c == 127 || (bytes && c > 127))
+            sb_addf(out, "\\x%02x", c);
+        else
+            sb_addc(out, (char)c);
     }
     sb_addc(out, quote);
 }
@@ -160,8 +166,10 @@ static void dump_list(dump *d, const ast_list *list)
     sb_addc(d->out, '[');
     for (size_t i = 0; i < list->n; i++) {
         if (i) sb_adds(d->out, ", ");
-        if (list->at[i]) ast_dump(d->out, list->at[i], d->positions);
-        else sb_adds(d->out, "None");
+        if (list->at[i])
+            ast_dump(d->out, list->at[i], d->positions);
+        else
+            sb_adds(d->out, "None");
     }
     sb_addc(d->out, ']');
 }

@@ -122,7 +122,8 @@ static bool lex_name(lexer *lx)
         for (const char *q = from, *next; q < p; q = next) {
             uint32_t c;
             next = utf8_next(q, &c);
-            if (!(q == from ? cp_is_id_start(c) : cp_is_id_continue(c))) return lex_other(lx, from, q, c);
+            if (!(q == from ? cp_is_id_start(c) : cp_is_id_continue(c)))
+                return lex_other(lx, from, q, c);
         }
     }
     lx->at = p;
@@ -130,7 +131,8 @@ static bool lex_name(lexer *lx)
     return true;
 }
 
-/* 3 prefix letters at most, in any case: r b u f br rb fr rf; the quote follows, or it is a name. */
+/* 3 prefix letters at most, in any case: r b u f br rb fr rf; the quote follows, or it is a name.
+ */
 static const char *string_quote(const char *p)
 {
     static const char *const prefixes[] = {"r", "b", "u", "f", "br", "rb", "fr", "rf"};
@@ -168,8 +170,10 @@ static bool lex_string(lexer *lx, const char *quote)
         const char *p = lx->at;
         while (*p != q && *p != '\\' && *p != '\n' && *p) p++;
         lx->at = p;
-        if (*p == '\\' && p[1]) lx->at = ++p;
-        else if (*p == q && (!triple || (p[1] == q && p[2] == q))) break;
+        if (*p == '\\' && p[1])
+            lx->at = ++p;
+        else if (*p == q && (!triple || (p[1] == q && p[2] == q)))
+            break;
         else if (!*p || (*p == '\n' && !triple))
             return unterminated(lx, &lx->out->at[self], line_start, triple);
         lx->at++;
@@ -202,9 +206,9 @@ static bool close_bracket(lexer *lx, char c)
     if ((b.c == '(' && c == ')') || (b.c != '(' && c == b.c + 2)) return true;
     lx->at++;
     if (b.line != lx->line)
-        return lex_fail(lx, 0,
-                        "closing parenthesis '%c' does not match opening parenthesis '%c' on line %u",
-                        c, b.c, b.line);
+        return lex_fail(
+            lx, 0, "closing parenthesis '%c' does not match opening parenthesis '%c' on line %u", c,
+            b.c, b.line);
     return lex_fail(lx, 0, "closing parenthesis '%c' does not match opening parenthesis '%c'", c,
                     b.c);
 }
@@ -276,10 +280,14 @@ static bool lex_line_start(lexer *lx)
         unsigned col = 0, alt = 0;
         const char *p = lx->at;
         for (;; p++) {
-            if (*p == ' ') col++, alt++;
-            else if (*p == '\t') col = (col / 8 + 1) * 8, alt++;
-            else if (*p == '\f') col = alt = 0;
-            else break;
+            if (*p == ' ')
+                col++, alt++;
+            else if (*p == '\t')
+                col = (col / 8 + 1) * 8, alt++;
+            else if (*p == '\f')
+                col = alt = 0;
+            else
+                break;
         }
         if (*p == '#')
             while (*p && *p != '\n') p++;

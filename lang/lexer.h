@@ -46,14 +46,14 @@ extern const token_info token_table[T_COUNT];
 
 typedef struct token {
     uint8_t type;
-    uint8_t level; /* brackets open after this token */
+    uint8_t level;    /* brackets open after this token */
     uint32_t at, end; /* offsets into the text */
     uint32_t line, col, end_line, end_col;
 } token;
 
 /* Where to look up what a character or a word begins; made once, read by every lexer. */
 typedef struct lexicon {
-    uint8_t first[128];    /* first token row beginning with this character, or 0 */
+    uint8_t first[128];   /* first token row beginning with this character, or 0 */
     uint8_t keyword[256]; /* by word_slot(); 0 is none */
 } lexicon;
 void lexicon_init(lexicon *x);

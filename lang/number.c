@@ -102,7 +102,8 @@ bool lex_number(lexer *lx)
     const char *whole = lx->at;
     if (nonzero && *whole != '.' && (*whole | 32) != 'e' && (*whole | 32) != 'j') {
         lx->at = from + 1;
-        return lex_fail(lx, (uint32_t)utf8_length(lx->line_start, (size_t)(nonzero - lx->line_start)),
+        return lex_fail(lx,
+                        (uint32_t)utf8_length(lx->line_start, (size_t)(nonzero - lx->line_start)),
                         "leading zeros in decimal integer literals are not permitted; "
                         "use an 0o prefix for octal integers");
     }

@@ -38,8 +38,10 @@ bool force(parser *p, enum token_type t)
 
 static bool too_deep(parser *p)
 {
-    if (p->hints) p->budget = 0; /* it was not too deep for the first attempt */
-    else complain_here(p, RecursionError, "maximum recursion depth exceeded during compilation");
+    if (p->hints)
+        p->budget = 0; /* it was not too deep for the first attempt */
+    else
+        complain_here(p, RecursionError, "maximum recursion depth exceeded during compilation");
     return false;
 }
 
@@ -239,7 +241,8 @@ static ast *parse_root(parser *p, enum parse_mode mode)
     if (mode == PARSE_EVAL) {
         ast *body = p->inside ? parse_yield_or_exprs(p) : parse_exprs(p);
         if (!body) return NULL;
-        while (take(p, T_NEWLINE)) {}
+        while (take(p, T_NEWLINE)) {
+        }
         if (!at(p, T_END)) return miss(p);
         root = node_at(p, N_Expression, start);
         root->Expression.body = body;
@@ -277,8 +280,7 @@ static void say_unreadable(parser *p)
     case LEX_DEDENT:
         s.col = t->stop_col - 1;
         s.end_col = -2;
-        complain(p, IndentationError, s,
-                 "unindent does not match any outer indentation level");
+        complain(p, IndentationError, s, "unindent does not match any outer indentation level");
         break;
     case LEX_TABS:
         complain(p, TabError, s, "inconsistent use of tabs and spaces in indentation");
@@ -340,8 +342,6 @@ static ast *parse_tokens(parser *p, enum parse_mode mode)
     return NULL;
 }
 
-/* An expression cut out of an f-string, standing at line:col of the file. */
-ast *parse_inside(parser *outer, const char *text, size_t n, uint32_t line, int32_t col);
 ast *parse_inside(parser *outer, const char *text, size_t n, uint32_t line, int32_t col)
 {
     if (outer->nest >= MAX_NEST) return enter(outer), leave(outer), NULL;

@@ -283,8 +283,7 @@ static ast *parse_brace(parser *p)
     ast *first = parse_named_star(p);
     if (!first) return NULL;
     if (at(p, T_COLON) && first->kind != N_Starred && first->kind != N_NamedExpr) {
-        if (hinting(p) &&
-            (peek(p) == T_STAR || peek(p) == T_COMMA || peek(p) == T_RBRACE))
+        if (hinting(p) && (peek(p) == T_STAR || peek(p) == T_COMMA || peek(p) == T_RBRACE))
             return hint_pair(p, first), NULL;
         advance(p);
         ast *value = parse_expr(p);

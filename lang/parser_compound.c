@@ -1,8 +1,6 @@
 /* lang/parser_compound.c - statements with blocks: if, loops, with, try, def, class. */
 #include "lang/parser_impl.h"
 
-ast *parse_compound(parser *p);
-
 /* ':' before a block; a line that ends without one is told so */
 static bool need_colon(parser *p)
 {
@@ -167,8 +165,7 @@ static ast *parse_except(parser *p, bool *star)
     ast *x = node_at(p, N_ExceptHandler, start);
     if (*star && (at(p, T_NEWLINE) || at(p, T_COLON))) {
         miss(p);
-        if (hinting(p))
-            complain_here(p, SyntaxError, "expected one or more exception types");
+        if (hinting(p)) complain_here(p, SyntaxError, "expected one or more exception types");
         return NULL;
     }
     if (!at(p, T_COLON) && !at(p, T_NEWLINE)) {

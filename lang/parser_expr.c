@@ -103,9 +103,12 @@ static ast *parse_bool(parser *p, ast *left, const token *start)
         const uint32_t op = p->i;
         advance(p);
         ast *right = parse_binary(p, token_table[t].prec + 1);
-        if (right) push(p, right);
-        else if (!back_off(p, op)) return NULL;
-        else break;
+        if (right)
+            push(p, right);
+        else if (!back_off(p, op))
+            return NULL;
+        else
+            break;
     }
     if (p->nstack == mark + 1) return p->stack[--p->nstack];
     ast *x = node_at(p, N_BoolOp, start);

@@ -92,8 +92,8 @@ void *hint_named(parser *p, const ast *left)
     const uint32_t i = p->i, last = p->last;
     if (take(p, T_WALRUS)) {
         if (parse_expr(p))
-            complain(p, SyntaxError, span_of(p, left),
-                     "cannot use assignment expressions with %s", describe(left));
+            complain(p, SyntaxError, span_of(p, left), "cannot use assignment expressions with %s",
+                     describe(left));
         rewind_to(p, i, last);
     } else if (at(p, T_ASSIGN) && is_bitwise_or(left)) {
         const bool name = left->kind == N_Name && !left->parens;

@@ -21,11 +21,11 @@ typedef struct parser {
     uint32_t far;  /* the furthest token that was looked at when something did not fit */
     uint32_t last; /* the last token taken that is not layout */
     bool hints, py2;
-    int budget; /* with hints: how many more expressions to read */
-    bool quiet; /* with hints: do not look for mistakes just now */
+    int budget;  /* with hints: how many more expressions to read */
+    bool quiet;  /* with hints: do not look for mistakes just now */
     bool inside; /* an expression within an f-string */
-    int nest;  /* functions of the parser waiting for one another */
-    int depth; /* of the tree above; more than nest, because a + b + c nests to the left */
+    int nest;    /* functions of the parser waiting for one another */
+    int depth;   /* of the tree above; more than nest, because a + b + c nests to the left */
     ast **stack; /* owned; items of lists being read */
     size_t nstack, cap;
     struct names *names;
@@ -36,7 +36,11 @@ typedef struct parser {
 } parser;
 
 /* No tree is deeper than MAX_DEPTH: whoever walks one recursively can rely on it. */
-enum { MAX_DEPTH = 3000, MAX_NEST = 600, HINTS = 20000 }; /* a second attempt may read what it reads several times over */
+enum {
+    MAX_DEPTH = 3000,
+    MAX_NEST = 600,
+    HINTS = 20000
+}; /* a second attempt may read what it reads several times over */
 
 /* ---- tokens ---- */
 
@@ -128,12 +132,12 @@ ast_list pop_list(parser *p, size_t from);
 
 /* ---- productions ---- */
 
-ast *parse_expr(parser *p);                 /* expression */
-ast *parse_exprs(parser *p);                /* star_expressions: a, *b */
-ast *parse_named(parser *p);                /* named_expression: x := e */
-ast *parse_named_star(parser *p);           /* star_named_expression */
-ast *parse_binary(parser *p, int min);      /* operators binding at least so tightly */
-ast *parse_yield(parser *p);                /* yield_expr */
+ast *parse_expr(parser *p);            /* expression */
+ast *parse_exprs(parser *p);           /* star_expressions: a, *b */
+ast *parse_named(parser *p);           /* named_expression: x := e */
+ast *parse_named_star(parser *p);      /* star_named_expression */
+ast *parse_binary(parser *p, int min); /* operators binding at least so tightly */
+ast *parse_yield(parser *p);           /* yield_expr */
 ast *parse_yield_or_exprs(parser *p);
 ast *parse_comma_list(parser *p, ast *first, ast *(*item)(parser *), const token *start);
 bool parse_generators(parser *p, ast_list *out); /* for_if_clauses */
@@ -141,14 +145,17 @@ ast *parse_primary(parser *p);
 bool parse_call_args(parser *p, ast_list *args, ast_list *keywords); /* behind the '(' */
 ast *parse_params(parser *p, enum token_type end); /* T_RPAR: of a def; T_COLON: of a lambda */
 ast *parse_lambda(parser *p);
-ast *parse_targets(parser *p);              /* star_targets, in store context */
+ast *parse_targets(parser *p); /* star_targets, in store context */
 ast *parse_for_targets(parser *p);
-ast *parse_target(parser *p);               /* one of them */
+ast *parse_target(parser *p); /* one of them */
 ast *parse_strings(parser *p);
 ast *parse_number(parser *p);
 bool parse_statements(parser *p, enum token_type end); /* pushes them */
 bool parse_block(parser *p, ast_list *out, const char *after, uint32_t line);
 ast *parse_match(parser *p);
+ast *parse_compound(parser *p);
+/* An expression cut out of an f-string, standing at line:col of the file. */
+ast *parse_inside(parser *outer, const char *text, size_t n, uint32_t line, int32_t col);
 bool expr_may_start(enum token_type t);
 
 bool set_context(ast *x, enum ast_ctx ctx); /* false: x cannot be a target */

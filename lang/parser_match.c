@@ -66,8 +66,10 @@ static ast *capture(parser *p, enum ast_kind kind, const token *start, const tok
     ast *x = node_at(p, kind, start);
     ast_text id = name_text(p, name);
     if (strcmp(id.at, "_") == 0) return x;
-    if (kind == N_MatchStar) x->MatchStar.name = id;
-    else x->MatchAs.name = id;
+    if (kind == N_MatchStar)
+        x->MatchStar.name = id;
+    else
+        x->MatchAs.name = id;
     return x;
 }
 
@@ -101,8 +103,7 @@ static ast *parse_sequence_pattern(parser *p, enum token_type close)
     bool comma;
     advance(p);
     if (!parse_pattern_items(p, close, &comma)) return NULL;
-    if (close == T_RPAR && !comma && p->nstack == mark + 1 &&
-        p->stack[mark]->kind != N_MatchStar)
+    if (close == T_RPAR && !comma && p->nstack == mark + 1 && p->stack[mark]->kind != N_MatchStar)
         return p->stack[--p->nstack];
     ast *x = node_at(p, N_MatchSequence, start);
     x->MatchSequence.patterns = pop_list(p, mark);

@@ -52,8 +52,7 @@ static bool parse_bare_generator(parser *p, ast *elt, const token *start, bool a
     if (!parse_generators(p, &generators)) return false;
     if (!alone || !at(p, T_RPAR)) {
         if (hinting(p))
-            complain(p, SyntaxError,
-                     span_join(span_token(start), span_token(&p->t.at[p->last])),
+            complain(p, SyntaxError, span_join(span_token(start), span_token(&p->t.at[p->last])),
                      "Generator expression must be parenthesized");
         return miss(p);
     }
@@ -156,7 +155,7 @@ bool parse_call_args(parser *p, ast_list *args, ast_list *keywords)
 /* Where the reading of a parameter list stands. */
 typedef struct params {
     ast *x;
-    enum token_type end;  /* T_RPAR, T_COLON of a lambda */
+    enum token_type end; /* T_RPAR, T_COLON of a lambda */
     ast_list defaults;
     size_t cap[4];
     bool slash, star, named; /* seen: '/', '*', a name behind a bare '*' */
@@ -204,8 +203,7 @@ static bool parse_slash(parser *p, params *q)
     ast *x = q->x;
     if (q->slash) return hint_here(p, t, "/ may appear only once");
     if (q->star) return hint_here(p, t, "/ must be ahead of *");
-    if (x->arguments.args.n == 0)
-        return hint_here(p, t, "at least one argument must precede /");
+    if (x->arguments.args.n == 0) return hint_here(p, t, "at least one argument must precede /");
     advance(p);
     if (at(p, T_STAR)) return hint_here(p, tok(p), "expected comma between / and *");
     x->arguments.posonlyargs = x->arguments.args;
@@ -259,7 +257,8 @@ static bool hint_parenthesized(parser *p, const params *q)
     const token *open = tok(p);
     if (!hinting(p)) return miss(p);
     advance(p);
-    while (take(p, T_NAME) && take(p, T_COMMA)) {}
+    while (take(p, T_NAME) && take(p, T_COMMA)) {
+    }
     if (at(p, T_RPAR))
         complain(p, SyntaxError, span_join(span_token(open), span_token(tok(p))),
                  q->end == T_RPAR ? "Function parameters cannot be parenthesized"
@@ -304,10 +303,14 @@ ast *parse_params(parser *p, enum token_type end)
     params q = {.x = ast_new(p->arena, N_arguments), .end = end};
     while (!at(p, end)) {
         bool ok;
-        if (at(p, T_SLASH)) ok = parse_slash(p, &q);
-        else if (at(p, T_STAR)) ok = parse_star_param(p, &q);
-        else if (at(p, T_POW)) ok = parse_kwarg(p, &q);
-        else ok = parse_plain_param(p, &q);
+        if (at(p, T_SLASH))
+            ok = parse_slash(p, &q);
+        else if (at(p, T_STAR))
+            ok = parse_star_param(p, &q);
+        else if (at(p, T_POW))
+            ok = parse_kwarg(p, &q);
+        else
+            ok = parse_plain_param(p, &q);
         if (!ok) return NULL;
         if (q.x->arguments.kwarg) break;
         if (!at(p, end) && !need(p, T_COMMA)) return NULL;

@@ -1,8 +1,6 @@
 /* lang/parser_stmt.c - simple statements, and the lines and blocks they stand in. */
 #include "lang/parser_impl.h"
 
-ast *parse_compound(parser *p);
-
 static bool ends_statement(const parser *p)
 {
     return at(p, T_NEWLINE) || at(p, T_SEMI) || at(p, T_END);
@@ -115,7 +113,7 @@ static bool at_print_statement(parser *p)
         return after != T_NEWLINE && after != T_SEMI && after != T_END;
     }
     return next == T_RSHIFT || next == T_NEWLINE || next == T_SEMI || next == T_END ||
-           (expr_may_start(next) && next != T_PLUS) || next == T_PLUS;
+           expr_may_start(next);
 }
 
 /* 'print' ['>>' expression [',']] [expression (',' expression)* [',']]
@@ -342,9 +340,12 @@ static ast *parse_from(parser *p)
     int level = 0;
     ast_text module = {0};
     for (;; advance(p)) {
-        if (at(p, T_DOT)) level++;
-        else if (at(p, T_ELLIPSIS)) level += 3;
-        else break;
+        if (at(p, T_DOT))
+            level++;
+        else if (at(p, T_ELLIPSIS))
+            level += 3;
+        else
+            break;
     }
     if ((level == 0 || at(p, T_NAME)) && !parse_dotted(p, &module)) return NULL;
     size_t mark = p->nstack;
@@ -438,8 +439,8 @@ bool parse_block(parser *p, ast_list *out, const char *after, uint32_t line)
         if (!at(p, T_INDENT)) {
             miss(p);
             if (hinting(p))
-                complain_here(p, IndentationError,
-                              "expected an indented block after %s on line %u", after, line);
+                complain_here(p, IndentationError, "expected an indented block after %s on line %u",
+                              after, line);
             return false;
         }
         advance(p);

@@ -15,8 +15,8 @@ typedef struct literal {
 
 /* The value being put together from all of them. */
 typedef struct joined {
-    strbuf text;   /* the constant piece under construction */
-    size_t mark;   /* finished pieces are on the parser's stack */
+    strbuf text; /* the constant piece under construction */
+    size_t mark; /* finished pieces are on the parser's stack */
     const token *first;
     bool bytes, format, u;
 } joined;
@@ -57,9 +57,10 @@ static size_t codec_position(const char *from, const char *at)
 static bool bad_escape(parser *p, const char *from, const char *at, const char *end,
                        const char *what)
 {
-    complain_here(p, SyntaxError,
-                  "(unicode error) 'unicodeescape' codec can't decode bytes in position %zu-%zu: %s",
-                  codec_position(from, at), codec_position(from, end) - 1, what);
+    complain_here(
+        p, SyntaxError,
+        "(unicode error) 'unicodeescape' codec can't decode bytes in position %zu-%zu: %s",
+        codec_position(from, at), codec_position(from, end) - 1, what);
     return false;
 }
 
@@ -85,8 +86,10 @@ static bool decode_hex(parser *p, strbuf *out, const char *from, const char **s,
                           : want == 4 ? "truncated \\uXXXX escape"
                                       : "truncated \\UXXXXXXXX escape");
     if (c > 0x10ffff) return bad_escape(p, from, start, *s, "illegal Unicode character");
-    if (bytes) sb_addc(out, (char)c);
-    else sb_utf8(out, c);
+    if (bytes)
+        sb_addc(out, (char)c);
+    else
+        sb_utf8(out, c);
     return true;
 }
 
@@ -94,13 +97,12 @@ static bool decode_name(parser *p, const char *from, const char *s, const char *
 {
     const char *close = s < end && *s == '{' ? memchr(s, '}', (size_t)(end - s)) : NULL;
     if (!close || close == s + 1)
-        return bad_escape(p, from, s - 2, close ? close + 1 : s,
-                          "malformed \\N character escape");
+        return bad_escape(p, from, s - 2, close ? close + 1 : s, "malformed \\N character escape");
     return bad_escape(p, from, s - 2, close + 1, "unknown Unicode character name");
 }
 
-static bool decode_escape(parser *p, strbuf *out, const char *from, const char **s,
-                          const char *end, bool bytes)
+static bool decode_escape(parser *p, strbuf *out, const char *from, const char **s, const char *end,
+                          bool bytes)
 {
     static const char letters[] = "abfnrtv\\'\"", means[] = "\a\b\f\n\r\t\v\\'\"";
     const char c = *(*s)++;
@@ -114,8 +116,10 @@ static bool decode_escape(parser *p, strbuf *out, const char *from, const char *
         unsigned value = (unsigned)(c - '0');
         for (int i = 0; i < 2 && *s < end && **s >= '0' && **s <= '7'; i++)
             value = value * 8 + (unsigned)(*(*s)++ - '0');
-        if (bytes) sb_addc(out, (char)value);
-        else sb_utf8(out, value);
+        if (bytes)
+            sb_addc(out, (char)value);
+        else
+            sb_utf8(out, value);
         return true;
     }
     if (c == 'x' || (!bytes && (c == 'u' || c == 'U')))
@@ -206,11 +210,15 @@ static int scan_char(parser *p, nesting *n, const char **s, const char *end)
     } else if (c == '#') {
         message = "f-string expression part cannot include '#'";
     } else if (c == '(' || c == '[' || c == '{') {
-        if (n->depth == MAX_BRACKETS) message = "f-string: too many nested parenthesis";
-        else n->open[n->depth++] = c;
+        if (n->depth == MAX_BRACKETS)
+            message = "f-string: too many nested parenthesis";
+        else
+            n->open[n->depth++] = c;
     } else if (n->depth == 0 && strchr("!:}=<>", c)) {
-        if (next == '=' && strchr("!=<>", c)) (*s)++;
-        else if (c != '<' && c != '>') return 0;
+        if (next == '=' && strchr("!=<>", c))
+            (*s)++;
+        else if (c != '<' && c != '>')
+            return 0;
     } else if (c == ')' || c == ']' || c == '}') {
         return close_nested(p, n, c) ? 1 : -1;
     }
@@ -227,10 +235,12 @@ static bool scan_expr(parser *p, const char **s, const char *end)
         if (more < 0) return false;
         if (more == 0) return true;
     }
-    if (n.quote) complain_here(p, SyntaxError, "f-string: unterminated string");
+    if (n.quote)
+        complain_here(p, SyntaxError, "f-string: unterminated string");
     else if (n.depth)
         complain_here(p, SyntaxError, "f-string: unmatched '%c'", n.open[n.depth - 1]);
-    else complain_here(p, SyntaxError, "f-string: expecting '}'");
+    else
+        complain_here(p, SyntaxError, "f-string: expecting '}'");
     return false;
 }
 
@@ -254,8 +264,6 @@ static void locate(const parser *p, const token *t, const char *at, uint32_t *li
     if (*line == 1) *col += p->col0;
     *line += p->line0;
 }
-
-ast *parse_inside(parser *outer, const char *text, size_t n, uint32_t line, int32_t col);
 
 static ast *parse_expression(parser *p, const literal *l, const char *from, const char *end)
 {
@@ -351,7 +359,8 @@ static bool scan_plain(parser *p, const literal *l, const char **s, int level, b
             const bool named = (*s)[1] == 'N' && *s + 2 < l->end && (*s)[2] == '{';
             *s += (*s)[1] == '{' || (*s)[1] == '}' ? 1 : 2;
             if (named)
-                while (*s < l->end && *(*s)++ != '}') {}
+                while (*s < l->end && *(*s)++ != '}') {
+                }
             continue;
         }
         if (c == '{' || c == '}') {
@@ -378,9 +387,12 @@ static bool parse_format(parser *p, joined *j, const literal *l, const char **s,
         bool doubled;
         if (!scan_plain(p, l, s, level, &doubled)) return false;
         if (!decode(p, &j->text, from, *s, l->raw, false)) return false;
-        if (doubled) ++*s;
-        else if (*s < l->end && **s == '}') return true;
-        else if (*s < l->end && !parse_replacement(p, j, l, s, level)) return false;
+        if (doubled)
+            ++*s;
+        else if (*s < l->end && **s == '}')
+            return true;
+        else if (*s < l->end && !parse_replacement(p, j, l, s, level))
+            return false;
     }
     return true;
 }

@@ -17,7 +17,8 @@ typedef struct cell {
 cell cell_read(const char *text);
 void cell_clear(cell *c);
 
-/* The text without the prompts of Python, IPython or dsk, if it was pasted with them. mem_free it. */
+/* The text without the prompts of Python, IPython or dsk, if it was pasted with them. mem_free it.
+ */
 char *cell_strip_prompts(const char *text);
 
 /* Where a text stands after some of its characters: outside everything, or within brackets, a

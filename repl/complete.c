@@ -48,8 +48,10 @@ static void sort_words(words *w)
     qsort(w->at, w->n, sizeof *w->at, by_text);
     size_t kept = 1;
     for (size_t i = 1; i < w->n; i++) {
-        if (strcmp(w->at[i], w->at[kept - 1]) == 0) mem_free(w->at[i]);
-        else w->at[kept++] = w->at[i];
+        if (strcmp(w->at[i], w->at[kept - 1]) == 0)
+            mem_free(w->at[i]);
+        else
+            w->at[kept++] = w->at[i];
     }
     w->n = kept;
 }
@@ -69,8 +71,10 @@ static char open_quote(const char *line, size_t end, size_t *start)
     char quote = 0;
     for (size_t i = 0; i < end; i++) {
         const char c = line[i];
-        if (quote && c == '\\') i++;
-        else if (quote && c == quote) quote = 0;
+        if (quote && c == '\\')
+            i++;
+        else if (quote && c == quote)
+            quote = 0;
         else if (!quote && (c == '"' || c == '\'')) {
             quote = c;
             *start = i + 1;
@@ -221,7 +225,8 @@ static void complete_path(const char *text, size_t n, words *w)
     strbuf real = {0};
     if (folder[0] == '~' && folder[1] == '/' && getenv("HOME"))
         sb_addf(&real, "%s%s", getenv("HOME"), folder + 1);
-    else sb_adds(&real, *folder ? folder : "./");
+    else
+        sb_adds(&real, *folder ? folder : "./");
     DIR *d = opendir(sb_text(&real));
     for (struct dirent *e; d && (e = readdir(d));) {
         if (strncmp(e->d_name, name, strlen(name)) || (e->d_name[0] == '.' && *name != '.'))
@@ -266,8 +271,8 @@ static void complete_magic(session *s, const char *text, size_t n, words *w)
 {
     const size_t percents = strspn(text, "%");
     value m = interp_import(s->in, "dsk_shell");
-    value table = is_fail(m) ? FAIL
-                             : value_getattr_c(s->in, m, percents > 1 ? "CELL_MAGICS" : "MAGICS");
+    value table =
+        is_fail(m) ? FAIL : value_getattr_c(s->in, m, percents > 1 ? "CELL_MAGICS" : "MAGICS");
     value key, v;
     const dict *d = as_dict(table);
     for (int64_t i = 0; d && dict_next(d, &i, &key, &v);) {
@@ -290,8 +295,10 @@ words complete(session *s, const char *line, size_t start, size_t end)
     } else if (*text == '%' && n) {
         complete_magic(s, text, n, &w);
     } else if (!complete_import(s, line, start, end, &w)) {
-        if (memchr(text, '.', n)) complete_attribute(s, text, n, &w);
-        else complete_name(s, text, n, &w);
+        if (memchr(text, '.', n))
+            complete_attribute(s, text, n, &w);
+        else
+            complete_name(s, text, n, &w);
     }
     if (throwing(s->in)) exc_clear(s->in);
     sort_words(&w);

@@ -20,9 +20,9 @@
 
 enum { MAX_HISTORY = 10000 };
 
-static session *current;  /* whose names are completed */
-static bool cancelled;    /* Ctrl-C while a line was being read */
-static int indentation;   /* to begin the next line with */
+static session *current; /* whose names are completed */
+static bool cancelled;   /* Ctrl-C while a line was being read */
+static int indentation;  /* to begin the next line with */
 
 /* ---- history ---- */
 
@@ -40,8 +40,10 @@ static void add_unescaped(const char *line, size_t n)
 {
     strbuf b = {0};
     for (size_t i = 0; i < n; i++) {
-        if (line[i] != '\\' || i + 1 == n) sb_addc(&b, line[i]);
-        else sb_addc(&b, line[++i] == 'n' ? '\n' : line[i]);
+        if (line[i] != '\\' || i + 1 == n)
+            sb_addc(&b, line[i]);
+        else
+            sb_addc(&b, line[++i] == 'n' ? '\n' : line[i]);
     }
     if (b.n) add_history(b.at);
     sb_clear(&b);
@@ -68,9 +70,12 @@ static void save_entry(const char *cell)
     mem_free(path);
     if (!f) return;
     for (; *cell; cell++) {
-        if (*cell == '\n') fputs("\\n", f);
-        else if (*cell == '\\') fputs("\\\\", f);
-        else fputc(*cell, f);
+        if (*cell == '\n')
+            fputs("\\n", f);
+        else if (*cell == '\\')
+            fputs("\\\\", f);
+        else
+            fputc(*cell, f);
     }
     fputc('\n', f);
     fclose(f);
@@ -222,9 +227,11 @@ static const char *last_line(const char *text)
 
 enum reading line_read(session *s, char **text)
 {
-    char first[32], more[32];
-    int width = snprintf(first, sizeof first, "In [%d]: ", s->number);
-    snprintf(more, sizeof more, "%*s...: ", width - 5, "");
+    char first[64], more[64]; /* \001 and \002 enclose what takes no room */
+    const int width = snprintf(first, sizeof first, "In [%d]: ", s->number);
+    const char *on = s->color ? "\001\033[32m\002" : "", *off = s->color ? "\001\033[0m\002" : "";
+    snprintf(first, sizeof first, "%sIn [%d]:%s ", on, s->number, off);
+    snprintf(more, sizeof more, "%s%*s...:%s ", on, width - 5, "", off);
     strbuf b = {0};
     int indent = 0;
     for (bool begun = false;; begun = true) {

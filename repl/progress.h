@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 typedef struct progress { /* {0}: nothing is running */
-    double start; /* seconds; 0: not running */
+    double start;         /* seconds; 0: not running */
     bool shown;
 } progress;
 

@@ -90,9 +90,33 @@ static void remember_input(session *s, const char *text)
     if (throwing(s->in)) exc_clear(s->in);
 }
 
-/* The names of what came out: _, __, ___, _3, Out[3]. */
-static void remember_output(session *s, value v)
+enum { MAX_KEPT = 512 << 20 }; /* bytes of an array that Out holds on to */
+
+/* v, or its text when v is an array so big that nobody expects the prompt to keep it. Owned. */
+static value to_keep(session *s, value v)
 {
+    value size = FAIL;
+    if (v.kind != V_OBJ || strcmp(v.o->type->name, "ndarray") != 0) return value_ref(v);
+    if (value_findattr(s->in, v, "nbytes", &size) <= 0) {
+        exc_clear(s->in);
+        return value_ref(v);
+    }
+    const bool big = size.kind == V_INT && size.i > MAX_KEPT;
+    value_unref(s->in, size);
+    str *text = big ? value_repr(s->in, v) : NULL;
+    if (!text) return value_ref(v);
+    char note[128];
+    snprintf(note, sizeof note,
+             "note: _ and Out[%d] keep the text of this array, not its %lld MiB\n", s->number,
+             (long long)(size.i >> 20));
+    host_puts(2, note);
+    return v_obj(text);
+}
+
+/* The names of what came out: _, __, ___, _3, Out[3]. */
+static void remember_output(session *s, value shown)
+{
+    value v = to_keep(s, shown);
     dict *ns = interp_main(s->in);
     value last = dict_peek(s->in, ns, "_"), before = dict_peek(s->in, ns, "__");
     if (!is_fail(before)) put_ref(s, "___", before);
@@ -102,6 +126,7 @@ static void remember_output(session *s, value v)
     snprintf(name, sizeof name, "_%d", s->number);
     put_ref(s, name, v);
     dict_set(s->in, s->outputs, v_int(s->number), v);
+    value_unref(s->in, v);
     if (throwing(s->in)) exc_clear(s->in);
 }
 
@@ -228,8 +253,9 @@ static bool echo(session *s, value v)
     bool ok = show_value(s->in, v, 80, &out);
     if (ok) {
         if (s->prompts) {
-            char label[32];
-            snprintf(label, sizeof label, "Out[%d]: ", s->number);
+            char label[48];
+            snprintf(label, sizeof label,
+                     s->color ? "\033[31mOut[%d]:\033[0m " : "Out[%d]: ", s->number);
             host_puts(1, label);
             if (memchr(sb_text(&out), '\n', out.n)) host_puts(1, "\n");
         }

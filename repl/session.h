@@ -7,11 +7,12 @@
 enum outcome { CELL_OK, CELL_FAILED, CELL_EXIT };
 
 typedef struct session {
-    interp *in; /* lent */
-    int number; /* of the cell that comes next, from 1 */
-    bool prompts; /* outputs are labelled Out[n]: */
-    int status;   /* CELL_EXIT: the exit status asked for */
-    list *inputs; /* the user's In */
+    interp *in;    /* lent */
+    int number;    /* of the cell that comes next, from 1 */
+    bool prompts;  /* outputs are labelled Out[n]: */
+    bool color;    /* labels and prompts in colour */
+    int status;    /* CELL_EXIT: the exit status asked for */
+    list *inputs;  /* the user's In */
     dict *outputs; /* the user's Out */
     progress progress;
 } session;

@@ -131,8 +131,10 @@ static value set_argv(interp *in, const value *arg)
     char **argv = mem_zero((size_t)(l->n + 1) * sizeof *argv);
     bool ok = true;
     for (int64_t i = 0; i < l->n; i++) {
-        if (as_str(l->at[i])) argv[i] = as_str(l->at[i])->at;
-        else ok = false;
+        if (as_str(l->at[i]))
+            argv[i] = as_str(l->at[i])->at;
+        else
+            ok = false;
     }
     if (ok) interp_set_argv(in, (int)l->n, argv);
     mem_free(argv);
@@ -152,6 +154,5 @@ static const builtin table[] = {
     {0},
 };
 
-const module_def shell_def = {.name = "_dsk_shell",
-                              .doc = "What dsk_shell needs of the process.",
-                              .table = table};
+const module_def shell_def = {
+    .name = "_dsk_shell", .doc = "What dsk_shell needs of the process.", .table = table};

@@ -22,7 +22,7 @@ typedef struct piece {
 
 typedef struct group {
     int depth;
-    size_t pending; /* its breaks that are still in the queue */
+    size_t pending;      /* its breaks that are still in the queue */
     bool broken, queued; /* queued: may still be told to break */
 } group;
 
@@ -261,8 +261,8 @@ static bool print_set(printer *p, value v)
         obj_unref(p->in, l);
         if (!(l = list_of(p->in, v))) return false;
     }
-    bool ok = print_sequence(p, l->at, l->n, frozen ? "frozenset({" : "{", frozen ? "})" : "}",
-                             false);
+    bool ok =
+        print_sequence(p, l->at, l->n, frozen ? "frozenset({" : "{", frozen ? "})" : "}", false);
     obj_unref(p->in, l);
     return ok;
 }
@@ -295,8 +295,10 @@ static void add_signature(interp *in, value f, strbuf *b)
     value inspect = interp_import(in, "inspect");
     value sig = is_fail(inspect) ? FAIL : call_method(in, inspect, "signature", 1, f);
     str *s = is_fail(sig) ? NULL : value_str(in, sig);
-    if (s) sb_adds(b, s->at);
-    else exc_clear(in);
+    if (s)
+        sb_adds(b, s->at);
+    else
+        exc_clear(in);
     obj_unref(in, s);
     value_unref(in, sig);
     value_unref(in, inspect);

@@ -59,9 +59,9 @@ END_TEST
 
 START_TEST(numbers_and_strings_are_one_token_each)
 {
-    static const char *const texts[] = {"0",     "1_000",  "0xFF",      "0b1_0", "0o17",  "1.5",
-                                        ".5e-3", "1e10j",  "1_0.0_1e1_0", "'a'", "rb'\\n'", "F\"{x}\"",
-                                        "u''",   "'''a\n'b\n'''"};
+    static const char *const texts[] = {"0",       "1_000",    "0xFF",  "0b1_0",        "0o17",
+                                        "1.5",     ".5e-3",    "1e10j", "1_0.0_1e1_0",  "'a'",
+                                        "rb'\\n'", "F\"{x}\"", "u''",   "'''a\n'b\n'''"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         cut(texts[i]);
         ck_assert_msg(t.n == 3 && t.at[0].end == strlen(texts[i]), "%s", texts[i]);

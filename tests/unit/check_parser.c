@@ -12,8 +12,10 @@ static char *dump(const char *text, enum parse_mode mode)
     strbuf b = {0};
     arena_clear(&mem);
     ast *x = parse(&mem, text, strlen(text), "x.dsk", mode, &why);
-    if (x) ast_dump(&b, x, false);
-    else syntax_error_show(&b, &why);
+    if (x)
+        ast_dump(&b, x, false);
+    else
+        syntax_error_show(&b, &why);
     return sb_take(&b, NULL);
 }
 
@@ -29,18 +31,23 @@ static void ck_dump(const char *text, enum parse_mode mode, const char *want)
 static const struct {
     const char *text, *tree;
 } expressions[] = {
-    {"a + b * c", "BinOp(left=" NAME("a") ", op=Add(), right=BinOp(left=" NAME("b") ", op=Mult(), "
-                  "right=" NAME("c") "))"},
-    {"-a ** -b", "UnaryOp(op=USub(), operand=BinOp(left=" NAME("a") ", op=Pow(), "
-                 "right=UnaryOp(op=USub(), operand=" NAME("b") ")))"},
-    {"a < b is not c", "Compare(left=" NAME("a") ", ops=[Lt(), IsNot()], comparators=[" NAME("b") ", "
-                       NAME("c") "])"},
-    {"a or b or not c", "BoolOp(op=Or(), values=[" NAME("a") ", " NAME("b") ", UnaryOp(op=Not(), "
-                        "operand=" NAME("c") ")])"},
-    {"a[1:, ...]", "Subscript(value=" NAME("a") ", slice=Tuple(elts=[Slice(lower=Constant(value=1)), "
-                   "Constant(value=Ellipsis)], ctx=Load()), ctx=Load())"},
-    {"f(*a, k=1)", "Call(func=" NAME("f") ", args=[Starred(value=" NAME("a") ", ctx=Load())], "
-                   "keywords=[keyword(arg='k', value=Constant(value=1))])"},
+    {"a + b * c",
+     "BinOp(left=" NAME("a") ", op=Add(), right=BinOp(left=" NAME("b") ", op=Mult(), "
+                                                                       "right=" NAME("c") "))"},
+    {"-a ** -b", "UnaryOp(op=USub(), operand=BinOp(left=" NAME(
+                     "a") ", op=Pow(), "
+                          "right=UnaryOp(op=USub(), operand=" NAME("b") ")))"},
+    {"a < b is not c", "Compare(left=" NAME("a") ", ops=[Lt(), IsNot()], comparators=[" NAME(
+                           "b") ", " NAME("c") "])"},
+    {"a or b or not c",
+     "BoolOp(op=Or(), values=[" NAME("a") ", " NAME("b") ", UnaryOp(op=Not(), "
+                                                         "operand=" NAME("c") ")])"},
+    {"a[1:, ...]",
+     "Subscript(value=" NAME("a") ", slice=Tuple(elts=[Slice(lower=Constant(value=1)), "
+                                  "Constant(value=Ellipsis)], ctx=Load()), ctx=Load())"},
+    {"f(*a, k=1)", "Call(func=" NAME("f") ", args=[Starred(value=" NAME(
+                       "a") ", ctx=Load())], "
+                            "keywords=[keyword(arg='k', value=Constant(value=1))])"},
     {"{**a, 1: b}", "Dict(keys=[None, Constant(value=1)], values=[" NAME("a") ", " NAME("b") "])"},
     {"'a' r'\\n' '\\x41\\u00e9'", "Constant(value='a\\\\nA\xc3\xa9')"},
     {"b'\\xff\\0'", "Constant(value=b'\\xff\\x00')"},
@@ -48,10 +55,13 @@ static const struct {
      "Tuple(elts=[Constant(value=255), Constant(value=1e+03), Constant(value=2j), "
      "Constant(value=12345678901234567890)], ctx=Load())"},
     {"f'a{b!r:>{w}}{c=}'",
-     "JoinedStr(values=[Constant(value='a'), FormattedValue(value=" NAME("b") ", conversion=114, "
-     "format_spec=JoinedStr(values=[Constant(value='>'), FormattedValue(value=" NAME("w") ", "
-     "conversion=-1)])), Constant(value='c='), FormattedValue(value=" NAME("c") ", "
-     "conversion=114)])"},
+     "JoinedStr(values=[Constant(value='a'), FormattedValue(value=" NAME(
+         "b") ", conversion=114, "
+              "format_spec=JoinedStr(values=[Constant(value='>'), FormattedValue(value=" NAME(
+                  "w") ", "
+                       "conversion=-1)])), Constant(value='c='), FormattedValue(value=" NAME(
+                           "c") ", "
+                                "conversion=114)])"},
     {"lambda a, /, b=1, *c, d, **e: a",
      "Lambda(args=arguments(posonlyargs=[arg(arg='a')], args=[arg(arg='b')], vararg=arg(arg='c'), "
      "kwonlyargs=[arg(arg='d')], kw_defaults=[None], kwarg=arg(arg='e'), "
@@ -110,8 +120,8 @@ END_TEST
 
 START_TEST(a_cell_that_lacks_lines_says_so)
 {
-    static const char *const lacking[] = {"f(1,",      "if x:\n",  "'''abc", "x = 1 + \\",
-                                          "try:\n  x", "@d\n",     "def f():\n"};
+    static const char *const lacking[] = {"f(1,",      "if x:\n", "'''abc",    "x = 1 + \\",
+                                          "try:\n  x", "@d\n",    "def f():\n"};
     static const char *const wrong[] = {"x = ", "f(]", "'abc", "x y"};
     for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++) {
         mem_free(dump(lacking[i], PARSE_CELL));
@@ -126,9 +136,11 @@ END_TEST
 
 START_TEST(a_cell_may_print_as_python_2_does)
 {
-    ck_dump("print 'a', b,\n", PARSE_CELL,
-            "Interactive(body=[Expr(value=Call(func=" NAME("print") ", args=[Constant(value='a'), "
-            NAME("b") "], keywords=[keyword(arg='end', value=Constant(value=' '))]))])");
+    ck_dump(
+        "print 'a', b,\n", PARSE_CELL,
+        "Interactive(body=[Expr(value=Call(func=" NAME(
+            "print") ", args=[Constant(value='a'), " NAME("b") "], keywords=[keyword(arg='end', "
+                                                               "value=Constant(value=' '))]))])");
     ck_assert(why.py2);
     mem_free(dump("print('a')\n", PARSE_CELL));
     ck_assert(!why.py2);
@@ -148,8 +160,8 @@ static void deep(const char *unit, size_t n)
 
 START_TEST(hostile_depth_is_an_error_and_no_crash)
 {
-    static const char *const units[] = {"(",  "-", "not ", "lambda: ", "a if b else ", "1**",
-                                        "[a ", "f(", "{1:", "1+", ".a", "x "};
+    static const char *const units[] = {"(",   "-",  "not ", "lambda: ", "a if b else ", "1**",
+                                        "[a ", "f(", "{1:",  "1+",       ".a",           "x "};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         deep(units[i], 100000);
         ck_assert_int_ne(why.kind, NO_ERR);
