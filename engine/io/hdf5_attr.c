@@ -18,7 +18,7 @@ int64_t h5_attr_count(h5obj *x, err *e)
     const h5_lib *h = h5_enter(e);
     if (!h) return -1;
     H5O_info_t info;
-    bool ok = h->Oget_info(x->id, &info) >= 0 || h5_fail(h, e);
+    bool ok = h->Oget_info2(x->id, &info, H5O_INFO_NUM_ATTRS) >= 0 || h5_fail(h, e);
     h5_leave();
     return ok ? (int64_t)info.num_attrs : -1;
 }

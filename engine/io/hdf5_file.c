@@ -48,6 +48,12 @@ static h5obj *new_handle(enum h5_what what, h5obj *file, h5share *share, hid_t i
     return x;
 }
 
+static unsigned long file_number(const h5_lib *h, hid_t id)
+{
+    H5O_info_t info = {0};
+    return h->Oget_info2(id, &info, H5O_INFO_BASIC) >= 0 ? info.fileno : 0;
+}
+
 h5obj *h5_wrap(const h5_lib *h, h5obj *file, hid_t id, err *e)
 {
     if (id < 0) return h5_fail(h, e);
@@ -55,7 +61,9 @@ h5obj *h5_wrap(const h5_lib *h, h5obj *file, hid_t id, err *e)
     enum h5_what what = type == H5I_DATASET    ? H5_DATASET
                         : type == H5I_DATATYPE ? H5_NAMEDTYPE
                                                : H5_GROUP;
-    return new_handle(what, file, h5_share_ref(file->share), id);
+    h5obj *x = new_handle(what, file, h5_share_ref(file->share), id);
+    x->foreign = file_number(h, id) != file->share->fileno;
+    return x;
 }
 
 h5obj *h5_file(h5obj *x)
@@ -164,6 +172,7 @@ h5obj *h5_open(const char *path, const char *mode, err *e)
         close_on_exec(h, id);
         x = new_handle(H5_FILE, NULL, h5_share_open(path, intent & H5_RDWR), id);
         x->path = mem_dup(path);
+        x->share->fileno = file_number(h, id);
         x->share->dirty = m->create || x->share->dirty;
     }
     h5_leave();

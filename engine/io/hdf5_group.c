@@ -87,7 +87,6 @@ char *h5_name(h5obj *x, err *e)
 bool h5_same(h5obj *a, h5obj *b)
 {
     if (a == b) return true;
-    if (a->share != b->share) return false;
     err e = {0};
     const h5_lib *h = h5_enter(&e);
     if (!h) {
@@ -95,8 +94,9 @@ bool h5_same(h5obj *a, h5obj *b)
         return false;
     }
     H5O_info_t of[2];
-    bool same = h->Oget_info(a->id, &of[0]) >= 0 && h->Oget_info(b->id, &of[1]) >= 0 &&
-                of[0].fileno == of[1].fileno && of[0].addr == of[1].addr;
+    bool same = h->Oget_info2(a->id, &of[0], H5O_INFO_BASIC) >= 0 &&
+                h->Oget_info2(b->id, &of[1], H5O_INFO_BASIC) >= 0 && of[0].fileno == of[1].fileno &&
+                of[0].addr == of[1].addr;
     h5_leave();
     return same;
 }

@@ -31,8 +31,9 @@ void *h5_fail(const h5_lib *h, err *e);
 /* One underlying file, however often it is open here. */
 typedef struct h5share {
     struct h5share *next;
-    uint32_t users; /* under h5_enter's lock */
-    uint32_t nopen; /* h5obj files not yet closed; same lock */
+    uint32_t users;       /* under h5_enter's lock */
+    unsigned long fileno; /* the library's number for it */
+    uint32_t nopen;       /* h5obj files not yet closed; same lock */
     dev_t dev;
     ino_t ino;
     int fd;                /* our own, for reading data; -1: none */
@@ -51,6 +52,7 @@ void h5_share_unref(h5share *s);
 struct h5obj {
     datum hdr;
     enum h5_what what;
+    bool foreign;        /* lives in another file, reached by an external link */
     _Atomic bool closed; /* files */
     h5obj *file;         /* counted; NULL for a file itself */
     h5share *share;

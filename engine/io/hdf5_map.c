@@ -171,7 +171,7 @@ h5map *h5_map(h5obj *d, err *e)
 {
     pthread_mutex_lock(&d->lock);
     uint64_t version = h5_version(d);
-    if (!d->map || d->map->version != version) {
+    if (!d->map || d->map->version != version || d->foreign) {
         const h5_lib *h = h5_enter(e);
         h5map *m = h ? make(h, d, d->map, version, e) : NULL;
         if (h) h5_leave();

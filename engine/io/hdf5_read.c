@@ -191,7 +191,7 @@ bool h5_read_direct(h5obj *d, const h5region *r, const nd *out)
 {
     err e = {0};
     bool ok = false, locked = d->share->writable;
-    if (d->share->fd < 0 || !h5_is_open(d)) return false;
+    if (d->share->fd < 0 || d->foreign || !h5_is_open(d)) return false;
     if (locked && !lock_clean(d, nd_bytes(out))) return false;
     h5map *m = h5_map(d, &e);
     err_clear(&e);

@@ -370,6 +370,35 @@ START_TEST(links_lead_where_they_say)
 }
 END_TEST
 
+START_TEST(an_external_link_leads_into_the_other_file)
+{
+    place p = here(), q = here();
+    h5obj *f = open_file(&p, "w"), *g = open_file(&q, "w");
+    err e = {0};
+    nd *x = counting(DT_float64, 2, (int64_t[]){ROWS, COLS}),
+       *seven = nd_scalar(DT_float64, &(double){7});
+    h5obj *d = make(f, "x", &kinds[_i], DT_float64, NULL),
+          *other = make(g, "x", &kinds[_i], DT_float64, seven);
+    write_all(d, x);
+    nd *sevens = h5_read(other, NULL, &e); /* data of its own at the same place of its file */
+    write_all(other, sevens);
+    datum_unref(d);
+    close_file(f);
+    ck_assert(h5_link_external(g, "there", p.path, "/x", &e));
+    d = h5_child(g, "there", &e);
+    ck_assert_msg(d != NULL, "%s", e.msg);
+    check_region(d, (int64_t[]){0, 0}, (int64_t[]){1, 1}, (int64_t[]){ROWS, COLS});
+    datum_unref(d);
+    datum_unref(other);
+    close_file(g);
+    datum_unref(sevens);
+    datum_unref(seven);
+    datum_unref(x);
+    gone(&p);
+    gone(&q);
+}
+END_TEST
+
 START_TEST(a_closed_file_makes_its_objects_stale)
 {
     place p = here();
@@ -521,6 +550,7 @@ int main(void)
     tcase_add_test(t, texts_of_any_length_come_back);
     tcase_add_test(t, attributes_are_set_replaced_and_deleted);
     tcase_add_test(t, links_lead_where_they_say);
+    tcase_add_loop_test(t, an_external_link_leads_into_the_other_file, 0, NKIND);
     tcase_add_test(t, a_closed_file_makes_its_objects_stale);
     tcase_add_test(t, bad_files_are_refused_with_a_sentence);
     tcase_add_test(t, a_truncated_file_is_refused);
