@@ -18,6 +18,7 @@ const module_def *const stdlib_modules[] = {
     &binascii_def,
     &random_def,
     &numpy_def,
+    &numpy_random_def,
     &dask_def,
     &graph_def,
     NULL,

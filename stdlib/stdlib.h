@@ -13,5 +13,5 @@ extern const module_def time_def;
 extern const module_def hashlib_def;
 extern const module_def binascii_def;
 extern const module_def random_def;
-extern const module_def numpy_def;
+extern const module_def numpy_def, numpy_random_def;
 extern const module_def dask_def, graph_def;

@@ -35,7 +35,8 @@ typedef struct dist_param {
     constraint check, check_old;
 } dist_param;
 
-enum dist_flags { ONLY_NEW = 1, ONLY_OLD = 2, SINGLE = 4 /* Generator: float32 too (dtype=) */ };
+/* SINGLE: Generator draws float32 too (dtype=) */
+enum dist_flags { ONLY_NEW = 1, ONLY_OLD = 2, SINGLE = 4, NEW_SINGLE = ONLY_NEW | SINGLE };
 
 typedef struct distribution {
     const char *name, *doc;
