@@ -10,6 +10,8 @@ const module_def *const stdlib_modules[] = {
     &operator_def,
     &functools_def,
     &collections_def,
+    &io_def,
+    &os_def,
     &math_def,
     &re_def,
     &json_def,

@@ -1,0 +1,583 @@
+/* stdlib/core/os.c - _os: the system calls behind os, os.path, shutil and subprocess, one function
+ * each; stdlib/dsk/os builds the modules on them. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+#include "lang/builtins.h"
+#include "lang/types/bytes.h"
+#include "lang/types/file.h"
+#include "lang/types/record.h"
+#include "stdlib/stdlib.h"
+
+extern char **environ;
+
+/* ---- paths ---- */
+
+/* NONE when the call on a path succeeded, else the OSError of errno */
+static value done(interp *in, int failed, value path)
+{
+    return failed ? throw_errno(in, errno, path) : NONE;
+}
+
+#define ON_PATH(name, call)                                                                        \
+    static value name(interp *in, const value *arg)                                                \
+    {                                                                                              \
+        str *path;                                                                                 \
+        if (!path_text(in, arg[0], &path)) return FAIL;                                            \
+        value r = done(in, call, arg[0]);                                                          \
+        obj_unref(in, path);                                                                       \
+        return r;                                                                                  \
+    }
+ON_PATH(os_unlink, unlink(path->at))
+ON_PATH(os_rmdir, rmdir(path->at))
+ON_PATH(os_chdir, chdir(path->at))
+ON_PATH(os_mkdir, mkdir(path->at, (mode_t)arg[1].i))
+ON_PATH(os_chmod, chmod(path->at, (mode_t)arg[1].i))
+
+#define ON_PATHS(name, call)                                                                       \
+    static value name(interp *in, const value *arg)                                                \
+    {                                                                                              \
+        str *a, *b;                                                                                \
+        if (!path_text(in, arg[0], &a)) return FAIL;                                               \
+        if (!path_text(in, arg[1], &b)) {                                                          \
+            obj_unref(in, a);                                                                      \
+            return FAIL;                                                                           \
+        }                                                                                          \
+        value r = done(in, call, arg[0]);                                                          \
+        obj_unref(in, a);                                                                          \
+        obj_unref(in, b);                                                                          \
+        return r;                                                                                  \
+    }
+ON_PATHS(os_rename, rename(a->at, b->at))
+ON_PATHS(os_symlink, symlink(a->at, b->at))
+ON_PATHS(os_link, link(a->at, b->at))
+
+static value os_getcwd(interp *in, const value *arg)
+{
+    (void)arg;
+    char *s = getcwd(NULL, 0);
+    value v = s ? v_str(in, s) : throw_errno(in, errno, FAIL);
+    free(s); // NOLINT: getcwd's own
+    return v;
+}
+
+static value os_readlink(interp *in, const value *arg)
+{
+    str *path;
+    char buf[4096];
+    if (!path_text(in, arg[0], &path)) return FAIL;
+    ssize_t n = readlink(path->at, buf, sizeof buf);
+    obj_unref(in, path);
+    return n < 0 ? throw_errno(in, errno, arg[0]) : v_obj(str_new(in, buf, (size_t)n));
+}
+
+static value os_access(interp *in, const value *arg)
+{
+    str *path;
+    int64_t mode;
+    if (!to_int64(in, arg[1], &mode) || !path_text(in, arg[0], &path)) return FAIL;
+    bool ok = !access(path->at, (int)mode);
+    obj_unref(in, path);
+    return v_bool(ok);
+}
+
+static value os_listdir(interp *in, const value *arg)
+{
+    str *path;
+    if (!path_text(in, arg[0], &path)) return FAIL;
+    DIR *d = opendir(path->at);
+    int code = errno;
+    obj_unref(in, path);
+    if (!d) return throw_errno(in, code, arg[0]);
+    list *l = list_new(in, 0);
+    for (struct dirent *e; l && (e = readdir(d));) {
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
+        if (!list_add(in, l, v_str(in, e->d_name))) {
+            obj_unref(in, l);
+            l = NULL;
+        }
+    }
+    closedir(d);
+    return v_obj(l);
+}
+
+// clang-format off
+static const builtin stat_rows[] = {
+    RECORD_FIELD(0, "st_mode", "protection bits"), RECORD_FIELD(1, "st_ino", "inode"),
+    RECORD_FIELD(2, "st_dev", "device"), RECORD_FIELD(3, "st_nlink", "number of hard links"),
+    RECORD_FIELD(4, "st_uid", "user ID of owner"), RECORD_FIELD(5, "st_gid", "group ID of owner"),
+    RECORD_FIELD(6, "st_size", "total size, in bytes"),
+    RECORD_FIELD(7, "st_atime", "time of last access"),
+    RECORD_FIELD(8, "st_mtime", "time of last modification"),
+    RECORD_FIELD(9, "st_ctime", "time of last change"), {0},
+};
+static const builtin uname_rows[] = {
+    RECORD_FIELD(0, "sysname", NULL), RECORD_FIELD(1, "nodename", NULL),
+    RECORD_FIELD(2, "release", NULL), RECORD_FIELD(3, "version", NULL),
+    RECORD_FIELD(4, "machine", NULL), {0},
+};
+static const builtin terminal_rows[] = {
+    RECORD_FIELD(0, "columns", "width of the terminal window in characters"),
+    RECORD_FIELD(1, "lines", "height of the terminal window in characters"), {0},
+};
+// clang-format on
+
+static const type T_stat = {RECORD, .name = "stat_result", .module = "os", .table = stat_rows};
+static const type T_uname = {RECORD, .name = "uname_result", .module = "posix",
+                             .table = uname_rows};
+static const type T_terminal = {RECORD, .name = "terminal_size", .module = "os",
+                                .table = terminal_rows};
+
+static value seconds(struct timespec t)
+{
+    return v_float((double)t.tv_sec + 1e-9 * (double)t.tv_nsec);
+}
+
+static value os_stat(interp *in, const value *arg)
+{
+    struct stat s;
+    int follow = value_truth(in, arg[1]), r;
+    if (arg[0].kind == V_INT)
+        r = fstat((int)arg[0].i, &s);
+    else {
+        str *path;
+        if (!path_text(in, arg[0], &path)) return FAIL;
+        r = follow ? stat(path->at, &s) : lstat(path->at, &s);
+        obj_unref(in, path);
+    }
+    if (r) return throw_errno(in, errno, arg[0]);
+    return record_new(in, &T_stat, 10, v_int(s.st_mode), v_int((int64_t)s.st_ino),
+                      v_int((int64_t)s.st_dev), v_int((int64_t)s.st_nlink), v_int(s.st_uid),
+                      v_int(s.st_gid), v_int(s.st_size), seconds(s.st_atim), seconds(s.st_mtim),
+                      seconds(s.st_ctim));
+}
+
+static value os_utime(interp *in, const value *arg)
+{
+    str *path;
+    struct timespec t[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
+    tuple *times = as_tuple(arg[1]);
+    for (int i = 0; times && i < 2; i++) {
+        double s;
+        if (!to_double(in, times->at[i], &s)) return FAIL;
+        t[i].tv_sec = (time_t)s;
+        t[i].tv_nsec = (long)((s - (double)t[i].tv_sec) * 1e9);
+    }
+    if (!path_text(in, arg[0], &path)) return FAIL;
+    value r = done(in, utimensat(AT_FDCWD, path->at, t, 0), arg[0]);
+    obj_unref(in, path);
+    return r;
+}
+
+static value os_realpath(interp *in, const value *arg)
+{
+    str *path;
+    if (!path_text(in, arg[0], &path)) return FAIL;
+    char *s = realpath(path->at, NULL);
+    value v = s ? v_str(in, s) : NONE;
+    free(s); // NOLINT: realpath's own
+    obj_unref(in, path);
+    return v;
+}
+
+/* ---- the process and the machine ---- */
+
+static value os_getpid(interp *in, const value *arg)
+{
+    (void)in, (void)arg;
+    return v_int(getpid());
+}
+
+static value os_getppid(interp *in, const value *arg)
+{
+    (void)in, (void)arg;
+    return v_int(getppid());
+}
+
+static value os_getuid(interp *in, const value *arg)
+{
+    (void)in, (void)arg;
+    return v_int(getuid());
+}
+
+static value os_cpu_count(interp *in, const value *arg)
+{
+    (void)in, (void)arg;
+    return v_int(sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+static value os_exit(interp *in, const value *arg)
+{
+    (void)in;
+    _exit((int)arg[0].i);
+}
+
+static value os_uname(interp *in, const value *arg)
+{
+    struct utsname u;
+    (void)arg;
+    if (uname(&u)) return throw_errno(in, errno, FAIL);
+    return record_new(in, &T_uname, 5, v_str(in, u.sysname), v_str(in, u.nodename),
+                      v_str(in, u.release), v_str(in, u.version), v_str(in, u.machine));
+}
+
+static value os_terminal(interp *in, const value *arg)
+{
+    struct winsize w = {0};
+    if (ioctl((int)arg[0].i, TIOCGWINSZ, &w)) return throw_errno(in, errno, FAIL);
+    return record_new(in, &T_terminal, 2, v_int(w.ws_col), v_int(w.ws_row));
+}
+
+static value os_make_terminal(interp *in, const value *arg)
+{
+    return record_new(in, &T_terminal, 2, value_ref(arg[0]), value_ref(arg[1]));
+}
+
+static value os_getloadavg(interp *in, const value *arg)
+{
+    double a[3];
+    (void)arg;
+    if (getloadavg(a, 3) != 3) return throw(in, OSError, "Load averages are unobtainable");
+    return v_obj(tuple_pack(in, 3, v_float(a[0]), v_float(a[1]), v_float(a[2])));
+}
+
+static value os_urandom(interp *in, const value *arg)
+{
+    int64_t n;
+    if (!to_int64(in, arg[0], &n)) return FAIL;
+    if (n < 0) return throw(in, ValueError, "negative argument not allowed");
+    bytes *b = bytes_new(in, NULL, (size_t)n);
+    int fd = b ? open("/dev/urandom", O_RDONLY | O_CLOEXEC) : -1;
+    for (ssize_t at = 0, k; fd >= 0 && at < n; at += k)
+        if ((k = read(fd, b->at + at, (size_t)(n - at))) <= 0) break;
+    if (fd >= 0) close(fd);
+    return v_obj(b);
+}
+
+static value os_environ(interp *in, const value *arg)
+{
+    (void)arg;
+    dict *d = dict_new(in);
+    for (char **e = environ; d && *e; e++) {
+        char *eq = strchr(*e, '=');
+        if (!eq) continue;
+        str *k = str_new(in, *e, (size_t)(eq - *e));
+        value v = v_str(in, eq + 1);
+        bool ok = k && !is_fail(v) && dict_set_str(in, d, k, v);
+        obj_unref(in, k);
+        value_unref(in, v);
+        if (!ok) exc_clear(in); /* what is no UTF-8 is left out */
+    }
+    return v_obj(d);
+}
+
+static value os_putenv(interp *in, const value *arg)
+{
+    str *k = as_str(arg[0]), *v = as_str(arg[1]);
+    if (!k) return throw(in, TypeError, "str expected, not %s", type_of(in, arg[0])->name);
+    return done(in, v ? setenv(k->at, v->at, 1) : unsetenv(k->at), FAIL);
+}
+
+static value os_strerror(interp *in, const value *arg)
+{
+    int64_t code;
+    return to_int64(in, arg[0], &code) ? v_str(in, strerror((int)code)) : FAIL;
+}
+
+/* ---- descriptors ---- */
+
+static value os_close(interp *in, const value *arg)
+{
+    return done(in, close((int)arg[0].i), FAIL);
+}
+
+static value os_dup(interp *in, const value *arg)
+{
+    int fd = fcntl((int)arg[0].i, F_DUPFD_CLOEXEC, 0);
+    return fd < 0 ? throw_errno(in, errno, FAIL) : v_int(fd);
+}
+
+static value os_open(interp *in, const value *arg)
+{
+    str *path;
+    int64_t flags, mode;
+    if (!to_int64(in, arg[1], &flags) || !to_int64(in, arg[2], &mode)) return FAIL;
+    if (!path_text(in, arg[0], &path)) return FAIL;
+    int fd = open(path->at, (int)flags | O_CLOEXEC, (mode_t)mode);
+    obj_unref(in, path);
+    return fd < 0 ? throw_errno(in, errno, arg[0]) : v_int(fd);
+}
+
+static value os_read(interp *in, const value *arg)
+{
+    int64_t n;
+    if (!to_int64(in, arg[1], &n)) return FAIL;
+    char *buf = lang_grow(in, NULL, n, 1);
+    if (!buf) return FAIL;
+    ssize_t k = read((int)arg[0].i, buf, (size_t)n);
+    value v = k < 0 ? throw_errno(in, errno, FAIL) : v_obj(bytes_new(in, buf, (size_t)k));
+    mem_free(buf);
+    return v;
+}
+
+static value os_write(interp *in, const value *arg)
+{
+    size_t n;
+    const char *s = bytes_peek(arg[1], &n);
+    if (!s)
+        return throw(in, TypeError, "a bytes-like object is required, not '%s'",
+                     type_of(in, arg[1])->name);
+    ssize_t k = write((int)arg[0].i, s, n);
+    return k < 0 ? throw_errno(in, errno, FAIL) : v_int(k);
+}
+
+static value os_isatty(interp *in, const value *arg)
+{
+    (void)in;
+    return v_bool(isatty((int)arg[0].i));
+}
+
+/* ---- child processes ---- */
+
+static char **to_argv(interp *in, value v)
+{
+    list *l = list_of(in, v);
+    if (!l) return NULL;
+    char **a = mem_zero(((size_t)l->n + 1) * sizeof *a);
+    for (int64_t i = 0; i < l->n; i++) {
+        str *s;
+        if (!path_text(in, l->at[i], &s)) break;
+        a[i] = mem_dup(s->at);
+        obj_unref(in, s);
+    }
+    obj_unref(in, l);
+    return a;
+}
+
+static void free_argv(char **a)
+{
+    for (char **p = a; p && *p; p++) mem_free(*p);
+    mem_free(a);
+}
+
+/* What the child does with fd: -1 inherits, -2 is /dev/null, else a descriptor of ours. */
+static void redirect(posix_spawn_file_actions_t *fa, int fd, int64_t from)
+{
+    if (from == -2)
+        posix_spawn_file_actions_addopen(fa, fd, "/dev/null", fd ? O_WRONLY : O_RDONLY, 0);
+    else if (from >= 0)
+        posix_spawn_file_actions_adddup2(fa, (int)from, fd);
+}
+
+/* spawn(argv, env or None, cwd or None, stdin, stdout, stderr) -> pid */
+static value os_spawn(interp *in, const value *arg)
+{
+    posix_spawn_file_actions_t fa;
+    pid_t pid;
+    str *cwd = NULL;
+    char **argv = to_argv(in, arg[0]);
+    char **env = !argv || is_none(arg[1]) ? NULL : to_argv(in, arg[1]);
+    if (throwing(in) || !argv[0] || (!is_none(arg[2]) && !path_text(in, arg[2], &cwd))) {
+        free_argv(argv);
+        free_argv(env);
+        return throwing(in) ? FAIL : throw(in, IndexError, "list index out of range");
+    }
+    posix_spawn_file_actions_init(&fa);
+    for (int fd = 0; fd < 3; fd++) redirect(&fa, fd, arg[3 + fd].i);
+    if (cwd) posix_spawn_file_actions_addchdir_np(&fa, cwd->at);
+    int code = posix_spawnp(&pid, argv[0], &fa, NULL, argv, env ? env : environ);
+    posix_spawn_file_actions_destroy(&fa);
+    value name = v_str(in, argv[0]);
+    free_argv(argv);
+    free_argv(env);
+    obj_unref(in, cwd);
+    value r = code ? throw_errno(in, code, name) : v_int(pid);
+    value_unref(in, name);
+    return r;
+}
+
+/* waitpid(pid, block) -> the exit code (negative: the signal), None while it runs */
+static value os_wait(interp *in, const value *arg)
+{
+    int status;
+    bool block = arg[1].i;
+    for (;;) {
+        pid_t r = waitpid((pid_t)arg[0].i, &status, block ? 0 : WNOHANG);
+        if (r == 0) return NONE;
+        if (r > 0) break;
+        if (errno != EINTR) return throw_errno(in, errno, FAIL);
+        if (!check_interrupt(in)) return FAIL;
+    }
+    return v_int(WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+static value os_kill(interp *in, const value *arg)
+{
+    return done(in, kill((pid_t)arg[0].i, (int)arg[1].i), FAIL);
+}
+
+static value os_pipe(interp *in, const value *arg)
+{
+    int fd[2];
+    (void)arg;
+    if (pipe2(fd, O_CLOEXEC)) return throw_errno(in, errno, FAIL);
+    return v_obj(tuple_pack(in, 2, v_int(fd[0]), v_int(fd[1])));
+}
+
+typedef struct pump { /* communicate(): what still goes in, what has come out */
+    const char *send;
+    size_t left;
+    strbuf got[2];
+    struct pollfd fd[3]; /* stdin, stdout, stderr of the child; fd -1: done */
+} pump;
+
+static void pump_once(pump *p)
+{
+    char buf[65536];
+    if (p->fd[0].fd >= 0 && p->fd[0].revents) {
+        ssize_t k = write(p->fd[0].fd, p->send, p->left < 4096 ? p->left : 4096);
+        if (k > 0) p->send += k, p->left -= (size_t)k;
+        if (k < 0 || !p->left) {
+            close(p->fd[0].fd);
+            p->fd[0].fd = -1;
+        }
+    }
+    for (int i = 1; i < 3; i++) {
+        if (p->fd[i].fd < 0 || !p->fd[i].revents) continue;
+        ssize_t k = read(p->fd[i].fd, buf, sizeof buf);
+        if (k > 0)
+            sb_add(&p->got[i - 1], buf, (size_t)k);
+        else if (k == 0 || errno != EINTR) {
+            close(p->fd[i].fd);
+            p->fd[i].fd = -1;
+        }
+    }
+}
+
+/* communicate(stdin fd, stdout fd, stderr fd, input bytes, seconds or -1) -> (out, err, in time);
+ * closes the descriptors; -1 for one that is no pipe */
+static value os_communicate(interp *in, const value *arg)
+{
+    pump p = {0};
+    double limit;
+    if (!to_double(in, arg[4], &limit)) return FAIL;
+    struct timespec now, start;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    p.send = bytes_peek(arg[3], &p.left);
+    for (int i = 0; i < 3; i++) p.fd[i] = (struct pollfd){(int)arg[i].i, i ? POLLIN : POLLOUT, 0};
+    if (!p.left && p.fd[0].fd >= 0) {
+        close(p.fd[0].fd);
+        p.fd[0].fd = -1;
+    }
+    bool in_time = true;
+    while (in_time && (p.fd[0].fd >= 0 || p.fd[1].fd >= 0 || p.fd[2].fd >= 0)) {
+        if (poll(p.fd, 3, 100) > 0) pump_once(&p);
+        if (!check_interrupt(in)) break;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        double spent =
+            (double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec);
+        in_time = limit < 0 || spent < limit;
+    }
+    for (int i = 0; i < 3; i++)
+        if (p.fd[i].fd >= 0) close(p.fd[i].fd);
+    value r = throwing(in)
+                  ? FAIL
+                  : v_obj(tuple_pack(in, 3, v_obj(bytes_new(in, sb_text(&p.got[0]), p.got[0].n)),
+                                     v_obj(bytes_new(in, sb_text(&p.got[1]), p.got[1].n)),
+                                     v_bool(in_time)));
+    sb_clear(&p.got[0]);
+    sb_clear(&p.got[1]);
+    return r;
+}
+
+static value os_system(interp *in, const value *arg)
+{
+    str *s = as_str(arg[0]);
+    if (!s) return throw(in, TypeError, "system() argument 1 must be str");
+    return v_int(system(s->at));
+}
+
+// clang-format off
+static const builtin functions[] = {
+    {"getcwd()", os_getcwd, "Return a unicode string representing the current working directory."},
+    {"chdir(path)", os_chdir, "Change the current working directory to the specified path."},
+    {"listdir(path='.')", os_listdir,
+     "Return a list containing the names of the files in the directory."},
+    {"mkdir(path, mode=511)", os_mkdir, "Create a directory."},
+    {"rmdir(path)", os_rmdir, "Remove a directory."},
+    {"unlink(path)", os_unlink, "Remove a file (same as remove())."},
+    {"remove(path)", os_unlink, "Remove a file (same as unlink())."},
+    {"rename(src, dst)", os_rename, "Rename a file or directory."},
+    {"replace(src, dst)", os_rename, "Rename a file or directory, overwriting the destination."},
+    {"symlink(src, dst)", os_symlink, "Create a symbolic link pointing to src named dst."},
+    {"link(src, dst)", os_link, "Create a hard link to a file."},
+    {"readlink(path)", os_readlink, "Return the path to which the symbolic link points."},
+    {"chmod(path, mode)", os_chmod, "Change the access permissions of a file."},
+    {"access(path, mode)", os_access, "Use the real uid/gid to test for access to a path."},
+    {"_stat(path, follow)", os_stat, NULL},
+    {"_utime(path, times)", os_utime, NULL},
+    {"_realpath(path)", os_realpath, NULL},
+    {"getpid()", os_getpid, "Return the current process id."},
+    {"getppid()", os_getppid, "Return the parent's process id."},
+    {"getuid()", os_getuid, "Return the current process's user id."},
+    {"cpu_count()", os_cpu_count, "Return the number of CPUs in the system."},
+    {"_exit(status)", os_exit, "Exit to the system with specified status, without normal exit processing."},
+    {"uname()", os_uname, "Return an object identifying the current operating system."},
+    {"get_terminal_size(fd=1, /)", os_terminal, "Return the size of the terminal window."},
+    {"_terminal_size(columns, lines)", os_make_terminal, NULL},
+    {"getloadavg()", os_getloadavg, "Return average recent system load information."},
+    {"urandom(size, /)", os_urandom, "Return a bytes object containing random bytes."},
+    {"_environ()", os_environ, NULL},
+    {"_putenv(name, value)", os_putenv, NULL},
+    {"strerror(code, /)", os_strerror, "Translate an error code to a message string."},
+    {"open(path, flags, mode=511)", os_open, "Open a file for low level IO.  Returns a file descriptor."},
+    {"dup(fd, /)", os_dup, "Return a duplicate of a file descriptor."},
+    {"close(fd)", os_close, "Close a file descriptor."},
+    {"read(fd, length, /)", os_read, "Read from a file descriptor.  Returns a bytes object."},
+    {"write(fd, data, /)", os_write, "Write a bytes object to a file descriptor."},
+    {"isatty(fd, /)", os_isatty, "Return True if the fd is connected to a terminal."},
+    {"pipe()", os_pipe, "Create a pipe."},
+    {"kill(pid, signal, /)", os_kill, "Kill a process with a signal."},
+    {"system(command)", os_system, "Execute the command in a subshell."},
+    {"_spawn(argv, env, cwd, stdin, stdout, stderr)", os_spawn, NULL},
+    {"_wait(pid, block)", os_wait, NULL},
+    {"_communicate(stdin, stdout, stderr, input, timeout)", os_communicate, NULL},
+    {0},
+};
+static const struct { const char *name; int value; } constants[] = {
+    {"O_RDONLY", O_RDONLY}, {"O_WRONLY", O_WRONLY}, {"O_RDWR", O_RDWR}, {"O_CREAT", O_CREAT},
+    {"O_EXCL", O_EXCL}, {"O_TRUNC", O_TRUNC}, {"O_APPEND", O_APPEND}, {"O_NONBLOCK", O_NONBLOCK},
+    {"F_OK", F_OK}, {"R_OK", R_OK}, {"W_OK", W_OK}, {"X_OK", X_OK},
+};
+// clang-format on
+
+static bool open_os(interp *in, module *m)
+{
+    for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
+        if (!module_put(in, m, constants[i].name, v_int(constants[i].value))) return false;
+    return module_put_type(in, m, &T_stat) && module_put_type(in, m, &T_terminal) &&
+           module_put_type(in, m, &T_uname);
+}
+
+const module_def os_def = {
+    .name = "_os",
+    .doc = "System calls.",
+    .table = functions,
+    .open = open_os,
+};
