@@ -216,3 +216,66 @@ fn *fn_literal(void)
 {
     return fn_new(sizeof(fn), &literal_kind, "identity");
 }
+
+/* --- clip, round --- */
+
+/* (x, lo, hi); None for an absent bound */
+static datum *clip_call(const fn *f, const call *c, err *e)
+{
+    const nd *x[3] = {0};
+    (void)f;
+    for (uint32_t i = 0; i < 3 && i < c->narg; i++)
+        if (c->arg[i].kind != LIT_NONE && !(x[i] = arg_nd(c, &c->arg[i], e))) return NULL;
+    if (x[1] && x[2]) {
+        nd *out = NULL;
+        nd_map(&ufuncs[U_clip], x, NULL, &out, e);
+        return (datum *)out;
+    }
+    if (!x[1] && !x[2]) return err_set(e, ValueError, "One of max or min must be given");
+    return (datum *)(x[1] ? nd_map2(U_maximum, x[0], x[1], e) : nd_map2(U_minimum, x[0], x[2], e));
+}
+
+static const fn_kind clip_kind = {.name = "clip", .version = 1, .call = clip_call};
+
+fn *fn_clip(void)
+{
+    return fn_new(sizeof(fn), &clip_kind, "clip");
+}
+
+/* x op f rounded, op back: NumPy's way, with its rounding errors */
+static nd *round_scaled(const nd *x, int decimals, err *e)
+{
+    double f = 1;
+    for (int i = decimals < 0 ? -decimals : decimals; i > 0; i--) f *= 10;
+    nd *scale = nd_scalar(DT_float64, &f);
+    enum ufunc_id there = decimals < 0 ? U_divide : U_multiply;
+    nd *a = nd_map2(there, x, scale, e), *b = a ? nd_map1(U_rint, a, e) : NULL;
+    nd *out = b ? nd_map2(there == U_divide ? U_multiply : U_divide, b, scale, e) : NULL;
+    datum_unref(scale);
+    datum_unref(a);
+    datum_unref(b);
+    nd *same = out ? nd_cast(out, nd_type(x), 'u', e) : NULL;
+    datum_unref(out);
+    return same;
+}
+
+static datum *round_call(const fn *f, const call *c, err *e)
+{
+    int decimals = (int)((const item_fn *)f)->i;
+    const nd *x;
+    TRY(blocks_of(c, 1, &x, e));
+    bool whole = dtype_is_int(x->dtype) || x->dtype == DT_bool;
+    if (whole && decimals >= 0) return (datum *)nd_ref(x);
+    if (decimals == 0) return (datum *)nd_map1(U_rint, x, e);
+    return (datum *)round_scaled(x, decimals, e);
+}
+
+static const fn_kind round_kind = {.name = "round", .version = 1, .call = round_call};
+
+fn *fn_round(int decimals)
+{
+    item_fn *f = fn_new(sizeof *f, &round_kind, "round_");
+    f->i = (uint32_t)decimals;
+    fn_identify(&f->base, &decimals, sizeof decimals);
+    return &f->base;
+}

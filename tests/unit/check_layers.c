@@ -233,6 +233,39 @@ START_TEST(moving_has_dasks_layers)
 }
 END_TEST
 
+START_TEST(assignment_neighbours_and_points_have_dasks_layers)
+{
+    err e = {0};
+    expr *x = square(4, 2);
+    nd *one = nd_scalar(DT_float64, &(double){1});
+    expr_item first = {.item = {.kind = IDX_INT}};
+    check_graph(expr_setitem(x, 1, &first, &(term){.block = one}, &e), &e, 9, "setitem");
+    boundary edge[2] = {{.kind = EDGE_REFLECT}, {.kind = EDGE_REFLECT}};
+    int64_t depth[4] = {1, 1, 1, 1};
+    expr *wide = expr_overlap(x, depth, edge, &e);
+    ck_assert_msg(wide != NULL, "%s", e.msg);
+    expr *narrow = expr_trim(wide, depth, edge, &e);
+    ck_assert_msg(narrow != NULL && grid_eq(narrow->chunks, x->chunks), "%s", e.msg);
+    check_graph(expr_ref(wide), &e, 160, "getitem");
+    check_graph(narrow, &e, 168, "_trim");
+    int64_t rows[2] = {0, 1}, columns[2] = {2, 3}, n = 2;
+    buf *rb = buf_wrap(rows, sizeof rows, NULL, NULL), *cb = buf_wrap(columns, 16, NULL, NULL);
+    nd *r = nd_view(rb, (char *)rows, dtype_plain(DT_int64), 1, &n, NULL);
+    nd *c = nd_view(cb, (char *)columns, dtype_plain(DT_int64), 1, &n, NULL);
+    index_item points[2] = {{.kind = IDX_ARRAY, .array = r}, {.kind = IDX_ARRAY, .array = c}};
+    check_graph(expr_vindex(x, 2, points, &e), &e, 6, "vindex-merge");
+    index_item block = {.kind = IDX_INT};
+    check_graph(expr_blocks(x, 1, &block, &e), &e, 6, "blocks");
+    datum_unref(one);
+    datum_unref(wide);
+    datum_unref(r);
+    datum_unref(c);
+    buf_unref(rb);
+    buf_unref(cb);
+    datum_unref(x);
+}
+END_TEST
+
 START_TEST(huge_grids_cost_nothing)
 {
     expr *x = range(1000000000000, 1000);
@@ -274,6 +307,7 @@ static Suite *suite(void)
     tcase_add_test(t, the_workshop_pipeline_has_430_tasks);
     tcase_add_test(t, indexing_has_dasks_layers);
     tcase_add_test(t, moving_has_dasks_layers);
+    tcase_add_test(t, assignment_neighbours_and_points_have_dasks_layers);
     tcase_add_test(t, huge_grids_cost_nothing);
     tcase_add_test(t, long_chains_are_released_without_recursion);
     suite_add_tcase(s, t);
