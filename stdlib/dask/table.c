@@ -176,7 +176,7 @@ static bool number_keys(import *m, const char *name, dict *d, const grid *g, int
 static int64_t import_dict(import *m, const char *name, dict *d, grid *g, dtype_of t)
 {
     value k, v, at;
-    int64_t number = (int64_t)add_layer(m, NULL), tag = number << ID_BITS;
+    int64_t nth = (int64_t)add_layer(m, NULL), tag = nth << ID_BITS;
     m->b = graph_builder_new(name);
     bool ok = number_keys(m, name, d, g, tag);
     for (int64_t i = 0; ok && dict_next(d, &i, &k, &v);) {
@@ -187,9 +187,9 @@ static int64_t import_dict(import *m, const char *name, dict *d, grid *g, dtype_
     err e = {0};
     graph_builder *b = m->b;
     m->b = NULL;
-    m->layer[number] = graph_build(b, g, t, &e);
-    if (!m->layer[number]) return throw_err(m->in, &e), -1;
-    return number;
+    m->layer[nth] = graph_build(b, g, t, &e);
+    if (!m->layer[nth]) return throw_err(m->in, &e), -1;
+    return nth;
 }
 
 static dict *dict_of(interp *in, value mapping)
