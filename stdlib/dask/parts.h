@@ -11,3 +11,8 @@ value graph_array(interp *in, const value *arg);
 value normalized_chunks(interp *in, const value *arg);
 value copy_array(interp *in, const value *arg);
 value explain_array(interp *in, const value *arg);
+/* random.c */
+value new_stream(interp *in, const value *arg);
+value draw_dist(interp *in, const value *arg);
+value draw_integers(interp *in, const value *arg);
+value draw_choice(interp *in, const value *arg);
