@@ -121,7 +121,7 @@ static void piece_task(const overlap_layer *l, uint64_t i, arena *a, task_view *
         piece_split(l, k, piece[k], &centre, &side);
         from[k] = centre + (int64_t)side - 1;
         whole &= side == CENTRE;
-        item[k] = side == CENTRE ? lit_slice(SLICE_NONE, SLICE_NONE, SLICE_NONE)
+        item[k] = side == CENTRE  ? lit_slice(SLICE_NONE, SLICE_NONE, SLICE_NONE)
                   : side == AFTER ? lit_slice(0, after, SLICE_NONE)
                   : before        ? lit_slice(-before, SLICE_NONE, SLICE_NONE)
                                   : lit_slice(0, 0, SLICE_NONE);
@@ -222,8 +222,8 @@ static expr *overlap_blocks(const expr *x, const int64_t *depth)
 
 /* --- what lies beyond the edges --- */
 
-static const index_item colon = {.kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE,
-                                 .step = SLICE_NONE};
+static const index_item colon = {
+    .kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE, .step = SLICE_NONE};
 
 static expr *edge_slice(const expr *x, int axis, int64_t start, int64_t stop, int64_t step, err *e)
 {
@@ -371,8 +371,8 @@ expr *expr_overlap(const expr *x, const int64_t *depth, const boundary *edge, er
         item[k] = (expr_item){.item = colon};
         if (!d || edge[k].kind == EDGE_NONE) continue;
         y = bounded(y, k, d, &edge[k], e);
-        item[k].item = (index_item){.kind = IDX_SLICE, .start = 2 * d, .stop = -2 * d,
-                                    .step = SLICE_NONE};
+        item[k].item =
+            (index_item){.kind = IDX_SLICE, .start = 2 * d, .stop = -2 * d, .step = SLICE_NONE};
         cut = true;
     }
     expr *z = y ? overlap_blocks(y, depth) : NULL;
@@ -423,8 +423,9 @@ static cuts *trimmed(const cuts *a, int64_t before, int64_t after, bool none)
 {
     cuts_builder b = {0};
     for (int64_t i = 0; i < a->nblock; i++)
-        cuts_add(&b, cuts_size(a, i) - (none && i == 0 ? 0 : before) -
-                         (none && i == a->nblock - 1 ? 0 : after),
+        cuts_add(&b,
+                 cuts_size(a, i) - (none && i == 0 ? 0 : before) -
+                     (none && i == a->nblock - 1 ? 0 : after),
                  1);
     return cuts_build(&b);
 }
@@ -449,9 +450,15 @@ expr *expr_trim(const expr *x, const int64_t *depth, const boundary *edge, err *
     bw_arg arg[] = {{.x = x, .index = letter}, {.x = place, .index = letter}};
     expr *y = NULL;
     if (place)
-        y = expr_blockwise(&(blockwise){.l = {.prefix = "_trim"}, .f = &f->base, .type = x->type,
-                                        .nout = ndim, .out = letter, .narg = 2, .arg = arg,
-                                        .nadjust = ndim, .adjust_letter = letter,
+        y = expr_blockwise(&(blockwise){.l = {.prefix = "_trim"},
+                                        .f = &f->base,
+                                        .type = x->type,
+                                        .nout = ndim,
+                                        .out = letter,
+                                        .narg = 2,
+                                        .arg = arg,
+                                        .nadjust = ndim,
+                                        .adjust_letter = letter,
                                         .adjust_axis = ax},
                            e);
     for (int k = 0; k < ndim; k++) datum_unref(ax[k]);

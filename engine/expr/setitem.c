@@ -76,8 +76,9 @@ static bool set_list(target *t, const nd *a, int axis, int64_t n, err *e)
 {
     bool mask = a->dtype == DT_bool;
     if (a->ndim != 1)
-        return err_set(e, IndexError, "Incorrect shape of integer indices for dimension with size "
-                                      "%lld",
+        return err_set(e, IndexError,
+                       "Incorrect shape of integer indices for dimension with size "
+                       "%lld",
                        (long long)n);
     if (mask && nd_count(a) != n)
         return err_set(e, IndexError,
@@ -97,8 +98,8 @@ static bool set_list(target *t, const nd *a, int axis, int64_t n, err *e)
             continue;
         }
         if (p[i] >= n || p[i] < -n)
-            return err_set(e, IndexError, "Index is out of bounds for axis %d with size %lld",
-                           axis, (long long)n);
+            return err_set(e, IndexError, "Index is out of bounds for axis %d with size %lld", axis,
+                           (long long)n);
         if (p[i] < 0) p[i] += n;
     }
     return true;
@@ -130,8 +131,8 @@ static bool set_axis(setting *s, int k, const expr_item *in, err *e)
 
 static bool set_items(setting *s, int n, const expr_item *items, err *e)
 {
-    const expr_item colon = {.item = {.kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE,
-                                      .step = SLICE_NONE}};
+    const expr_item colon = {
+        .item = {.kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE, .step = SLICE_NONE}};
     int ndim = expr_ndim(s->x), k = 0, lists = 0, open = 0;
     for (int i = 0; i < n; i++) open += items[i].item.kind != IDX_ELLIPSIS;
     if (open > ndim) return err_set(e, IndexError, "Too many indices for array");
@@ -194,8 +195,8 @@ static bool check_value(const setting *s, err *e)
 /* --- one block along one axis --- */
 
 typedef struct share {
-    lit index;          /* inside the block */
-    int64_t from, n;    /* which of the assigned elements, for slices and masks */
+    lit index;                    /* inside the block */
+    int64_t from, n;              /* which of the assigned elements, for slices and masks */
     nd *index_array, *value_list; /* lists: positions in the block; which elements. Owned */
 } share;
 
@@ -228,8 +229,8 @@ static bool share_of(const target *t, int64_t lo, int64_t hi, share *out)
     }
     if (t->kind == ALONG_MASK) {
         int64_t size = hi - lo;
-        out->index_array = nd_view(t->list->b, t->list->at + lo, dtype_plain(DT_bool), 1, &size,
-                                   NULL);
+        out->index_array =
+            nd_view(t->list->b, t->list->at + lo, dtype_plain(DT_bool), 1, &size, NULL);
         for (int64_t i = 0; i < lo; i++) out->from += t->list->at[i] != 0;
         for (int64_t i = lo; i < hi; i++) out->n += t->list->at[i] != 0;
     } else {
@@ -255,8 +256,9 @@ static expr *value_part(const setting *s, const share *part, err *e)
     expr_item item[GRID_MAXDIM];
     int nv = expr_ndim(s->value);
     for (int v = 0; v < nv; v++) {
-        item[v] = (expr_item){.item = {.kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE,
-                                       .step = SLICE_NONE}};
+        item[v] = (expr_item){
+            .item = {
+                .kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE, .step = SLICE_NONE}};
         int r = v - nv + s->nshape; /* axis of the region */
         if (r < 0 || s->value->chunks->ax[v]->extent == 1) continue;
         const share *p = &part[s->axis_of[r]];
@@ -264,11 +266,13 @@ static expr *value_part(const setting *s, const share *part, err *e)
             item[v].item = (index_item){.kind = IDX_ARRAY, .array = p->value_list};
         else if (s->at[s->axis_of[r]].reversed) {
             int64_t first = s->shape[r] - 1 - p->from, stop = first - p->n;
-            item[v].item = (index_item){.kind = IDX_SLICE, .start = first,
-                                        .stop = stop < 0 ? SLICE_NONE : stop, .step = -1};
+            item[v].item = (index_item){.kind = IDX_SLICE,
+                                        .start = first,
+                                        .stop = stop < 0 ? SLICE_NONE : stop,
+                                        .step = -1};
         } else
-            item[v].item = (index_item){.kind = IDX_SLICE, .start = p->from,
-                                        .stop = p->from + p->n, .step = 1};
+            item[v].item = (index_item){
+                .kind = IDX_SLICE, .start = p->from, .stop = p->from + p->n, .step = 1};
     }
     expr *y = expr_index(s->value, nv, item, e);
     if (!y || y->chunks->nblock == 1) return y;
@@ -425,8 +429,9 @@ expr *expr_setitem(const expr *x, int n, const expr_item *items, const term *val
     if (n == 1 && items[0].lazy && items[0].lazy->type.dt == DT_bool)
         return set_where(x, items[0].lazy, value, e);
     if (!grid_known(x->chunks))
-        return err_set(e, ValueError, "Arrays chunk sizes are unknown. \n\nA possible solution: "
-                                      "x.compute_chunk_sizes()");
+        return err_set(e, ValueError,
+                       "Arrays chunk sizes are unknown. \n\nA possible solution: "
+                       "x.compute_chunk_sizes()");
     expr *v = value->x ? expr_ref(value->x) : value->block ? expr_constant(value->block) : NULL;
     if (!v) return NULL;
     setting s = {.x = x, .value = v, .f = fn_new(sizeof(fn), &setitem_kind, "setitem")};

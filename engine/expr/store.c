@@ -38,8 +38,8 @@ static void store_drop(fn *f)
     datum_unref(((store_fn *)f)->to);
 }
 
-static const fn_kind store_kind = {.name = "store", .version = 1, .call = store_call,
-                                   .drop = store_drop};
+static const fn_kind store_kind = {
+    .name = "store", .version = 1, .call = store_call, .drop = store_drop};
 
 static bool store_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
 {

@@ -26,8 +26,7 @@ static const layer_kind stored_kind = {"stored", task_of, NULL, NULL, drop};
 expr *expr_stored(const expr *x, datum *const *block)
 {
     if (!x) return NULL;
-    stored_layer *l =
-        layer_new(sizeof *l, &stored_kind, expr_name(x), x->chunks, x->type, 0, NULL);
+    stored_layer *l = layer_new(sizeof *l, &stored_kind, expr_name(x), x->chunks, x->type, 0, NULL);
     l->block = mem_alloc((l->base.count + 1) * sizeof *l->block);
     for (uint64_t i = 0; i < l->base.count; i++) l->block[i] = datum_ref(block[i]);
     expr *y = expr_of_layer(&l->base);

@@ -77,7 +77,8 @@ static void group_points(points *p)
     for (int64_t i = 0; i < p->n; i++) {
         int64_t block[GRID_MAXDIM] = {0};
         for (int k = 0; k < expr_ndim(p->x); k++)
-            if (p->at[k]) block[k] = cuts_find(p->x->chunks->ax[k], ((const int64_t *)p->at[k]->at)[i]);
+            if (p->at[k])
+                block[k] = cuts_find(p->x->chunks->ax[k], ((const int64_t *)p->at[k]->at)[i]);
         struct hit *h = hit_of(p, block);
         if (h->n == h->cap) {
             h->cap = h->cap ? 2 * h->cap : 8;
@@ -189,8 +190,10 @@ static expr *plain_part(const expr *x, int n, const index_item *items, const nd 
             bool list = items[i].kind == IDX_ARRAY;
             first[k].lazy = NULL;
             first[k].item = list || items[i].kind == IDX_ELLIPSIS
-                                ? (index_item){.kind = IDX_SLICE, .start = SLICE_NONE,
-                                               .stop = SLICE_NONE, .step = SLICE_NONE}
+                                ? (index_item){.kind = IDX_SLICE,
+                                               .start = SLICE_NONE,
+                                               .stop = SLICE_NONE,
+                                               .step = SLICE_NONE}
                                 : items[i];
             k++;
             if (items[i].kind != IDX_INT && out < GRID_MAXDIM)

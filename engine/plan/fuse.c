@@ -6,13 +6,15 @@
 #include "engine/expr/bw.h"
 #include "engine/plan/lower.h"
 
-/* each block of input k is read by at most one task of l */
+/* a task of l reads one block of this input, and no two tasks the same */
 static bool reads_once(const bw_layer *l, const bw_input *in)
 {
     const grid *g = l->base.grid;
     bool used[GRID_MAXDIM] = {0};
-    for (int k = 0; k < in->ndim; k++)
+    for (int k = 0; k < in->ndim; k++) {
+        if (in->from[k] < BW_FIRST) return false; /* a list of blocks */
         if (in->from[k] >= 0) used[in->from[k]] = true;
+    }
     for (int i = 0; i < g->ndim; i++)
         if (!used[i] && g->ax[i]->nblock > 1) return false;
     return true;
