@@ -1,0 +1,114 @@
+/* engine/kernels/blas.c - opening OpenBLAS.
+ *
+ * The kernels are chosen by the library when it loads, from OPENBLAS_CORETYPE if that is set: on
+ * processors newer than the library its own guess can be twenty years old.  So, unless the user
+ * chose, the newest family that this processor has is named just before loading, and a small
+ * product is compared with our own before the library is trusted. */
+#include "engine/kernels/blas.h"
+
+#include <dlfcn.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Process-wide because the library is: written once under `once`. */
+static struct {
+    pthread_once_t once;
+    void *library;
+    bool usable;
+    _Atomic int threads; /* wanted before the library was open; 0: its own default */
+    blas f;
+} state = {.once = PTHREAD_ONCE_INIT};
+
+static void choose_core(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+        setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
+    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        setenv("OPENBLAS_CORETYPE", "Haswell", 0);
+#endif
+}
+
+/* dlsym answers data pointers; the union makes a function of one without a cast ISO C forbids */
+lapack_function lapack_find(const char *name)
+{
+    union {
+        void *p;
+        lapack_function f;
+    } u = {NULL};
+    if (blas_open()) u.p = dlsym(state.library, name);
+    return u.f;
+}
+
+static bool load(void)
+{
+    struct {
+        const char *name;
+        void *slot;
+    } const wanted[] = {
+        {"cblas_sgemm", &state.f.sgemm},     {"cblas_dgemm", &state.f.dgemm},
+        {"cblas_cgemm", &state.f.cgemm},     {"cblas_zgemm", &state.f.zgemm},
+        {"cblas_sgemv", &state.f.sgemv},     {"cblas_dgemv", &state.f.dgemv},
+        {"cblas_sdot", &state.f.sdot},       {"cblas_ddot", &state.f.ddot},
+        {"cblas_cdotu_sub", &state.f.cdotu}, {"cblas_zdotu_sub", &state.f.zdotu},
+        {"openblas_get_corename", &state.f.corename},
+        {"openblas_set_num_threads", &state.f.set_threads},
+    };
+    state.library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+    if (!state.library) return false;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        void *p = dlsym(state.library, wanted[i].name);
+        if (!p) return false;
+        memcpy(wanted[i].slot, &p, sizeof p);
+    }
+    return true;
+}
+
+/* a product of uneven sizes against the plain triple loop */
+static bool agrees(void)
+{
+    enum { M = 37, N = 29, K = 41 };
+    double a[M * K], b[K * N], c[M * N], worst = 0;
+    for (int i = 0; i < M * K; i++) a[i] = (double)((i * 37) % 101) / 101 - 0.5;
+    for (int i = 0; i < K * N; i++) b[i] = (double)((i * 53) % 97) / 97 - 0.5;
+    state.f.dgemm(ROW_MAJOR, NO_TRANS, NO_TRANS, M, N, K, 1, a, K, b, N, 0, c, N);
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < N; j++) {
+            double s = 0;
+            for (int k = 0; k < K; k++) s += a[i * K + k] * b[k * N + j];
+            worst = fmax(worst, fabs(s - c[i * N + j]));
+        }
+    return worst < 1e-13;
+}
+
+static void open_once(void)
+{
+    choose_core();
+    state.usable = load();
+    if (!state.usable) return;
+    int n = state.threads;
+    if (n > 0) state.f.set_threads(n);
+    state.usable = agrees();
+}
+
+const blas *blas_open(void)
+{
+    pthread_once(&state.once, open_once);
+    return state.usable ? &state.f : NULL;
+}
+
+const char *blas_corename(void)
+{
+    const blas *b = blas_open();
+    return b ? b->corename() : NULL;
+}
+
+void blas_set_threads(int n)
+{
+    state.threads = n;
+    if (state.library && state.usable) state.f.set_threads(n);
+}

@@ -1,0 +1,304 @@
+/* engine/kernels/lapack.c - solving, factorising and eigenvalues on stacks of matrices.
+ *
+ * Each function walks the leading axes; one matrix at a time is copied column-major into scratch,
+ * given to LAPACK, and copied out.  float32 and complex64 stay single, integers become float64;
+ * a failed factorisation is a LinAlgError in NumPy's words. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/kernels/blas.h"
+#include "engine/kernels/lapack_parts.h"
+#include "engine/kernels/linalg.h"
+#include "engine/kernels/ops.h"
+#include "engine/kernels/ufunc.h"
+
+/* --- solve, inv ------------------------------------------------------------------------------------ */
+
+typedef void (*gesv)(int *n, int *nrhs, void *a, int *lda, int *ipiv, void *b, int *ldb, int *info);
+
+/* x = a^-1 b for every matrix; b NULL: the identity.  b is a stack of n x m. */
+static nd *solve_stack(const kind *k, const nd *a, const nd *b, int64_t m, err *e)
+{
+    int n = (int)rows_of(a), nrhs = (int)m, lda = max_int(n, 1), info = 0;
+    gesv run = (gesv)lapack_named(k, "gesv_", e);
+    nd *x = run ? stack_new(a, k->t, 2, n, m, e) : NULL;
+    size_t size = k->t.size;
+    char *room = x ? try_alloc((size_t)n * (size_t)n * size + (size_t)n * (size_t)m * size +
+                                   (size_t)n * sizeof(int) + 16, e)
+                   : NULL;
+    bool ok = room != NULL;
+    char *fb = room + (size_t)n * (size_t)n * size;
+    int *pivot = (int *)(fb + (size_t)n * (size_t)m * size);
+    int64_t count = ok ? stack_count(a) : 0;
+    for (int64_t i = 0; ok && i < count && n && m; i++) {
+        to_columns(room, n, nth(a, i, (int64_t)n * n), n, n, size);
+        if (b) to_columns(fb, n, nth(b, i, n * m), n, m, size);
+        else set_identity(k, fb, n);
+        run(&n, &nrhs, room, &lda, pivot, fb, &lda, &info);
+        if (info > 0) ok = err_set(e, LinAlgError, "Singular matrix");
+        else to_rows(nth(x, i, n * m), fb, n, n, m, size);
+    }
+    mem_free(room);
+    return ok ? x : datum_unref(x);
+}
+
+nd *nd_inv(const nd *a, err *e)
+{
+    kind k;
+    TRY(check_square(a, e) && kind_of(a, NULL, &k, e));
+    nd *p = prepared(a, k.t, e), *x = p ? solve_stack(&k, p, NULL, rows_of(p), e) : NULL;
+    datum_unref(p);
+    return x;
+}
+
+/* x with its leading axes broadcast to those of shape (nlead of them), contiguous */
+static nd *spread_stack(const nd *x, int nlead, const int64_t *lead, err *e)
+{
+    int64_t shape[ND_MAXDIM];
+    memcpy(shape, lead, (size_t)nlead * sizeof *shape);
+    shape[nlead] = rows_of(x);
+    shape[nlead + 1] = cols_of(x);
+    nd *wide = nd_broadcast(x, nlead + 2, shape, e), *c = wide ? nd_contiguous(wide, e) : NULL;
+    datum_unref(wide);
+    return c;
+}
+
+/* the common leading axes of two stacks */
+static bool common_lead(const nd *a, const nd *b, int *n, int64_t *lead, err *e)
+{
+    nd *la = nd_view(a->b, a->at, nd_type(a), a->ndim - 2, nd_shape(a), nd_strides(a));
+    nd *lb = nd_view(b->b, b->at, nd_type(b), b->ndim - 2, nd_shape(b), nd_strides(b));
+    bool ok = shape_broadcast(2, (const nd *const[]){la, lb}, n, lead, e);
+    datum_unref(la);
+    datum_unref(lb);
+    return ok;
+}
+
+nd *nd_solve(const nd *a, const nd *b, err *e)
+{
+    kind k;
+    TRY(check_square(a, e) && kind_of(a, b, &k, e));
+    bool vector = b->ndim == a->ndim - 1;
+    int64_t lead[ND_MAXDIM], nb = vector ? nd_shape(b)[b->ndim - 1] : b->ndim > 1 ? rows_of(b) : -1;
+    int nlead;
+    if (nb != rows_of(a))
+        return err_set(e, ValueError,
+                       "solve%s: Input operand 1 has a mismatch in its core dimension 0, with "
+                       "gufunc signature (m,m),(m%s)->(m%s) (size %ld is different from %ld)",
+                       vector ? "1" : "", vector ? "" : ",n", vector ? "" : ",n", (long)nb,
+                       (long)rows_of(a));
+    nd *pa = prepared(a, k.t, e), *pb = pa ? prepared(b, k.t, e) : NULL, *x = NULL;
+    nd *wb = pb ? (vector ? nd_expand(pb, pb->ndim) : nd_ref(pb)) : NULL, *sa = NULL, *sb = NULL;
+    if (wb && common_lead(pa, wb, &nlead, lead, e)) sa = spread_stack(pa, nlead, lead, e);
+    if (sa) sb = spread_stack(wb, nlead, lead, e);
+    if (sb) x = solve_stack(&k, sa, sb, cols_of(sb), e);
+    if (x && vector) {
+        nd *thin = nd_squeeze(x, (uint32_t)1 << (x->ndim - 1));
+        datum_unref(x);
+        x = thin;
+    }
+    datum_unref(pa);
+    datum_unref(pb);
+    datum_unref(wb);
+    datum_unref(sa);
+    datum_unref(sb);
+    return x;
+}
+
+/* --- determinants ------------------------------------------------------------------------------------ */
+
+typedef void (*getrf)(int *m, int *n, void *a, int *lda, int *ipiv, int *info);
+
+/* NumPy's slogdet: the sign (or phase) and the sum of logs along the diagonal of U */
+static void sign_and_log(const kind *k, const char *lu, int n, const int *pivot, bool singular,
+                         double sign[2], double *log_abs)
+{
+    sign[0] = 1;
+    sign[1] = 0;
+    *log_abs = 0;
+    for (int i = 0; i < n; i++)
+        if (pivot[i] != i + 1) sign[0] = -sign[0];
+    if (singular) {
+        sign[0] = 0;
+        *log_abs = -INFINITY;
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        const char *d = lu + (size_t)i * (size_t)(n + 1) * k->t.size;
+        bool single = k->real.dt == DT_float32;
+        double re = single ? (double)((const float *)d)[0] : ((const double *)d)[0], im = 0, size;
+        if (k->is_complex) im = single ? (double)((const float *)d)[1] : ((const double *)d)[1];
+        size = k->is_complex ? hypot(re, im) : fabs(re);
+        double pr = k->is_complex ? re / size : re < 0 ? -1 : 1, pi = k->is_complex ? im / size : 0;
+        double sr = sign[0] * pr - sign[1] * pi;
+        sign[1] = sign[0] * pi + sign[1] * pr;
+        sign[0] = sr;
+        *log_abs += single ? (double)logf((float)size) : log(size);
+        if (single) *log_abs = (double)(float)*log_abs;
+    }
+}
+
+bool nd_slogdet(const nd *a, nd **sign, nd **logdet, err *e)
+{
+    kind k;
+    TRY(check_square(a, e) && kind_of(a, NULL, &k, e));
+    int n = (int)rows_of(a), lda = max_int(n, 1), info = 0;
+    getrf run = (getrf)lapack_named(&k, "getrf_", e);
+    nd *p = run ? prepared(a, k.t, e) : NULL;
+    *sign = p ? stack_new(a, k.t, 0, 0, 0, e) : NULL;
+    *logdet = *sign ? stack_new(a, k.real, 0, 0, 0, e) : NULL;
+    size_t bytes = (size_t)n * (size_t)n * k.t.size;
+    char *room = *logdet ? try_alloc(bytes + (size_t)n * sizeof(int) + 16, e) : NULL;
+    int *pivot = (int *)(room + bytes);
+    int64_t count = room ? stack_count(a) : 0;
+    for (int64_t i = 0; i < count; i++) {
+        double s[2], l;
+        info = 0;
+        to_columns(room, n, nth(p, i, (int64_t)n * n), n, n, k.t.size);
+        if (n) run(&n, &n, room, &lda, pivot, &info);
+        sign_and_log(&k, room, n, pivot, info > 0, s, &l);
+        put_number(k.t, nth(*sign, i, 1), s[0], s[1]);
+        put_number(k.real, nth(*logdet, i, 1), l, 0);
+    }
+    mem_free(room);
+    datum_unref(p);
+    if (room) return true;
+    *sign = datum_unref(*sign);
+    *logdet = datum_unref(*logdet);
+    return false;
+}
+
+nd *nd_det(const nd *a, err *e)
+{
+    nd *sign, *logdet;
+    TRY(nd_slogdet(a, &sign, &logdet, e));
+    nd *size = nd_new(nd_type(logdet), logdet->ndim, nd_shape(logdet), e), *det = NULL;
+    int64_t n = size ? nd_count(size) : 0;
+    for (int64_t i = 0; i < n; i++)
+        if (size->dtype == DT_float32) ((float *)size->at)[i] = expf(((float *)logdet->at)[i]);
+        else ((double *)size->at)[i] = exp(((double *)logdet->at)[i]);
+    if (size) det = nd_map2(U_multiply, sign, size, e);
+    datum_unref(sign);
+    datum_unref(logdet);
+    datum_unref(size);
+    return det;
+}
+
+/* --- cholesky ------------------------------------------------------------------------------------------ */
+
+typedef void (*potrf)(char *uplo, int *n, void *a, int *lda, int *info);
+
+nd *nd_cholesky(const nd *a, err *e)
+{
+    kind k;
+    TRY(check_square(a, e) && kind_of(a, NULL, &k, e));
+    int n = (int)rows_of(a), lda = max_int(n, 1), info = 0;
+    char lower = 'L';
+    size_t size = k.t.size;
+    potrf run = (potrf)lapack_named(&k, "potrf_", e);
+    nd *p = run ? prepared(a, k.t, e) : NULL, *x = p ? stack_new(a, k.t, 2, n, n, e) : NULL;
+    char *room = x ? try_alloc((size_t)n * (size_t)n * size + 16, e) : NULL;
+    bool ok = room != NULL;
+    int64_t count = ok && n ? stack_count(a) : 0;
+    for (int64_t i = 0; ok && i < count; i++) {
+        to_columns(room, n, nth(p, i, (int64_t)n * n), n, n, size);
+        run(&lower, &n, room, &lda, &info);
+        if (info > 0) ok = err_set(e, LinAlgError, "Matrix is not positive definite");
+        for (int c = 1; c < n; c++) memset(room + (size_t)c * (size_t)n * size, 0, (size_t)c * size);
+        to_rows(nth(x, i, (int64_t)n * n), room, n, n, n, size);
+    }
+    mem_free(room);
+    datum_unref(p);
+    return ok ? x : datum_unref(x);
+}
+
+/* --- qr --------------------------------------------------------------------------------------------------- */
+
+typedef void (*geqrf)(int *m, int *n, void *a, int *lda, void *tau, void *work, int *lwork, int *info);
+typedef void (*orgqr)(int *m, int *n, int *k, void *a, int *lda, void *tau, void *work, int *lwork,
+                      int *info);
+
+typedef struct qr_job {
+    kind k;
+    geqrf factor;
+    orgqr expand;
+    int m, n, small, cols, lwork; /* cols: of q */
+    char *a, *tau, *work;         /* m x max(n, cols), small, lwork */
+} qr_job;
+
+static bool qr_init(qr_job *j, const nd *a, char mode, err *e)
+{
+    TRY(kind_of(a, NULL, &j->k, e));
+    j->m = (int)rows_of(a);
+    j->n = (int)cols_of(a);
+    j->small = j->m < j->n ? j->m : j->n;
+    j->cols = mode == 'c' ? j->m : j->small;
+    j->factor = (geqrf)lapack_named(&j->k, "geqrf_", e);
+    j->expand = (orgqr)lapack_named(&j->k, j->k.is_complex ? "ungqr_" : "orgqr_", e);
+    if (!j->factor || !j->expand) return false;
+    int wide = max_int(j->n, j->cols), lda = max_int(j->m, 1), ask = -1, info;
+    double w1[2] = {1}, w2[2] = {1};
+    j->factor(&j->m, &j->n, w1, &lda, w1, w1, &ask, &info);
+    if (j->cols) j->expand(&j->m, &j->cols, &j->small, w2, &lda, w2, w2, &ask, &info);
+    j->lwork = max_int(max_int(work_size(&j->k, w1), work_size(&j->k, w2)), max_int(j->n, j->cols));
+    size_t size = j->k.t.size, am = (size_t)j->m * (size_t)wide, sm = (size_t)j->small;
+    j->a = try_alloc((am + sm + (size_t)j->lwork) * size + 16, e);
+    j->tau = j->a + am * size;
+    j->work = j->tau + sm * size;
+    return j->a != NULL;
+}
+
+/* the upper triangle of the factored matrix, rows x n, row-major */
+static void take_r(const qr_job *j, char *to, int rows)
+{
+    size_t size = j->k.t.size;
+    to_rows(to, j->a, j->m, rows, j->n, size);
+    for (int i = 1; i < rows; i++)
+        memset(to + (size_t)i * (size_t)j->n * size, 0, (size_t)(i < j->n ? i : j->n) * size);
+}
+
+static void qr_one(qr_job *j, const char *from, char mode, char *q, char *r)
+{
+    int lda = max_int(j->m, 1), info = 0;
+    size_t size = j->k.t.size;
+    to_columns(j->a, j->m, from, j->m, j->n, size);
+    if (j->small)
+        j->factor(&j->m, &j->n, j->a, &lda, j->tau, j->work, &j->lwork, &info);
+    if (mode == 'a') { /* raw: h transposed, tau */
+        memcpy(q, j->a, (size_t)j->m * (size_t)j->n * size);
+        memcpy(r, j->tau, (size_t)j->small * size);
+        return;
+    }
+    take_r(j, r, mode == 'c' ? j->m : j->small);
+    if (mode == 'R') return;
+    if (j->small == 0) set_identity(&j->k, j->a, j->cols);
+    else j->expand(&j->m, &j->cols, &j->small, j->a, &lda, j->tau, j->work, &j->lwork, &info);
+    to_rows(q, j->a, j->m, j->m, j->cols, size);
+}
+
+bool nd_qr(const nd *a, char mode, nd **q, nd **r, err *e)
+{
+    qr_job j = {0};
+    *r = NULL;
+    if (q) *q = NULL;
+    TRY(check_2d(a, e) && qr_init(&j, a, mode, e));
+    nd *p = prepared(a, j.k.t, e);
+    int64_t qm = mode == 'a' ? j.n : j.m, qn = mode == 'a' ? j.m : j.cols;
+    int64_t rm = mode == 'c' ? j.m : j.small;
+    nd *nq = p && mode != 'R' ? stack_new(a, j.k.t, 2, qm, qn, e) : NULL, *nr = NULL;
+    if (p && (nq || mode == 'R'))
+        nr = mode == 'a' ? stack_new(a, j.k.t, 1, j.small, 0, e)
+                         : stack_new(a, j.k.t, 2, rm, j.n, e);
+    int64_t count = nr ? stack_count(a) : 0;
+    for (int64_t i = 0; i < count; i++)
+        qr_one(&j, nth(p, i, (int64_t)j.m * j.n), mode, nq ? nth(nq, i, qm * qn) : NULL,
+               nth(nr, i, mode == 'a' ? j.small : rm * j.n));
+    mem_free(j.a);
+    datum_unref(p);
+    if (!nr) datum_unref(nq);
+    else if (q) *q = nq;
+    else datum_unref(nq);
+    *r = nr;
+    return nr != NULL;
+}
