@@ -35,7 +35,7 @@ static bool dask_open(interp *in, module *m)
     return put_rows(in, m, dask_build_functions) && module_put_type(in, m, &T_lazy);
 }
 
-const module_def dask_def = {"_dask", "Lazy arrays: the part that is written in C.", NULL,
+const module_def dask_def = {"_dask", "Lazy arrays: the part that is written in C.", dask_table,
                              dask_open};
 
 static value normalizer(interp *in, const value *arg)
