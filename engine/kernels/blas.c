@@ -1,8 +1,8 @@
 /* engine/kernels/blas.c - opening OpenBLAS.
  *
  * The kernels are chosen by the library when it loads, from OPENBLAS_CORETYPE if that is set: on
- * processors newer than the library its own guess can be twenty years old.  So, unless the user
- * chose, the newest family that this processor has is named just before loading, and a small
+ * processors newer than the library its own guess can be twenty years old.  Then, unless the user
+ * chose, it is loaded again with the newest family this processor has by name; and a small
  * product is compared with our own before the library is trusted. */
 #include "engine/kernels/blas.h"
 
@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Process-wide because the library is: written once under `once`. */
 static struct {
@@ -21,16 +22,26 @@ static struct {
     blas f;
 } state = {.once = PTHREAD_ONCE_INIT};
 
-static void choose_core(void)
+/* the newest family of kernels that this processor runs; NULL: nothing better than a guess */
+static const char *best_core(void)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-        setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
-    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        setenv("OPENBLAS_CORETYPE", "Haswell", 0);
+        return "SkylakeX";
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "Haswell";
 #endif
+    return NULL;
+}
+
+static bool is_old(const char *core)
+{
+    static const char *const old[] = {"Prescott", "Core2",     "Penryn", "Dunnington", "Nehalem",
+                                      "Atom",     "Northwood", "Katmai", "Generic"};
+    for (size_t i = 0; i < sizeof old / sizeof *old; i++)
+        if (!strcasecmp(core, old[i])) return true;
+    return false;
 }
 
 /* dlsym answers data pointers; the union makes a function of one without a cast ISO C forbids */
@@ -50,11 +61,16 @@ static bool load(void)
         const char *name;
         void *slot;
     } const wanted[] = {
-        {"cblas_sgemm", &state.f.sgemm},     {"cblas_dgemm", &state.f.dgemm},
-        {"cblas_cgemm", &state.f.cgemm},     {"cblas_zgemm", &state.f.zgemm},
-        {"cblas_sgemv", &state.f.sgemv},     {"cblas_dgemv", &state.f.dgemv},
-        {"cblas_sdot", &state.f.sdot},       {"cblas_ddot", &state.f.ddot},
-        {"cblas_cdotu_sub", &state.f.cdotu}, {"cblas_zdotu_sub", &state.f.zdotu},
+        {"cblas_sgemm", &state.f.sgemm},
+        {"cblas_dgemm", &state.f.dgemm},
+        {"cblas_cgemm", &state.f.cgemm},
+        {"cblas_zgemm", &state.f.zgemm},
+        {"cblas_sgemv", &state.f.sgemv},
+        {"cblas_dgemv", &state.f.dgemv},
+        {"cblas_sdot", &state.f.sdot},
+        {"cblas_ddot", &state.f.ddot},
+        {"cblas_cdotu_sub", &state.f.cdotu},
+        {"cblas_zdotu_sub", &state.f.zdotu},
         {"openblas_get_corename", &state.f.corename},
         {"openblas_set_num_threads", &state.f.set_threads},
     };
@@ -87,9 +103,15 @@ static bool agrees(void)
 
 static void open_once(void)
 {
-    choose_core();
     state.usable = load();
     if (!state.usable) return;
+    const char *best = best_core();
+    if (best && is_old(state.f.corename()) && !getenv("OPENBLAS_CORETYPE")) {
+        dlclose(state.library); /* the name is only read when the library loads */
+        setenv("OPENBLAS_CORETYPE", best, 0);
+        state.usable = load();
+        if (!state.usable) return;
+    }
     int n = state.threads;
     if (n > 0) state.f.set_threads(n);
     state.usable = agrees();

@@ -29,7 +29,8 @@ typedef struct sums {
     dtype_of t;
 } sums;
 
-/* --- the subscripts ------------------------------------------------------------------------------ */
+/* --- the subscripts ------------------------------------------------------------------------------
+ */
 
 static bool is_letter(char c)
 {
@@ -57,8 +58,7 @@ static const char *read_term(const char *s, term *t, int *dots, err *e)
                            "invalid subscript '%c' in einstein sum subscripts string, subscripts "
                            "must be letters",
                            *s);
-        if (t->n == ND_MAXDIM)
-            return err_set(e, ValueError, "too many subscripts in einsum");
+        if (t->n == ND_MAXDIM) return err_set(e, ValueError, "too many subscripts in einsum");
         t->label[t->n++] = *s;
     }
     return s;
@@ -81,17 +81,19 @@ static bool read_inputs(const char **s, int n, const nd *const *x, sums *p, int 
         bool comma = **s == ',';
         if (comma != (k + 1 < n))
             return err_set(e, ValueError,
-                           comma ? "more operands provided to einstein sum function than specified "
-                                   "in the subscripts string"
-                                 : "fewer operands provided to einstein sum function than specified "
-                                   "in the subscripts string");
+                           comma
+                               ? "more operands provided to einstein sum function than specified "
+                                 "in the subscripts string"
+                               : "fewer operands provided to einstein sum function than specified "
+                                 "in the subscripts string");
         *s += comma;
         int left = x[k]->ndim - p->in[k].n;
         if (left < 0)
-            return err_set(e, ValueError,
-                           "einstein sum subscripts string contains too many subscripts for operand "
-                           "%d",
-                           k);
+            return err_set(
+                e, ValueError,
+                "einstein sum subscripts string contains too many subscripts for operand "
+                "%d",
+                k);
         if (left > 0 && dots[k] < 0)
             return err_set(e, ValueError,
                            "operand has more dimensions than subscripts given in einstein sum, but "
@@ -134,8 +136,10 @@ static bool read_output(const char *s, sums *p, int most, err *e)
     s = read_term(s + 2, &p->out, &dots, e);
     if (!s) return false;
     if (*s)
-        return err_set(e, ValueError, "invalid subscript '%c' in einstein sum subscripts string, "
-                                      "subscripts must be letters", *s);
+        return err_set(e, ValueError,
+                       "invalid subscript '%c' in einstein sum subscripts string, "
+                       "subscripts must be letters",
+                       *s);
     for (int i = 0; i < p->out.n; i++) {
         char c = p->out.label[i];
         if (memchr(p->out.label, c, (size_t)i))
@@ -149,7 +153,8 @@ static bool read_output(const char *s, sums *p, int most, err *e)
                            "never appeared in an input",
                            c);
     }
-    if (dots >= 0) fill_dots(&p->out, dots, most, most);
+    if (dots >= 0)
+        fill_dots(&p->out, dots, most, most);
     else if (most > 0)
         return err_set(e, ValueError,
                        "output has more dimensions than subscripts given in einstein sum, but no "
@@ -157,7 +162,8 @@ static bool read_output(const char *s, sums *p, int most, err *e)
     return true;
 }
 
-/* --- extents ---------------------------------------------------------------------------------------- */
+/* --- extents
+ * ---------------------------------------------------------------------------------------- */
 
 static bool note_extents(sums *p, const nd *const *x, err *e)
 {
@@ -165,7 +171,8 @@ static bool note_extents(sums *p, const nd *const *x, err *e)
         for (int i = 0; i < p->in[k].n; i++) {
             unsigned char c = (unsigned char)p->in[k].label[i];
             int64_t n = nd_shape(x[k])[i], *known = &p->extent[c];
-            if (*known == -1 || *known == 1) *known = n;
+            if (*known == -1 || *known == 1)
+                *known = n;
             else if (n != 1 && n != *known && memchr(p->in[k].label, (char)c, (size_t)i))
                 return err_set(e, ValueError,
                                p->nop == 1 ? "dimensions in single operand for collapsing index "
@@ -174,9 +181,10 @@ static bool note_extents(sums *p, const nd *const *x, err *e)
                                              "don't match (%ld != %ld)",
                                c, (long)*known, (long)n);
             else if (n != 1 && n != *known)
-                return err_set(e, ValueError,
-                               "operands could not be broadcast together: label '%c' is %ld and %ld",
-                               c, (long)*known, (long)n);
+                return err_set(
+                    e, ValueError,
+                    "operands could not be broadcast together: label '%c' is %ld and %ld", c,
+                    (long)*known, (long)n);
         }
     return true;
 }
@@ -201,7 +209,8 @@ static void label_strides(const sums *p, const term *t, const nd *x, int64_t *ou
     }
 }
 
-/* --- summing ----------------------------------------------------------------------------------------- */
+/* --- summing
+ * ----------------------------------------------------------------------------------------- */
 
 typedef void (*sum_loop)(int64_t n, int nop, char **p, const int64_t *s);
 
@@ -243,8 +252,7 @@ static const sum_loop loops[NDTYPE] = {
 static nd *sum_all(const sums *p, nd *const *x, err *e)
 {
     int64_t shape[2 * ND_MAXDIM], strides[2 * ND_MAXDIM], step[WALK_MAXOP];
-    if (p->nlabel > ND_MAXDIM)
-        return err_set(e, ValueError, "too many subscripts in einsum");
+    if (p->nlabel > ND_MAXDIM) return err_set(e, ValueError, "too many subscripts in einsum");
     for (int i = 0; i < p->nlabel; i++) shape[i] = p->extent[(unsigned char)p->label[i]];
     nd *r = nd_zero(p->t, p->out.n, shape, e);
     if (!r) return NULL;
@@ -267,7 +275,8 @@ static nd *sum_all(const sums *p, nd *const *x, err *e)
     return r;
 }
 
-/* --- two large operands -------------------------------------------------------------------------------- */
+/* --- two large operands
+ * -------------------------------------------------------------------------------- */
 
 static bool distinct(const term *t)
 {
@@ -309,8 +318,7 @@ static nd *by_tensordot(const sums *p, nd *const *x, int n, const int *xa, const
     int perm[ND_MAXDIM];
     for (int k = 0; k < 2; k++)
         for (int i = 0; i < p->in[k].n; i++)
-            if (find_label(&p->out, p->in[k].label[i]) >= 0)
-                got.label[got.n++] = p->in[k].label[i];
+            if (find_label(&p->out, p->in[k].label[i]) >= 0) got.label[got.n++] = p->in[k].label[i];
     for (int i = 0; i < p->out.n; i++) perm[i] = find_label(&got, p->out.label[i]);
     nd *r = nd_tensordot(x[0], x[1], n, xa, ya, e);
     if (!r) return NULL;
@@ -333,7 +341,10 @@ nd *nd_einsum(const char *subscripts, int n, const nd *const *x, dtype_of want, 
     sums p = {.nop = n};
     int most = 0, count, xa[ND_MAXDIM], ya[ND_MAXDIM];
     if (n > MAXOP) return err_set(e, ValueError, "too many operands");
-    if (n == 0) return err_set(e, ValueError, "must specify the einstein sum subscripts string and at least one operand, or at least one operand and its corresponding subscripts list");
+    if (n == 0)
+        return err_set(e, ValueError,
+                       "must specify the einstein sum subscripts string and at least one operand, "
+                       "or at least one operand and its corresponding subscripts list");
     for (int i = 0; i < 256; i++) p.extent[i] = -1;
     TRY(read_inputs(&subscripts, n, x, &p, &most, e) && read_output(subscripts, &p, most, e));
     TRY(note_extents(&p, x, e));

@@ -13,7 +13,8 @@
 #include "engine/kernels/ops.h"
 #include "engine/kernels/ufunc.h"
 
-/* --- solve, inv ------------------------------------------------------------------------------------ */
+/* --- solve, inv
+ * ------------------------------------------------------------------------------------ */
 
 typedef void (*gesv)(int *n, int *nrhs, void *a, int *lda, int *ipiv, void *b, int *ldb, int *info);
 
@@ -25,7 +26,8 @@ static nd *solve_stack(const kind *k, const nd *a, const nd *b, int64_t m, err *
     nd *x = run ? stack_new(a, k->t, 2, n, m, e) : NULL;
     size_t size = k->t.size;
     char *room = x ? try_alloc((size_t)n * (size_t)n * size + (size_t)n * (size_t)m * size +
-                                   (size_t)n * sizeof(int) + 16, e)
+                                   (size_t)n * sizeof(int) + 16,
+                               e)
                    : NULL;
     bool ok = room != NULL;
     char *fb = room + (size_t)n * (size_t)n * size;
@@ -33,11 +35,15 @@ static nd *solve_stack(const kind *k, const nd *a, const nd *b, int64_t m, err *
     int64_t count = ok ? stack_count(a) : 0;
     for (int64_t i = 0; ok && i < count && n && m; i++) {
         to_columns(room, n, nth(a, i, (int64_t)n * n), n, n, size);
-        if (b) to_columns(fb, n, nth(b, i, n * m), n, m, size);
-        else set_identity(k, fb, n);
+        if (b)
+            to_columns(fb, n, nth(b, i, n * m), n, m, size);
+        else
+            set_identity(k, fb, n);
         run(&n, &nrhs, room, &lda, pivot, fb, &lda, &info);
-        if (info > 0) ok = err_set(e, LinAlgError, "Singular matrix");
-        else to_rows(nth(x, i, n * m), fb, n, n, m, size);
+        if (info > 0)
+            ok = err_set(e, LinAlgError, "Singular matrix");
+        else
+            to_rows(nth(x, i, n * m), fb, n, n, m, size);
     }
     mem_free(room);
     return ok ? x : datum_unref(x);
@@ -106,7 +112,8 @@ nd *nd_solve(const nd *a, const nd *b, err *e)
     return x;
 }
 
-/* --- determinants ------------------------------------------------------------------------------------ */
+/* --- determinants
+ * ------------------------------------------------------------------------------------ */
 
 typedef void (*getrf)(int *m, int *n, void *a, int *lda, int *ipiv, int *info);
 
@@ -176,8 +183,10 @@ nd *nd_det(const nd *a, err *e)
     nd *size = nd_new(nd_type(logdet), logdet->ndim, nd_shape(logdet), e), *det = NULL;
     int64_t n = size ? nd_count(size) : 0;
     for (int64_t i = 0; i < n; i++)
-        if (size->dtype == DT_float32) ((float *)size->at)[i] = expf(((float *)logdet->at)[i]);
-        else ((double *)size->at)[i] = exp(((double *)logdet->at)[i]);
+        if (size->dtype == DT_float32)
+            ((float *)size->at)[i] = expf(((float *)logdet->at)[i]);
+        else
+            ((double *)size->at)[i] = exp(((double *)logdet->at)[i]);
     if (size) det = nd_map2(U_multiply, sign, size, e);
     datum_unref(sign);
     datum_unref(logdet);
@@ -185,7 +194,8 @@ nd *nd_det(const nd *a, err *e)
     return det;
 }
 
-/* --- cholesky ------------------------------------------------------------------------------------------ */
+/* --- cholesky
+ * ------------------------------------------------------------------------------------------ */
 
 typedef void (*potrf)(char *uplo, int *n, void *a, int *lda, int *info);
 
@@ -205,7 +215,8 @@ nd *nd_cholesky(const nd *a, err *e)
         to_columns(room, n, nth(p, i, (int64_t)n * n), n, n, size);
         run(&lower, &n, room, &lda, &info);
         if (info > 0) ok = err_set(e, LinAlgError, "Matrix is not positive definite");
-        for (int c = 1; c < n; c++) memset(room + (size_t)c * (size_t)n * size, 0, (size_t)c * size);
+        for (int c = 1; c < n; c++)
+            memset(room + (size_t)c * (size_t)n * size, 0, (size_t)c * size);
         to_rows(nth(x, i, (int64_t)n * n), room, n, n, n, size);
     }
     mem_free(room);
@@ -213,9 +224,12 @@ nd *nd_cholesky(const nd *a, err *e)
     return ok ? x : datum_unref(x);
 }
 
-/* --- qr --------------------------------------------------------------------------------------------------- */
+/* --- qr
+ * ---------------------------------------------------------------------------------------------------
+ */
 
-typedef void (*geqrf)(int *m, int *n, void *a, int *lda, void *tau, void *work, int *lwork, int *info);
+typedef void (*geqrf)(int *m, int *n, void *a, int *lda, void *tau, void *work, int *lwork,
+                      int *info);
 typedef void (*orgqr)(int *m, int *n, int *k, void *a, int *lda, void *tau, void *work, int *lwork,
                       int *info);
 
@@ -263,8 +277,7 @@ static void qr_one(qr_job *j, const char *from, char mode, char *q, char *r)
     int lda = max_int(j->m, 1), info = 0;
     size_t size = j->k.t.size;
     to_columns(j->a, j->m, from, j->m, j->n, size);
-    if (j->small)
-        j->factor(&j->m, &j->n, j->a, &lda, j->tau, j->work, &j->lwork, &info);
+    if (j->small) j->factor(&j->m, &j->n, j->a, &lda, j->tau, j->work, &j->lwork, &info);
     if (mode == 'a') { /* raw: h transposed, tau */
         memcpy(q, j->a, (size_t)j->m * (size_t)j->n * size);
         memcpy(r, j->tau, (size_t)j->small * size);
@@ -272,8 +285,10 @@ static void qr_one(qr_job *j, const char *from, char mode, char *q, char *r)
     }
     take_r(j, r, mode == 'c' ? j->m : j->small);
     if (mode == 'R') return;
-    if (j->small == 0) set_identity(&j->k, j->a, j->cols);
-    else j->expand(&j->m, &j->cols, &j->small, j->a, &lda, j->tau, j->work, &j->lwork, &info);
+    if (j->small == 0)
+        set_identity(&j->k, j->a, j->cols);
+    else
+        j->expand(&j->m, &j->cols, &j->small, j->a, &lda, j->tau, j->work, &j->lwork, &info);
     to_rows(q, j->a, j->m, j->m, j->cols, size);
 }
 
@@ -296,9 +311,12 @@ bool nd_qr(const nd *a, char mode, nd **q, nd **r, err *e)
                nth(nr, i, mode == 'a' ? j.small : rm * j.n));
     mem_free(j.a);
     datum_unref(p);
-    if (!nr) datum_unref(nq);
-    else if (q) *q = nq;
-    else datum_unref(nq);
+    if (!nr)
+        datum_unref(nq);
+    else if (q)
+        *q = nq;
+    else
+        datum_unref(nq);
     *r = nr;
     return nr != NULL;
 }

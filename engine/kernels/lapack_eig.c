@@ -10,7 +10,9 @@
 #include "engine/kernels/ops.h"
 #include "engine/kernels/ufunc.h"
 
-/* --- svd ----------------------------------------------------------------------------------------------- */
+/* --- svd
+ * -----------------------------------------------------------------------------------------------
+ */
 
 typedef void (*gesdd_real)(char *job, int *m, int *n, void *a, int *lda, void *s, void *u, int *ldu,
                            void *vt, int *ldvt, void *work, int *lwork, int *iwork, int *info);
@@ -52,9 +54,10 @@ static bool svd_init(svd_job *j, const nd *a, bool full, bool vectors, err *e)
     size_t m = (size_t)j->m, n = (size_t)j->n, k = (size_t)j->small, big = m > n ? m : n;
     size_t size = j->k.t.size, real = j->k.real.size;
     size_t elements = m * n + m * (size_t)j->ucols + (size_t)j->vrows * n;
-    size_t reals = k + (j->k.is_complex ? k * (5 * k + 7 > 2 * big + 2 * k + 1 ? 5 * k + 7
-                                                                            : 2 * big + 2 * k + 1)
-                                     : 0);
+    size_t reals =
+        k + (j->k.is_complex
+                 ? k * (5 * k + 7 > 2 * big + 2 * k + 1 ? 5 * k + 7 : 2 * big + 2 * k + 1)
+                 : 0);
     j->a = try_alloc(elements * size + reals * real + 8 * k * sizeof(int) + 64, e);
     if (!j->a) return false;
     j->u = j->a + m * n * size;
@@ -87,7 +90,8 @@ bool nd_svd(const nd *a, bool full, nd **u, nd **s, nd **vt, err *e)
     size_t size = j.k.t.size;
     for (int64_t i = 0; ok && i < count; i++) {
         to_columns(j.a, j.m, nth(p, i, (int64_t)j.m * j.n), j.m, j.n, size);
-        if (j.small) svd_call(&j, j.work, &j.lwork);
+        if (j.small)
+            svd_call(&j, j.work, &j.lwork);
         else if (vectors) {
             set_identity(&j.k, j.u, j.ucols);
             set_identity(&j.k, j.vt, j.vrows);
@@ -107,7 +111,8 @@ bool nd_svd(const nd *a, bool full, nd **u, nd **s, nd **vt, err *e)
     return ok;
 }
 
-/* --- symmetric eigenvalues -------------------------------------------------------------------------------- */
+/* --- symmetric eigenvalues
+ * -------------------------------------------------------------------------------- */
 
 typedef void (*syevd)(char *job, char *uplo, int *n, void *a, int *lda, void *w, void *work,
                       int *lwork, int *iwork, int *liwork, int *info);
@@ -149,8 +154,10 @@ bool nd_eigh(const nd *a, char uplo, nd **w, nd **v, err *e)
     int liwork = max_int(qi, 1);
     size_t n = (size_t)j.n, size = j.k.t.size, real = j.k.real.size;
     char *room = try_alloc((n * n + (size_t)lwork) * size + (n + (size_t)lrwork) * real +
-                               (size_t)liwork * sizeof(int) + 64, e);
-    nd *p = room ? prepared(a, j.k.t, e) : NULL, *nw = p ? stack_new(a, j.k.real, 1, j.n, 0, e) : NULL;
+                               (size_t)liwork * sizeof(int) + 64,
+                           e);
+    nd *p = room ? prepared(a, j.k.t, e) : NULL,
+       *nw = p ? stack_new(a, j.k.real, 1, j.n, 0, e) : NULL;
     nd *nv = nw && v ? stack_new(a, j.k.t, 2, j.n, j.n, e) : NULL;
     bool ok = nw && (nv || !v);
     char *work = room + n * n * size, *values = work + (size_t)lwork * size;
@@ -172,10 +179,12 @@ bool nd_eigh(const nd *a, char uplo, nd **w, nd **v, err *e)
     return ok;
 }
 
-/* --- general eigenvalues ------------------------------------------------------------------------------------ */
+/* --- general eigenvalues
+ * ------------------------------------------------------------------------------------ */
 
-typedef void (*geev_real)(char *jl, char *jr, int *n, void *a, int *lda, void *wr, void *wi, void *vl,
-                          int *ldvl, void *vr, int *ldvr, void *work, int *lwork, int *info);
+typedef void (*geev_real)(char *jl, char *jr, int *n, void *a, int *lda, void *wr, void *wi,
+                          void *vl, int *ldvl, void *vr, int *ldvr, void *work, int *lwork,
+                          int *info);
 typedef void (*geev_complex)(char *jl, char *jr, int *n, void *a, int *lda, void *w, void *vl,
                              int *ldvl, void *vr, int *ldvr, void *work, int *lwork, void *rwork,
                              int *info);
@@ -272,7 +281,8 @@ bool nd_eig(const nd *a, nd **w, nd **v, err *e)
         to_columns(j.a, j.n, nth(p, i, (int64_t)(n * n)), j.n, j.n, size);
         eig_call(&j, j.work, lwork);
         if (j.info > 0) ok = err_set(e, LinAlgError, "Eigenvalues did not converge");
-        if (!j.k.is_complex) join_pairs(&j, ct, tw, tv);
+        if (!j.k.is_complex)
+            join_pairs(&j, ct, tw, tv);
         else {
             memcpy(tw, j.w, n * size);
             if (tv) to_rows(tv, j.v, j.n, j.n, j.n, size);
@@ -292,7 +302,8 @@ bool nd_eig(const nd *a, nd **w, nd **v, err *e)
     return ok;
 }
 
-/* --- least squares -------------------------------------------------------------------------------------------- */
+/* --- least squares
+ * -------------------------------------------------------------------------------------------- */
 
 typedef void (*gelsd_real)(int *m, int *n, int *nrhs, void *a, int *lda, void *b, int *ldb, void *s,
                            void *rcond, int *rank, void *work, int *lwork, int *iwork, int *info);
@@ -345,8 +356,7 @@ bool nd_lstsq(const nd *a, const nd *b, double rcond, nd **x, nd **residuals, in
     *x = *residuals = *s = NULL;
     bool vector = b->ndim == 1;
     if (a->ndim != 2 || b->ndim > 2 || b->ndim < 1)
-        return err_set(e, LinAlgError,
-                       "%d-dimensional array given. Array must be two-dimensional",
+        return err_set(e, LinAlgError, "%d-dimensional array given. Array must be two-dimensional",
                        a->ndim != 2 ? a->ndim : b->ndim);
     if (nd_shape(a)[0] != nd_shape(b)[0]) return err_set(e, LinAlgError, "Incompatible dimensions");
     TRY(kind_of(a, b, &asked, e));
@@ -407,7 +417,8 @@ bool nd_lstsq(const nd *a, const nd *b, double rcond, nd **x, nd **residuals, in
     return ok;
 }
 
-/* --- LU and triangles --------------------------------------------------------------------------------------------- */
+/* --- LU and triangles
+ * --------------------------------------------------------------------------------------------- */
 
 typedef void (*getrf)(int *m, int *n, void *a, int *lda, int *ipiv, int *info);
 typedef void (*trtrs)(char *uplo, char *trans, char *diag, int *n, int *nrhs, void *a, int *lda,
@@ -446,12 +457,15 @@ bool nd_lu(const nd *a, nd **p, nd **l, nd **u, err *e)
             row[i] = row[pivot[i] - 1];
             row[pivot[i] - 1] = t;
         }
-        for (int i = 0; i < m; i++) put_one(k.real, (*p)->at + ((size_t)row[i] * (size_t)m + (size_t)i) * k.real.size);
+        for (int i = 0; i < m; i++)
+            put_one(k.real, (*p)->at + ((size_t)row[i] * (size_t)m + (size_t)i) * k.real.size);
         for (int i = 0; i < m; i++)
             for (int c = 0; c < n; c++) {
                 const char *from = lu + ((size_t)c * (size_t)m + (size_t)i) * size;
-                if (c < i && c < small) memcpy((*l)->at + (size_t)(i * small + c) * size, from, size);
-                if (c >= i) memcpy((*u)->at + ((size_t)i * (size_t)n + (size_t)c) * size, from, size);
+                if (c < i && c < small)
+                    memcpy((*l)->at + (size_t)(i * small + c) * size, from, size);
+                if (c >= i)
+                    memcpy((*u)->at + ((size_t)i * (size_t)n + (size_t)c) * size, from, size);
             }
         for (int i = 0; i < small; i++) put_one(k.t, (*l)->at + (size_t)(i * small + i) * size);
     }
@@ -481,7 +495,8 @@ nd *nd_solve_triangular(const nd *a, const nd *b, bool lower, bool trans, bool u
         to_columns(room + bytes, n, pb->at, n, nrhs, size);
         run(&uplo, &tr, &diag, &n, &nrhs, room, &lda, room + bytes, &lda, &info);
         if (info > 0)
-            ok = err_set(e, LinAlgError, "singular matrix: resolution failed at diagonal %d", info - 1);
+            ok = err_set(e, LinAlgError, "singular matrix: resolution failed at diagonal %d",
+                         info - 1);
         to_rows(x->at, room + bytes, n, n, nrhs, size);
     }
     mem_free(room);

@@ -6,7 +6,8 @@
 #include "engine/kernels/ops.h"
 #include "engine/kernels/ufunc.h"
 
-/* --- types and names --------------------------------------------------------------------------- */
+/* --- types and names ---------------------------------------------------------------------------
+ */
 
 bool kind_of(const nd *a, const nd *b, kind *k, err *e)
 {
@@ -29,7 +30,8 @@ lapack_function lapack_named(const kind *k, const char *name, err *e)
     char full[16] = {k->letter};
     strncpy(full + 1, name, sizeof full - 2);
     lapack_function f = lapack_find(full);
-    if (!f) err_set(e, NotImplementedError, "LAPACK (libopenblas) could not be opened for %s", name);
+    if (!f)
+        err_set(e, NotImplementedError, "LAPACK (libopenblas) could not be opened for %s", name);
     return f;
 }
 
@@ -47,7 +49,8 @@ bool check_square(const nd *a, err *e)
     return err_set(e, LinAlgError, "Last 2 dimensions of the array must be square");
 }
 
-/* --- stacks --------------------------------------------------------------------------------------- */
+/* --- stacks
+ * --------------------------------------------------------------------------------------- */
 
 /* the leading axes of a, then two more extents (ndim - 2 + extra axes) */
 nd *stack_new(const nd *a, dtype_of t, int extra, int64_t m, int64_t n, err *e)
@@ -113,8 +116,10 @@ void set_identity(const kind *k, char *at, int64_t n)
     memset(at, 0, (size_t)(n * n) * k->t.size);
     for (int64_t i = 0; i < n; i++) {
         char *d = at + i * (n + 1) * k->t.size;
-        if (k->real.dt == DT_float32) *(float *)d = 1;
-        else *(double *)d = 1;
+        if (k->real.dt == DT_float32)
+            *(float *)d = 1;
+        else
+            *(double *)d = 1;
     }
 }
 

@@ -1,6 +1,6 @@
 /* engine/kernels/linalg.h - products, factorisations, Fourier transforms.
  *
- * BLAS, LAPACK and FFTW are opened on first use (nothing is linked), so start-up stays cheap.
+ * BLAS and LAPACK are opened on first use (nothing is linked), so start-up stays cheap.
  * Floats and complex numbers go to BLAS, integers and bools to own loops.  Stacks of matrices:
  * every function works on the last two axes.  LinAlgError in NumPy's words. */
 #pragma once
@@ -34,10 +34,11 @@ bool nd_lstsq(const nd *a, const nd *b, double rcond, nd **x, nd **residuals, in
 bool nd_lu(const nd *a, nd **p, nd **l, nd **u, err *e);
 nd *nd_solve_triangular(const nd *a, const nd *b, bool lower, bool trans, bool unit, err *e);
 
-/* One axis; n < 0: the length of x (hfft, irfft: 2 * (length - 1)); norm: 'b'ackward, 'o'rtho,
+/* One axis; n == -1: the length of x (hfft, irfft: 2 * (length - 1)); norm: 'b'ackward, 'o'rtho,
  * 'f'orward. */
 enum fft_kind { FFT, IFFT, RFFT, IRFFT, HFFT, IHFFT };
 nd *nd_fft(enum fft_kind kind, const nd *x, int64_t n, int axis, char norm, err *e);
+
 
 /* Which BLAS kernels run, e.g. "SkylakeX"; NULL when the library cannot be opened. */
 const char *blas_corename(void);

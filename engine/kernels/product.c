@@ -100,14 +100,13 @@ static void blas_gemm(const blas *f, enum dtype d, mat c, mat a, mat b, int ta, 
     const double one[2] = {1, 0}, zero[2] = {0, 0};
     void *x = a.at, *y = b.at, *z = c.at;
     switch (d) {
-    case DT_float32:
-        f->sgemm(ROW_MAJOR, ta, tb, m, n, k, 1, x, lda, y, ldb, 0, z, ldc);
-        break;
+    case DT_float32: f->sgemm(ROW_MAJOR, ta, tb, m, n, k, 1, x, lda, y, ldb, 0, z, ldc); break;
     case DT_float64:
         if (n == 1 && b.rs == 8 && tb)
             f->dgemv(ROW_MAJOR, ta, ta == NO_TRANS ? m : k, ta == NO_TRANS ? k : m, 1, x, lda, y, 1,
                      0, z, 1);
-        else f->dgemm(ROW_MAJOR, ta, tb, m, n, k, 1, x, lda, y, ldb, 0, z, ldc);
+        else
+            f->dgemm(ROW_MAJOR, ta, tb, m, n, k, 1, x, lda, y, ldb, 0, z, ldc);
         break;
     case DT_complex64:
         f->cgemm(ROW_MAJOR, ta, tb, m, n, k, one32, x, lda, y, ldb, zero32, z, ldc);
@@ -134,10 +133,10 @@ static bool pack(mat *m, dtype_of t, nd **held, err *e)
 static bool multiply(dtype_of t, mat c, mat a, mat b, err *e)
 {
     if (c.rows == 0 || c.cols == 0 || a.cols == 0) return true;
-    const blas *f = by_blas(t.dt) && a.cols <= INT32_MAX && c.rows <= INT32_MAX &&
-                            c.cols <= INT32_MAX
-                        ? blas_open()
-                        : NULL;
+    const blas *f =
+        by_blas(t.dt) && a.cols <= INT32_MAX && c.rows <= INT32_MAX && c.cols <= INT32_MAX
+            ? blas_open()
+            : NULL;
     if (!f) {
         own[t.dt](c, a, b);
         return true;
@@ -160,7 +159,8 @@ static bool multiply(dtype_of t, mat c, mat a, mat b, err *e)
     return ok;
 }
 
-/* --- types ---------------------------------------------------------------------------------------- */
+/* --- types
+ * ---------------------------------------------------------------------------------------- */
 
 typedef struct pair {
     nd *x, *y;   /* owned, of type t */
@@ -199,7 +199,8 @@ static nd *finish(const pair *p, nd *r, err *e)
     return y;
 }
 
-/* --- 2-d views of n-d operands ---------------------------------------------------------------------- */
+/* --- 2-d views of n-d operands
+ * ---------------------------------------------------------------------- */
 
 /* x (n-d) as rows x cols, its first `lead` axes making the rows */
 static nd *fold_axes(const nd *x, int lead, err *e)
@@ -238,7 +239,10 @@ static void *not_aligned(const nd *x, const nd *y, int xa, int ya, err *e)
     for (int k = 0; k < 2; k++) {
         sb_addc(&b, '(');
         for (int i = 0; i < both[k]->ndim; i++)
-            sb_addf(&b, both[k]->ndim == 1 ? "%ld," : i ? ",%ld" : "%ld",
+            sb_addf(&b,
+                    both[k]->ndim == 1 ? "%ld,"
+                    : i                ? ",%ld"
+                                       : "%ld",
                     (long)nd_shape(both[k])[i]);
         sb_adds(&b, k ? ")" : ") and ");
     }
@@ -304,7 +308,8 @@ nd *nd_vdot(const nd *x, const nd *y, err *e)
     if (cx && nd_count(fx) != nd_count(fy))
         err_set(e, ValueError, "cannot reshape array of size %ld into shape (%ld,)",
                 (long)nd_count(fy), (long)nd_count(fx));
-    else if (cx) r = nd_dot(cx, fy, e);
+    else if (cx)
+        r = nd_dot(cx, fy, e);
     datum_unref(fx);
     datum_unref(fy);
     datum_unref(cx);
@@ -345,7 +350,8 @@ nd *nd_tensordot(const nd *x, const nd *y, int n, const int *xaxes, const int *y
     return r;
 }
 
-/* --- matmul: stacks of matrices ----------------------------------------------------------------------- */
+/* --- matmul: stacks of matrices
+ * ----------------------------------------------------------------------- */
 
 static void *matmul_size(int64_t got, int64_t want, err *e)
 {
@@ -419,10 +425,11 @@ nd *nd_matmul(const nd *x, const nd *y, err *e)
 {
     for (int k = 0; k < 2; k++)
         if ((k ? y : x)->ndim == 0)
-            return err_set(e, ValueError,
-                           "matmul: Input operand %d does not have enough dimensions (has 0, gufunc "
-                           "core with signature (n?,k),(k,m?)->(n?,m?) requires 1)",
-                           k);
+            return err_set(
+                e, ValueError,
+                "matmul: Input operand %d does not have enough dimensions (has 0, gufunc "
+                "core with signature (n?,k),(k,m?)->(n?,m?) requires 1)",
+                k);
     bool vx = x->ndim == 1, vy = y->ndim == 1;
     int64_t shape[ND_MAXDIM], kx = nd_shape(x)[x->ndim - 1], ky = nd_shape(y)[vy ? 0 : y->ndim - 2];
     int nlead;
