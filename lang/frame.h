@@ -10,38 +10,44 @@ enum frame_flags {
     FRAME_ENTRY = 1, /* returning from it leaves vm_run */
     FRAME_INIT = 2,  /* an __init__: its caller gets `self` */
     FRAME_GEN = 4,   /* belongs to a generator: its registers live in there */
-    FRAME_NEXT = 8,  /* a generator resumed by NEXT or SEND: exhaustion jumps */
+    FRAME_FN = 8,    /* counts its function */
+    FRAME_SEGMENT = 16, /* opened a segment of registers */
 };
 
 struct func;
 struct gen;
 
 struct frame {
-    const insn *ip;  /* the instruction in progress */
-    value *r;        /* registers */
+    const insn *ip; /* the instruction in progress */
+    value *r;       /* registers */
+    value *top;     /* where the registers of a callee may begin */
     link *link;
-    struct func *fn; /* counted by whoever called; NULL: module or class body without closure */
+    struct func *fn; /* NULL: module or class body */
     dict *globals;
-    dict *locals;    /* namespace of a class or module body; NULL in functions */
-    value names;     /* class body whose namespace is not a plain dict */
     tuple *closure;
-    value handled;   /* the exception whose except clause runs; FAIL */
     frame *back;
-    value self;      /* FRAME_INIT: the instance */
+    value handled; /* the exception whose except clause runs; FAIL */
+    value ns;      /* namespace of a class body, or of a module whose names are not its globals */
+    value self;    /* FRAME_INIT: the instance */
     struct gen *gen; /* FRAME_GEN */
+    value *old_end;  /* FRAME_SEGMENT: end of the segment before */
     uint16_t dst;    /* register of the caller that gets the result */
     uint8_t flags;
-    value *top_end;  /* end of the segment before this frame, when it opened a new one */
 };
 
-/* Runs f, which is in->frame and flagged FRAME_ENTRY, to its end. */
+/* Continues in->frame, which is flagged FRAME_ENTRY, to its end (or a generator's yield). */
 value vm_run(interp *in);
-/* A new frame on top with nreg registers at r (or a new place when NULL), not yet linked. */
-frame *frame_push(interp *in, link *l, value *r);
+/* A frame on top of in->frame.  r: where its registers are (arguments in place), or NULL for a
+ * fresh place. False: RecursionError or MemoryError; nothing was taken. */
+frame *frame_push(interp *in, link *l, value *r, uint32_t nargs);
 void frame_pop(interp *in); /* releases the registers of in->frame */
+void registers_clear(interp *in, value *r, uint32_t from, uint32_t to);
 
-/* Runs the code of a module or class body. ns may be any mapping value for class bodies. */
+/* Runs the code of a module (ns FAIL) or class body. */
 value code_run(interp *in, link *l, dict *globals, value ns, tuple *closure);
-dict *frame_globals(interp *in);        /* lends, NULL when nothing runs */
-value frame_locals(interp *in, frame *f); /* the dict locals() gives */
-uint32_t frame_at(const frame *f);      /* index of the instruction in progress */
+dict *frame_globals(interp *in);          /* lends, NULL when nothing runs */
+value frame_locals(interp *in, frame *f); /* the dict locals() gives, owned */
+static inline uint32_t frame_at(const frame *f) /* index of the instruction in progress */
+{
+    return (uint32_t)(f->ip - f->link->code->insn);
+}

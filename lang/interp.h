@@ -122,6 +122,7 @@ struct interp {
     struct frame_block *frame_blocks;
     void *ext; /* freeze.c: capsules held, the trap */
     int32_t digit_limit; /* of int <-> str; 0: Python's own, -1: none */
+    value echo; /* of a cell: its last expression statement */
     bool trapped; /* a write to a frozen object: unwinds everything, no handler runs */
     struct {
 #define X_NAME(n) str *n;

@@ -1,0 +1,372 @@
+/* lang/frame.c - frames: registers in segments on the heap, calls of Python functions from C,
+ * binding of arguments with CPython's errors. */
+#include "lang/frame.h"
+
+#include <string.h>
+
+#include "engine/base/str.h"
+#include "lang/exc.h"
+#include "lang/types/dunder.h"
+#include "lang/types/func.h"
+
+enum { FRAMES_AT_ONCE = 32, FIRST_SEGMENT = 1024, NEXT_SEGMENT = 32 * 1024 };
+
+typedef struct segment {
+    struct segment *prev;
+    value at[];
+} segment;
+
+typedef struct frame_block {
+    struct frame_block *next;
+    frame at[FRAMES_AT_ONCE];
+} frame_block;
+
+/* ---- memory ---- */
+
+static frame *frame_alloc(interp *in)
+{
+    if (!in->spare_frames) {
+        frame_block *b = mem_alloc(sizeof *b);
+        b->next = in->frame_blocks;
+        in->frame_blocks = b;
+        for (int i = 0; i < FRAMES_AT_ONCE; i++) {
+            b->at[i].back = in->spare_frames;
+            in->spare_frames = &b->at[i];
+        }
+    }
+    frame *f = in->spare_frames;
+    in->spare_frames = f->back;
+    return f;
+}
+
+static value *segment_open(interp *in, uint32_t need)
+{
+    size_t n = in->segment ? NEXT_SEGMENT : FIRST_SEGMENT;
+    if (n < need) n = need;
+    segment *s = mem_alloc(sizeof *s + n * sizeof(value));
+    s->prev = in->segment;
+    in->segment = s;
+    in->stack_end = s->at + n;
+    return s->at;
+}
+
+static void segment_close(interp *in, value *old_end)
+{
+    segment *s = in->segment;
+    in->segment = s->prev;
+    in->stack_end = old_end;
+    mem_free(s);
+}
+
+void frames_close(interp *in)
+{
+    while (in->segment) segment_close(in, NULL);
+    for (frame_block *b = in->frame_blocks, *next; b; b = next) {
+        next = b->next;
+        mem_free(b);
+    }
+    in->frame_blocks = NULL;
+    in->spare_frames = NULL;
+}
+
+void registers_clear(interp *in, value *r, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++) {
+        value v = r[i];
+        r[i].kind = V_FAIL;
+        value_unref(in, v);
+    }
+}
+
+/* ---- push and pop ---- */
+
+frame *frame_push(interp *in, link *l, value *r, uint32_t nargs)
+{
+    uint32_t nreg = l->code->nreg;
+    if (in->depth >= in->limit) {
+        return THROW0(in, RecursionError, "maximum recursion depth exceeded");
+    }
+    frame *f = frame_alloc(in), *back = in->frame;
+    value *old = in->stack_end, *at = r ? r : back ? back->top : NULL;
+    f->flags = 0;
+    if (!at && in->segment) at = in->segment->at;
+    if (!at || in->stack_end - at < (ptrdiff_t)nreg) {
+        at = segment_open(in, nreg);
+        f->flags = FRAME_SEGMENT;
+        f->old_end = old;
+        for (uint32_t i = 0; r && i < nargs; i++) {
+            at[i] = r[i];
+            r[i].kind = V_FAIL;
+        }
+    }
+    for (uint32_t i = nargs; i < nreg; i++) at[i].kind = V_FAIL;
+    in->depth++;
+    f->r = at;
+    f->top = at + nreg;
+    f->link = l;
+    f->ip = l->code->insn - 1; /* the first one comes next */
+    f->fn = NULL;
+    f->back = back;
+    f->handled.kind = V_FAIL;
+    f->ns.kind = V_FAIL;
+    f->gen = NULL;
+    in->frame = f;
+    return f;
+}
+
+/* What every end of a frame has in common; its registers are clear already. */
+static void frame_end(interp *in, frame *f)
+{
+    in->frame = f->back;
+    in->depth--;
+    if (f->handled.kind != V_FAIL) {
+        in->nhandling--;
+        value v = f->handled;
+        f->handled.kind = V_FAIL;
+        value_unref(in, v);
+    }
+    if (f->flags & FRAME_SEGMENT) segment_close(in, f->old_end);
+    if (f->flags & FRAME_FN) obj_unref(in, f->fn);
+    if (f->flags & FRAME_GEN) return;
+    f->back = in->spare_frames;
+    in->spare_frames = f;
+}
+
+void frame_pop(interp *in)
+{
+    frame *f = in->frame;
+    uint32_t n = f->link->code->nreg;
+    for (value *v = f->r, *end = v + n; v < end; v++) {
+        if (v->kind != V_OBJ) continue;
+        value old = *v;
+        v->kind = V_FAIL;
+        value_unref(in, old);
+    }
+    frame_end(in, f);
+}
+
+/* ---- binding ---- */
+
+static const char *quoted(strbuf *b, const bytecode *c, const uint32_t *which, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const char *sep = i == 0 ? "" : n == 2 ? " and " : i + 1 == n ? ", and " : ", ";
+        sb_addf(b, "%s'%s'", sep, c->local[which[i]]);
+    }
+    return sb_text(b);
+}
+
+static bool throw_missing(interp *in, func *f, const value *r, uint32_t from, uint32_t to,
+                          const char *kind)
+{
+    const bytecode *c = f->link->code;
+    uint32_t *which = mem_alloc((to - from + 1) * sizeof *which), n = 0;
+    for (uint32_t i = from; i < to; i++) {
+        if (r[i].kind == V_FAIL) which[n++] = i;
+    }
+    strbuf b = {0};
+    throw(in, TypeError, "%s() missing %u required %s argument%s: %s", f->qualname->at, n, kind,
+          n == 1 ? "" : "s", quoted(&b, c, which, n));
+    sb_clear(&b);
+    mem_free(which);
+    return false;
+}
+
+static bool throw_too_many(interp *in, func *f, size_t npos, const value *r)
+{
+    const bytecode *c = f->link->code;
+    uint32_t ndef = f->defaults ? (uint32_t)f->defaults->n : 0, kwgiven = 0;
+    for (uint32_t i = c->argcount; i < c->argcount + c->kwonly; i++) kwgiven += r[i].kind != V_FAIL;
+    bool plural = ndef ? true : c->argcount != 1;
+    strbuf takes = {0}, more = {0};
+    if (ndef) sb_addf(&takes, "from %u to %u", c->argcount - ndef, c->argcount);
+    else sb_addf(&takes, "%u", c->argcount);
+    if (kwgiven) {
+        sb_addf(&more, " positional argument%s (and %u keyword-only argument%s)",
+                npos == 1 ? "" : "s", kwgiven, kwgiven == 1 ? "" : "s");
+    }
+    throw(in, TypeError, "%s() takes %s positional argument%s but %zu%s %s given", f->qualname->at,
+          sb_text(&takes), plural ? "s" : "", npos, sb_text(&more),
+          npos == 1 && !kwgiven ? "was" : "were");
+    sb_clear(&takes);
+    sb_clear(&more);
+    return false;
+}
+
+static bool is_posonly(const bytecode *c, const str *name)
+{
+    for (uint32_t i = 0; i < c->posonly; i++) {
+        if (str_is(name, c->local[i])) return true;
+    }
+    return false;
+}
+
+static bool throw_posonly(interp *in, func *f, tuple *kwnames)
+{
+    strbuf b = {0};
+    int n = 0;
+    for (int64_t i = 0; i < kwnames->n; i++) {
+        str *s = as_str(kwnames->at[i]);
+        if (is_posonly(f->link->code, s)) sb_addf(&b, "%s%s", n++ ? ", " : "", s->at);
+    }
+    throw(in, TypeError, "%s() got some positional-only arguments passed as keyword arguments: '%s'",
+          f->qualname->at, sb_text(&b));
+    sb_clear(&b);
+    return false;
+}
+
+static bool bind_keyword(interp *in, func *f, value *r, str *name, value *v, dict *extra,
+                         tuple *kwnames)
+{
+    const bytecode *c = f->link->code;
+    for (uint32_t i = c->posonly; i < c->argcount + c->kwonly; i++) {
+        if (!str_is(name, c->local[i])) continue;
+        if (r[i].kind != V_FAIL) {
+            throw(in, TypeError, "%s() got multiple values for argument '%s'", f->qualname->at, name->at);
+            return false;
+        }
+        r[i] = *v;
+        v->kind = V_FAIL;
+        return true;
+    }
+    if (extra) return dict_set_str(in, extra, name, *v);
+    if (is_posonly(c, name)) return throw_posonly(in, f, kwnames);
+    throw(in, TypeError, "%s() got an unexpected keyword argument '%s'", f->qualname->at, name->at);
+    return false;
+}
+
+static bool fill_defaults(interp *in, func *f, value *r)
+{
+    const bytecode *c = f->link->code;
+    uint32_t ndef = f->defaults ? (uint32_t)f->defaults->n : 0, missing = 0;
+    for (uint32_t i = 0; i < c->argcount; i++) {
+        if (r[i].kind != V_FAIL) continue;
+        if (i + ndef >= c->argcount) r[i] = value_ref(f->defaults->at[i + ndef - c->argcount]);
+        else missing++;
+    }
+    if (missing) return throw_missing(in, f, r, 0, c->argcount - (ndef < c->argcount ? ndef : c->argcount), "positional");
+    for (uint32_t i = c->argcount; i < c->argcount + c->kwonly; i++) {
+        value d = f->kwdefaults ? dict_peek(in, f->kwdefaults, c->local[i]) : FAIL;
+        if (r[i].kind == V_FAIL) r[i] = value_ref(d);
+        missing += r[i].kind == V_FAIL;
+    }
+    return !missing || throw_missing(in, f, r, c->argcount, c->argcount + c->kwonly, "keyword-only");
+}
+
+static bool bind(interp *in, func *f, value *r, value *arg, size_t npos, tuple *kwnames)
+{
+    const bytecode *c = f->link->code;
+    size_t n = npos < c->argcount ? npos : c->argcount;
+    for (size_t i = 0; i < n; i++) {
+        r[i] = arg[i];
+        arg[i].kind = V_FAIL;
+    }
+    uint32_t at = c->argcount + c->kwonly;
+    if (c->flags & CODE_VARARGS) {
+        r[at] = v_obj(tuple_from(in, arg + n, (int64_t)(npos - n)));
+        if (is_fail(r[at++])) return false;
+    }
+    dict *extra = NULL;
+    if (c->flags & CODE_VARKW) {
+        r[at] = v_obj(extra = dict_new(in));
+        if (!extra) return false;
+    }
+    for (int64_t i = 0; kwnames && i < kwnames->n; i++) {
+        if (!bind_keyword(in, f, r, as_str(kwnames->at[i]), &arg[npos + (size_t)i], extra, kwnames)) {
+            return false;
+        }
+    }
+    if (npos > n && !(c->flags & CODE_VARARGS)) return throw_too_many(in, f, npos, r);
+    return fill_defaults(in, f, r);
+}
+
+bool func_bind(interp *in, func *f, value *r, value *arg, size_t npos, tuple *kwnames)
+{
+    uint32_t n = f->link->code->nparam;
+    for (uint32_t i = 0; i < n; i++) r[i].kind = V_FAIL;
+    bool ok = bind(in, f, r, arg, npos, kwnames);
+    registers_clear(in, arg, 0, (uint32_t)(npos + (kwnames ? (size_t)kwnames->n : 0)));
+    if (!ok) registers_clear(in, r, 0, n);
+    return ok;
+}
+
+/* ---- calls from C ---- */
+
+static value run(interp *in, frame *f, func *fn)
+{
+    f->fn = fn;
+    f->flags |= FRAME_ENTRY;
+    f->globals = fn->globals;
+    f->closure = fn->closure;
+    return vm_run(in);
+}
+
+value func_call(interp *in, func *fn, const value *arg, size_t npos, tuple *kwnames)
+{
+    link *l = func_link(in, fn);
+    const bytecode *c = l->code;
+    if (!check_stack(in)) return FAIL;
+    frame *f = frame_push(in, l, NULL, 0);
+    if (!f) return FAIL;
+    obj_ref(fn);
+    f->flags |= FRAME_FN;
+    f->fn = fn;
+    if (c->flags & CODE_SIMPLE && npos == c->argcount && !kwnames) {
+        for (size_t i = 0; i < npos; i++) f->r[i] = value_ref(arg[i]);
+        return run(in, f, fn);
+    }
+    size_t all = npos + (kwnames ? (size_t)kwnames->n : 0);
+    value few[16], *a = all <= 16 ? few : mem_alloc(all * sizeof *a);
+    for (size_t i = 0; i < all; i++) a[i] = value_ref(arg[i]);
+    in->frame = f->back; /* errors of binding belong to the caller */
+    bool ok = func_bind(in, fn, f->r, a, npos, kwnames);
+    in->frame = f;
+    if (a != few) mem_free(a);
+    if (ok) return run(in, f, fn);
+    frame_pop(in);
+    return FAIL;
+}
+
+value code_run(interp *in, link *l, dict *globals, value ns, tuple *closure)
+{
+    if (!check_stack(in)) return FAIL;
+    frame *f = frame_push(in, l, NULL, 0);
+    if (!f) return FAIL;
+    f->globals = globals;
+    f->ns = ns;
+    f->closure = closure;
+    f->flags |= FRAME_ENTRY;
+    link_ref(l);
+    obj_ref(globals);
+    value v = vm_run(in);
+    obj_unref(in, globals);
+    link_unref(in, l);
+    return v;
+}
+
+/* ---- looking at frames ---- */
+
+dict *frame_globals(interp *in)
+{
+    return in->frame ? in->frame->globals : NULL;
+}
+
+static bool add_local(interp *in, dict *d, const char *name, value v)
+{
+    if (v.kind == V_OBJ && v.o->type == &T_cell) v = ((cell *)(void *)v.o)->v;
+    return v.kind == V_FAIL || name[0] == '.' || dict_put(in, d, name, value_ref(v));
+}
+
+value frame_locals(interp *in, frame *f)
+{
+    const bytecode *c = f->link->code;
+    if (!is_fail(f->ns)) return value_ref(f->ns);
+    if (c->flags & CODE_MODULE) return v_obj(obj_ref(f->globals));
+    dict *d = dict_new(in);
+    bool ok = d != NULL;
+    for (uint32_t i = 0; ok && i < c->nlocal; i++) ok = add_local(in, d, c->local[i], f->r[i]);
+    for (uint32_t i = 0; ok && i < c->nfree; i++) ok = add_local(in, d, c->free[i], f->closure->at[i]);
+    if (ok) return v_obj(d);
+    obj_unref(in, d);
+    return FAIL;
+}

@@ -1,0 +1,62 @@
+/* lang/vm.h - the slow halves of instructions, called by the loop in vm.c. */
+#pragma once
+
+#include "lang/exc.h"
+#include "lang/frame.h"
+#include "lang/types/func.h"
+#include "lang/types/klass.h"
+
+enum site_how { SITE_NONE, SITE_FIELD, SITE_MODULE, SITE_METHOD, SITE_GLOBAL, SITE_BUILTIN };
+
+static inline uint64_t type_version(const type *t)
+{
+    return t->flags & TYPE_HEAP ? ((const klass *)(const void *)t)->version : 0;
+}
+
+/* attributes (vm_attr.c) */
+value attr_load(interp *in, site *s, value v);
+bool attr_store(interp *in, site *s, value v, value to);
+/* *self FAIL: *f is the attribute itself; else *f is a function to be called with v first */
+bool attr_method(interp *in, site *s, value v, value *f, bool *with_self);
+
+/* names (vm_name.c) */
+value global_load(interp *in, site *s, frame *f);
+bool global_store(interp *in, site *s, frame *f, value v);
+bool global_delete(interp *in, site *s, frame *f);
+value name_load(interp *in, site *s, frame *f, bool in_free, uint32_t free_index);
+bool name_store(interp *in, site *s, frame *f, value v); /* FAIL: del */
+void throw_unbound(interp *in, frame *f, uint32_t reg);
+void throw_empty_cell(interp *in, const char *name, bool free);
+bool setup_annotations(interp *in, frame *f);
+
+/* data (vm_data.c) */
+bool unpack(interp *in, value v, uint32_t n, value *out);
+bool unpack_star(interp *in, value v, uint32_t before, uint32_t after, value *out);
+value build_set(interp *in, value *at, uint32_t n, bool constants);
+value build_dict(interp *in, value *at, uint32_t n);
+bool extend_words(interp *in, list *l, value v, const value *f);
+bool merge_keywords(interp *in, dict *d, value v, const value *f);
+value call_words(interp *in, const value *w, bool kw);
+value format_value(interp *in, value v, const value *spec, int conversion);
+value join_strs(interp *in, const value *at, uint32_t n);
+int exc_fits(interp *in, value x, value types);
+bool raise_value(interp *in, value x, const value *cause);
+value enter_context(interp *in, value m, bool async);
+value exit_context(interp *in, value m, value x, bool async);
+value make_function(interp *in, frame *f, const insn *i);
+value match_keys(interp *in, value subject, value keys);
+value match_class(interp *in, value subject, value cls, value names, uint32_t npos);
+value match_rest(interp *in, value subject, value keys);
+int match_kind(interp *in, value v, bool mapping);
+value yield_iter(interp *in, value v, frame *f);
+value await_iter(interp *in, value v, int kind);
+value async_iter(interp *in, value v);
+value async_next(interp *in, value it);
+/* One step of a delegate that is no generator: as gen_send. */
+int iter_send(interp *in, value it, value send, value *out);
+
+/* modules (module.c) */
+value import_name(interp *in, frame *f, str *name, value names, int64_t level, bool leaf);
+value import_from(interp *in, value m, str *name);
+bool import_star(interp *in, frame *f, value m);
+value build_class_function(interp *in);
