@@ -69,6 +69,11 @@ void frames_close(interp *in)
     in->spare_frames = NULL;
 }
 
+value *stack_start(interp *in)
+{
+    return in->segment ? in->segment->at : NULL;
+}
+
 void registers_clear(interp *in, value *r, uint32_t from, uint32_t to)
 {
     for (uint32_t i = from; i < to; i++) {

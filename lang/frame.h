@@ -12,6 +12,7 @@ enum frame_flags {
     FRAME_GEN = 4,   /* belongs to a generator: its registers live in there */
     FRAME_FN = 8,    /* counts its function */
     FRAME_SEGMENT = 16, /* opened a segment of registers */
+    FRAME_THROW = 32,   /* continues by raising what is pending */
 };
 
 struct func;
@@ -41,6 +42,7 @@ value vm_run(interp *in);
  * fresh place. False: RecursionError or MemoryError; nothing was taken. */
 frame *frame_push(interp *in, link *l, value *r, uint32_t nargs);
 void frame_pop(interp *in); /* releases the registers of in->frame */
+value *stack_start(interp *in); /* of the newest segment; NULL: none yet */
 void registers_clear(interp *in, value *r, uint32_t from, uint32_t to);
 
 /* Runs the code of a module (ns FAIL) or class body. */

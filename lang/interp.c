@@ -95,6 +95,7 @@ bool check_interrupt(interp *in)
 
 static bool names_open(interp *in)
 {
+    if (!(in->empty = str_new(in, "", 0))) return false;
 #define X_OPEN(n)                                                                                  \
     if (!(in->name.n = str_intern(in, #n, strlen(#n)))) return false;
     LANG_NAMES(X_OPEN)
@@ -104,6 +105,7 @@ static bool names_open(interp *in)
 
 static void names_close(interp *in)
 {
+    obj_unref(in, in->empty);
 #define X_CLOSE(n) obj_unref(in, in->name.n);
     LANG_NAMES(X_CLOSE)
 #undef X_CLOSE
@@ -128,6 +130,8 @@ interp *interp_open(const host *h, const module_def *const *modules)
 void interp_close(interp *in)
 {
     exc_clear(in);
+    value_unref(in, in->echo);
+    value_unref(in, in->stop);
     modules_close(in);
     gc_collect(in);
     types_close(in);

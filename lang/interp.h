@@ -98,6 +98,7 @@ struct interp {
     obj **trash; /* deep structures: waiting for their turn in obj_free */
     size_t ntrash, trash_cap;
 
+    str *empty; /* '' */
     str **intern;
     size_t nintern, intern_cap;
     typeinfo **types; /* open addressing by address */
@@ -122,6 +123,8 @@ struct interp {
     struct frame_block *frame_blocks;
     void *ext; /* freeze.c: capsules held, the trap */
     int32_t digit_limit; /* of int <-> str; 0: Python's own, -1: none */
+    value build_class; /* what class statements call */
+    value stop; /* the value an exhausted iterator ended with (StopIteration.value); FAIL */
     value echo; /* of a cell: its last expression statement */
     bool trapped; /* a write to a frozen object: unwinds everything, no handler runs */
     struct {

@@ -126,6 +126,7 @@ bool value_setitem(interp *in, value v, value key, value to); /* to FAIL: delete
 int value_contains(interp *in, value v, value item);
 value value_iter(interp *in, value v);
 int iter_next(interp *in, value it, value *out); /* 1 an item (owned), 0 exhausted, -1 failed */
+value next_or_stop(interp *in, value it); /* next(it): exhausted raises StopIteration(value) */
 value value_getattr(interp *in, value v, str *name);
 value value_getattr_c(interp *in, value v, const char *name);
 /* 1 found (owned), 0 absent (nothing pending), -1 failed */

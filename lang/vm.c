@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lang/types/dunder.h"
+#include "lang/types/gen.h"
 
 #define BOTH(a, b, k) (((a).kind ^ (k)) | ((b).kind ^ (k))) == 0
 #define SET(reg, val)                                                                              \
@@ -191,7 +192,7 @@ static bool gen_resume(interp *in, gen *g, value send, unsigned flags)
     }
     frame *f = &g->f;
     f->back = in->frame;
-    f->top = in->frame ? in->frame->top : in->segment ? (value *)(void *)(in->segment + 1) : NULL;
+    f->top = in->frame ? in->frame->top : stack_start(in);
     f->flags = (uint8_t)(FRAME_GEN | flags);
     if (g->state == GEN_SUSPENDED) {
         value *at = &f->r[f->ip->c], old = *at;
@@ -202,6 +203,19 @@ static bool gen_resume(interp *in, gen *g, value send, unsigned flags)
     in->frame = f;
     in->depth++;
     return true;
+}
+
+bool gen_enter(interp *in, gen *g, value send)
+{
+    return gen_resume(in, g, send, FRAME_ENTRY);
+}
+
+void gen_skip_delegate(interp *in, gen *g)
+{
+    const insn *at = g->f.ip; /* SEND, YIELD, LOOP, then the result is taken */
+    value old = take(&g->regs[at->b]);
+    g->f.ip = at + 1;
+    value_unref(in, old);
 }
 
 value vm_run(interp *in)
@@ -218,6 +232,10 @@ value vm_run(interp *in)
     insn i;
     value v;
     RELOAD;
+    if (f->flags & FRAME_THROW) {
+        f->flags &= (uint8_t)~FRAME_THROW;
+        goto error;
+    }
     NEXT;
 
     CASE(NOP) : NEXT;

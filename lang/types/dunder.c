@@ -11,6 +11,7 @@
 #include "engine/base/mem.h"
 #include "lang/exc.h"
 #include "lang/types/func.h"
+#include "lang/types/gen.h"
 #include "lang/types/klass.h"
 
 /* Calls the class's method for a name. *found false: there is none (or it is None). */
@@ -199,7 +200,8 @@ static value k_next(interp *in, value self)
     bool found;
     value v = CALL0(NEXT);
     if (!found) throw(in, TypeError, "'%s' object is not an iterator", type_of(in, self)->name);
-    if (is_fail(v) && exc_is(in, StopIteration)) exc_clear(in);
+    value last;
+    if (is_fail(v) && stop_value(in, &last)) stop_keep(in, last);
     return v;
 }
 

@@ -63,7 +63,8 @@ typedef struct gen {
     obj hdr;
     frame f;
     value *regs;
-    func *fn;
+    func *fn; /* NULL: code of a module */
+    dict *globals;
     str *name, *qualname;
     uint8_t state; /* GEN_NEW ... */
     bool closing;

@@ -128,9 +128,7 @@ WRAPPER(w_iter)
 WRAPPER(w_next)
 {
     UNUSED;
-    value v = owner->next(in, arg[0]);
-    if (is_fail(v) && !throwing(in)) exc_raise(in, v_type(exc_type(StopIteration)));
-    return v;
+    return next_or_stop(in, arg[0]);
 }
 
 WRAPPER(w_getattr)

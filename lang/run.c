@@ -1,0 +1,107 @@
+/* lang/run.c - running source text: files, cells, expressions; syntax errors as exceptions. */
+#include "lang/run.h"
+
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "lang/compile.h"
+#include "lang/exc.h"
+#include "lang/frame.h"
+#include "lang/trace.h"
+
+static value text_or_none(interp *in, const char *s)
+{
+    return s ? v_str(in, s) : NONE;
+}
+
+static void throw_syntax(interp *in, const syntax_error *e)
+{
+    value place = v_obj(tuple_pack(in, 6, text_or_none(in, e->filename), v_int(e->line),
+                                   v_int(e->offset), text_or_none(in, e->text), v_int(e->end_line),
+                                   v_int(e->end_offset)));
+    value msg = v_str(in, e->msg ? e->msg : "invalid syntax");
+    value x = is_fail(place) || is_fail(msg) ? FAIL : call_n(in, v_type(exc_type(e->kind)), 2, msg, place);
+    value_unref(in, place);
+    value_unref(in, msg);
+    if (!is_fail(x)) exc_raise(in, x);
+}
+
+/* The compiler knows places, not lines: fills in the text of the line. */
+static void add_line(arena *a, syntax_error *e, const char *text, size_t n)
+{
+    const char *p = text, *end = text + n;
+    for (int line = 1; line < e->line && p; line++) {
+        p = memchr(p, '\n', (size_t)(end - p));
+        if (p) p++;
+    }
+    if (e->text || !p || p >= end) return;
+    const char *stop = memchr(p, '\n', (size_t)(end - p));
+    e->text = arena_dup(a, p, (size_t)((stop ? stop + 1 : end) - p));
+}
+
+bytecode *compile_text(interp *in, const char *text, size_t n, const char *filename, char mode,
+                       unsigned flags)
+{
+    arena a = {0};
+    syntax_error why = {0};
+    enum parse_mode how = mode == 'e' ? PARSE_EVAL : mode == 'c' ? PARSE_CELL : PARSE_FILE;
+    if (mode == 'c') flags |= COMPILE_ECHO | COMPILE_AWAIT;
+    ast *tree = parse(&a, text, n, filename, how, &why);
+    if (tree) why = (syntax_error){0};
+    bytecode *c = tree ? compile(&a, tree, filename, flags, &why) : NULL;
+    if (!c) {
+        add_line(&a, &why, text, n);
+        throw_syntax(in, &why);
+    }
+    arena_clear(&a);
+    return c;
+}
+
+static value run_code(interp *in, bytecode *c, dict *globals, value ns)
+{
+    link *l = code_link(in, c);
+    code_unref(c);
+    value v = l ? code_run(in, l, globals, ns, NULL) : FAIL;
+    link_unref(in, l);
+    return v;
+}
+
+bool run_text(interp *in, const char *text, size_t n, const char *filename, dict *globals)
+{
+    bytecode *c = compile_text(in, text, n, filename, 'f', 0);
+    value v = c ? run_code(in, c, globals, FAIL) : FAIL;
+    value_unref(in, v);
+    return !is_fail(v);
+}
+
+/* A cell with await at its top level gave a coroutine: run it to its end. */
+static value finish(interp *in, value v)
+{
+    if (v.kind != V_OBJ || v.o->type != &T_coroutine) return v;
+    value m = interp_import(in, "asyncio");
+    value r = is_fail(m) ? FAIL : call_method(in, m, "run", 1, v);
+    value_unref(in, m);
+    value_unref(in, v);
+    return r;
+}
+
+bool interp_run(interp *in, const char *text, size_t n, const char *filename, char mode,
+                dict *globals, value *echo)
+{
+    if (echo) *echo = FAIL;
+    if (mode == 'c' && !source_add(in, filename, text, n)) return false;
+    bytecode *c = compile_text(in, text, n, filename, mode, 0);
+    if (!c) return false;
+    value outer = in->echo;
+    in->echo = FAIL;
+    value v = run_code(in, c, globals, FAIL);
+    if (mode == 'c' && !is_fail(v)) v = finish(in, v);
+    value last = in->echo;
+    in->echo = outer;
+    bool ok = !is_fail(v);
+    value wanted = mode == 'e' ? v : last;
+    value_unref(in, mode == 'e' ? last : v);
+    if (echo && ok) *echo = wanted;
+    else value_unref(in, wanted);
+    return ok;
+}

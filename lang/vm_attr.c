@@ -1,0 +1,119 @@
+/* lang/vm_attr.c - attributes with inline caches.
+ *
+ * A cache remembers a type, its version and where the attribute was: the place in the instance
+ * dict (the key there is compared by address), or the function found in the class. */
+#include <string.h>
+
+#include "lang/types/dunder.h"
+#include "lang/types/module.h"
+#include "lang/vm.h"
+
+static void forget(site *s)
+{
+    s->how = SITE_NONE;
+    s->type = NULL;
+}
+
+/* Remembers where d keeps the name. */
+static bool remember_place(interp *in, site *s, dict *d, const type *t, uint8_t how)
+{
+    int64_t at;
+    if (dict_find(in, d, (value){.kind = V_OBJ, .o = &s->name->hdr}, str_hash(s->name), &at) != 1) {
+        return false;
+    }
+    if (at > UINT32_MAX || d->entry[at].key.o != (obj *)s->name) return false;
+    s->type = t;
+    s->version = type_version(t);
+    s->version2 = d->version;
+    s->hint = (uint32_t)at;
+    s->how = how;
+    return true;
+}
+
+static value load_module(interp *in, site *s, value v)
+{
+    dict *d = module_dict((module *)(void *)v.o);
+    if (s->how == SITE_MODULE && s->version2 == d->version) return value_ref(d->entry[s->hint].val);
+    forget(s);
+    value r = value_getattr(in, v, s->name);
+    if (!is_fail(r)) remember_place(in, s, d, &T_module, SITE_MODULE);
+    return r;
+}
+
+value attr_load(interp *in, site *s, value v)
+{
+    const type *t = type_of(in, v);
+    if (t == &T_module) return load_module(in, s, v);
+    if (t->getattr || v.kind != V_OBJ || !(v.o->flags & OBJ_DICT)) return value_getattr(in, v, s->name);
+    dict *d = obj_head(v.o)->dict;
+    value found = type_lookup(in, t, s->name);
+    if (!d || (!is_fail(found) && type_of(in, found)->set)) return value_getattr(in, v, s->name);
+    if (!remember_place(in, s, d, t, SITE_FIELD)) return value_getattr(in, v, s->name);
+    return value_ref(d->entry[s->hint].val);
+}
+
+bool attr_store(interp *in, site *s, value v, value to)
+{
+    const type *t = type_of(in, v);
+    bool plain = !t->setattr && v.kind == V_OBJ && (v.o->flags & (OBJ_DICT | OBJ_FROZEN)) == OBJ_DICT;
+    if (plain && !is_fail(type_lookup(in, t, s->name))) {
+        plain = !type_of(in, type_lookup(in, t, s->name))->set;
+    }
+    if (plain && as_klass(t) && as_klass(t)->sealed) plain = false;
+    if (!plain) return value_setattr(in, v, s->name, to);
+    dict *d = obj_dict(in, v.o, true);
+    if (!d || !dict_set_str(in, d, s->name, to)) return false;
+    if (s->how == SITE_FIELD && s->type == t && s->version == type_version(t) &&
+        s->hint < d->used && d->entry[s->hint].key.o == (obj *)s->name) {
+        return true;
+    }
+    if (d->used > 0 && d->entry[d->used - 1].key.o == (obj *)s->name) { /* just added */
+        s->type = t;
+        s->version = type_version(t);
+        s->hint = (uint32_t)(d->used - 1);
+        s->how = SITE_FIELD;
+        return true;
+    }
+    remember_place(in, s, d, t, SITE_FIELD);
+    return true;
+}
+
+/* Does the instance have an attribute of its own that hides the class's? */
+static bool hidden(interp *in, site *s, value v)
+{
+    dict *d = v.kind == V_OBJ && v.o->flags & OBJ_DICT ? obj_head(v.o)->dict : NULL;
+    if (!d || d->version == s->version2) return false;
+    value own;
+    if (dict_get_str(in, d, s->name, &own) == 1) return true;
+    s->version2 = d->version;
+    return false;
+}
+
+bool attr_method(interp *in, site *s, value v, value *f, bool *with_self)
+{
+    const type *t = type_of(in, v);
+    if (s->how == SITE_METHOD && s->type == t && s->version == type_version(t) && !hidden(in, s, v)) {
+        *f = value_ref(s->val);
+        return *with_self = true;
+    }
+    if (t == &T_module) {
+        *f = load_module(in, s, v);
+        return !is_fail(*f);
+    }
+    if (!t->getattr) {
+        value found = type_lookup(in, t, s->name);
+        bool plain = as_func(found) || (as_cfunction(found) && as_cfunction(found)->owner &&
+                                         is_fail(as_cfunction(found)->self));
+        s->version2 = 0;
+        if (plain && !hidden(in, s, v)) {
+            s->type = t;
+            s->version = type_version(t);
+            s->how = SITE_METHOD;
+            s->val = found;
+            *f = value_ref(found);
+            return *with_self = true;
+        }
+    }
+    *f = value_getattr(in, v, s->name);
+    return !is_fail(*f);
+}

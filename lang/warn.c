@@ -1,0 +1,67 @@
+/* lang/warn.c - warnings: shown once per place and text on fd 2, as Python shows them. */
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+#include "lang/exc.h"
+#include "lang/frame.h"
+#include "lang/trace.h"
+
+static bool is_quiet(enum err_kind k)
+{
+    return k == DeprecationWarning || k == PendingDeprecationWarning || k == ImportWarning ||
+           k == ResourceWarning;
+}
+
+static void show(interp *in, const char *filename, uint32_t line, const char *name, const char *msg)
+{
+    strbuf b = {0};
+    sb_addf(&b, "%s:%u: %s: %s\n", filename, line, name, msg);
+    char *text = source_line(in, filename, line);
+    if (text) {
+        size_t k = strspn(text, " \t\f");
+        if (text[k]) sb_addf(&b, "  %s\n", text + k);
+    }
+    mem_free(text);
+    if (in->host.write) in->host.write(in->host.ctx, 2, sb_text(&b), b.n);
+    sb_clear(&b);
+}
+
+/* Has this one been shown already? */
+static bool seen(interp *in, const char *key)
+{
+    if (!in->warned && !(in->warned = dict_new(in))) return true;
+    if (!is_fail(dict_peek(in, in->warned, key))) return true;
+    dict_put(in, in->warned, key, v_bool(true));
+    return false;
+}
+
+bool warn(interp *in, enum err_kind category, const char *fmt, ...)
+{
+    strbuf msg = {0}, key = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    sb_addv(&msg, fmt, ap);
+    va_end(ap);
+    frame *f = in->frame;
+    const char *filename = f ? f->link->code->filename : "<sys>";
+    uint32_t line = f ? code_pos(f->link->code, frame_at(f)).line : 1;
+    value m;
+    bool ok = true;
+    /* the filters of the warnings module decide, when a program has loaded it */
+    value mod = dict_peek(in, in->modules, "warnings");
+    if (!is_fail(mod) && value_findattr(in, mod, "warn", &m) == 1) {
+        value text = v_obj(str_new(in, sb_text(&msg), msg.n));
+        value r = is_fail(text) ? FAIL : call_n(in, m, 2, text, v_type(exc_type(category)));
+        ok = !is_fail(r);
+        value_unref(in, r);
+        value_unref(in, text);
+        value_unref(in, m);
+    } else if (!is_quiet(category)) {
+        sb_addf(&key, "%s:%u:%d:%s", filename, line, (int)category, sb_text(&msg));
+        if (!seen(in, sb_text(&key))) show(in, filename, line, err_name(category), sb_text(&msg));
+    }
+    sb_clear(&msg);
+    sb_clear(&key);
+    return ok;
+}
