@@ -15,7 +15,7 @@ enum { FREE_DEPTH = 48, GC_MIN = 20000 };
 
 /* ---- blocks ---- */
 
-void *pool_alloc(interp *in, size_t n)
+void *block_alloc(interp *in, size_t n)
 {
 #ifdef DSK_SANITIZE
     (void)in;
@@ -48,7 +48,7 @@ void *pool_alloc(interp *in, size_t n)
 #endif
 }
 
-void pool_free(interp *in, void *at, size_t n)
+void block_free(interp *in, void *at, size_t n)
 {
 #ifdef DSK_SANITIZE
     (void)in, (void)n;
@@ -102,7 +102,7 @@ void *obj_new(interp *in, const type *t, size_t extra)
     if (heap ? !(t->flags & TYPE_NODICT) : (t->flags & TYPE_DICT) != 0) flags |= OBJ_DICT;
     if (heap || t->flags & TYPE_GC) flags |= OBJ_GC;
     size_t size = t->size + extra, head = prefix_size(flags), all = size + head;
-    char *p = all < size ? NULL : pool_alloc(in, all);
+    char *p = all < size ? NULL : block_alloc(in, all);
     if (!p) return THROW0(in, MemoryError, "%s", "");
     memset(p, 0, all);
     obj *o = (obj *)(void *)(p + head);
@@ -133,7 +133,7 @@ static void obj_release(interp *in, obj *o)
         next_of(h)->prev = h->prev;
         in->ngc--;
     }
-    pool_free(in, (char *)o - head, all);
+    block_free(in, (char *)o - head, all);
     if (t->flags & TYPE_HEAP) obj_unref(in, (void *)(uintptr_t)t);
 }
 

@@ -4,53 +4,18 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "engine/base/hash.h"
 #include "engine/base/mem.h"
 #include "lang/types/dunder.h"
 
 /* ---- interned names ---- */
 
-static str **intern_place(interp *in, const char *s, size_t n, uint64_t h)
-{
-    for (size_t i = h & (in->intern_cap - 1);; i = (i + 1) & (in->intern_cap - 1)) {
-        str *t = in->intern[i];
-        if (!t || (t->hash == h && t->nbyte == n && memcmp(t->at, s, n) == 0)) return &in->intern[i];
-    }
-}
-
-static void intern_grow(interp *in)
-{
-    size_t cap = in->intern_cap, n = cap ? cap * 2 : 512;
-    str **old = in->intern;
-    in->intern = mem_zero(n * sizeof *in->intern);
-    in->intern_cap = n;
-    for (size_t i = 0; i < cap; i++) {
-        str *t = old[i];
-        if (t) *intern_place(in, t->at, t->nbyte, t->hash) = t;
-    }
-    mem_free(old);
-}
-
-str *str_intern(interp *in, const char *s, size_t n)
-{
-    str *t = str_new(in, s, n);
-    if (!t) return NULL;
-    if (in->nintern * 2 >= in->intern_cap) intern_grow(in);
-    str **p = intern_place(in, s, n, str_hash(t));
-    if (*p) {
-        obj_unref(in, t);
-        return obj_ref(*p);
-    }
-    in->nintern++;
-    t->hdr.flags |= OBJ_NAME;
-    *p = t;
-    return obj_ref(t);
-}
-
 str *intern_find(interp *in, str *s)
 {
-    if (s->hdr.flags & OBJ_NAME && !(s->hdr.flags & OBJ_FROZEN)) return s;
-    return *intern_place(in, s->at, s->nbyte, str_hash(s));
+    if (s->hdr.flags & OBJ_NAME) return s;
+    uint64_t h = str_hash(s);
+    size_t mask = in->intern_cap - 1, i = h & mask;
+    while (in->intern[i] && (in->intern[i]->hash != h || !str_eq(in->intern[i], s))) i = (i + 1) & mask;
+    return in->intern[i];
 }
 
 static void intern_close(interp *in)

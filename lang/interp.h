@@ -34,8 +34,8 @@ typedef struct pool { /* free lists of small blocks, by size */
     void *chunks;
 } pool;
 
-void *pool_alloc(interp *in, size_t n); /* NULL: out of memory, nothing pending */
-void pool_free(interp *in, void *p, size_t n);
+void *block_alloc(interp *in, size_t n); /* NULL: out of memory, nothing pending */
+void block_free(interp *in, void *p, size_t n);
 void gc_open(interp *in);
 void gc_close(interp *in); /* frees what still lives */
 int64_t gc_collect(interp *in);

@@ -55,7 +55,7 @@ static bool read_file(interp *in, const char *filename)
     return ok;
 }
 
-char *source_line(interp *in, const char *filename, uint32_t n)
+char *trace_line(interp *in, const char *filename, uint32_t n)
 {
     value v = in->sources ? dict_peek(in, in->sources, filename) : FAIL;
     if (is_fail(v)) {
@@ -153,7 +153,7 @@ static void add_entry(interp *in, strbuf *out, const traceback *tb)
     const bytecode *c = tb->link->code;
     pos p = place(tb);
     sb_addf(out, "  File \"%s\", line %u, in %s\n", c->filename, p.line, c->name);
-    char *line = source_line(in, c->filename, p.line);
+    char *line = trace_line(in, c->filename, p.line);
     if (!line) return;
     size_t indent = strspn(line, " \t\f");
     size_t len = strlen(line);
@@ -318,7 +318,7 @@ static void add_syntax_place(interp *in, strbuf *out, exc *x)
                       .end_line = x->field[5].kind == V_INT ? (int)x->field[5].i : 0,
                       .end_offset = x->field[6].kind == V_INT ? (int)x->field[6].i : 0,
                       .text = text ? text->at : NULL};
-    char *line = text ? NULL : source_line(in, e.filename, (uint32_t)e.line);
+    char *line = text ? NULL : trace_line(in, e.filename, (uint32_t)e.line);
     if (line) e.text = line;
     syntax_error_show(out, &e);
     mem_free(line);

@@ -8,7 +8,7 @@
 void trace_exc(interp *in, strbuf *out, exc *x);
 void trace_list(interp *in, strbuf *out, const traceback *tb); /* the File lines only */
 /* The line n of a file or of a registered source, without its newline: mem_*; NULL: unknown */
-char *source_line(interp *in, const char *filename, uint32_t n);
+char *trace_line(interp *in, const char *filename, uint32_t n);
 bool source_add(interp *in, const char *filename, const char *text, size_t n);
 /* ". Did you mean: 'x'?" or nothing */
 void trace_suggestion(interp *in, strbuf *out, exc *x);

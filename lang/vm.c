@@ -1230,7 +1230,7 @@ leave : {
     /* ---- definitions, modules, text ---- */
 
     CASE(FUNC) : {
-        v = make_function(in, f, &i);
+        v = func_make(in, f, &i);
         if (v.kind == V_FAIL) goto error;
         SET(i.c, v);
         NEXT;

@@ -43,7 +43,7 @@ int exc_fits(interp *in, value x, value types);
 bool raise_value(interp *in, value x, const value *cause);
 value enter_context(interp *in, value m, bool async);
 value exit_context(interp *in, value m, value x, bool async);
-value make_function(interp *in, frame *f, const insn *i);
+value func_make(interp *in, frame *f, const insn *i);
 value match_keys(interp *in, value subject, value keys);
 value match_class(interp *in, value subject, value cls, value names, uint32_t npos);
 value match_rest(interp *in, value subject, value keys);

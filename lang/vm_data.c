@@ -318,7 +318,7 @@ value exit_context(interp *in, value m, value x, bool async)
 
 /* ---- functions ---- */
 
-value make_function(interp *in, frame *f, const insn *i)
+value func_make(interp *in, frame *f, const insn *i)
 {
     link *l = link_sub(in, f->link, i->a);
     func *fn = func_new(in, l, f->globals);

@@ -17,7 +17,7 @@ static void show(interp *in, const char *filename, uint32_t line, const char *na
 {
     strbuf b = {0};
     sb_addf(&b, "%s:%u: %s: %s\n", filename, line, name, msg);
-    char *text = source_line(in, filename, line);
+    char *text = trace_line(in, filename, line);
     if (text) {
         size_t k = strspn(text, " \t\f");
         if (text[k]) sb_addf(&b, "  %s\n", text + k);

@@ -21,7 +21,7 @@ enum { SIZE_LIMIT_BITS = 46 }; /* no machine has more: refuse before asking */
 // clang-format off
 /* The empty string and the ASCII characters exist once, for everybody. */
 typedef struct one_char { obj hdr; uint64_t hash; size_t nbyte, nchar; char at[8]; } one_char;
-#define HEAD .hdr = {.type = &T_str, .rc = 1, .flags = OBJ_FROZEN}
+#define HEAD .hdr = {.type = &T_str, .rc = 1, .flags = OBJ_FROZEN | OBJ_NAME}
 #define ONE(c) {HEAD, .nbyte = 1, .nchar = 1, .at = {(char)(c)}}
 #define EIGHT(c) ONE(c), ONE(c + 1), ONE(c + 2), ONE(c + 3), ONE(c + 4), ONE(c + 5), ONE(c + 6), ONE(c + 7)
 static const one_char empty = {HEAD}, ascii[128] = {
@@ -132,6 +132,7 @@ str *str_intern(interp *in, const char *text, size_t nbyte)
     str *s = str_new(in, text, nbyte);
     if (!s) return NULL;
     s->hash = hash;
+    s->hdr.flags |= OBJ_NAME;
     in->intern[k] = obj_ref(s);
     in->nintern++;
     return s;

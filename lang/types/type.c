@@ -231,7 +231,7 @@ static value lookup_slow(interp *in, const type *t, str *name)
 
 value type_lookup(interp *in, const type *t, str *name)
 {
-    if (!(name->hdr.flags & OBJ_NAME) || name->hdr.flags & OBJ_FROZEN) {
+    if (!(name->hdr.flags & OBJ_NAME)) {
         str *twin = intern_find(in, name);
         if (!twin) return lookup_slow(in, t, name);
         name = twin;
