@@ -58,6 +58,15 @@ bool check_interrupt(interp *in)
 
 /* ---- life ---- */
 
+/* Which interpreter runs on this thread: the one exception to "no globals", for callbacks from
+ * libraries and the engine that carry no context. */
+static _Thread_local interp *current;
+
+interp *interp_current(void)
+{
+    return current;
+}
+
 static bool names_open(interp *in)
 {
     if (!(in->empty = str_new(in, "", 0))) return false;
@@ -81,6 +90,8 @@ interp *interp_open(const host *h, const module_def *const *modules)
     interp *in = mem_zero(sizeof *in);
     if (h) in->host = *h;
     in->defs = modules;
+    in->outer = current;
+    current = in;
     in->limit = 1000;
     in->exc = FAIL;
     gc_open(in);
@@ -108,6 +119,7 @@ void interp_close(interp *in)
     intern_close(in);
     gc_close(in);
     frames_close(in);
+    if (current == in) current = in->outer;
     mem_free(in);
 }
 

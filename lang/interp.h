@@ -90,6 +90,7 @@ struct interp {
     host host;
     const module_def *const *defs;
     sleep_hook on_sleep;
+    interp *outer; /* current on this thread before it was opened */
     interp *home; /* the interpreter this worker works for; NULL: it is one */
 
     gc_head gc;         /* ring of the containers */
