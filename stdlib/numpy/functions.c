@@ -789,11 +789,11 @@ const builtin numpy_linalg_functions[] = {
 // clang-format off
 const builtin numpy_reduction_functions[] = {
     BOTH(REDUCE_FUNCTION) FUNCTIONS(REDUCE_FUNCTION) SCAN_BOTH(SCAN_FUNCTION) SCAN_FUNCTIONS(SCAN_FUNCTION)
-    {"amin" SIG_B("a"), reduce_min, doc_min},
-    {"amax" SIG_B("a"), reduce_max, doc_max},
-    {"product" SIG_A("a"), reduce_prod, doc_prod},
-    {"sometrue" SIG_C("a"), reduce_any, doc_any},
-    {"alltrue" SIG_C("a"), reduce_all, doc_all},
+    {"amin" SIG_B("a"), array_reduce_min, doc_min},
+    {"amax" SIG_B("a"), array_reduce_max, doc_max},
+    {"product" SIG_A("a"), array_reduce_prod, doc_prod},
+    {"sometrue" SIG_C("a"), array_reduce_any, doc_any},
+    {"alltrue" SIG_C("a"), array_reduce_all, doc_all},
     {0},
 };
 // clang-format on

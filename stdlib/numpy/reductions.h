@@ -30,8 +30,8 @@
 #define SCAN_BOTH(X)      X(cumsum) X(cumprod)
 #define SCAN_FUNCTIONS(X) X(nancumsum) X(nancumprod)
 
-#define DECLARE(name, form) value reduce_##name(interp *in, const value *arg);
-#define DECLARE_SCAN(name)  value scan_##name(interp *in, const value *arg);
+#define DECLARE(name, form) value array_reduce_##name(interp *in, const value *arg);
+#define DECLARE_SCAN(name)  value array_scan_##name(interp *in, const value *arg);
 // clang-format off
 BOTH(DECLARE)
 FUNCTIONS(DECLARE)
@@ -47,8 +47,8 @@ SCAN_FUNCTIONS(DECLARE_SCAN)
 #define SCAN(name, fold, skip_nan, doc) static const char doc_##name[] __attribute__((unused)) = doc;
 #include "engine/kernels/scan.def"
 #undef SCAN
-#define REDUCE_METHOD(name, form) {#name SIG_##form("self"), reduce_##name, doc_##name},
-#define REDUCE_FUNCTION(name, form) {#name SIG_##form("a"), reduce_##name, doc_##name},
-#define SCAN_METHOD(name) {#name SIG_SCAN("self"), scan_##name, doc_##name},
-#define SCAN_FUNCTION(name) {#name SIG_SCAN("a"), scan_##name, doc_##name},
+#define REDUCE_METHOD(name, form) {#name SIG_##form("self"), array_reduce_##name, doc_##name},
+#define REDUCE_FUNCTION(name, form) {#name SIG_##form("a"), array_reduce_##name, doc_##name},
+#define SCAN_METHOD(name) {#name SIG_SCAN("self"), array_scan_##name, doc_##name},
+#define SCAN_FUNCTION(name) {#name SIG_SCAN("a"), array_scan_##name, doc_##name},
 // clang-format on
