@@ -1,4 +1,5 @@
 /* stdlib/dask/dask.c - the modules _dask (lazy arrays) and _graph (what all collections share). */
+#include "engine/base/mem.h"
 #include "stdlib/dask/parts.h"
 #include "stdlib/stdlib.h"
 
@@ -38,6 +39,15 @@ static bool dask_open(interp *in, module *m)
 const module_def dask_def = {"_dask", "Lazy arrays: the part that is written in C.", dask_table,
                              dask_open};
 
+static value uuid4(interp *in, const value *arg)
+{
+    (void)arg;
+    char *name = unique_name("");
+    value v = v_str(in, name + 1);
+    mem_free(name);
+    return v;
+}
+
 static value normalizer(interp *in, const value *arg)
 {
     (void)in, (void)arg;
@@ -48,6 +58,7 @@ static const builtin graph_table[] = {
     {"get(dsk, keys, scheduler, num_workers=None, cache=None, /)", graph_get,
      "Computes keys of a graph."},
     {"token(x, /)", dask_token, "32 hex digits from the content of a value."},
+    {"uuid4()", uuid4, "A random UUID, as text."},
     {"normalizer()", normalizer, NULL},
     {0},
 };
