@@ -506,5 +506,5 @@ void syntax_error_show(strbuf *out, const syntax_error *why)
             if (why->offset > 0) show_carets(out, why, s, (size_t)(s - why->text));
         }
     }
-    sb_addf(out, "%s: %s\n", err_name(why->kind), why->msg);
+    if (why->kind != NO_ERR) sb_addf(out, "%s: %s\n", err_name(why->kind), why->msg);
 }

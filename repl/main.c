@@ -1,41 +1,265 @@
-/* repl/main.c - argv -> a file, -c CODE or stdin; exit codes. */
+/* repl/main.c - the program: its arguments, what it runs, how it ends.
+ *
+ * Files, -c and stdin are Python and echo nothing; the prompt, -e and --cells read cells. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/str.h"
+#include "lang/lang.h"
+#include "repl/cells.h"
 #include "repl/host.h"
+#include "repl/line.h"
 #include "repl/session.h"
+#include "repl/shell.h"
 #include "stdlib/stdlib.h"
 
-static int run(interp *in, const char *text, size_t n, const char *filename)
+enum task { RUN_PROMPT, RUN_FILE, RUN_CODE, RUN_MODULE, RUN_CELL, RUN_CELLS, RUN_VERSION, RUN_HELP };
+
+typedef struct options {
+    enum task task;
+    const char *what; /* file, code, module */
+    bool stay;        /* -i: the prompt afterwards */
+    int argc;
+    char **argv; /* what the program sees as sys.argv */
+} options;
+
+static const char usage[] =
+    "usage: dsk [-i] [FILE | -c CODE | -m MODULE | -e CELL | --cells FILE | -] [ARGUMENT ...]\n"
+    "\n"
+    "  FILE          run a program; '-' is stdin\n"
+    "  -c CODE       run CODE\n"
+    "  -m MODULE     run a module as a program\n"
+    "  -e CELL       run CELL as the prompt would: echo its value, magics allowed\n"
+    "  --cells FILE  run a file of cells, separated by lines beginning with #%%\n"
+    "  -i            then give a prompt\n"
+    "  --version     versions of dsk and of the libraries it uses\n"
+    "\n"
+    "Without arguments on a terminal: a prompt.\n";
+
+/* ---- arguments ---- */
+
+static const struct flag {
+    const char *name;
+    enum task task;
+    bool valued;
+} flags[] = {
+    {"-c", RUN_CODE, true},          {"-m", RUN_MODULE, true},     {"-e", RUN_CELL, true},
+    {"--cells", RUN_CELLS, true},    {"--version", RUN_VERSION, false},
+    {"-V", RUN_VERSION, false},      {"--help", RUN_HELP, false},  {"-h", RUN_HELP, false},
+};
+
+static bool bad_usage(const char *what, const char *flag)
+{
+    fprintf(stderr, "dsk: %s: %s\n%s", what, flag, usage);
+    return false;
+}
+
+/* One flag at argv[i]; the values left are the program's. */
+static bool read_flag(options *o, int argc, char **argv, int i)
+{
+    for (size_t k = 0; k < sizeof flags / sizeof *flags; k++) {
+        const struct flag *f = &flags[k];
+        if (strcmp(argv[i], f->name)) continue;
+        if (f->valued && i + 1 == argc) return bad_usage("an argument is missing", f->name);
+        o->task = f->task;
+        if (f->valued) o->what = argv[i + 1];
+        const int skip = f->valued ? i + 1 : i;
+        o->argc = argc - skip;
+        o->argv = argv + skip;
+        if (f->valued && f->task != RUN_MODULE && f->task != RUN_CELLS)
+            o->argv[0] = argv[i]; /* sys.argv[0] is '-c' */
+        return true;
+    }
+    return bad_usage("unknown option", argv[i]);
+}
+
+static bool read_options(options *o, int argc, char **argv)
+{
+    *o = (options){.task = RUN_PROMPT, .argc = argc, .argv = argv};
+    int i = 1;
+    for (; i < argc && (!strcmp(argv[i], "-i") || !strcmp(argv[i], "-q")); i++)
+        o->stay |= argv[i][1] == 'i';
+    if (i == argc) {
+        o->argc = 1;
+        o->argv[0][0] = 0;
+        return true;
+    }
+    if (argv[i][0] == '-' && argv[i][1]) return read_flag(o, argc, argv, i);
+    o->task = RUN_FILE;
+    o->what = argv[i];
+    o->argc = argc - i;
+    o->argv = argv + i;
+    return true;
+}
+
+/* ---- what there is to run ---- */
+
+static int report(interp *in)
 {
     int status = 1;
-    if (interp_run(in, text, n, filename, 'f', interp_main(in), NULL)) return 0;
-    session_report(in, &status);
+    if (exc_is(in, KeyboardInterrupt)) {
+        session_report(in, &status);
+        host_die_interrupted();
+    }
+    return session_report(in, &status) == CELL_EXIT ? status : 1;
+}
+
+static int run_text(interp *in, const char *text, size_t n, const char *name)
+{
+    return interp_run(in, text, n, name, 'f', interp_main(in), NULL) ? 0 : report(in);
+}
+
+/* sys.path begins with the program's folder, as in Python. */
+static void put_path(interp *in, const char *file)
+{
+    const char *slash = file ? strrchr(file, '/') : NULL;
+    value sys = interp_import(in, "sys");
+    value path = is_fail(sys) ? FAIL : value_getattr_c(in, sys, "path");
+    value folder = v_obj(slash ? str_new(in, file, (size_t)(slash - file)) : str_of(in, ""));
+    if (as_list(path)) value_unref(in, call_method(in, path, "insert", 2, v_int(0), folder));
+    if (throwing(in)) exc_clear(in);
+    value_unref(in, folder);
+    value_unref(in, path);
+    value_unref(in, sys);
+}
+
+static int run_file(interp *in, const char *path)
+{
+    size_t n;
+    char *text = host_read_file(path, &n);
+    if (!text) {
+        fprintf(stderr, "dsk: can't open file '%s': [Errno %d] %s\n", path, errno,
+                strerror(errno));
+        return 2;
+    }
+    const bool is_stdin = strcmp(path, "-") == 0;
+    put_path(in, is_stdin ? NULL : path);
+    if (!is_stdin) dict_put(in, interp_main(in), "__file__", v_str(in, path));
+    int status = run_text(in, text, n, is_stdin ? "<stdin>" : path);
+    mem_free(text);
     return status;
+}
+
+static int run_module(interp *in, const char *name)
+{
+    strbuf b = {0};
+    sb_addf(&b, "import runpy; runpy.run_module('%s', run_name='__main__', alter_sys=True)", name);
+    int status = run_text(in, b.at, b.n, "<string>");
+    sb_clear(&b);
+    return status;
+}
+
+static int run_cells(session *s, const options *o)
+{
+    enum outcome outcome;
+    if (o->task == RUN_CELL) {
+        outcome = session_run(s, o->what);
+    } else {
+        char *text = host_read_file(o->what, NULL);
+        if (!text) {
+            fprintf(stderr, "dsk: can't open file '%s': [Errno %d] %s\n", o->what, errno,
+                    strerror(errno));
+            return 2;
+        }
+        outcome = cells_run(s, text);
+        mem_free(text);
+    }
+    return outcome == CELL_EXIT ? s->status : outcome == CELL_FAILED;
+}
+
+static int run_prompt(session *s)
+{
+    host_puts(1, "dsk " DSK_VERSION "  -  Python, NumPy and Dask, natively.  name? for help, "
+                 "%lsmagic for magics, Ctrl-D to leave\n\n");
+    line_open(s);
+    const char *term = getenv("TERM");
+    s->prompts = true;
+    s->color = isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") && !getenv("NO_COLOR");
+    for (;;) {
+        char *text = NULL;
+        enum reading r = line_read(s, &text);
+        if (r == READ_END) break;
+        if (r == READ_CANCELLED) continue;
+        enum outcome outcome = session_run(s, text);
+        mem_free(text);
+        if (outcome == CELL_EXIT) break;
+        host_puts(1, "\n");
+    }
+    line_close();
+    host_puts(1, "\n");
+    return s->status;
+}
+
+static int run_version(void)
+{
+    printf("dsk %s\n", DSK_VERSION);
+    return 0;
+}
+
+/* ---- the program ---- */
+
+static int run(session *s, const options *o)
+{
+    interp *in = s->in;
+    switch (o->task) {
+    case RUN_FILE: return run_file(in, o->what);
+    case RUN_CODE: put_path(in, NULL); return run_text(in, o->what, strlen(o->what), "<string>");
+    case RUN_MODULE: put_path(in, NULL); return run_module(in, o->what);
+    case RUN_CELL:
+    case RUN_CELLS: put_path(in, NULL); return run_cells(s, o);
+    default: put_path(in, NULL); return isatty(STDIN_FILENO) ? run_prompt(s) : run_file(in, "-");
+    }
+}
+
+static void show_progress(void *ctx, uint64_t done, uint64_t total)
+{
+    progress_update(&((session *)ctx)->progress, done, total);
+}
+
+/* The modules of stdlib and our own. */
+static const module_def **all_modules(void)
+{
+    size_t n = 0;
+    while (stdlib_modules[n]) n++;
+    const module_def **all = mem_zero((n + 2) * sizeof *all);
+    for (size_t i = 0; i < n; i++) all[i] = stdlib_modules[i];
+    all[n] = &shell_def;
+    return all;
 }
 
 int main(int argc, char **argv)
 {
-    host h = {0};
-    host_open(&h, NULL);
-    interp *in = interp_open(&h, stdlib_modules);
-    if (!in) return 1;
-    int status = 2;
-    if (argc > 2 && strcmp(argv[1], "-c") == 0) {
-        interp_set_argv(in, argc - 2, argv + 2);
-        status = run(in, argv[2], strlen(argv[2]), "<string>");
-    } else {
-        size_t n;
-        const char *path = argc > 1 ? argv[1] : "-";
-        char *text = host_read_file(path, &n);
-        interp_set_argv(in, argc > 1 ? argc - 1 : 1, argc > 1 ? argv + 1 : argv);
-        if (text) status = run(in, text, n, argc > 1 ? path : "<stdin>");
-        else fprintf(stderr, "dsk: can't open file '%s': [Errno %d] %s\n", path, errno, strerror(errno));
-        mem_free(text);
+    options o;
+    if (!read_options(&o, argc, argv)) return 2;
+    if (o.task == RUN_HELP) {
+        fputs(usage, stdout);
+        return 0;
     }
+    if (o.task == RUN_VERSION) return run_version();
+    session s = {0};
+    host h;
+    host_open(&h, &s);
+    h.progress = show_progress;
+    const module_def **modules = all_modules();
+    interp *in = interp_open(&h, modules);
+    if (!in) {
+        fputs("dsk: the interpreter could not start\n", stderr);
+        return 1;
+    }
+    interp_set_argv(in, o.argc, o.argv);
+    const bool cells = o.task == RUN_CELL || o.task == RUN_CELLS ||
+                       (o.task == RUN_PROMPT && isatty(STDIN_FILENO)) || o.stay;
+    s.in = in;
+    if (cells && !session_open(&s, in, false)) return report(in);
+    int status = run(&s, &o);
+    if (o.stay && o.task != RUN_PROMPT) status = run_prompt(&s);
+    if (cells) session_close(&s);
     interp_close(in);
-    if (!host_flush() && status == 0) status = 120;
+    mem_free(modules);
+    if (!host_flush() && status == 0) status = 120; /* as CPython when stdout is lost */
     return status;
 }
