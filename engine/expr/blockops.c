@@ -33,7 +33,9 @@ static datum *ufunc_call(const fn *f, const call *c, err *e)
     const nd *in[UFUNC_MAXARG];
     nd *out[2] = {0};
     map_opts o = {.dtype = u->want};
-    if (!blocks_of(c, u->f->nin, in, e) || !nd_map(u->f, in, &o, out, e)) return NULL;
+    TRY(blocks_of(c, u->f->nin, in, e));
+    if (c->into && u->f->nout == 1) o.out[0] = c->into;
+    if (!nd_map(u->f, in, &o, out, e)) return NULL;
     for (int i = 0; i < u->f->nout; i++)
         if (i != u->out) datum_unref(out[i]);
     return &out[u->out]->hdr;
@@ -47,6 +49,7 @@ fn *fn_ufunc(const ufunc *f, dtype_of want, int out, const char *name)
     u->f = f;
     u->want = want;
     u->out = out;
+    if (f->nout == 1) u->base.flags = FN_ELEMENTWISE;
     int64_t param[] = {(int64_t)(f - ufuncs), want.dt, want.unit, want.size, out};
     fn_identify(&u->base, param, sizeof param);
     return &u->base;
@@ -90,7 +93,9 @@ static const fn_kind cast_kind = {.name = "cast", .version = 1, .call = cast_cal
 
 fn *fn_cast(dtype_of t, char casting)
 {
-    return cast_new(&cast_kind, "astype", t, casting);
+    fn *f = cast_new(&cast_kind, "astype", t, casting);
+    f->flags = FN_ELEMENTWISE;
+    return f;
 }
 
 bool fn_is_cast(const fn *f, dtype_of *t)

@@ -117,18 +117,16 @@ static bool draw_begin(const tile_call *t, err *e)
     return true;
 }
 
-static bool draw_tile(const tile_call *t, int64_t from, int64_t n, err *e)
+static nd *draw_tile(const tile_call *t, int64_t from, int64_t n, err *e)
 {
     const draw_fn *k = (const draw_fn *)t->f;
+    nd *x = nd_new(k->d.type, 1, &n, e);
     (void)from;
-    (void)e;
-    random_fill(t->state, k->d.old, k->d.dist, k->p, (size_t)n, t->room);
-    *t->out = (tile){t->room, k->d.type.size};
-    return true;
+    if (x) random_fill(t->state, k->d.old, k->d.dist, k->p, (size_t)n, x->at);
+    return x;
 }
 
-static const tile_kind draw_tiles = {
-    .state = sizeof(rng), .begin = draw_begin, .run = draw_tile, .in_order = true};
+static const tile_kind draw_tiles = {.state = sizeof(rng), .begin = draw_begin, .run = draw_tile};
 /* only plain draws can be made piece by piece */
 static const fn_kind plain_kind = {
     .name = "draw", .version = 1, .call = draw_call, .drop = draw_drop, .tile = &draw_tiles};

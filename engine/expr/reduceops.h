@@ -1,6 +1,7 @@
 /* engine/expr/reduceops.h - parameters of the block functions of tree reductions. */
 #pragma once
 
+#include "engine/data/grid.h"
 #include "engine/graph/fn.h"
 #include "engine/kernels/reduce.h"
 
@@ -34,6 +35,21 @@ typedef struct red_fn {
     double ddof;
     int64_t k; /* topk */
 } red_fn;
+
+/* A block that is made piece by piece, in C order: elements [from, from + n), 1-d. */
+typedef struct stream {
+    int ndim;
+    int64_t shape[GRID_MAXDIM], count;
+    dtype_of type;
+    void *ctx;
+    nd *(*next)(void *ctx, int64_t from, int64_t n, err *e);
+    bool (*again)(void *ctx, err *e); /* from the start; NULL: each piece only once */
+} stream;
+enum { TILE = 1 << 15 }; /* elements of a piece, at most; stays in the second-level cache */
+/* Can f's first argument be such a stream of type t?  Then red_stream gives the very bits that the
+ * call on the whole block gives. */
+bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t);
+datum *red_stream(const fn *f, const stream *s, err *e);
 
 /* parameters copied from `like` */
 fn *fn_red(enum red_step step, const char *name, const red_fn *like);

@@ -33,16 +33,15 @@ static void full_drop(fn *f)
     datum_unref(((full_fn *)f)->value);
 }
 
-static bool full_tile(const tile_call *t, int64_t from, int64_t n, err *e)
+static nd *full_tile(const tile_call *t, int64_t from, int64_t n, err *e)
 {
     (void)from;
     (void)n;
     (void)e;
-    *t->out = (tile){((const full_fn *)t->f)->value->at, 0};
-    return true;
+    return nd_ref(((const full_fn *)t->f)->value);
 }
 
-static const tile_kind full_tiles = {.run = full_tile, .lends = true};
+static const tile_kind full_tiles = {.run = full_tile};
 static const fn_kind full_kind = {
     .name = "full", .version = 1, .call = full_call, .drop = full_drop, .tile = &full_tiles};
 
@@ -144,15 +143,10 @@ static bool arange_begin(const tile_call *t, err *e)
     return arange_ends(t->c, s, s + 16, e);
 }
 
-static bool arange_tile(const tile_call *t, int64_t from, int64_t n, err *e)
+static nd *arange_tile(const tile_call *t, int64_t from, int64_t n, err *e)
 {
     const char *s = t->state;
-    nd *x = nd_arange_part(t->c->arg[4].t, s, s + 16, from, n, e);
-    if (!x) return false;
-    memcpy(t->room, x->at, nd_bytes(x));
-    datum_unref(x);
-    *t->out = (tile){t->room, t->c->arg[4].t.size};
-    return true;
+    return nd_arange_part(t->c->arg[4].t, s, s + 16, from, n, e);
 }
 
 static const tile_kind arange_tiles = {.state = 32, .begin = arange_begin, .run = arange_tile};

@@ -1,30 +1,21 @@
-/* engine/expr/tile.h - block operations on a piece of a block.
+/* engine/expr/tile.h - block operations that can make a block piece by piece.
  *
- * A fused program evaluates an elementwise chain tile by tile: elements [from, from + n) of the
- * block in C order, small enough to stay in cache.  A callable that can work so has a tile_kind. */
+ * A fused program evaluates an elementwise chain on elements [from, from + n) of a block in C
+ * order, few enough to stay in cache.  Elementwise callables work on pieces as they are; one that
+ * makes a block from nothing does when it has a tile_kind. */
 #pragma once
 
 #include "engine/graph/fn.h"
 
-typedef struct tile {
-    const char *at;
-    ptrdiff_t step; /* bytes between elements; 0: one element for all */
-} tile;
-
 typedef struct tile_call {
     const fn *f;
-    const call *c;        /* the task's literals */
-    const tile *in;       /* one per argument */
-    const dtype_of *type; /* of the inputs as they come */
-    void *state;          /* tile_kind.state bytes, kept over the tiles of a block */
-    char *room;           /* space for the tile's elements */
-    tile *out;            /* set: room, or memory lent */
+    const call *c; /* the task's literals */
+    void *state;   /* tile_kind.state bytes, kept over the pieces of a block */
 } tile_call;
 
 typedef struct tile_kind {
     size_t state;
-    bool (*begin)(const tile_call *t, err *e); /* before the first tile; may be NULL */
-    bool (*run)(const tile_call *t, int64_t from, int64_t n, err *e);
-    bool in_order; /* tiles must come in order, each once (streams of random numbers) */
-    bool lends;    /* out never uses room */
+    bool (*begin)(const tile_call *t, err *e); /* before the first piece; may be NULL */
+    /* the elements as a 1-d block, or one element for all; pieces come in order, each once */
+    nd *(*run)(const tile_call *t, int64_t from, int64_t n, err *e);
 } tile_kind;

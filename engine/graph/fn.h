@@ -120,7 +120,8 @@ typedef struct call {
     const lit *arg;
     const layer *of; /* the task's place in the logical graph; NULL when called by hand */
     uint64_t index;
-    worker *worker;               /* whose thread this is; NULL: not a worker of a pool */
+    worker *worker; /* whose thread this is; NULL: not a worker of a pool */
+    nd *into;       /* elementwise: where the result may go, if it has this type; or NULL */
     const struct snapshots *snap; /* eager sources as they were when the run started, or NULL */
 } call;
 
@@ -164,6 +165,8 @@ void *fn_new(size_t size, const fn_kind *kind, const char *name);
 /* id from name, kind, bound arguments and `n` bytes of parameters */
 void fn_identify(fn *f, const void *param, size_t n);
 void fn_bind(fn *f, const char *name, lit value); /* shown as name=value; deep-copied */
+/* flag: element i of the result depends on elements i of the (broadcast) arguments alone */
+enum { FN_ELEMENTWISE = 8 };
 static inline bool fn_is_native(const fn *f)
 {
     return !(f->flags & (FN_HOME | FN_IMPURE | FN_FOREIGN));

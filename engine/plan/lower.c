@@ -148,6 +148,7 @@ typedef struct walk {
     frame *stack;
     size_t depth, capstack;
     size_t captask, capin;
+    bool no_tiles;
 } walk;
 
 static bool push_ref(void *ctx, ref r)
@@ -174,7 +175,9 @@ static program *make_program(walk *w, uint32_t root)
     if (!(p->nprog & (p->nprog - 1)))
         p->prog = mem_grow(p->prog, (p->nprog ? 2 * p->nprog : 1) * sizeof *p->prog);
     x->prog = p->nprog;
-    return p->prog[p->nprog++] = program_new(n, step);
+    program *g = p->prog[p->nprog++] = program_new(n, step);
+    g->tiles = n > 1 && !w->no_tiles;
+    return g;
 }
 
 static bool open_frame(walk *w, ref r, err *e)
@@ -339,7 +342,7 @@ plan *plan_refs(uint32_t n, const ref *want, const plan_opts *o, err *e)
     const plan_opts none = {0};
     plan *p = mem_zero(sizeof *p);
     atomic_init(&p->hold, 1);
-    walk w = {.p = p};
+    walk w = {.p = p, .no_tiles = o && (o->off & PASS_TILE)};
     hold_roots(p, n, want);
     bool ok = lower(&w, n, want, o ? o : &none, e);
     nodes_clear(&w.s);

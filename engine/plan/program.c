@@ -1,6 +1,7 @@
 /* engine/plan/program.c - running a task: its steps' arguments made on the spot, blocks passed
  * from step to step without ever becoming results of the plan. */
 #include "engine/plan/program.h"
+#include "engine/plan/tiles.h"
 
 #include <string.h>
 
@@ -131,5 +132,9 @@ datum *task_call(const task_run *r, err *e)
         return call_view(r, g->step[0], t->index, &v, gather(r, g, &v, NULL, &next), e);
     }
     TRY(look_all(g, t->index, &x, r->scratch, e));
+    datum *out;
+    bool all = true;
+    for (uint32_t s = 0; s < g->nstep; s++) all &= x.known[s];
+    if (g->tiles && all && tiles_run(r, g, x.view, x.index, &out, e)) return out;
     return run_steps(r, g, &x, e);
 }

@@ -12,7 +12,7 @@ enum { MAX_STEP = 64 };
 struct program {
     uint32_t nstep;
     bool home, foreign;
-    const struct tile_prog *tiles; /* how to run it tile by tile; NULL: step by step */
+    bool tiles; /* may run piece by piece (tiles.c) */
     const layer *step[];
 };
 

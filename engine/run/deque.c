@@ -1,13 +1,17 @@
 /* engine/run/deque.c - a worker's ready tasks: a ring under a spin lock held for a few
  * instructions. Uncontended it costs less than a fence-based deque, and checkers understand it. */
+#include <sched.h>
 #include <string.h>
 
 #include "engine/run/pool.h"
 
 static void lock(deque *d)
 {
-    while (atomic_flag_test_and_set_explicit(&d->lock, memory_order_acquire))
-        __builtin_ia32_pause();
+    for (int tries = 0; atomic_flag_test_and_set_explicit(&d->lock, memory_order_acquire); tries++)
+        if (tries < 64)
+            __builtin_ia32_pause();
+        else
+            sched_yield(); /* its holder may have lost the processor */
 }
 
 static void unlock(deque *d)

@@ -355,6 +355,37 @@ START_TEST(fused_programs_with_shared_and_broadcast_inputs)
 }
 END_TEST
 
+/* pieces of large blocks must not change a bit */
+START_TEST(pieces_of_large_blocks_give_the_same_bits)
+{
+    static const char *const names[] = {"sum", "mean", "std", "max", "min", "any"};
+    err e = {0};
+    static const int64_t shapes[][2] = {{100003, 1}, {401, 397}, {3, 40000}};
+    const enum dtype types[] = {DT_float64, DT_float32, DT_int32};
+    for (int k = 0; k < 9; k++) {
+        nd *a = numbers(dtype_plain(types[k / 3]), 2, shapes[k % 3]);
+        nd *third = nd_scalar(DT_float64, &(double){1 / 3.0});
+        expr *x = lazy(a, 50000);
+        expr *y = expr_map((label){0}, &ufuncs[U_multiply], 2,
+                           (term[]){{.x = x}, {.block = third, .weak = true}}, none, 0, &e);
+        nd *whole = nd_map2(U_multiply, a, third, &e);
+        check_value(expr_ref(y), nd_ref(whole), &e, "elementwise");
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            expr *z = expr_reduce(names[i], y, &(reduce_args){.axes = ALL_AXES, .want = none}, &e);
+            nd *want = NULL; /* step by step, without pieces */
+            const expr *all[] = {z};
+            ck_assert(exprs_compute(1, all, NULL, &(plan_opts){.off = PASS_TILE}, NULL, &want, &e));
+            check_value(z, want, &e, names[i]);
+        }
+        datum_unref(a);
+        datum_unref(third);
+        datum_unref(whole);
+        datum_unref(x);
+        datum_unref(y);
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("expr");
@@ -370,6 +401,7 @@ static Suite *suite(void)
     tcase_add_test(t, overlap_then_trim_is_the_identity);
     tcase_add_test(t, points_and_blocks);
     tcase_add_test(t, fused_programs_with_shared_and_broadcast_inputs);
+    tcase_add_test(t, pieces_of_large_blocks_give_the_same_bits);
     suite_add_tcase(s, t);
     return s;
 }

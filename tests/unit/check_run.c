@@ -1,7 +1,9 @@
 /* tests/unit/check_run.c - exprs end to end: what compute() gives, and how the pool behaves. */
 #include <check.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/engine.h"
 
@@ -70,6 +72,209 @@ START_TEST(elementwise_chains_become_one_program)
 }
 END_TEST
 
+/* --- hand-written graphs of small functions --- */
+
+typedef struct test_fn {
+    fn base;
+    pthread_t home;
+    _Atomic int *count, *wrong;
+    int sleep_ms, fail_at;
+} test_fn;
+
+/* adds up its inputs and one */
+static datum *test_call(const fn *f, const call *c, err *e)
+{
+    const test_fn *t = (const test_fn *)f;
+    int n = atomic_fetch_add(t->count, 1);
+    bool home = pthread_equal(pthread_self(), t->home);
+    if ((f->flags & FN_HOME) && !home) atomic_fetch_add(t->wrong, 1);
+    if (t->sleep_ms) {
+        if (c->worker) worker_blocking_begin(c->worker);
+        nanosleep(&(struct timespec){.tv_nsec = t->sleep_ms * 1000000L}, NULL);
+        if (c->worker) worker_blocking_end(c->worker);
+    }
+    if (t->fail_at && n >= t->fail_at) return err_set(e, ValueError, "task %d", n);
+    int64_t sum = 1;
+    for (uint32_t i = 0; i < c->nin; i++) sum += *(const int64_t *)((const nd *)c->in[i])->at;
+    return (datum *)nd_scalar(DT_int64, &sum);
+}
+
+static const fn_kind test_kind = {.name = "test", .version = 1, .call = test_call};
+
+static test_fn *test_new(_Atomic int *count, _Atomic int *wrong, uint32_t flags)
+{
+    test_fn *f = fn_new(sizeof *f, &test_kind, "inc");
+    f->base.flags = flags;
+    f->home = pthread_self();
+    f->count = count;
+    f->wrong = wrong;
+    return f;
+}
+
+/* n independent tasks and one that reads them all */
+static plan *fan_plan(int64_t n, const fn *leaf, const fn *top, layer **l)
+{
+    err e = {0};
+    graph_builder *b = graph_builder_new("fan");
+    ref *in = malloc((size_t)n * sizeof *in);
+    for (int64_t i = 0; i < n; i++) {
+        in[i] = (ref){NULL, graph_add_key(b, NULL, 1, &i)};
+        graph_set_task(b, in[i].i, leaf, 0, NULL, 0, NULL);
+    }
+    graph_set_task(b, graph_add_key(b, NULL, 1, &n), top, 0, NULL, (uint32_t)n, in);
+    free(in);
+    *l = graph_build(b, NULL, none, &e);
+    ck_assert(*l != NULL);
+    plan *p = plan_refs(1, &(ref){*l, (uint64_t)n}, NULL, &e);
+    ck_assert_msg(p != NULL, "%s", e.msg);
+    return p;
+}
+
+static int64_t fan(int64_t n, test_fn *leaf, test_fn *top, pool *p, err *e)
+{
+    layer *l;
+    plan *pl = fan_plan(n, &leaf->base, &top->base, &l);
+    bool ok = plan_run(pl, p, NULL, NULL, e);
+    int64_t sum = ok ? *(const int64_t *)((const nd *)plan_result(pl, 0))->at : -1;
+    plan_free(pl);
+    datum_unref(l);
+    return sum;
+}
+
+START_TEST(every_task_of_a_graph_runs_once)
+{
+    _Atomic int count = 0, wrong = 0;
+    err e = {0};
+    pool *p = pool_new(3, false, NULL);
+    test_fn *f = test_new(&count, &wrong, 0);
+    for (int k = 0; k < 20; k++) {
+        atomic_store(&count, 0);
+        ck_assert_int_eq(fan(1000, f, f, p, &e), 1001);
+        ck_assert_int_eq(atomic_load(&count), 1001);
+    }
+    pool_free(p);
+    datum_unref(f);
+}
+END_TEST
+
+START_TEST(home_tasks_run_on_the_calling_thread)
+{
+    _Atomic int count = 0, wrong = 0;
+    err e = {0};
+    pool *p = pool_new(2, false, NULL);
+    test_fn *home = test_new(&count, &wrong, FN_HOME | FN_FOREIGN);
+    test_fn *any = test_new(&count, &wrong, FN_FOREIGN);
+    ck_assert_int_eq(fan(200, home, any, p, &e), 201);
+    ck_assert_int_eq(fan(200, any, home, p, &e), 201);
+    ck_assert_int_eq(atomic_load(&wrong), 0);
+    pool_free(p);
+    datum_unref(home);
+    datum_unref(any);
+}
+END_TEST
+
+START_TEST(the_first_error_stops_the_rest_and_names_its_task)
+{
+    _Atomic int count = 0, wrong = 0;
+    err e = {0};
+    pool *p = pool_new(2, false, NULL);
+    test_fn *f = test_new(&count, &wrong, FN_FOREIGN);
+    f->fail_at = 100;
+    layer *l;
+    plan *pl = fan_plan(100000, &f->base, &f->base, &l);
+    tid failed;
+    ck_assert(!plan_run(pl, p, NULL, &failed, &e));
+    ck_assert_int_eq(e.kind, ValueError);
+    ck_assert(failed < pl->ntask);
+    ck_assert_int_lt(atomic_load(&count), 1000);
+    plan_free(pl);
+    err_clear(&e);
+    pool_free(p);
+    datum_unref(l);
+    datum_unref(f);
+}
+END_TEST
+
+START_TEST(sleeping_tasks_give_their_place_to_others)
+{
+    _Atomic int count = 0, wrong = 0;
+    err e = {0};
+    pool *p = pool_new(2, false, NULL);
+    test_fn *f = test_new(&count, &wrong, FN_FOREIGN), *top = test_new(&count, &wrong, 0);
+    f->sleep_ms = 200;
+    struct timespec a, b;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    ck_assert_int_eq(fan(20, f, top, p, &e), 21);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    ck_assert_double_lt((double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec),
+                        1.0);
+    pool_free(p);
+    datum_unref(f);
+    datum_unref(top);
+}
+END_TEST
+
+START_TEST(a_cancelled_run_ends_soon)
+{
+    _Atomic int count = 0, wrong = 0;
+    err e = {0};
+    volatile int stop = 1;
+    pool *p = pool_new(2, true, NULL);
+    test_fn *f = test_new(&count, &wrong, FN_FOREIGN);
+    f->sleep_ms = 20;
+    layer *l;
+    plan *pl = fan_plan(1000, &f->base, &f->base, &l);
+    ck_assert(!plan_run(pl, p, &(run_opts){.cancel = &stop}, NULL, &e));
+    ck_assert_int_eq(e.kind, KeyboardInterrupt);
+    ck_assert_int_lt(atomic_load(&count), 50);
+    plan_free(pl);
+    err_clear(&e);
+    ck_assert_int_eq(fan(10, f, f, p, &e), 11);
+    pool_free(p);
+    datum_unref(l);
+    datum_unref(f);
+}
+END_TEST
+
+START_TEST(a_graph_with_a_cycle_is_refused)
+{
+    err e = {0};
+    _Atomic int count = 0, wrong = 0;
+    test_fn *f = test_new(&count, &wrong, 0);
+    graph_builder *b = graph_builder_new("loop");
+    for (int64_t i = 0; i < 2; i++) graph_add_key(b, NULL, 1, &i);
+    graph_set_task(b, 0, &f->base, 0, NULL, 1, &(ref){NULL, 1});
+    graph_set_task(b, 1, &f->base, 0, NULL, 1, &(ref){NULL, 0});
+    ck_assert(!graph_build(b, NULL, none, &e));
+    ck_assert_int_eq(e.kind, RuntimeError);
+    err_clear(&e);
+    datum_unref(f);
+}
+END_TEST
+
+START_TEST(chains_of_many_tasks_need_no_stack)
+{
+    err e = {0};
+    _Atomic int count = 0, wrong = 0;
+    test_fn *f = test_new(&count, &wrong, 0);
+    graph_builder *b = graph_builder_new("chain");
+    const int64_t n = 200000;
+    for (int64_t i = 0; i < n; i++) {
+        graph_add_key(b, NULL, 1, &i);
+        graph_set_task(b, (uint64_t)i, &f->base, 0, NULL, i > 0, &(ref){NULL, (uint64_t)i - 1});
+    }
+    layer *l = graph_build(b, NULL, none, &e);
+    plan *pl = plan_refs(1, &(ref){l, (uint64_t)n - 1}, NULL, &e);
+    pool *p = pool_new(2, false, NULL);
+    ck_assert(plan_run(pl, p, NULL, NULL, &e));
+    ck_assert_int_eq(*(const int64_t *)((const nd *)plan_result(pl, 0))->at, n);
+    pool_free(p);
+    plan_free(pl);
+    datum_unref(l);
+    datum_unref(f);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("run");
@@ -77,6 +282,13 @@ static Suite *suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, sum_of_a_range_is_exact);
     tcase_add_test(t, elementwise_chains_become_one_program);
+    tcase_add_test(t, every_task_of_a_graph_runs_once);
+    tcase_add_test(t, home_tasks_run_on_the_calling_thread);
+    tcase_add_test(t, the_first_error_stops_the_rest_and_names_its_task);
+    tcase_add_test(t, sleeping_tasks_give_their_place_to_others);
+    tcase_add_test(t, a_cancelled_run_ends_soon);
+    tcase_add_test(t, a_graph_with_a_cycle_is_refused);
+    tcase_add_test(t, chains_of_many_tasks_need_no_stack);
     suite_add_tcase(s, t);
     return s;
 }
