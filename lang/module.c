@@ -132,6 +132,7 @@ static value getattr(interp *in, value self, str *name)
     if (r < 0) return FAIL;
     if (r == 1 && dict_get_str(in, m->dict, name, &v) == 1) return value_ref(v);
     if (!is_fail(type_lookup(in, &T_module, name))) return generic_getattr(in, self, name);
+    if (define_in(in, m, in->name.__getattr__->at) < 0) return FAIL;
     r = dict_get_str(in, m->dict, in->name.__getattr__, &v);
     if (r == 1) return call_n(in, v, 1, OBJ(name));
     str *own = as_str(dict_peek(in, m->dict, "__name__"));

@@ -435,8 +435,7 @@ static value mro_list(interp *in, const value *arg)
 
 static value get_dict(interp *in, const value *arg)
 {
-    dict *d = type_attrs(in, as_type(arg[0]));
-    return v_obj(dict_copy(in, d));
+    return mapping_proxy_new(in, (value){.kind = V_OBJ, .o = &type_attrs(in, as_type(arg[0]))->hdr});
 }
 
 static value subclasses(interp *in, const value *arg)
@@ -475,6 +474,20 @@ static value get_annotations(interp *in, const value *arg)
     return value_ref(dict_peek(in, k->dict, "__annotations__"));
 }
 
+static value set_annotations(interp *in, const value *arg)
+{
+    klass *k = as_klass(as_type(arg[0]));
+    if (!k) {
+        return throw(in, TypeError, "cannot set '__annotations__' attribute of immutable type '%s'",
+                     as_type(arg[0])->name);
+    }
+    if (!is_fail(arg[1])) return dict_put(in, k->dict, "__annotations__", value_ref(arg[1])) ? NONE : FAIL;
+    str *name = str_of(in, "__annotations__");
+    int gone = name ? dict_del(in, k->dict, v_obj(name)) : -1;
+    obj_unref(in, name);
+    return gone < 0 ? FAIL : NONE;
+}
+
 static value prepare(interp *in, const value *arg)
 {
     (void)arg;
@@ -495,6 +508,7 @@ static const builtin table[] = {
     {"@property __mro__", get_mro, NULL},
     {"@property __dict__", get_dict, NULL},
     {"@property __annotations__", get_annotations, NULL},
+    {"@setter __annotations__", set_annotations, NULL},
     {"mro(self, /)", mro_list, NULL},
     {"__subclasses__(self, /)", subclasses, NULL},
     {"__instancecheck__(self, instance, /)", instancecheck, NULL},
