@@ -6,10 +6,16 @@
 #include "engine/kernels/half.h"
 #include "engine/kernels/ops.h"
 
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(DSK_SANITIZE)
+#define KERNEL __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define KERNEL
+#endif
+
 // clang-format off
 /* elements [first, first + n) of start + i * (second - start), computed in D, kept as T */
 #define RANGE(name, T, D, LD, ST)                                                                  \
-    static void range_##name(void *out, const void *a, const void *b, int64_t first, int64_t n)    \
+    KERNEL static void range_##name(void *out, const void *a, const void *b, int64_t first, int64_t n)    \
     {                                                                                              \
         const D start = LD(*(const T *)a), delta = (D)(LD(*(const T *)b) - start);                 \
         T *to = out;                                                                               \
