@@ -273,10 +273,9 @@ static void complete_magic(session *s, const char *text, size_t n, words *w)
     value m = interp_import(s->in, "dsk_shell");
     value table =
         is_fail(m) ? FAIL : value_getattr_c(s->in, m, percents > 1 ? "CELL_MAGICS" : "MAGICS");
-    value key, v;
-    const dict *d = as_dict(table);
-    for (int64_t i = 0; d && dict_next(d, &i, &key, &v);) {
-        const str *name = as_str(key);
+    const list *l = as_list(table);
+    for (int64_t i = 0; l && i < l->n; i++) {
+        const str *name = as_str(l->at[i]);
         if (name && n >= percents && fits(name, text + percents, n - percents))
             add(w, percents > 1 ? "%%" : "%", name->at, name->nbyte, "");
     }

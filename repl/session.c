@@ -249,9 +249,9 @@ static void add_details(session *s, value v, strbuf *out)
 static bool echo(session *s, value v)
 {
     strbuf out = {0};
-    remember_output(s, v);
     bool ok = show_value(s->in, v, 80, &out);
     if (ok) {
+        remember_output(s, v);
         if (s->prompts) {
             char label[48];
             snprintf(label, sizeof label,

@@ -23,8 +23,13 @@ typedef struct piece {
 typedef struct group {
     int depth;
     size_t pending;      /* its breaks that are still in the queue */
-    bool broken, queued; /* queued: may still be told to break */
+    bool broken;
 } group;
+
+/* The groups of one depth that may still be told to break, oldest first. */
+typedef struct waiting {
+    size_t *at, n, cap;
+} waiting;
 
 typedef struct printer {
     interp *in;
@@ -35,6 +40,7 @@ typedef struct printer {
     group *groups; /* all there ever were; `open` lists the indices of the current nesting */
     size_t ngroup, groupcap;
     size_t open[MAX_LEVELS + 1];
+    waiting waiting[MAX_LEVELS + 1];
     obj *above[MAX_LEVELS]; /* containers being shown */
     int nabove;
 } printer;
@@ -59,6 +65,32 @@ static piece *queue_add(printer *p)
     return &p->queue[p->tail++];
 }
 
+static void wait_add(printer *p, size_t g)
+{
+    waiting *w = &p->waiting[p->groups[g].depth];
+    if (w->n == w->cap) {
+        w->cap = w->cap ? w->cap * 2 : 8;
+        w->at = mem_grow(w->at, w->cap * sizeof *w->at);
+    }
+    w->at[w->n++] = g;
+}
+
+static void wait_drop(waiting *w, size_t i)
+{
+    w->n--;
+    memmove(w->at + i, w->at + i + 1, (w->n - i) * sizeof *w->at);
+}
+
+static void wait_remove(printer *p, size_t g)
+{
+    waiting *w = &p->waiting[p->groups[g].depth];
+    for (size_t i = 0; i < w->n; i++) {
+        if (w->at[i] != g) continue;
+        wait_drop(w, i);
+        return;
+    }
+}
+
 static void newline(printer *p, int indent)
 {
     sb_addc(p->out, '\n');
@@ -78,7 +110,7 @@ static void release(printer *p)
             newline(p, x->indent);
             return;
         }
-        if (g->pending == 0) g->queued = false;
+        if (g->pending == 0) wait_remove(p, x->group - 1);
         sb_addc(p->out, ' ');
     } else {
         sb_add(p->out, x->text, x->n);
@@ -93,27 +125,24 @@ static void flush(printer *p)
 }
 
 /* Tells the outermost group that has a place left to break, the latest of its depth, to do so.
- * The groups outside it, which have none yet, will break as soon as they get one. */
+ * The groups outside it, which have none yet, will break as soon as they get one.  The i-th group
+ * from the end is found and the i-th from the start forgotten: IPython's own slip, which decides
+ * what breaks where several groups of one depth are waiting. */
 static group *break_one(printer *p)
 {
-    for (int depth = 0;; depth++) {
-        bool deeper = false;
-        for (size_t i = p->ngroup; i-- > 0;) {
-            group *g = &p->groups[i];
-            deeper |= g->queued && g->depth > depth;
-            if (!g->queued || g->depth != depth || !g->pending) continue;
-            g->queued = false;
+    for (int depth = 0; depth <= MAX_LEVELS; depth++) {
+        waiting *w = &p->waiting[depth];
+        for (size_t i = 0; i < w->n; i++) {
+            group *g = &p->groups[w->at[w->n - 1 - i]];
+            if (!g->pending) continue;
+            wait_drop(w, i);
             g->broken = true;
             return g;
         }
-        for (size_t i = 0; i < p->ngroup; i++) {
-            group *g = &p->groups[i];
-            if (!g->queued || g->depth != depth) continue;
-            g->queued = false;
-            g->broken = true;
-        }
-        if (!deeper) return NULL;
+        for (size_t i = 0; i < w->n; i++) p->groups[w->at[i]].broken = true;
+        w->n = 0;
     }
+    return NULL;
 }
 
 static void break_outer(printer *p)
@@ -175,7 +204,8 @@ static void group_open(printer *p, const char *open)
     }
     p->level++;
     p->open[p->level] = p->ngroup;
-    p->groups[p->ngroup++] = (group){.depth = p->level, .queued = true};
+    p->groups[p->ngroup] = (group){.depth = p->level};
+    wait_add(p, p->ngroup++);
     p->indent += (int)strlen(open);
 }
 
@@ -183,8 +213,8 @@ static void group_close(printer *p, const char *open, const char *close)
 {
     const size_t g = p->open[p->level--];
     if (!p->groups[g].pending) {
-        p->groups[g].queued = false;
-        if (g + 1 == p->ngroup) p->ngroup--; /* what is behind every break need not be searched */
+        wait_remove(p, g);
+        if (g + 1 == p->ngroup) p->ngroup--;
     }
     p->indent -= (int)strlen(open);
     texts(p, close);
@@ -368,6 +398,7 @@ bool show_value(interp *in, value v, int width, strbuf *out)
     p.ngroup = 1; /* what is in no container never breaks */
     bool ok = print_value(&p, v);
     flush(&p);
+    for (int i = 0; i <= MAX_LEVELS; i++) mem_free(p.waiting[i].at);
     mem_free(p.groups);
     mem_free(p.queue);
     return ok;
