@@ -8,4 +8,19 @@
 #define NEXT(r, a, b) ST(r, nextafter(LD(a), LD(b)))
 #define SPACING(r, a)                                                                              \
     ST(r, isinf(LD(a)) ? (double)NAN : nextafter(LD(a), LD(a) < 0 ? -INFINITY : INFINITY) - LD(a))
+#include "engine/kernels/fp.h"
+#include "engine/kernels/vmath.h"
+
+/* transcendental functions go to vectors in blocks; libm serves what those cannot */
+#define VECTOR_MATH
+#define V1(name, res, body)                                                                        \
+    static double libm_##name(double x)                                                                    \
+    {                                                                                              \
+        return body;                                                                               \
+    }                                                                                              \
+    void LOOP_NAME(name)(size_t n, char *const *p, const ptrdiff_t *s);                            \
+    void LOOP_NAME(name)(size_t n, char *const *p, const ptrdiff_t *s)                             \
+    {                                                                                              \
+        vmath64_run(V_##name, libm_##name, n, p, s);                                               \
+    }
 #include "engine/kernels/loops_float.h"

@@ -1,0 +1,37 @@
+/* engine/kernels/vmath.h - vectors of elementary functions (SLEEF, below 1 ulp), chosen by CPU.
+ *
+ * A block function computes n elements; loops use it through vmath_run, which gives the blocks whose
+ * results are not finite, or whose inputs lie where SLEEF is known to be wrong, to libm: values and
+ * floating-point status are libm's there. */
+#pragma once
+
+#include <stddef.h>
+
+// clang-format off
+/* name of the ufunc, of the function in C */
+#define VECTOR_MATH_FUNCTIONS(F)                                                                   \
+    F(exp, exp) F(exp2, exp2) F(expm1, expm1) F(log, log) F(log2, log2) F(log10, log10)            \
+    F(log1p, log1p) F(cbrt, cbrt) F(sin, sin) F(cos, cos) F(tan, tan) F(arcsin, asin)              \
+    F(arccos, acos) F(arctan, atan) F(sinh, sinh) F(cosh, cosh) F(tanh, tanh) F(arcsinh, asinh)    \
+    F(arccosh, acosh) F(arctanh, atanh)
+// clang-format on
+
+enum vmath_id {
+#define ID(name, c) V_##name,
+    VECTOR_MATH_FUNCTIONS(ID)
+#undef ID
+    NVMATH
+};
+
+/* in: contiguous, out: contiguous, may be equal; padded reads stay inside n */
+typedef void (*vmath64)(size_t n, double *out, const double *in);
+typedef void (*vmath32)(size_t n, float *out, const float *in);
+/* NULL: this processor has no vectors for it */
+vmath64 vmath64_find(enum vmath_id id);
+vmath32 vmath32_find(enum vmath_id id);
+
+/* one input, one output, any steps */
+void vmath64_run(enum vmath_id id, double (*one)(double), size_t n, char *const *p,
+                 const ptrdiff_t *s);
+void vmath32_run(enum vmath_id id, float (*one)(float), size_t n, char *const *p,
+                 const ptrdiff_t *s);
