@@ -374,6 +374,9 @@ static bool make_plan(const nd *x, const index_item *items, int n, spread *s, pl
 nd *nd_index(const nd *x, const index_item *items, int n, err *e)
 {
     if (is_full_mask(x, items, n)) return nd_mask(x, items[0].array, e);
+    bool rows = n == 1 && items[0].kind == IDX_ARRAY && dtype_is_int(items[0].array->dtype) &&
+                x->ndim > 0 && nd_is_c(x) && x->dtype != DT_object && nd_count(x) > 0;
+    if (rows) return nd_take(x, items[0].array, 0, 'r', e);
     spread s = {0};
     plan p = {0};
     nd *y = NULL;

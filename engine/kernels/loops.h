@@ -50,14 +50,14 @@ enum { UNIT_ = 0 }; /* keeps the macros below out of an empty translation unit *
         PUT(r + (ptrdiff_t)i * (sr), body);                                                        \
     }
 
-/* two inputs; FOLD is what happens when the output is the first input, one cell */
+/* two inputs; FOLD: what to do when the output is the first input, one cell (FOLD_SEQ(body)) */
 #define LOOP2(name, PUT, sr_, FOLD, body)                                                          \
     LOOP_HEAD(name)                                                                                \
     {                                                                                              \
         const char *a = p[0], *b = p[1];                                                           \
         char *r = p[2];                                                                            \
         const ptrdiff_t sa = s[0], sb = s[1], sr = s[2], u = sizeof(LOOP_MEM), ur = sr_;           \
-        FOLD(body)                                                                                 \
+        FOLD                                                                                       \
         if (sa == u && sb == u && sr == ur) EACH WALK2(u, u, ur, PUT, body)                        \
         else if (sa == 0 && sb == u && sr == ur && n) WALKX(u, ur, PUT, body)                      \
         else if (sa == u && sb == 0 && sr == ur && n) WALKY(u, ur, PUT, body)                      \
@@ -97,7 +97,7 @@ enum { UNIT_ = 0 }; /* keeps the macros below out of an empty translation unit *
     }
 
 #define PUT_BOOL(q, v) (*(bool *)(q) = (v))
-#define NO_FOLD(body)
+#define NO_FOLD
 #define IS_FOLD (a == r && sa == 0 && sr == 0)
 /* a fold one after the other: exact for integers (which vectorise), NumPy's order for floats */
 #define FOLD_SEQ(body)                                                                             \

@@ -12,7 +12,7 @@
 
 // clang-format off
 #define B1(name, res, body) LOOP1(name, ST, 1, body)
-#define B2(name, res, body) LOOP2(name, ST, 1, FOLD_SEQ, body)
+#define B2(name, res, body) LOOP2(name, ST, 1, FOLD_SEQ(body), body)
 #define B3(name, res, body) LOOP3(name, body)
 #include "engine/kernels/ufunc_rows.h"
 // clang-format on

@@ -167,7 +167,7 @@ static inline num cclamp(num x, num low, num high)
 #define C1_REAL(name, body) LOOP1(name, STR, sizeof(part), body)
 #define C1_BOOL(name, body) LOOP1(name, PUT_BOOL, 1, body)
 #define C2(name, res, body) PASTE(C2_, res)(name, body)
-#define C2_SAME(name, body) LOOP2(name, ST, sizeof(num), FOLD_SEQ, body)
+#define C2_SAME(name, body) LOOP2(name, ST, sizeof(num), FOLD_SEQ(body), body)
 #define C2_BOOL(name, body) LOOP2(name, PUT_BOOL, 1, NO_FOLD, body)
 #define C3(name, res, body) LOOP3(name, body)
 #include "engine/kernels/ufunc_rows.h"
@@ -200,7 +200,7 @@ static num pairwise(const char *b, size_t n, ptrdiff_t sb)
     return sum;
 }
 
-#define FOLD_PAIRS(body)                                                                           \
+#define FOLD_PAIRS                                                                           \
     if (IS_FOLD) {                                                                                 \
         ST(r, LD(r) + pairwise(b, 2 * n, sb));                                                     \
         return;                                                                                    \

@@ -2,6 +2,7 @@
  * loops_float16.c and so on, which define LOOP_DT, LOOP_MEM, LOOP_T, LOOP_SUFFIX (of libm's
  * names), LD and ST.  add folds pairwise: runs of at most 128 with 8 partial sums, halves above. */
 #include <math.h>
+#include <string.h>
 
 #include "engine/kernels/fp.h"
 #include "engine/kernels/loops.h"
@@ -55,33 +56,59 @@ static inline num clamp(num x, num low, num high)
 }
 
 // clang-format off
-/* maximum and minimum: 16 lanes, then one after the other; NaN and order come out the same */
-#define FOLD_LANES(body)                                                                           \
-    if (IS_FOLD && sb == u && n >= 64) {                                                           \
-        num lane[16];                                                                              \
-        for (int k = 0; k < 16; k++) lane[k] = LD(b + k * u);                                      \
-        size_t i = 16;                                                                             \
-        for (; i + 16 <= n; i += 16)                                                               \
-            for (int k = 0; k < 16; k++) {                                                         \
-                const num x = lane[k], y = LD(b + ((ptrdiff_t)i + k) * u);                         \
-                lane[k] = body;                                                                    \
-            }                                                                                      \
+#ifdef LOOP_BITS /* the integer as wide as LOOP_T */
+/* maximum and minimum of a contiguous run: four vectors, then one after the other; NaN and order
+ * come out the same.  Written with vectors: the compiler will not turn the choice into one. */
+typedef num lanes __attribute__((vector_size(32)));
+typedef LOOP_BITS masks __attribute__((vector_size(32)));
+enum { WIDTH = 32 / sizeof(num) };
+#define PICK(to, from, condition)                                                                  \
+    do {                                                                                           \
+        const lanes x = to, y = from;                                                              \
+        const masks m = condition;                                                                 \
+        to = (lanes)(((masks)x & m) | ((masks)y & ~m));                                            \
+    } while (0)
+#define PICK_AT(to, at, condition)                                                                 \
+    do {                                                                                           \
+        lanes next;                                                                                \
+        memcpy(&next, at, sizeof next);                                                            \
+        PICK(to, next, condition);                                                                 \
+    } while (0)
+#define FOLD_LANES(condition)                                                                      \
+    if (IS_FOLD && sb == u && n >= 4 * WIDTH) {                                                    \
+        lanes v0, v1, v2, v3;                                                                      \
+        memcpy(&v0, b, 32), memcpy(&v1, b + 32, 32), memcpy(&v2, b + 64, 32);                      \
+        memcpy(&v3, b + 96, 32);                                                                   \
+        size_t i = 4 * WIDTH;                                                                      \
+        for (; i + 4 * WIDTH <= n; i += 4 * WIDTH) {                                               \
+            const char *at = b + (ptrdiff_t)i * u;                                                 \
+            PICK_AT(v0, at, condition);                                                            \
+            PICK_AT(v1, at + 32, condition);                                                       \
+            PICK_AT(v2, at + 64, condition);                                                       \
+            PICK_AT(v3, at + 96, condition);                                                       \
+        }                                                                                          \
+        PICK(v0, v1, condition);                                                                   \
+        PICK(v2, v3, condition);                                                                   \
+        PICK(v0, v2, condition);                                                                   \
         num x = LD(r);                                                                             \
-        for (int k = 0; k < 16; k++) { const num y = lane[k]; x = body; }                          \
-        for (; i < n; i++) { const num y = LD(b + (ptrdiff_t)i * u); x = body; }                   \
+        for (int k = 0; k < WIDTH; k++) { const num y = v0[k]; x = (condition) ? x : y; }            \
+        for (; i < n; i++) { const num y = LD(b + (ptrdiff_t)i * u); x = (condition) ? x : y; }      \
         ST(r, x);                                                                                  \
         return;                                                                                    \
     }                                                                                              \
-    FOLD_SEQ(body)
+    FOLD_SEQ((condition) ? x : y)
+#else
+#define FOLD_LANES(condition) FOLD_SEQ((condition) ? x : y)
+#endif
 
 #define F1(name, res, body) PASTE(F1_, res)(name, body)
 #define F1_SAME(name, body) LOOP1(name, ST, sizeof(LOOP_MEM), body)
 #define F1_BOOL(name, body) LOOP1(name, PUT_BOOL, 1, body)
 #define F2(name, res, body) PASTE(F2_, res)(name, body)
-#define F2_SAME(name, body) LOOP2(name, ST, sizeof(LOOP_MEM), FOLD_SEQ, body)
+#define F2_SAME(name, body) LOOP2(name, ST, sizeof(LOOP_MEM), FOLD_SEQ(body), body)
 #define F2_BOOL(name, body) LOOP2(name, PUT_BOOL, 1, NO_FOLD, body)
 #define F3(name, res, body) LOOP3(name, body)
-#define FM(name, res, body) LOOP2(name, ST, sizeof(LOOP_MEM), FOLD_LANES, body)
+#define FM(name, condition) LOOP2(name, ST, sizeof(LOOP_MEM), FOLD_LANES(condition), (condition) ? x : y)
 #ifndef VECTOR_MATH
 #define V1(name, res, body) LOOP1(name, ST, sizeof(LOOP_MEM), body)
 #endif
@@ -109,7 +136,7 @@ static inline num pairwise(const char *b, size_t n, ptrdiff_t sb)
     return sum;
 }
 
-#define FOLD_PAIRS(body)                                                                           \
+#define FOLD_PAIRS                                                                           \
     if (IS_FOLD) {                                                                                 \
         ST(r, LD(r) + (sb == u ? pairwise(b, n, u) : pairwise(b, n, sb)));                         \
         return;                                                                                    \

@@ -2,6 +2,7 @@
 #define LOOP_DT       float32
 #define LOOP_MEM      float
 #define LOOP_T        float
+#define LOOP_BITS   int32_t
 #define LOOP_SUFFIX   f
 #define LD(p)         (*(const float *)(p))
 #define ST(p, v)      (*(float *)(p) = (float)(v))

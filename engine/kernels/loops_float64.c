@@ -2,6 +2,7 @@
 #define LOOP_DT  float64
 #define LOOP_MEM double
 #define LOOP_T   double
+#define LOOP_BITS   int64_t
 #define LOOP_SUFFIX
 #define LD(p)         (*(const double *)(p))
 #define ST(p, v)      (*(double *)(p) = (double)(v))

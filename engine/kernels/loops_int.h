@@ -113,7 +113,7 @@ static inline num clamp(num x, num low, num high)
 #define I1_SAME(name, body) LOOP1(name, ST, sizeof(num), body)
 #define I1_BOOL(name, body) LOOP1(name, PUT_BOOL, 1, body)
 #define I2(name, res, body) PASTE(I2_, res)(name, body)
-#define I2_SAME(name, body) LOOP2(name, ST, sizeof(num), FOLD_SEQ, body)
+#define I2_SAME(name, body) LOOP2(name, ST, sizeof(num), FOLD_SEQ(body), body)
 #define I2_BOOL(name, body) LOOP2(name, PUT_BOOL, 1, NO_FOLD, body)
 #define I3(name, res, body) LOOP3(name, body)
 #include "engine/kernels/ufunc_rows.h"

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/kernels/half.h"
+#include "engine/kernels/index.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/reduce_parts.h"
 
@@ -347,6 +347,10 @@ nd *reduce_count(const reduction *r, const nd *x, uint32_t axes, bool keepdims, 
                  reduce_opts *o, err *e)
 {
     (void)want;
+    if (axes == axes_of(x, ALL_AXES) && !keepdims && (!o || (!o->where && !o->out))) {
+        int64_t all = nd_count_nonzero(x, e);
+        return all < 0 ? NULL : scalar_int(all);
+    }
     nd *truth = nd_cast(x, dtype_plain(DT_bool), 'u', e);
     nd *n =
         truth ? nd_ufunc_reduce(r->fold, truth, axes, keepdims, dtype_plain(DT_int64), o, e) : NULL;

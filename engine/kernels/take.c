@@ -24,7 +24,12 @@ int64_t nd_count_nonzero(const nd *x, err *e)
             const char *at = w.at[0];
             int64_t n = w.shape[0], step = w.step[0][0];
             if (step == 1)
-                for (int64_t i = 0; i < n; i++) count += at[i] != 0;
+                for (int64_t i = 0; i < n; i += 255) { /* narrow sums vectorise */
+                    int64_t end = i + 255 < n ? i + 255 : n;
+                    uint32_t part = 0;
+                    for (int64_t k = i; k < end; k++) part += (uint8_t)at[k];
+                    count += part;
+                }
             else
                 for (int64_t i = 0; i < n; i++) count += at[i * step] != 0;
         } while (walk_next(&w));
@@ -93,7 +98,7 @@ static bool place(int64_t i, int64_t n, char mode, int64_t *out)
     return true;
 }
 
-/* int64, contiguous, every element brought into [0, n) */
+/* int64, contiguous, every element brought into [0, n); the given block when all are already */
 static nd *places(const nd *indices, int64_t n, int axis, char mode, err *e)
 {
     if (!dtype_is_int(indices->dtype) && indices->dtype != DT_bool && nd_count(indices))
@@ -101,8 +106,8 @@ static nd *places(const nd *indices, int64_t n, int axis, char mode, err *e)
                        "Cannot cast array data from dtype('%s') to dtype('int64') according to the "
                        "rule 'safe'",
                        dtypes[indices->dtype].name);
-    nd *ints = nd_cast(indices, dtype_plain(DT_int64), 'u', e),
-       *out = ints ? nd_copy(ints, e) : NULL;
+    nd *ints = nd_cast(indices, dtype_plain(DT_int64), 'u', e);
+    nd *out = ints ? nd_contiguous(ints, e) : NULL;
     datum_unref(ints);
     if (!out) return NULL;
     int64_t count = nd_count(out), *at = (int64_t *)out->at;
@@ -110,20 +115,63 @@ static nd *places(const nd *indices, int64_t n, int axis, char mode, err *e)
         err_set(e, IndexError, "cannot do a non-empty take from an empty axes.");
         return datum_unref(out);
     }
-    for (int64_t k = 0; k < count; k++) {
+    bool inside = true;
+    for (int64_t k = 0; k < count; k++) inside &= (uint64_t)at[k] < (uint64_t)n;
+    if (inside) return out;
+    ints = nd_copy(out, e);
+    datum_unref(out);
+    at = ints ? (int64_t *)ints->at : NULL;
+    for (int64_t k = 0; at && k < count; k++) {
         int64_t i = at[k];
         if (place(i, n, mode, &at[k])) continue;
         err_set(e, IndexError, "index %ld is out of bounds for axis %d with size %ld", (long)i,
                 axis, (long)n);
-        return datum_unref(out);
+        return datum_unref(ints);
     }
-    return out;
+    return ints;
+}
+
+/* rows of `chunk` bytes picked from each of `outer` groups of n */
+static void take_rows(char *to, const char *from, int64_t outer, int64_t n, size_t chunk,
+                      const int64_t *at, int64_t count)
+{
+    for (int64_t o = 0; o < outer; o++, from += n * (int64_t)chunk)
+        if (chunk == 8)
+            for (int64_t i = 0; i < count; i++, to += 8) memcpy(to, from + at[i] * 8, 8);
+        else if (chunk == 4)
+            for (int64_t i = 0; i < count; i++, to += 4) memcpy(to, from + at[i] * 4, 4);
+        else
+            for (int64_t i = 0; i < count; i++, to += chunk)
+                memcpy(to, from + at[i] * (int64_t)chunk, chunk);
+}
+
+static nd *take_contiguous(const nd *x, const nd *at, int axis, err *e)
+{
+    int64_t shape[2 * ND_MAXDIM];
+    int ndim = x->ndim - 1 + at->ndim, tail = x->ndim - axis - 1;
+    if (ndim > ND_MAXDIM)
+        return err_set(e, ValueError, "maximum supported dimension for an ndarray is %d, found %d",
+                       ND_MAXDIM, ndim);
+    memcpy(shape, nd_shape(x), (size_t)axis * sizeof *shape);
+    memcpy(shape + axis, nd_shape(at), (size_t)at->ndim * sizeof *shape);
+    memcpy(shape + axis + at->ndim, nd_shape(x) + axis + 1, (size_t)tail * sizeof *shape);
+    nd *y = nd_new(nd_type(x), ndim, shape, e);
+    size_t chunk = (size_t)shape_count(tail, nd_shape(x) + axis + 1) * x->size;
+    if (y && nd_count(y))
+        take_rows(y->at, x->at, shape_count(axis, nd_shape(x)), nd_shape(x)[axis], chunk,
+                  (const int64_t *)at->at, nd_count(at));
+    return y;
 }
 
 nd *nd_take(const nd *x, const nd *indices, int axis, char mode, err *e)
 {
     nd *at = places(indices, nd_shape(x)[axis], axis, mode, e);
     if (!at) return NULL;
+    if (nd_is_c(x) && x->dtype != DT_object) {
+        nd *y = take_contiguous(x, at, axis, e);
+        datum_unref(at);
+        return y;
+    }
     index_item items[ND_MAXDIM];
     for (int i = 0; i < axis; i++)
         items[i] = (index_item){
