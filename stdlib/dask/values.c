@@ -12,44 +12,80 @@
 /* ---- live values ---- */
 
 /* Live values whose last reference was dropped on another thread than their interpreter's: a
- * lock-free stack that live_sweep empties.  It hangs off the module object of the interpreter. */
+ * lock-free stack that live_sweep empties.  It outlives the interpreter as long as live values do.
+ */
+typedef struct live_box live_box;
 typedef struct attic {
-    obj hdr;
-    _Atomic(live *) head;
+    _Atomic uint32_t rc;
+    _Atomic(live_box *) head;
 } attic;
 
-static const type T_attic = {TYPE_HEAD, .name = "attic", .module = "_dask", .size = sizeof(attic)};
+struct live_box { /* what is allocated: the public part, then where to go home */
+    live l;
+    attic *home;
+    live_box *next;
+};
+
+typedef struct attic_obj { /* how an interpreter holds its attic: in the namespace of _dask */
+    obj hdr;
+    attic *a;
+} attic_obj;
+
+static void attic_unref(attic *a)
+{
+    if (atomic_fetch_sub(&a->rc, 1) == 1) mem_free(a);
+}
+
+static void empty_attic(interp *in, attic *a)
+{
+    live_box *b = atomic_exchange(&a->head, NULL);
+    while (b) {
+        live_box *next = b->next;
+        value_unref(in, b->l.v);
+        mem_free(b);
+        attic_unref(a);
+        b = next;
+    }
+}
+
+static void attic_drop(interp *in, obj *o)
+{
+    attic *a = ((attic_obj *)o)->a;
+    empty_attic(in, a);
+    attic_unref(a);
+}
+
+static const type T_attic = {TYPE_HEAD, .name = "attic", .module = "_dask",
+                             .size = sizeof(attic_obj), .drop = attic_drop};
 
 static attic *attic_of(interp *in)
 {
     module *m = dask_module(in);
     value v = m ? dict_peek(in, module_dict(m), "_attic") : FAIL;
-    attic *a = (attic *)as_obj(v, &T_attic);
-    if (a || !m) return a;
-    a = obj_new(in, &T_attic, 0);
-    if (a && !module_put(in, m, "_attic", v_obj(a))) a = NULL;
-    return a;
+    attic_obj *o = (attic_obj *)as_obj(v, &T_attic);
+    if (o || !m) return o ? o->a : NULL;
+    o = obj_new(in, &T_attic, 0);
+    if (!o) return NULL;
+    o->a = mem_zero(sizeof *o->a);
+    atomic_init(&o->a->rc, 1);
+    return module_put(in, m, "_attic", v_obj(o)) ? o->a : NULL;
 }
-
-typedef struct live_box { /* what is allocated: the public part, then where to go home */
-    live l;
-    attic *home;
-    live *next;
-} live_box;
 
 static void live_drop(datum *d)
 {
     live_box *b = (live_box *)(void *)d;
+    attic *a = b->home;
     datum_unref(b->l.capsule);
     b->l.capsule = NULL;
     if (interp_current() == b->l.home) {
         value_unref(b->l.home, b->l.v);
         mem_free(b);
+        attic_unref(a);
         return;
     }
-    live *head = atomic_load(&b->home->head);
+    live_box *head = atomic_load(&a->head);
     do b->next = head;
-    while (!atomic_compare_exchange_weak(&b->home->head, &head, &b->l));
+    while (!atomic_compare_exchange_weak(&a->head, &head, b));
 }
 
 const datum_kind live_kind = {"live value", live_drop, NULL};
@@ -57,13 +93,7 @@ const datum_kind live_kind = {"live value", live_drop, NULL};
 void live_sweep(interp *in)
 {
     attic *a = attic_of(in);
-    live *l = a ? atomic_exchange(&a->head, NULL) : NULL;
-    while (l) {
-        live_box *b = (live_box *)(void *)l;
-        l = b->next;
-        value_unref(in, b->l.v);
-        mem_free(b);
-    }
+    if (a) empty_attic(in, a);
 }
 
 datum *live_new(interp *in, value v)
@@ -75,6 +105,7 @@ datum *live_new(interp *in, value v)
     b->l.home = in;
     b->l.v = value_ref(v);
     b->home = a;
+    atomic_fetch_add(&a->rc, 1);
     return &b->l.hdr;
 }
 
@@ -234,6 +265,10 @@ bool lit_of(interp *in, value v, arena *a, lit *out, held *h)
         if (v.o->type == &T_str) {
             *out = lit_str(arena_dup(a, ((str *)v.o)->at, ((str *)v.o)->nbyte));
             return true;
+        }
+        if (v.o->type == &T_dtype) {
+            *out = lit_dtype((dtype_of){0});
+            return to_dtype(in, v, &out->t);
         }
         slice *s = as_slice(v);
         int64_t p[3];
