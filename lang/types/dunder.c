@@ -357,6 +357,8 @@ void klass_fill(interp *in, klass *k)
     bool own_len = k->t.length == k_len, own_bool = k->t.truth == k_bool;
     if (own_len && !own_bool) k->t.truth = NULL;
     k->init = from_user_class(in, k, in->name.__init__);
+    if (is_fail(k->init) && has_init_row(native) && !type_is_sub(native, exc_type(BaseException)))
+        k->init = type_lookup(in, native, in->name.__init__);
     k->new_ = from_user_class(in, k, in->name.__new__);
     k->del = from_user_class(in, k, in->name.__del__);
     k->getattribute = from_user_class(in, k, in->dunder[D_GETATTRIBUTE]);

@@ -353,7 +353,7 @@ value type_make(interp *in, const type *cls, const value *arg, size_t npos, tupl
 
 /* ---- calling a class ---- */
 
-static bool has_init_row(const type *native)
+bool has_init_row(const type *native)
 {
     for (const builtin *r = native->table; r && r->sig; r++) {
         if (strncmp(r->sig, "__init__(", 9) == 0) return true;

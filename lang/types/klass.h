@@ -37,5 +37,6 @@ value type_make(interp *in, const type *cls, const value *arg, size_t npos, tupl
 value object_new(interp *in, const type *cls, bool args); /* args: the call had some */
 list *object_dir(interp *in, value v);
 value throw_abstract(interp *in, klass *k);
+bool has_init_row(const type *native); /* its __init__ does what `make` leaves out */
 value member_new(interp *in, const type *owner, str *name); /* the attribute of a slot */
 const type *metaclass_of(interp *in, const type *meta, tuple *bases); /* NULL: conflict */
