@@ -28,5 +28,6 @@ typedef struct task_run {
     tid t;
     worker *w;
     arena *scratch; /* reset by the caller */
+    bool *go_home;  /* see call.go_home; NULL: this is the calling thread */
 } task_run;
 datum *task_call(const task_run *r, err *e);

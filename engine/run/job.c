@@ -172,7 +172,15 @@ tid job_run_one(job *j, worker *w, tid t)
     err e = {0};
     double begin = j->o.trace || j->o.end ? run_clock() : 0;
     arena_reset(&w->scratch);
-    datum *out = task_call(&(task_run){.p = p, .t = t, .w = w, .scratch = &w->scratch}, &e);
+    bool home = false;
+    task_run r = {.p = p, .t = t, .w = w, .scratch = &w->scratch,
+                  .go_home = w->id >= 0 ? &home : NULL};
+    datum *out = task_call(&r, &e);
+    if (!out && home) {
+        err_clear(&e);
+        push_home(j, t);
+        return NO_TASK;
+    }
     if (!out) {
         job_fail(j, t, &e);
         return NO_TASK;

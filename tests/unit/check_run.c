@@ -79,6 +79,7 @@ typedef struct test_fn {
     pthread_t home;
     _Atomic int *count, *wrong;
     int sleep_ms, fail_at;
+    bool only_home;
 } test_fn;
 
 /* adds up its inputs and one */
@@ -88,6 +89,11 @@ static datum *test_call(const fn *f, const call *c, err *e)
     int n = atomic_fetch_add(t->count, 1);
     bool home = pthread_equal(pthread_self(), t->home);
     if ((f->flags & FN_HOME) && !home) atomic_fetch_add(t->wrong, 1);
+    if (t->only_home && c->go_home) {
+        *c->go_home = true;
+        return NULL;
+    }
+    if (t->only_home && !home) atomic_fetch_add(t->wrong, 1);
     if (t->sleep_ms) {
         if (c->worker) worker_blocking_begin(c->worker);
         nanosleep(&(struct timespec){.tv_nsec = t->sleep_ms * 1000000L}, NULL);
@@ -170,6 +176,20 @@ START_TEST(home_tasks_run_on_the_calling_thread)
     pool_free(p);
     datum_unref(home);
     datum_unref(any);
+}
+END_TEST
+
+START_TEST(a_task_may_ask_to_run_at_home)
+{
+    _Atomic int count = 0, wrong = 0;
+    err e = {0};
+    pool *p = pool_new(2, false, NULL);
+    test_fn *f = test_new(&count, &wrong, FN_FOREIGN);
+    f->only_home = true;
+    ck_assert_int_eq(fan(100, f, f, p, &e), 101);
+    ck_assert_int_eq(atomic_load(&wrong), 0);
+    pool_free(p);
+    datum_unref(f);
 }
 END_TEST
 
@@ -284,6 +304,7 @@ static Suite *suite(void)
     tcase_add_test(t, elementwise_chains_become_one_program);
     tcase_add_test(t, every_task_of_a_graph_runs_once);
     tcase_add_test(t, home_tasks_run_on_the_calling_thread);
+    tcase_add_test(t, a_task_may_ask_to_run_at_home);
     tcase_add_test(t, the_first_error_stops_the_rest_and_names_its_task);
     tcase_add_test(t, sleeping_tasks_give_their_place_to_others);
     tcase_add_test(t, a_cancelled_run_ends_soon);
