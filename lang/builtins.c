@@ -327,13 +327,8 @@ static value iter(interp *in, const value *arg)
 
 static value next(interp *in, const value *arg)
 {
-    const type *t = type_of(in, arg[0]);
-    if (!t->next) return throw(in, TypeError, "'%s' object is not an iterator", t->name);
-    value v = t->next(in, arg[0]);
-    if (!is_fail(v)) return v;
-    if (throwing(in) && !exc_is(in, StopIteration)) return FAIL;
-    if (is_fail(arg[1]))
-        return throwing(in) ? FAIL : throw_value(in, v_type(exc_type(StopIteration)));
+    value v = next_or_stop(in, arg[0]);
+    if (!is_fail(v) || is_fail(arg[1]) || !exc_is(in, StopIteration)) return v;
     exc_clear(in);
     return value_ref(arg[1]);
 }

@@ -174,6 +174,7 @@ void sigs_close(interp *in)
             value_unref(in, r->s.dflt[j]);
         }
         obj_unref(in, r->s.fname);
+        obj_unref(in, r->s.qual);
         mem_free(r->s.name);
         mem_free(r->s.dflt);
         mem_free(r->s.has_default);
@@ -201,11 +202,11 @@ static bool too_many(interp *in, const sig *s, size_t npos)
 {
     int h = hidden(s), max = s->npos - h, min = s->required - h;
     long long given = (long long)npos - h;
-    const char *name = s->fname->at;
+    const char *name = s->fname->at, *full = s->qual ? s->qual->at : name;
     if (max == 0 && all_positional(s)) {
-        throw(in, TypeError, "%s() takes no arguments (%lld given)", name, given);
+        throw(in, TypeError, "%s() takes no arguments (%lld given)", full, given);
     } else if (max == 1 && min == 1 && all_positional(s)) {
-        throw(in, TypeError, "%s() takes exactly one argument (%lld given)", name, given);
+        throw(in, TypeError, "%s() takes exactly one argument (%lld given)", full, given);
     } else if (all_positional(s)) {
         throw(in, TypeError, "%s expected %s%d argument%s, got %lld", name,
               min == max ? "" : "at most ", max, max == 1 ? "" : "s", given);
@@ -221,14 +222,14 @@ static bool too_few(interp *in, const sig *s, int missing, size_t npos)
 {
     int h = hidden(s), max = s->npos - h, min = s->required - h;
     long long given = (long long)npos - h;
-    const char *name = s->fname->at;
+    const char *name = s->fname->at, *full = s->qual ? s->qual->at : name;
     if (given < 0) {
         throw(in, TypeError, "unbound method %s() needs an argument", name);
     } else if (missing >= s->npos) {
         throw(in, TypeError, "%s() missing required keyword-only argument: '%s'", name,
               s->name[missing]->at);
     } else if (max == 1 && min == 1 && all_positional(s)) {
-        throw(in, TypeError, "%s() takes exactly one argument (%lld given)", name, given);
+        throw(in, TypeError, "%s() takes exactly one argument (%lld given)", full, given);
     } else if (missing < s->posonly) {
         throw(in, TypeError, "%s expected %s%d argument%s, got %lld", name,
               min == max && s->star < 0 ? "" : "at least ", min, min == 1 ? "" : "s", given);
@@ -255,7 +256,7 @@ static bool bind_keyword(interp *in, const sig *s, str *key, value v, value *out
     }
     if (extra) return dict_set_str(in, extra, key, v);
     if (all_positional(s) || s->nparam == 0) {
-        throw(in, TypeError, "%s() takes no keyword arguments", s->fname->at);
+        throw(in, TypeError, "%s() takes no keyword arguments", s->qual ? s->qual->at : s->fname->at);
     } else {
         throw(in, TypeError, "'%s' is an invalid keyword argument for %s()", key->at, s->fname->at);
     }
@@ -356,9 +357,18 @@ static value call_bound(interp *in, cfunction *f, const value *arg, size_t npos,
     return r;
 }
 
+static void set_sig(interp *in, cfunction *f)
+{
+    sig *s = (sig *)(uintptr_t)sig_of(in, f->row);
+    const char *home = f->owner ? f->owner->name : f->module;
+    if (!s->qual && home) s->qual = str_fmt(in, "%s.%s", home, s->fname->at);
+    if (!s->qual) exc_clear(in);
+    f->sig = s;
+}
+
 value cfunction_call(interp *in, cfunction *f, const value *arg, size_t npos, tuple *kwnames)
 {
-    if (!f->sig) f->sig = sig_of(in, f->row);
+    if (!f->sig) set_sig(in, f);
     if (is_fail(f->self)) return call_bound(in, f, arg, npos, kwnames);
     size_t all = npos + (kwnames ? (size_t)kwnames->n : 0);
     value few[8], *a = all < 8 ? few : mem_alloc((all + 1) * sizeof *a);

@@ -28,6 +28,7 @@ static void check_keywords(unit *u, ast_list l)
 
 static void keyword_dict(unit *u, ast_list l, unsigned t, const ast *at)
 {
+    bool merged = false; /* after a ** a name may be there already */
     temp(u);
     emit(u, I_DICT, 0, t, 0, t);
     for (size_t i = 0; i < l.n; i++) {
@@ -38,8 +39,12 @@ static void keyword_dict(unit *u, ast_list l, unsigned t, const ast *at)
             load_konst(u, konst_str(u, k->keyword.arg.at), name);
             expr_temp(u, k->keyword.value);
             u->at = at;
-            emit(u, I_DICTADD, 0, t, name, 0);
+            if (merged) {
+                emit(u, I_DICT, 0, name, 1, name);
+                emit(u, I_DICTEXT, 1, t, name, 0);
+            } else emit(u, I_DICTADD, 0, t, name, 0);
         } else {
+            merged = true;
             unsigned v = expr(u, k->keyword.value, ANY);
             u->at = at;
             emit(u, I_DICTEXT, 1, t, v, 0);

@@ -121,7 +121,10 @@ value build_dict(interp *in, value *at, uint32_t n)
 str *callable_name(interp *in, value f)
 {
     value q;
-    if (as_func(f)) return str_fmt(in, "%s()", as_func(f)->qualname->at);
+    func *fn = as_func(f);
+    if (fn && as_str(fn->module)) {
+        return str_fmt(in, "%s.%s()", as_str(fn->module)->at, fn->qualname->at);
+    }
     if (f.kind == V_OBJ && f.o->type == &T_method) return callable_name(in, ((method *)(void *)f.o)->f);
     int has = as_type(f) ? 0 : value_findattr(in, f, "__qualname__", &q);
     if (has == 1 && as_str(q)) {

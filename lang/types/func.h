@@ -103,7 +103,7 @@ typedef struct sig { /* a signature text, parsed */
     int16_t star, kwargs;                     /* index of the parameter, -1 */
     bool simple;                              /* neither star nor keywords-only */
     char kind;                                /* 'm'ethod or function, 'c'lass, 's'tatic, 'p', 'w' */
-    str *fname;
+    str *fname, *qual; /* name; "list.append", NULL: just the name */
     str **name;
     value *dflt; /* FAIL: none; UNSET (a V_FAIL with aux 1): <unset> */
     bool *has_default;

@@ -379,9 +379,8 @@ static value make_instance(interp *in, klass *k, const value *arg, size_t npos, 
     if (native == &T_object) return object_new(in, &k->t, npos || (kwnames && kwnames->n));
     if (k->abstract) return throw_abstract(in, k);
     if (!native->make) return throw(in, TypeError, "cannot create '%s' instances", k->t.name);
-    if (is_fail(k->init)) return native->make(in, &k->t, arg, npos, kwnames);
-    if (exc_table(native) || type_is_sub(native, exc_type(BaseException))) {
-        return native->make(in, &k->t, arg, npos, NULL);
+    if (type_is_sub(native, exc_type(BaseException))) {
+        return native->make(in, &k->t, arg, npos, is_fail(k->init) ? kwnames : NULL);
     }
     if (has_init_row(native)) return native->make(in, &k->t, NULL, 0, NULL);
     return native->make(in, &k->t, arg, npos, kwnames);
@@ -399,6 +398,7 @@ value type_call(interp *in, value self, const value *arg, size_t npos, tuple *kw
     if (is_fail(v) || !value_isa(in, v, t)) return v;
     klass *made = as_klass(type_of(in, v));
     value init = made ? made->init : FAIL;
+    if (is_fail(init) && has_init_row(k->native)) init = type_lookup(in, t, in->name.__init__);
     if (is_fail(init)) return v;
     const type *ti = type_of(in, init);
     value m = ti->get ? ti->get(in, init, v, type_of(in, v)) : value_ref(init);
