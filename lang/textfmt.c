@@ -177,7 +177,7 @@ value number_layout(interp *in, const number_parts *p, const format_spec *f)
     strbuf b = {0}, digits = {0};
     if (p->ndigits || min > 0) {
         bool wide = f->type && strchr("boxX", (int)f->type);
-        if (f->group)
+        if (f->group && p->ndigits)
             group_digits(&digits, p->digits, p->ndigits, wide ? 4 : 3, f->group, min);
         else {
             if (min > (int64_t)p->ndigits)
@@ -237,7 +237,8 @@ static value format_char(interp *in, value n, format_spec *f)
         return throw(in, ValueError,
                      "Alternate form (#) not allowed with integer format specifier 'c'");
     }
-    if (n.kind != V_INT || n.i < 0 || n.i > 0x10ffff) {
+    if (n.kind != V_INT) return throw(in, OverflowError, "Python int too large to convert to C long");
+    if (n.i < 0 || n.i > 0x10ffff) {
         return throw(in, OverflowError, "%%c arg not in range(0x110000)");
     }
     return padded(in, str_char(in, (uint32_t)n.i), f);
@@ -292,7 +293,7 @@ value text_format_int(interp *in, value self, str *spec)
     }
     if (f.no_neg_zero) {
         return throw(in, ValueError,
-                     "Negative zero coercion (z) not allowed in format specifier with integer");
+                     "Negative zero coercion (z) not allowed in integer format specifier");
     }
     return f.type == 'c' ? format_char(in, n, &f) : format_digits(in, n, &f);
 }
@@ -324,24 +325,41 @@ static void drop_zeros(strbuf *b, size_t from, size_t end)
     b->n -= end - keep;
 }
 
-/* %g, but leaving room for ".0": exponents start one digit earlier. */
-static bool general_dot0(interp *in, strbuf *b, double x, int precision, bool alt)
+/* %g.  dot0 leaves room for ".0": exponents start one digit earlier.  (printf's own %#g drops
+ * zeros when rounding makes the number one digit longer.) */
+static bool general(interp *in, strbuf *b, double x, int precision, bool alt, bool dot0)
 {
     if (precision == 0) precision = 1;
     size_t from = b->n;
-    if (!add_printf(in, b, "%.*e", precision - 1, x)) return false;
+    if (!add_printf(in, b, alt ? "%#.*e" : "%.*e", precision - 1, x)) return false;
     size_t e = from + strcspn(b->at + from, "e");
     int exp = atoi(b->at + e + 1);
-    if (exp < -4 || exp >= precision - 1) {
+    if (exp < -4 || exp >= precision - dot0) {
         if (!alt && memchr(b->at + from, '.', e - from)) drop_zeros(b, from, e);
         return true;
     }
     b->n = from;
     b->at[from] = 0;
-    if (!add_printf(in, b, "%.*f", precision - 1 - exp, x)) return false;
-    if (!alt && memchr(b->at + from, '.', b->n - from)) drop_zeros(b, from, b->n);
-    if (!memchr(b->at + from, '.', b->n - from)) sb_adds(b, ".0");
+    if (!add_printf(in, b, alt ? "%#.*f" : "%.*f", precision - 1 - exp, x)) return false;
+    bool point = memchr(b->at + from, '.', b->n - from);
+    if (!alt && point) drop_zeros(b, from, b->n);
+    if (dot0 && !memchr(b->at + from, '.', b->n - from)) sb_adds(b, ".0");
     return true;
+}
+
+/* repr's digits; alt: with a point even before an exponent */
+static void repr_digits(strbuf *b, double x, bool alt, bool dot0)
+{
+    float_repr(b, x, 64);
+    bool point = b->n > 2 && !strcmp(b->at + b->n - 2, ".0");
+    if (point && !dot0) b->at[b->n -= alt ? 1 : 2] = 0;
+    char *e = strchr(b->at, 'e');
+    if (!alt || !e || memchr(b->at, '.', b->n)) return;
+    char *tail = mem_dup(e);
+    b->at[b->n = (size_t)(e - b->at)] = 0;
+    sb_addc(b, '.');
+    sb_adds(b, tail);
+    mem_free(tail);
 }
 
 bool float_digits(interp *in, strbuf *b, double x, char code, int64_t precision, bool alt,
@@ -354,17 +372,18 @@ bool float_digits(interp *in, strbuf *b, double x, char code, int64_t precision,
         sb_adds(b, isnan(x) ? (upper ? "NAN" : "nan") : upper ? "INF" : "inf");
         return true;
     }
-    if (low == 'r') {
-        float_repr(b, x, 64);
-        bool point = b->n > 2 && !strcmp(b->at + b->n - 2, ".0");
-        if (!dot0 && point) b->at[b->n -= 2] = 0;
-        return true;
-    }
+    if (low == 'r') return repr_digits(b, x, alt, dot0), true;
     if (precision > INT_MAX - 400) {
         throw(in, ValueError, "precision too big");
         return false;
     }
-    if (low == 'g' && dot0) return general_dot0(in, b, x, (int)precision, alt);
+    if (low == 'g') {
+        size_t from = b->n;
+        if (!general(in, b, x, (int)precision, alt, dot0)) return false;
+        char *e = strchr(b->at + from, 'e');
+        if (upper && e) *e = 'E';
+        return true;
+    }
     char fmt[] = {'%', alt ? '#' : '.', alt ? '.' : '*', alt ? '*' : code, alt ? code : 0, 0};
     return add_printf(in, b, fmt, (int)precision, x);
 }
@@ -416,7 +435,9 @@ static bool add_part(interp *in, strbuf *b, double x, const format_spec *f, char
     strbuf digits = {0};
     int64_t precision = f->precision < 0 ? 6 : f->precision;
     if (!float_digits(in, &digits, x, code, precision, f->alt, false)) return false;
-    char c = sign_char(signbit(x) && !isnan(x), sign);
+    bool negative = signbit(x) && !isnan(x);
+    if (f->no_neg_zero && negative && rounds_to_zero(sb_text(&digits))) negative = false;
+    char c = sign_char(negative, sign);
     if (c) sb_addc(b, c);
     size_t n = strspn(sb_text(&digits), "0123456789");
     if (f->group && n) {

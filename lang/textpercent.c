@@ -210,6 +210,8 @@ static bool put_char(interp *in, percent *s, const field *f, value v)
 {
     str *text = as_str(v);
     value n;
+    const field whole = {.flags = f->flags, .width = f->width, .precision = -1};
+    f = &whole;
     if (text && text->nchar == 1) return put_str(in, s, f, obj_ref(text));
     int found = text ? 0 : int_index(in, v, &n);
     if (found < 0) return false;
@@ -238,14 +240,13 @@ static bool unsupported(interp *in, percent *s)
 static bool one_field(interp *in, percent *s)
 {
     field f = {.width = -1, .precision = -1};
-    if (!scan_field(in, s, &f)) return false;
-    char code = *s->p;
-    if (code == '%') {
+    if (s->p < s->end && *s->p == '%') { /* only right after the first one */
         s->p++;
         sb_addc(&s->out, '%');
-        value_unref(in, f.key_item);
         return true;
     }
+    if (!scan_field(in, s, &f)) return false;
+    char code = *s->p;
     value v = next_arg(in, s, &f);
     bool ok = false;
     if (is_fail(v)) return false;

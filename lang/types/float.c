@@ -360,7 +360,7 @@ static value round_to_int(interp *in, double x)
 static value round_tens(interp *in, double x, int k)
 {
     double r = 0;
-    if (k <= 22) { /* 10^k is exact, and so are fmod and the difference */
+    if (fabs(x) < 0x1p53) { /* 10^k is exact or beyond x; so are fmod and the difference */
         double unit = 1, a = fabs(x);
         for (int i = 0; i < k; i++) unit *= 10;
         double rest = fmod(a, unit), base = a - rest;
