@@ -37,10 +37,12 @@ static void layer_obj_drop(interp *in, obj *o)
 value key_value(interp *in, const key *k)
 {
     if (k->n < 0) return v_str(in, k->name);
-    tuple *t = tuple_new(in, k->n + 1);
+    int64_t first = k->sub ? 2 : 1;
+    tuple *t = tuple_new(in, k->n + first);
     if (!t) return FAIL;
     t->at[0] = v_str(in, k->name);
-    for (int i = 0; i < k->n; i++) t->at[i + 1] = v_int(k->i[i]);
+    if (k->sub) t->at[1] = v_str(in, k->sub);
+    for (int i = 0; i < k->n; i++) t->at[i + first] = v_int(k->i[i]);
     return v_obj(t);
 }
 
@@ -51,10 +53,12 @@ bool key_of(interp *in, value v, key *out)
     if (s) return *out = (key){.name = s->at, .n = -1}, true;
     tuple *t = as_tuple(v);
     if (!t || t->n < 1 || t->n > GRID_MAXDIM || !(s = as_str(t->at[0]))) return false;
-    *out = (key){.name = s->at, .n = (int)t->n - 1};
+    str *sub = t->n > 1 ? as_str(t->at[1]) : NULL;
+    int first = sub ? 2 : 1;
+    *out = (key){.name = s->at, .sub = sub ? sub->at : NULL, .n = (int)t->n - first};
     for (int i = 0; i < out->n; i++) {
-        if (t->at[i + 1].kind != V_INT) return false;
-        out->i[i] = t->at[i + 1].i;
+        if (t->at[i + first].kind != V_INT) return false;
+        out->i[i] = t->at[i + first].i;
     }
     return true;
 }

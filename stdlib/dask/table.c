@@ -142,7 +142,7 @@ static bool translate(import *m, uint64_t id, value v)
 static uint64_t new_key(import *m, const char *name, value k)
 {
     key form;
-    if (!key_of(m->in, k, &form)) return graph_add_key(m->b, NULL, -2, NULL);
+    if (!key_of(m->in, k, &form) || form.sub) return graph_add_key(m->b, NULL, -2, NULL);
     return graph_add_key(m->b, strcmp(form.name, name) ? form.name : NULL, form.n, form.i);
 }
 
