@@ -18,6 +18,7 @@
 #include "engine/base/str.h"
 #include "lang/embedded.h"
 #include "lang/lexer.h"
+#include "stdlib/stdlib.h"
 
 static bool is_name(char c)
 {
@@ -189,6 +190,10 @@ static void complete_attribute(session *s, const char *text, size_t n, words *w)
 
 static void complete_module(const char *prefix, size_t n, words *w)
 {
+    for (size_t i = 0; stdlib_modules[i]; i++) {
+        const char *name = stdlib_modules[i]->name;
+        if (strncmp(name, prefix, n) == 0 && name[0] != '_') add(w, "", name, strlen(name), "");
+    }
     for (size_t i = 0; i < nembedded_modules; i++) {
         const char *name = embedded_modules[i].name;
         if (strncmp(name, prefix, n) == 0 && name[0] != '_') add(w, "", name, strlen(name), "");

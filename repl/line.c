@@ -147,20 +147,28 @@ static int tab(int count, int key)
     for (int i = 0; i < rl_point; i++) {
         const char c = rl_line_buffer[rl_point - 1 - i];
         if (c == '\n') break;
-        if (c != ' ' && c != '\t') return rl_complete(count, key);
+        if (c != ' ' && c != '\t') return rl_complete_internal(rl_last_func == tab ? '?' : '\t');
     }
+    (void)count, (void)key;
     return rl_insert_text("    ") >= 0 ? 0 : 1;
 }
 
 /* ---- reading ---- */
 
-static int on_signal(void)
+/* One byte from the terminal.  Ctrl-C ends the line, which is then forgotten. */
+static int get_byte(FILE *f)
 {
-    if (!host_interrupted()) return 0;
-    cancelled = true;
-    rl_replace_line("", 0);
-    rl_done = 1;
-    return 0;
+    for (;;) {
+        unsigned char c;
+        ssize_t n = read(fileno(f), &c, 1);
+        if (n == 1) return c;
+        if (n == 0 || errno != EINTR) return EOF;
+        rl_check_signals();
+        if (host_interrupted()) {
+            cancelled = true;
+            return '\n';
+        }
+    }
 }
 
 static int insert_indentation(void)
@@ -189,11 +197,11 @@ void line_open(session *s)
     current = s;
     rl_readline_name = (char[]){"dsk"};
     rl_catch_signals = 0;
-    rl_signal_event_hook = on_signal;
+    rl_getc_function = get_byte;
     rl_startup_hook = insert_indentation;
     rl_attempted_completion_function = attempt;
     rl_completion_word_break_hook = word_break;
-    rl_completer_quote_characters = NULL;
+    rl_basic_quote_characters = ""; /* or it closes quotes that we have not finished */
     rl_variable_bind("enable-bracketed-paste", "on");
     rl_variable_bind("colored-completion-prefix", "off");
     rl_bind_key('\t', tab);
@@ -239,7 +247,7 @@ enum reading line_read(session *s, char **text)
         if (cancelled || !line) {
             free(line);
             sb_clear(&b);
-            if (cancelled) host_puts(1, "\nKeyboardInterrupt\n\n");
+            if (cancelled) host_puts(1, "KeyboardInterrupt\n\n");
             return cancelled ? READ_CANCELLED : READ_END;
         }
         sb_adds(&b, line);
