@@ -134,6 +134,8 @@ static value getattr(interp *in, value self, str *name)
     if (!is_fail(type_lookup(in, &T_module, name))) return generic_getattr(in, self, name);
     if (define_in(in, m, in->name.__getattr__->at) < 0) return FAIL;
     r = dict_get_str(in, m->dict, in->name.__getattr__, &v);
+    if (r == 0 && define_in(in, m, "__getattr__") == 1)
+        r = dict_get_str(in, m->dict, in->name.__getattr__, &v);
     if (r == 1) return call_n(in, v, 1, OBJ(name));
     str *own = as_str(dict_peek(in, m->dict, "__name__"));
     return throw_attribute(in, self, name, "module '%s' has no attribute '%s'", own ? own->at : "?");

@@ -16,6 +16,9 @@ nd *nd_tensordot(const nd *x, const nd *y, int n, const int *xaxes, const int *y
 /* "ij,jk->ik", implicit output and ellipsis as NumPy */
 nd *nd_einsum(const char *subscripts, int n, const nd *const *x, dtype_of want, err *e);
 
+/* numpy.correlate of 1-d blocks (y is not conjugated); mode: 'v'alid, 's'ame, 'f'ull */
+nd *nd_correlate(const nd *x, const nd *y, char mode, err *e);
+
 nd *nd_inv(const nd *a, err *e);
 nd *nd_solve(const nd *a, const nd *b, err *e);
 nd *nd_det(const nd *a, err *e);

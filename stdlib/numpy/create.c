@@ -329,6 +329,17 @@ const builtin numpy_create_functions[] = {
     {"ones(shape, dtype=None, order='C', *, like=None)", f_ones, "An array of ones."},
     {"full(shape, fill_value, dtype=None, order='C', *, like=None)", f_full,
      "An array of one value."},
+    {"arange(start=<unset>, stop=None, step=None, dtype=None, *, like=None)", f_arange,
+     "Values from start up to, not including, stop."},
+    {"frombuffer(buffer, dtype=None, count=-1, offset=0)", f_frombuffer,
+     "The bytes of a buffer as a 1-d array."},
+    {"fromiter(iter, dtype, count=-1)", f_fromiter, "A 1-d array of what an iterator yields."},
+    {"eye(N, M=None, k=0, dtype=None, order='C')", f_eye, "Ones on a diagonal, zeros elsewhere."},
+    {0},
+};
+
+/* those that other array types may take over */
+const builtin numpy_like_functions[] = {
     {"zeros_like(a, dtype=None, order='K', subok=True, shape=None)", f_zeros_like,
      "Zeros in the shape and type of a."},
     {"empty_like(prototype, dtype=None, order='K', subok=True, shape=None)", f_zeros_like,
@@ -337,13 +348,7 @@ const builtin numpy_create_functions[] = {
      "Ones in the shape and type of a."},
     {"full_like(a, fill_value, dtype=None, order='K', subok=True, shape=None)", f_full_like,
      "One value in the shape and type of a."},
-    {"arange(start=<unset>, stop=None, step=None, dtype=None, *, like=None)", f_arange,
-     "Values from start up to, not including, stop."},
-    {"frombuffer(buffer, dtype=None, count=-1, offset=0)", f_frombuffer,
-     "The bytes of a buffer as a 1-d array."},
-    {"fromiter(iter, dtype, count=-1)", f_fromiter, "A 1-d array of what an iterator yields."},
     {"copyto(dst, src, casting='same_kind', where=True)", f_copyto,
      "Copies values into an array, broadcasting."},
-    {"eye(N, M=None, k=0, dtype=None, order='C')", f_eye, "Ones on a diagonal, zeros elsewhere."},
     {0},
 };

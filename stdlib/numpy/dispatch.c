@@ -8,21 +8,25 @@
 
 typedef struct array_function {
     obj hdr;
-    value f; /* what runs for plain arrays */
+    value f;      /* what runs for plain arrays */
+    value home; /* its __module__: a str */
 } array_function;
 
 static const type T_array_function;
 
-value array_function_new(interp *in, value f)
+value array_function_new(interp *in, value f, value home)
 {
     array_function *a = obj_new(in, &T_array_function, 0);
-    if (a) a->f = value_ref(f);
+    if (!a) return FAIL;
+    a->f = value_ref(f);
+    a->home = value_ref(home);
     return v_obj(a);
 }
 
 static void af_drop(interp *in, obj *o)
 {
     value_unref(in, ((array_function *)o)->f);
+    value_unref(in, ((array_function *)o)->home);
 }
 
 static void af_visit(obj *o, visitor visit, void *ctx)
@@ -101,6 +105,7 @@ static value af_call(interp *in, value self, const value *arg, size_t npos, tupl
 static value af_getattr(interp *in, value self, str *name)
 {
     value r;
+    if (str_is(name, "__module__")) return value_ref(((array_function *)self.o)->home);
     if (!str_is(name, "__class__")) {
         int found = value_findattr(in, ((array_function *)self.o)->f, name->at, &r);
         if (found) return found < 0 ? FAIL : r;

@@ -189,6 +189,28 @@ static value f_broadcast_to(interp *in, const value *arg)
     return r;
 }
 
+/* _as_strided(x, shape, strides): refused when it would leave the memory of x */
+static value f_as_strided(interp *in, const value *arg)
+{
+    ndarray *a = as_ndarray(arg[0]);
+    int n, m;
+    int64_t shape[ND_MAXDIM], step[ND_MAXDIM], low = 0, high = 0;
+    err e = {0};
+    if (!a) return throw(in, TypeError, "as_strided() needs an array");
+    if (!to_shape(in, arg[1], &n, shape) || !to_shape(in, arg[2], &m, step)) return FAIL;
+    if (n != m)
+        return throw(in, ValueError, "strides, if given, must be the same length as shape");
+    const nd *x = array_peek(a);
+    for (int i = 0; i < n; i++) {
+        if (shape[i] < 0) return throw(in, ValueError, "negative dimensions are not allowed");
+        *(step[i] < 0 ? &low : &high) += step[i] * (shape[i] ? shape[i] - 1 : 0);
+    }
+    int64_t at = x->at - x->b->data;
+    if (shape_count(n, shape) && (at + low < 0 || at + high + x->size > (int64_t)x->b->size))
+        return throw(in, ValueError, "as_strided: the view would leave the memory of the array");
+    return view(in, arg[0], nd_view(x->b, x->at, nd_type(x), n, shape, step), &e);
+}
+
 static value f_expand_dims(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]);
@@ -488,18 +510,23 @@ static value f_isscalar(interp *in, const value *arg)
 ARRAY2(f_shares_memory, ((void)e, v_bool(x->b == y->b && nd_overlaps(x, y))))
 ARRAY2(f_same, ((void)e, v_bool(nd_same(x, y))))
 
-static value f_errstate_flags(interp *in, const value *arg)
-{
-    (void)in, (void)arg;
-    return NONE;
-}
-
 /* ---- products, factorisations, Fourier ---- */
 
 ARRAY2(f_dot, array_result(in, nd_dot(x, y, &e), &e))
 ARRAY2(f_matmul, array_result(in, nd_matmul(x, y, &e), &e))
 ARRAY2(f_vdot, array_result(in, nd_vdot(x, y, &e), &e))
 ARRAY2(f_inner, array_result(in, nd_inner(x, y, &e), &e))
+static value f_correlate(interp *in, const value *arg)
+{
+    nd *x = to_nd_any(in, arg[0]), *y = x ? to_nd_any(in, arg[1]) : NULL;
+    str *mode = as_str(arg[2]);
+    err e = {0};
+    value r = y ? array_wrap(in, nd_correlate(x, y, mode ? mode->at[0] : 'v', &e), &e) : FAIL;
+    datum_unref(x);
+    datum_unref(y);
+    return r;
+}
+
 ARRAY1(f_inv, array_result(in, nd_inv(x, &e), &e))
 ARRAY1(f_det, array_result(in, nd_det(x, &e), &e))
 ARRAY1(f_cholesky, array_result(in, nd_cholesky(x, &e), &e))
@@ -718,6 +745,7 @@ const builtin numpy_shape_functions[] = {
     {"where(condition, x=None, y=None, /)", f_where,
      "x where condition is true, y elsewhere; alone: condition.nonzero()."},
     {"tile(A, reps)", f_tile, "A repeated along its axes."},
+    {"_as_strided(x, shape, strides)", f_as_strided, NULL},
     {"_roll(a, shift, axis)", f_roll, "One axis rolled."},
     {"flip(m, axis=None)", f_flip, "Elements in reverse order along axes, a view."},
     {"broadcast_to(array, shape, subok=False)", f_broadcast_to,
@@ -728,16 +756,17 @@ const builtin numpy_shape_functions[] = {
     {"diag(v, k=0)", f_diag, "A matrix with this diagonal, or the diagonal of a matrix."},
     {"_linspace(start, stop, num, endpoint)", f_linspace, "(points, step)"},
     {"result_type(*arrays_and_dtypes)", f_result_type, "The dtype that operations on these give."},
-    {"promote_types(type1, type2)", f_promote_types, "The smallest dtype both cast to safely."},
     {"can_cast(from_, to, casting='safe')", f_can_cast, "May a type (or value) be cast?"},
     {"min_scalar_type(a, /)", f_min_scalar_type, "The smallest dtype that holds a scalar."},
-    {"isscalar(element)", f_isscalar, "Is it a number or string, not an array?"},
     {"shares_memory(a, b, /, max_work=None)", f_shares_memory, "Do two arrays overlap in memory?"},
     {"may_share_memory(a, b, /, max_work=None)", f_shares_memory,
      "Could two arrays overlap in memory?"},
+    {0},
+};
+const builtin numpy_type_functions[] = {
+    {"promote_types(type1, type2)", f_promote_types, "The smallest dtype both cast to safely."},
+    {"isscalar(element)", f_isscalar, "Is it a number or string, not an array?"},
     {"_same(a, b)", f_same, "Equal dtype, shape and bytes?"},
-    {"seterr(all=None, divide=None, over=None, under=None, invalid=None)", f_errstate_flags,
-     "Accepted; warnings stay on."},
     {0},
 };
 const builtin numpy_sort_functions[] = {
@@ -768,6 +797,7 @@ const builtin numpy_linalg_functions[] = {
     {"einsum(subscripts, *operands, out=None, dtype=None, order='K', casting='safe', "
      "optimize=False)",
      f_einsum, "Einstein summation: einsum('ij,jk->ik', a, b)."},
+    {"_correlate(a, v, mode)", f_correlate, NULL},
     {"_inv(a)", f_inv, NULL},
     {"_det(a)", f_det, NULL},
     {"_cholesky(a)", f_cholesky, NULL},

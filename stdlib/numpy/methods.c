@@ -1033,3 +1033,120 @@ const builtin array_methods[] = {
     {"is_integer(self)", m_is_integer, "Is it a whole number?"},
     {0},
 };
+
+/* ---- the same as functions ---- */
+
+static value f_reshape(interp *in, const value *arg)
+{
+    int ndim;
+    int64_t shape[ND_MAXDIM];
+    if (!to_shape(in, arg[1], &ndim, shape)) return FAIL;
+    return reshape(in, arg[0], ndim, shape, order_of(arg[2], 'C'));
+}
+
+static value f_transpose(interp *in, const value *arg)
+{
+    tuple *t = is_none(arg[1]) ? tuple_new(in, 0) : tuple_pack(in, 1, value_ref(arg[1]));
+    if (!t) return FAIL;
+    value r = m_transpose(in, (value[]){arg[0], v_obj(t)});
+    obj_unref(in, t);
+    return r;
+}
+
+static value f_sort(interp *in, const value *arg)
+{
+    nd *x = self_nd(in, arg[0]);
+    err e = {0};
+    int axis;
+    if (!x || !sort_axis(in, arg[1], &x, &axis)) return datum_unref(x), FAIL;
+    value a = array_wrap(in, nd_copy_order(x, 'K', &e), &e);
+    datum_unref(x);
+    value done = is_fail(a) ? FAIL : m_sort(in, (value[]){a, v_int(axis), NONE, NONE});
+    if (!is_fail(done)) return a;
+    value_unref(in, a);
+    return FAIL;
+}
+
+static value f_partition(interp *in, const value *arg)
+{
+    nd *x = self_nd(in, arg[0]);
+    err e = {0};
+    int axis;
+    if (!x || !sort_axis(in, arg[2], &x, &axis)) return datum_unref(x), FAIL;
+    value a = array_wrap(in, nd_copy_order(x, 'K', &e), &e);
+    datum_unref(x);
+    value done = is_fail(a) ? FAIL : m_partition(in, (value[]){a, arg[1], v_int(axis), NONE, NONE});
+    if (!is_fail(done)) return a;
+    value_unref(in, a);
+    return FAIL;
+}
+
+static value f_compress(interp *in, const value *arg)
+{
+    return m_compress(in, (value[]){arg[1], arg[0], arg[2], arg[3]});
+}
+
+static value f_copy(interp *in, const value *arg)
+{
+    nd *x = self_nd(in, arg[0]);
+    err e = {0};
+    nd *y = x ? nd_copy_order(x, order_of(arg[1], 'K'), &e) : NULL;
+    datum_unref(x);
+    return x ? array_wrap(in, y, &e) : FAIL;
+}
+
+static value f_size(interp *in, const value *arg)
+{
+    nd *x = self_nd(in, arg[0]);
+    int axis = 0;
+    value r = FAIL;
+    if (x && is_none(arg[1]))
+        r = v_int(nd_count(x));
+    else if (x && to_axis(in, arg[1], x->ndim, &axis))
+        r = v_int(nd_shape(x)[axis]);
+    datum_unref(x);
+    return r;
+}
+
+const builtin numpy_method_functions[] = {
+    {"shape(a)", get_shape, "Extent along each axis, a tuple of ints."},
+    {"ndim(a)", get_ndim, "Number of axes."},
+    {"size(a, axis=None)", f_size, "Number of elements, or extent along an axis."},
+    {"reshape(a, newshape, order='C')", f_reshape,
+     "The elements in another shape, a view when possible.\n\nOne extent may be -1. ValueError "
+     "when the sizes differ."},
+    {"ravel(a, order='C')", m_ravel, "One axis, a view when possible."},
+    {"transpose(a, axes=None)", f_transpose, "A view with permuted axes."},
+    {"swapaxes(a, axis1, axis2)", m_swapaxes, "A view with two axes exchanged."},
+    {"squeeze(a, axis=None)", m_squeeze, "A view without axes of length 1."},
+    {"diagonal(a, offset=0, axis1=0, axis2=1)", m_diagonal,
+     "The diagonal of two axes, a read-only view."},
+    {"trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None)", m_trace,
+     "Sum along a diagonal."},
+    {"sort(a, axis=-1, kind=None, order=None)", f_sort, "A sorted copy."},
+    {"argsort(a, axis=-1, kind=None, order=None)", m_argsort,
+     "Indices that would sort along an axis."},
+    {"partition(a, kth, axis=-1, kind='introselect', order=None)", f_partition,
+     "A copy with the kth element in its sorted place, smaller ones before it."},
+    {"argpartition(a, kth, axis=-1, kind='introselect', order=None)", m_argpartition,
+     "Indices that would partition."},
+    {"searchsorted(a, v, side='left', sorter=None)", m_searchsorted,
+     "Where v would be inserted to keep order."},
+    {"take(a, indices, axis=None, out=None, mode='raise')", m_take,
+     "Elements by index along an axis."},
+    {"put(a, ind, v, mode='raise')", m_put, "Sets elements by flat index."},
+    {"compress(condition, a, axis=None, out=None)", f_compress,
+     "The slices where condition is true."},
+    {"nonzero(a)", m_nonzero,
+     "Indices of the elements that are not zero, one array for each axis."},
+    {"repeat(a, repeats, axis=None)", m_repeat, "Every element several times."},
+    {"round(a, decimals=0, out=None)", m_round,
+     "Rounded to a number of decimals, halves to even."},
+    {"around(a, decimals=0, out=None)", m_round,
+     "Rounded to a number of decimals, halves to even."},
+    {"round_(a, decimals=0, out=None)", m_round,
+     "Rounded to a number of decimals, halves to even."},
+    {"clip(a, a_min, a_max, out=None)", m_clip, "Limited to the range from a_min to a_max."},
+    {"copy(a, order='K', subok=False)", f_copy, "A copy as an array."},
+    {0},
+};

@@ -15,7 +15,7 @@ module *numpy_module(interp *in)
 }
 
 /* Functions that other array types may take over. */
-static bool put_table(interp *in, module *m, const builtin *row)
+static bool put_table(interp *in, module *m, const builtin *row, value home)
 {
     for (; row->sig; row++) {
         char name[64];
@@ -26,8 +26,9 @@ static bool put_table(interp *in, module *m, const builtin *row)
         }
         name[n] = 0;
         value f = cfunc_new(in, row, FAIL);
-        value a = is_fail(f) ? FAIL : array_function_new(in, f);
-        value_unref(in, f);
+        bool plain = name[0] == '_' || is_fail(home);
+        value a = is_fail(f) || plain ? f : array_function_new(in, f, home);
+        if (!plain) value_unref(in, f);
         TRY(module_put(in, m, name, a));
     }
     return true;
@@ -35,33 +36,69 @@ static bool put_table(interp *in, module *m, const builtin *row)
 
 static value make_array_function(interp *in, const value *arg)
 {
-    return array_function_new(in, arg[0]);
+    return array_function_new(in, arg[0], arg[1]);
+}
+
+static value import_part(interp *in, const value *arg)
+{
+    str *s = as_str(arg[0]);
+    return s ? interp_import(in, s->at) : throw(in, TypeError, "module name must be a str");
 }
 
 static const builtin own_table[] = {
-    {"_overridable(function, /)", make_array_function,
+    {"_import(name, /)", import_part, "The module of that dotted name."},
+    {"_overridable(function, module='numpy', /)", make_array_function,
      "Lets other array types take over a function written in dsk."},
     {0},
 };
 
+/* The default of parameters that were not given: numpy._NoValue. */
+static value no_value_repr(interp *in, value self)
+{
+    (void)self;
+    return v_str(in, "<no value>");
+}
+static const type T_no_value = {
+    TYPE_HEAD, .name = "_NoValueType", .module = "numpy", .size = sizeof(obj),
+    .flags = TYPE_IMMUTABLE, .repr = no_value_repr};
+
+static bool put_constants(interp *in, module *m)
+{
+    static const struct {
+        const char *name;
+        double x;
+    } row[] = {{"pi", 3.14159265358979323846}, {"e", 2.71828182845904523536},
+               {"euler_gamma", 0.57721566490153286061}, {"nan", NAN}, {"NaN", NAN}, {"NAN", NAN},
+               {"inf", INFINITY}, {"Inf", INFINITY}, {"PINF", INFINITY}, {"NINF", -INFINITY}};
+    static const enum err_kind errors[] = {AxisError, LinAlgError, ComplexWarning,
+                                           VisibleDeprecationWarning};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+        TRY(module_put(in, m, row[i].name, v_float(row[i].x)));
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        TRY(module_put_type(in, m, exc_type(errors[i])));
+    return module_put(in, m, "newaxis", NONE) &&
+           module_put(in, m, "_NoValue", v_obj(obj_new(in, &T_no_value, 0)));
+}
+
 static bool numpy_open(interp *in, module *m)
 {
-    static const builtin *const tables[] = {numpy_print_functions,  numpy_create_functions,
-                                            numpy_shape_functions,  numpy_sort_functions,
-                                            numpy_linalg_functions, numpy_reduction_functions};
+    static const builtin *const open[] = {numpy_like_functions,      numpy_shape_functions,
+                                          numpy_sort_functions,      numpy_linalg_functions,
+                                          numpy_reduction_functions, numpy_method_functions};
+    static const builtin *const plain[] = {numpy_print_functions, numpy_create_functions,
+                                           numpy_type_functions, numpy_file_functions,
+                                           numpy_error_functions};
     TRY(scalar_open(in, m));
     TRY(ufunc_open(in, m));
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) TRY(put_table(in, m, tables[i]));
-    return module_put_type(in, m, &T_ndarray) && module_put_type(in, m, &T_dtype) &&
-           module_put_type(in, m, &T_ufunc) &&
-           module_put(in, m, "pi", v_float(3.14159265358979323846)) &&
-           module_put(in, m, "e", v_float(2.71828182845904523536)) &&
-           module_put(in, m, "euler_gamma", v_float(0.57721566490153286061)) &&
-           module_put(in, m, "nan", v_float(NAN)) && module_put(in, m, "NaN", v_float(NAN)) &&
-           module_put(in, m, "inf", v_float(INFINITY)) &&
-           module_put(in, m, "Inf", v_float(INFINITY)) &&
-           module_put(in, m, "PINF", v_float(INFINITY)) &&
-           module_put(in, m, "NINF", v_float(-INFINITY)) && module_put(in, m, "newaxis", NONE);
+    value home = v_str(in, "numpy");
+    bool ok = !is_fail(home);
+    for (size_t i = 0; ok && i < sizeof open / sizeof *open; i++)
+        ok = put_table(in, m, open[i], home);
+    for (size_t i = 0; ok && i < sizeof plain / sizeof *plain; i++)
+        ok = put_table(in, m, plain[i], FAIL);
+    value_unref(in, home);
+    return ok && put_constants(in, m) && module_put_type(in, m, &T_ndarray) &&
+           module_put_type(in, m, &T_dtype) && module_put_type(in, m, &T_ufunc);
 }
 
 const module_def numpy_def = {"_numpy", "The part of numpy that is written in C.", own_table,

@@ -29,17 +29,6 @@ const ufunc *as_ufunc(value v)
     return u ? u->f : NULL;
 }
 
-bool warn_flags(interp *in, unsigned flags, const char *where)
-{
-    for (unsigned f = 1; f <= FP_INVALID; f <<= 1)
-        if (flags & f && f != FP_UNDER &&
-            !warn(in, RuntimeWarning, "%s encountered in %s", fp_flag_text(f), where))
-            return false;
-    for (unsigned f = WARN_MEAN_EMPTY; f <= WARN_NANDDOF; f <<= 1)
-        if (flags & f && !warn(in, RuntimeWarning, "%s", reduce_warning_text(f))) return false;
-    return true;
-}
-
 /* ---- object arrays: element by element in the language ---- */
 
 static const struct {

@@ -1,0 +1,109 @@
+/* engine/kernels/correlate.c - correlation of two sequences, in NumPy's order of additions.
+ *
+ * Kernels of at most 11 floats are summed term by term; everything else is one dot product for
+ * each element of the result, which gives BLAS's bits. */
+#include <string.h>
+
+#include "engine/kernels/linalg.h"
+#include "engine/kernels/ops.h"
+
+enum { SMALL_KERNEL = 11 };
+
+typedef struct sliding {
+    const nd *x, *y; /* 1-d, contiguous, of one type; y is not longer */
+    nd *out;
+    int64_t at; /* of the next element of the result */
+} sliding;
+
+/* out[at++] = dot(x[i : i + n], y[k : k + n]) */
+static bool dot_at(sliding *s, int64_t i, int64_t k, int64_t n, err *e)
+{
+    nd *a = nd_slice(s->x, 0, i, n, 1), *b = nd_slice(s->y, 0, k, n, 1), *r = nd_dot(a, b, e);
+    datum_unref(a);
+    datum_unref(b);
+    if (!r) return false;
+    memcpy(s->out->at + s->at++ * s->out->size, r->at, s->out->size);
+    datum_unref(r);
+    return true;
+}
+
+#define SMALL(T)                                                                                   \
+    static void small_##T(sliding *s, int64_t count, int64_t n)                                    \
+    {                                                                                              \
+        const T *x = (const T *)(void *)s->x->at, *y = (const T *)(void *)s->y->at;                \
+        T *out = (T *)(void *)s->out->at + s->at;                                                  \
+        for (int64_t i = 0; i < count; i++) {                                                      \
+            T sum = x[i] * y[0];                                                                   \
+            for (int64_t k = 1; k < n; k++) sum += x[i + k] * y[k];                                \
+            out[i] = sum;                                                                          \
+        }                                                                                          \
+        s->at += count;                                                                            \
+    }
+SMALL(float)
+SMALL(double)
+
+/* The places where y lies within x. */
+static bool inner(sliding *s, int64_t count, int64_t n, err *e)
+{
+    bool whole = dtype_is_int((enum dtype)s->x->dtype) || s->x->dtype == DT_bool;
+    if (n <= SMALL_KERNEL && s->x->dtype == DT_float64) return small_double(s, count, n), true;
+    if (n <= SMALL_KERNEL && s->x->dtype == DT_float32) return small_float(s, count, n), true;
+    if (whole) { /* sums of integers have no order: all windows at once */
+        int64_t size = s->x->size;
+        nd *w = nd_view(s->x->b, s->x->at, nd_type(s->x), 2, (int64_t[]){count, n},
+                        (int64_t[]){size, size});
+        nd *r = nd_matmul(w, s->y, e);
+        datum_unref(w);
+        if (!r) return false;
+        memcpy(s->out->at + s->at * size, r->at, (size_t)(count * size));
+        datum_unref(r);
+        s->at += count;
+        return true;
+    }
+    for (int64_t i = 0; i < count; i++) TRY(dot_at(s, i, 0, n, e));
+    return true;
+}
+
+static bool slide(sliding *s, char mode, err *e)
+{
+    int64_t n = nd_shape(s->y)[0], m = nd_shape(s->x)[0];
+    int64_t left = mode == 'v' ? 0 : mode == 's' ? n / 2 : n - 1;
+    int64_t right = mode == 'v' ? 0 : mode == 's' ? n - left - 1 : n - 1;
+    int64_t count = m - n + 1 + left + right;
+    s->out = nd_new(nd_type(s->x), 1, &count, e);
+    TRY(s->out);
+    for (int64_t i = left; i > 0; i--) TRY(dot_at(s, 0, i, n - i, e));
+    TRY(inner(s, m - n + 1, n, e));
+    for (int64_t i = 1; i <= right; i++) TRY(dot_at(s, m - n + i, 0, n - i, e));
+    return true;
+}
+
+nd *nd_correlate(const nd *x, const nd *y, char mode, err *e)
+{
+    dtype_of t;
+    if (x->ndim != 1 || y->ndim != 1)
+        return err_set(e, ValueError,
+                       x->ndim > 1 || y->ndim > 1 ? "object too deep for desired array"
+                                                  : "object of too small depth for desired array");
+    if (!nd_count(x)) return err_set(e, ValueError, "first array argument cannot be empty");
+    if (!nd_count(y)) return err_set(e, ValueError, "second array argument cannot be empty");
+    TRY(dtype_promote(nd_type(x), nd_type(y), &t, e));
+    nd *a = nd_cast(x, t, 'u', e), *b = a ? nd_cast(y, t, 'u', e) : NULL;
+    nd *p = b ? nd_contiguous(a, e) : NULL, *q = p ? nd_contiguous(b, e) : NULL;
+    bool turned = q && nd_count(q) > nd_count(p);
+    sliding s = {.x = turned ? q : p, .y = turned ? p : q};
+    bool ok = q && slide(&s, mode, e);
+    nd *r = s.out;
+    if (!ok) r = datum_unref(r);
+    if (r && turned) {
+        nd *back = nd_flip(r, 1);
+        datum_unref(r);
+        r = nd_copy(back, e);
+        datum_unref(back);
+    }
+    datum_unref(a);
+    datum_unref(b);
+    datum_unref(p);
+    datum_unref(q);
+    return r;
+}
