@@ -24,5 +24,6 @@ const module_def *const stdlib_modules[] = {
     &numpy_random_def,
     &dask_def,
     &graph_def,
+    &h5py_def,
     NULL,
 };

@@ -287,11 +287,6 @@ bool dtype_promote(dtype_of a, dtype_of b, dtype_of *out, err *e)
 
 /* --- casting ----------------------------------------------------------------------------- */
 
-static bool same_type(dtype_of a, dtype_of b)
-{
-    return a.dt == b.dt && a.size == b.size && a.unit == b.unit;
-}
-
 static bool safe(dtype_of from, dtype_of to)
 {
     if (to.dt == DT_object) return true;
@@ -327,10 +322,10 @@ static bool same_kind(dtype_of from, dtype_of to)
 bool dtype_can_cast(dtype_of from, dtype_of to, char casting)
 {
     switch (casting) {
-    case 'n': return same_type(from, to) && from.swapped == to.swapped;
-    case 'e': return same_type(from, to);
-    case 's': return same_type(from, to) || safe(from, to);
-    case 'k': return same_type(from, to) || same_kind(from, to);
+    case 'n': return dtype_equal(from, to) && from.swapped == to.swapped;
+    case 'e': return dtype_equal(from, to);
+    case 's': return dtype_equal(from, to) || safe(from, to);
+    case 'k': return dtype_equal(from, to) || same_kind(from, to);
     default: return true;
     }
 }

@@ -1,7 +1,8 @@
 /* engine/data/dtype.h - element types: names, sizes, promotion.
  *
  * A dtype is one byte; what it cannot say (the length of <U and S strings, the
- * unit of a datetime) travels beside it in `dtype_of.size` / `.unit`. */
+ * unit of a datetime) travels beside it in `dtype_of.size` / `.unit`.  Of other types
+ * `unit` is a note that file formats leave (enum dtype_note). */
 #pragma once
 
 #include <complex.h>
@@ -42,6 +43,15 @@ static inline dtype_of dtype_plain(enum dtype dt)
     return (dtype_of){.dt = (uint8_t)dt,
                       .unit = dt >= DT_datetime64 ? DTYPE_GENERIC : 0,
                       .size = dtypes[dt].size};
+}
+
+/* What a file format notes: how the text of object and S dtypes is encoded, or that a number's byte
+ * order was spelt out (repr then shows it).  It makes no difference to anything else. */
+enum dtype_note { TEXT_NONE, TEXT_UTF8, TEXT_ASCII, NOTE_ORDER };
+
+static inline bool dtype_equal(dtype_of a, dtype_of b)
+{
+    return a.dt == b.dt && a.size == b.size && (a.unit == b.unit || a.dt < DT_datetime64);
 }
 
 /* Parses 'float64', 'f8', '<f8', 'int', 'U10', 'S5', 'd', '?', 'datetime64[D]' ...; TypeError

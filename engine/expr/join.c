@@ -99,7 +99,7 @@ static expr *join_parts(const char *prefix, uint32_t n, expr *const *x, int axis
 
 static expr *as_type(const expr *x, dtype_of t, err *e)
 {
-    if (x->type.dt == t.dt && x->type.size == t.size && x->type.unit == t.unit) return expr_ref(x);
+    if (dtype_equal(x->type, t)) return expr_ref(x);
     fn *f = fn_cast(t, 'u');
     expr *y = expr_elemwise((label){0}, f, 1, &(term){.x = x}, t, e);
     datum_unref(f);

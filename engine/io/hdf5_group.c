@@ -101,6 +101,20 @@ bool h5_same(h5obj *a, h5obj *b)
     return same;
 }
 
+bool h5_key(h5obj *x, uint64_t out[2], err *e)
+{
+    const h5_lib *h = h5_enter(e);
+    if (!h) return false;
+    H5O_info_t info;
+    bool ok = h->Oget_info2(x->id, &info, H5O_INFO_BASIC) >= 0 || h5_fail(h, e);
+    if (ok) {
+        out[0] = info.fileno;
+        out[1] = info.addr;
+    }
+    h5_leave();
+    return ok;
+}
+
 /* Every link on the way must be there; the last one may lead nowhere. */
 int h5_contains(h5obj *at, const char *name, err *e)
 {

@@ -155,8 +155,7 @@ static bool is_time(dtype_of t)
 
 cast_loop cast_find(dtype_of to, dtype_of from, err *e)
 {
-    if (to.dt == from.dt && to.size == from.size && to.unit == from.unit && to.dt != DT_object)
-        return same;
+    if (dtype_equal(to, from) && to.dt != DT_object) return same;
     if (to.dt == DT_object || from.dt == DT_object) {
         err_set(e, TypeError, "objects are converted by the language, not by a cast");
         return NULL;

@@ -34,8 +34,7 @@ bool nd_overlaps(const nd *a, const nd *b)
 
 bool nd_same(const nd *a, const nd *b)
 {
-    if (a->dtype != b->dtype || a->size != b->size || a->unit != b->unit || a->ndim != b->ndim)
-        return false;
+    if (!dtype_equal(nd_type(a), nd_type(b)) || a->ndim != b->ndim) return false;
     if (memcmp(a->ext, b->ext, (size_t)a->ndim * sizeof *a->ext)) return false;
     walk w;
     walk_init(&w, a->ndim, nd_shape(a));
@@ -159,7 +158,7 @@ nd *nd_cast(const nd *x, dtype_of t, char casting, err *e)
     dtype_of from = nd_type(x);
     t = fill_size(t, x, e);
     t.swapped = false;
-    if (from.dt == t.dt && from.size == t.size && from.unit == t.unit) return nd_ref(x);
+    if (dtype_equal(from, t)) return nd_ref(x);
     if (!check_cast(from, t, casting, e)) return NULL;
     nd *y = nd_new_like(x, t, e);
     return y && cast_into(y, x, NULL, e) ? y : datum_unref(y);
@@ -167,7 +166,7 @@ nd *nd_cast(const nd *x, dtype_of t, char casting, err *e)
 
 static bool same_type(const nd *a, const nd *b)
 {
-    return a->dtype == b->dtype && a->size == b->size && a->unit == b->unit;
+    return dtype_equal(nd_type(a), nd_type(b));
 }
 
 bool nd_assign(nd *target, const nd *value, char casting, const nd *where, err *e)

@@ -107,7 +107,7 @@ static bool run_all(job *j)
 static bool same_type(dtype_of a, dtype_of b)
 {
     bool text = a.dt == DT_str || a.dt == DT_bytes;
-    return a.dt == b.dt && a.unit == b.unit && (text || a.size == b.size);
+    return dtype_equal(a, b) || (text && a.dt == b.dt);
 }
 
 static bool plan_casts(job *j, char *room)

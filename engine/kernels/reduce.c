@@ -323,7 +323,7 @@ static bool run_fold(const nd *x, nd *r, const nd *where, const int64_t *rstride
                      const ufunc_plan *plan, err *e)
 {
     fold f = {.run = plan->run, .from = nd_type(x), .to = plan->arg[0], .e = e};
-    bool same = f.from.dt == f.to.dt && f.from.unit == f.to.unit;
+    bool same = f.from.dt == f.to.dt && (f.from.unit == f.to.unit || f.to.dt < DT_datetime64);
     if (!same && !(f.cast = cast_find(f.to, f.from, e))) return false;
     walk order;
     walk_init(&order, x->ndim, nd_shape(x));

@@ -155,6 +155,19 @@ static value b_from_array(interp *in, const value *arg)
     return r;
 }
 
+/* store(x, sink, offset): an array of one None per block, which writes when computed */
+static value b_store(interp *in, const value *arg)
+{
+    expr *x = peek_expr(in, arg[0]);
+    sink_obj *to = (sink_obj *)as_obj(arg[1], &T_sink);
+    int n;
+    int64_t offset[GRID_MAXDIM];
+    if (!x || !ints_of(in, arg[2], &n, offset)) return FAIL;
+    if (!to || n != expr_ndim(x)) return throw(in, TypeError, "store: a sink and its offset");
+    err e = {0};
+    return wrap_expr(in, expr_store(x, to->s, offset, &e), &e);
+}
+
 /* ---- elementwise ---- */
 
 /* the terms of a list of operands; datums are owned by the terms */
@@ -833,6 +846,7 @@ const builtin dask_build_functions[] = {
     {"linspace(name, start, stop, num, endpoint, chunks, dtype)", b_linspace, NULL},
     {"eye(shape, k, chunks, dtype)", b_eye, NULL},
     {"from_array(x, chunks, name, prefix)", b_from_array, NULL},
+    {"store(x, sink, offset)", b_store, NULL},
     {"map(ufunc, operands, dtype=None, prefix=None, name=None, out=0)", b_map, NULL},
     {"elemwise(function, operands, dtype, prefix=None, name=None, kwargs=None)", b_elemwise, NULL},
     {"astype(x, dtype, casting=None)", b_astype, NULL},

@@ -99,6 +99,15 @@ static void source_obj_drop(interp *in, obj *o)
 const type T_source = {TYPE_HEAD, .name = "source", .module = "_dask", .size = sizeof(source_obj),
                        .drop = source_obj_drop};
 
+static void sink_obj_drop(interp *in, obj *o)
+{
+    (void)in;
+    datum_unref(((sink_obj *)o)->s);
+}
+
+const type T_sink = {TYPE_HEAD, .name = "sink", .module = "_dask", .size = sizeof(sink_obj),
+                     .drop = sink_obj_drop};
+
 source *source_registered(interp *in, value v, hash128 *id)
 {
     (void)in;

@@ -29,7 +29,7 @@ static bool items_of(value v, const value **at, int64_t *n)
 static bool merge_type(interp *in, discovery *d, dtype_of t)
 {
     if (d->t.dt == DT_none) return d->t = t, true;
-    if (d->t.dt == t.dt && d->t.size == t.size && d->t.unit == t.unit) return true;
+    if (dtype_equal(d->t, t)) return true;
     err e = {0};
     dtype_of both;
     if (dtype_promote(d->t, t, &both, &e)) return d->t = both, true;
@@ -209,8 +209,7 @@ static nd *cast_owned(interp *in, nd *x, dtype_of want)
 {
     if (!x || want.dt == DT_none) return x;
     bool string = want.dt == DT_str || want.dt == DT_bytes;
-    if (x->dtype == want.dt && (string ? !want.size || x->size == want.size : x->unit == want.unit))
-        return x;
+    if (dtype_equal(nd_type(x), want) || (string && x->dtype == want.dt && !want.size)) return x;
     err e = {0};
     if (string && !want.size) {
         discovery d = {.t = nd_type(x)};

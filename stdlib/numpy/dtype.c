@@ -51,7 +51,11 @@ bool to_dtype(interp *in, value v, dtype_of *out)
 {
     if (is_none(v) || is_fail(v)) return true;
     dtype_obj *d = (dtype_obj *)as_obj(v, &T_dtype);
-    if (d) return *out = d->t, true;
+    if (d) {
+        *out = d->t;
+        if (out->unit == NOTE_ORDER && out->dt < DT_datetime64) out->unit = 0;
+        return true;
+    }
     const type *t = as_type(v);
     if (t) return from_type(t, out);
     str *s = as_str(v);
@@ -106,6 +110,12 @@ static value dtype_repr(interp *in, value self)
     bool quoted = sb_text(&b)[0] == '\'';
     str *s =
         quoted ? str_fmt(in, "dtype(%s)", sb_text(&b)) : str_fmt(in, "dtype('%s')", sb_text(&b));
+    if (of(self).unit == NOTE_ORDER && of(self).dt < DT_datetime64) {
+        char text[32];
+        dtype_str(of(self), text);
+        obj_unref(in, s);
+        s = str_fmt(in, "dtype('%s')", text);
+    }
     if (of(self).dt == DT_object) {
         obj_unref(in, s);
         s = str_of(in, "dtype('O')");
@@ -123,7 +133,7 @@ static value dtype_tostr(interp *in, value self)
 
 static bool dtype_same(dtype_of a, dtype_of b)
 {
-    return a.dt == b.dt && a.size == b.size && a.unit == b.unit && a.swapped == b.swapped;
+    return dtype_equal(a, b) && a.swapped == b.swapped;
 }
 
 static value dtype_compare(interp *in, enum cmpop op, value self, value other)
@@ -150,7 +160,8 @@ static bool dtype_hash(interp *in, value self, uint64_t *out)
 {
     (void)in;
     dtype_of t = of(self);
-    *out = ((uint64_t)t.dt << 40 | (uint64_t)t.unit << 32 | t.size) * 0x9e3779b97f4a7c15u;
+    *out = ((uint64_t)t.dt << 40 | (uint64_t)(t.dt < DT_datetime64 ? 0 : t.unit) << 32 | t.size) *
+           0x9e3779b97f4a7c15u;
     return true;
 }
 

@@ -1,0 +1,250 @@
+/* stdlib/h5py/dataset.c - datasets: making them, asking about them, regions in and out.
+ *
+ * A region is three tuples (start, step, count), one item an axis; None stands for all of it. */
+#include "engine/base/mem.h"
+#include "stdlib/h5py/h5py.h"
+
+typedef struct ints {
+    int n;
+    int64_t at[ND_MAXDIM];
+} ints;
+
+static bool ints_of(interp *in, value v, ints *out)
+{
+    return to_shape(in, v, &out->n, out->at);
+}
+
+/* extents where None is -1 */
+static bool limits_of(interp *in, value v, ints *out)
+{
+    tuple *t = as_tuple(v);
+    if (!t || t->n > ND_MAXDIM) return THROW0(in, TypeError, "a tuple is needed");
+    out->n = (int)t->n;
+    for (int i = 0; i < out->n; i++)
+        if (is_none(t->at[i]))
+            out->at[i] = -1;
+        else
+            TRY(to_int64(in, t->at[i], &out->at[i]));
+    return true;
+}
+
+static value limits_value(interp *in, int n, const int64_t *at)
+{
+    tuple *t = tuple_new(in, n);
+    for (int i = 0; t && i < n; i++)
+        if (at[i] >= 0) t->at[i] = v_int(at[i]);
+    return v_obj(t);
+}
+
+/* ---- making ---- */
+
+static const char *text_or_null(value v)
+{
+    str *s = as_str(v);
+    return s ? s->at : NULL;
+}
+
+/* create(at, name, shape, dtype, maxshape, chunks, compression, level, shuffle, fletcher32,
+ * track_order, fill) */
+static value d_create(interp *in, const value *arg)
+{
+    h5obj *at = peek_h5(in, arg[0]);
+    ints shape = {0}, limits = {0}, chunks = {0};
+    dtype_of t = dtype_plain(DT_float32);
+    int64_t level = -1;
+    if (!at || !to_dtype(in, arg[3], &t) || !to_int64(in, arg[7], &level)) return FAIL;
+    h5spec s = {.type = h5_type_of_dtype(t),
+                .empty = is_none(arg[2]),
+                .compression = text_or_null(arg[6]),
+                .level = (int)level,
+                .guess = arg[5].kind == V_BOOL && arg[5].i,
+                .shuffle = value_truth(in, arg[8]) == 1,
+                .fletcher32 = value_truth(in, arg[9]) == 1,
+                .track_order = value_truth(in, arg[10]) == 1};
+    if (!s.empty && !ints_of(in, arg[2], &shape)) return FAIL;
+    s.ndim = shape.n;
+    s.shape = shape.at;
+    if (!is_none(arg[4])) {
+        if (!limits_of(in, arg[4], &limits)) return FAIL;
+        s.maxshape = limits.at;
+        s.nmax = limits.n;
+    }
+    if (as_tuple(arg[5])) {
+        if (!ints_of(in, arg[5], &chunks)) return FAIL;
+        s.chunks = chunks.at;
+        s.nchunks = chunks.n;
+    }
+    nd *fill = is_none(arg[11]) ? NULL : to_nd(in, arg[11], t);
+    if (throwing(in)) return FAIL;
+    s.fill = fill;
+    err e = {0};
+    value r = wrap_h5(in, h5_create(at, text_or_null(arg[1]), &s, &e), &e);
+    datum_unref(fill);
+    return r;
+}
+
+static value d_guess_chunk(interp *in, const value *arg)
+{
+    ints shape;
+    int64_t size, chunk[ND_MAXDIM];
+    err e = {0};
+    if (!ints_of(in, arg[0], &shape) || !to_int64(in, arg[1], &size)) return FAIL;
+    if (!h5_guess_chunk(shape.n, shape.at, (size_t)size, chunk, &e)) return throw_err(in, &e);
+    return v_obj(shape_tuple(in, shape.n, chunk));
+}
+
+/* ---- asking ---- */
+
+/* (shape, dtype, maxshape, chunks, compression, level, shuffle, fletcher32) */
+static value d_info(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    h5info i;
+    err e = {0};
+    if (!x) return FAIL;
+    if (!h5_info(x, &i, &e)) return throw_err(in, &e);
+    bool gzip = i.compression && i.compression[0] == 'g';
+    return v_obj(tuple_pack(in, 8, i.empty ? NONE : v_obj(shape_tuple(in, i.ndim, i.shape)),
+                            dtype_value(in, dtype_of_h5(&i.type)),
+                            i.empty ? NONE : limits_value(in, i.ndim, i.maxshape),
+                            i.chunked ? v_obj(shape_tuple(in, i.ndim, i.chunk)) : NONE,
+                            i.compression ? v_str(in, i.compression) : NONE,
+                            gzip ? v_int(i.level) : NONE, v_bool(i.shuffle), v_bool(i.fletcher32)));
+}
+
+static value d_fill(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    err e = {0};
+    return x ? array_result(in, h5_fill(x, &e), &e) : FAIL;
+}
+
+static value d_storage_size(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    err e = {0};
+    int64_t n = x ? h5_storage_size(x, &e) : -1;
+    if (!x) return FAIL;
+    return n < 0 ? throw_err(in, &e) : v_int(n);
+}
+
+static value d_resize(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    ints shape;
+    err e = {0};
+    if (!x || !ints_of(in, arg[1], &shape)) return FAIL;
+    return done_or_throw(in, h5_resize(x, shape.n, shape.at, &e), &e);
+}
+
+/* ---- regions ---- */
+
+typedef struct region {
+    ints start, step, count;
+    h5region r, *p; /* p NULL: everything */
+} region;
+
+static bool region_of(interp *in, const value *arg, region *out)
+{
+    out->p = NULL;
+    if (is_none(arg[0])) return true;
+    if (!ints_of(in, arg[0], &out->start) || !ints_of(in, arg[1], &out->step) ||
+        !ints_of(in, arg[2], &out->count))
+        return false;
+    out->r = (h5region){out->start.n, out->start.at, out->step.at, out->count.at};
+    out->p = &out->r;
+    return true;
+}
+
+static value read_texts(interp *in, h5obj *x, const region *r, const h5info *i)
+{
+    h5texts t = {0};
+    err e = {0};
+    if (!h5_read_texts(x, r->p, &t, &e)) return throw_err(in, &e);
+    nd *block = texts_block(in, &t, r->p ? r->p->ndim : i->ndim, r->p ? r->p->count : i->shape,
+                            dtype_of_h5(&i->type), false);
+    h5_texts_clear(&t);
+    return block ? array_wrap(in, block, &e) : FAIL;
+}
+
+/* read(dataset, start, step, count): a new array, one axis for each of the dataset */
+static value d_read(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    region r;
+    h5info i;
+    err e = {0};
+    if (!x || !region_of(in, arg + 1, &r)) return FAIL;
+    if (!h5_info(x, &i, &e)) return throw_err(in, &e);
+    if (i.type.text == H5_VARIABLE) return read_texts(in, x, &r, &i);
+    return array_wrap(in, h5_read(x, r.p, &e), &e);
+}
+
+/* read_into(dataset, start, step, count, out): converts to the dtype of out */
+static value d_read_into(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    ndarray *out = as_ndarray(arg[4]);
+    region r;
+    err e = {0};
+    if (!x || !region_of(in, arg + 1, &r)) return FAIL;
+    if (!out) return throw(in, TypeError, "an array is needed to read into");
+    nd *to = array_write(in, out);
+    return to ? done_or_throw(in, h5_read_into(x, r.p, to, &e), &e) : FAIL;
+}
+
+/* write(dataset, start, step, count, x): x has the shape of the region, axes may repeat */
+static value d_write(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    ndarray *a = as_ndarray(arg[4]);
+    region r;
+    err e = {0};
+    if (!x || !region_of(in, arg + 1, &r)) return FAIL;
+    if (!a) return throw(in, TypeError, "an array is needed to write");
+    const nd *from = array_peek(a);
+    if (from->dtype != DT_object) return done_or_throw(in, h5_write(x, r.p, from, &e), &e);
+    h5texts t;
+    if (!texts_of(in, from, &t)) return FAIL;
+    bool ok = h5_write_texts(x, r.p, &t, &e);
+    h5_texts_clear(&t);
+    return done_or_throw(in, ok, &e);
+}
+
+/* ---- types ---- */
+
+/* text_dtype(dtype, encoding): the dtype with a note how its text is encoded */
+static value t_text_dtype(interp *in, const value *arg)
+{
+    dtype_of t = dtype_plain(DT_object);
+    str *s = as_str(arg[1]);
+    if (!to_dtype(in, arg[0], &t)) return FAIL;
+    t.unit = !s ? TEXT_NONE : str_is(s, "utf-8") ? TEXT_UTF8 : TEXT_ASCII;
+    return dtype_value(in, t);
+}
+
+/* text_encoding(dtype): 'utf-8', 'ascii', or None when it holds no text */
+static value t_text_encoding(interp *in, const value *arg)
+{
+    dtype_of t = dtype_plain(DT_float64);
+    if (!to_dtype(in, arg[0], &t)) return FAIL;
+    if (t.dt != DT_bytes && (t.dt != DT_object || !t.unit)) return NONE;
+    return v_str(in, t.unit == TEXT_UTF8 ? "utf-8" : "ascii");
+}
+
+const builtin h5_dataset_functions[] = {
+    {"create(at, name, shape, dtype, maxshape, chunks, compression, level, shuffle, fletcher32, "
+     "track_order, fill)",
+     d_create, NULL},
+    {"guess_chunk(shape, itemsize)", d_guess_chunk, NULL},
+    {"info(dataset)", d_info, NULL},
+    {"fill(dataset)", d_fill, NULL},
+    {"storage_size(dataset)", d_storage_size, NULL},
+    {"resize(dataset, shape)", d_resize, NULL},
+    {"read(dataset, start=None, step=None, count=None)", d_read, NULL},
+    {"read_into(dataset, start, step, count, out)", d_read_into, NULL},
+    {"write(dataset, start, step, count, x)", d_write, NULL},
+    {"text_dtype(dtype, encoding)", t_text_dtype, NULL},
+    {"text_encoding(dtype)", t_text_encoding, NULL},
+    {0},
+};

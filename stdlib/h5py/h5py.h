@@ -1,0 +1,37 @@
+/* stdlib/h5py/h5py.h - handles of the language over the engine's HDF5 objects.
+ *
+ * The module _h5py is one function for each function of engine/io/hdf5.h; the classes that users
+ * see (File, Group, Dataset, ...) are written in dsk over it. */
+#pragma once
+
+#include "engine/io/hdf5.h"
+#include "stdlib/numpy/numpy.h"
+
+typedef struct handle {
+    obj hdr;
+    h5obj *x; /* owned */
+} handle;
+
+extern const type T_handle;
+
+/* The object behind a handle, borrowed; TypeError. */
+h5obj *peek_h5(interp *in, value v);
+/* A handle that takes x; NULL throws e. */
+value wrap_h5(interp *in, h5obj *x, err *e);
+/* A str as a C string, borrowed; TypeError. */
+const char *peek_text(interp *in, value v);
+/* None when ok, else throws e */
+value done_or_throw(interp *in, bool ok, err *e);
+
+/* ---- text.c ---- */
+
+/* dtypes carry how their text is encoded (enum dtype_note) */
+h5type h5_type_of_dtype(dtype_of t);
+dtype_of dtype_of_h5(const h5type *t);
+/* The texts of a block of str and bytes; TypeError. */
+bool texts_of(interp *in, const nd *x, h5texts *out);
+/* A block of bytes objects, or of str when `decoded`. */
+nd *texts_block(interp *in, const h5texts *t, int ndim, const int64_t *shape, dtype_of want,
+                bool decoded);
+
+extern const builtin h5_dataset_functions[], h5_attr_functions[], h5_lazy_functions[];
