@@ -96,9 +96,6 @@ static value step_item(interp *in, value v, const char **p, const char *end)
     if (*p >= end) return throw(in, ValueError, "Missing ']' in format string");
     const char *to = (*p)++;
     if (to == from) return throw(in, ValueError, "Empty attribute in format string");
-    if (*p < end && **p != '.' && **p != '[') {
-        return throw(in, ValueError, "Only '.' or '[' may follow ']' in format field specifier");
-    }
     int64_t n = field_number(in, from, to);
     if (n == -2) return FAIL;
     value key = n >= 0 ? v_int(n) : v_obj(str_new(in, from, (size_t)(to - from)));
@@ -113,7 +110,13 @@ static value field_object(interp *in, braces *b, const char *p, const char *end)
     while (p < end && *p != '.' && *p != '[') p++;
     value v = first_object(in, b, first, p);
     while (!is_fail(v) && p < end) {
-        value next = *p == '.' ? step_attr(in, v, &p, end) : step_item(in, v, &p, end);
+        value next;
+        if (*p == '.') next = step_attr(in, v, &p, end);
+        else if (*p == '[') next = step_item(in, v, &p, end);
+        else {
+            next = throw(in, ValueError,
+                         "Only '.' or '[' may follow ']' in format field specifier");
+        }
         value_unref(in, v);
         v = next;
     }

@@ -29,7 +29,7 @@ typedef struct field {
 static value next_arg(interp *in, percent *s, const field *f)
 {
     if (f->has_key) return f->key_item;
-    if (s->next >= s->narg) {
+    if (s->keyed || s->next >= s->narg) {
         return throw(in, TypeError, "not enough arguments for format string");
     }
     return s->arg[s->next++];

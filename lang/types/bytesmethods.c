@@ -258,11 +258,8 @@ static bool split_blank(interp *in, list *l, value model, span s, int64_t max)
     for (size_t i = 0;;) {
         while (i < s.n && is_blank(s.at[i])) i++;
         if (i >= s.n) return true;
-        size_t from = i, to = s.n;
-        if (max-- == 0) {
-            while (to > from && is_blank(s.at[to - 1])) to--;
-            return add(in, l, model, s, from, to);
-        }
+        size_t from = i;
+        if (max-- == 0) return add(in, l, model, s, from, s.n);
         while (i < s.n && !is_blank(s.at[i])) i++;
         if (!add(in, l, model, s, from, i)) return false;
     }
@@ -273,11 +270,8 @@ static bool rsplit_blank(interp *in, list *l, value model, span s, int64_t max)
     for (size_t i = s.n;;) {
         while (i > 0 && is_blank(s.at[i - 1])) i--;
         if (i == 0) return true;
-        size_t to = i, from = 0;
-        if (max-- == 0) {
-            while (from < to && is_blank(s.at[from])) from++;
-            return add(in, l, model, s, from, to);
-        }
+        size_t to = i;
+        if (max-- == 0) return add(in, l, model, s, 0, to);
         while (i > 0 && !is_blank(s.at[i - 1])) i--;
         if (!add(in, l, model, s, i, to)) return false;
     }

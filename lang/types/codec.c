@@ -198,7 +198,7 @@ static bool encode_trouble(coding *c, uint32_t cp, size_t i, size_t to)
 static size_t trouble_end(const coding *c, const str *s, size_t at, size_t i)
 {
     strbuf scratch = {0};
-    if (c->codec == CP1252) return i + 1;
+    if (c->codec == CP1252 || c->codec >= UTF16) return i + 1;
     while (at < s->nbyte) {
         uint32_t cp;
         size_t len = utf8_get(s->at + at, &cp);
@@ -363,6 +363,7 @@ static bool decode_utf16(coding *c, const unsigned char *s, size_t n)
         big = get16(s, true) == 0xfeff;
         i = 2;
     }
+    c->codec = big ? UTF16_BE : UTF16_LE; /* what messages call it */
     while (i < n) {
         if (i + 1 >= n) return decode_trouble(c, s, i, n, "truncated data");
         uint32_t u = get16(s + i, big), v;

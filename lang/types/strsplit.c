@@ -58,11 +58,7 @@ static bool split_blank(interp *in, list *l, str *s, int64_t max)
         while (i < s->nbyte && (len = utf8_get(s->at + i, &cp), cp_is_space(cp))) i += len;
         if (i >= s->nbyte) return true;
         size_t from = i;
-        if (max-- == 0) { /* the rest, without trailing blanks */
-            size_t to = s->nbyte, k;
-            while (to > from && (k = back(s, to, &cp), cp_is_space(cp))) to = k;
-            return add_part(in, l, s, from, to);
-        }
+        if (max-- == 0) return add_part(in, l, s, from, s->nbyte);
         while (i < s->nbyte && (len = utf8_get(s->at + i, &cp), !cp_is_space(cp))) i += len;
         if (!add_part(in, l, s, from, i)) return false;
     }
@@ -76,11 +72,7 @@ static bool rsplit_blank(interp *in, list *l, str *s, int64_t max)
         while (i > 0 && (k = back(s, i, &cp), cp_is_space(cp))) i = k;
         if (i == 0) return true;
         size_t to = i;
-        if (max-- == 0) {
-            size_t from = 0, len;
-            while (from < to && (len = utf8_get(s->at + from, &cp), cp_is_space(cp))) from += len;
-            return add_part(in, l, s, from, to);
-        }
+        if (max-- == 0) return add_part(in, l, s, 0, to);
         while (i > 0 && (k = back(s, i, &cp), !cp_is_space(cp))) i = k;
         if (!add_part(in, l, s, i, to)) return false;
     }
