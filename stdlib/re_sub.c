@@ -132,7 +132,8 @@ bool template_parse(interp *in, pattern *p, value source, re_template *t)
     else
         c.s = bytes_peek(source, &c.n);
     if (!c.s) {
-        throw(in, TypeError, "expected str instance, %s found", type_of(in, source)->name);
+        throw(in, TypeError, "decoding to str: need a bytes-like object, %s found",
+              type_of(in, source)->name);
         return false;
     }
     while (c.i < c.n) {

@@ -333,14 +333,18 @@ static bool inline_flags(scan *c, size_t at)
         *to |= flag;
     }
     int ch = peek(c, 0);
-    if (ch < 0) return bad(c, c->n, "missing -, : or )");
-    if (ch == ')' && !off) {
+    bool minus = to == &off;
+    const char *missing = !minus ? "missing -, : or )" : off ? "missing :" : "missing flag";
+    if (ch < 0) return bad(c, c->n, "%s", missing);
+    if (ch == ')' && !minus) {
         if (at != 0) return bad(c, at, "global flags not at the start of the expression");
         c->i++;
         c->t->flags |= on;
         return true;
     }
-    if (ch != ':') return bad(c, c->i, isalpha(ch) ? "unknown flag" : "missing -, : or )");
+    if (ch != ':' || (minus && !off)) {
+        return bad(c, c->i, "%s", isalpha(ch) ? "unknown flag" : missing);
+    }
     c->i++;
     sb_adds(&c->t->out, "(?");
     for (const char *f = "imsx"; *f; f++) {
@@ -420,13 +424,13 @@ static size_t braces(const scan *c, long *lo, long *hi)
 {
     size_t k = 1;
     bool any = false, comma = false;
-    for (*lo = 0; isdigit(peek(c, k)) && k < 8; k++) *lo = *lo * 10 + peek(c, k) - '0', any = true;
+    for (*lo = 0; isdigit(peek(c, k)) && k < 16; k++) *lo = *lo * 10 + peek(c, k) - '0', any = true;
     *hi = *lo;
     if (peek(c, k) == ',') {
         comma = true;
         k++;
         *hi = -1;
-        for (long v = 0; isdigit(peek(c, k)) && k < 16; k++)
+        for (long v = 0; isdigit(peek(c, k)) && k < 32; k++)
             *hi = v = v * 10 + peek(c, k) - '0', any = true;
     }
     return (any || comma) && peek(c, k) == '}' ? k + 1 : 0;
@@ -441,9 +445,12 @@ static bool quantifier(scan *c, size_t len, long lo, long hi)
         return bad(c, at + 1, "min repeat greater than max repeat");
     }
     if (len > 1) {
-        if (lo > 65535 || hi > 65535) {
+        if (lo >= 4294967295 || hi >= 4294967295) {
             throw(c->in, OverflowError, "the repetition number is too large");
             return false;
+        }
+        if (lo > 65535 || hi > 65535) {
+            return bad(c, at, "more than 65535 repetitions are not supported");
         }
         c->i += len;
         if (hi < 0)
