@@ -1,6 +1,7 @@
 /* engine/kernels/resolve.c - which loop of a ufunc runs: NumPy 1.24's rules.
  *
- * The first loop (in table order) to which every input casts safely.  Scalars count by value when
+ * The first loop (in table order) to which every input casts safely, or the loop of the operands'
+ * result type for the plainest ufuncs.  Scalars count by value when
  * some operand is an array of the same or a higher category (bool < integer < inexact): then 1
  * fits int8, 200 fits int16 beside int8, and 1.5 fits float16. */
 #include <string.h>
@@ -176,7 +177,7 @@ static const char *class_of(dtype_of t)
 
 static bool is_comparison(const ufunc *f)
 {
-    return f->loops[0].arg[f->nin] == DT_bool && f->nin == 2;
+    return f->nin == 2 && f->loops[1].run && f->loops[1].arg[2] == DT_bool;
 }
 
 static void *no_loop(const ufunc *f, const operand *in, err *e)
@@ -317,6 +318,37 @@ static bool resolve_divide(const ufunc *f, const operand *in, ufunc_plan *plan)
     return true;
 }
 
+/* ufuncs whose operands all become their result type, where that is not the first loop that fits:
+ * uint8 and 256 add as uint16, though int16 comes first */
+static bool is_uniform(const ufunc *f)
+{
+    switch (f->id) {
+    case U_add:
+    case U_subtract:
+    case U_multiply:
+    case U_maximum:
+    case U_minimum:
+    case U_fmax:
+    case U_fmin:
+    case U_clip:
+    case U_gcd:
+    case U_lcm: return true;
+    default: return is_comparison(f);
+    }
+}
+
+static const ufunc_loop *uniform_loop(const ufunc *f, const operand *in)
+{
+    dtype_of t;
+    err none = {0};
+    for (int i = 0; i < f->nin; i++)
+        if (!dtype_is_number(in[i].t.dt)) return NULL;
+    if (!is_uniform(f) || !result_type(f->nin, in, &t, &none)) return NULL;
+    for (const ufunc_loop *l = f->loops; l->run; l++)
+        if (l->arg[0] == t.dt && l->arg[1] == t.dt) return l;
+    return NULL;
+}
+
 bool ufunc_resolve(const ufunc *f, const operand in[], dtype_of want, char casting,
                    ufunc_plan *plan, err *e)
 {
@@ -329,6 +361,11 @@ bool ufunc_resolve(const ufunc *f, const operand in[], dtype_of want, char casti
         return resolve_wanted(f, in, want, casting ? casting : 'k', plan, e);
     TRY(check_bool(f, in, e));
     if (resolve_divide(f, in, plan)) return true;
+    const ufunc_loop *uniform = uniform_loop(f, in);
+    if (uniform) {
+        take_loop(f, uniform, in, plan);
+        return true;
+    }
     bool values = by_value(f->nin, in);
     for (const ufunc_loop *l = f->loops; l->run; l++)
         if (loop_fits(f, l, in, values, 's')) {
