@@ -1,14 +1,14 @@
 /* lang/introspect.c - the module _lang: what library modules (warnings, inspect, traceback, gc,
- * threading) must know of the interpreter itself; and warn(), which goes through warnings. */
+ * threading) must know of the interpreter itself. */
 #include <pthread.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
-#include "engine/base/str.h"
 #include "lang/builtins.h"
 #include "lang/exc.h"
 #include "lang/frame.h"
 #include "lang/types/func.h"
+#include "lang/types/weak.h"
 
 /* ---- frames ---- */
 
@@ -44,8 +44,7 @@ static value frame_parts(interp *in, const value *arg)
     if (!f) return NONE;
     return v_obj(tuple_pack(in, 5, f->globals ? v_obj(obj_ref(f->globals)) : NONE,
                             frame_locals(in, f), v_int(frame_line(f)),
-                            v_str(in, f->link->code->name),
-                            v_str(in, f->link->code->filename)));
+                            v_str(in, f->link->code->name), v_str(in, f->link->code->filename)));
 }
 
 /* ---- exceptions ---- */
@@ -154,22 +153,13 @@ const module_def lang_def = {
     .table = functions,
 };
 
-/* ---- warnings ---- */
-
-bool warn(interp *in, enum err_kind category, const char *fmt, ...)
+static bool open_weakref(interp *in, module *m)
 {
-    va_list ap;
-    strbuf b = {0};
-    va_start(ap, fmt);
-    sb_addv(&b, fmt, ap);
-    va_end(ap);
-    size_t n;
-    char *s = sb_take(&b, &n);
-    value text = v_obj(str_take(in, s, n)), m = interp_import(in, "warnings"), r = FAIL;
-    if (!is_fail(m) && !is_fail(text))
-        r = call_method(in, m, "warn", 2, text, v_type(exc_type(category)));
-    value_unref(in, text);
-    value_unref(in, m);
-    value_unref(in, r);
-    return !is_fail(r);
+    return module_put(in, m, "ref", v_type(&T_weakref));
 }
+
+const module_def weakref_def = {
+    .name = "_weakref",
+    .doc = "Weak references.",
+    .open = open_weakref,
+};

@@ -7,6 +7,7 @@
 const module_def *const stdlib_modules[] = {
     &sys_def,
     &lang_def,
+    &weakref_def,
     &itertools_def,
     &operator_def,
     &functools_def,
