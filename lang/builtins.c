@@ -5,6 +5,7 @@
 
 #include "engine/base/str.h"
 #include "lang/frame.h"
+#include "lang/interp.h"
 #include "lang/types/alias.h"
 #include "lang/types/iter.h"
 
@@ -156,12 +157,12 @@ static int any_class(interp *in, value v, value cls, class_test f, const char *c
     return 0;
 }
 
-static int ask_class(interp *in, value v, value cls, const char *method, const char *complaint)
+/* What the method of cls's own class answers: 1 0 -1 */
+static int ask_class(interp *in, value v, value cls, str *method, const char *complaint)
 {
-    value hook;
-    int has = value_findattr(in, v_type(type_of(in, cls)), method, &hook);
-    if (has < 0) return -1;
-    if (!has) return THROWN(in, TypeError, "%s", complaint);
+    value hook = type_lookup(in, type_of(in, cls), method);
+    if (is_fail(hook)) return THROWN(in, TypeError, "%s", complaint);
+    value_ref(hook);
     value r = call_n(in, hook, 2, cls, v);
     value_unref(in, hook);
     int yes = is_fail(r) ? -1 : value_truth(in, r);
@@ -179,14 +180,14 @@ static int is_instance(interp *in, value v, value cls)
     const type *t = as_type(cls);
     if (t && type_of(in, v) == t) return 1;
     if (t && cls.o->type == &T_type) return value_isa(in, v, t);
-    return ask_class(in, v, cls, "__instancecheck__", INSTANCE_COMPLAINT);
+    return ask_class(in, v, cls, in->name.__instancecheck__, INSTANCE_COMPLAINT);
 }
 
 static int is_subclass(interp *in, value v, value cls)
 {
     const type *t = as_type(cls);
     if (t && cls.o->type == &T_type && as_type(v)) return type_is_sub(as_type(v), t);
-    return ask_class(in, v, cls, "__subclasscheck__", SUBCLASS_COMPLAINT);
+    return ask_class(in, v, cls, in->name.__subclasscheck__, SUBCLASS_COMPLAINT);
 }
 
 static value isinstance(interp *in, const value *arg)

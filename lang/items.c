@@ -23,10 +23,12 @@ bool value_setitem(interp *in, value v, value key, value to)
 {
     const type *t = type_of(in, v);
     if (t->setitem) return t->setitem(in, v, key, to);
-    throw(in, TypeError,
-          is_fail(to) ? "'%s' object doesn't support item deletion"
-                      : "'%s' object does not support item assignment",
-          t->name);
+    /* CPython's two words for it: of a sequence, and of what is none */
+    const char *no = t->getitem ? "doesn't" : "does not";
+    if (is_fail(to))
+        throw(in, TypeError, "'%s' object %s support item deletion", t->name, no);
+    else
+        throw(in, TypeError, "'%s' object does not support item assignment", t->name);
     return false;
 }
 

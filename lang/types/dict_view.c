@@ -221,7 +221,8 @@ static bool combine(interp *in, enum binop op, value *r, value a, value b)
                          : op == OP_SUB ? "difference_update"
                          : op == OP_XOR ? "symmetric_difference_update"
                                         : "intersection_update";
-    set *s = set_of(in, a, false);
+    bool keys = a.kind == V_OBJ && a.o->type == &T_dict_keys;
+    set *s = set_of(in, keys ? (value){.kind = V_OBJ, .o = &dict_of(a)->hdr} : a, false);
     *r = v_obj(s);
     value done = s ? call_method(in, *r, method, 1, b) : FAIL;
     value_unref(in, done);
@@ -231,7 +232,8 @@ static bool combine(interp *in, enum binop op, value *r, value a, value b)
 /* a & b: iterates b, keeps what is in a */
 static value intersect(interp *in, value a, value b)
 {
-    if (is_set_like(b) && value_len(in, b) > value_len(in, a)) {
+    int64_t n = value_len(in, a), m = is_set_like(b) ? value_len(in, b) : 0;
+    if (as_set(b) ? n <= m : n < m) {
         value t = a;
         a = b;
         b = t;
@@ -253,8 +255,6 @@ static value intersect(interp *in, value a, value b)
 static value binary(interp *in, enum binop op, value a, value b)
 {
     if (op != OP_OR && op != OP_AND && op != OP_SUB && op != OP_XOR) return value_ref(NOTIMPL);
-    bool iterable = type_of(in, a)->iter && type_of(in, b)->iter;
-    if (!iterable) return value_ref(NOTIMPL);
     if (op == OP_AND) {
         bool view = !as_set(a) && is_set_like(a);
         return view ? intersect(in, a, b) : intersect(in, b, a);

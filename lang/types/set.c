@@ -63,13 +63,21 @@ static int matches(interp *in, set *s, uint64_t at, value key)
 static int find_once(interp *in, set *s, value key, uint64_t hash, uint64_t *out)
 {
     uint64_t mask = s->mask, perturb = hash;
+    bool reuse = false;
     for (uint64_t i = hash & mask;; i = (i * 5 + 1 + perturb) & mask) {
         for (uint64_t k = i, last = i + run_length(i, mask); k <= last; k++) {
             set_entry *e = &s->at[k];
-            *out = k;
-            if (is_empty(e)) return 0;
+            if (is_empty(e)) {
+                if (!reuse) *out = k;
+                return 0;
+            }
+            if (is_fail(e->key)) { /* the last deleted slot on the way serves again */
+                *out = k;
+                reuse = true;
+            }
             if (e->hash != hash || is_fail(e->key)) continue;
             int eq = matches(in, s, k, key);
+            if (eq) *out = k;
             if (eq) return eq;
         }
         perturb >>= 5;
@@ -138,10 +146,12 @@ bool set_add_hashed(interp *in, set *s, value key, uint64_t hash)
     uint64_t slot;
     int r = find(in, s, key, hash, &slot);
     if (r) return r > 0;
+    bool unused = is_empty(&s->at[slot]);
     s->at[slot] = (set_entry){hash, value_ref(key)};
     s->n++;
-    s->fill++;
     s->version++;
+    if (!unused) return true;
+    s->fill++;
     return (uint64_t)s->fill * 5 < s->mask * 3 || grow(in, s);
 }
 
