@@ -111,11 +111,13 @@ static value field_object(interp *in, braces *b, const char *p, const char *end)
     value v = first_object(in, b, first, p);
     while (!is_fail(v) && p < end) {
         value next;
-        if (*p == '.') next = step_attr(in, v, &p, end);
-        else if (*p == '[') next = step_item(in, v, &p, end);
+        if (*p == '.')
+            next = step_attr(in, v, &p, end);
+        else if (*p == '[')
+            next = step_item(in, v, &p, end);
         else {
-            next = throw(in, ValueError,
-                         "Only '.' or '[' may follow ']' in format field specifier");
+            next =
+                throw(in, ValueError, "Only '.' or '[' may follow ']' in format field specifier");
         }
         value_unref(in, v);
         v = next;

@@ -237,7 +237,8 @@ static value format_char(interp *in, value n, format_spec *f)
         return throw(in, ValueError,
                      "Alternate form (#) not allowed with integer format specifier 'c'");
     }
-    if (n.kind != V_INT) return throw(in, OverflowError, "Python int too large to convert to C long");
+    if (n.kind != V_INT)
+        return throw(in, OverflowError, "Python int too large to convert to C long");
     if (n.i < 0 || n.i > 0x10ffff) {
         return throw(in, OverflowError, "%%c arg not in range(0x110000)");
     }

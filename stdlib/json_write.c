@@ -41,14 +41,11 @@ void json_quote(strbuf *b, const str *s, bool ascii)
         uint32_t cp;
         len = utf8_get(s->at + i, &cp);
         if (cp >= ' ' && cp != '"' && cp != '\\' && (cp < 127 || !ascii)) continue;
-        if (cp == 127 && !ascii) continue;
         sb_add(b, s->at + plain, i - plain);
         plain = i + len;
         const char *hit = cp && cp < 128 ? strchr(special, (int)cp) : NULL;
         if (hit)
             sb_addc(b, '\\'), sb_addc(b, "\"\\nrtfb"[hit - special]);
-        else if (cp == 127)
-            sb_addc(b, 127);
         else
             add_escaped(b, cp);
     }

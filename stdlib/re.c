@@ -430,6 +430,7 @@ static value pattern_groupindex(interp *in, const value *arg)
     for (uint32_t i = 1; ok && i <= p->ngroup; i++) {
         if (p->name[i]) ok = dict_put(in, d, p->name[i], v_int(i));
     }
+    if (ok && !d->n) return v_obj(d);
     value view = ok ? mapping_proxy_new(in, v_obj(d)) : FAIL;
     obj_unref(in, d);
     return view;
