@@ -127,6 +127,19 @@ static void put_path(interp *in, const char *file)
     value_unref(in, sys);
 }
 
+/* A script is known by its whole path, as Python has it. mem_free it. */
+static char *absolute(const char *path)
+{
+    char folder[4096];
+    if (*path == '/' || strcmp(path, "-") == 0 || !getcwd(folder, sizeof folder)) {
+        return mem_dup(path);
+    }
+    strbuf b = {0};
+    while (path[0] == '.' && path[1] == '/') path += 2;
+    sb_addf(&b, "%s%s%s", folder, strcmp(folder, "/") == 0 ? "" : "/", path);
+    return sb_take(&b, NULL);
+}
+
 static int run_file(interp *in, const char *path)
 {
     size_t n;
@@ -137,9 +150,11 @@ static int run_file(interp *in, const char *path)
         return 2;
     }
     const bool is_stdin = strcmp(path, "-") == 0;
-    put_path(in, is_stdin ? NULL : path);
-    if (!is_stdin) dict_put(in, interp_main(in), "__file__", v_str(in, path));
-    int status = run_text(in, text, n, is_stdin ? "<stdin>" : path);
+    char *full = absolute(path);
+    put_path(in, is_stdin ? NULL : full);
+    if (!is_stdin) dict_put(in, interp_main(in), "__file__", v_str(in, full));
+    int status = run_text(in, text, n, is_stdin ? "<stdin>" : full);
+    mem_free(full);
     mem_free(text);
     return status;
 }
