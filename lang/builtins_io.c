@@ -5,7 +5,7 @@
 #include "engine/base/str.h"
 #include "lang/builtins.h"
 #include "lang/interp.h"
-#include "lang/frame.h"
+#include "lang/run.h"
 #include "lang/types/file.h"
 
 /* ---- streams ---- */
@@ -144,144 +144,7 @@ static value open_builtin(interp *in, const value *arg)
     return closefd < 0 ? FAIL : file_open(in, arg[0], mode, encoding, errors, arg[5], closefd);
 }
 
-/* ---- running code ---- */
-
-typedef struct program { /* compile(): text that is known to parse */
-    obj hdr;
-    str *text, *filename;
-    char mode; /* as interp_run's */
-} program;
-
-static void program_drop(interp *in, obj *o)
-{
-    obj_unref(in, ((program *)o)->text);
-    obj_unref(in, ((program *)o)->filename);
-}
-
-static value program_repr(interp *in, value self)
-{
-    return v_obj(str_fmt(in, "<code object <module> at %p, file \"%s\", line 1>", (void *)self.o,
-                         ((program *)self.o)->filename->at));
-}
-
-static const type T_program = {
-    TYPE_HEAD,
-    .name = "code",
-    .module = "builtins",
-    .size = sizeof(program),
-    .drop = program_drop,
-    .repr = program_repr,
-};
-
-/* The namespace that code given only globals, or nothing, runs in: borrowed or owned in *made. */
-typedef struct scope {
-    dict *globals, *ns; /* ns: where the code runs: globals, or a merged copy */
-    value locals;       /* borrowed or FAIL: where the changes go */
-    value made;         /* owned */
-} scope;
-
-static bool scope_open(interp *in, scope *s, const char *f, value globals, value locals)
-{
-    *s = (scope){.locals = FAIL, .made = FAIL};
-    if (is_none(globals)) {
-        s->globals = frame_globals(in);
-        if (!s->globals) s->globals = interp_main(in);
-        if (is_none(locals) && in->frame) {
-            s->made = frame_locals(in, in->frame);
-            if (is_fail(s->made)) return false;
-            locals = s->made;
-        }
-    } else if (!(s->globals = as_dict(globals))) {
-        throw(in, TypeError, "%s() globals must be a dict, not %s", f, type_of(in, globals)->name);
-        return false;
-    }
-    s->ns = s->globals;
-    if (is_none(locals) || as_dict(locals) == s->globals) return true;
-    s->locals = locals;
-    s->ns = dict_copy(in, s->globals);
-    return s->ns && dict_update(in, s->ns, locals);
-}
-
-/* What the code bound goes to the locals it was given. */
-static bool scope_close(interp *in, scope *s)
-{
-    bool ok = true;
-    if (!is_fail(s->locals) && s->ns) {
-        value pending = exc_take(in), k, v, old;
-        for (int64_t i = 0; ok && dict_next(s->ns, &i, &k, &v);) {
-            int had = dict_get(in, s->globals, k, &old);
-            if (had > 0 && value_same(old, v)) continue;
-            ok = had >= 0 && value_setitem(in, s->locals, k, v);
-        }
-        if (!is_fail(pending)) throw_value(in, pending);
-        value_unref(in, pending);
-    }
-    if (s->ns != s->globals) obj_unref(in, s->ns);
-    value_unref(in, s->made);
-    return ok && !throwing(in);
-}
-
-/* The text of a str, bytes or compile()d argument: owned; NULL: TypeError */
-static program *to_program(interp *in, value v, const char *f, char mode)
-{
-    if (v.kind == V_OBJ && v.o->type == &T_program) return obj_ref(v.o);
-    str *s = as_str(v);
-    if (!s) return THROW0(in, TypeError, "%s() arg 1 must be a string, bytes or code object", f);
-    program *p = obj_new(in, &T_program, 0);
-    if (!p) return NULL;
-    p->text = obj_ref(s);
-    p->mode = mode;
-    if ((p->filename = str_of(in, "<string>"))) return p;
-    obj_unref(in, p);
-    return NULL;
-}
-
-static value run_program(interp *in, const value *arg, const char *f, char mode)
-{
-    scope s;
-    program *p = to_program(in, arg[0], f, mode);
-    if (!p) return FAIL;
-    value result = FAIL;
-    const char *text = p->text->at;
-    size_t n = p->text->nbyte;
-    for (; mode == 'e' && n && (*text == ' ' || *text == '\t'); n--) text++;
-    bool ok =
-        scope_open(in, &s, f, arg[1], arg[2]) &&
-        interp_run(in, text, n, p->filename->at, p->mode, s.ns, p->mode == 'e' ? &result : NULL);
-    ok = scope_close(in, &s) && ok;
-    obj_unref(in, p);
-    if (ok && mode == 'e') return is_fail(result) ? NONE : result;
-    value_unref(in, result);
-    return ok ? NONE : FAIL;
-}
-
-static value exec(interp *in, const value *arg)
-{
-    return run_program(in, arg, "exec", 'f');
-}
-
-static value eval(interp *in, const value *arg)
-{
-    return run_program(in, arg, "eval", 'e');
-}
-
-static value compile(interp *in, const value *arg)
-{
-    str *mode = as_str(arg[2]), *filename;
-    if (!mode) return throw(in, TypeError, "compile() argument 'mode' must be str");
-    char m = str_is(mode, "exec") ? 'f' : str_is(mode, "eval") ? 'e' : 0;
-    if (str_is(mode, "single")) m = 'c';
-    if (!m) return throw(in, ValueError, "compile() mode must be 'exec', 'eval' or 'single'");
-    if (!path_text(in, arg[1], &filename)) return FAIL;
-    program *p = to_program(in, arg[0], "compile", m);
-    if (p) {
-        obj_unref(in, p->filename);
-        p->filename = obj_ref(filename);
-        p->mode = m;
-    }
-    obj_unref(in, filename);
-    return v_obj(p);
-}
+/* ---- modules, help ---- */
 
 static value import(interp *in, const value *arg)
 {
@@ -343,11 +206,11 @@ const builtin builtin_effects[] = {
      "trailing newline before reading input."},
     {"open(file, mode='r', buffering=-1, encoding=None, errors=None, newline=None, closefd=True, "
      "opener=None)", open_builtin, "Open file and return a stream.  Raise OSError upon failure."},
-    {"exec(source, globals=None, locals=None, /)", exec,
+    {"exec(source, globals=None, locals=None, /)", code_exec,
      "Execute the given source in the context of globals and locals."},
-    {"eval(source, globals=None, locals=None, /)", eval,
+    {"eval(source, globals=None, locals=None, /)", code_eval,
      "Evaluate the given source in the context of globals and locals."},
-    {"compile(source, filename, mode, flags=0, dont_inherit=False, optimize=-1)", compile,
+    {"compile(source, filename, mode, flags=0, dont_inherit=False, optimize=-1)", code_compile,
      "Compile source into a code object that can be executed by exec() or eval()."},
     {"__import__(name, globals=None, locals=None, fromlist=(), level=0)", import,
      "Import a module."},

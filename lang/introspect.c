@@ -6,6 +6,7 @@
 #include "engine/base/mem.h"
 #include "lang/builtins.h"
 #include "lang/exc.h"
+#include "lang/trace.h"
 #include "lang/frame.h"
 #include "lang/types/func.h"
 #include "lang/types/weak.h"
@@ -51,7 +52,7 @@ static value frame_parts(interp *in, const value *arg)
 
 static value exception_text(interp *in, const value *arg)
 {
-    char *s = exc_text(in, arg[0]);
+    char *s = exc_format(in, arg[0]);
     return s ? v_obj(str_take(in, s, strlen(s))) : FAIL;
 }
 

@@ -7,3 +7,8 @@
 bytecode *compile_text(interp *in, const char *text, size_t n, const char *filename, char mode,
                        unsigned flags);
 bool run_text(interp *in, const char *text, size_t n, const char *filename, dict *globals);
+
+/* exec, eval, compile (builtins_code.c) */
+value code_exec(interp *in, const value *arg);
+value code_eval(interp *in, const value *arg);
+value code_compile(interp *in, const value *arg);

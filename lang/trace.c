@@ -324,7 +324,7 @@ static void add_syntax_place(interp *in, strbuf *out, exc *x)
     mem_free(line);
 }
 
-static void add_message(interp *in, strbuf *out, exc *x)
+static void add_message(interp *in, strbuf *out, exc *x, bool hints)
 {
     str *name = type_fullname(in, x->hdr.type);
     value pending = exc_take(in);
@@ -342,7 +342,7 @@ static void add_message(interp *in, strbuf *out, exc *x)
     }
     obj_unref(in, s);
     obj_unref(in, name);
-    trace_suggestion(in, out, x);
+    if (hints) trace_suggestion(in, out, x);
     sb_addc(out, '\n');
     in->exc = pending;
 }
@@ -362,18 +362,18 @@ static void add_notes(interp *in, strbuf *out, exc *x)
     }
 }
 
-static void add_one(interp *in, strbuf *out, exc *x)
+static void add_one(interp *in, strbuf *out, exc *x, bool hints)
 {
     if (x->tb) {
         sb_adds(out, "Traceback (most recent call last):\n");
         trace_list(in, out, x->tb);
     }
     if (type_is_sub(x->hdr.type, exc_type(SyntaxError))) add_syntax_place(in, out, x);
-    add_message(in, out, x);
+    add_message(in, out, x, hints);
     add_notes(in, out, x);
 }
 
-void trace_exc(interp *in, strbuf *out, exc *x)
+void trace_exc(interp *in, strbuf *out, exc *x, bool hints)
 {
     exc *chain[64];
     int n = 0;
@@ -385,7 +385,7 @@ void trace_exc(interp *in, strbuf *out, exc *x)
         p = as_exc(p->cause) ? as_exc(p->cause) : p->suppress ? NULL : as_exc(p->context);
     }
     while (n-- > 0) {
-        add_one(in, out, chain[n]);
+        add_one(in, out, chain[n], hints);
         if (n == 0) break;
         sb_adds(out, as_exc(chain[n - 1]->cause)
                          ? "\nThe above exception was the direct cause of the following exception:\n\n"
@@ -393,15 +393,25 @@ void trace_exc(interp *in, strbuf *out, exc *x)
     }
 }
 
-char *exc_text(interp *in, value v)
+static char *text_of(interp *in, value v, bool hints)
 {
     strbuf b = {0};
     exc *x = as_exc(v);
     value pending = exc_take(in);
-    if (x) trace_exc(in, &b, x);
+    if (x) trace_exc(in, &b, x, hints);
     exc_clear(in);
     in->exc = pending;
     return b.at ? sb_take(&b, NULL) : mem_dup("");
+}
+
+char *exc_text(interp *in, value v)
+{
+    return text_of(in, v, true);
+}
+
+char *exc_format(interp *in, value v)
+{
+    return text_of(in, v, false);
 }
 
 /* ---- traceback and frame objects ---- */
