@@ -364,6 +364,7 @@ unit *unit_open(compiler *c, unit *outer, scope *s, const char *name)
     bytecode *b = mem_zero(sizeof *b);
     datum_init(&b->hdr, &code_kind);
     *u = (unit){.c = c, .outer = outer, .s = s, .code = b, .at = s->node};
+    for (uint32_t i = 0; i < s->n; i++) s->sym[i]->reg = -1; /* a finally body is compiled twice */
     b->name = arena_dup(&b->mem, name, strlen(name));
     b->qualname = arena_dup(&b->mem, qualname(u, name), strlen(qualname(u, name)));
     b->filename = arena_dup(&b->mem, c->filename, strlen(c->filename));

@@ -9,6 +9,8 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
+#include "lang/code.h"
+#include "lang/exc.h"
 #include "lang/parser.h"
 #include "repl/cell.h"
 #include "repl/host.h"
@@ -49,6 +51,25 @@ static void show_usage(interp *in, value exc)
     obj_unref(in, text);
 }
 
+static bool is_own(const traceback *t)
+{
+    return strcmp(t->link->code->filename, "<dsk>/dsk_shell.dsk") == 0;
+}
+
+/* Takes the frames of the magics out of a traceback: what the user wrote stays. */
+static void hide_own_frames(interp *in, exc *x)
+{
+    for (traceback **t = x ? &x->tb : NULL; t && *t;) {
+        if (!is_own(*t)) {
+            t = &(*t)->next;
+            continue;
+        }
+        traceback *own = *t;
+        *t = obj_ref(own->next);
+        obj_unref(in, own);
+    }
+}
+
 enum outcome session_report(interp *in, int *status)
 {
     const bool exits = exc_is(in, SystemExit);
@@ -58,6 +79,7 @@ enum outcome session_report(interp *in, int *status)
     } else if (strcmp(type_of(in, exc)->name, "UsageError") == 0) {
         show_usage(in, exc);
     } else {
+        hide_own_frames(in, as_exc(exc));
         char *text = exc_text(in, exc);
         host_puts(2, text ? text : "an exception that cannot be shown\n");
         mem_free(text);
