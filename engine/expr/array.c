@@ -176,6 +176,7 @@ expr *expr_array(label l, source *s, hash128 content, bool original, grid *g, dt
     char *name = array_name(l, content, g);
     read_fn *f = fn_new(sizeof *f, &read_kind, "getter");
     f->s = datum_ref(s);
+    if (s->kind->home) f->base.flags = FN_HOME | FN_FOREIGN;
     layer *first = original ? original_layer(name, &s->hdr, t) : NULL;
     block_layer *b = block_layer_new(name, &f->base, region_args, g, t, original ? 1 : 0, &first);
     b->base.flags = original ? LAYER_BLOCKWISE | LAYER_LEAF : LAYER_DATA | LAYER_LEAF;

@@ -77,12 +77,14 @@ typedef struct source_kind {
      * since the expr was built, and may change again while tasks run).  NULL: itself. */
     source *(*snapshot)(source *s, err *e);
     void (*drop)(source *s);
-    /* Reads may be split into smaller pieces (cheap random access) */
-    bool divisible;
+    bool divisible; /* reads may be split into smaller pieces (cheap random access) */
+    bool fresh;     /* a read is a new block in C order, never a view */
+    bool home;      /* only the thread that called compute() may read */
 } source_kind;
 struct source {
     datum hdr;
     const source_kind *kind;
+    bool whole; /* this one is not divisible after all (compressed chunks) */
 };
 extern const datum_kind source_datum;
 void source_init(source *s, const source_kind *kind);

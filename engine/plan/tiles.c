@@ -13,16 +13,19 @@
 #include "engine/expr/tile.h"
 #include "engine/kernels/ops.h"
 
-enum role { ELEMENTWISE, GENERATED, WHOLE };
+enum role { ELEMENTWISE, GENERATED, WHOLE, WINDOW };
+
+enum { WINDOW_ELEMENTS = 1 << 17 }; /* of a source, read at once */
 
 typedef struct flat_step {
     enum role role;
-    nd *whole;    /* WHOLE: the block, owned */
-    void *state;  /* GENERATED */
-    nd *piece;    /* of the present range, owned */
-    datum **in;   /* blocks of inputs that are not steps (borrowed), else NULL */
-    int8_t *from; /* which step an input is; -1: in[k] */
-    bool scalar;  /* a block of one element stands for all */
+    nd *whole;          /* WHOLE: the block; WINDOW: some rows of it; owned */
+    int64_t row0, rows; /* WINDOW: which */
+    void *state;        /* GENERATED */
+    nd *piece;          /* of the present range, owned */
+    datum **in;         /* blocks of inputs that are not steps (borrowed), else NULL */
+    int8_t *from;       /* which step an input is; -1: in[k] */
+    bool scalar;        /* a block of one element stands for all */
 } flat_step;
 
 typedef struct flat_run {
@@ -106,9 +109,11 @@ static bool step_fits(flat_run *f, int s)
         }
         return true;
     }
-    if (v->nin && !layer_source(f->g->step[s])) return false;
-    st->role = v->f->kind->tile ? GENERATED : WHOLE;
-    return st->role == GENERATED || layer_source(f->g->step[s]);
+    const source *from = layer_source(f->g->step[s]);
+    if (!from && (v->nin || !v->f->kind->tile)) return false;
+    bool rows = from && from->kind->divisible && from->kind->fresh && !from->whole && f->ndim > 0;
+    st->role = !from ? GENERATED : rows ? WINDOW : WHOLE;
+    return true;
 }
 
 static bool fits(flat_run *f, int s0)
@@ -191,12 +196,43 @@ static nd *computed(flat_run *f, int s, int64_t from, int64_t n, nd *into, err *
     return wide;
 }
 
+/* Rows are read some at a time: ranges come in order, so each row is read about once. */
+static nd *windowed(flat_run *f, int s, int64_t from, int64_t n, err *e)
+{
+    flat_step *st = &f->step[s];
+    int64_t row = 1, start[GRID_MAXDIM], count[GRID_MAXDIM];
+    for (int k = 1; k < f->ndim; k++) row *= f->shape[k];
+    int64_t first = from / row, last = (from + n + row - 1) / row;
+    if (!st->whole || first < st->row0 || last > st->row0 + st->rows) {
+        const lit *region = &f->view[s].arg[f->view[s].narg - 1];
+        int64_t rows = WINDOW_ELEMENTS / row > last - first ? WINDOW_ELEMENTS / row : last - first;
+        if (rows > f->shape[0] - first) rows = f->shape[0] - first;
+        for (int k = 0; k < f->ndim; k++) {
+            start[k] = region->item[k].slice.start;
+            count[k] = f->shape[k];
+        }
+        start[0] += first;
+        count[0] = rows;
+        const source *src = layer_source(f->g->step[s]);
+        for (uint32_t i = 0; i < f->r->p->snap.n; i++)
+            if (f->r->p->snap.at[i].of == src) src = f->r->p->snap.at[i].now;
+        datum_unref(st->whole);
+        if (!(st->whole = src->kind->read(src, start, count, e))) return NULL;
+        st->row0 = first;
+        st->rows = rows;
+    }
+    int64_t step = st->whole->size;
+    return nd_view(st->whole->b, st->whole->at + (from - st->row0 * row) * step, nd_type(st->whole),
+                   1, &n, &step);
+}
+
 /* elements [from, from + n) of step s; shared by its readers while the range lasts */
 static nd *piece(flat_run *f, int s, int64_t from, int64_t n, nd *into, err *e)
 {
     flat_step *st = &f->step[s];
     if (st->piece) return nd_ref(st->piece);
     nd *x = st->role == WHOLE       ? part_of(st->whole, from, n)
+            : st->role == WINDOW    ? windowed(f, s, from, n, e)
             : st->role == GENERATED ? generated(f, s, from, n, e)
                                     : computed(f, s, from, n, into, e);
     if (x && s != f->first) st->piece = nd_ref(x);

@@ -48,7 +48,11 @@ static void array_drop(source *s)
     datum_unref(a->content);
 }
 
-static const source_kind array_kind = {"array", array_read, array_take, array_drop, true};
+static const source_kind array_kind = {.name = "array",
+                                       .read = array_read,
+                                       .snapshot = array_take,
+                                       .drop = array_drop,
+                                       .divisible = true};
 
 /* ---- anything else: x[slices] in the interpreter that has it ---- */
 
@@ -86,7 +90,8 @@ static void object_drop(source *s)
     datum_unref(((object_source *)(void *)s)->what);
 }
 
-static const source_kind object_kind = {"object", object_read, NULL, object_drop, false};
+static const source_kind object_kind = {
+    .name = "object", .read = object_read, .drop = object_drop, .home = true};
 
 /* ---- sources of other modules ---- */
 

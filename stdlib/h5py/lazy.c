@@ -36,7 +36,7 @@ static void source_drop(source *s)
 }
 
 static const source_kind h5_source_kind = {
-    .name = "HDF5 dataset", .read = source_read, .drop = source_drop, .divisible = true};
+    .name = "HDF5 dataset", .read = source_read, .drop = source_drop, .divisible = true, .fresh = true};
 
 /* The same dataset in the same state: the same names of arrays over it. */
 static bool identity(h5obj *x, hash128 *id, err *e)
@@ -73,6 +73,7 @@ static value l_source(interp *in, const value *arg)
     if (!o) return FAIL;
     h5_source *s = mem_zero(sizeof *s);
     source_init(&s->s, &h5_source_kind);
+    s->s.whole = i.compression || i.shuffle || i.fletcher32;
     s->x = datum_ref(x);
     o->s = &s->s;
     o->id = id;

@@ -386,6 +386,56 @@ START_TEST(pieces_of_large_blocks_give_the_same_bits)
 }
 END_TEST
 
+/* a source that reads new blocks, as a file does */
+typedef struct file_source {
+    source base;
+    nd *x;
+} file_source;
+
+static nd *file_read(const source *s, const int64_t *start, const int64_t *count, err *e)
+{
+    source *of = source_nd(((const file_source *)s)->x);
+    nd *view = of->kind->read(of, start, count, e), *out = nd_copy(view, e);
+    datum_unref(view);
+    datum_unref(of);
+    return out;
+}
+
+static void file_drop(source *s)
+{
+    datum_unref(((file_source *)s)->x);
+}
+
+static const source_kind file_kind = {
+    .name = "file", .read = file_read, .drop = file_drop, .divisible = true, .fresh = true};
+
+START_TEST(files_are_read_by_rows_with_the_same_bits)
+{
+    static const char *const names[] = {"sum", "mean", "std", "max"};
+    err e = {0};
+    nd *a = numbers(f8, 2, (int64_t[]){700, 1001}),
+       *third = nd_scalar(DT_float64, &(double){1 / 3.0});
+    nd *b = nd_map2(U_multiply, a, third, &e);
+    file_source *f = mem_zero(sizeof *f);
+    source_init(&f->base, &file_kind);
+    f->x = b;
+    grid *g = grid_even(2, nd_shape(b), (int64_t[]){300, 600});
+    expr *x = expr_array((label){0}, &f->base, (hash128){1, 2}, true, g, f8, &e);
+    for (int i = 0; i < 4; i++) {
+        expr *z = expr_reduce(names[i], x, &(reduce_args){.axes = ALL_AXES, .want = none}, &e);
+        nd *want = NULL;
+        const expr *all[] = {z};
+        ck_assert(exprs_compute(1, all, NULL, &(plan_opts){.off = PASS_TILE}, NULL, &want, &e));
+        check_value(z, want, &e, names[i]);
+    }
+    datum_unref(a);
+    datum_unref(third);
+    datum_unref(f);
+    datum_unref(g);
+    datum_unref(x);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("expr");
@@ -401,6 +451,7 @@ static Suite *suite(void)
     tcase_add_test(t, overlap_then_trim_is_the_identity);
     tcase_add_test(t, points_and_blocks);
     tcase_add_test(t, fused_programs_with_shared_and_broadcast_inputs);
+    tcase_add_test(t, files_are_read_by_rows_with_the_same_bits);
     tcase_add_test(t, pieces_of_large_blocks_give_the_same_bits);
     suite_add_tcase(s, t);
     return s;
