@@ -16,3 +16,4 @@ value new_stream(interp *in, const value *arg);
 value draw_dist(interp *in, const value *arg);
 value draw_integers(interp *in, const value *arg);
 value draw_choice(interp *in, const value *arg);
+value draw_order(interp *in, const value *arg);

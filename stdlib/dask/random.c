@@ -132,3 +132,15 @@ value draw_choice(interp *in, const value *arg)
     d.replace = value_truth(in, arg[3]) == 1;
     return drawn(in, &d, g, arg[4], arg[5]);
 }
+
+/* shuffled(stream, n): 0 .. n-1 in random order */
+value draw_order(interp *in, const value *arg)
+{
+    rng *g = stream_of(in, arg[0]);
+    int64_t n;
+    if (!g || !to_int64(in, arg[1], &n)) return FAIL;
+    err e = {0};
+    nd *x = nd_new(dtype_plain(DT_int64), 1, &n, &e);
+    if (x) random_order(g, n, (int64_t *)(void *)x->at);
+    return array_wrap(in, x, &e);
+}
