@@ -15,6 +15,7 @@
 #include "repl/line.h"
 #include "repl/session.h"
 #include "repl/shell.h"
+#include "repl/version.h"
 #include "stdlib/stdlib.h"
 
 enum task { RUN_PROMPT, RUN_FILE, RUN_CODE, RUN_MODULE, RUN_CELL, RUN_CELLS, RUN_VERSION, RUN_HELP };
@@ -209,12 +210,6 @@ static int run_prompt(session *s)
     return s->status;
 }
 
-static int run_version(void)
-{
-    printf("dsk %s\n", DSK_VERSION);
-    return 0;
-}
-
 /* ---- the program ---- */
 
 static int run(session *s, const options *o)
@@ -254,7 +249,7 @@ int main(int argc, char **argv)
         fputs(usage, stdout);
         return 0;
     }
-    if (o.task == RUN_VERSION) return run_version();
+    if (o.task == RUN_VERSION) return version_print();
     session s = {0};
     host h;
     host_open(&h, &s);

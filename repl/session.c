@@ -19,9 +19,9 @@
 /* ---- exceptions ---- */
 
 /* What `raise SystemExit(v)` asks for: None is 0, an int itself, else it is printed and 1. */
-static int exit_status(interp *in, value exc)
+static int exit_status(interp *in, value raised)
 {
-    value code = value_getattr_c(in, exc, "code");
+    value code = value_getattr_c(in, raised, "code");
     int status = 1;
     if (is_fail(code)) {
         exc_clear(in);
@@ -42,9 +42,9 @@ static int exit_status(interp *in, value exc)
 }
 
 /* A magic that was called wrongly: one line, no traceback. */
-static void show_usage(interp *in, value exc)
+static void show_usage(interp *in, value raised)
 {
-    str *text = value_str(in, exc);
+    str *text = value_str(in, raised);
     host_puts(2, "UsageError: ");
     if (text) host_write(2, text->at, text->nbyte);
     host_puts(2, "\n");
@@ -73,19 +73,19 @@ static void hide_own_frames(interp *in, exc *x)
 enum outcome session_report(interp *in, int *status)
 {
     const bool exits = exc_is(in, SystemExit);
-    value exc = exc_take(in);
+    value raised = exc_take(in);
     if (exits) {
-        *status = exit_status(in, exc);
-    } else if (strcmp(type_of(in, exc)->name, "UsageError") == 0) {
-        show_usage(in, exc);
+        *status = exit_status(in, raised);
+    } else if (strcmp(type_of(in, raised)->name, "UsageError") == 0) {
+        show_usage(in, raised);
     } else {
-        hide_own_frames(in, as_exc(exc));
-        char *text = exc_text(in, exc);
+        hide_own_frames(in, as_exc(raised));
+        char *text = exc_text(in, raised);
         host_puts(2, text ? text : "an exception that cannot be shown\n");
         mem_free(text);
     }
     exc_clear(in);
-    value_unref(in, exc);
+    value_unref(in, raised);
     return exits ? CELL_EXIT : CELL_FAILED;
 }
 
@@ -295,6 +295,8 @@ static void welcome_py2(session *s)
     dict *ns = interp_main(s->in);
     if (is_fail(dict_peek(s->in, ns, "xrange")))
         dict_put(s->in, ns, "xrange", value_ref(v_type(&T_range)));
+    if (s->noted_py2) return;
+    s->noted_py2 = true;
     host_puts(2, "note: read as Python 2 (print statement); in Python 3 it is print(...)\n");
 }
 

@@ -11,6 +11,7 @@ typedef struct session {
     int number;    /* of the cell that comes next, from 1 */
     bool prompts;  /* outputs are labelled Out[n]: */
     bool color;    /* labels and prompts in colour */
+    bool noted_py2; /* the note on Python 2 has been given */
     int status;    /* CELL_EXIT: the exit status asked for */
     list *inputs;  /* the user's In */
     dict *outputs; /* the user's Out */
