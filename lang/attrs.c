@@ -49,11 +49,6 @@ bool value_setattr(interp *in, value v, str *name, value to)
     return t->setattr ? t->setattr(in, v, name, to) : generic_setattr(in, v, name, to);
 }
 
-static value no_attribute(interp *in, value v, str *name)
-{
-    return throw_attribute(in, v, name, "'%s' object has no attribute '%s'", type_of(in, v)->name);
-}
-
 value generic_getattr(interp *in, value v, str *name)
 {
     const type *t = type_of(in, v);
@@ -72,7 +67,7 @@ value generic_getattr(interp *in, value v, str *name)
         else if (kind)
             r = kind->get ? kind->get(in, found, v, t) : value_ref(found);
         else
-            r = no_attribute(in, v, name);
+            r = throw_attr(in, v, name);
     }
     value_unref(in, found);
     return r;
@@ -92,7 +87,7 @@ static bool set_in_dict(interp *in, value v, str *name, value to, bool in_class)
         throw(in, AttributeError, "'%s' object attribute '%s' is read-only", type_of(in, v)->name,
               name->at);
     else
-        no_attribute(in, v, name);
+        throw_attr(in, v, name);
     return false;
 }
 

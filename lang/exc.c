@@ -203,7 +203,12 @@ value throw_attribute(interp *in, value on, str *name, const char *fmt, const ch
 value throw_attr(interp *in, value on, str *name)
 {
     const char *fmt = "'%s' object has no attribute '%s'";
-    return throw_attribute(in, on, name, fmt, type_of(in, on)->name);
+    const type *t = type_of(in, on);
+    strbuf full = {0};
+    sb_addf(&full, TYPE_FMT, TYPE_ARG(t));
+    throw_attribute(in, on, name, fmt, sb_text(&full));
+    sb_clear(&full);
+    return FAIL;
 }
 
 enum err_kind exc_kind(const type *t)

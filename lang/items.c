@@ -8,7 +8,7 @@ int64_t value_len(interp *in, value v)
 {
     const type *t = type_of(in, v);
     if (t->length) return t->length(in, v);
-    return THROWN(in, TypeError, "object of type '%s' has no len()", t->name);
+    return THROWN(in, TypeError, "object of type '" TYPE_FMT "' has no len()", TYPE_ARG(t));
 }
 
 value value_getitem(interp *in, value v, value key)
@@ -16,7 +16,7 @@ value value_getitem(interp *in, value v, value key)
     const type *t = type_of(in, v);
     if (t->getitem) return t->getitem(in, v, key);
     if (as_type(v)) return class_getitem(in, v, key);
-    return throw(in, TypeError, "'%s' object is not subscriptable", t->name);
+    return throw(in, TypeError, "'" TYPE_FMT "' object is not subscriptable", TYPE_ARG(t));
 }
 
 bool value_setitem(interp *in, value v, value key, value to)
@@ -26,9 +26,9 @@ bool value_setitem(interp *in, value v, value key, value to)
     /* CPython's two words for it: of a sequence, and of what is none */
     const char *no = t->getitem ? "doesn't" : "does not";
     if (is_fail(to))
-        throw(in, TypeError, "'%s' object %s support item deletion", t->name, no);
+        throw(in, TypeError, "'" TYPE_FMT "' object %s support item deletion", TYPE_ARG(t), no);
     else
-        throw(in, TypeError, "'%s' object does not support item assignment", t->name);
+        throw(in, TypeError, "'" TYPE_FMT "' object does not support item assignment", TYPE_ARG(t));
     return false;
 }
 
@@ -38,7 +38,8 @@ static int contains_by_iterating(interp *in, value v, value item)
     if (is_fail(it)) {
         if (exc_is(in, TypeError) && !type_of(in, v)->iter) {
             exc_clear(in);
-            throw(in, TypeError, "argument of type '%s' is not iterable", type_of(in, v)->name);
+            throw(in, TypeError, "argument of type '" TYPE_FMT "' is not iterable",
+                  TYPE_ARG(type_of(in, v)));
         }
         return -1;
     }
@@ -68,7 +69,7 @@ value value_iter(interp *in, value v)
         return FAIL;
     }
     if (t->getitem && t->flags & TYPE_HEAP && !as_dict(v)) return seq_iter_new(in, v);
-    return throw(in, TypeError, "'%s' object is not iterable", t->name);
+    return throw(in, TypeError, "'" TYPE_FMT "' object is not iterable", TYPE_ARG(t));
 }
 
 int iter_next(interp *in, value it, value *out)
@@ -76,7 +77,7 @@ int iter_next(interp *in, value it, value *out)
     const type *t = type_of(in, it);
     if (!t->next) {
         *out = FAIL;
-        return THROWN(in, TypeError, "'%s' object is not an iterator", t->name);
+        return THROWN(in, TypeError, "'" TYPE_FMT "' object is not an iterator", TYPE_ARG(t));
     }
     *out = t->next(in, it);
     if (!is_fail(*out)) return 1;

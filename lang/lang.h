@@ -99,6 +99,11 @@ void *obj_new(interp *in, const type *t, size_t extra);
 /* Looks a name up along the class's MRO: borrowed, FAIL (nothing pending) when absent. */
 value type_lookup(interp *in, const type *t, str *name);
 dict *obj_dict(interp *in, obj *o, bool make); /* lends the instance dict, NULL if it has none */
+/* A class in a message as CPython shows it: "int", "numpy.ndarray", of user classes the bare name.
+ * throw(in, TypeError, "'" TYPE_FMT "' object is not iterable", TYPE_ARG(t)) */
+const char *type_prefix(const type *t); /* "numpy.", or "" */
+#define TYPE_FMT    "%s%s"
+#define TYPE_ARG(t) type_prefix(t), (t)->name
 value v_type(const type *t);                   /* the class as a value */
 const type *as_type(value v);                  /* NULL when v is not a class */
 extern const value NOTIMPL, ELLIPSIS;

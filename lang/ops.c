@@ -39,6 +39,18 @@ static const char *const unary_error[NUNOP] = { /* %s: the type */
 };
 // clang-format on
 
+const char *type_prefix(const type *t)
+{
+    static const char *const known[] = {"numpy.", "collections.", "functools.", "itertools.",
+                                        "_io.",   "operator.",    "re.",        "datetime."};
+    if (t->flags & TYPE_HEAP || !t->module) return "";
+    size_t n = strlen(t->module);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strncmp(known[i], t->module, n) && known[i][n] == '.' && !known[i][n + 1])
+            return known[i];
+    return "";
+}
+
 /* ---- identity and truth ---- */
 
 bool value_same(value a, value b)
@@ -122,7 +134,8 @@ static const char *sequence_name(value v)
 
 static value unsupported(interp *in, enum binop op, bool inplace, value a, value b)
 {
-    const char *ta = type_of(in, a)->name, *tb = type_of(in, b)->name, *seq;
+    const type *x = type_of(in, a), *y = type_of(in, b);
+    const char *ta = x->name, *tb = y->name, *seq;
     if (op == OP_ADD && (seq = sequence_name(a))) {
         if (obj_isa(a.o, &T_bytes) || obj_isa(a.o, &T_bytearray))
             return throw(in, TypeError, "can't concat %s to %s", tb, ta);
@@ -133,8 +146,8 @@ static value unsupported(interp *in, enum binop op, bool inplace, value a, value
     if (op == OP_MUL && sequence_name(b))
         return throw(in, TypeError, "can't multiply sequence by non-int of type '%s'", ta);
     const char *symbol = inplace && op == OP_POW ? "**" : op_symbol[op];
-    return throw(in, TypeError, "unsupported operand type(s) for %s%s: '%s' and '%s'", symbol,
-                 inplace ? "=" : "", ta, tb);
+    return throw(in, TypeError, "unsupported operand type(s) for %s%s: '" TYPE_FMT "' and '" TYPE_FMT "'", symbol,
+                 inplace ? "=" : "", TYPE_ARG(x), TYPE_ARG(y));
 }
 
 /* NotImplemented (owned) when neither side knows. */
@@ -218,8 +231,8 @@ value value_compare(interp *in, enum cmpop op, value a, value b)
     if (is_notimpl(r) && second) r = tb->compare(in, cmp_swapped[op], b, a);
     if (!is_notimpl(r)) return r;
     if (op == OP_EQ || op == OP_NE) return v_bool(value_same(a, b) == (op == OP_EQ));
-    return throw(in, TypeError, "'%s' not supported between instances of '%s' and '%s'",
-                 cmp_symbol[op], ta->name, tb->name);
+    return throw(in, TypeError, "'%s' not supported between instances of '" TYPE_FMT "' and '" TYPE_FMT "'",
+                 cmp_symbol[op], TYPE_ARG(ta), TYPE_ARG(tb));
 }
 
 int value_eq(interp *in, value a, value b)
@@ -264,7 +277,7 @@ bool value_hash(interp *in, value v, uint64_t *out)
         if (t->hash) {
             if (!t->hash(in, v, out)) return false;
         } else if (t->compare) {
-            throw(in, TypeError, "unhashable type: '%s'", t->name);
+            throw(in, TypeError, "unhashable type: '" TYPE_FMT "'", TYPE_ARG(t));
             return false;
         } else
             *out = v.kind == V_OBJ ? hash_address(v.o) : v.bits + v.kind;

@@ -118,45 +118,65 @@ static value set_digits(interp *in, const value *arg)
     return NONE;
 }
 
-/* CPython's own sizes: what programs print to compare containers */
-static int64_t size_of(interp *in, value v)
+static int64_t text_size(const str *s)
 {
-    size_t n;
-    str *s = as_str(v);
-    list *l = as_list(v);
-    tuple *t = as_tuple(v);
-    dict *d = as_dict(v);
-    set *x = as_set(v);
+    uint32_t top = 0, c;
+    for (const char *p = s->at; p < s->at + s->nbyte; p += utf8_get(p, &c), top = c > top ? c : top) {}
+    int64_t n = (int64_t)s->nchar;
+    return top < 128 ? 49 + n : top < 256 ? 73 + n : top < 65536 ? 74 + 2 * n : 76 + 4 * n;
+}
+
+static int64_t dict_size(const dict *d)
+{
+    int64_t log2 = 3;
+    bool text = true;
+    value k;
+    if (!d->n) return 64;
+    while (((int64_t)1 << log2) * 2 / 3 < d->n) log2++;
+    for (int64_t i = 0; dict_next(d, &i, &k, NULL);) text = text && as_str(k);
+    int64_t slots = (int64_t)1 << log2, usable = slots * 2 / 3;
+    return 96 + slots * (log2 < 8 ? 1 : log2 < 16 ? 2 : 4) + usable * (text ? 16 : 24);
+}
+
+static int64_t int_size(value v)
+{
+    if (v.kind == V_OBJ) return 24 + 4 * (int64_t)((mpz_sizeinbase(((bigint *)v.o)->z, 2) + 29) / 30);
+    uint64_t u = v.i < 0 ? -(uint64_t)v.i : (uint64_t)v.i;
+    return 24 + 4 * (!u ? 0 : u >> 60 ? 3 : u >> 30 ? 2 : 1);
+}
+
+/* CPython's own sizes: what programs print to compare containers. -1: not one of these */
+static int64_t size_of(value v)
+{
     if (is_none(v)) return 16;
     if (v.kind == V_FLOAT) return 24;
-    if (v.kind == V_INT || v.kind == V_BOOL) {
-        uint64_t u = v.i < 0 ? -(uint64_t)v.i : (uint64_t)v.i;
-        return 24 + 4 * (!u ? 0 : u >> 60 ? 3 : u >> 30 ? 2 : 1);
-    }
-    if (s) return s->nbyte == s->nchar ? 49 + (int64_t)s->nbyte : 74 + 2 * (int64_t)s->nchar;
-    if (l) return 56 + 8 * l->n;
-    if (t) return 40 + 8 * t->n;
-    if (x) return x->mask < 8 ? 216 : 216 + 16 * ((int64_t)x->mask + 1);
-    if (d) {
-        int64_t log2 = 3;
-        if (!d->n) return 64;
-        while (((int64_t)1 << log2) * 2 / 3 < d->n) log2++;
-        int64_t slots = (int64_t)1 << log2, usable = slots * 2 / 3;
-        return 64 + 24 + slots * (log2 < 8 ? 1 : log2 < 16 ? 2 : 4) + usable * 24;
-    }
-    if (bytes_peek(v, &n)) return 33 + (int64_t)n;
-    return type_of(in, v)->size;
+    if (v.kind == V_INT || v.kind == V_BOOL) return int_size(v);
+    if (v.kind != V_OBJ) return -1;
+    const type *t = v.o->type;
+    const set *s = as_set(v);
+    size_t n;
+    if (t == &T_int) return int_size(v);
+    if (t == &T_str) return text_size((str *)v.o);
+    if (t == &T_list) return 56 + 8 * ((list *)v.o)->cap;
+    if (t == &T_tuple) return 40 + 8 * ((tuple *)v.o)->n;
+    if (t == &T_dict) return dict_size((dict *)v.o);
+    if (t == &T_set || t == &T_frozenset)
+        return s->mask < 8 ? 216 : 216 + 16 * ((int64_t)s->mask + 1);
+    if (t == &T_bytes) return bytes_peek(v, &n) ? 33 + (int64_t)n : -1;
+    return t == &T_range ? 48 : t == &T_complex ? 32 : t == &T_function ? 152 : -1;
 }
 
 static value getsizeof(interp *in, const value *arg)
 {
     value f;
+    int64_t n = size_of(arg[0]);
+    if (n >= 0) return v_int(n);
     int has = value_findattr(in, arg[0], "__sizeof__", &f);
-    if (has < 0) return FAIL;
-    if (!has) return v_int(size_of(in, arg[0]));
+    if (has <= 0) return has ? FAIL : v_int(type_of(in, arg[0])->size);
     value r = call_n(in, f, 0);
     value_unref(in, f);
-    return r;
+    bool gc = arg[0].kind == V_OBJ && arg[0].o->flags & OBJ_GC; /* the head in front counts */
+    return r.kind == V_INT && gc ? v_int(r.i + 16) : r;
 }
 
 static value getrefcount(interp *in, const value *arg)

@@ -22,6 +22,13 @@ enum { IN = 64 * 1024, OUT = 32 * 1024 };
 
 value throw_errno(interp *in, int code, value filename)
 {
+    str *path = NULL; /* a PathLike shows as its path */
+    if (filename.kind == V_OBJ && filename.o->type->flags & TYPE_HEAP && !as_str(filename)) {
+        if (!path_text(in, filename, &path)) return FAIL;
+        value r = throw_errno(in, code, (value){.kind = V_OBJ, .o = &path->hdr});
+        obj_unref(in, path);
+        return r;
+    }
     value text = v_str(in, strerror(code)), cls = v_type(exc_type(err_of_errno(code)));
     value e = is_fail(text) ? FAIL
               : is_fail(filename) || is_none(filename)

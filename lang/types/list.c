@@ -55,10 +55,16 @@ void list_clear(interp *in, list *l)
 
 /* ---- growing ---- */
 
+/* CPython's steps (4, 8, 16, 24, 32, 40, 52, 64 ...): sys.getsizeof shows them. */
+static int64_t roomy(int64_t n)
+{
+    return (n + (n >> 3) + 6) & ~(int64_t)3;
+}
+
 bool list_add(interp *in, list *l, value v)
 {
     if (is_fail(v)) return false;
-    if (l->n == l->cap && !list_reserve(in, l, l->n + l->n / 2 + 4)) {
+    if (l->n == l->cap && !list_reserve(in, l, roomy(l->n + 1))) {
         value_unref(in, v);
         return false;
     }
@@ -74,7 +80,12 @@ bool list_append(interp *in, list *l, value v)
 /* Appends n items of an array that user code cannot reach while this runs. */
 static bool append_items(interp *in, list *l, const value *at, int64_t n)
 {
-    if (l->n + n > l->cap && !list_reserve(in, l, l->n ? l->n + n + l->n / 8 : n)) return false;
+    int64_t size = l->n + n, cap = roomy(size);
+    if (!l->at)
+        cap = (size + 1) & ~(int64_t)1;
+    else if (n > cap - size)
+        cap = (size + 3) & ~(int64_t)3;
+    if (size > l->cap && !list_reserve(in, l, cap)) return false;
     for (int64_t i = 0; i < n; i++) l->at[l->n + i] = value_ref(at[i]);
     l->n += n;
     return true;
@@ -98,7 +109,7 @@ bool list_extend(interp *in, list *l, value iterable)
 {
     if (iterable.kind == V_OBJ && iterable.o->type == &T_list) {
         list *from = (list *)iterable.o;
-        if (!list_reserve(in, l, l->n + from->n)) return false; /* from may be l */
+        if (from == l && !list_reserve(in, l, roomy(2 * l->n))) return false;
         return append_items(in, l, from->at, from->n);
     }
     if (iterable.kind == V_OBJ && iterable.o->type == &T_tuple) {
@@ -134,7 +145,7 @@ bool list_splice(interp *in, list *l, int64_t lo, int64_t hi, const value *from,
     int64_t old = hi - lo, size = l->n - old + n;
     value *gone = NULL;
     if (old && !(gone = lang_grow(in, NULL, old, sizeof *gone))) return false;
-    if (size > l->cap && !list_reserve(in, l, size + size / 8)) {
+    if (size > l->cap && !list_reserve(in, l, roomy(size))) {
         mem_free(gone);
         return false;
     }
@@ -144,9 +155,26 @@ bool list_splice(interp *in, list *l, int64_t lo, int64_t hi, const value *from,
         memmove(l->at + lo + n, l->at + hi, (size_t)(l->n - hi) * sizeof *gone);
     if (n) memcpy(l->at + lo, from, (size_t)n * sizeof *gone);
     l->n = size;
+    list_trim(l);
     for (int64_t i = 0; i < old; i++) value_unref(in, gone[i]);
     mem_free(gone);
     return true;
+}
+
+void list_trim(list *l)
+{
+    if (l->n >= l->cap / 2) return;
+    err e = {0};
+    int64_t cap = l->n ? roomy(l->n) : 0;
+    if (cap >= l->cap) return;
+    value *at = cap ? try_grow(l->at, (size_t)cap * sizeof *at, &e) : NULL;
+    if (!cap) mem_free(l->at);
+    if (cap && !at)
+        err_clear(&e); /* it stays as large as it is */
+    else {
+        l->at = at;
+        l->cap = cap;
+    }
 }
 
 /* ---- protocol ---- */

@@ -622,6 +622,87 @@ static const type T_deque = {
     .iter = iter,
 };
 
+/* ---- the fields of namedtuple ---- */
+
+typedef struct tuplegetter {
+    obj hdr;
+    int64_t i;
+    value doc;
+} tuplegetter;
+
+static const type T_tuplegetter;
+
+static value getter_make(interp *in, const type *cls, const value *arg, size_t npos,
+                         tuple *kwnames)
+{
+    value a[2];
+    int64_t i;
+    (void)cls;
+    if (!args_bind(in, "_tuplegetter(index, doc, /)", arg, npos, kwnames, a, 2)) return FAIL;
+    tuplegetter *g = to_int64(in, a[0], &i) ? obj_new(in, &T_tuplegetter, 0) : NULL;
+    if (g) {
+        g->i = i;
+        g->doc = value_ref(a[1]);
+    }
+    args_clear(in, a, 2);
+    return v_obj(g);
+}
+
+static void getter_drop(interp *in, obj *o)
+{
+    value_unref(in, ((tuplegetter *)o)->doc);
+}
+
+static value getter_get(interp *in, value self, value inst, const type *owner)
+{
+    tuplegetter *g = (tuplegetter *)self.o;
+    tuple *t = as_tuple(inst);
+    (void)owner;
+    if (is_fail(inst) || is_none(inst)) return value_ref(self);
+    if (!t)
+        return throw(in, TypeError,
+                     "descriptor for index '%lld' for tuple subclasses doesn't apply to '%s' object",
+                     (long long)g->i, type_of(in, inst)->name);
+    return g->i < t->n ? value_ref(t->at[g->i]) : throw(in, IndexError, "tuple index out of range");
+}
+
+static bool getter_set(interp *in, value self, value inst, value v)
+{
+    (void)self, (void)inst;
+    throw(in, AttributeError, is_fail(v) ? "can't delete attribute" : "can't set attribute");
+    return false;
+}
+
+static value getter_doc(interp *in, const value *arg)
+{
+    (void)in;
+    return value_ref(((tuplegetter *)arg[0].o)->doc);
+}
+
+static value getter_set_doc(interp *in, const value *arg)
+{
+    tuplegetter *g = (tuplegetter *)arg[0].o;
+    value old = g->doc;
+    g->doc = value_ref(arg[1]);
+    value_unref(in, old);
+    return NONE;
+}
+
+static const builtin getter_table[] = {
+    {"@property __doc__", getter_doc, NULL}, {"@setter __doc__", getter_set_doc, NULL}, {0}};
+
+static const type T_tuplegetter = {
+    TYPE_HEAD,
+    .name = "_tuplegetter",
+    .module = "collections",
+    .size = sizeof(tuplegetter),
+    .table = getter_table,
+    .drop = getter_drop,
+    .make = getter_make,
+    .get = getter_get,
+    .set = getter_set,
+};
+
 /* ---- counting ---- */
 
 static value count_elements(interp *in, const value *arg)
@@ -656,7 +737,7 @@ static const builtin functions[] = {
 
 static bool open_collections(interp *in, module *m)
 {
-    return module_put_type(in, m, &T_deque);
+    return module_put_type(in, m, &T_deque) && module_put_type(in, m, &T_tuplegetter);
 }
 
 const module_def collections_def = {

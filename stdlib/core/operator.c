@@ -272,7 +272,7 @@ static value getter_new(interp *in, const type *cls, const value *arg, size_t np
 {
     const char *name = cls->name;
     if (kwnames && kwnames->n) return throw(in, TypeError, "%s() takes no keyword arguments", name);
-    if (!npos) return throw(in, TypeError, "%s expected at least 1 argument, got 0", name);
+    if (!npos) return throw(in, TypeError, "%s expected 1 argument, got 0", name);
     getter *g = obj_new(in, cls, 0);
     if (g && !(g->what = tuple_from(in, arg, (int64_t)npos))) {
         obj_unref(in, g);
