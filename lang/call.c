@@ -35,9 +35,12 @@ static const char *default_end(const char *p)
             char q = *p++;
             while (*p && *p != q) p += *p == '\\' && p[1] ? 2 : 1;
             if (!*p) break;
-        } else if (strchr("([{<", *p)) depth++;
-        else if (strchr(")]}>", *p) && depth-- == 0) break;
-        else if (*p == ',' && depth == 0) break;
+        } else if (strchr("([{<", *p))
+            depth++;
+        else if (strchr(")]}>", *p) && depth-- == 0)
+            break;
+        else if (*p == ',' && depth == 0)
+            break;
     }
     return p;
 }
@@ -109,9 +112,12 @@ static void sig_parse(interp *in, sig *s, const char *p)
                 has[i] = true;
                 p = end;
             }
-            if (star) s->star = (int16_t)i, kwonly = true;
-            else if (kw) s->kwargs = (int16_t)i;
-            else if (kwonly) s->nkwonly++;
+            if (star)
+                s->star = (int16_t)i, kwonly = true;
+            else if (kw)
+                s->kwargs = (int16_t)i;
+            else if (kwonly)
+                s->nkwonly++;
             else {
                 s->npos++;
                 if (!has[i]) s->required = s->npos;
@@ -205,6 +211,8 @@ static bool too_many(interp *in, const sig *s, size_t npos)
     const char *name = s->fname->at, *full = s->qual ? s->qual->at : name;
     if (max == 0 && all_positional(s)) {
         throw(in, TypeError, "%s() takes no arguments (%lld given)", full, given);
+    } else if (max == 0) {
+        throw(in, TypeError, "%s() takes no positional arguments", name);
     } else if (max == 1 && min == 1 && all_positional(s)) {
         throw(in, TypeError, "%s() takes exactly one argument (%lld given)", full, given);
     } else if (all_positional(s)) {
@@ -212,8 +220,8 @@ static bool too_many(interp *in, const sig *s, size_t npos)
               min == max ? "" : "at most ", max, max == 1 ? "" : "s", given);
     } else {
         throw(in, TypeError, "%s() takes %s %d %sargument%s (%lld given)", name,
-              min == max ? "exactly" : "at most", max, s->nkwonly || s->posonly ? "positional " : "",
-              max == 1 ? "" : "s", given);
+              min == max ? "exactly" : "at most", max,
+              s->nkwonly || s->posonly ? "positional " : "", max == 1 ? "" : "s", given);
     }
     return false;
 }
@@ -230,6 +238,10 @@ static bool too_few(interp *in, const sig *s, int missing, size_t npos)
               s->name[missing]->at);
     } else if (max == 1 && min == 1 && all_positional(s)) {
         throw(in, TypeError, "%s() takes exactly one argument (%lld given)", full, given);
+    } else if (missing < s->posonly && !all_positional(s)) {
+        int most = s->posonly - h;
+        throw(in, TypeError, "%s() takes %s %d positional argument%s (%lld given)", name,
+              most < max || s->star >= 0 ? "at least" : "exactly", min, min == 1 ? "" : "s", given);
     } else if (missing < s->posonly) {
         throw(in, TypeError, "%s expected %s%d argument%s, got %lld", name,
               min == max && s->star < 0 ? "" : "at least ", min, min == 1 ? "" : "s", given);
@@ -256,7 +268,8 @@ static bool bind_keyword(interp *in, const sig *s, str *key, value v, value *out
     }
     if (extra) return dict_set_str(in, extra, key, v);
     if (all_positional(s) || s->nparam == 0) {
-        throw(in, TypeError, "%s() takes no keyword arguments", s->qual ? s->qual->at : s->fname->at);
+        throw(in, TypeError, "%s() takes no keyword arguments",
+              s->qual ? s->qual->at : s->fname->at);
     } else {
         throw(in, TypeError, "'%s' is an invalid keyword argument for %s()", key->at, s->fname->at);
     }
@@ -283,7 +296,8 @@ static bool bind_named(interp *in, const sig *s, const value *arg, size_t npos, 
         if (!extra) return false;
     }
     for (int64_t i = 0; kwnames && i < kwnames->n; i++) {
-        if (!bind_keyword(in, s, as_str(kwnames->at[i]), arg[npos + (size_t)i], out, given, extra)) {
+        if (!bind_keyword(in, s, as_str(kwnames->at[i]), arg[npos + (size_t)i], out, given,
+                          extra)) {
             return false;
         }
     }
@@ -463,8 +477,10 @@ static value call_spread(interp *in, value f, tuple *t, dict *kw)
 value call_with(interp *in, value f, value args, value kwargs)
 {
     tuple *t = as_tuple(args);
-    if (t) obj_ref(t);
-    else t = tuple_of(in, args);
+    if (t)
+        obj_ref(t);
+    else
+        t = tuple_of(in, args);
     if (!t) return FAIL;
     dict *d = is_fail(kwargs) || is_none(kwargs) ? NULL : keyword_dict(in, f, kwargs);
     value r = d || is_fail(kwargs) || is_none(kwargs) ? call_spread(in, f, t, d) : FAIL;

@@ -149,7 +149,7 @@ static value throw_text(interp *in, enum err_kind kind, const char *s, size_t n)
     return FAIL;
 }
 
-value throw(interp *in, enum err_kind kind, const char *fmt, ...)
+value throw(interp * in, enum err_kind kind, const char *fmt, ...)
 {
     strbuf b = {0};
     va_list ap;
@@ -215,8 +215,9 @@ enum err_kind exc_kind(const type *t)
 {
     while (t->flags & TYPE_HEAP) t = ((const klass *)(const void *)t)->native;
     const type *first = exc_type(BaseException);
-    return t >= first && t < first + (NERR - BaseException) ? (enum err_kind)(t - first) + BaseException
-                                                            : Exception;
+    return t >= first && t < first + (NERR - BaseException)
+               ? (enum err_kind)(t - first) + BaseException
+               : Exception;
 }
 
 void exc_to_err(interp *in, err *e)

@@ -146,7 +146,8 @@ static value unsupported(interp *in, enum binop op, bool inplace, value a, value
     if (op == OP_MUL && sequence_name(b))
         return throw(in, TypeError, "can't multiply sequence by non-int of type '%s'", ta);
     const char *symbol = inplace && op == OP_POW ? "**" : op_symbol[op];
-    return throw(in, TypeError, "unsupported operand type(s) for %s%s: '" TYPE_FMT "' and '" TYPE_FMT "'", symbol,
+    return throw(in, TypeError,
+                 "unsupported operand type(s) for %s%s: '" TYPE_FMT "' and '" TYPE_FMT "'", symbol,
                  inplace ? "=" : "", TYPE_ARG(x), TYPE_ARG(y));
 }
 
@@ -231,7 +232,8 @@ value value_compare(interp *in, enum cmpop op, value a, value b)
     if (is_notimpl(r) && second) r = tb->compare(in, cmp_swapped[op], b, a);
     if (!is_notimpl(r)) return r;
     if (op == OP_EQ || op == OP_NE) return v_bool(value_same(a, b) == (op == OP_EQ));
-    return throw(in, TypeError, "'%s' not supported between instances of '" TYPE_FMT "' and '" TYPE_FMT "'",
+    return throw(in, TypeError,
+                 "'%s' not supported between instances of '" TYPE_FMT "' and '" TYPE_FMT "'",
                  cmp_symbol[op], TYPE_ARG(ta), TYPE_ARG(tb));
 }
 

@@ -121,7 +121,8 @@ static value set_digits(interp *in, const value *arg)
 static int64_t text_size(const str *s)
 {
     uint32_t top = 0, c;
-    for (const char *p = s->at; p < s->at + s->nbyte; p += utf8_get(p, &c), top = c > top ? c : top) {}
+    for (const char *p = s->at; p<s->at + s->nbyte; p += utf8_get(p, &c), top = c> top ? c : top) {
+    }
     int64_t n = (int64_t)s->nchar;
     return top < 128 ? 49 + n : top < 256 ? 73 + n : top < 65536 ? 74 + 2 * n : 76 + 4 * n;
 }
@@ -140,9 +141,10 @@ static int64_t dict_size(const dict *d)
 
 static int64_t int_size(value v)
 {
-    if (v.kind == V_OBJ) return 24 + 4 * (int64_t)((mpz_sizeinbase(((bigint *)v.o)->z, 2) + 29) / 30);
+    if (v.kind == V_OBJ)
+        return 24 + 4 * (int64_t)((mpz_sizeinbase(((bigint *)v.o)->z, 2) + 29) / 30);
     uint64_t u = v.i < 0 ? -(uint64_t)v.i : (uint64_t)v.i;
-    return 24 + 4 * (!u ? 0 : u >> 60 ? 3 : u >> 30 ? 2 : 1);
+    return 24 + 4 * (u >> 60 ? 3 : u >> 30 ? 2 : 1);
 }
 
 /* CPython's own sizes: what programs print to compare containers. -1: not one of these */

@@ -95,6 +95,12 @@ static bool extend_by_iterating(interp *in, list *l, value iterable)
 {
     value it = value_iter(in, iterable), v;
     if (is_fail(it)) return false;
+    const type *t = type_of(in, iterable);
+    int64_t guess = t->length && !(t->flags & TYPE_HEAP) ? value_len(in, iterable) : 8;
+    if (guess < 0 || (!l->at && !list_reserve(in, l, (guess + 1) & ~(int64_t)1))) {
+        value_unref(in, it);
+        return false;
+    }
     int r;
     while ((r = iter_next(in, it, &v)) > 0)
         if (!list_add(in, l, v)) {
@@ -102,6 +108,7 @@ static bool extend_by_iterating(interp *in, list *l, value iterable)
             break;
         }
     value_unref(in, it);
+    list_trim(l);
     return r == 0;
 }
 

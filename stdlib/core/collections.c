@@ -632,8 +632,7 @@ typedef struct tuplegetter {
 
 static const type T_tuplegetter;
 
-static value getter_make(interp *in, const type *cls, const value *arg, size_t npos,
-                         tuple *kwnames)
+static value getter_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
 {
     value a[2];
     int64_t i;
@@ -660,9 +659,10 @@ static value getter_get(interp *in, value self, value inst, const type *owner)
     (void)owner;
     if (is_fail(inst) || is_none(inst)) return value_ref(self);
     if (!t)
-        return throw(in, TypeError,
-                     "descriptor for index '%lld' for tuple subclasses doesn't apply to '%s' object",
-                     (long long)g->i, type_of(in, inst)->name);
+        return throw(
+            in, TypeError,
+            "descriptor for index '%lld' for tuple subclasses doesn't apply to '%s' object",
+            (long long)g->i, type_of(in, inst)->name);
     return g->i < t->n ? value_ref(t->at[g->i]) : throw(in, IndexError, "tuple index out of range");
 }
 
