@@ -144,6 +144,9 @@ static buf *new_small(size_t size, bool zero, err *e)
 
 static buf *new_buf(size_t size, bool zero, err *e)
 {
+#ifdef DSK_SANITIZE
+    if (size > (size_t)1 << 38) return err_nomem(e, size); /* the sanitizer's malloc would abort */
+#endif
     if (size > PTRDIFF_MAX / 2) return err_nomem(e, size);
 #ifndef DSK_SANITIZE
     if (size >= POOL_LEAST) return new_large(size, zero, e);

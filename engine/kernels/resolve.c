@@ -140,6 +140,7 @@ bool result_type(int n, const operand *in, dtype_of *out, err *e)
 static bool fits(shade x, enum dtype to, char casting)
 {
     dtype_of target = dtype_plain(to);
+    if (to == DT_timedelta64 && x.t.dt <= DT_int64 && x.t.dt != DT_bool) return true;
     if (to == DT_str || to == DT_bytes || to >= DT_datetime64) return x.t.dt == to;
     if (x.t.dt == DT_str || x.t.dt == DT_bytes) return false;
     if (x.small && dtypes[to].kind == 'i') x.t = dtype_plain(signed_twin(x.t.dt));
@@ -183,7 +184,17 @@ static bool is_comparison(const ufunc *f)
 static void *no_loop(const ufunc *f, const operand *in, err *e)
 {
     strbuf b = {0};
-    bool text = false;
+    bool text = false, time = false;
+    for (int i = 0; i < f->nin; i++) time |= in[i].t.dt >= DT_datetime64;
+    if (time && f->nin == 2 && !is_comparison(f)) {
+        dtype_repr(in[0].t, &b);
+        sb_adds(&b, " and ");
+        dtype_repr(in[1].t, &b);
+        err_set(e, UFuncTypeError, "ufunc '%s' cannot use operands with types %s", f->name,
+                sb_text(&b));
+        sb_clear(&b);
+        return NULL;
+    }
     for (int i = 0; i < f->nin; i++) text |= in[i].t.dt >= DT_object;
     if (!text || f->nin == 1) {
         err_set(e, TypeError,

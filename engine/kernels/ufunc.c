@@ -36,7 +36,7 @@
 enum {
 #define UFUNC(name, nin, nout, identity, doc) END_BEFORE_##name, START_##name, BACK_##name = START_##name - 1,
 #define COUNT(dt, name, k)                    AT_##name##_##dt##k,
-#define OWN(name, fn, a, b, c, d)             AT_own_##name##_##fn##_##a,
+#define OWN(name, fn, a, b, c, d)             AT_own_##name##_##fn##_##a##_##b,
 #define B1(name, res, body) COUNT(bool, name, 1)
 #define B2(name, res, body) COUNT(bool, name, 2)
 #define B3(name, res, body) COUNT(bool, name, 3)
