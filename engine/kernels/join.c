@@ -23,9 +23,9 @@ static bool check_joinable(int n, const nd *const *x, int axis, err *e)
     for (int k = 1; k < n; k++) {
         if (x[k]->ndim != x[0]->ndim)
             return err_set(e, ValueError,
-                           "all the input array dimensions except for the concatenation axis must "
-                           "match exactly, but along dimension 0, the array at index 0 has %d "
-                           "dimension(s) and the array at index %d has %d dimension(s)",
+                           "all the input arrays must have same number of dimensions, but the array "
+                           "at index 0 has %d dimension(s) and the array at index %d has %d "
+                           "dimension(s)",
                            x[0]->ndim, k, x[k]->ndim);
         for (int i = 0; i < x[0]->ndim; i++)
             if (i != axis && nd_shape(x[k])[i] != nd_shape(x[0])[i])

@@ -289,15 +289,27 @@ static nd *sum_product(const nd *x, const nd *y, int xa, int ya, const char *wha
     return r;
 }
 
+/* A product with a 0-d block: its type counts as that of an array. */
+static nd *scale(const nd *x, const nd *y, err *e)
+{
+    dtype_of t;
+    TRY(dtype_promote(nd_type(x), nd_type(y), &t, e));
+    nd *a = nd_cast(x, t, 'u', e), *b = a ? nd_cast(y, t, 'u', e) : NULL;
+    nd *r = b ? nd_map2(U_multiply, a, b, e) : NULL;
+    datum_unref(a);
+    datum_unref(b);
+    return r;
+}
+
 nd *nd_dot(const nd *x, const nd *y, err *e)
 {
-    if (x->ndim == 0 || y->ndim == 0) return nd_map2(U_multiply, x, y, e);
+    if (x->ndim == 0 || y->ndim == 0) return scale(x, y, e);
     return sum_product(x, y, x->ndim - 1, y->ndim == 1 ? 0 : y->ndim - 2, "dot", e);
 }
 
 nd *nd_inner(const nd *x, const nd *y, err *e)
 {
-    if (x->ndim == 0 || y->ndim == 0) return nd_map2(U_multiply, x, y, e);
+    if (x->ndim == 0 || y->ndim == 0) return scale(x, y, e);
     return sum_product(x, y, x->ndim - 1, y->ndim - 1, "inner", e);
 }
 

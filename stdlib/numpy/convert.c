@@ -205,12 +205,34 @@ static nd *from_scalar(interp *in, value v, dtype_of want)
     return x;
 }
 
+/* The size of S or U elements that hold the text of every object in x. */
+static bool text_width(interp *in, const nd *x, dtype_of *want)
+{
+    err e = {0};
+    nd *flat = nd_contiguous(x, &e);
+    if (!flat) return throw_err(in, &e), false;
+    bool ok = true;
+    size_t most = 1;
+    for (int64_t i = 0; ok && i < nd_count(flat); i++) {
+        value v = cell_value((const objcell *)(void *)flat->at + i);
+        str *s = value_str(in, v);
+        ok = s != NULL;
+        if (ok && s->nchar > most) most = s->nchar;
+        obj_unref(in, s);
+    }
+    datum_unref(flat);
+    want->size = (uint32_t)(want->dt == DT_str ? most * 4 : most);
+    return ok;
+}
+
 static nd *cast_owned(interp *in, nd *x, dtype_of want)
 {
     if (!x || want.dt == DT_none) return x;
     bool string = want.dt == DT_str || want.dt == DT_bytes;
     if (dtype_equal(nd_type(x), want) || (string && x->dtype == want.dt && !want.size)) return x;
     err e = {0};
+    if (string && !want.size && x->dtype == DT_object && !text_width(in, x, &want))
+        return datum_unref(x);
     if (string && !want.size) {
         discovery d = {.t = nd_type(x)};
         want = final_type(&d, want);

@@ -41,7 +41,7 @@ static bool from_type(const type *t, dtype_of *out)
                     {"complexfloating", DT_complex128},
                     {"generic", DT_object}};
     for (size_t i = 0; i < sizeof abstract / sizeof *abstract; i++)
-        if (!strcmp(t->name, abstract[i].name) && !strcmp(t->module, "numpy"))
+        if (!strcmp(type_short(t), abstract[i].name) && !strcmp(t->module, "numpy"))
             return *out = dtype_plain(abstract[i].dt), true;
     *out = dtype_plain(DT_object);
     return true;
@@ -198,7 +198,8 @@ static value get_char(interp *in, const value *arg)
 static value get_itemsize(interp *in, const value *arg)
 {
     (void)in;
-    return v_int(of(arg[0]).size);
+    dtype_of t = of(arg[0]);
+    return v_int(t.dt == DT_object ? 8 : t.size); /* a pointer, in NumPy */
 }
 
 static value get_type(interp *in, const value *arg)

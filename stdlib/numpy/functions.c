@@ -576,10 +576,11 @@ static value f_einsum(interp *in, const value *arg)
     return r;
 }
 
-static value pair(interp *in, bool ok, nd *a, nd *b, err *e)
+/* The blocks that a call among the arguments sets. */
+static value pair(interp *in, bool ok, nd **a, nd **b, err *e)
 {
     if (!ok) return throw_err(in, e);
-    value v = array_result(in, a, e), w = array_result(in, b, e);
+    value v = array_result(in, *a, e), w = array_result(in, *b, e);
     return v_obj(tuple_pack(in, 2, v, w));
 }
 
@@ -587,7 +588,7 @@ static value f_slogdet(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]), *s = NULL, *l = NULL;
     err e = {0};
-    value r = x ? pair(in, nd_slogdet(x, &s, &l, &e), s, l, &e) : FAIL;
+    value r = x ? pair(in, nd_slogdet(x, &s, &l, &e), &s, &l, &e) : FAIL;
     datum_unref(x);
     return r;
 }
@@ -606,7 +607,7 @@ static value f_qr(interp *in, const value *arg)
     bool ok = nd_qr(x, m, &q, &r, &e);
     datum_unref(x);
     if (ok && only_r) return datum_unref(q), array_wrap(in, r, &e);
-    return pair(in, ok, q, r, &e);
+    return pair(in, ok, &q, &r, &e);
 }
 
 static value f_svd(interp *in, const value *arg)
@@ -627,7 +628,7 @@ static value f_eig(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]), *w = NULL, *v = NULL;
     err e = {0};
-    value r = x ? pair(in, nd_eig(x, &w, &v, &e), w, v, &e) : FAIL;
+    value r = x ? pair(in, nd_eig(x, &w, &v, &e), &w, &v, &e) : FAIL;
     datum_unref(x);
     return r;
 }
@@ -651,7 +652,7 @@ static value f_eigh(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]), *w = NULL, *v = NULL;
     err e = {0};
-    value r = x ? pair(in, nd_eigh(x, uplo(arg[1]), &w, &v, &e), w, v, &e) : FAIL;
+    value r = x ? pair(in, nd_eigh(x, uplo(arg[1]), &w, &v, &e), &w, &v, &e) : FAIL;
     datum_unref(x);
     return r;
 }

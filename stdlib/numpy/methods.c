@@ -36,11 +36,23 @@ static value view_of(interp *in, value self, nd *x, err *e)
         return r;                                                                                  \
     }
 WITH_SELF(get_shape, v_obj(shape_tuple(in, x->ndim, nd_shape(x))))
-WITH_SELF(get_strides, v_obj(shape_tuple(in, x->ndim, nd_strides(x))))
+/* a cell of an object array is a pointer in NumPy */
+static int64_t seen_size(const nd *x)
+{
+    return x->dtype == DT_object ? 8 : x->size;
+}
+
+static tuple *seen_strides(interp *in, const nd *x)
+{
+    int64_t s[ND_MAXDIM];
+    for (int i = 0; i < x->ndim; i++) s[i] = nd_strides(x)[i] / (x->size ? x->size : 1) * seen_size(x);
+    return shape_tuple(in, x->ndim, x->dtype == DT_object ? s : nd_strides(x));
+}
+WITH_SELF(get_strides, v_obj(seen_strides(in, x)))
 WITH_SELF(get_ndim, v_int(x->ndim))
 WITH_SELF(get_size, v_int(nd_count(x)))
-WITH_SELF(get_itemsize, v_int(x->size))
-WITH_SELF(get_nbytes, v_int((int64_t)nd_bytes(x)))
+WITH_SELF(get_itemsize, v_int(seen_size(x)))
+WITH_SELF(get_nbytes, v_int(nd_count(x) * seen_size(x)))
 WITH_SELF(get_dtype, dtype_value(in, nd_type(x)))
 
 static value get_transpose(interp *in, const value *arg)
@@ -296,7 +308,7 @@ static bool flat_setitem(interp *in, value self, value key, value v)
 }
 
 static const type T_flat = {TYPE_HEAD,
-                            .name = "flatiter",
+                            .name = "numpy.flatiter",
                             .module = "numpy",
                             .size = sizeof(flat_obj),
                             .drop = flat_drop,

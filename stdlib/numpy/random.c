@@ -23,10 +23,10 @@ static bool to_size(interp *in, value v, int *ndim, int64_t shape[ND_MAXDIM])
 }
 
 /* A draw of no size is a number of Python. */
-static value drawn(interp *in, nd *x, bool number, err *e)
+static value drawn(interp *in, nd *x, bool plain, err *e)
 {
     if (!x) return throw_err(in, e);
-    if (!number || x->ndim) return array_wrap(in, x, e);
+    if (!plain || x->ndim) return array_wrap(in, x, e);
     value v = scalar_item(in, nd_type(x), x->at);
     datum_unref(x);
     return v;
@@ -578,12 +578,12 @@ static void drawer_drop(interp *in, obj *o)
 
 static value drawer_str(interp *in, value self)
 {
-    return v_obj(str_fmt(in, "%s(%s)", self.o->type->name, rng_names[stream(self)->kind]));
+    return v_obj(str_fmt(in, "%s(%s)", type_short(self.o->type), rng_names[stream(self)->kind]));
 }
 
 static value drawer_repr(interp *in, value self)
 {
-    return v_obj(str_fmt(in, "%s(%s) at 0x%llX", self.o->type->name,
+    return v_obj(str_fmt(in, "%s(%s) at 0x%llX", type_short(self.o->type),
                          rng_names[stream(self)->kind], (unsigned long long)(uintptr_t)self.o));
 }
 
@@ -757,7 +757,7 @@ static const builtin state_table[] = {
 };
 
 const type T_Generator = {TYPE_HEAD,
-                          .name = "Generator",
+                          .name = "numpy.random._generator.Generator",
                           .module = "numpy.random._generator",
                           .doc = "Draws random numbers; made by numpy.random.default_rng(seed).",
                           .size = sizeof(drawer),
@@ -768,7 +768,7 @@ const type T_Generator = {TYPE_HEAD,
                           .tostr = drawer_str};
 
 const type T_RandomState = {TYPE_HEAD,
-                            .name = "RandomState",
+                            .name = "numpy.random.mtrand.RandomState",
                             .module = "numpy.random.mtrand",
                             .doc = "Draws random numbers by the algorithms of old: its streams "
                                    "never change.",

@@ -420,7 +420,7 @@ static value scalar_make(interp *in, const type *cls, const value *arg, size_t n
     value result = FAIL;
     err e = {0};
     if (dt == DT_object) {
-        throw(in, TypeError, "cannot create 'numpy.%s' instances", cls->name);
+        throw(in, TypeError, "cannot create '%s' instances", cls->name);
     } else if (dt == DT_datetime64 || dt == DT_timedelta64) {
         char name[64];
         str *unit = as_str(got[1]);
@@ -441,7 +441,7 @@ static value scalar_make(interp *in, const type *cls, const value *arg, size_t n
 }
 
 #define ABSTRACT(id, text, parent)                                                                 \
-    static const type T_##id = {TYPE_HEAD, .name = text, .module = "numpy", .base = parent,        \
+    static const type T_##id = {TYPE_HEAD, .name = "numpy." text, .module = "numpy", .base = parent,        \
                                 .flags = TYPE_IMMUTABLE};
 ABSTRACT(generic, "generic", NULL)
 ABSTRACT(number, "number", &T_generic)
@@ -457,7 +457,7 @@ ABSTRACT(character, "character", &T_flexible)
 #define SCALAR(id, text, parent, second)                                                           \
     static const type T_np_##id = {                                                                \
         TYPE_HEAD,                                                                                 \
-        .name = text,                                                                              \
+        .name = "numpy." text,                                                                              \
         .module = "numpy",                                                                         \
         .base = parent,                                                                            \
         .base2 = second,                                                                           \
@@ -493,24 +493,76 @@ SCALAR(datetime64, "datetime64", &T_generic, NULL)
 SCALAR(timedelta64, "timedelta64", &T_signedinteger, NULL)
 
 /* Strings: everything but their class and constructor is Python's. */
-static const type T_np_object = {TYPE_HEAD, .name = "object_", .module = "numpy",
+#define PYTHON(id, T)                                                                              \
+    static value id##_repr(interp *in, value self)                                                 \
+    {                                                                                              \
+        return T.repr(in, self);                                                                   \
+    }                                                                                              \
+    static value id##_tostr(interp *in, value self)                                                \
+    {                                                                                              \
+        return (T.tostr ? T.tostr : T.repr)(in, self);                                             \
+    }                                                                                              \
+    static bool id##_hash(interp *in, value self, uint64_t *out)                                   \
+    {                                                                                              \
+        return T.hash(in, self, out);                                                              \
+    }                                                                                              \
+    static int64_t id##_length(interp *in, value self)                                             \
+    {                                                                                              \
+        return T.length(in, self);                                                                 \
+    }                                                                                              \
+    static value id##_compare(interp *in, enum cmpop op, value self, value other)                  \
+    {                                                                                              \
+        return T.compare(in, op, self, other);                                                     \
+    }                                                                                              \
+    static value id##_binary(interp *in, enum binop op, value a, value b)                          \
+    {                                                                                              \
+        return T.binary(in, op, a, b);                                                             \
+    }                                                                                              \
+    static value id##_getitem(interp *in, value self, value key)                                   \
+    {                                                                                              \
+        return T.getitem(in, self, key);                                                           \
+    }                                                                                              \
+    static int id##_contains(interp *in, value self, value item)                                   \
+    {                                                                                              \
+        return T.contains(in, self, item);                                                         \
+    }                                                                                              \
+    static value id##_iter(interp *in, value self)                                                 \
+    {                                                                                              \
+        return T.iter(in, self);                                                                   \
+    }
+#define PYTHON_SLOTS(id)                                                                           \
+    .repr = id##_repr, .tostr = id##_tostr, .hash = id##_hash, .length = id##_length,              \
+    .compare = id##_compare, .binary = id##_binary, .getitem = id##_getitem,                       \
+    .contains = id##_contains, .iter = id##_iter
+PYTHON(str, T_str)
+PYTHON(bytes, T_bytes)
+
+static value str_format(interp *in, value self, str *spec)
+{
+    return T_str.format(in, self, spec);
+}
+
+static const type T_np_object = {TYPE_HEAD, .name = "numpy.object_", .module = "numpy",
                                  .base = &T_generic, .make = scalar_make};
 static const type T_np_str = {TYPE_HEAD,
-                              .name = "str_",
+                              .name = "numpy.str_",
                               .module = "numpy",
                               .base = &T_str,
                               .base2 = &T_character,
                               .size = sizeof(str),
                               .flags = TYPE_IMMUTABLE,
-                              .make = scalar_make};
+                              .make = scalar_make,
+                              .format = str_format,
+                              PYTHON_SLOTS(str)};
 static const type T_np_bytes = {TYPE_HEAD,
-                                .name = "bytes_",
+                                .name = "numpy.bytes_",
                                 .module = "numpy",
                                 .base = &T_bytes,
                                 .base2 = &T_character,
                                 .size = sizeof(bytes),
                                 .flags = TYPE_IMMUTABLE,
-                                .make = scalar_make};
+                                .make = scalar_make,
+                                PYTHON_SLOTS(bytes)};
 
 static const type *const scalar_types[NDTYPE] = {
 #define DTYPE(name, T, kind, code, size, doc) [DT_##name] = &T_np_##name,

@@ -170,11 +170,6 @@ static value map(interp *in, map_call *c, nd *const *x)
     nd *out[2] = {0};
     err e = {0};
     if (!nd_map(c->f, (const nd *const *)x, &o, out, &e)) {
-        if (e.kind == TypeError && (c->f->id == U_equal || c->f->id == U_not_equal)) {
-            err_clear(
-                &e); /* strings against numbers: elementwise false, as numpy.equal of objects */
-            return object_map(in, c->f, x, c->f->nin);
-        }
         return throw_err(in, &e);
     }
     if (o.flags && !warn_flags(in, o.flags, c->name)) {
@@ -464,7 +459,7 @@ static value ufunc_compare(interp *in, enum cmpop op, value self, value other)
 
 const type T_ufunc = {
     TYPE_HEAD,
-    .name = "ufunc",
+    .name = "numpy.ufunc",
     .module = "numpy",
     .doc = "A function applied to every element, with broadcasting.",
     .size = sizeof(ufunc_obj),
@@ -661,6 +656,16 @@ value array_compare(interp *in, enum cmpop op, value a, value b)
     }
     if (is_none(b) && (op == OP_EQ || op == OP_NE) && !as_ndarray(a)) return v_bool(op == OP_NE);
     value r = apply2(in, &ufuncs[compare_ids[op]], a, b, NULL);
+    if (is_fail(r) && exc_is(in, UFuncTypeError)) { /* numbers against text */
+        exc_clear(in);
+        bool array = as_ndarray(a) || as_ndarray(b);
+        if (array && (op == OP_EQ || op == OP_NE) &&
+            !warn(in, FutureWarning,
+                  "elementwise comparison failed; returning scalar instead, but in the future will "
+                  "perform elementwise comparison"))
+            return FAIL;
+        return NOTIMPL;
+    }
     if (is_fail(r) && exc_is(in, ValueError) && (op == OP_EQ || op == OP_NE) && as_ndarray(a) &&
         as_ndarray(b)) {
         exc_clear(in); /* shapes that do not broadcast are unequal as a whole, with a warning */
