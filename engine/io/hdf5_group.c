@@ -30,6 +30,18 @@ static bool end(call *c, bool ok)
     return c->h && ok;
 }
 
+/* The id to act on; 0, which the library refuses as h5py has it, when it is stale. */
+static hid_t place(const h5_lib *h, const h5obj *at)
+{
+    return h->Iis_valid(at->id) > 0 ? at->id : 0;
+}
+
+/* What h5py says before it lists the names of a closed group. */
+static bool check_place(const h5_lib *h, const h5obj *at, err *e)
+{
+    return place(h, at) || err_set(e, TypeError, "Not a location id (invalid location ID)");
+}
+
 hid_t h5_link_plist(const h5_lib *h, const char *name)
 {
     hid_t p = h->Pcreate(h->P_CLS_LINK_CREATE_ID);
@@ -46,7 +58,7 @@ h5obj *h5_child(h5obj *at, const char *name, err *e)
 {
     const h5_lib *h = h5_enter(e);
     if (!h) return NULL;
-    hid_t id = h->Oopen(at->id, name, H5P_DEFAULT);
+    hid_t id = h->Oopen(place(h, at), name, H5P_DEFAULT);
     h5obj *x = h5_wrap(h, h5_file(at), id, e);
     h5_leave();
     return x;
@@ -62,7 +74,8 @@ h5obj *h5_create_group(h5obj *at, const char *name, bool track_order, err *e)
             c.h->Pset_link_creation_order(group, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
             c.h->Pset_attr_creation_order(group, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
         }
-        x = h5_wrap(c.h, h5_file(at), c.h->Gcreate2(at->id, name, links, group, H5P_DEFAULT), e);
+        x = h5_wrap(c.h, h5_file(at),
+                    c.h->Gcreate2(place(c.h, at), name, links, group, H5P_DEFAULT), e);
         c.h->Pclose(group);
         c.h->Pclose(links);
     }
@@ -142,10 +155,12 @@ int64_t h5_count(h5obj *at, err *e)
     if (!h) return -1;
     H5G_info_t info;
     int64_t n = -1;
-    if (h->Gget_info(at->id, &info) >= 0)
-        n = (int64_t)info.nlinks;
-    else
-        h5_fail(h, e);
+    if (check_place(h, at, e)) {
+        if (h->Gget_info(at->id, &info) >= 0)
+            n = (int64_t)info.nlinks;
+        else
+            h5_fail(h, e);
+    }
     h5_leave();
     return n;
 }
@@ -224,8 +239,11 @@ char **h5_names(h5obj *at, size_t *n, err *e)
     names out = {0};
     const h5_lib *h = h5_enter(e);
     if (!h) return NULL;
-    herr_t s = h->Literate(at->id, link_index(h, at), H5_ITER_INC, NULL, add_link, &out);
-    char **list = take_names(h, &out, s, n, e);
+    char **list = NULL;
+    if (check_place(h, at, e)) {
+        herr_t s = h->Literate(at->id, link_index(h, at), H5_ITER_INC, NULL, add_link, &out);
+        list = take_names(h, &out, s, n, e);
+    }
     h5_leave();
     return list;
 }
@@ -252,7 +270,7 @@ void h5_names_free(char **list, size_t n)
 bool h5_delete(h5obj *at, const char *name, err *e)
 {
     call c;
-    return end(&c, begin(&c, at, e) && c.h->Ldelete(at->id, name, H5P_DEFAULT) >= 0);
+    return end(&c, begin(&c, at, e) && c.h->Gunlink(place(c.h, at), name) >= 0);
 }
 
 bool h5_move(h5obj *at, const char *from, const char *to, err *e)

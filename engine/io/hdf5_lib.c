@@ -190,6 +190,7 @@ static const struct rule {
     MINOR(E_ALREADYEXISTS, ValueError),
     MINOR(E_CANTCONVERT, TypeError),
     MINOR(E_CANTDELETE, KeyError),
+    MINOR(E_CANTMOVE, ValueError),
     MINOR(E_CANTOPENOBJ, KeyError),
 };
 

@@ -191,7 +191,9 @@ static value f_names(interp *in, const value *arg)
     h5obj *x = peek_h5(in, arg[0]);
     size_t n = 0;
     err e = {0};
-    return x ? names_list(in, h5_names(x, &n, &e), n, &e) : FAIL;
+    if (!x) return FAIL;
+    char **names = h5_names(x, &n, &e);
+    return names_list(in, names, n, &e);
 }
 
 static value f_delete(interp *in, const value *arg)

@@ -35,8 +35,11 @@ static void source_drop(source *s)
     datum_unref(((h5_source *)(void *)s)->x);
 }
 
-static const source_kind h5_source_kind = {
-    .name = "HDF5 dataset", .read = source_read, .drop = source_drop, .divisible = true, .fresh = true};
+static const source_kind h5_source_kind = {.name = "HDF5 dataset",
+                                           .read = source_read,
+                                           .drop = source_drop,
+                                           .divisible = true,
+                                           .fresh = true};
 
 /* The same dataset in the same state: the same names of arrays over it. */
 static bool identity(h5obj *x, hash128 *id, err *e)

@@ -229,7 +229,13 @@ static nd *cast_owned(interp *in, nd *x, dtype_of want)
 {
     if (!x || want.dt == DT_none) return x;
     bool string = want.dt == DT_str || want.dt == DT_bytes;
-    if (dtype_equal(nd_type(x), want) || (string && x->dtype == want.dt && !want.size)) return x;
+    if (dtype_equal(nd_type(x), want) || (string && x->dtype == want.dt && !want.size)) {
+        if (x->unit == want.unit || want.unit == TEXT_NONE) return x;
+        want.size = x->size; /* the same elements, with another note */
+        nd *noted = nd_view(x->b, x->at, want, x->ndim, nd_shape(x), nd_strides(x));
+        datum_unref(x);
+        return noted;
+    }
     err e = {0};
     if (string && !want.size && x->dtype == DT_object && !text_width(in, x, &want))
         return datum_unref(x);

@@ -116,6 +116,10 @@ static value dtype_repr(interp *in, value self)
         obj_unref(in, s);
         s = str_fmt(in, "dtype('%s')", text);
     }
+    if (of(self).dt == DT_bytes) { /* no byte order, unlike in arrays */
+        obj_unref(in, s);
+        s = of(self).size ? str_fmt(in, "dtype('S%u')", of(self).size) : str_of(in, "dtype('S')");
+    }
     if (of(self).dt == DT_object) {
         obj_unref(in, s);
         s = str_of(in, "dtype('O')");
