@@ -13,44 +13,94 @@
 #include "lang/types/dunder.h"
 #include "lang/types/gen.h"
 
-#define BOTH(a, b, k) (((a).kind ^ (k)) | ((b).kind ^ (k))) == 0
-#define SET(reg, val)                                                                              \
-    do {                                                                                           \
-        value *p_ = &r[reg], old_ = *p_;                                                           \
-        *p_ = (val);                                                                               \
-        if (old_.kind == V_OBJ) value_unref(in, old_);                                             \
-    } while (0)
+/* Values move as two words in general registers: a 16-byte vector load right after two 8-byte
+ * stores would wait for them. */
+typedef uint64_t __attribute__((may_alias)) half;
+#define TAG(p)  (((half *)(void *)(uintptr_t)(p))[0])
+#define BITS(p) (((half *)(void *)(uintptr_t)(p))[1])
+#define KIND(tag) ((uint32_t)(tag))
+
+static inline __attribute__((always_inline)) value value_at(const value *p)
+{
+    uint64_t tag = TAG(p), bits = BITS(p);
+    value v = {.kind = (uint32_t)tag, .aux = (uint32_t)(tag >> 32)};
+    v.bits = bits;
+    return v;
+}
+
+static inline __attribute__((always_inline)) value ref_at(const value *p)
+{
+    return value_ref(value_at(p));
+}
+
+static inline __attribute__((always_inline)) void unref_bits(interp *in, uint64_t bits)
+{
+    obj *o = (obj *)(uintptr_t)bits;
+    if (!(o->flags & OBJ_FROZEN) && --o->rc == 0) obj_free(in, o);
+}
+
+static inline __attribute__((always_inline)) void set_words(interp *in, value *p, uint64_t tag,
+                                                            uint64_t bits)
+{
+    uint64_t old = TAG(p), old_bits = BITS(p);
+    TAG(p) = tag;
+    BITS(p) = bits;
+    if (KIND(old) == V_OBJ) unref_bits(in, old_bits);
+}
+
+static inline __attribute__((always_inline)) void set_value(interp *in, value *p, value v)
+{
+    set_words(in, p, (uint64_t)v.aux << 32 | v.kind, v.bits);
+}
+
+static inline __attribute__((always_inline)) void clear_value(interp *in, value *p)
+{
+    uint64_t old = TAG(p), bits = BITS(p);
+    TAG(p) = V_FAIL;
+    if (KIND(old) == V_OBJ) unref_bits(in, bits);
+}
+
+static inline uint64_t float_bits(double f)
+{
+    uint64_t u;
+    memcpy(&u, &f, sizeof u);
+    return u;
+}
+
+#define BOTH(a, b, k)    ((((a).kind ^ (k)) | ((b).kind ^ (k))) == 0)
+#define SET(reg, val)    set_value(in, &r[reg], (val))
+#define SET_INT(reg, n)  set_words(in, &r[reg], V_INT, (uint64_t)(n))
+#define SET_BOOL(reg, t) set_words(in, &r[reg], V_BOOL, (uint64_t)(t))
+#define SET_FLOAT(reg, f) set_words(in, &r[reg], V_FLOAT, float_bits(f))
 #define USED(reg)                                                                                  \
     do {                                                                                           \
-        if ((reg) >= nlocal && r[reg].kind == V_OBJ) {                                             \
-            value old_ = r[reg];                                                                   \
-            r[reg].kind = V_FAIL;                                                                  \
-            value_unref(in, old_);                                                                 \
-        }                                                                                          \
+        if ((reg) >= nlocal) clear_value(in, &r[reg]);                                             \
     } while (0)
-#define CLEAR(reg)                                                                                 \
-    do {                                                                                           \
-        value old_ = r[reg];                                                                       \
-        r[reg].kind = V_FAIL;                                                                      \
-        if (old_.kind == V_OBJ) value_unref(in, old_);                                             \
-    } while (0)
+#define CLEAR(reg) clear_value(in, &r[reg])
 /* the value of an operand, now owned: moved from a temporary, counted from a local */
-#define OWN(reg) ((reg) >= nlocal ? take(&r[reg]) : value_ref(r[reg]))
+#define OWN(reg) ((reg) >= nlocal ? take(&r[reg]) : ref_at(&r[reg]))
 
 #define CASE(name) L_##name
+/* the instruction lives in one register; its fields are cut out of it (struct insn, little end) */
+#define FETCH(at) memcpy(&word, (at), sizeof word)
+#define OPERATION ((unsigned)(word & 255))
+#define X         ((unsigned)(word >> 8 & 255))
+#define A         ((unsigned)(word >> 16 & 0xffff))
+#define B         ((unsigned)(word >> 32 & 0xffff))
+#define C         ((unsigned)(word >> 48))
 #define NEXT                                                                                       \
     do {                                                                                           \
-        i = *++ip;                                                                                 \
-        goto *labels[i.op];                                                                        \
+        FETCH(++ip);                                                                               \
+        goto *labels[word & 255];                                                                  \
     } while (0)
 #define JUMP(d)                                                                                    \
     do {                                                                                           \
         ip += (d);                                                                                 \
-        i = *ip;                                                                                   \
-        goto *labels[i.op];                                                                        \
+        FETCH(ip);                                                                                 \
+        goto *labels[word & 255];                                                                        \
     } while (0)
-#define FAR    ((int32_t)((uint32_t)i.b | (uint32_t)i.c << 16))
-#define NEAR   ((int16_t)i.c)
+#define FAR    ((int32_t)(word >> 32))
+#define NEAR   ((int16_t)(word >> 48))
 #define RELOAD                                                                                     \
     do {                                                                                           \
         f = in->frame;                                                                             \
@@ -64,25 +114,46 @@
     do {                                                                                           \
         value v_ = (v);                                                                            \
         if (v_.kind == V_FAIL) goto error;                                                         \
-        USED(i.a);                                                                                 \
-        USED(i.b);                                                                                 \
-        SET(i.c, v_);                                                                              \
+        USED(A);                                                                                 \
+        USED(B);                                                                                 \
+        SET(C, v_);                                                                              \
         NEXT;                                                                                      \
     } while (0)
 #define RESULT1(v)                                                                                 \
     do {                                                                                           \
         value v_ = (v);                                                                            \
         if (v_.kind == V_FAIL) goto error;                                                         \
-        USED(i.a);                                                                                 \
-        SET(i.c, v_);                                                                              \
+        USED(A);                                                                                 \
+        SET(C, v_);                                                                              \
         NEXT;                                                                                      \
     } while (0)
 
-static inline value take(value *p)
+static inline __attribute__((always_inline)) value take(value *p)
 {
-    value v = *p;
-    p->kind = V_FAIL;
+    value v = value_at(p);
+    TAG(p) = V_FAIL;
     return v;
+}
+
+/* Two floats, or a float and an int that is exactly one. */
+static inline bool both_floats(value a, value b, double *x, double *y)
+{
+    if (BOTH(a, b, V_FLOAT)) {
+        *x = a.f;
+        *y = b.f;
+        return true;
+    }
+    if (a.kind == V_FLOAT && b.kind == V_INT) {
+        *x = a.f;
+        *y = (double)b.i;
+        return true;
+    }
+    if (a.kind == V_INT && b.kind == V_FLOAT) {
+        *x = (double)a.i;
+        *y = b.f;
+        return true;
+    }
+    return false;
 }
 
 static inline value binary_slow(interp *in, unsigned x, enum binop op, value a, value b)
@@ -229,7 +300,7 @@ value vm_run(interp *in)
     value *r;
     const value *k;
     uint32_t nlocal;
-    insn i;
+    uint64_t word;
     value v;
     RELOAD;
     if (f->flags & FRAME_THROW) {
@@ -243,104 +314,104 @@ value vm_run(interp *in)
     /* ---- moving ---- */
 
     CASE(MOVE) : {
-        v = value_ref(r[i.a]);
-        SET(i.c, v);
+        v = ref_at(&r[A]);
+        SET(C, v);
         NEXT;
     }
     CASE(TAKE) : {
-        v = take(&r[i.a]);
-        SET(i.c, v);
+        v = take(&r[A]);
+        SET(C, v);
         NEXT;
     }
     CASE(DROP) : {
-        CLEAR(i.a);
+        CLEAR(A);
         NEXT;
     }
     CASE(LOADK) : {
-        v = value_ref(k[(uint32_t)i.a | (uint32_t)i.b << 16]);
-        SET(i.c, v);
+        v = ref_at(&k[(uint32_t)A | (uint32_t)B << 16]);
+        SET(C, v);
         NEXT;
     }
     CASE(CHECK) : {
-        if (r[i.a].kind != V_FAIL) NEXT;
-        throw_unbound(in, f, i.a);
+        if (r[A].kind != V_FAIL) NEXT;
+        throw_unbound(in, f, A);
         goto error;
     }
     CASE(UNBIND) : {
-        if (r[i.a].kind == V_FAIL) {
-            throw_unbound(in, f, i.a);
+        if (r[A].kind == V_FAIL) {
+            throw_unbound(in, f, A);
             goto error;
         }
-        CLEAR(i.a);
+        CLEAR(A);
         NEXT;
     }
 
     /* ---- cells ---- */
 
     CASE(CELL) : {
-        cell *c = cell_new(in, take(&r[i.a]));
+        cell *c = cell_new(in, take(&r[A]));
         if (!c) goto error;
-        r[i.a] = v_obj(c);
+        r[A] = v_obj(c);
         NEXT;
     }
     CASE(GETCELL) : {
-        v = value_ref(i.x ? f->closure->at[i.a] : r[i.a]);
-        SET(i.c, v);
+        v = ref_at(X ? &f->closure->at[A] : &r[A]);
+        SET(C, v);
         NEXT;
     }
     CASE(DEREF) : {
-        v = value_ref(((cell *)r[i.a].o)->v);
+        v = ref_at(&((cell *)r[A].o)->v);
         if (v.kind == V_FAIL) {
-            throw_empty_cell(in, f->link->code->local[i.a], false);
+            throw_empty_cell(in, f->link->code->local[A], false);
             goto error;
         }
-        SET(i.c, v);
+        SET(C, v);
         NEXT;
     }
     CASE(SETDEREF) : {
-        value *at = &((cell *)r[i.a].o)->v, old = *at;
-        *at = OWN(i.b);
+        value *at = &((cell *)r[A].o)->v, old = *at;
+        *at = OWN(B);
         value_unref(in, old);
         NEXT;
     }
     CASE(DELDEREF) : {
-        v = take(&((cell *)r[i.a].o)->v);
+        v = take(&((cell *)r[A].o)->v);
         if (v.kind == V_FAIL) {
-            throw_empty_cell(in, f->link->code->local[i.a], false);
+            throw_empty_cell(in, f->link->code->local[A], false);
             goto error;
         }
         value_unref(in, v);
         NEXT;
     }
     CASE(FREE) : {
-        v = value_ref(((cell *)f->closure->at[i.a].o)->v);
+        v = ref_at(&((cell *)f->closure->at[A].o)->v);
         if (v.kind == V_FAIL) {
-            throw_empty_cell(in, f->link->code->free[i.a], true);
+            throw_empty_cell(in, f->link->code->free[A], true);
             goto error;
         }
-        SET(i.c, v);
+        SET(C, v);
         NEXT;
     }
     CASE(SETFREE) : {
-        obj *o = f->closure->at[i.a].o;
+        obj *o = f->closure->at[A].o;
         if (o->flags & OBJ_FROZEN) {
             trap(in, o);
             goto error;
         }
         value *at = &((cell *)o)->v, old = *at;
-        *at = OWN(i.b);
+        *at = OWN(B);
         value_unref(in, old);
         NEXT;
     }
     CASE(DELFREE) : {
-        obj *o = f->closure->at[i.a].o;
+        obj *o = f->closure->at[A].o;
         if (o->flags & OBJ_FROZEN) {
             trap(in, o);
             goto error;
         }
         v = take(&((cell *)o)->v);
         if (v.kind == V_FAIL) {
-            throw_empty_cell(in, f->link->code->free[i.a], true);
+            throw_empty_cell(in, f->link->code->free[A], true);
             goto error;
         }
         value_unref(in, v);
@@ -350,36 +421,36 @@ value vm_run(interp *in)
     /* ---- names ---- */
 
     CASE(CLASSFREE) : {
-        v = name_load(in, &f->link->site[i.b], f, true, i.a);
+        v = name_load(in, &f->link->site[B], f, true, A);
         if (v.kind == V_FAIL) goto error;
-        SET(i.c, v);
+        SET(C, v);
         NEXT;
     }
     CASE(GLOBAL) : {
-        site *s = &f->link->site[i.b];
+        site *s = &f->link->site[B];
         dict *g = f->globals;
         if (s->version == g->version) {
             if (s->how == SITE_GLOBAL) {
-                v = value_ref(g->entry[s->hint].val);
-                SET(i.c, v);
+                v = ref_at(&g->entry[s->hint].val);
+                SET(C, v);
                 NEXT;
             }
             if (s->version2 == in->builtins->version) {
-                v = value_ref(in->builtins->entry[s->hint].val);
-                SET(i.c, v);
+                v = ref_at(&in->builtins->entry[s->hint].val);
+                SET(C, v);
                 NEXT;
             }
         }
         f->ip = ip;
         v = global_load(in, s, f);
         if (v.kind == V_FAIL) goto error;
-        SET(i.c, v);
+        SET(C, v);
         NEXT;
     }
     CASE(SETGLOBAL) : {
-        site *s = &f->link->site[i.b];
+        site *s = &f->link->site[B];
         dict *g = f->globals;
-        v = OWN(i.a);
+        v = OWN(A);
         if (s->version == g->version && s->how == SITE_GLOBAL) {
             value *at = &g->entry[s->hint].val, old = *at;
             *at = v;
@@ -390,23 +461,23 @@ value vm_run(interp *in)
         NEXT;
     }
     CASE(DELGLOBAL) : {
-        if (!global_delete(in, &f->link->site[i.b], f)) goto error;
+        if (!global_delete(in, &f->link->site[B], f)) goto error;
         NEXT;
     }
     CASE(NAME) : {
         f->ip = ip;
-        v = name_load(in, &f->link->site[i.b], f, false, 0);
+        v = name_load(in, &f->link->site[B], f, false, 0);
         if (v.kind == V_FAIL) goto error;
-        SET(i.c, v);
+        SET(C, v);
         NEXT;
     }
     CASE(SETNAME) : {
-        if (!name_store(in, &f->link->site[i.b], f, r[i.a])) goto error;
-        USED(i.a);
+        if (!name_store(in, &f->link->site[B], f, r[A])) goto error;
+        USED(A);
         NEXT;
     }
     CASE(DELNAME) : {
-        if (!name_store(in, &f->link->site[i.b], f, FAIL)) goto error;
+        if (!name_store(in, &f->link->site[B], f, FAIL)) goto error;
         NEXT;
     }
 
@@ -414,105 +485,103 @@ value vm_run(interp *in)
 
 #define ARITH(NAME, OPERAND, op, builtin_overflow, symbol)                                         \
     CASE(NAME) : {                                                                                 \
-        value a = r[i.a], b = OPERAND;                                                             \
+        value a = value_at(&r[A]), b = value_at(&OPERAND);                                                             \
         int64_t n;                                                                                 \
-        if (BOTH(a, b, V_INT) && !builtin_overflow(a.i, b.i, &n)) v = v_int(n);                    \
-        else if (BOTH(a, b, V_FLOAT)) v = v_float(a.f symbol b.f);                                 \
-        else goto slow_##NAME;                                                                     \
-        SET(i.c, v);                                                                               \
+        if (BOTH(a, b, V_INT) && !builtin_overflow(a.i, b.i, &n)) {                                \
+            SET_INT(C, n);                                                                         \
+            NEXT;                                                                                  \
+        }                                                                                          \
+        double x, y;                                                                               \
+        if (!both_floats(a, b, &x, &y)) goto slow_##NAME;                                          \
+        SET_FLOAT(C, x symbol y);                                                                  \
         NEXT;                                                                                      \
     }                                                                                              \
     slow_##NAME : {                                                                                \
         f->ip = ip;                                                                                \
-        v = binary_slow(in, i.x, op, r[i.a], OPERAND);                                             \
+        v = binary_slow(in, X, op, r[A], OPERAND);                                             \
         if (v.kind == V_FAIL) goto error;                                                          \
-        USED(i.a);                                                                                 \
-        if (#OPERAND[0] == 'r') USED(i.b);                                                         \
-        SET(i.c, v);                                                                               \
+        USED(A);                                                                                 \
+        if (#OPERAND[0] == 'r') USED(B);                                                         \
+        SET(C, v);                                                                               \
         NEXT;                                                                                      \
     }
-    ARITH(ADD, r[i.b], OP_ADD, __builtin_add_overflow, +)
-    ARITH(SUB, r[i.b], OP_SUB, __builtin_sub_overflow, -)
-    ARITH(MUL, r[i.b], OP_MUL, __builtin_mul_overflow, *)
-    ARITH(ADDK, k[i.b], OP_ADD, __builtin_add_overflow, +)
-    ARITH(SUBK, k[i.b], OP_SUB, __builtin_sub_overflow, -)
-    ARITH(MULK, k[i.b], OP_MUL, __builtin_mul_overflow, *)
+    ARITH(ADD, r[B], OP_ADD, __builtin_add_overflow, +)
+    ARITH(SUB, r[B], OP_SUB, __builtin_sub_overflow, -)
+    ARITH(MUL, r[B], OP_MUL, __builtin_mul_overflow, *)
+    ARITH(ADDK, k[B], OP_ADD, __builtin_add_overflow, +)
+    ARITH(SUBK, k[B], OP_SUB, __builtin_sub_overflow, -)
+    ARITH(MULK, k[B], OP_MUL, __builtin_mul_overflow, *)
 
     CASE(BIN) : {
         f->ip = ip;
-        v = binary_slow(in, i.x, (enum binop)(i.x & 63), r[i.a], r[i.b]);
+        v = binary_slow(in, X, (enum binop)(X & 63), r[A], r[B]);
         RESULT2(v);
     }
     CASE(MODK) : {
-        value a = r[i.a], b = k[i.b];
+        value a = value_at(&r[A]), b = value_at(&k[B]);
         if (BOTH(a, b, V_INT) && b.i > 0) {
             int64_t m = a.i % b.i;
-            v = v_int(m < 0 ? m + b.i : m);
-            SET(i.c, v);
+            SET_INT(C, m < 0 ? m + b.i : m);
             NEXT;
         }
         f->ip = ip;
-        RESULT1(binary_slow(in, i.x, OP_MOD, a, b));
+        RESULT1(binary_slow(in, X, OP_MOD, a, b));
     }
     CASE(FLOORDIVK) : {
-        value a = r[i.a], b = k[i.b];
+        value a = value_at(&r[A]), b = value_at(&k[B]);
         if (BOTH(a, b, V_INT) && b.i > 0) {
             int64_t q = a.i / b.i;
-            v = v_int(q - (a.i % b.i < 0));
-            SET(i.c, v);
+            SET_INT(C, q - (a.i % b.i < 0));
             NEXT;
         }
         f->ip = ip;
-        RESULT1(binary_slow(in, i.x, OP_FLOORDIV, a, b));
+        RESULT1(binary_slow(in, X, OP_FLOORDIV, a, b));
     }
     CASE(BINK) : {
         f->ip = ip;
-        RESULT1(binary_slow(in, i.x, (enum binop)(i.x & 63), r[i.a], k[i.b]));
+        RESULT1(binary_slow(in, X, (enum binop)(X & 63), r[A], k[B]));
     }
     CASE(UNARY) : {
-        value a = r[i.a];
-        if (i.x == OP_NEG && a.kind == V_INT && a.i != INT64_MIN) {
-            v = v_int(-a.i);
-            SET(i.c, v);
+        value a = value_at(&r[A]);
+        if (X == OP_NEG && a.kind == V_INT && a.i != INT64_MIN) {
+            SET_INT(C, -a.i);
             NEXT;
         }
         f->ip = ip;
-        RESULT1(value_unary(in, (enum unop)i.x, a));
+        RESULT1(value_unary(in, (enum unop)X, a));
     }
     CASE(NOT) : {
-        int t = truth(in, r[i.a]);
+        int t = truth(in, r[A]);
         if (t < 0) goto error;
         RESULT1(v_bool(!t));
     }
     CASE(CMP) : {
-        value a = r[i.a], b = r[i.b];
+        value a = value_at(&r[A]), b = value_at(&r[B]);
         if (BOTH(a, b, V_INT)) {
-            v = v_bool(compare_ints(i.x, a.i, b.i));
-            SET(i.c, v);
+            SET_BOOL(C, compare_ints(X, a.i, b.i));
             NEXT;
         }
         f->ip = ip;
-        RESULT2(value_compare(in, (enum cmpop)i.x, a, b));
+        RESULT2(value_compare(in, (enum cmpop)X, a, b));
     }
     CASE(CMPK) : {
-        value a = r[i.a], b = k[i.b];
+        value a = value_at(&r[A]), b = value_at(&k[B]);
         if (BOTH(a, b, V_INT)) {
-            v = v_bool(compare_ints(i.x, a.i, b.i));
-            SET(i.c, v);
+            SET_BOOL(C, compare_ints(X, a.i, b.i));
             NEXT;
         }
         f->ip = ip;
-        RESULT1(value_compare(in, (enum cmpop)i.x, a, b));
+        RESULT1(value_compare(in, (enum cmpop)X, a, b));
     }
     CASE(IS) : {
-        v = v_bool(value_same(r[i.a], r[i.b]) != (i.x != 0));
+        v = v_bool(value_same(r[A], r[B]) != (X != 0));
         RESULT2(v);
     }
     CASE(IN) : {
         f->ip = ip;
-        int t = value_contains(in, r[i.b], r[i.a]);
+        int t = value_contains(in, r[B], r[A]);
         if (t < 0) goto error;
-        v = v_bool(t != (i.x != 0));
+        v = v_bool(t != (X != 0));
         RESULT2(v);
     }
 
@@ -527,168 +596,170 @@ value vm_run(interp *in)
         JUMP(FAR);
     }
     CASE(JT) : {
-        int t = truth(in, r[i.a]);
+        int t = truth(in, r[A]);
         if (t < 0) goto error;
-        USED(i.a);
+        USED(A);
         if (t) JUMP(FAR);
         NEXT;
     }
     CASE(JF) : {
-        int t = truth(in, r[i.a]);
+        int t = truth(in, r[A]);
         if (t < 0) goto error;
-        USED(i.a);
+        USED(A);
         if (!t) JUMP(FAR);
         NEXT;
     }
     CASE(JTK) : {
-        int t = truth(in, r[i.a]);
+        int t = truth(in, r[A]);
         if (t < 0) goto error;
         if (t) JUMP(FAR);
-        CLEAR(i.a);
+        CLEAR(A);
         NEXT;
     }
     CASE(JFK) : {
-        int t = truth(in, r[i.a]);
+        int t = truth(in, r[A]);
         if (t < 0) goto error;
         if (!t) JUMP(FAR);
-        CLEAR(i.a);
+        CLEAR(A);
         NEXT;
     }
     CASE(JNONE) : {
-        bool t = (r[i.a].kind == V_NONE) != (i.x != 0);
-        USED(i.a);
+        bool t = (r[A].kind == V_NONE) != (X != 0);
+        USED(A);
         if (t) JUMP(FAR);
         NEXT;
     }
     CASE(JCMP) : {
-        value a = r[i.a], b = r[i.b];
+        value a = value_at(&r[A]), b = value_at(&r[B]);
         int t;
-        if (BOTH(a, b, V_INT)) t = compare_ints(i.x & 7, a.i, b.i);
+        if (BOTH(a, b, V_INT)) t = compare_ints(X & 7, a.i, b.i);
         else {
             f->ip = ip;
-            t = compare_truth(in, i.x & 7, a, b);
+            t = compare_truth(in, X & 7, a, b);
             if (t < 0) goto error;
-            USED(i.a);
-            USED(i.b);
+            USED(A);
+            USED(B);
         }
-        if (t == i.x >> 7) JUMP(NEAR);
+        if ((unsigned)t == X >> 7) JUMP(NEAR);
         NEXT;
     }
     CASE(JCMPK) : {
-        value a = r[i.a], b = k[i.b];
+        value a = value_at(&r[A]), b = value_at(&k[B]);
         int t;
-        if (BOTH(a, b, V_INT)) t = compare_ints(i.x & 7, a.i, b.i);
+        if (BOTH(a, b, V_INT)) t = compare_ints(X & 7, a.i, b.i);
         else {
             f->ip = ip;
-            t = compare_truth(in, i.x & 7, a, b);
+            t = compare_truth(in, X & 7, a, b);
             if (t < 0) goto error;
-            USED(i.a);
+            USED(A);
         }
-        if (t == i.x >> 7) JUMP(NEAR);
+        if ((unsigned)t == X >> 7) JUMP(NEAR);
         NEXT;
     }
 
     /* ---- attributes and items ---- */
 
     CASE(ATTR) : {
-        site *s = &f->link->site[i.b];
-        value a = r[i.a];
+        site *s = &f->link->site[B];
+        value a = value_at(&r[A]);
         if (a.kind == V_OBJ && a.o->type == s->type && type_version(s->type) == s->version) {
             dict *d = s->how == SITE_FIELD ? obj_head(a.o)->dict : NULL;
             if (d && s->hint < d->used && d->entry[s->hint].key.o == (obj *)s->name) {
-                v = value_ref(d->entry[s->hint].val);
-                if (!(i.x & 64)) USED(i.a);
-                SET(i.c, v);
+                v = ref_at(&d->entry[s->hint].val);
+                if (!(X & 64)) USED(A);
+                SET(C, v);
                 NEXT;
             }
         }
         f->ip = ip;
         v = attr_load(in, s, a);
         if (v.kind == V_FAIL) goto error;
-        if (!(i.x & 64)) USED(i.a);
-        SET(i.c, v);
+        if (!(X & 64)) USED(A);
+        SET(C, v);
         NEXT;
     }
     CASE(SETATTR) : {
-        site *s = &f->link->site[i.b];
-        value a = r[i.a];
+        site *s = &f->link->site[B];
+        value a = value_at(&r[A]);
         if (a.kind == V_OBJ && a.o->type == s->type && s->how == SITE_FIELD &&
             type_version(s->type) == s->version && !(a.o->flags & OBJ_FROZEN)) {
             dict *d = obj_head(a.o)->dict;
             if (d && s->hint < d->used && d->entry[s->hint].key.o == (obj *)s->name) {
-                v = OWN(i.c);
+                v = OWN(C);
                 value old = d->entry[s->hint].val;
                 d->entry[s->hint].val = v;
                 value_unref(in, old);
-                USED(i.a);
+                USED(A);
                 NEXT;
             }
         }
         f->ip = ip;
-        if (!attr_store(in, s, a, r[i.c])) goto error;
-        USED(i.c);
-        USED(i.a);
+        if (!attr_store(in, s, a, r[C])) goto error;
+        USED(C);
+        USED(A);
         NEXT;
     }
     CASE(DELATTR) : {
         f->ip = ip;
-        if (!value_setattr(in, r[i.a], f->link->site[i.b].name, FAIL)) goto error;
-        USED(i.a);
+        if (!value_setattr(in, r[A], f->link->site[B].name, FAIL)) goto error;
+        USED(A);
         NEXT;
     }
     CASE(METHOD) : {
-        value fn, self = r[i.a];
+        value fn, self = r[A];
         bool with_self = false;
         f->ip = ip;
-        if (!attr_method(in, &f->link->site[i.b], self, &fn, &with_self)) goto error;
-        self = with_self ? OWN(i.a) : FAIL;
-        if (!with_self) USED(i.a);
-        SET(i.c, fn);
-        SET(i.c + 1, self);
+        if (!attr_method(in, &f->link->site[B], self, &fn, &with_self)) goto error;
+        self = with_self ? OWN(A) : FAIL;
+        if (!with_self) USED(A);
+        SET(C, fn);
+        SET(C + 1, self);
         NEXT;
     }
     CASE(ITEM) : {
-        value a = r[i.a], b = r[i.b];
+        value a = value_at(&r[A]), b = value_at(&r[B]);
         if (a.kind == V_OBJ) {
             if (a.o->type == &T_list && b.kind == V_INT) {
                 list *l = (list *)a.o;
                 int64_t at = b.i < 0 ? b.i + l->n : b.i;
                 if (at >= 0 && at < l->n) {
-                    v = value_ref(l->at[at]);
+                    v = ref_at(&l->at[at]);
                     goto item_done;
                 }
             } else if (a.o->type == &T_dict) {
-                if (dict_get(in, (dict *)a.o, b, &v) == 1) {
-                    value_ref(v);
+                value found;
+                int has = dict_get(in, (dict *)a.o, b, &found);
+                if (has == 1) {
+                    v = value_ref(found);
                     goto item_done;
                 }
-                if (throwing(in)) goto error;
+                if (has < 0) goto error;
             }
         }
         f->ip = ip;
         v = value_getitem(in, a, b);
         if (v.kind == V_FAIL) goto error;
     item_done:
-        if (!(i.x & 64)) {
-            USED(i.a);
-            USED(i.b);
+        if (!(X & 64)) {
+            USED(A);
+            USED(B);
         }
-        SET(i.c, v);
+        SET(C, v);
         NEXT;
     }
     CASE(ITEMK) : {
-        value a = r[i.a], b = k[i.b];
+        value a = value_at(&r[A]), b = value_at(&k[B]);
         if (a.kind == V_OBJ && b.kind == V_INT && b.i >= 0) {
             if (a.o->type == &T_list && b.i < ((list *)a.o)->n) {
-                v = value_ref(((list *)a.o)->at[b.i]);
-                USED(i.a);
-                SET(i.c, v);
+                v = ref_at(&((list *)a.o)->at[b.i]);
+                USED(A);
+                SET(C, v);
                 NEXT;
             }
             if (a.o->type == &T_tuple && b.i < ((tuple *)a.o)->n) {
-                v = value_ref(((tuple *)a.o)->at[b.i]);
-                USED(i.a);
-                SET(i.c, v);
+                v = ref_at(&((tuple *)a.o)->at[b.i]);
+                USED(A);
+                SET(C, v);
                 NEXT;
             }
         }
@@ -696,124 +767,124 @@ value vm_run(interp *in)
         RESULT1(value_getitem(in, a, b));
     }
     CASE(SETITEM) : {
-        value a = r[i.a], b = r[i.b];
+        value a = value_at(&r[A]), b = value_at(&r[B]);
         f->ip = ip;
         if (a.kind == V_OBJ && a.o->type == &T_list && b.kind == V_INT && !(a.o->flags & OBJ_FROZEN)) {
             list *l = (list *)a.o;
             int64_t at = b.i < 0 ? b.i + l->n : b.i;
             if (at >= 0 && at < l->n) {
                 value old = l->at[at];
-                l->at[at] = OWN(i.c);
+                l->at[at] = OWN(C);
                 value_unref(in, old);
-                USED(i.a);
+                USED(A);
                 NEXT;
             }
         }
-        if (!value_setitem(in, a, b, r[i.c])) goto error;
-        USED(i.c);
-        USED(i.a);
-        USED(i.b);
+        if (!value_setitem(in, a, b, r[C])) goto error;
+        USED(C);
+        USED(A);
+        USED(B);
         NEXT;
     }
     CASE(DELITEM) : {
         f->ip = ip;
-        if (!value_setitem(in, r[i.a], r[i.b], FAIL)) goto error;
-        USED(i.a);
-        USED(i.b);
+        if (!value_setitem(in, r[A], r[B], FAIL)) goto error;
+        USED(A);
+        USED(B);
         NEXT;
     }
     CASE(SLICE) : {
-        v = slice_new(in, r[i.a], r[i.a + 1], r[i.a + 2]);
+        v = slice_new(in, r[A], r[A + 1], r[A + 2]);
         if (v.kind == V_FAIL) goto error;
-        for (int j = 0; j < 3; j++) CLEAR(i.a + j);
-        SET(i.c, v);
+        for (int j = 0; j < 3; j++) CLEAR(A + j);
+        SET(C, v);
         NEXT;
     }
 
     /* ---- displays ---- */
 
     CASE(LIST) : {
-        list *l = list_new(in, i.b);
+        list *l = list_new(in, B);
         if (!l) goto error;
-        for (uint32_t j = 0; j < i.b; j++) l->at[j] = take(&r[i.a + j]);
-        l->n = i.b;
-        SET(i.c, v_obj(l));
+        for (uint32_t j = 0; j < B; j++) l->at[j] = take(&r[A + j]);
+        l->n = B;
+        SET(C, v_obj(l));
         NEXT;
     }
     CASE(TUPLE) : {
-        tuple *t = tuple_new(in, i.b);
+        tuple *t = tuple_new(in, B);
         if (!t) goto error;
-        for (uint32_t j = 0; j < i.b; j++) t->at[j] = take(&r[i.a + j]);
-        SET(i.c, v_obj(t));
+        for (uint32_t j = 0; j < B; j++) t->at[j] = take(&r[A + j]);
+        SET(C, v_obj(t));
         NEXT;
     }
     CASE(SET) : {
         f->ip = ip;
-        v = build_set(in, &r[i.a], i.b, i.x);
+        v = build_set(in, &r[A], B, X);
         if (v.kind == V_FAIL) goto error;
-        SET(i.c, v);
+        SET(C, v);
         NEXT;
     }
     CASE(DICT) : {
         f->ip = ip;
-        v = build_dict(in, &r[i.a], i.b);
+        v = build_dict(in, &r[A], B);
         if (v.kind == V_FAIL) goto error;
-        SET(i.c, v);
+        SET(C, v);
         NEXT;
     }
     CASE(APPEND) : {
-        v = OWN(i.b);
-        if (!list_add(in, (list *)r[i.a].o, v)) goto error;
+        v = OWN(B);
+        if (!list_add(in, (list *)r[A].o, v)) goto error;
         NEXT;
     }
     CASE(SETADD) : {
         f->ip = ip;
-        if (!set_add(in, (set *)r[i.a].o, r[i.b])) goto error;
-        USED(i.b);
+        if (!set_add(in, (set *)r[A].o, r[B])) goto error;
+        USED(B);
         NEXT;
     }
     CASE(DICTADD) : {
         f->ip = ip;
-        if (!dict_set(in, (dict *)r[i.a].o, r[i.b], r[i.b + 1])) goto error;
-        CLEAR(i.b);
-        CLEAR(i.b + 1);
+        if (!dict_set(in, (dict *)r[A].o, r[B], r[B + 1])) goto error;
+        CLEAR(B);
+        CLEAR(B + 1);
         NEXT;
     }
     CASE(EXTEND) : {
         f->ip = ip;
-        if (!extend_words(in, (list *)r[i.a].o, r[i.b], i.x ? &r[i.a - 1] : NULL)) goto error;
-        USED(i.b);
+        if (!extend_words(in, (list *)r[A].o, r[B], X ? &r[A - 1] : NULL)) goto error;
+        USED(B);
         NEXT;
     }
     CASE(SETEXT) : {
         f->ip = ip;
-        if (!set_update(in, (set *)r[i.a].o, r[i.b])) goto error;
-        USED(i.b);
+        if (!set_update(in, (set *)r[A].o, r[B])) goto error;
+        USED(B);
         NEXT;
     }
     CASE(DICTEXT) : {
         f->ip = ip;
-        if (!merge_keywords(in, (dict *)r[i.a].o, r[i.b], i.x ? &r[i.a - 2] : NULL)) goto error;
-        USED(i.b);
+        if (!merge_keywords(in, (dict *)r[A].o, r[B], X ? &r[A - 2] : NULL)) goto error;
+        USED(B);
         NEXT;
     }
     CASE(LISTTUPLE) : {
-        list *l = (list *)r[i.a].o;
+        list *l = (list *)r[A].o;
         v = v_obj(tuple_from(in, l->at, l->n));
         RESULT1(v);
     }
     CASE(UNPACK) : {
         f->ip = ip;
-        value a = OWN(i.a);
-        bool ok = unpack(in, a, i.b, &r[i.c]);
+        value a = OWN(A);
+        bool ok = unpack(in, a, B, &r[C]);
         value_unref(in, a);
         if (!ok) goto error;
         NEXT;
     }
     CASE(UNPACKX) : {
         f->ip = ip;
-        value a = OWN(i.a);
-        bool ok = unpack_star(in, a, i.b & 255, i.b >> 8, &r[i.c]);
+        value a = OWN(A);
+        bool ok = unpack_star(in, a, B & 255, B >> 8, &r[C]);
         value_unref(in, a);
         if (!ok) goto error;
         NEXT;
@@ -823,29 +894,29 @@ value vm_run(interp *in)
 
     CASE(ITER) : {
         f->ip = ip;
-        if (r[i.a].kind == V_OBJ && r[i.a].o->type == &T_generator) {
-            if (i.a != i.c) SET(i.c, OWN(i.a));
+        if (r[A].kind == V_OBJ && r[A].o->type == &T_generator) {
+            if (A != C) SET(C, OWN(A));
             NEXT;
         }
-        RESULT1(value_iter(in, r[i.a]));
+        RESULT1(value_iter(in, r[A]));
     }
     CASE(NEXT) : {
-        value it = r[i.a];
+        value it = value_at(&r[A]);
         const type *t = it.o->type;
         if (t == &T_range_iter) {
             range_iter *x = (range_iter *)it.o;
             if (x->left <= 0) goto exhausted;
+            int64_t at = x->at;
             x->left--;
-            v = v_int(x->at);
-            x->at = (int64_t)((uint64_t)x->at + (uint64_t)x->step);
-            SET(i.b, v);
+            x->at = (int64_t)((uint64_t)at + (uint64_t)x->step);
+            SET_INT(B, at);
             NEXT;
         }
         if (t == &T_list_iter) {
             list_iter *x = (list_iter *)it.o;
             if (!x->of || x->i >= x->of->n) goto next_slow;
-            v = value_ref(x->of->at[x->i++]);
-            SET(i.b, v);
+            v = ref_at(&x->of->at[x->i++]);
+            SET(B, v);
             NEXT;
         }
         if (t == &T_generator) {
@@ -868,18 +939,18 @@ value vm_run(interp *in)
             if (throwing(in)) goto error;
             goto exhausted;
         }
-        SET(i.b, v);
+        SET(B, v);
         NEXT;
     }
 exhausted:
-    CLEAR(i.a);
+    CLEAR(A);
     JUMP(NEAR);
 
     /* ---- calls ---- */
 
     CASE(CALL) : {
-        value *w = &r[i.a], fn = *w;
-        uint32_t n = i.b;
+        value *w = &r[A], fn = *w;
+        uint32_t n = B;
         f->ip = ip;
         if (fn.kind != V_OBJ) goto call_slow;
         if (fn.o->type == &T_function) {
@@ -900,7 +971,7 @@ exhausted:
             to->fn = p;
             to->globals = p->globals;
             to->closure = p->closure;
-            to->dst = i.c;
+            to->dst = C;
             RELOAD;
             NEXT;
         bind_failed:
@@ -941,7 +1012,7 @@ exhausted:
             to->fn = obj_ref(p);
             to->globals = p->globals;
             to->closure = p->closure;
-            to->dst = i.c;
+            to->dst = C;
             RELOAD;
             NEXT;
         }
@@ -949,13 +1020,13 @@ exhausted:
         v = value_call(in, fn, w + 1, n, NULL);
     called:
         if (v.kind == V_FAIL) goto error;
-        for (uint32_t j = 0; j <= n; j++) CLEAR(i.a + j);
-        SET(i.c, v);
+        for (uint32_t j = 0; j <= n; j++) CLEAR(A + j);
+        SET(C, v);
         NEXT;
     }
     CASE(CALLM) : {
-        value *w = &r[i.a], fn = *w, *arg = w + 2;
-        uint32_t n = i.b;
+        value *w = &r[A], fn = *w, *arg = w + 2;
+        uint32_t n = B;
         f->ip = ip;
         if (w[1].kind != V_FAIL) {
             arg--;
@@ -983,7 +1054,7 @@ exhausted:
             to->fn = p;
             to->globals = p->globals;
             to->closure = p->closure;
-            to->dst = i.c;
+            to->dst = C;
             RELOAD;
             NEXT;
         }
@@ -991,16 +1062,16 @@ exhausted:
             v = cfunction_call(in, (cfunction *)fn.o, arg, n, NULL);
         } else v = value_call(in, fn, arg, n, NULL);
         if (v.kind == V_FAIL) goto error;
-        for (uint32_t j = 0; j < i.b + 2u; j++) CLEAR(i.a + j);
-        SET(i.c, v);
+        for (uint32_t j = 0; j < B + 2u; j++) CLEAR(A + j);
+        SET(C, v);
         NEXT;
     }
     CASE(CALLKW) : {
-        value *w = &r[i.a], fn = *w, *arg = w + 1;
-        uint32_t n = i.b, all = i.b + i.x;
-        tuple *names = (tuple *)k[i.c].o;
+        value *w = &r[A], fn = *w, *arg = w + 1;
+        uint32_t n = B, all = B + X;
+        tuple *names = (tuple *)k[C].o;
         f->ip = ip;
-        if (i.x) {
+        if (X) {
             if (w[1].kind == V_FAIL) arg++;
             else n++;
         }
@@ -1020,31 +1091,31 @@ exhausted:
             to->fn = p;
             to->globals = p->globals;
             to->closure = p->closure;
-            to->dst = i.a;
+            to->dst = A;
             RELOAD;
             NEXT;
         }
         v = value_call(in, fn, arg, npos, names);
         if (v.kind == V_FAIL) goto error;
-        for (uint32_t j = 0; j <= all; j++) CLEAR(i.a + j);
-        r[i.a] = v;
+        for (uint32_t j = 0; j <= all; j++) CLEAR(A + j);
+        r[A] = v;
         NEXT;
     }
     CASE(CALLX) : {
         f->ip = ip;
-        v = call_words(in, &r[i.a], i.x);
+        v = call_words(in, &r[A], X);
         if (v.kind == V_FAIL) goto error;
-        CLEAR(i.a + 1);
-        if (i.x) CLEAR(i.a + 2);
-        SET(i.a, v);
+        CLEAR(A + 1);
+        if (X) CLEAR(A + 2);
+        SET(A, v);
         NEXT;
     }
     CASE(RETURNK) : {
-        v = value_ref(k[i.a]);
+        v = ref_at(&k[A]);
         goto leave;
     }
     CASE(RETURN) : {
-        v = OWN(i.a);
+        v = OWN(A);
         goto leave;
     }
 leave : {
@@ -1053,10 +1124,10 @@ leave : {
         gen_finish(in, f);
         if (flags & FRAME_ENTRY) return v;
         RELOAD; /* at a NEXT or SEND */
-        i = *ip;
-        if (i.op == I_SEND) SET(i.b, v);
+        FETCH(ip);
+        if (OPERATION == I_SEND) SET(B, v);
         else value_unref(in, v);
-        CLEAR(i.a);
+        CLEAR(A);
         JUMP(NEAR);
     }
     if (flags & FRAME_INIT) {
@@ -1074,8 +1145,8 @@ leave : {
     frame_pop(in);
     if (flags & FRAME_ENTRY) return v;
     RELOAD;
-    i = *ip;
-    CLEAR(i.a); /* the function */
+    FETCH(ip);
+    CLEAR(A); /* the function */
     SET(dst, v);
     NEXT;
 }
@@ -1089,13 +1160,13 @@ leave : {
         if (!g) goto error;
         if (flags & FRAME_ENTRY) return v_obj(g);
         RELOAD;
-        i = *ip;
-        CLEAR(i.a);
+        FETCH(ip);
+        CLEAR(A);
         SET(dst, v_obj(g));
         NEXT;
     }
     CASE(YIELD) : {
-        v = OWN(i.a);
+        v = OWN(A);
         gen *g = f->gen;
         f->ip = ip;
         g->state = GEN_SUSPENDED;
@@ -1104,56 +1175,57 @@ leave : {
         f->back = NULL;
         if (f->flags & FRAME_ENTRY) return v;
         RELOAD; /* at a NEXT or SEND */
-        i = *ip;
-        SET(i.b, v);
+        FETCH(ip);
+        SET(B, v);
         NEXT;
     }
     CASE(SEND) : {
-        value it = r[i.a];
+        value it = value_at(&r[A]);
         f->ip = ip;
         gen *g = as_gen(it);
         if (g && (g->state == GEN_NEW || g->state == GEN_SUSPENDED) &&
-            !(g->state == GEN_NEW && r[i.b].kind != V_NONE)) {
-            if (!gen_resume(in, g, r[i.b], 0)) goto error;
+            !(g->state == GEN_NEW && r[B].kind != V_NONE)) {
+            if (!gen_resume(in, g, r[B], 0)) goto error;
             RELOAD;
             NEXT;
         }
-        int more = g ? gen_send(in, g, r[i.b], &v) : iter_send(in, it, r[i.b], &v);
+        value out;
+        int more = g ? gen_send(in, g, r[B], &out) : iter_send(in, it, r[B], &out);
         if (more < 0) goto error;
-        SET(i.b, v);
+        SET(B, out);
         if (more) NEXT;
-        CLEAR(i.a);
+        CLEAR(A);
         JUMP(NEAR);
     }
     CASE(AWAIT) : {
         f->ip = ip;
-        RESULT1(await_iter(in, r[i.a], i.x));
+        RESULT1(await_iter(in, r[A], X));
     }
     CASE(YIELDITER) : {
         f->ip = ip;
-        RESULT1(yield_iter(in, r[i.a], f));
+        RESULT1(yield_iter(in, r[A], f));
     }
     CASE(AITER) : {
         f->ip = ip;
-        RESULT1(async_iter(in, r[i.a]));
+        RESULT1(async_iter(in, r[A]));
     }
     CASE(ANEXT) : {
         f->ip = ip;
-        v = async_next(in, r[i.a]);
+        v = async_next(in, r[A]);
         if (v.kind == V_FAIL) goto error;
-        SET(i.c, v);
+        SET(C, v);
         NEXT;
     }
     CASE(ENDASYNC) : {
-        v = value_ref(r[i.a + 1]);
+        v = ref_at(&r[A + 1]);
         value old = f->handled;
-        f->handled = take(&r[i.a]);
+        f->handled = take(&r[A]);
         in->nhandling--;
         value_unref(in, old);
-        CLEAR(i.a + 1);
+        CLEAR(A + 1);
         if (as_obj(v, exc_type(StopAsyncIteration))) {
             value_unref(in, v);
-            CLEAR(i.b);
+            CLEAR(B);
             JUMP(NEAR);
         }
         in->exc = v;
@@ -1165,7 +1237,7 @@ leave : {
 
     CASE(RAISE) : {
         f->ip = ip;
-        if (i.x == 0) {
+        if (X == 0) {
             v = exc_handled(in);
             if (v.kind == V_FAIL) {
                 throw(in, RuntimeError, "No active exception to reraise");
@@ -1174,113 +1246,113 @@ leave : {
             in->exc = value_ref(v);
             goto unwind;
         }
-        raise_value(in, r[i.a], i.x == 2 ? &r[i.b] : NULL);
+        raise_value(in, r[A], X == 2 ? &r[B] : NULL);
         goto error;
     }
     CASE(RERAISE) : {
         f->ip = ip;
-        in->exc = value_ref(r[i.a]);
+        in->exc = ref_at(&r[A]);
         goto unwind;
     }
     CASE(HANDLE) : {
         v = exc_take(in);
-        r[i.a] = f->handled;
-        r[i.a + 1] = value_ref(v);
+        r[A] = f->handled;
+        r[A + 1] = value_ref(v);
         f->handled = v;
         in->nhandling++;
         NEXT;
     }
     CASE(UNHANDLE) : {
         value old = f->handled;
-        f->handled = take(&r[i.a]);
+        f->handled = take(&r[A]);
         in->nhandling--;
-        CLEAR(i.a + 1);
+        CLEAR(A + 1);
         value_unref(in, old);
         NEXT;
     }
     CASE(JNOMATCH) : {
         f->ip = ip;
-        int t = exc_fits(in, r[i.a], r[i.a + 1]);
+        int t = exc_fits(in, r[A], r[A + 1]);
         if (t < 0) goto error;
-        CLEAR(i.a + 1);
+        CLEAR(A + 1);
         if (!t) JUMP(FAR);
         NEXT;
     }
     CASE(WITH) : {
         f->ip = ip;
-        v = enter_context(in, r[i.a], i.x);
+        v = enter_context(in, r[A], X);
         if (v.kind == V_FAIL) goto error;
-        SET(i.a + 1, v);
+        SET(A + 1, v);
         NEXT;
     }
     CASE(EXIT) : {
         f->ip = ip;
-        v = exit_context(in, r[i.a], i.x & 1 ? r[i.b] : NONE, i.x & 2);
+        v = exit_context(in, r[A], X & 1 ? r[B] : NONE, X & 2);
         if (v.kind == V_FAIL) goto error;
-        CLEAR(i.a);
-        SET(i.c, v);
+        CLEAR(A);
+        SET(C, v);
         NEXT;
     }
     CASE(ASSERTERR) : {
         v = v_type(exc_type(AssertionError));
-        SET(i.c, v);
+        SET(C, v);
         NEXT;
     }
 
     /* ---- definitions, modules, text ---- */
 
     CASE(FUNC) : {
-        v = func_make(in, f, &i);
+        v = func_make(in, f, ip);
         if (v.kind == V_FAIL) goto error;
-        SET(i.c, v);
+        SET(C, v);
         NEXT;
     }
     CASE(CLASS) : {
         v = build_class_function(in);
         if (v.kind == V_FAIL) goto error;
-        SET(i.c, v);
+        SET(C, v);
         NEXT;
     }
     CASE(IMPORT) : {
         f->ip = ip;
-        v = import_name(in, f, f->link->site[i.b].name, r[i.a + 1], r[i.a].i, i.x);
+        v = import_name(in, f, f->link->site[B].name, r[A + 1], r[A].i, X);
         if (v.kind == V_FAIL) goto error;
-        CLEAR(i.a);
-        CLEAR(i.a + 1);
-        SET(i.c, v);
+        CLEAR(A);
+        CLEAR(A + 1);
+        SET(C, v);
         NEXT;
     }
     CASE(IMPORTFROM) : {
         f->ip = ip;
-        v = import_from(in, r[i.a], f->link->site[i.b].name);
+        v = import_from(in, r[A], f->link->site[B].name);
         if (v.kind == V_FAIL) goto error;
-        SET(i.c, v);
+        SET(C, v);
         NEXT;
     }
     CASE(IMPORTSTAR) : {
         f->ip = ip;
-        if (!import_star(in, f, r[i.a])) goto error;
-        USED(i.a);
+        if (!import_star(in, f, r[A])) goto error;
+        USED(A);
         NEXT;
     }
     CASE(FORMAT) : {
         f->ip = ip;
-        v = format_value(in, r[i.a], i.b == 0xffff ? NULL : &r[i.b], i.x);
+        v = format_value(in, r[A], B == 0xffff ? NULL : &r[B], X);
         if (v.kind == V_FAIL) goto error;
-        USED(i.a);
-        if (i.b != 0xffff) USED(i.b);
-        SET(i.c, v);
+        USED(A);
+        if (B != 0xffff) USED(B);
+        SET(C, v);
         NEXT;
     }
     CASE(JOIN) : {
-        v = join_strs(in, &r[i.a], i.b);
+        v = join_strs(in, &r[A], B);
         if (v.kind == V_FAIL) goto error;
-        for (uint32_t j = 0; j < i.b; j++) CLEAR(i.a + j);
-        SET(i.c, v);
+        for (uint32_t j = 0; j < B; j++) CLEAR(A + j);
+        SET(C, v);
         NEXT;
     }
     CASE(ECHO) : {
-        v = OWN(i.a);
+        v = OWN(A);
         value_unref(in, in->echo);
         in->echo = v;
         NEXT;
@@ -1293,45 +1365,45 @@ leave : {
     /* ---- match ---- */
 
     CASE(MATCHSEQ) : {
-        int t = match_kind(in, r[i.a], false);
-        SET(i.c, v_bool(t));
+        int t = match_kind(in, r[A], false);
+        SET(C, v_bool(t));
         NEXT;
     }
     CASE(MATCHMAP) : {
-        int t = match_kind(in, r[i.a], true);
-        SET(i.c, v_bool(t));
+        int t = match_kind(in, r[A], true);
+        SET(C, v_bool(t));
         NEXT;
     }
     CASE(MATCHKEYS) : {
         f->ip = ip;
-        v = match_keys(in, r[i.a], r[i.b]);
+        v = match_keys(in, r[A], r[B]);
         if (v.kind == V_FAIL) goto error;
-        USED(i.b);
-        SET(i.c, v);
+        USED(B);
+        SET(C, v);
         NEXT;
     }
     CASE(MATCHREST) : {
         f->ip = ip;
-        v = match_rest(in, r[i.a], r[i.b]);
+        v = match_rest(in, r[A], r[B]);
         if (v.kind == V_FAIL) goto error;
-        USED(i.b);
-        SET(i.c, v);
+        USED(B);
+        SET(C, v);
         NEXT;
     }
     CASE(MATCHCLASS) : {
         f->ip = ip;
-        v = match_class(in, r[i.a], r[i.b], r[i.b + 1], i.x);
+        v = match_class(in, r[A], r[B], r[B + 1], X);
         if (v.kind == V_FAIL) goto error;
-        CLEAR(i.b);
-        CLEAR(i.b + 1);
-        SET(i.c, v);
+        CLEAR(B);
+        CLEAR(B + 1);
+        SET(C, v);
         NEXT;
     }
     CASE(LEN) : {
         f->ip = ip;
-        int64_t n = value_len(in, r[i.a]);
+        int64_t n = value_len(in, r[A]);
         if (n < 0) goto error;
-        SET(i.c, v_int(n));
+        SET(C, v_int(n));
         NEXT;
     }
 
@@ -1344,8 +1416,8 @@ unwind:
         if (to) {
             ip = to;
             r = f->r;
-            i = *ip;
-            goto *labels[i.op];
+            FETCH(ip);
+            goto *labels[OPERATION];
         }
         unsigned flags = f->flags;
         if (flags & FRAME_INIT) value_unref(in, f->self);
