@@ -127,6 +127,12 @@ static value extreme_call(interp *in, extreme x, const value *arg)
     x.key = is_none(arg[1]) ? FAIL : arg[1];
     if (!t->n) return throw(in, TypeError, "%s expected at least 1 argument, got 0", x.name);
     if (t->n == 1) return extreme_of(in, &x, t->at[0], arg[2]);
+    if (t->n == 2 && is_fail(x.key) && is_fail(arg[2])) { /* max(a, b), without an iterator */
+        value r = value_compare(in, x.op, t->at[1], t->at[0]);
+        int second = is_fail(r) ? -1 : value_truth(in, r);
+        value_unref(in, r);
+        return second < 0 ? FAIL : value_ref(t->at[second]);
+    }
     if (!is_fail(arg[2]))
         return throw(in, TypeError,
                      "Cannot specify a default for %s() with multiple positional arguments",

@@ -351,6 +351,33 @@ static bool check_owner(interp *in, const cfunction *f, const value *arg, size_t
     return false;
 }
 
+/* Only positional arguments, the last ones for *args: nothing needs counting but the tuple. */
+static value call_star(interp *in, cfunction *f, const value *arg, size_t npos, value *out)
+{
+    const sig *s = f->sig;
+    size_t n = npos < s->npos ? npos : s->npos;
+    for (int i = 0; i < s->nparam; i++) {
+        out[i] = s->dflt[i];
+        if (out[i].kind == V_FAIL) out[i].aux = 0;
+    }
+    memcpy(out, arg, n * sizeof *arg);
+    tuple *rest = tuple_from(in, arg + n, (int64_t)(npos - n));
+    dict *kw = rest && s->kwargs >= 0 ? dict_new(in) : NULL;
+    value r = FAIL;
+    for (int i = s->npos; i < s->nparam; i++) {
+        if (i == s->star || i == s->kwargs || s->has_default[i]) continue;
+        too_few(in, s, i, npos);
+        goto done;
+    }
+    out[s->star] = v_obj(rest);
+    if (s->kwargs >= 0) out[s->kwargs] = v_obj(kw);
+    if (rest && (kw || s->kwargs < 0)) r = f->row->fn(in, out);
+done:
+    obj_unref(in, rest);
+    obj_unref(in, kw);
+    return r;
+}
+
 static value call_bound(interp *in, cfunction *f, const value *arg, size_t npos, tuple *kwnames)
 {
     const sig *s = f->sig;
@@ -364,6 +391,9 @@ static value call_bound(interp *in, cfunction *f, const value *arg, size_t npos,
             if (out[i].kind == V_FAIL) out[i].aux = 0;
         }
         return f->row->fn(in, out);
+    }
+    if (!kwnames && s->star >= 0 && s->nkwonly <= 8 && npos >= s->required) {
+        return call_star(in, f, arg, npos, out);
     }
     if (!sig_bind(in, s, arg, npos, kwnames, out)) return FAIL;
     value r = f->row->fn(in, out);

@@ -4,6 +4,7 @@
  * ones wait in `trash`.  The sweep is trial deletion: counts minus references from inside
  * the ring of containers; what is left with none and unreachable is garbage.  While it
  * runs, gc_head.prev holds the trial count. */
+#include <malloc.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
@@ -15,25 +16,21 @@ enum { FREE_DEPTH = 48, GC_MIN = 20000 };
 
 /* ---- blocks ---- */
 
-void *block_alloc(interp *in, size_t n)
+static void *block_big(size_t n)
 {
-#ifdef DSK_SANITIZE
-    (void)in;
-    return try_alloc(n, &(err){0});
-#else
-    if (n > POOL_MAX) {
-        err e = {0};
-        void *p = try_alloc(n, &e);
-        err_clear(&e);
-        return p;
-    }
+    err e = {0};
+    void *p = try_alloc(n, &e);
+    err_clear(&e);
+    return p;
+}
+
+#ifndef DSK_SANITIZE
+static void *block_slow(interp *in, size_t n)
+{
+    if (n > POOL_MAX) return block_big(n);
     pool *p = &in->pool;
     size_t k = (n + POOL_STEP - 1) / POOL_STEP;
-    void *at = p->free[k];
-    if (at) {
-        memcpy(&p->free[k], at, sizeof(void *));
-        return at;
-    }
+    void *at;
     n = k * POOL_STEP;
     if ((size_t)(p->end - p->at) < n) {
         char *c = mem_alloc(POOL_CHUNK);
@@ -45,7 +42,26 @@ void *block_alloc(interp *in, size_t n)
     at = p->at;
     p->at += n;
     return at;
+}
 #endif
+
+static inline void *block_get(interp *in, size_t n)
+{
+#ifdef DSK_SANITIZE
+    (void)in;
+    return block_big(n); /* so that it is watched */
+#else
+    size_t k = (n + POOL_STEP - 1) / POOL_STEP;
+    void *at = n <= POOL_MAX ? in->pool.free[k] : NULL;
+    if (!at) return block_slow(in, n);
+    memcpy(&in->pool.free[k], at, sizeof(void *));
+    return at;
+#endif
+}
+
+void *block_alloc(interp *in, size_t n)
+{
+    return block_get(in, n);
 }
 
 void block_free(interp *in, void *at, size_t n)
@@ -102,7 +118,7 @@ void *obj_new(interp *in, const type *t, size_t extra)
     if (heap ? !(t->flags & TYPE_NODICT) : (t->flags & TYPE_DICT) != 0) flags |= OBJ_DICT;
     if (heap || t->flags & TYPE_GC) flags |= OBJ_GC;
     size_t size = t->size + extra, head = prefix_size(flags), all = size + head;
-    char *p = all < size ? NULL : block_alloc(in, all);
+    char *p = all < size ? NULL : block_get(in, all);
     if (!p) return THROW0(in, MemoryError, "%s", "");
     memset(p, 0, all);
     obj *o = (obj *)(void *)(p + head);
@@ -119,6 +135,17 @@ void *obj_new(interp *in, const type *t, size_t extra)
         if (++in->ngc >= in->gc_at) in->ticks = 0;
     }
     return o;
+}
+
+void *obj_grow(interp *in, obj *o, size_t size)
+{
+    (void)in;
+    if (o->gc != 0 || o->flags & (OBJ_GC | OBJ_DICT | OBJ_FROZEN)) return NULL;
+    if (malloc_usable_size(o) >= size) return o;
+    err e = {0};
+    void *p = try_grow(o, size + size / 2, &e);
+    err_clear(&e);
+    return p;
 }
 
 /* Gives the memory back. */

@@ -36,6 +36,8 @@ typedef struct pool { /* free lists of small blocks, by size */
 
 void *block_alloc(interp *in, size_t n); /* NULL: out of memory, nothing pending */
 void block_free(interp *in, void *p, size_t n);
+/* More room for a plain object in a big block, with some to spare; NULL: it is not one. */
+void *obj_grow(interp *in, obj *o, size_t size);
 void gc_open(interp *in);
 void gc_close(interp *in); /* frees what still lives */
 int64_t gc_collect(interp *in);

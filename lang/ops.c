@@ -108,6 +108,11 @@ static bool int_fast(enum binop op, int64_t a, int64_t b, value *out)
     return true;
 }
 
+static inline bool is_small_int(value v) /* bool counts */
+{
+    return v.kind == V_INT || v.kind == V_BOOL;
+}
+
 static bool float_fast(enum binop op, double a, double b, value *out)
 {
     switch (op) {
@@ -120,6 +125,18 @@ static bool float_fast(enum binop op, double a, double b, value *out)
         return true;
     default: return false;
     }
+}
+
+/* The short way for small numbers; bit operations on two bools are another matter. */
+static inline bool number_fast(enum binop op, value a, value b, value *r)
+{
+    if (is_small_int(a) && is_small_int(b)) {
+        bool bits = op == OP_AND || op == OP_OR || op == OP_XOR;
+        return !(bits && a.kind == V_BOOL && b.kind == V_BOOL) && int_fast(op, a.i, b.i, r);
+    }
+    if (a.kind == V_FLOAT && b.kind == V_FLOAT) return float_fast(op, a.f, b.f, r);
+    if (a.kind == V_FLOAT && b.kind == V_INT) return float_fast(op, a.f, (double)b.i, r);
+    return a.kind == V_INT && b.kind == V_FLOAT && float_fast(op, (double)a.i, b.f, r);
 }
 
 /* Is it a sequence that + joins and * repeats? Gives the name that messages use. */
@@ -172,8 +189,7 @@ static value binary_try(interp *in, enum binop op, value a, value b)
 value value_binary(interp *in, enum binop op, value a, value b)
 {
     value r;
-    if (a.kind == V_INT && b.kind == V_INT && int_fast(op, a.i, b.i, &r)) return r;
-    if (a.kind == V_FLOAT && b.kind == V_FLOAT && float_fast(op, a.f, b.f, &r)) return r;
+    if (number_fast(op, a, b, &r)) return r;
     r = binary_try(in, op, a, b);
     return is_notimpl(r) ? unsupported(in, op, false, a, b) : r;
 }
@@ -181,8 +197,7 @@ value value_binary(interp *in, enum binop op, value a, value b)
 value value_inplace(interp *in, enum binop op, value a, value b)
 {
     value r;
-    if (a.kind == V_INT && b.kind == V_INT && int_fast(op, a.i, b.i, &r)) return r;
-    if (a.kind == V_FLOAT && b.kind == V_FLOAT && float_fast(op, a.f, b.f, &r)) return r;
+    if (number_fast(op, a, b, &r)) return r;
     const type *t = type_of(in, a);
     if (t->inplace) {
         r = t->inplace(in, op, a, b);
@@ -197,6 +212,8 @@ value value_unary(interp *in, enum unop op, value a)
     if (a.kind == V_INT && (op == OP_POS || op == OP_INDEX || op == OP_INT)) return a;
     if (a.kind == V_INT && op == OP_NEG && a.i != INT64_MIN) return v_int(-a.i);
     if (a.kind == V_FLOAT && op == OP_NEG) return v_float(-a.f);
+    if (a.kind == V_INT && op == OP_ABS && a.i != INT64_MIN) return v_int(a.i < 0 ? -a.i : a.i);
+    if (a.kind == V_FLOAT && op == OP_ABS) return v_float(fabs(a.f));
     const type *t = type_of(in, a);
     value r = t->unary ? t->unary(in, op, a) : value_ref(NOTIMPL);
     if (!is_notimpl(r)) return r;

@@ -158,6 +158,9 @@ static inline bool both_floats(value a, value b, double *x, double *y)
 
 static inline value binary_slow(interp *in, unsigned x, enum binop op, value a, value b)
 {
+    if (op == OP_ADD && BOTH(a, b, V_OBJ) && a.o->type == &T_str && b.o->type == &T_str) {
+        return v_obj(str_concat(in, (str *)a.o, (str *)b.o));
+    }
     return x & 128 ? value_inplace(in, op, a, b) : value_binary(in, op, a, b);
 }
 
@@ -465,6 +468,7 @@ value vm_run(interp *in)
         NEXT;
     }
     CASE(NAME) : {
+        if (f->ns.kind == V_FAIL) goto L_GLOBAL;
         f->ip = ip;
         v = name_load(in, &f->link->site[B], f, false, 0);
         if (v.kind == V_FAIL) goto error;
@@ -472,6 +476,7 @@ value vm_run(interp *in)
         NEXT;
     }
     CASE(SETNAME) : {
+        if (f->ns.kind == V_FAIL) goto L_SETGLOBAL;
         if (!name_store(in, &f->link->site[B], f, r[A])) goto error;
         USED(A);
         NEXT;
@@ -498,6 +503,10 @@ value vm_run(interp *in)
     }                                                                                              \
     slow_##NAME : {                                                                                \
         f->ip = ip;                                                                                \
+        if (op == OP_ADD && A == C && str_append(in, &r[A], OPERAND)) {                            \
+            if (#OPERAND[0] == 'r') USED(B);                                                       \
+            NEXT;                                                                                  \
+        }                                                                                          \
         v = binary_slow(in, X, op, r[A], OPERAND);                                             \
         if (v.kind == V_FAIL) goto error;                                                          \
         USED(A);                                                                                 \

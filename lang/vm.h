@@ -30,6 +30,8 @@ void throw_empty_cell(interp *in, const char *name, bool free);
 bool setup_annotations(interp *in, frame *f);
 
 /* data (vm_data.c) */
+/* s += t in the register that holds the only reference to a long s */
+bool str_append(interp *in, value *at, value t);
 bool unpack(interp *in, value v, uint32_t n, value *out);
 bool unpack_star(interp *in, value v, uint32_t before, uint32_t after, value *out);
 value build_set(interp *in, value *at, uint32_t n, bool constants);

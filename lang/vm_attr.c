@@ -52,8 +52,30 @@ value attr_load(interp *in, site *s, value v)
     return value_ref(d->entry[s->hint].val);
 }
 
+/* The usual way a new instance grows: the attribute comes next in the same place as last time. */
+static bool append_field(interp *in, site *s, value v, value to)
+{
+    if (v.kind != V_OBJ || v.o->type != s->type || s->how != SITE_FIELD ||
+        s->version != type_version(s->type) || v.o->flags & OBJ_FROZEN) {
+        return false;
+    }
+    dict *d = obj_head(v.o)->dict;
+    if (!d || s->hint != d->used || d->used >= d->cap || d->nindex) return false;
+    for (int64_t i = 0; i < d->used; i++) {
+        if (d->entry[i].key.o == (obj *)s->name || d->entry[i].key.kind != V_OBJ ||
+            !(d->entry[i].key.o->flags & OBJ_NAME)) {
+            return false;
+        }
+    }
+    d->entry[d->used++] = (dict_entry){str_hash(s->name), {.kind = V_OBJ, .o = obj_ref(s->name)}, value_ref(to)};
+    d->n++;
+    d->version = next_version(in);
+    return true;
+}
+
 bool attr_store(interp *in, site *s, value v, value to)
 {
+    if (append_field(in, s, v, to)) return true;
     const type *t = type_of(in, v);
     bool plain = !t->setattr && v.kind == V_OBJ && (v.o->flags & (OBJ_DICT | OBJ_FROZEN)) == OBJ_DICT;
     if (plain && !is_fail(type_lookup(in, t, s->name))) {

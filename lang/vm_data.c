@@ -206,6 +206,22 @@ value call_words(interp *in, const value *w, bool kw)
 
 /* ---- text ---- */
 
+bool str_append(interp *in, value *at, value t)
+{
+    if (at->kind != V_OBJ || at->o->type != &T_str || t.kind != V_OBJ || t.o->type != &T_str) return false;
+    str *s = (str *)(void *)at->o, *more = (str *)(void *)t.o;
+    if (s->hdr.rc != 1 || s->hdr.flags || s == more) return false;
+    size_t n = s->nbyte + more->nbyte;
+    s = obj_grow(in, &s->hdr, sizeof *s + n + 1);
+    if (!s) return false;
+    memcpy(s->at + s->nbyte, more->at, more->nbyte + 1);
+    s->nbyte = n;
+    s->nchar += more->nchar;
+    s->hash = 0;
+    at->o = &s->hdr;
+    return true;
+}
+
 value format_value(interp *in, value v, const value *spec, int conversion)
 {
     str *s = NULL;

@@ -49,6 +49,20 @@ static uint64_t index_slot(const dict *d, uint64_t hash, int64_t at)
     return i;
 }
 
+/* Few entries come from the interpreter's pool. */
+static dict_entry *entries_new(interp *in, int64_t cap)
+{
+    size_t n = (size_t)cap * sizeof(dict_entry);
+    if (n > POOL_MAX) return lang_grow(in, NULL, cap, sizeof(dict_entry));
+    return block_alloc(in, n);
+}
+
+static void entries_free(interp *in, dict_entry *entry, int64_t cap)
+{
+    if ((size_t)cap * sizeof *entry > POOL_MAX) mem_free(entry);
+    else if (entry) block_free(in, entry, (size_t)cap * sizeof *entry);
+}
+
 /* Squeezes deleted entries out and makes room for cap of them. */
 static bool resize(interp *in, dict *d, int64_t cap)
 {
@@ -60,16 +74,16 @@ static bool resize(interp *in, dict *d, int64_t cap)
     if (cap > SMALL)
         for (nindex = 16; nindex < cap + cap / 2; nindex *= 2) {
         }
-    dict_entry *entry = lang_grow(in, NULL, cap, sizeof *entry);
+    dict_entry *entry = entries_new(in, cap);
     int32_t *index = entry && nindex ? lang_grow(in, NULL, nindex, sizeof *index) : NULL;
     if (!entry || (nindex && !index)) {
-        mem_free(entry);
+        entries_free(in, entry, cap);
         return false;
     }
     int64_t n = 0;
     for (int64_t i = 0; i < d->used; i++)
         if (!is_fail(d->entry[i].key)) entry[n++] = d->entry[i];
-    mem_free(d->entry);
+    entries_free(in, d->entry, d->cap);
     mem_free(d->index);
     d->entry = entry;
     d->index = index;
@@ -271,7 +285,7 @@ bool dict_pop_at(interp *in, dict *d, int64_t i, value *key, value *val)
 void dict_clear(interp *in, dict *d)
 {
     dict_entry *entry = d->entry;
-    int64_t used = d->used;
+    int64_t used = d->used, cap = d->cap;
     mem_free(d->index);
     d->entry = NULL;
     d->index = NULL;
@@ -282,7 +296,7 @@ void dict_clear(interp *in, dict *d)
         value_unref(in, entry[used].key);
         value_unref(in, entry[used].val);
     }
-    mem_free(entry);
+    entries_free(in, entry, cap);
 }
 
 /* ---- whole dicts ---- */

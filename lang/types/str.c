@@ -22,7 +22,8 @@ enum { SIZE_LIMIT_BITS = 46 }; /* no machine has more: refuse before asking */
 /* The empty string and the ASCII characters exist once, for everybody. */
 typedef struct one_char { obj hdr; uint64_t hash; size_t nbyte, nchar; char at[8]; } one_char;
 #define HEAD .hdr = {.type = &T_str, .rc = 1, .flags = OBJ_FROZEN | OBJ_NAME}
-#define ONE(c) {HEAD, .nbyte = 1, .nchar = 1, .at = {(char)(c)}}
+#define ONE_HASH(c) (((uint64_t)(c) + 1) * 0x9e3779b97f4a7c15u)
+#define ONE(c) {HEAD, .hash = ONE_HASH(c), .nbyte = 1, .nchar = 1, .at = {(char)(c)}}
 #define EIGHT(c) ONE(c), ONE(c + 1), ONE(c + 2), ONE(c + 3), ONE(c + 4), ONE(c + 5), ONE(c + 6), ONE(c + 7)
 static const one_char empty = {HEAD}, ascii[128] = {
     EIGHT(0), EIGHT(8), EIGHT(16), EIGHT(24), EIGHT(32), EIGHT(40), EIGHT(48), EIGHT(56),
@@ -100,6 +101,7 @@ str *str_char(interp *in, uint32_t cp)
 
 static uint64_t text_hash(const char *s, size_t n)
 {
+    if (n == 1) return ONE_HASH((unsigned char)*s);
     uint64_t h = hash_bytes(s, n, 0);
     return h ? h : 1;
 }
