@@ -291,20 +291,23 @@ static void find_garbage(interp *in, gc_stack *s)
     ring->prev = prev;
 }
 
+/* 0 an instance, 1 a class with a metaclass of its own, 2 any other class.  Asked before anything
+ * is dropped: afterwards classes no longer know their bases. */
+static unsigned char release_turn(obj *o)
+{
+    if (!as_type((value){.kind = V_OBJ, .o = o})) return 0;
+    return o->type->flags & TYPE_HEAP ? 1 : 2;
+}
+
 /* Instances before their classes, classes before their metaclasses. */
-static void release_all(interp *in, gc_stack *s)
+static void release_all(interp *in, gc_stack *s, const unsigned char *turn)
 {
     for (int round = 0; round < 3; round++) {
-        size_t keep = 0;
         for (size_t i = 0; i < s->n; i++) {
-            obj *o = s->at[i];
-            bool is_class = as_type((value){.kind = V_OBJ, .o = o}) != NULL;
-            int turn = !is_class ? 0 : o->type->flags & TYPE_HEAP ? 1 : 2;
-            if (turn == round) obj_release(in, o);
-            else s->at[keep++] = o;
+            if (turn[i] == round) obj_release(in, s->at[i]);
         }
-        s->n = keep;
     }
+    s->n = 0;
 }
 
 int64_t gc_collect(interp *in)
@@ -325,8 +328,11 @@ int64_t gc_collect(interp *in)
         find_garbage(in, &s);
     }
     int64_t n = (int64_t)s.n;
+    unsigned char *turn = mem_alloc(s.n + 1);
+    for (size_t i = 0; i < s.n; i++) turn[i] = release_turn(s.at[i]);
     for (size_t i = 0; i < s.n; i++) obj_drop(in, s.at[i]);
-    release_all(in, &s);
+    release_all(in, &s, turn);
+    mem_free(turn);
     mem_free(s.at);
     in->gc_at = in->ngc + (in->ngc / 2 > GC_MIN ? in->ngc / 2 : GC_MIN);
     in->in_sweep = false;

@@ -316,7 +316,7 @@ static value sm_call(interp *in, value self, const value *arg, size_t npos, tupl
     value few[8], *a = all < 7 ? few : mem_alloc((all + 1) * sizeof *a);
     bool bound = !is_fail(m->self);
     if (bound) a[0] = m->self;
-    memcpy(a + bound, arg, all * sizeof *a);
+    if (all) memcpy(a + bound, arg, all * sizeof *a);
     int n = (int)(all + bound), given = n - 1;
     value r = FAIL;
     if (n == 0) {
