@@ -142,6 +142,10 @@ static inline num pairwise(const char *b, size_t n, ptrdiff_t sb)
         return;                                                                                    \
     }
 LOOP2(add, ST, sizeof(LOOP_MEM), FOLD_PAIRS, x + y)
+#ifndef POWER_WHOLE /* a block by one exponent, where there is a faster way than pow */
+#define POWER_WHOLE
+#endif
+LOOP2(power, ST, sizeof(LOOP_MEM), POWER_WHOLE FOLD_SEQ(M(pow, x, y)), M(pow, x, y))
 // clang-format on
 
 /* --- two results, mixed types --------------------------------------------------------------- */

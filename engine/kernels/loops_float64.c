@@ -10,7 +10,14 @@
 #define SPACING(r, a)                                                                              \
     ST(r, isinf(LD(a)) ? (double)NAN : nextafter(LD(a), LD(a) < 0 ? -INFINITY : INFINITY) - LD(a))
 #include "engine/kernels/fp.h"
+#include "engine/kernels/power.h"
 #include "engine/kernels/vmath.h"
+
+#define POWER_WHOLE                                                                                \
+    if (sb == 0 && n && sa == u && sr == u && power_is_whole(LD(b))) {                             \
+        power_whole(n, (const double *)(const void *)a, (int)LD(b), (double *)(void *)r);          \
+        return;                                                                                    \
+    }
 
 /* transcendental functions go to vectors in blocks; libm serves what those cannot */
 #define VECTOR_MATH
