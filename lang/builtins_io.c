@@ -76,7 +76,7 @@ static value print(interp *in, const value *arg)
     bool ok = stream_write(in, to, 1, sb_text(&b), b.n);
     sb_clear(&b);
     int flush = ok ? value_truth(in, arg[4]) : -1;
-    if (flush > 0 && !is_fail(to) && !(as_file(to) && as_file(to)->host)) {
+    if (flush > 0 && !is_fail(to)) {
         value r = call_method(in, to, "flush", 0);
         if (is_fail(r)) flush = -1;
         value_unref(in, r);

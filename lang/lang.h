@@ -17,7 +17,8 @@
 
 typedef struct host { /* how an interpreter reaches the outside; all optional but write */
     void *ctx;
-    void (*write)(void *ctx, int fd, const char *s, size_t n); /* fd 1 or 2 */
+    /* fd 1 or 2; n 0: what was written before is to be seen now */
+    void (*write)(void *ctx, int fd, const char *s, size_t n);
     char *(*ask)(void *ctx, const char *prompt); /* input(): mem_*, NULL at end of file */
     void (*display)(void *ctx, value v, const char *const (*bundle)[2],
                     size_t n);      /* (mime, data) */

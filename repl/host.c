@@ -30,12 +30,17 @@ bool host_interrupted(void)
            atomic_exchange(&interrupts, 0);
 }
 
+static void __attribute__((noreturn)) die_of(int signal_number, int status)
+{
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+    _exit(status);
+}
+
 void host_die_interrupted(void)
 {
     host_flush();
-    signal(SIGINT, SIG_DFL);
-    raise(SIGINT);
-    _exit(130);
+    die_of(SIGINT, 130);
 }
 
 bool host_flush(void)
@@ -47,7 +52,9 @@ void host_write(int fd, const char *s, size_t n)
 {
     FILE *f = fd == 2 ? stderr : stdout;
     if (fd == 2) fflush(stdout); /* in the order in which they were written */
-    fwrite(s, 1, n, f);
+    if (n) fwrite(s, 1, n, f);
+    else fflush(f);
+    if (ferror(f) && errno == EPIPE) die_of(SIGPIPE, 141);
 }
 
 void host_puts(int fd, const char *s)
@@ -89,7 +96,7 @@ void host_open(host *h, void *ctx)
     *h = (host){.ctx = ctx, .write = hook_write, .ask = hook_ask, .interrupted = hook_interrupted};
     struct sigaction a = {.sa_handler = on_interrupt}; /* no SA_RESTART: waiting calls wake up */
     sigaction(SIGINT, &a, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write */
+    signal(SIGPIPE, SIG_IGN); /* of stdout only: see host_write */
 }
 
 int host_width(void)

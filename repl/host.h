@@ -8,6 +8,7 @@
 void host_open(host *h, void *ctx);
 /* Everything written so far reaches its file. false: it could not (a closed pipe, a full disk). */
 bool host_flush(void);
+/* n 0: flush.  When nobody reads stdout any more the process ends, as cat does. */
 void host_write(int fd, const char *s, size_t n);
 void host_puts(int fd, const char *s);
 /* Has Ctrl-C been pressed since the last time somebody asked? */

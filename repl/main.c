@@ -270,6 +270,9 @@ int main(int argc, char **argv)
     if (cells) session_close(&s);
     interp_close(in);
     mem_free(modules);
-    if (!host_flush() && status == 0) status = 120; /* as CPython when stdout is lost */
+    if (!host_flush()) {
+        fprintf(stderr, "dsk: stdout: %s\n", strerror(errno));
+        if (status == 0) status = 120; /* as CPython when stdout is lost */
+    }
     return status;
 }

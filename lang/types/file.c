@@ -234,6 +234,8 @@ static bool write_all(interp *in, file *f, const char *s, size_t n)
 bool file_flush(interp *in, file *f)
 {
     size_t n = f->nout;
+    const host *h = f->host ? interp_host(in) : NULL;
+    if (h && h->write) h->write(h->ctx, f->host, "", 0);
     f->nout = 0;
     return !n || write_all(in, f, f->out, n);
 }
