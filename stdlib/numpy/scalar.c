@@ -534,10 +534,10 @@ SCALAR(timedelta64, "timedelta64", &T_signedinteger, NULL)
     .repr = id##_repr, .tostr = id##_tostr, .hash = id##_hash, .length = id##_length,              \
     .compare = id##_compare, .binary = id##_binary, .getitem = id##_getitem,                       \
     .contains = id##_contains, .iter = id##_iter
-PYTHON(text, T_str)
-PYTHON(raw, T_bytes)
+PYTHON(ustr, T_str)
+PYTHON(ustring, T_bytes)
 
-static value text_format(interp *in, value self, str *spec)
+static value ustr_format(interp *in, value self, str *spec)
 {
     return T_str.format(in, self, spec);
 }
@@ -552,8 +552,8 @@ static const type T_np_str = {TYPE_HEAD,
                               .size = sizeof(str),
                               .flags = TYPE_IMMUTABLE,
                               .make = scalar_make,
-                              .format = text_format,
-                              PYTHON_SLOTS(text)};
+                              .format = ustr_format,
+                              PYTHON_SLOTS(ustr)};
 static const type T_np_bytes = {TYPE_HEAD,
                                 .name = "numpy.bytes_",
                                 .module = "numpy",
@@ -562,7 +562,7 @@ static const type T_np_bytes = {TYPE_HEAD,
                                 .size = sizeof(bytes),
                                 .flags = TYPE_IMMUTABLE,
                                 .make = scalar_make,
-                                PYTHON_SLOTS(raw)};
+                                PYTHON_SLOTS(ustring)};
 
 static const type *const scalar_types[NDTYPE] = {
 #define DTYPE(name, T, kind, code, size, doc) [DT_##name] = &T_np_##name,
