@@ -32,6 +32,7 @@ void plan_free(plan *p)
     for (uint32_t i = 0; i < p->nprog; i++) program_free(p->prog[i]);
     for (uint32_t i = 0; i < p->nheld; i++) datum_unref(p->held[i]);
     for (uint32_t i = 0; i < p->snap.n; i++) datum_unref(p->snap.at[i].now);
+    places_free(p);
     mem_free(p->snap.at);
     mem_free(p->held);
     mem_free(p->prog);

@@ -9,13 +9,14 @@
 typedef uint32_t tid;
 #define NO_TASK UINT32_MAX
 
-enum task_flags { TASK_HOME = 1, TASK_WANTED = 2, TASK_DONE = 4 };
+enum task_flags { TASK_HOME = 1, TASK_WANTED = 2, TASK_DONE = 4, TASK_PLACED = 8 };
 
 typedef struct task {
     _Atomic uint32_t waits, uses; /* inputs missing; consumers left */
     uint32_t succ, nsucc;         /* plan->succ */
     uint32_t in, nin;             /* plan->in */
     uint32_t prog, flags;
+    uint32_t place; /* TASK_PLACED: the block's number */
     uint64_t index; /* in the program's layer */
 } task;
 
@@ -44,7 +45,9 @@ typedef struct plan {
     uint32_t ndone;    /* tasks that were data from the start */
     layer **held;      /* roots, counted */
     uint32_t nheld;
-    snapshots snap; /* eager sources, taken at the start of the run */
+    snapshots snap;      /* eager sources, taken at the start of the run */
+    struct place *place; /* results that blocks are copied into as they are made */
+    uint32_t nplace;
     uint64_t bytes; /* of all results together, as far as grids tell */
 } plan;
 
@@ -53,6 +56,16 @@ plan *plan_exprs(int n, const expr *const *x, const plan_opts *o, err *e);
 /* Any keys. */
 plan *plan_refs(uint32_t n, const ref *want, const plan_opts *o, err *e);
 void plan_free(plan *p);
+/* Before the run: the blocks wanted[first ...] of x will be put into one array while they are
+ * made, by the workers, and freed; plan_join() then has little to do.  Does nothing when x does
+ * not lend itself to it. */
+void plan_place(plan *p, uint32_t first, const expr *x);
+/* What plan_place began: called with a block by whoever made it; the block, or (owned, instead of
+ * it) its place in the array. */
+datum *plan_put(plan *p, tid t, datum *block);
+/* The array of plan_place with all blocks in it, or NULL. Borrowed. */
+nd *plan_placed(const plan *p, uint32_t first);
+void places_free(plan *p); /* by plan_free() */
 /* The key a task answers to. */
 void plan_key(const plan *p, tid t, key *out);
 /* The result of wanted[k]; borrowed. Present after a successful run. */

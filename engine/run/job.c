@@ -173,8 +173,8 @@ tid job_run_one(job *j, worker *w, tid t)
     double begin = j->o.trace || j->o.end ? run_clock() : 0;
     arena_reset(&w->scratch);
     bool home = false;
-    task_run r = {.p = p, .t = t, .w = w, .scratch = &w->scratch,
-                  .go_home = w->id >= 0 ? &home : NULL};
+    task_run r = {
+        .p = p, .t = t, .w = w, .scratch = &w->scratch, .go_home = w->id >= 0 ? &home : NULL};
     datum *out = task_call(&r, &e);
     if (!out && home) {
         err_clear(&e);
@@ -189,6 +189,7 @@ tid job_run_one(job *j, worker *w, tid t)
         datum_unref(out);
         return NO_TASK;
     }
+    if (k->flags & TASK_PLACED) out = plan_put(p, t, out);
     bool dropped = !k->nsucc && !(k->flags & TASK_WANTED);
     if (!dropped) atomic_store_explicit(&p->out[t], out, memory_order_release);
     report(j, w, t, begin, out);

@@ -236,6 +236,8 @@ static bool blocks_fit(const plan *p, uint32_t first, const expr *x)
 
 nd *plan_join(const plan *p, uint32_t first, const expr *x, err *e)
 {
+    nd *placed = plan_placed(p, first);
+    if (placed) return nd_ref(placed);
     if (x->chunks->nblock > 1 && grid_known(x->chunks) && blocks_fit(p, first, x))
         return join_known(p, first, x, e);
     return join_axis(p, first, x->chunks, 0, 0, e);
@@ -246,8 +248,13 @@ bool exprs_compute(int n, const expr *const *x, pool *on, const plan_opts *po, c
 {
     plan *p = plan_exprs(n, x, po, e);
     if (!p) return false;
-    bool ok = plan_run(p, on, o, NULL, e);
     uint32_t first = 0;
+    for (int i = 0; i < n; i++) {
+        plan_place(p, first, x[i]);
+        first += (uint32_t)x[i]->chunks->nblock;
+    }
+    bool ok = plan_run(p, on, o, NULL, e);
+    first = 0;
     int have = 0;
     while (ok && have < n) {
         ok = (out[have] = plan_join(p, first, x[have], e)) != NULL;

@@ -142,6 +142,11 @@ static value r_compute(interp *in, const value *arg)
     plan_opts po = {0};
     plan *pl = plan_exprs(n, x, &po, &e);
     value r = FAIL;
+    uint32_t at = 0;
+    for (int i = 0; pl && i < n; i++) {
+        plan_place(pl, at, x[i]);
+        at += (uint32_t)x[i]->chunks->nblock;
+    }
     if (!pl) {
         throw_err(in, &e);
     } else if (run_plan(in, pl, sync, p)) {
