@@ -28,7 +28,8 @@ static link *compile_source(interp *in, value v, const char *f, const char *file
     if (!source_text(v, &s, &n)) {
         return THROW0(in, TypeError, "%s() arg 1 must be a string, bytes or code object", f);
     }
-    if (memchr(s, 0, n)) return THROW0(in, ValueError, "source code string cannot contain null bytes");
+    if (memchr(s, 0, n))
+        return THROW0(in, ValueError, "source code string cannot contain null bytes");
     for (; mode == 'e' && n && (*s == ' ' || *s == '\t'); n--) s++;
     bytecode *c = compile_text(in, s, n, filename, mode, flags);
     link *l = c ? code_link(in, c) : NULL;
@@ -54,13 +55,15 @@ static bool find_places(interp *in, const char *f, const value *arg, dict **glob
     }
     if (!is_none(locals) && as_dict(locals) != *globals) {
         if (!type_of(in, locals)->getitem) {
-            throw(in, TypeError, "locals must be a mapping or None, not %s", type_of(in, locals)->name);
+            throw(in, TypeError, "locals must be a mapping or None, not %s",
+                  type_of(in, locals)->name);
             return false;
         }
         *ns = locals;
     }
     if (!is_fail(dict_peek(in, *globals, "__builtins__"))) return true;
-    return dict_put(in, *globals, "__builtins__", value_ref(dict_peek(in, in->modules, "builtins")));
+    return dict_put(in, *globals, "__builtins__",
+                    value_ref(dict_peek(in, in->modules, "builtins")));
 }
 
 static value run_in(interp *in, const value *arg, const char *f, char mode)
@@ -70,12 +73,15 @@ static value run_in(interp *in, const value *arg, const char *f, char mode)
     if (!find_places(in, f, arg, &globals, &ns, &made)) return FAIL;
     link *l = code_of_value(arg[0]);
     unsigned flags = is_fail(ns) ? 0 : COMPILE_NAMESPACE;
-    if (l) link_ref(l);
-    else l = compile_source(in, arg[0], f, "<string>", mode, flags);
+    if (l)
+        link_ref(l);
+    else
+        l = compile_source(in, arg[0], f, "<string>", mode, flags);
     value v = FAIL;
     if (l && l->code->nfree) {
         throw(in, TypeError, "code object passed to %s() may not contain free variables", f);
-    } else if (l) v = code_run(in, l, globals, ns, NULL);
+    } else if (l)
+        v = code_run(in, l, globals, ns, NULL);
     link_unref(in, l);
     value_unref(in, made);
     return v;
@@ -98,7 +104,10 @@ value code_compile(interp *in, const value *arg)
     str *mode = as_str(arg[2]), *name = as_str(arg[1]);
     if (!mode) return throw(in, TypeError, "compile() argument 'mode' must be str");
     if (!name) return throw(in, TypeError, "compile() argument 'filename' must be str");
-    char m = str_is(mode, "exec") ? 'f' : str_is(mode, "eval") ? 'e' : str_is(mode, "single") ? 'f' : 0;
+    char m = str_is(mode, "exec")     ? 'f'
+             : str_is(mode, "eval")   ? 'e'
+             : str_is(mode, "single") ? 'f'
+                                      : 0;
     if (!m) return throw(in, ValueError, "compile() mode must be 'exec', 'eval' or 'single'");
     if (code_of_value(arg[0])) return value_ref(arg[0]);
     link *l = compile_source(in, arg[0], "compile", name->at, m, COMPILE_NAMESPACE);

@@ -50,9 +50,43 @@ static bool check_start(interp *in, value start)
     return !what;
 }
 
+/* Adds the leading plain ints, or plain floats, of an array to *total; how many that were. */
+static int64_t sum_plain(const value *at, int64_t n, value *total)
+{
+    int64_t i = 0;
+    if (total->kind == V_INT)
+        for (int64_t r; i < n && at[i].kind == V_INT; i++) {
+            if (__builtin_add_overflow(total->i, at[i].i, &r)) return i;
+            total->i = r;
+        }
+    if (total->kind == V_INT && i < n && at[i].kind == V_FLOAT) *total = v_float((double)total->i);
+    if (total->kind == V_FLOAT)
+        for (; i < n && at[i].kind == V_FLOAT; i++) total->f += at[i].f;
+    return i;
+}
+
+/* sum() of a plain list or tuple */
+static value sum_array(interp *in, value seq, value start)
+{
+    value total = value_ref(start);
+    list *l = seq.o->type == &T_list ? (list *)seq.o : NULL;
+    tuple *t = l ? NULL : (tuple *)seq.o;
+    int64_t i = sum_plain(l ? l->at : t->at, l ? l->n : t->n, &total);
+    for (; !is_fail(total) && i < (l ? l->n : t->n); i++) {
+        value v = value_ref(l ? l->at[i] : t->at[i]);
+        value next = value_binary(in, OP_ADD, total, v);
+        value_unref(in, v);
+        value_unref(in, total);
+        total = next;
+    }
+    return total;
+}
+
 static value sum(interp *in, const value *arg)
 {
     if (!check_start(in, arg[1])) return FAIL;
+    if (arg[0].kind == V_OBJ && (arg[0].o->type == &T_list || arg[0].o->type == &T_tuple))
+        return sum_array(in, arg[0], arg[1]);
     value it = value_iter(in, arg[0]), v;
     if (is_fail(it)) return FAIL;
     value total = value_ref(arg[1]);

@@ -6,7 +6,8 @@ typedef struct many_iter { /* the shape of all four */
     obj hdr;
     value f; /* map, filter: the function; enumerate: the next number */
     bool strict;
-    tuple *of; /* iterators; NULL: exhausted */
+    tuple *of;   /* iterators; NULL: exhausted */
+    tuple *last; /* the tuple handed out before (tuple_again) */
 } many_iter;
 
 static void drop(interp *in, obj *o)
@@ -14,6 +15,7 @@ static void drop(interp *in, obj *o)
     many_iter *it = (many_iter *)o;
     value_unref(in, it->f);
     obj_unref(in, it->of);
+    obj_unref(in, it->last);
 }
 
 static void visit(obj *o, visitor f, void *ctx)
@@ -21,6 +23,7 @@ static void visit(obj *o, visitor f, void *ctx)
     many_iter *it = (many_iter *)o;
     f(it->f, ctx);
     if (it->of) f((value){.kind = V_OBJ, .o = &it->of->hdr}, ctx);
+    if (it->last) f((value){.kind = V_OBJ, .o = &it->last->hdr}, ctx);
 }
 
 /* iterators of n iterables */
@@ -76,7 +79,15 @@ static value enumerate_next(interp *in, value self)
     if (!it->of || iter_next(in, it->of->at[0], &v) <= 0) return FAIL;
     value i = it->f;
     it->f = value_binary(in, OP_ADD, i, v_int(1));
-    return v_obj(tuple_pack(in, 2, i, v));
+    tuple *t = tuple_again(in, &it->last, 2);
+    if (!t) {
+        value_unref(in, i);
+        value_unref(in, v);
+        return FAIL;
+    }
+    t->at[0] = i;
+    t->at[1] = v;
+    return v_obj(t);
 }
 
 /* ---- zip ---- */
@@ -123,7 +134,7 @@ static value zip_next(interp *in, value self)
 {
     many_iter *it = (many_iter *)self.o;
     if (!it->of || !it->of->n) return FAIL;
-    tuple *of = obj_ref(it->of), *t = tuple_new(in, of->n);
+    tuple *of = obj_ref(it->of), *t = tuple_again(in, &it->last, of->n);
     value v, result = v_obj(t);
     for (int64_t i = 0; t && i < of->n; i++) {
         int r = iter_next(in, of->at[i], &v);

@@ -275,7 +275,7 @@ enum { HASH_BITS = 61 };
 static uint64_t int_hash(int64_t i)
 {
     uint64_t u = i < 0 ? -(uint64_t)i : (uint64_t)i;
-    u %= HASH_MODULUS;
+    if (u >= HASH_MODULUS) u %= HASH_MODULUS;
     return i < 0 ? -u : u;
 }
 

@@ -12,6 +12,7 @@ const module_def *const stdlib_modules[] = {
     &operator_def,
     &functools_def,
     &collections_def,
+    &heapq_def,
     &io_def,
     &os_def,
     &math_def,

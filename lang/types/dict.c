@@ -38,6 +38,7 @@ static void index_put(dict *d, uint64_t hash, int32_t at)
 {
     uint64_t mask = d->nindex - 1, perturb = hash, i = first_slot(hash, mask);
     while (d->index[i] >= 0) i = next_slot(i, &perturb, mask);
+    d->nfill += d->index[i] == EMPTY;
     d->index[i] = at;
 }
 
@@ -49,49 +50,65 @@ static uint64_t index_slot(const dict *d, uint64_t hash, int64_t at)
     return i;
 }
 
-/* Few entries come from the interpreter's pool. */
-static dict_entry *entries_new(interp *in, int64_t cap)
+static inline bool pooled(int64_t cap) /* few entries come from the interpreter's pool */
 {
-    size_t n = (size_t)cap * sizeof(dict_entry);
-    if (n > POOL_MAX) return lang_grow(in, NULL, cap, sizeof(dict_entry));
-    return block_alloc(in, n);
+    return (size_t)cap * sizeof(dict_entry) <= POOL_MAX;
 }
 
 static void entries_free(interp *in, dict_entry *entry, int64_t cap)
 {
-    if ((size_t)cap * sizeof *entry > POOL_MAX) mem_free(entry);
-    else if (entry) block_free(in, entry, (size_t)cap * sizeof *entry);
+    if (!pooled(cap))
+        mem_free(entry);
+    else if (entry)
+        block_free(in, entry, (size_t)cap * sizeof *entry);
 }
 
-/* Squeezes deleted entries out and makes room for cap of them. */
+/* Room for cap entries; the used ones keep their places. */
+static bool entries_grow(interp *in, dict *d, int64_t cap)
+{
+    bool in_place = !pooled(d->cap) && !pooled(cap);
+    dict_entry *entry = in_place      ? lang_grow(in, d->entry, cap, sizeof *entry)
+                        : pooled(cap) ? block_alloc(in, (size_t)cap * sizeof *entry)
+                                      : lang_grow(in, NULL, cap, sizeof *entry);
+    if (!entry) return false;
+    if (!in_place && d->used) memcpy(entry, d->entry, (size_t)d->used * sizeof *entry);
+    if (!in_place) entries_free(in, d->entry, d->cap);
+    d->entry = entry;
+    d->cap = cap;
+    return true;
+}
+
+/* Squeezes deleted entries out. */
+static void squeeze(dict *d)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < d->used; i++)
+        if (!is_fail(d->entry[i].key)) d->entry[n++] = d->entry[i];
+    d->used = n;
+}
+
+/* Makes room for cap entries and builds the index anew. */
 static bool resize(interp *in, dict *d, int64_t cap)
 {
+    if (cap < d->used) cap = d->used;
     if (cap > INT32_MAX / 2) {
         throw(in, MemoryError, "%s", "");
         return false;
     }
     uint32_t nindex = 0;
     if (cap > SMALL)
-        for (nindex = 16; nindex < cap + cap / 2; nindex *= 2) {
-        }
-    dict_entry *entry = entries_new(in, cap);
-    int32_t *index = entry && nindex ? lang_grow(in, NULL, nindex, sizeof *index) : NULL;
-    if (!entry || (nindex && !index)) {
-        entries_free(in, entry, cap);
-        return false;
-    }
-    int64_t n = 0;
-    for (int64_t i = 0; i < d->used; i++)
-        if (!is_fail(d->entry[i].key)) entry[n++] = d->entry[i];
-    entries_free(in, d->entry, d->cap);
+        for (nindex = 16; nindex < cap + cap / 2;) nindex *= 2;
+    if (cap != d->cap && !entries_grow(in, d, cap)) return false;
+    int32_t *index = nindex ? lang_grow(in, NULL, nindex, sizeof *index) : NULL;
+    if (nindex && !index) return false; /* nothing has moved: the old index holds */
     mem_free(d->index);
-    d->entry = entry;
     d->index = index;
     d->nindex = nindex;
-    d->used = n;
-    d->cap = cap;
+    d->nfill = 0;
+    d->version = next_version(in); /* entries move */
+    if (d->n < d->used) squeeze(d);
     if (nindex) memset(index, 0xff, nindex * sizeof *index);
-    for (int64_t i = 0; nindex && i < n; i++) index_put(d, entry[i].hash, (int32_t)i);
+    for (int64_t i = 0; nindex && i < d->used; i++) index_put(d, d->entry[i].hash, (int32_t)i);
     return true;
 }
 
@@ -184,10 +201,11 @@ value dict_peek(interp *in, dict *d, const char *key)
 static bool insert(interp *in, dict *d, value key, uint64_t hash, value v)
 {
     if (d->used == d->cap) {
-        int64_t cap = d->n < SMALL ? SMALL : d->n + d->n / 2 + SMALL;
+        int64_t cap = d->n < SMALL ? SMALL : d->n * 2;
         if (!d->cap) cap = SMALL / 2 + 1;
         if (!resize(in, d, cap)) return false;
-    }
+    } else if (d->nindex && d->nfill >= d->nindex - d->nindex / 8 && !resize(in, d, d->cap))
+        return false; /* an index of deleted slots would never end a search */
     int64_t at = d->used++;
     d->entry[at] = (dict_entry){hash, value_ref(key), value_ref(v)};
     if (d->nindex) index_put(d, hash, (int32_t)at);
@@ -290,7 +308,7 @@ void dict_clear(interp *in, dict *d)
     d->entry = NULL;
     d->index = NULL;
     d->n = d->used = d->cap = 0;
-    d->nindex = 0;
+    d->nindex = d->nfill = 0;
     d->version = next_version(in);
     while (used--) {
         value_unref(in, entry[used].key);

@@ -10,7 +10,8 @@
 
 typedef struct dict_iter {
     obj hdr;
-    dict *of; /* NULL: exhausted */
+    dict *of;    /* NULL: exhausted */
+    tuple *last; /* of items: see tuple_again */
     int64_t i, n, left;
 } dict_iter;
 
@@ -33,11 +34,19 @@ static value finish(interp *in, dict_iter *it)
     return FAIL;
 }
 
-static value entry_part(interp *in, const dict_entry *e, int what)
+static value entry_part(interp *in, dict_iter *it, dict_entry e, int what)
 {
-    if (what == 0) return value_ref(e->key);
-    if (what == 1) return value_ref(e->val);
-    return v_obj(tuple_pack(in, 2, value_ref(e->key), value_ref(e->val)));
+    if (what == 0) return value_ref(e.key);
+    if (what == 1) return value_ref(e.val);
+    value_ref(e.key), value_ref(e.val); /* what the old tuple lets go of may change the dict */
+    tuple *t = tuple_again(in, &it->last, 2);
+    if (!t) {
+        value_unref(in, e.key), value_unref(in, e.val);
+        return FAIL;
+    }
+    t->at[0] = e.key;
+    t->at[1] = e.val;
+    return v_obj(t);
 }
 
 static inline value step(interp *in, value self, int what, int by)
@@ -56,10 +65,10 @@ static inline value step(interp *in, value self, int what, int by)
         finish(in, it);
         return throw(in, RuntimeError, "dictionary keys changed during iteration");
     }
-    const dict_entry *e = &d->entry[it->i];
+    dict_entry e = d->entry[it->i];
     it->i += by;
     it->left--;
-    return entry_part(in, e, what);
+    return entry_part(in, it, e, what);
 }
 
 #define STEP(name, what, by)                                                                       \
@@ -74,7 +83,20 @@ STEP(back_key, 0, -1)
 STEP(back_value, 1, -1)
 STEP(back_item, 2, -1)
 
-static void drop(interp *in, obj *o) /* of iterators and views: they look alike */
+static void iter_drop(interp *in, obj *o)
+{
+    obj_unref(in, ((dict_iter *)o)->of);
+    obj_unref(in, ((dict_iter *)o)->last);
+}
+
+static void iter_visit(obj *o, visitor f, void *ctx)
+{
+    dict_iter *it = (dict_iter *)o;
+    if (it->of) f((value){.kind = V_OBJ, .o = &it->of->hdr}, ctx);
+    if (it->last) f((value){.kind = V_OBJ, .o = &it->last->hdr}, ctx);
+}
+
+static void drop(interp *in, obj *o)
 {
     obj_unref(in, ((dict_view *)o)->of);
 }
@@ -101,7 +123,7 @@ static const builtin iter_table[] = {
 #define ITERATOR(text, f)                                                                          \
     {                                                                                              \
         TYPE_HEAD, .name = text, .module = "builtins", .size = sizeof(dict_iter),                  \
-                   .flags = TYPE_GC, .table = iter_table, .drop = drop, .visit = visit,            \
+                   .flags = TYPE_GC, .table = iter_table, .drop = iter_drop, .visit = iter_visit,  \
                    .iter = iter_self, .next = f                                                    \
     }
 

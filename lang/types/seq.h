@@ -28,6 +28,10 @@ tuple *tuple_of(interp *in, value iterable);
 tuple *tuple_pack(interp *in, int n, ...);
 tuple *tuple_from(interp *in, const value *at, int64_t n); /* counts them */
 
+/* The result tuple of an iterator that makes one per step: *last again, emptied, when nobody else
+ * holds it any more, else a new one. Owned; *last keeps a reference of its own. */
+tuple *tuple_again(interp *in, tuple **last, int64_t n);
+
 static inline list *as_list(value v)
 {
     return (list *)as_obj(v, &T_list);

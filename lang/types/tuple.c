@@ -23,6 +23,22 @@ tuple *tuple_new(interp *in, int64_t n)
     return alloc(in, &T_tuple, n);
 }
 
+tuple *tuple_again(interp *in, tuple **last, int64_t n)
+{
+    tuple *t = *last;
+    if (t && t->hdr.rc == 1 && t->n == n) {
+        for (int64_t i = 0; i < n; i++) {
+            value old = t->at[i];
+            t->at[i] = NONE;
+            value_unref(in, old);
+        }
+        return obj_ref(t);
+    }
+    obj_unref(in, t);
+    *last = t = tuple_new(in, n);
+    return obj_ref(t);
+}
+
 tuple *tuple_from(interp *in, const value *at, int64_t n)
 {
     tuple *t = tuple_new(in, n);

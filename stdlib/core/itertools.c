@@ -18,6 +18,7 @@ void lazy_drop(interp *in, obj *o)
     value_unref(in, z->it);
     value_unref(in, z->x);
     obj_unref(in, z->pool);
+    obj_unref(in, z->last);
     mem_free(z->idx);
 }
 
@@ -28,6 +29,7 @@ void lazy_visit(obj *o, visitor f, void *ctx)
     f(z->it, ctx);
     f(z->x, ctx);
     if (z->pool) f((value){.kind = V_OBJ, .o = &z->pool->hdr}, ctx);
+    if (z->last) f((value){.kind = V_OBJ, .o = &z->last->hdr}, ctx);
 }
 
 /* An iterator of kind t over `of` with a function or other companion f. */

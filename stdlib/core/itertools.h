@@ -8,7 +8,7 @@ typedef struct lazy { /* what the fields mean is said where each kind is made */
     obj hdr;
     value f, it, x;
     int64_t i, stop, step;
-    tuple *pool;
+    tuple *pool, *last; /* last: see tuple_again */
     int64_t *idx;
     bool started, done, flag;
 } lazy;

@@ -13,9 +13,9 @@ static bool alloc_idx(interp *in, lazy *z, int64_t n)
 }
 
 /* pool[idx[0]], pool[idx[1]], ... */
-static value draw(interp *in, const lazy *z)
+static value draw(interp *in, lazy *z)
 {
-    tuple *t = tuple_new(in, z->stop);
+    tuple *t = tuple_again(in, &z->last, z->stop);
     for (int64_t i = 0; t && i < z->stop; i++) t->at[i] = value_ref(z->pool->at[z->idx[i]]);
     return v_obj(t);
 }
@@ -80,7 +80,7 @@ static value product_next(interp *in, value self)
         if (k < 0) return finished(z);
     }
     z->started = true;
-    tuple *t = tuple_new(in, z->stop);
+    tuple *t = tuple_again(in, &z->last, z->stop);
     for (int64_t i = 0; t && i < z->stop; i++)
         t->at[i] = value_ref(as_tuple(z->pool->at[i])->at[z->idx[i]]);
     return v_obj(t);
