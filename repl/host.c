@@ -45,7 +45,7 @@ void host_die_interrupted(void)
 
 bool host_flush(void)
 {
-    return fflush(stdout) == 0;
+    return fflush(stdout) == 0 && !ferror(stdout);
 }
 
 void host_write(int fd, const char *s, size_t n)

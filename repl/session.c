@@ -53,10 +53,10 @@ static void show_usage(interp *in, value raised)
 
 static bool is_own(const traceback *t)
 {
-    return strcmp(t->link->code->filename, "<dsk>/dsk_shell.dsk") == 0;
+    return strncmp(t->link->code->filename, "<dsk>/", 6) == 0;
 }
 
-/* Takes the frames of the magics out of a traceback: what the user wrote stays. */
+/* Takes the frames of the library out of a traceback: what the user wrote stays. */
 static void hide_own_frames(interp *in, exc *x)
 {
     for (traceback **t = x ? &x->tb : NULL; t && *t;) {
