@@ -55,7 +55,7 @@ bool module_put(interp *in, module *m, const char *name, value v)
 
 bool module_put_type(interp *in, module *m, const type *t)
 {
-    return dict_put(in, m->dict, type_short(t), v_type(t));
+    return dict_put(in, m->dict, t->name, v_type(t));
 }
 
 /* ---- defs of embedded modules ---- */

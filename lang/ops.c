@@ -324,7 +324,7 @@ static value default_repr(interp *in, value v)
     value qualname;
     int has = value_findattr(in, v_type(t), "__qualname__", &qualname);
     if (has < 0) return FAIL;
-    const char *name = has && as_str(qualname) ? as_str(qualname)->at : type_short(t);
+    const char *name = has && as_str(qualname) ? as_str(qualname)->at : t->name;
     str *s = t->module && strcmp(t->module, "builtins")
                  ? str_fmt(in, "<%s.%s object at %p>", t->module, name, (void *)v.o)
                  : str_fmt(in, "<%s object at %p>", name, (void *)v.o);

@@ -116,9 +116,6 @@ extern const type T_property, T_staticmethod, T_classmethod, T_super;
 /* head of every `const type` definition: {TYPE_HEAD, .name = ...} */
 #define TYPE_HEAD .hdr = {.type = &T_type, .rc = 1, .flags = OBJ_FROZEN}
 
-/* The name without a module: messages show `name`, which is dotted for types of C that say so
- * ("numpy.ndarray"). */
-const char *type_short(const type *t);
 bool obj_isa(const obj *o, const type *t); /* its class or a subclass of t */
 static inline obj *as_obj(value v,
                           const type *t) /* v as an instance of t or a subclass, else NULL */

@@ -204,7 +204,7 @@ static void *no_loop(const ufunc *f, const operand *in, err *e)
     } else if (is_comparison(f)) {
         sb_addf(&b, "<class 'numpy.dtype[%s]'>, <class 'numpy.dtype[%s]'>", class_of(in[0].t),
                 class_of(in[1].t));
-        err_set(e, _UFuncNoLoopError,
+        err_set(e, UFuncTypeError,
                 "ufunc '%s' did not contain a loop with signature matching types (%s) -> <class "
                 "'numpy.dtype[bool_]'>",
                 f->name, sb_text(&b));
@@ -213,7 +213,7 @@ static void *no_loop(const ufunc *f, const operand *in, err *e)
             if (i) sb_adds(&b, ", ");
             dtype_repr(in[i].t, &b);
         }
-        err_set(e, _UFuncNoLoopError,
+        err_set(e, UFuncTypeError,
                 "ufunc '%s' did not contain a loop with signature matching types (%s) -> None",
                 f->name, sb_text(&b));
     }
@@ -227,7 +227,7 @@ static bool check_bool(const ufunc *f, const operand *in, err *e)
     if (f->id == U_gcd || f->id == U_lcm) {
         bool some = dtype_is_int(in[0].t.dt) || dtype_is_int(in[1].t.dt);
         if (some && in[0].t.dt <= DT_uint64 && in[1].t.dt <= DT_uint64) return true;
-        return err_set(e, _UFuncNoLoopError,
+        return err_set(e, UFuncTypeError,
                        "ufunc '%s' did not contain a loop with signature matching types (<class "
                        "'numpy.dtype[%s]'>, <class 'numpy.dtype[%s]'>) -> None",
                        f->name, class_of(in[0].t), class_of(in[1].t));
@@ -245,7 +245,7 @@ static bool check_bool(const ufunc *f, const operand *in, err *e)
                        "`~` operator or the logical_not function instead.");
     case U_positive:
     case U_sign:
-        return err_set(e, _UFuncNoLoopError,
+        return err_set(e, UFuncTypeError,
                        "ufunc '%s' did not contain a loop with signature matching types <class "
                        "'numpy.dtype[bool_]'> -> None",
                        f->name);
@@ -286,8 +286,7 @@ void *ufunc_cast_error(const ufunc *f, const char *what, dtype_of from, dtype_of
     sb_adds(&b, " to ");
     dtype_repr(to, &b);
     sb_addf(&b, " with casting rule '%s'", casting_name(casting));
-    err_set(e, what[0] == 'o' ? _UFuncOutputCastingError : _UFuncInputCastingError, "%s",
-            sb_text(&b));
+    err_set(e, UFuncTypeError, "%s", sb_text(&b));
     sb_clear(&b);
     return NULL;
 }

@@ -125,7 +125,7 @@ static bool add_part(interp *in, strbuf *b, value v)
         sb_adds(b, "None");
     else if (t) {
         if (t->module && strcmp(t->module, "builtins")) sb_addf(b, "%s.", t->module);
-        sb_adds(b, type_short(t));
+        sb_adds(b, t->name);
     } else if (v.kind == V_OBJ && v.o->type == &T_ellipsis)
         sb_adds(b, "...");
     else if (l) {

@@ -76,7 +76,7 @@ static value qualname(interp *in, const value *arg)
 {
     cfunction *f = cf(arg[0]);
     if (!f->owner) return v_obj(obj_ref(f->name));
-    return v_obj(str_fmt(in, "%s.%s", type_short(f->owner), f->name->at));
+    return v_obj(str_fmt(in, "%s.%s", f->owner->name, f->name->at));
 }
 
 static value doc(interp *in, const value *arg)

@@ -44,7 +44,7 @@ static bool throw_order(interp *in, const chain *c, uint32_t n)
         const type *t = c[i].n ? c[i].at[0] : NULL;
         bool seen = !t;
         for (uint32_t j = 0; j < i && !seen; j++) seen = c[j].n && c[j].at[0] == t;
-        if (!seen) sb_addf(&b, "%s%s", b.n ? ", " : "", type_short(t));
+        if (!seen) sb_addf(&b, "%s%s", b.n ? ", " : "", t->name);
     }
     throw(in, TypeError, "Cannot create a consistent method resolution\norder (MRO) for bases %s",
           sb_text(&b));

@@ -364,7 +364,7 @@ static value sm_name(interp *in, const value *arg)
 static value sm_qualname(interp *in, const value *arg)
 {
     slotmethod *m = (slotmethod *)(void *)arg[0].o;
-    return v_obj(str_fmt(in, "%s.%s", type_short(m->owner), m->row->name));
+    return v_obj(str_fmt(in, "%s.%s", m->owner->name, m->row->name));
 }
 
 static value sm_self(interp *in, const value *arg)

@@ -248,18 +248,12 @@ value type_lookup(interp *in, const type *t, str *name)
 
 /* ---- type objects ---- */
 
-const char *type_short(const type *t)
-{
-    const char *dot = t->flags & TYPE_HEAP ? NULL : strrchr(t->name, '.');
-    return dot ? dot + 1 : t->name;
-}
-
 static str *type_str(interp *in, const type *t, bool qualified)
 {
     klass *k = as_klass(t);
     value m = k ? dict_peek(in, k->dict, "__module__") : FAIL;
     const char *home = k ? (as_str(m) ? as_str(m)->at : "") : t->module;
-    const char *name = k ? k->qualname->at : type_short(t);
+    const char *name = k ? k->qualname->at : t->name;
     if (!qualified || !home || !*home || strcmp(home, "builtins") == 0) return str_of(in, name);
     return str_fmt(in, "%s.%s", home, name);
 }
@@ -328,7 +322,7 @@ static bool type_setattr(interp *in, value self, str *name, value v)
 
 static value get_name(interp *in, const value *arg)
 {
-    return v_str(in, type_short(as_type(arg[0])));
+    return v_str(in, as_type(arg[0])->name);
 }
 
 static value get_qualname(interp *in, const value *arg)

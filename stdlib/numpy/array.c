@@ -262,7 +262,7 @@ static bool array_hash(interp *in, value self, uint64_t *out)
 
 const type T_ndarray = {
     TYPE_HEAD,
-    .name = "numpy.ndarray",
+    .name = "ndarray",
     .module = "numpy",
     .doc =
         "An n-dimensional array of elements of one type.\n\n"

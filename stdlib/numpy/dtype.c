@@ -41,7 +41,7 @@ static bool from_type(const type *t, dtype_of *out)
                     {"complexfloating", DT_complex128},
                     {"generic", DT_object}};
     for (size_t i = 0; i < sizeof abstract / sizeof *abstract; i++)
-        if (!strcmp(type_short(t), abstract[i].name) && !strcmp(t->module, "numpy"))
+        if (!strcmp(t->name, abstract[i].name) && !strcmp(t->module, "numpy"))
             return *out = dtype_plain(abstract[i].dt), true;
     *out = dtype_plain(DT_object);
     return true;

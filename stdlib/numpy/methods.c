@@ -308,7 +308,7 @@ static bool flat_setitem(interp *in, value self, value key, value v)
 }
 
 static const type T_flat = {TYPE_HEAD,
-                            .name = "numpy.flatiter",
+                            .name = "flatiter",
                             .module = "numpy",
                             .size = sizeof(flat_obj),
                             .drop = flat_drop,

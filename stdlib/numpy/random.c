@@ -578,12 +578,12 @@ static void drawer_drop(interp *in, obj *o)
 
 static value drawer_str(interp *in, value self)
 {
-    return v_obj(str_fmt(in, "%s(%s)", type_short(self.o->type), rng_names[stream(self)->kind]));
+    return v_obj(str_fmt(in, "%s(%s)", self.o->type->name, rng_names[stream(self)->kind]));
 }
 
 static value drawer_repr(interp *in, value self)
 {
-    return v_obj(str_fmt(in, "%s(%s) at 0x%llX", type_short(self.o->type),
+    return v_obj(str_fmt(in, "%s(%s) at 0x%llX", self.o->type->name,
                          rng_names[stream(self)->kind], (unsigned long long)(uintptr_t)self.o));
 }
 
@@ -757,7 +757,7 @@ static const builtin state_table[] = {
 };
 
 const type T_Generator = {TYPE_HEAD,
-                          .name = "numpy.random._generator.Generator",
+                          .name = "Generator",
                           .module = "numpy.random._generator",
                           .doc = "Draws random numbers; made by numpy.random.default_rng(seed).",
                           .size = sizeof(drawer),
@@ -768,7 +768,7 @@ const type T_Generator = {TYPE_HEAD,
                           .tostr = drawer_str};
 
 const type T_RandomState = {TYPE_HEAD,
-                            .name = "numpy.random.mtrand.RandomState",
+                            .name = "RandomState",
                             .module = "numpy.random.mtrand",
                             .doc = "Draws random numbers by the algorithms of old: its streams "
                                    "never change.",

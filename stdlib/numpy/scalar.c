@@ -349,9 +349,9 @@ static value item_of(interp *in, value self)
 
 static value scalar_format(interp *in, value self, str *spec)
 {
-    if (!spec->nbyte) return scalar_str(in, self);
     value item = item_of(in, self);
     if (is_fail(item)) return FAIL;
+    if (item.kind == V_SCALAR) return scalar_str(in, self); /* dates */
     value text = v_obj(value_format(in, item, spec));
     value_unref(in, item);
     return text;
@@ -420,7 +420,7 @@ static value scalar_make(interp *in, const type *cls, const value *arg, size_t n
     value result = FAIL;
     err e = {0};
     if (dt == DT_object) {
-        throw(in, TypeError, "cannot create '%s' instances", cls->name);
+        throw(in, TypeError, "cannot create 'numpy.%s' instances", cls->name);
     } else if (dt == DT_datetime64 || dt == DT_timedelta64) {
         char name[64];
         str *unit = as_str(got[1]);
@@ -441,7 +441,7 @@ static value scalar_make(interp *in, const type *cls, const value *arg, size_t n
 }
 
 #define ABSTRACT(id, text, parent)                                                                 \
-    static const type T_##id = {TYPE_HEAD, .name = "numpy." text, .module = "numpy", .base = parent,        \
+    static const type T_##id = {TYPE_HEAD, .name = text, .module = "numpy", .base = parent,        \
                                 .flags = TYPE_IMMUTABLE};
 ABSTRACT(generic, "generic", NULL)
 ABSTRACT(number, "number", &T_generic)
@@ -457,7 +457,7 @@ ABSTRACT(character, "character", &T_flexible)
 #define SCALAR(id, text, parent, second)                                                           \
     static const type T_np_##id = {                                                                \
         TYPE_HEAD,                                                                                 \
-        .name = "numpy." text,                                                                              \
+        .name = text,                                                                              \
         .module = "numpy",                                                                         \
         .base = parent,                                                                            \
         .base2 = second,                                                                           \
@@ -542,10 +542,10 @@ static value ustr_format(interp *in, value self, str *spec)
     return T_str.format(in, self, spec);
 }
 
-static const type T_np_object = {TYPE_HEAD, .name = "numpy.object_", .module = "numpy",
+static const type T_np_object = {TYPE_HEAD, .name = "object_", .module = "numpy",
                                  .base = &T_generic, .make = scalar_make};
 static const type T_np_str = {TYPE_HEAD,
-                              .name = "numpy.str_",
+                              .name = "str_",
                               .module = "numpy",
                               .base = &T_str,
                               .base2 = &T_character,
@@ -555,7 +555,7 @@ static const type T_np_str = {TYPE_HEAD,
                               .format = ustr_format,
                               PYTHON_SLOTS(ustr)};
 static const type T_np_bytes = {TYPE_HEAD,
-                                .name = "numpy.bytes_",
+                                .name = "bytes_",
                                 .module = "numpy",
                                 .base = &T_bytes,
                                 .base2 = &T_character,

@@ -459,7 +459,7 @@ static value ufunc_compare(interp *in, enum cmpop op, value self, value other)
 
 const type T_ufunc = {
     TYPE_HEAD,
-    .name = "numpy.ufunc",
+    .name = "ufunc",
     .module = "numpy",
     .doc = "A function applied to every element, with broadcasting.",
     .size = sizeof(ufunc_obj),
