@@ -4,6 +4,7 @@
  * that nobody else needs are freed.  No lock is held while a task runs. */
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "engine/run/pool.h"
 
@@ -46,6 +47,9 @@ job *job_new(plan *p, pool *on, const run_opts *o, err *e)
     j->o = *o;
     j->pool = on;
     j->failed = NO_TASK;
+    if (!j->o.budget)
+        j->o.budget = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 10 * 6;
+    j->counted = p->bytes > j->o.budget;
     atomic_init(&j->left, p->ntask - p->ndone);
     atomic_init(&j->hold, 1);
     atomic_fetch_add(&p->hold, 1);
@@ -108,6 +112,29 @@ void job_fail(job *j, tid t, err *e)
     pthread_mutex_unlock(&j->lock);
 }
 
+/* --- the budget --- */
+
+static void count_live(job *j, const datum *d, int sign)
+{
+    if (j->counted)
+        atomic_fetch_add_explicit(&j->live, sign * (int64_t)datum_bytes(d), memory_order_relaxed);
+}
+
+bool job_admits(job *j, worker *w)
+{
+    if (!j->counted || atomic_load_explicit(&j->live, memory_order_relaxed) < (int64_t)j->o.budget)
+        return true;
+    bool none = false;
+    return w->leaf_mine = atomic_compare_exchange_strong(&j->leaf_out, &none, true);
+}
+
+static void leaf_done(job *j, worker *w)
+{
+    if (!w->leaf_mine) return;
+    w->leaf_mine = false;
+    atomic_store(&j->leaf_out, false);
+}
+
 /* --- one task --- */
 
 static void push_home(job *j, tid t)
@@ -145,13 +172,16 @@ static tid make_ready(job *j, worker *w, const task *k)
     return next;
 }
 
-static void free_inputs(plan *p, const task *k)
+static void free_inputs(job *j, const task *k)
 {
+    plan *p = j->p;
     for (uint32_t i = 0; i < k->nin; i++) {
         tid t = p->in[k->in + i];
         if (atomic_fetch_sub_explicit(&p->task[t].uses, 1, memory_order_acq_rel) != 1) continue;
         if (p->task[t].flags & TASK_WANTED) continue;
-        datum_unref(atomic_exchange_explicit(&p->out[t], NULL, memory_order_relaxed));
+        datum *d = atomic_exchange_explicit(&p->out[t], NULL, memory_order_relaxed);
+        count_live(j, d, -1);
+        datum_unref(d);
     }
 }
 
@@ -191,10 +221,14 @@ tid job_run_one(job *j, worker *w, tid t)
     }
     if (k->flags & TASK_PLACED) out = plan_put(p, t, out);
     bool dropped = !k->nsucc && !(k->flags & TASK_WANTED);
-    if (!dropped) atomic_store_explicit(&p->out[t], out, memory_order_release);
+    if (!dropped) {
+        count_live(j, out, 1);
+        atomic_store_explicit(&p->out[t], out, memory_order_release);
+    }
+    leaf_done(j, w);
     report(j, w, t, begin, out);
     tid next = make_ready(j, w, k);
-    free_inputs(p, k);
+    free_inputs(j, k);
     if (dropped) datum_unref(out);
     if (atomic_fetch_sub_explicit(&j->left, 1, memory_order_acq_rel) == 1) {
         wake_home(j);

@@ -21,9 +21,10 @@ int cpu_count(void)
 
 /* --- finding work --- */
 
-static tid next_leaf(job *j)
+static tid next_leaf(job *j, worker *w)
 {
     if (atomic_load_explicit(&j->next_leaf, memory_order_relaxed) >= j->nleaf) return NO_TASK;
+    if (!job_admits(j, w)) return NO_TASK;
     uint32_t i = atomic_fetch_add_explicit(&j->next_leaf, 1, memory_order_relaxed);
     return i < j->nleaf ? j->leaf[i] : NO_TASK;
 }
@@ -42,7 +43,7 @@ static tid steal(pool *p, const worker *thief)
 static tid find_task(job *j, worker *w)
 {
     tid t = deque_pop(&w->own);
-    if (t == NO_TASK) t = next_leaf(j);
+    if (t == NO_TASK) t = next_leaf(j, w);
     return t == NO_TASK ? steal(j->pool, w) : t;
 }
 

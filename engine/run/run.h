@@ -44,6 +44,7 @@ typedef struct run_opts {
     void (*end)(void *ctx, const plan *p, const task_event *ev, datum *result);
     bool (*tick)(void *ctx, const plan *p, tid done); /* every tick_ms; false: stop */
     int tick_ms;                                      /* 0: 100 */
+    uint64_t budget;   /* bytes of results at a time, about; 0: 60 % of the memory */
     void *user;        /* worker_user() of the calling thread's pseudo worker */
     task_event *trace; /* ntask events, or NULL: filled in order of completion */
 } run_opts;

@@ -1,0 +1,139 @@
+/* tests/unit/check_plan.c - plans: nothing is planned that nobody needs, nothing is done twice. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/engine.h"
+
+static const dtype_of none = {.dt = DT_none};
+
+static expr *range(int64_t n, int64_t c)
+{
+    err e = {0};
+    grid *g = grid_even(1, &n, &c);
+    expr *x = expr_arange((label){0}, lit_int(0), lit_int(1), g, dtype_plain(DT_int64), &e);
+    datum_unref(g);
+    return x;
+}
+
+static expr *plus_one(const expr *x)
+{
+    err e = {0};
+    nd *one = nd_scalar(DT_int64, &(int64_t){1});
+    expr *y = expr_map((label){0}, &ufuncs[U_add], 2,
+                       (term[]){{.x = x}, {.block = one, .weak = true}}, none, 0, &e);
+    datum_unref(one);
+    return y;
+}
+
+static plan *plan_of(int n, const expr *const *x, const plan_opts *o)
+{
+    err e = {0};
+    plan *p = plan_exprs(n, x, o, &e);
+    ck_assert_msg(p != NULL, "%s", e.msg);
+    return p;
+}
+
+START_TEST(only_demanded_blocks_are_planned)
+{
+    err e = {0};
+    expr *x = range(1000000000000, 1000), *y = plus_one(x);
+    expr_item item = {.item = {.kind = IDX_INT, .start = 123456789012}};
+    expr *z = expr_index(y, 1, &item, &e);
+    plan *p = plan_of(1, (const expr *[]){z}, NULL);
+    ck_assert_uint_eq(p->ntask, 1); /* one block made, one added to, one element taken */
+    plan_free(p);
+    p = plan_of(1, (const expr *[]){z}, &(plan_opts){.keep_all = true});
+    ck_assert_uint_eq(p->ntask, 3);
+    plan_free(p);
+    nd *out = NULL;
+    ck_assert(exprs_compute(1, (const expr *[]){z}, NULL, NULL, NULL, &out, &e));
+    ck_assert_int_eq(*(const int64_t *)out->at, 123456789013);
+    datum_unref(out);
+    datum_unref(x);
+    datum_unref(y);
+    datum_unref(z);
+}
+END_TEST
+
+START_TEST(shared_parts_of_several_results_are_made_once)
+{
+    err e = {0};
+    expr *x = range(20, 5), *y = plus_one(x);
+    reduce_args a = {.axes = ALL_AXES, .want = none};
+    expr *s = expr_reduce("sum", y, &a, &e), *m = expr_reduce("max", y, &a, &e);
+    plan *p = plan_of(2, (const expr *[]){s, m}, NULL);
+    char *text = plan_text(p);
+    char *first = strstr(text, "arange");
+    ck_assert(first && !strstr(first + 1, "arange"));
+    ck_assert_uint_eq(p->ntask, 4 + 4 + 4 + 1 + 1); /* y, two chunk reductions, two aggregates */
+    mem_free(text);
+    plan_free(p);
+    p = plan_of(2, (const expr *[]){s, s}, NULL);
+    ck_assert_uint_eq(p->wanted[0], p->wanted[1]);
+    plan_free(p);
+    datum_unref(x);
+    datum_unref(y);
+    datum_unref(s);
+    datum_unref(m);
+}
+END_TEST
+
+START_TEST(inputs_come_before_their_consumers)
+{
+    err e = {0};
+    expr *x = range(100, 3);
+    expr *s = expr_reduce("sum", x, &(reduce_args){.axes = ALL_AXES, .want = none}, &e);
+    plan *p = plan_of(1, (const expr *[]){s}, NULL);
+    for (tid t = 0; t < p->ntask; t++)
+        for (uint32_t k = 0; k < p->task[t].nin; k++) ck_assert(p->in[p->task[t].in + k] < t);
+    plan_free(p);
+    datum_unref(x);
+    datum_unref(s);
+}
+END_TEST
+
+START_TEST(a_small_budget_changes_nothing_but_the_order)
+{
+    err e = {0};
+    expr *x = range(400000, 1000), *y = plus_one(x);
+    int64_t cut = 700;
+    grid *g = grid_even(1, (int64_t[]){400000}, &cut);
+    expr *z = expr_rechunk(y, g, 0, 0, &e);
+    expr *s = expr_reduce("sum", z, &(reduce_args){.axes = ALL_AXES, .want = none}, &e);
+    pool *p = pool_new(3, false, NULL);
+    nd *out = NULL;
+    ck_assert(
+        exprs_compute(1, (const expr *[]){s}, p, NULL, &(run_opts){.budget = 50000}, &out, &e));
+    ck_assert_int_eq(*(const int64_t *)out->at, 400000ll * 400001 / 2);
+    pool_free(p);
+    datum_unref(out);
+    datum_unref(g);
+    datum_unref(x);
+    datum_unref(y);
+    datum_unref(z);
+    datum_unref(s);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("plan");
+    TCase *t = tcase_create("plan");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, only_demanded_blocks_are_planned);
+    tcase_add_test(t, shared_parts_of_several_results_are_made_once);
+    tcase_add_test(t, inputs_come_before_their_consumers);
+    tcase_add_test(t, a_small_budget_changes_nothing_but_the_order);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+int main(void)
+{
+    SRunner *r = srunner_create(suite());
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? 1 : 0;
+}
