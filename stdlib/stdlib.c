@@ -16,6 +16,8 @@ const module_def *const stdlib_modules[] = {
     &io_def,
     &os_def,
     &math_def,
+    &struct_def,
+    &cmath_def,
     &re_def,
     &json_def,
     &time_def,
