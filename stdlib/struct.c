@@ -1,4 +1,5 @@
-/* stdlib/struct.c - the module _struct: values <-> packed bytes (stdlib/dsk/struct.dsk is struct). */
+/* stdlib/struct.c - the module _struct: values <-> packed bytes (stdlib/dsk/struct.dsk is struct).
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -146,7 +147,7 @@ static void put(strbuf *b, uint64_t bits, size_t size, bool big)
     for (size_t i = 0; i < size; i++) sb_addc(b, (char)(bits >> 8 * (big ? size - 1 - i : i)));
 }
 
-static bool pack_int(interp *in, strbuf *b, const item *it, bool big, value v)
+static bool pack_int(interp *in, strbuf *b, const item *it, const layout *l, value v)
 {
     value n;
     int found = int_index(in, v, &n);
@@ -166,7 +167,7 @@ static bool pack_int(interp *in, strbuf *b, const item *it, bool big, value v)
                                                  mpz_scan1(z, 0) == (mp_bitcnt_t)(bits - 1))
                           : mpz_sgn(z) >= 0 && (int)need <= bits;
     value_unref(in, n);
-    if (fits) return put(b, u, it->size, big), true;
+    if (fits) return put(b, u, it->size, l->big), true;
     char why[120];
     if (is_signed) {
         snprintf(why, sizeof why, "'%c' format requires %lld <= number <= %lld", it->code,
@@ -177,13 +178,18 @@ static bool pack_int(interp *in, strbuf *b, const item *it, bool big, value v)
     }
     if (it->code == 'b') snprintf(why, sizeof why, "byte format requires -128 <= number <= 127");
     if (it->code == 'B') snprintf(why, sizeof why, "ubyte format requires 0 <= number <= 255");
-    if (it->code == 'q' || it->code == 'Q') {
-        snprintf(why, sizeof why, "int too large to convert");
+    if (it->code == 'q' || it->code == 'Q') snprintf(why, sizeof why, "int too large to convert");
+    if (l->native && it->size > 2) snprintf(why, sizeof why, "argument out of range");
+    if (l->native && it->code == 'h') {
+        snprintf(why, sizeof why, "short format requires (-32767 -1) <= number <= 32767");
+    }
+    if (l->native && it->code == 'H') {
+        snprintf(why, sizeof why, "ushort format requires 0 <= number <= 65535");
     }
     return raise(in, why), false;
 }
 
-static bool pack_float(interp *in, strbuf *b, const item *it, bool big, value v)
+static bool pack_float(interp *in, strbuf *b, const item *it, const layout *l, value v)
 {
     double x;
     if (!to_double(in, v, &x)) {
@@ -192,11 +198,12 @@ static bool pack_float(interp *in, strbuf *b, const item *it, bool big, value v)
         return raise(in, "required argument is not a float"), false;
     }
     uint64_t bits = 0;
-    if (it->code == 'd') memcpy(&bits, &x, 8);
+    if (it->code == 'd')
+        memcpy(&bits, &x, 8);
     else if (it->code == 'f') {
         float f = (float)x;
         uint32_t u;
-        if (isinf(f) && !isinf(x)) {
+        if (isinf(f) && !isinf(x) && !l->native) {
             throw(in, OverflowError, "float too large to pack with f format");
             return false;
         }
@@ -210,7 +217,7 @@ static bool pack_float(interp *in, strbuf *b, const item *it, bool big, value v)
         }
         bits = h;
     }
-    return put(b, bits, it->size, big), true;
+    return put(b, bits, it->size, l->big), true;
 }
 
 static bool pack_bytes(interp *in, strbuf *b, const item *it, value v)
@@ -233,7 +240,7 @@ static bool pack_bytes(interp *in, strbuf *b, const item *it, value v)
     return true;
 }
 
-static bool pack_one(interp *in, strbuf *b, const item *it, bool big, value v)
+static bool pack_one(interp *in, strbuf *b, const item *it, const layout *l, value v)
 {
     size_t n;
     switch (it->code) {
@@ -252,8 +259,8 @@ static bool pack_one(interp *in, strbuf *b, const item *it, bool big, value v)
     }
     case 'e':
     case 'f':
-    case 'd': return pack_float(in, b, it, big, v);
-    default: return pack_int(in, b, it, big, v);
+    case 'd': return pack_float(in, b, it, l, v);
+    default: return pack_int(in, b, it, l, v);
     }
 }
 
@@ -276,7 +283,8 @@ static value pack(interp *in, const value *arg)
             if (next >= t->n) {
                 raise(in, "not enough items");
                 more = -1;
-            } else if (!pack_one(in, &b, &it, l.big, t->at[next++])) more = -1;
+            } else if (!pack_one(in, &b, &it, &l, t->at[next++]))
+                more = -1;
         }
         if (more < 0) break;
         l.at = b.n;

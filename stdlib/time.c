@@ -101,14 +101,15 @@ static value time_gmtime(interp *in, const value *arg)
 }
 
 /* The first nine fields of a tuple, checked as CPython does. */
-static bool to_tm(interp *in, value v, struct tm *tm)
+static bool to_tm(interp *in, value v, const char *who, struct tm *tm)
 {
     tuple *t = as_tuple(v);
     int64_t f[9];
     if (!t || t->n < 9) {
-        throw(in, TypeError,
-              t ? "time tuple must have exactly 9 items"
-                : "Tuple or struct_time argument required");
+        if (t)
+            throw(in, TypeError, "%s(): illegal time tuple argument", who);
+        else
+            throw(in, TypeError, "Tuple or struct_time argument required");
         return false;
     }
     for (int i = 0; i < 9; i++) {
@@ -151,7 +152,7 @@ static bool to_tm(interp *in, value v, struct tm *tm)
 static value time_mktime(interp *in, const value *arg)
 {
     struct tm tm;
-    if (!to_tm(in, arg[0], &tm)) return FAIL;
+    if (!to_tm(in, arg[0], "mktime", &tm)) return FAIL;
     tm.tm_wday = -1;
     time_t t = mktime(&tm);
     if (t == (time_t)-1 && tm.tm_wday == -1) {
@@ -168,7 +169,7 @@ static value time_strftime(interp *in, const value *arg)
         return throw(in, TypeError, "strftime() argument 1 must be str, not %s",
                      type_of(in, arg[0])->name);
     }
-    if (!to_tm(in, arg[1], &tm)) return FAIL;
+    if (!to_tm(in, arg[1], "strftime", &tm)) return FAIL;
     if (!format->nbyte) return v_str(in, "");
     for (size_t size = 256 + 8 * format->nbyte;; size *= 2) {
         char *text = mem_alloc(size);
