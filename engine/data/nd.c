@@ -181,14 +181,6 @@ nd *nd_contiguous(const nd *x, err *e)
     return nd_is_c(x) ? nd_ref(x) : nd_copy(x, e);
 }
 
-static void without_blanks(char *s)
-{
-    char *to = s;
-    for (; *s; s++)
-        if (*s != ' ') *to++ = *s;
-    *to = 0;
-}
-
 nd *nd_broadcast(const nd *x, int ndim, const int64_t *shape, err *e)
 {
     int64_t strides[ND_MAXDIM] = {0};
@@ -203,10 +195,8 @@ nd *nd_broadcast(const nd *x, int ndim, const int64_t *shape, err *e)
     }
     if (fits) return nd_view(x->b, x->at, nd_type(x), ndim, shape, strides);
     char from[400], to[400];
-    shape_text(x->ndim, nd_shape(x), from, sizeof from);
-    shape_text(ndim, shape, to, sizeof to);
-    without_blanks(from);
-    without_blanks(to);
+    shape_text_tight(x->ndim, nd_shape(x), from, sizeof from);
+    shape_text_tight(ndim, shape, to, sizeof to);
     return err_set(e, ValueError, "could not broadcast input array from shape %s into shape %s",
                    from, to);
 }

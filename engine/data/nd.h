@@ -128,3 +128,4 @@ void strides_f(int ndim, const int64_t *shape, int64_t size, int64_t *out);
 bool shape_resolve(int64_t count, int ndim, const int64_t *shape, int64_t *out, err *e);
 /* "(3, 4)", "(3,)", "()" */
 void shape_text(int ndim, const int64_t *shape, char *out, size_t n);
+void shape_text_tight(int ndim, const int64_t *shape, char *out, size_t n); /* "(3,4)", "(3,)" */

@@ -53,6 +53,14 @@ static void add_tight(strbuf *b, int ndim, const int64_t *shape)
     sb_adds(b, ndim == 1 ? ",)" : ")");
 }
 
+void shape_text_tight(int ndim, const int64_t *shape, char *out, size_t n)
+{
+    strbuf b = {0};
+    add_tight(&b, ndim, shape);
+    snprintf(out, n, "%s", sb_text(&b));
+    sb_clear(&b);
+}
+
 static void *broadcast_error(int n, const nd *const *x, err *e)
 {
     strbuf b = {0};

@@ -487,10 +487,8 @@ static nd *prepare_value(const nd *target, const nd *value, int ndim, const int6
     if (wide) return wide;
     err_clear(&own);
     char from[400], to[400];
-    shape_text(value->ndim, nd_shape(value), from, sizeof from);
-    shape_text(ndim, shape, to, sizeof to);
-    for (char *c = from, *d = from; (*d = *c); c++) d += *c != ' '; /* "(2,3)" */
-    for (char *c = to, *d = to; (*d = *c); c++) d += *c != ' ';
+    shape_text_tight(value->ndim, nd_shape(value), from, sizeof from);
+    shape_text_tight(ndim, shape, to, sizeof to);
     return err_set(e, ValueError,
                    "shape mismatch: value array of shape %s could not be broadcast to indexing "
                    "result of shape %s",

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "engine/kernels/cast.h"
 #include "engine/kernels/fp.h"
 #include "engine/kernels/index.h"
 #include "engine/kernels/ops.h"
@@ -225,40 +226,66 @@ nd *nd_outer(const ufunc *f, const nd *x, const nd *y, dtype_of want, unsigned *
 
 /* --- at --------------------------------------------------------------------------------------- */
 
-/* Works on an index block: the flat position in target of every selected element. */
+typedef struct at_job {
+    const ufunc *f;
+    ufunc_plan plan;
+    dtype_of target;
+    cast_loop in, out; /* NULL: the loop's type is the target's */
+} at_job;
+
+/* one selected cell: cast, run, cast back */
+static bool at_cell(const at_job *j, char *cell, char *y, err *e)
+{
+    char x[16], r[16], *from = cell, *to = cell;
+    dtype_of in = j->plan.arg[0], out = j->plan.arg[j->f->nin];
+    if (j->in) {
+        TRY(j->in(1, x, 16, cell, 16, in, j->target, e));
+        from = x;
+    }
+    if (j->out) to = r;
+    if (j->f->nin == 2) j->plan.run(1, (char *[]){from, y, to}, (ptrdiff_t[]){16, 16, 16, 0, 0});
+    else j->plan.run(1, (char *[]){from, to}, (ptrdiff_t[]){16, 16, 0, 0});
+    return !j->out || j->out(1, cell, 16, r, 16, j->target, out, e);
+}
+
+static bool at_plan(at_job *j, const ufunc *f, const nd *target, const nd *y, err *e)
+{
+    dtype_of none = {.dt = DT_none};
+    operand in[2] = {{.t = nd_type(target)}, {.t = nd_type(y ? y : target)}};
+    if (y) in[1] = operand_of(y);
+    *j = (at_job){.f = f, .target = nd_type(target)};
+    if (f->nout != 1 || f->nin != (y ? 2 : 1))
+        return err_set(e, TypeError, "ufunc.at takes a second operand for binary ufuncs only");
+    TRY(ufunc_resolve(f, in, none, 0, &j->plan, e));
+    dtype_of out = j->plan.arg[f->nin];
+    if (!dtype_can_cast(out, j->target, 'k'))
+        return ufunc_cast_error(f, "output", out, j->target, 'k', e);
+    if (j->plan.arg[0].dt > DT_complex128)
+        return err_set(e, NotImplementedError, "%s.at on %s", f->name, dtypes[j->target.dt].name);
+    if (j->plan.arg[0].dt != j->target.dt) j->in = cast_find(j->plan.arg[0], j->target, e);
+    if (out.dt != j->target.dt) j->out = cast_find(j->target, out, e);
+    return !e->kind;
+}
+
 bool nd_at(const ufunc *f, nd *target, const index_item *items, int n, const nd *y, err *e)
 {
+    at_job j;
+    TRY(at_plan(&j, f, target, y, e));
     nd *places = nd_index_places(target, items, n, e);
-    if (!places) return false;
-    nd *flat = nd_contiguous(places, e), *v = NULL, *vc = NULL;
-    if (y) {
+    nd *flat = places ? nd_contiguous(places, e) : NULL, *v = NULL, *cast = NULL, *vc = NULL;
+    if (flat && y) {
         v = nd_broadcast(y, places->ndim, nd_shape(places), e);
-        vc = v ? nd_copy(v, e) : NULL;
+        cast = v ? nd_cast(v, j.plan.arg[1], 'u', e) : NULL;
+        vc = cast ? nd_copy(cast, e) : NULL;
     }
-    operand in[2] = {{.t = nd_type(target)}, {.t = y ? nd_type(y) : nd_type(target)}};
-    if (y) in[1] = operand_of(y);
-    ufunc_plan plan;
-    dtype_of none = {.dt = DT_none};
-    bool ok = flat && (!y || vc) && ufunc_resolve(f, in, none, 0, &plan, e);
-    if (ok && !dtype_can_cast(plan.arg[f->nin], nd_type(target), 'k'))
-        ok = ufunc_cast_error(f, "output", plan.arg[f->nin], nd_type(target), 'k', e);
-    int64_t count = ok ? nd_count(places) : 0;
-    for (int64_t i = 0; ok && i < count; i++) {
-        char *cell = target->at + ((int64_t *)flat->at)[i];
-        nd *one = nd_view(target->b, cell, nd_type(target), 0, NULL, NULL), *out[2] = {NULL};
-        nd *arg = y ? nd_view(vc->b, vc->at + i * vc->size, nd_type(vc), 0, NULL, NULL) : NULL;
-        map_opts o = OPTS_NONE;
-        o.out[0] = one;
-        o.casting = 'u';
-        o.dtype = plan.arg[f->nin];
-        ok = nd_map(f, (const nd *const[]){one, arg}, &o, out, e);
-        datum_unref(out[0]);
-        datum_unref(one);
-        datum_unref(arg);
-    }
+    bool ok = flat && (!y || vc);
+    int64_t count = ok ? nd_count(places) : 0, size = vc ? vc->size : 0;
+    for (int64_t i = 0; ok && i < count; i++)
+        ok = at_cell(&j, target->at + ((int64_t *)flat->at)[i], vc ? vc->at + i * size : NULL, e);
     datum_unref(places);
     datum_unref(flat);
     datum_unref(v);
+    datum_unref(cast);
     datum_unref(vc);
     return ok;
 }
