@@ -248,7 +248,7 @@ static bool indent_error(lexer *lx, enum lex_stop why)
 {
     const char *p = lx->at;
     while (*p && *p != '\n') p++;
-    lx->at = p + (*p == '\n');
+    lx->at = p;
     return stop(lx, why);
 }
 

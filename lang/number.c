@@ -21,8 +21,11 @@ static bool scan_end(lexer *lx, const char *kind)
 {
     static const char *const may_touch[] = {"and", "else", "for", "if", "in", "is", "or", "not"};
     if (!is_word(*lx->at)) return true;
-    for (size_t i = 0; i < sizeof may_touch / sizeof *may_touch; i++)
-        if (!strncmp(lx->at, may_touch[i], strlen(may_touch[i]))) return true;
+    for (size_t i = 0; i < sizeof may_touch / sizeof *may_touch; i++) {
+        const size_t n = strlen(may_touch[i]);
+        const bool loose = may_touch[i][0] == 'i'; /* `1iffy` too is read as 1 if fy */
+        if (!strncmp(lx->at, may_touch[i], n) && (loose || !is_word(lx->at[n]))) return true;
+    }
     return lex_fail(lx, 0, "invalid %s literal", kind);
 }
 

@@ -278,7 +278,7 @@ static void say_unreadable(parser *p)
         complain(p, SyntaxError, s, "unexpected EOF while parsing");
         break;
     case LEX_DEDENT:
-        s.col = t->stop_col - 1;
+        s.col = t->stop_col;
         s.end_col = -2;
         complain(p, IndentationError, s, "unindent does not match any outer indentation level");
         break;

@@ -118,9 +118,12 @@ static ast *parse_comprehension(parser *p, enum ast_kind kind, ast *elt, const t
                                 enum token_type close)
 {
     ast_list generators;
-    if (elt->kind == N_Starred && hinting(p))
-        return complain(p, SyntaxError, span_of(p, elt),
-                        "iterable unpacking cannot be used in comprehension");
+    if (elt->kind == N_Starred) {
+        if (hinting(p) && parse_generators(p, &generators))
+            complain(p, SyntaxError, span_of(p, elt),
+                     "iterable unpacking cannot be used in comprehension");
+        return miss(p);
+    }
     if (!parse_generators(p, &generators) || !need(p, close)) return NULL;
     ast *x = node_at(p, kind, start);
     x->ListComp.elt = elt;

@@ -51,7 +51,7 @@ static bool parse_bare_generator(parser *p, ast *elt, const token *start, bool a
     ast_list generators;
     if (!parse_generators(p, &generators)) return false;
     if (!alone || !at(p, T_RPAR)) {
-        if (hinting(p))
+        if (hinting(p) && (!alone || at(p, T_COMMA)))
             complain(p, SyntaxError, span_join(span_token(start), span_token(&p->t.at[p->last])),
                      "Generator expression must be parenthesized");
         return miss(p);

@@ -98,7 +98,11 @@ static bool decode_name(parser *p, const char *from, const char *s, const char *
     const char *close = s < end && *s == '{' ? memchr(s, '}', (size_t)(end - s)) : NULL;
     if (!close || close == s + 1)
         return bad_escape(p, from, s - 2, close ? close + 1 : s, "malformed \\N character escape");
-    return bad_escape(p, from, s - 2, close + 1, "unknown Unicode character name");
+    complain_here(p, SyntaxError,
+                  "dsk has no table of the names of characters: write the code point of \\N%.*s "
+                  "as \\u or \\U",
+                  (int)(close + 1 - s), s);
+    return false;
 }
 
 static bool decode_escape(parser *p, strbuf *out, const char *from, const char **s, const char *end,

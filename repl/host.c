@@ -52,8 +52,10 @@ void host_write(int fd, const char *s, size_t n)
 {
     FILE *f = fd == 2 ? stderr : stdout;
     if (fd == 2) fflush(stdout); /* in the order in which they were written */
-    if (n) fwrite(s, 1, n, f);
-    else fflush(f);
+    if (n)
+        fwrite(s, 1, n, f);
+    else
+        fflush(f);
     if (ferror(f) && errno == EPIPE) die_of(SIGPIPE, 141);
 }
 

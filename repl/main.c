@@ -18,7 +18,16 @@
 #include "repl/version.h"
 #include "stdlib/stdlib.h"
 
-enum task { RUN_PROMPT, RUN_FILE, RUN_CODE, RUN_MODULE, RUN_CELL, RUN_CELLS, RUN_VERSION, RUN_HELP };
+enum task {
+    RUN_PROMPT,
+    RUN_FILE,
+    RUN_CODE,
+    RUN_MODULE,
+    RUN_CELL,
+    RUN_CELLS,
+    RUN_VERSION,
+    RUN_HELP
+};
 
 typedef struct options {
     enum task task;
@@ -48,9 +57,9 @@ static const struct flag {
     enum task task;
     bool valued;
 } flags[] = {
-    {"-c", RUN_CODE, true},          {"-m", RUN_MODULE, true},     {"-e", RUN_CELL, true},
-    {"--cells", RUN_CELLS, true},    {"--version", RUN_VERSION, false},
-    {"-V", RUN_VERSION, false},      {"--help", RUN_HELP, false},  {"-h", RUN_HELP, false},
+    {"-c", RUN_CODE, true},       {"-m", RUN_MODULE, true},          {"-e", RUN_CELL, true},
+    {"--cells", RUN_CELLS, true}, {"--version", RUN_VERSION, false}, {"-V", RUN_VERSION, false},
+    {"--help", RUN_HELP, false},  {"-h", RUN_HELP, false},
 };
 
 static bool bad_usage(const char *what, const char *flag)
@@ -146,8 +155,7 @@ static int run_file(interp *in, const char *path)
     size_t n;
     char *text = host_read_file(path, &n);
     if (!text) {
-        fprintf(stderr, "dsk: can't open file '%s': [Errno %d] %s\n", path, errno,
-                strerror(errno));
+        fprintf(stderr, "dsk: can't open file '%s': [Errno %d] %s\n", path, errno, strerror(errno));
         return 2;
     }
     const bool is_stdin = strcmp(path, "-") == 0;
@@ -162,11 +170,13 @@ static int run_file(interp *in, const char *path)
 
 static int run_module(interp *in, const char *name)
 {
-    strbuf b = {0};
-    sb_addf(&b, "import runpy; runpy.run_module('%s', run_name='__main__', alter_sys=True)", name);
-    int status = run_text(in, b.at, b.n, "<string>");
-    sb_clear(&b);
-    return status;
+    value m = interp_import(in, "dsk_shell"), text = v_str(in, name);
+    value done = is_fail(m) || is_fail(text) ? FAIL : call_method(in, m, "run_module", 1, text);
+    const bool ok = !is_fail(done);
+    value_unref(in, done);
+    value_unref(in, text);
+    value_unref(in, m);
+    return ok ? 0 : report(in);
 }
 
 static int run_cells(session *s, const options *o)

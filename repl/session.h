@@ -7,14 +7,14 @@
 enum outcome { CELL_OK, CELL_FAILED, CELL_EXIT };
 
 typedef struct session {
-    interp *in;    /* lent */
-    int number;    /* of the cell that comes next, from 1 */
-    bool prompts;  /* outputs are labelled Out[n]: */
-    bool color;    /* labels and prompts in colour */
+    interp *in;     /* lent */
+    int number;     /* of the cell that comes next, from 1 */
+    bool prompts;   /* outputs are labelled Out[n]: */
+    bool color;     /* labels and prompts in colour */
     bool noted_py2; /* the note on Python 2 has been given */
-    int status;    /* CELL_EXIT: the exit status asked for */
-    list *inputs;  /* the user's In */
-    dict *outputs; /* the user's Out */
+    int status;     /* CELL_EXIT: the exit status asked for */
+    list *inputs;   /* the user's In */
+    dict *outputs;  /* the user's Out */
     progress progress;
 } session;
 

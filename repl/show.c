@@ -22,7 +22,7 @@ typedef struct piece {
 
 typedef struct group {
     int depth;
-    size_t pending;      /* its breaks that are still in the queue */
+    size_t pending; /* its breaks that are still in the queue */
     bool broken;
 } group;
 
