@@ -101,8 +101,56 @@ static void source_obj_drop(interp *in, obj *o)
     datum_unref(((source_obj *)o)->s);
 }
 
-const type T_source = {TYPE_HEAD, .name = "source", .module = "_dask", .size = sizeof(source_obj),
-                       .drop = source_obj_drop};
+/* The object behind a source, borrowed: what users meet in a graph. NONE: it is not of the language. */
+static value object_of(const source *s)
+{
+    datum *what = s->kind == &array_kind    ? ((const array_source *)(const void *)s)->what
+                  : s->kind == &object_kind ? ((const object_source *)(const void *)s)->what
+                                            : NULL;
+    live *l = as_live(what);
+    return l && l->home == interp_current() ? l->v : NONE;
+}
+
+static const source *source_in(value self)
+{
+    return ((source_obj *)self.o)->s;
+}
+
+static value source_repr(interp *in, value self)
+{
+    value v = object_of(source_in(self));
+    if (!is_none(v)) return v_obj(value_repr(in, v));
+    return v_obj(str_fmt(in, "<%s source at %p>", source_in(self)->kind->name, (const void *)source_in(self)));
+}
+
+static value source_getattr(interp *in, value self, str *name)
+{
+    value v = object_of(source_in(self));
+    return is_none(v) ? generic_getattr(in, self, name) : value_getattr(in, v, name);
+}
+
+static value source_getitem(interp *in, value self, value index)
+{
+    value v = object_of(source_in(self));
+    if (!is_none(v)) return value_getitem(in, v, index);
+    return throw(in, TypeError, "this %s can only be read by tasks", source_in(self)->kind->name);
+}
+
+const type T_source = {TYPE_HEAD,
+                       .name = "source",
+                       .module = "_dask",
+                       .size = sizeof(source_obj),
+                       .drop = source_obj_drop,
+                       .repr = source_repr,
+                       .getattr = source_getattr,
+                       .getitem = source_getitem};
+
+value source_value(interp *in, source *s)
+{
+    source_obj *o = obj_new(in, &T_source, 0);
+    if (o) o->s = datum_ref(s);
+    return v_obj(o);
+}
 
 static void sink_obj_drop(interp *in, obj *o)
 {

@@ -15,6 +15,7 @@ typedef struct source_obj { /* how a module of the language hands a source over 
     hash128 id;
 } source_obj;
 extern const type T_source;
+value source_value(interp *in, source *s); /* counts s */
 typedef struct sink_obj { /* the same for what arrays are stored into (`_dsk_sink`) */
     obj hdr;
     sink *s;

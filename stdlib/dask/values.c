@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
-#include "stdlib/dask/bridge.h"
+#include "stdlib/dask/source.h"
 #include "stdlib/numpy/numpy.h"
 
 /* ---- live values ---- */
@@ -133,6 +133,8 @@ datum *datum_of(interp *in, value v)
         return (datum *)to_nd_any(in, v);
     lazy *l = as_lazy(v);
     if (l) return (datum *)expr_ref(l->x);
+    source_obj *s = (source_obj *)as_obj(v, &T_source);
+    if (s) return datum_ref(s->s);
     return live_new(in, v);
 }
 
@@ -176,6 +178,7 @@ value value_of(interp *in, datum *d)
     if (f) return fn_value(in, f);
     expr *ex = as_expr(d);
     if (ex) return wrap_expr(in, expr_ref(ex), &e);
+    if (d->kind == &source_datum) return source_value(in, (source *)(void *)d);
     return throw(in, SystemError, "a datum of kind '%s' has no value", d->kind->name);
 }
 
