@@ -167,6 +167,28 @@ static value r_compute(interp *in, const value *arg)
     return r;
 }
 
+/* execute(collections, scheduler, num_workers): runs them for what they do, gives True; False when
+ * it is not ours to do */
+static value r_execute(interp *in, const value *arg)
+{
+    int n = 0;
+    bool sync;
+    pool *p;
+    const expr **x = all_exprs(arg[0], &n);
+    if (!x || !native(in, arg[1], arg[2], &sync, &p)) {
+        mem_free(x);
+        return throwing(in) ? FAIL : v_bool(false);
+    }
+    err e = {0};
+    plan_opts po = {0};
+    plan *pl = plan_exprs(n, x, &po, &e);
+    if (!pl) throw_err(in, &e);
+    bool ok = pl && run_plan(in, pl, sync, p);
+    if (pl) plan_free(pl);
+    mem_free(x);
+    return ok ? v_bool(true) : FAIL;
+}
+
 /* persist(collections, scheduler, num_workers): Arrays over the computed blocks */
 static value r_persist(interp *in, const value *arg)
 {
@@ -208,6 +230,7 @@ static value r_persist(interp *in, const value *arg)
 
 const builtin dask_run_functions[] = {
     {"compute(collections, scheduler, num_workers)", r_compute, NULL},
+    {"execute(collections, scheduler, num_workers)", r_execute, NULL},
     {"persist(collections, scheduler, num_workers)", r_persist, NULL},
     {0},
 };
