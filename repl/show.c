@@ -6,6 +6,7 @@
  * whole. */
 #include "repl/show.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
@@ -363,6 +364,90 @@ static bool print_container(printer *p, value v)
     return print_set(p, v);
 }
 
+/* ---- classes of collections: a call that would make them ---- */
+
+static value plain_dict(interp *in, value v)
+{
+    dict *d = dict_new(in);
+    if (d && !dict_update(in, d, v)) {
+        obj_unref(in, d);
+        d = NULL;
+    }
+    return v_obj(d);
+}
+
+static value items_list(interp *in, value v)
+{
+    value items = call_method(in, v, "items", 0);
+    list *l = is_fail(items) ? NULL : list_of(in, items);
+    value_unref(in, items);
+    return v_obj(l);
+}
+
+/* name(first, second); either may be FAIL: left out.  Takes both. */
+static bool print_call(printer *p, const char *name, value first, value second)
+{
+    char open[32];
+    snprintf(open, sizeof open, "%s(", name);
+    group_open(p, open);
+    bool ok = !throwing(p->in) && (is_fail(first) || print_value(p, first));
+    if (ok && !is_fail(second)) {
+        texts(p, ",");
+        breakable(p);
+        ok = print_value(p, second);
+    }
+    value_unref(p->in, first);
+    value_unref(p->in, second);
+    group_close(p, open, ")");
+    return ok;
+}
+
+static int64_t length_of(interp *in, value v)
+{
+    int64_t n = value_len(in, v);
+    if (n < 0) exc_clear(in);
+    return n;
+}
+
+/* 1 shown, 0 not one of them, -1 failed */
+static int print_collection(printer *p, value v)
+{
+    interp *in = p->in;
+    const type *t = v.o->type;
+    str *home = text_attr(in, v_type(t), "__module__");
+    const bool ours = home && str_is(home, "collections");
+    obj_unref(in, home);
+    if (!ours) return 0;
+    const bool empty = length_of(in, v) == 0;
+    bool ok;
+    if (strcmp(t->name, "OrderedDict") == 0)
+        ok = print_call(p, t->name, empty ? FAIL : items_list(in, v), FAIL);
+    else if (strcmp(t->name, "Counter") == 0)
+        ok = print_call(p, t->name, empty ? FAIL : plain_dict(in, v), FAIL);
+    else if (strcmp(t->name, "defaultdict") == 0)
+        ok = print_call(p, t->name, value_getattr_c(in, v, "default_factory"), plain_dict(in, v));
+    else
+        return 0;
+    return ok ? 1 : -1;
+}
+
+/* An object whose class says nothing about it: its class and its place. */
+static bool is_plain_object(value v)
+{
+    return v.o->type->flags & TYPE_HEAP && v.o->type->repr == T_object.repr;
+}
+
+static bool print_plain_object(printer *p, value v)
+{
+    strbuf b = {0};
+    sb_addc(&b, '<');
+    full_name(p, v_type(v.o->type), &b);
+    sb_addf(&b, " at %p>", (void *)v.o);
+    text(p, sb_text(&b), b.n);
+    sb_clear(&b);
+    return true;
+}
+
 static bool is_container(value v)
 {
     if (v.kind != V_OBJ) return false;
@@ -376,7 +461,9 @@ static bool print_value(printer *p, value v)
         if (v.kind == V_OBJ && (v.o->type == &T_function || v.o->type == &T_cfunction))
             return print_function(p, v);
         if (v.kind == V_OBJ && v.o->type == &T_type) return print_type(p, v);
-        return print_repr(p, v);
+        if (v.kind == V_OBJ && is_plain_object(v)) return print_plain_object(p, v);
+        const int shown = v.kind == V_OBJ ? print_collection(p, v) : 0;
+        return shown ? shown > 0 : print_repr(p, v);
     }
     for (int i = 0; i < p->nabove; i++) {
         if (p->above[i] != v.o) continue;
