@@ -74,9 +74,13 @@ static const source *source_now(const call *c, const source *s)
 static datum *read_call(const fn *f, const call *c, err *e)
 {
     const source *s = source_now(c, ((const read_fn *)f)->s);
-    const lit *region = &c->arg[c->nin];
+    const lit *region = c->narg ? &c->arg[c->narg - 1] : NULL;
     int64_t start[GRID_MAXDIM], count[GRID_MAXDIM];
+    if (!region || region->kind != LIT_TUPLE || region->n > GRID_MAXDIM)
+        return err_set(e, TypeError, "'%s' takes a tuple of slices", f->name);
     for (uint32_t i = 0; i < region->n; i++) {
+        if (region->item[i].kind != LIT_SLICE)
+            return err_set(e, TypeError, "'%s' takes a tuple of slices", f->name);
         start[i] = region->item[i].slice.start;
         count[i] = region->item[i].slice.stop - start[i];
     }
