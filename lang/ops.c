@@ -335,7 +335,7 @@ static value default_repr(interp *in, value v)
 str *value_repr(interp *in, value v)
 {
     const type *t = type_of(in, v);
-    if (!check_stack(in)) return NULL;
+    if (!check_depth(in, "while getting the repr of an object")) return NULL;
     return check_text(in, t->repr ? t->repr(in, v) : default_repr(in, v), "__repr__");
 }
 

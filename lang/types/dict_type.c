@@ -117,7 +117,7 @@ static int64_t length(interp *in, value self)
 static int same(interp *in, dict *a, dict *b)
 {
     if (a->n != b->n) return 0;
-    if (!check_stack(in)) return -1;
+    if (!check_depth(in, "in comparison")) return -1;
     for (int64_t i = 0; i < a->used; i++) {
         dict_entry e = a->entry[i];
         int64_t at;

@@ -114,7 +114,7 @@ static value reversed_make(interp *in, const type *cls, const value *arg, size_t
     } else if (!has) {
         const type *t = type_of(in, of);
         int64_t n;
-        if (!t->getitem || !t->length)
+        if (!t->getitem || (!t->length && !(t->flags & TYPE_HEAP)))
             throw(in, TypeError, "'%s' object is not reversible", t->name);
         else if ((n = value_len(in, of)) >= 0)
             r = reversed_new(in, of, n, &T_reversed);

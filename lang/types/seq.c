@@ -23,10 +23,18 @@ void *lang_grow(interp *in, void *p, int64_t count, size_t size)
     return q;
 }
 
+bool check_depth(interp *in, const char *doing)
+{
+    if (check_stack(in)) return true;
+    exc_clear(in);
+    throw(in, RecursionError, "maximum recursion depth exceeded %s", doing);
+    return false;
+}
+
 int repr_enter(interp *in, obj *o)
 {
     if (o->flags & OBJ_SHOWING) return 0;
-    if (!check_stack(in)) return -1;
+    if (!check_depth(in, "while getting the repr of an object")) return -1;
     if (!(o->flags & OBJ_FROZEN)) o->flags |= OBJ_SHOWING;
     return 1;
 }
@@ -119,7 +127,7 @@ value seq_compare(interp *in, enum cmpop op, value *const *a, const int64_t *n, 
                   const int64_t *m)
 {
     if (*n != *m && (op == OP_EQ || op == OP_NE)) return v_bool(op == OP_NE);
-    if (!check_stack(in)) return FAIL;
+    if (!check_depth(in, "in comparison")) return FAIL;
     int64_t i = 0;
     for (; i < *n && i < *m; i++) {
         int eq = held_eq(in, (*a)[i], (*b)[i]);

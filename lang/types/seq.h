@@ -90,6 +90,8 @@ static inline bool check_mutable(interp *in, obj *o)
 {
     return !(o->flags & OBJ_FROZEN) || (trap(in, o), false);
 }
+/* check_stack with CPython's ending: "maximum recursion depth exceeded in comparison" */
+bool check_depth(interp *in, const char *doing);
 /* Compares as sequences do: == on items, then op on the first pair that differs.  Items are read
  * through pointers because an __eq__ may change a list meanwhile. */
 value seq_compare(interp *in, enum cmpop op, value *const *a, const int64_t *n, value *const *b,

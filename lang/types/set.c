@@ -86,9 +86,8 @@ static int find_once(interp *in, set *s, value key, uint64_t hash, uint64_t *out
 
 static int find(interp *in, set *s, value key, uint64_t hash, uint64_t *slot)
 {
-    int r;
-    while ((r = find_once(in, s, key, hash, slot)) == -2) {
-    }
+    int r = s->at ? -2 : 0; /* an __eq__ may clear the set */
+    while (r == -2) r = s->at ? find_once(in, s, key, hash, slot) : 0;
     return r;
 }
 
@@ -142,9 +141,12 @@ static bool grow(interp *in, set *s)
 
 bool set_add_hashed(interp *in, set *s, value key, uint64_t hash)
 {
-    if (!s->at && !(s->at = new_table(in, s->mask + 1))) return false;
     uint64_t slot;
-    int r = find(in, s, key, hash, &slot);
+    int r;
+    do {
+        if (!s->at && !(s->at = new_table(in, s->mask + 1))) return false;
+        r = find(in, s, key, hash, &slot);
+    } while (!r && !s->at);
     if (r) return r > 0;
     bool unused = is_empty(&s->at[slot]);
     s->at[slot] = (set_entry){hash, value_ref(key)};
