@@ -1,6 +1,7 @@
 /* lang/textfmt.c - the format-spec mini-language and what it does to str, int, float, complex. */
 #include "lang/textfmt.h"
 
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -306,14 +307,55 @@ value text_format_bool(interp *in, value self, str *spec)
 
 /* ---- float ---- */
 
-static bool add_printf(interp *in, strbuf *b, const char *fmt, int precision, double x)
+/* Rounds the shortest digits, which gives what rounding x itself gives unless they end in a 5 just
+ * there (a tie that only x can break) or more digits are wanted than a double has for certain. */
+static bool add_rounded(strbuf *b, double x, char code, int precision)
 {
-    int n = snprintf(NULL, 0, fmt, precision, x);
-    if (n < 0 || !check_width(in, n)) return false;
-    char *s = mem_alloc((size_t)n + 1);
-    snprintf(s, (size_t)n + 1, fmt, precision, x);
-    sb_add(b, s, (size_t)n);
-    mem_free(s);
+    enum { CERTAIN = 15 };
+    shortest s = float_shortest(x, 64);
+    int e = s.exp10, k = code == 'e' ? precision + 1 : e + 1 + precision;
+    if (k > CERTAIN || precision > CERTAIN || (x < DBL_MIN && x != 0)) return false;
+    char d[CERTAIN + 2] = "0000000000000000";
+    bool up = k >= 0 && k < s.n && s.digit[k] >= '5';
+    if (up && s.digit[k] == '5' && k + 1 == s.n) return false;
+    if (k > 0) memcpy(d, s.digit, (size_t)(k < s.n ? k : s.n));
+    for (int i = k - 1; up && i >= 0; i--) {
+        up = d[i] == '9';
+        d[i] = up ? '0' : (char)(d[i] + 1);
+    }
+    if (up) { /* carried all the way: 9.99 is 10.0 */
+        memmove(d + 1, d, CERTAIN);
+        d[0] = '1';
+        e++;
+        k += code == 'f';
+    }
+    if (code == 'e') {
+        sb_addc(b, d[0]);
+        if (precision) sb_addc(b, '.');
+        sb_add(b, d + 1, (size_t)precision);
+        sb_addf(b, "e%c%02d", e < 0 ? '-' : '+', abs(e));
+        return true;
+    }
+    for (int i = e > 0 ? e : 0; i >= -precision; i--) { /* the digit for 10^i */
+        if (i == -1) sb_addc(b, '.');
+        sb_addc(b, i <= e && e - i < k ? d[e - i] : '0');
+    }
+    return true;
+}
+
+/* printf's %e or %f; alt: with a point in any case */
+static bool add_exact(interp *in, strbuf *b, double x, char code, int precision, bool alt)
+{
+    if (!alt && add_rounded(b, x, code, precision)) return true;
+    const char fmt[] = {'%', alt ? '#' : '.', alt ? '.' : '*', alt ? '*' : code, alt ? code : 0, 0};
+    char few[400];
+    int n = snprintf(few, sizeof few, fmt, precision, x);
+    if (n < (int)sizeof few) return sb_add(b, few, (size_t)n), true;
+    if (!check_width(in, n)) return false;
+    char *many = mem_alloc((size_t)n + 1);
+    snprintf(many, (size_t)n + 1, fmt, precision, x);
+    sb_add(b, many, (size_t)n);
+    mem_free(many);
     return true;
 }
 
@@ -332,7 +374,7 @@ static bool general(interp *in, strbuf *b, double x, int precision, bool alt, bo
 {
     if (precision == 0) precision = 1;
     size_t from = b->n;
-    if (!add_printf(in, b, alt ? "%#.*e" : "%.*e", precision - 1, x)) return false;
+    if (!add_exact(in, b, x, 'e', precision - 1, alt)) return false;
     size_t e = from + strcspn(b->at + from, "e");
     int exp = atoi(b->at + e + 1);
     if (exp < -4 || exp >= precision - dot0) {
@@ -341,7 +383,7 @@ static bool general(interp *in, strbuf *b, double x, int precision, bool alt, bo
     }
     b->n = from;
     b->at[from] = 0;
-    if (!add_printf(in, b, alt ? "%#.*f" : "%.*f", precision - 1 - exp, x)) return false;
+    if (!add_exact(in, b, x, 'f', precision - 1 - exp, alt)) return false;
     bool point = memchr(b->at + from, '.', b->n - from);
     if (!alt && point) drop_zeros(b, from, b->n);
     if (dot0 && !memchr(b->at + from, '.', b->n - from)) sb_adds(b, ".0");
@@ -385,8 +427,11 @@ bool float_digits(interp *in, strbuf *b, double x, char code, int64_t precision,
         if (upper && e) *e = 'E';
         return true;
     }
-    char fmt[] = {'%', alt ? '#' : '.', alt ? '.' : '*', alt ? '*' : code, alt ? code : 0, 0};
-    return add_printf(in, b, fmt, (int)precision, x);
+    size_t from = b->n;
+    if (!add_exact(in, b, x, low, (int)precision, alt)) return false;
+    char *e = low == 'e' && upper ? strchr(b->at + from, 'e') : NULL;
+    if (e) *e = 'E';
+    return true;
 }
 
 static bool rounds_to_zero(const char *s)

@@ -300,6 +300,7 @@ static bool drop_underscores(char *s, size_t *n)
 
 bool float_from_text(interp *in, str *text, double *out)
 {
+    if (str_ascii(text) && float_parse(text->at, text->nbyte, out)) return true;
     size_t n;
     char *s = number_text(text, &n);
     bool ok = (!memchr(s, '_', n) || drop_underscores(s, &n)) && float_parse(s, n, out);

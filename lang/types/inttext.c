@@ -188,8 +188,27 @@ char *number_text(const str *s, size_t *n)
     return sb_take(&b, &(size_t){0});
 }
 
+/* Up to 18 ASCII digits with a sign, nothing else: the common case. */
+static bool plain_decimal(const str *s, int64_t *out)
+{
+    enum { SAFE = 18 };
+    const char *p = s->at, *end = p + s->nbyte;
+    bool negative = p < end && *p == '-';
+    if (p < end && (*p == '-' || *p == '+')) p++;
+    if (p == end || end - p > SAFE) return false;
+    int64_t n = 0;
+    for (; p < end; p++) {
+        if (*p < '0' || *p > '9') return false;
+        n = n * 10 + (*p - '0');
+    }
+    *out = negative ? -n : n;
+    return true;
+}
+
 value int_from_text(interp *in, str *text, int base)
 {
+    int64_t small;
+    if (base == 10 && plain_decimal(text, &small)) return v_int(small);
     size_t n;
     char *s = number_text(text, &n);
     value v = parse(in, s, n, base);

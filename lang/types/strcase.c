@@ -82,21 +82,20 @@ static value map_ascii(interp *in, const str *s, enum letter_case to)
 static value map_case(interp *in, const str *s, enum letter_case to)
 {
     if (str_ascii(s) && (to == UPPER || to == LOWER || to == FOLD)) return map_ascii(in, s, to);
-    strbuf b = {0};
+    enum { GROWTH = 3 }; /* no mapping needs more bytes than three times what it replaces */
+    err e = {0};
+    char *out = try_alloc(GROWTH * s->nbyte + 1, &e);
+    if (!out) return err_clear(&e), throw_nomem(in);
     bool in_word = false;
-    uint32_t cp, out[3];
+    uint32_t cp, to_cp[3];
+    size_t n = 0;
     for (size_t i = 0, len; i < s->nbyte; i += len) {
         len = utf8_get(s->at + i, &cp);
-        int n = map_one(s, i, cp, to, in_word, out);
-        for (int k = 0; k < n; k++) {
-            char at[4];
-            sb_add(&b, at, utf8_put(at, out[k]));
-        }
-        in_word = to == CAPITAL || cased(cp);
+        int count = map_one(s, i, cp, to, in_word, to_cp);
+        for (int k = 0; k < count; k++) n += utf8_put(out + n, to_cp[k]);
+        if (to >= TITLE) in_word = to == CAPITAL || cased(cp);
     }
-    size_t n;
-    char *text = sb_take(&b, &n);
-    return v_obj(str_take(in, text, n));
+    return v_obj(str_take(in, out, n));
 }
 
 #define CASE_METHOD(NAME, TO)                                                                      \
