@@ -1,7 +1,7 @@
 /* engine/kernels/lapack.c - solving, factorising and eigenvalues on stacks of matrices.
  *
  * Each function walks the leading axes; one matrix at a time is copied column-major into scratch,
- * given to LAPACK, and copied out.  float32 and complex64 stay single, integers become float64;
+ * given to LAPACK, and copied out.  Computed in double, rounded for single precision input;
  * a failed factorisation is a LinAlgError in NumPy's words. */
 #include <math.h>
 #include <string.h>
@@ -49,8 +49,16 @@ static nd *solve_stack(const kind *k, const nd *a, const nd *b, int64_t m, err *
     return ok ? x : datum_unref(x);
 }
 
+static nd *in_double(nd *(*f)(const nd *, err *), const nd *a, err *e)
+{
+    nd *w = kind_widen(a, e), *x = w ? f(w, e) : NULL;
+    datum_unref(w);
+    return kind_narrow(&x, e) ? x : NULL;
+}
+
 nd *nd_inv(const nd *a, err *e)
 {
+    if (kind_is_single(a, NULL)) return in_double(nd_inv, a, e);
     kind k;
     TRY(check_square(a, e) && kind_of(a, NULL, &k, e));
     nd *p = prepared(a, k.t, e), *x = p ? solve_stack(&k, p, NULL, rows_of(p), e) : NULL;
@@ -83,6 +91,13 @@ static bool common_lead(const nd *a, const nd *b, int *n, int64_t *lead, err *e)
 
 nd *nd_solve(const nd *a, const nd *b, err *e)
 {
+    if (kind_is_single(a, b)) {
+        nd *wa = kind_widen(a, e), *wb = wa ? kind_widen(b, e) : NULL;
+        nd *x = wb ? nd_solve(wa, wb, e) : NULL;
+        datum_unref(wa);
+        datum_unref(wb);
+        return kind_narrow(&x, e) ? x : NULL;
+    }
     kind k;
     TRY(check_square(a, e) && kind_of(a, b, &k, e));
     bool vector = b->ndim == a->ndim - 1;
@@ -148,6 +163,12 @@ static void sign_and_log(const kind *k, const char *lu, int n, const int *pivot,
 
 bool nd_slogdet(const nd *a, nd **sign, nd **logdet, err *e)
 {
+    if (kind_is_single(a, NULL)) {
+        nd *w = kind_widen(a, e);
+        bool done = w && nd_slogdet(w, sign, logdet, e);
+        datum_unref(w);
+        return done && kind_narrow(sign, e) && kind_narrow(logdet, e);
+    }
     kind k;
     TRY(check_square(a, e) && kind_of(a, NULL, &k, e));
     int n = (int)rows_of(a), lda = max_int(n, 1), info = 0;
@@ -178,6 +199,7 @@ bool nd_slogdet(const nd *a, nd **sign, nd **logdet, err *e)
 
 nd *nd_det(const nd *a, err *e)
 {
+    if (kind_is_single(a, NULL)) return in_double(nd_det, a, e);
     nd *sign, *logdet;
     TRY(nd_slogdet(a, &sign, &logdet, e));
     nd *size = nd_new(nd_type(logdet), logdet->ndim, nd_shape(logdet), e), *det = NULL;
@@ -201,6 +223,7 @@ typedef void (*potrf)(char *uplo, int *n, void *a, int *lda, int *info);
 
 nd *nd_cholesky(const nd *a, err *e)
 {
+    if (kind_is_single(a, NULL)) return in_double(nd_cholesky, a, e);
     kind k;
     TRY(check_square(a, e) && kind_of(a, NULL, &k, e));
     int n = (int)rows_of(a), lda = max_int(n, 1), info = 0;
@@ -294,6 +317,12 @@ static void qr_one(qr_job *j, const char *from, char mode, char *q, char *r)
 
 bool nd_qr(const nd *a, char mode, nd **q, nd **r, err *e)
 {
+    if (kind_is_single(a, NULL)) {
+        nd *w = kind_widen(a, e);
+        bool done = w && nd_qr(w, mode, q, r, e);
+        datum_unref(w);
+        return done && kind_narrow(r, e) && (!q || !*q || kind_narrow(q, e));
+    }
     qr_job j = {0};
     *r = NULL;
     if (q) *q = NULL;

@@ -75,6 +75,13 @@ static bool svd_init(svd_job *j, const nd *a, bool full, bool vectors, err *e)
 
 bool nd_svd(const nd *a, bool full, nd **u, nd **s, nd **vt, err *e)
 {
+    if (kind_is_single(a, NULL)) {
+        nd *wide = kind_widen(a, e);
+        bool done = wide && nd_svd(wide, full, u, s, vt, e);
+        datum_unref(wide);
+        return done && kind_narrow(s, e) &&
+               (!u || !vt || (kind_narrow(u, e) && kind_narrow(vt, e)));
+    }
     svd_job j = {0};
     bool vectors = u && vt, ok;
     *s = NULL;
@@ -140,6 +147,12 @@ static void sym_call(sym_job *j, void *a, void *w, void *work, int lwork, void *
 
 bool nd_eigh(const nd *a, char uplo, nd **w, nd **v, err *e)
 {
+    if (kind_is_single(a, NULL)) {
+        nd *wide = kind_widen(a, e);
+        bool done = wide && nd_eigh(wide, uplo, w, v, e);
+        datum_unref(wide);
+        return done && kind_narrow(w, e) && (!v || kind_narrow(v, e));
+    }
     sym_job j = {.job = v ? 'V' : 'N', .uplo = uplo};
     *w = NULL;
     if (v) *v = NULL;
@@ -254,6 +267,12 @@ static bool all_real(const nd *w, const kind *k)
 
 bool nd_eig(const nd *a, nd **w, nd **v, err *e)
 {
+    if (kind_is_single(a, NULL)) {
+        nd *wide = kind_widen(a, e);
+        bool done = wide && nd_eig(wide, w, v, e);
+        datum_unref(wide);
+        return done && kind_narrow(w, e) && (!v || kind_narrow(v, e));
+    }
     eig_job j = {.right = v ? 'V' : 'N'};
     *w = NULL;
     if (v) *v = NULL;
@@ -366,8 +385,7 @@ bool nd_lstsq(const nd *a, const nd *b, double rcond, nd **x, nd **residuals, in
     j.m = (int)nd_shape(a)[0];
     j.n = (int)nd_shape(a)[1];
     j.nrhs = vector ? 1 : (int)nd_shape(b)[1];
-    double eps = asked.real.dt == DT_float32 ? (double)FLT_EPSILON : DBL_EPSILON;
-    j.rcond = rcond < 0 ? eps * max_int(j.m, j.n) : rcond;
+    j.rcond = rcond < 0 ? DBL_EPSILON * max_int(j.m, j.n) : rcond;
     j.run = lapack_named(&j.k, "gelsd_", e);
     if (!j.run) return false;
     size_t m = (size_t)j.m, n = (size_t)j.n, r = (size_t)j.nrhs, big = m > n ? m : n;

@@ -9,6 +9,29 @@
 /* --- types and names ---------------------------------------------------------------------------
  */
 
+bool kind_is_single(const nd *a, const nd *b)
+{
+    dtype_of t = nd_type(a);
+    err none = {0};
+    if (b && !dtype_promote(t, nd_type(b), &t, &none)) err_clear(&none);
+    return t.dt == DT_float32 || t.dt == DT_complex64;
+}
+
+nd *kind_widen(const nd *a, err *e)
+{
+    return nd_cast(a, dtype_plain(dtype_is_complex(a->dtype) ? DT_complex128 : DT_float64), 'u', e);
+}
+
+bool kind_narrow(nd **x, err *e)
+{
+    if (!*x) return false;
+    nd *y =
+        nd_cast(*x, dtype_plain(dtype_is_complex((*x)->dtype) ? DT_complex64 : DT_float32), 'u', e);
+    datum_unref(*x);
+    *x = y;
+    return y != NULL;
+}
+
 bool kind_of(const nd *a, const nd *b, kind *k, err *e)
 {
     dtype_of t = nd_type(a);

@@ -10,6 +10,12 @@ typedef struct kind { /* what the names begin with, and the types of elements an
     bool is_complex;
 } kind;
 
+/* NumPy's linalg computes single precision in double and rounds its results: kind_is_single asks,
+ * kind_widen widens, kind_narrow rounds *x (NULL stays). */
+bool kind_is_single(const nd *a, const nd *b);
+nd *kind_widen(const nd *a, err *e);
+bool kind_narrow(nd **x, err *e);
+
 /* of a and b (may be NULL) together; TypeError for what linalg does not take */
 bool kind_of(const nd *a, const nd *b, kind *k, err *e);
 /* "gesv_" -> dgesv_; NotImplementedError when LAPACK is not there */
