@@ -103,27 +103,23 @@ static value dtype_make(interp *in, const type *cls, const value *arg, size_t np
     return v;
 }
 
+/* dtype('float64'); with byte order where there is a choice to tell: dtype('<M8[D]') */
 static value dtype_repr(interp *in, value self)
 {
+    dtype_of t = of(self);
+    if (t.dt == DT_object) return v_str(in, "dtype('O')");
+    if (t.dt == DT_bytes)
+        return v_obj(t.size ? str_fmt(in, "dtype('S%u')", t.size) : str_of(in, "dtype('S')"));
+    char text[40];
+    if (t.swapped || t.dt >= DT_datetime64 || t.unit == NOTE_ORDER) {
+        dtype_str(t, text);
+        return v_obj(str_fmt(in, "dtype('%s')", text));
+    }
     strbuf b = {0};
-    dtype_short_repr(of(self), &b);
+    dtype_short_repr(t, &b);
     bool quoted = sb_text(&b)[0] == '\'';
     str *s =
         quoted ? str_fmt(in, "dtype(%s)", sb_text(&b)) : str_fmt(in, "dtype('%s')", sb_text(&b));
-    if (of(self).unit == NOTE_ORDER && of(self).dt < DT_datetime64) {
-        char text[32];
-        dtype_str(of(self), text);
-        obj_unref(in, s);
-        s = str_fmt(in, "dtype('%s')", text);
-    }
-    if (of(self).dt == DT_bytes) { /* no byte order, unlike in arrays */
-        obj_unref(in, s);
-        s = of(self).size ? str_fmt(in, "dtype('S%u')", of(self).size) : str_of(in, "dtype('S')");
-    }
-    if (of(self).dt == DT_object) {
-        obj_unref(in, s);
-        s = str_of(in, "dtype('O')");
-    }
     sb_clear(&b);
     return v_obj(s);
 }

@@ -10,6 +10,7 @@
 #include "engine/kernels/sort.h"
 #include "lang/types/bytes.h"
 #include "stdlib/numpy/numpy.h"
+#include "stdlib/numpy/objects.h"
 #include "stdlib/numpy/reductions.h"
 
 /* The block of self, counted. */
@@ -656,7 +657,9 @@ static value m_sort(interp *in, const value *arg)
     int axis;
     err e = {0};
     if (!x || !to_axis(in, arg[1], x->ndim, &axis)) return FAIL;
-    nd *y = nd_sort(x, axis, &e);
+    bool objects = x->dtype == DT_object;
+    nd *y = objects ? object_sort(in, x, axis, false) : nd_sort(x, axis, &e);
+    if (objects && !y) return FAIL;
     bool ok = y && nd_assign(x, y, 'u', NULL, &e);
     datum_unref(y);
     return ok ? NONE : throw_err(in, &e);
@@ -683,8 +686,11 @@ static value m_argsort(interp *in, const value *arg)
     value r = FAIL;
     const str *kind = as_str(arg[2]);
     bool stable = kind && (str_is(kind, "stable") || str_is(kind, "mergesort"));
-    if (x && sort_axis(in, arg[1], &x, &axis))
-        r = array_wrap(in, nd_argsort(x, axis, stable, &e), &e);
+    if (x && sort_axis(in, arg[1], &x, &axis)) {
+        bool objects = x->dtype == DT_object;
+        nd *y = objects ? object_sort(in, x, axis, true) : nd_argsort(x, axis, stable, &e);
+        r = y || !objects ? array_wrap(in, y, &e) : FAIL;
+    }
     datum_unref(x);
     return r;
 }
@@ -875,7 +881,7 @@ static value m_round(interp *in, const value *arg)
 }
 
 /* round(x): an int for scalars */
-static value m_dunder_round(interp *in, const value *arg)
+value array_round(interp *in, const value *arg)
 {
     value r = m_round(in, arg);
     if (is_fail(r) || !is_none(arg[1]) || as_ndarray(arg[0])) return r;
@@ -1038,7 +1044,7 @@ const builtin array_methods[] = {
     {"conjugate(self)", m_conj, "Complex conjugate."},
     {"round(self, decimals=0, out=None)", m_round,
      "Rounded to a number of decimals, halves to even."},
-    {"__round__(self, ndigits=None)", m_dunder_round, "round(x)"},
+    {"__round__(self, ndigits=None)", array_round, "round(x)"},
     {"clip(self, min=None, max=None, out=None)", m_clip, "Limited to the range from min to max."},
     {"byteswap(self, inplace=False)", m_byteswap, "The bytes of every element reversed."},
     {"__array__(self, dtype=None)", m_array, "The array itself."},

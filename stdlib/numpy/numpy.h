@@ -123,6 +123,7 @@ bool warn_flags(interp *in, unsigned flags, const char *where);
 /* ---- the rest ---- */
 
 extern const builtin array_methods[];
+value array_round(interp *in, const value *arg); /* __round__ */
 value array_repr(interp *in, value self);
 value array_str(interp *in, value self);
 print_opts *numpy_print_opts(interp *in);

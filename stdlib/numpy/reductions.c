@@ -7,6 +7,7 @@
 
 #include "engine/kernels/scan.h"
 #include "stdlib/numpy/numpy.h"
+#include "stdlib/numpy/objects.h"
 
 typedef struct reduce_call { /* borrowed arguments; FAIL where the form has none */
     value x, axis, dtype, out, keepdims, ddof, initial, where;
@@ -32,33 +33,31 @@ static nd *optional(interp *in, value v, dtype_of want)
     return to_nd(in, v, want);
 }
 
-static value object_reduce(interp *in, const reduction *r, const nd *x)
+/* sum, max, mean ... of objects; mean and its like divide what add gives */
+static value run_objects(interp *in, const reduction *r, const nd *x, uint32_t axes, bool keep,
+                         value start)
 {
-    enum binop op = r->fold == &ufuncs[U_multiply] ? OP_MUL : OP_ADD;
-    enum cmpop pick = r->fold == &ufuncs[U_minimum] ? OP_LT : OP_GT;
-    bool choose = r->fold == &ufuncs[U_minimum] || r->fold == &ufuncs[U_maximum];
     err e = {0};
-    nd *flat = nd_contiguous(x, &e);
-    if (!flat) return throw_err(in, &e);
-    int64_t n = nd_count(flat);
-    value acc = n ? scalar_item(in, nd_type(flat), flat->at) : v_int(op == OP_MUL);
-    for (int64_t i = 1; i < n && !is_fail(acc); i++) {
-        value item = scalar_item(in, nd_type(flat), flat->at + i * flat->size);
-        value next;
-        if (choose) {
-            value better = value_compare(in, pick, item, acc);
-            int yes = is_fail(better) ? -1 : value_truth(in, better);
-            value_unref(in, better);
-            next = yes < 0 ? FAIL : value_ref(yes ? item : acc);
-        } else {
-            next = value_binary(in, op, acc, item);
-        }
-        value_unref(in, item);
-        value_unref(in, acc);
-        acc = next;
+    if (r == &reductions[R_argmin] || r == &reductions[R_argmax]) {
+        nd *y = object_argpick(in, r == &reductions[R_argmax], x, axes, keep);
+        return y ? array_result(in, y, &e) : FAIL;
     }
-    datum_unref(flat);
-    return acc;
+    const ufunc *f = r == &reductions[R_mean]  ? &ufuncs[U_add]
+                     : r == &reductions[R_any] ? &ufuncs[U_logical_or]
+                     : r == &reductions[R_all] ? &ufuncs[U_logical_and]
+                                               : r->fold;
+    if (!f)
+        return throw(in, NotImplementedError, "%s() of an array of objects is not supported",
+                     r->name);
+    nd *y = object_reduce(in, f, x, axes, keep, start);
+    value v = y ? array_result(in, y, &e) : FAIL;
+    if (is_fail(v) || r != &reductions[R_mean]) return v;
+    int64_t n = 1;
+    for (int i = 0; i < x->ndim; i++)
+        if (axes & axis_bit(i)) n *= nd_shape(x)[i];
+    value mean = value_binary(in, OP_TRUEDIV, v, v_int(n));
+    value_unref(in, v);
+    return mean;
 }
 
 static value run(interp *in, const reduction *r, reduce_call c)
@@ -79,8 +78,8 @@ static value run(interp *in, const reduction *r, reduce_call c)
     if (ok && !throwing(in)) {
         o.initial = initial;
         o.where = where;
-        if (x->dtype == DT_object && r->fold && axes == ALL_AXES) {
-            result = object_reduce(in, r, x);
+        if (x->dtype == DT_object) {
+            result = run_objects(in, r, x, axes, keep, is_none(c.initial) ? FAIL : c.initial);
         } else {
             nd *y = nd_reduce(r, x, axes, keep, want, &o, &e);
             if (y && o.flags && !warn_flags(in, o.flags, "reduce")) y = datum_unref(y);
@@ -152,7 +151,12 @@ static value scan_run(interp *in, const scan *s, const value *arg)
         datum_unref(x);
         x = flat;
     }
-    if (x && to_dtype_or_none(in, arg[2], &want) && (flat || to_axis(in, arg[1], x->ndim, &axis)))
+    bool ok = x && to_dtype_or_none(in, arg[2], &want) &&
+              (flat || to_axis(in, arg[1], x->ndim, &axis));
+    if (ok && x->dtype == DT_object) {
+        nd *y = object_accumulate(in, &ufuncs[s->fold], x, axis);
+        r = y ? array_wrap(in, y, &e) : FAIL;
+    } else if (ok)
         r = array_wrap(in, nd_scan(s, x, axis, want, NULL, &e), &e);
     else if (!x)
         throw_err(in, &e);

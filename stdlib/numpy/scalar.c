@@ -440,10 +440,40 @@ static value scalar_make(interp *in, const type *cls, const value *arg, size_t n
     return result;
 }
 
+/* What numpy.float64 has from float: methods that read the number. */
+static value as_float(interp *in, const value *arg, const char *name)
+{
+    double d;
+    return to_double(in, arg[0], &d) ? call_method(in, v_float(d), name, 0) : FAIL;
+}
+
+static value float_ratio(interp *in, const value *arg)
+{
+    return as_float(in, arg, "as_integer_ratio");
+}
+
+static value float_hex(interp *in, const value *arg)
+{
+    return as_float(in, arg, "hex");
+}
+
+#define OWN_ROWS {"__round__(self, ndigits=None)", array_round, "round(x)"},
+static const builtin number_table[] = {OWN_ROWS{0}};
+static const builtin float64_table[] = {
+    OWN_ROWS
+    {"as_integer_ratio(self)", float_ratio, "The number as a ratio of two ints."},
+    {"hex(self)", float_hex, "The number in hexadecimal."},
+    {0},
+};
+
 #define ABSTRACT(id, text, parent)                                                                 \
     static const type T_##id = {TYPE_HEAD, .name = text, .module = "numpy", .base = parent,        \
                                 .flags = TYPE_IMMUTABLE};
-ABSTRACT(generic, "generic", NULL)
+static const type T_generic = {TYPE_HEAD,
+                               .name = "generic",
+                               .module = "numpy",
+                               .table = array_methods,
+                               .flags = TYPE_IMMUTABLE};
 ABSTRACT(number, "number", &T_generic)
 ABSTRACT(integer, "integer", &T_number)
 ABSTRACT(signedinteger, "signedinteger", &T_integer)
@@ -454,7 +484,7 @@ ABSTRACT(complexfloating, "complexfloating", &T_inexact)
 ABSTRACT(flexible, "flexible", &T_generic)
 ABSTRACT(character, "character", &T_flexible)
 
-#define SCALAR(id, text, parent, second)                                                           \
+#define SCALAR(id, text, parent, second, own)                                                      \
     static const type T_np_##id = {                                                                \
         TYPE_HEAD,                                                                                 \
         .name = text,                                                                              \
@@ -463,7 +493,7 @@ ABSTRACT(character, "character", &T_flexible)
         .base2 = second,                                                                           \
         .size = sizeof(cplx),                                                                      \
         .flags = TYPE_IMMUTABLE,                                                                   \
-        .table = array_methods,                                                                    \
+        .table = own,                                                                              \
         .make = scalar_make,                                                                       \
         .repr = scalar_repr,                                                                       \
         .tostr = scalar_str,                                                                       \
@@ -475,22 +505,22 @@ ABSTRACT(character, "character", &T_flexible)
         .binary = array_binary,                                                                    \
         .getitem = scalar_getitem,                                                                 \
     };
-SCALAR(bool, "bool_", &T_generic, NULL)
-SCALAR(int8, "int8", &T_signedinteger, NULL)
-SCALAR(uint8, "uint8", &T_unsignedinteger, NULL)
-SCALAR(int16, "int16", &T_signedinteger, NULL)
-SCALAR(uint16, "uint16", &T_unsignedinteger, NULL)
-SCALAR(int32, "int32", &T_signedinteger, NULL)
-SCALAR(uint32, "uint32", &T_unsignedinteger, NULL)
-SCALAR(int64, "int64", &T_signedinteger, NULL)
-SCALAR(uint64, "uint64", &T_unsignedinteger, NULL)
-SCALAR(float16, "float16", &T_floating, NULL)
-SCALAR(float32, "float32", &T_floating, NULL)
-SCALAR(float64, "float64", &T_floating, &T_float)
-SCALAR(complex64, "complex64", &T_complexfloating, NULL)
-SCALAR(complex128, "complex128", &T_complexfloating, &T_complex)
-SCALAR(datetime64, "datetime64", &T_generic, NULL)
-SCALAR(timedelta64, "timedelta64", &T_signedinteger, NULL)
+SCALAR(bool, "bool_", &T_generic, NULL, number_table)
+SCALAR(int8, "int8", &T_signedinteger, NULL, number_table)
+SCALAR(uint8, "uint8", &T_unsignedinteger, NULL, number_table)
+SCALAR(int16, "int16", &T_signedinteger, NULL, number_table)
+SCALAR(uint16, "uint16", &T_unsignedinteger, NULL, number_table)
+SCALAR(int32, "int32", &T_signedinteger, NULL, number_table)
+SCALAR(uint32, "uint32", &T_unsignedinteger, NULL, number_table)
+SCALAR(int64, "int64", &T_signedinteger, NULL, number_table)
+SCALAR(uint64, "uint64", &T_unsignedinteger, NULL, number_table)
+SCALAR(float16, "float16", &T_floating, NULL, number_table)
+SCALAR(float32, "float32", &T_floating, NULL, number_table)
+SCALAR(float64, "float64", &T_floating, &T_float, float64_table)
+SCALAR(complex64, "complex64", &T_complexfloating, NULL, number_table)
+SCALAR(complex128, "complex128", &T_complexfloating, &T_complex, number_table)
+SCALAR(datetime64, "datetime64", &T_generic, NULL, number_table)
+SCALAR(timedelta64, "timedelta64", &T_signedinteger, NULL, number_table)
 
 /* Strings: everything but their class and constructor is Python's. */
 #define PYTHON(id, T)                                                                              \

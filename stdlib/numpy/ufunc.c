@@ -5,6 +5,7 @@
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/scan.h"
 #include "stdlib/numpy/numpy.h"
+#include "stdlib/numpy/objects.h"
 
 #include <string.h>
 
@@ -27,111 +28,6 @@ const ufunc *as_ufunc(value v)
 {
     ufunc_obj *u = (ufunc_obj *)as_obj(v, &T_ufunc);
     return u ? u->f : NULL;
-}
-
-/* ---- object arrays: element by element in the language ---- */
-
-static const struct {
-    const char *name;
-    uint8_t kind, op; /* 'b'inary 'u'nary 'c'ompare */
-} object_ops[] = {
-    {"add", 'b', OP_ADD},
-    {"subtract", 'b', OP_SUB},
-    {"multiply", 'b', OP_MUL},
-    {"divide", 'b', OP_TRUEDIV},
-    {"floor_divide", 'b', OP_FLOORDIV},
-    {"remainder", 'b', OP_MOD},
-    {"power", 'b', OP_POW},
-    {"bitwise_and", 'b', OP_AND},
-    {"bitwise_or", 'b', OP_OR},
-    {"bitwise_xor", 'b', OP_XOR},
-    {"left_shift", 'b', OP_LSHIFT},
-    {"right_shift", 'b', OP_RSHIFT},
-    {"negative", 'u', OP_NEG},
-    {"positive", 'u', OP_POS},
-    {"absolute", 'u', OP_ABS},
-    {"invert", 'u', OP_INVERT},
-    {"less", 'c', OP_LT},
-    {"less_equal", 'c', OP_LE},
-    {"equal", 'c', OP_EQ},
-    {"not_equal", 'c', OP_NE},
-    {"greater", 'c', OP_GT},
-    {"greater_equal", 'c', OP_GE},
-    {"floor", 'u', OP_FLOOR},
-    {"ceil", 'u', OP_CEIL},
-    {"minimum", 'm', OP_LE},
-    {"maximum", 'm', OP_GE},
-};
-
-static value object_element(interp *in, size_t row, const ufunc *f, value a, value b)
-{
-    if (row < sizeof object_ops / sizeof *object_ops) {
-        switch (object_ops[row].kind) {
-        case 'b': return value_binary(in, object_ops[row].op, a, b);
-        case 'u': return value_unary(in, object_ops[row].op, a);
-        case 'c': return value_compare(in, object_ops[row].op, a, b);
-        default: break;
-        }
-        value left = value_compare(in, object_ops[row].op, a, b);
-        int yes = is_fail(left) ? -1 : value_truth(in, left);
-        value_unref(in, left);
-        return yes < 0 ? FAIL : value_ref(yes ? a : b);
-    }
-    value r = call_method(in, a, f->name, 0); /* numpy.sqrt of objects calls their method */
-    if (is_fail(r) && exc_is(in, AttributeError)) {
-        exc_clear(in);
-        throw(
-            in, TypeError,
-            "loop of ufunc does not support argument 0 of type %s which has no callable %s method",
-            type_of(in, a)->name, f->name);
-    }
-    return r;
-}
-
-static value object_map(interp *in, const ufunc *f, nd *const *x, int n)
-{
-    size_t row = 0;
-    while (row < sizeof object_ops / sizeof *object_ops && strcmp(object_ops[row].name, f->name))
-        row++;
-    bool truth = row < sizeof object_ops / sizeof *object_ops && object_ops[row].kind == 'c';
-    int ndim;
-    int64_t shape[ND_MAXDIM];
-    err e = {0};
-    nd *part[2] = {0};
-    if (!shape_broadcast(n, (const nd *const *)x, &ndim, shape, &e)) return throw_err(in, &e);
-    list *cells = list_new(in, 0);
-    for (int i = 0; i < n; i++) {
-        nd *wide = nd_broadcast(x[i], ndim, shape, &e);
-        part[i] = wide ? nd_contiguous(wide, &e) : NULL;
-        datum_unref(wide);
-    }
-    int64_t count = shape_count(ndim, shape);
-    bool ok = cells != NULL;
-    for (int64_t k = 0; ok && k < count; k++) {
-        value v[2] = {NONE, NONE};
-        for (int i = 0; i < n; i++)
-            v[i] = scalar_item(in, nd_type(part[i]), part[i]->at + k * part[i]->size);
-        ok = list_add(in, cells, object_element(in, row, f, v[0], v[1]));
-        value_unref(in, v[0]);
-        value_unref(in, v[1]);
-    }
-    for (int i = 0; i < n; i++) datum_unref(part[i]);
-    nd *flat = NULL;
-    buf *b = NULL;
-    if (ok && truth) {
-        flat = to_nd(in, v_obj(cells), dtype_plain(DT_bool));
-    } else if (ok) {
-        b = buf_objects((size_t)count, &object_cells, &e);
-        for (int64_t k = 0; b && k < count; k++)
-            ((objcell *)(void *)b->data)[k] = value_cell(cells->at[k]);
-        flat = b ? nd_view(b, b->data, dtype_plain(DT_object), 1, &count, NULL) : NULL;
-        buf_unref(b);
-    }
-    obj_unref(in, cells);
-    if (!flat) return e.kind ? throw_err(in, &e) : FAIL;
-    nd *r = nd_reshape(flat, ndim, shape, &e);
-    datum_unref(flat);
-    return array_result(in, r, &e);
 }
 
 /* ---- calls ---- */
@@ -160,10 +56,28 @@ static value results(interp *in, const map_call *c, nd *out[2], bool arrays, err
     return v_obj(tuple_pack(in, 2, v[0], v[1]));
 }
 
+static value map_objects(interp *in, map_call *c, nd *const *x)
+{
+    nd *out[2] = {0};
+    err e = {0};
+    if (!object_map(in, c->f, x, out)) return FAIL;
+    bool ok = true;
+    for (int i = 0; ok && i < c->f->nout; i++) {
+        if (!c->out[i]) continue;
+        value v = array_wrap(in, nd_ref(out[i]), &e);
+        ok = !is_fail(v) && array_setitem(in, v_obj(c->out[i]), ELLIPSIS, v);
+        value_unref(in, v);
+    }
+    if (ok) return results(in, c, out, false, &e);
+    datum_unref(out[0]);
+    datum_unref(out[1]);
+    return FAIL;
+}
+
 static value map(interp *in, map_call *c, nd *const *x)
 {
     for (int i = 0; i < c->f->nin; i++)
-        if (x[i]->dtype == DT_object) return object_map(in, c->f, x, c->f->nin);
+        if (x[i]->dtype == DT_object) return map_objects(in, c, x);
     map_opts o = {.dtype = c->dtype, .casting = c->casting, .where = c->where};
     for (int i = 0; i < c->f->nout; i++)
         if (c->out[i] && !(o.out[i] = array_write(in, c->out[i]))) return FAIL;
@@ -302,8 +216,10 @@ static value ufunc_reduce(interp *in, const value *arg)
     nd *where = arg[7].kind == V_BOOL ? NULL : to_nd(in, arg[7], dtype_plain(DT_bool));
     o.initial = initial;
     o.where = where;
-    nd *y =
-        throwing(in) ? NULL : nd_ufunc_reduce(f, x, axes, value_truth(in, arg[5]) == 1, t, &o, &e);
+    bool keep = value_truth(in, arg[5]) == 1;
+    nd *y = throwing(in)             ? NULL
+            : x->dtype == DT_object ? object_reduce(in, f, x, axes, keep, is_none(arg[6]) ? FAIL : arg[6])
+                                    : nd_ufunc_reduce(f, x, axes, keep, t, &o, &e);
     datum_unref(x);
     datum_unref(initial);
     datum_unref(where);
@@ -321,9 +237,11 @@ static value ufunc_accumulate(interp *in, const value *arg)
         return FAIL;
     }
     err e = {0};
-    nd *y = nd_accumulate(as_ufunc(arg[0]), x, axis, t, NULL, &e);
+    bool objects = x->dtype == DT_object;
+    nd *y = objects ? object_accumulate(in, as_ufunc(arg[0]), x, axis)
+                    : nd_accumulate(as_ufunc(arg[0]), x, axis, t, NULL, &e);
     datum_unref(x);
-    return array_wrap(in, y, &e);
+    return y || !objects ? array_wrap(in, y, &e) : FAIL;
 }
 
 static value ufunc_reduceat(interp *in, const value *arg)

@@ -1,0 +1,15 @@
+/* stdlib/numpy/objects.h - arrays of objects: elementwise, folded, sorted, through the language.
+ *
+ * NULL or false: an exception is pending. */
+#pragma once
+
+#include "stdlib/numpy/numpy.h"
+
+/* f of blocks, one of which holds objects; out[0 .. f->nout) */
+bool object_map(interp *in, const ufunc *f, nd *const *x, nd *out[2]);
+nd *object_cast(interp *in, const nd *x); /* the elements as Python's values */
+/* start FAIL: the first element */
+nd *object_reduce(interp *in, const ufunc *f, const nd *x, uint32_t axes, bool keep, value start);
+nd *object_argpick(interp *in, bool most, const nd *x, uint32_t axes, bool keep);
+nd *object_accumulate(interp *in, const ufunc *f, const nd *x, int axis);
+nd *object_sort(interp *in, const nd *x, int axis, bool indices); /* stable */
