@@ -122,8 +122,8 @@ typedef struct call {
     uint64_t index;
     worker *worker; /* whose thread this is; NULL: not a worker of a pool */
     nd *into;       /* elementwise: where the result may go, if it has this type; or NULL */
-    bool *go_home;    /* a worker's fn that finds it may only run on the calling thread sets this and
-                         answers NULL: the task is run again there. NULL: already there */
+    bool *go_home;  /* a worker's fn that finds it may only run on the calling thread sets this and
+                       answers NULL: the task is run again there. NULL: already there */
     const struct snapshots *snap; /* eager sources as they were when the run started, or NULL */
 } call;
 

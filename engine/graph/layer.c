@@ -211,7 +211,7 @@ layers layers_of(uint32_t n, layer *const *root)
 uint64_t layers_count(const layers *l)
 {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < l->n; i++) n += l->at[i]->count;
+    for (uint32_t i = 0; i < l->n; i++) n += layer_shown(l->at[i]);
     return n;
 }
 

@@ -50,10 +50,11 @@ enum layer_flags {
 struct layer {
     datum hdr;
     const layer_kind *kind;
-    char *name;     /* "sum-aggregate-<32 hex>", owned */
-    hash128 id;     /* of the name */
-    uint64_t count; /* tasks */
-    grid *grid;     /* chunks of its blocks; NULL: tasks are not blocks of an array */
+    char *name;       /* "sum-aggregate-<32 hex>", owned */
+    hash128 id;       /* of the name */
+    uint64_t count;   /* tasks */
+    uint64_t nhidden; /* the last of them: parts of other tasks, without keys that users see */
+    grid *grid;       /* chunks of its blocks; NULL: tasks are not blocks of an array */
     dtype_of type;
     uint32_t flags, depth;
     uint32_t ndep, nalso;
@@ -69,6 +70,10 @@ void *layer_new(size_t size, const layer_kind *kind, const char *name, grid *g, 
                 uint32_t ndep, layer *const *dep);
 void layer_also(layer *l, uint32_t n, layer *const *also); /* before anybody else sees l */
 
+static inline uint64_t layer_shown(const layer *l)
+{
+    return l->count - l->nhidden;
+}
 void layer_key(const layer *l, uint64_t i, key *out);
 bool layer_find(const layer *l, const key *k, uint64_t *i);
 static inline bool layer_task(const layer *l, uint64_t i, arena *a, task_view *out, err *e)
@@ -120,6 +125,8 @@ graph_builder *graph_builder_new(const char *name);
 /* a key of this layer; coordinates NULL and n < 0: the bare string.  keyname NULL: the layer's.
  * Answers the id.  Keys need not be given when nobody asks for them (anonymous tasks). */
 uint64_t graph_add_key(graph_builder *b, const char *keyname, int n, const int64_t *i);
+/* A task within a task, after all keys: (f, (g, x)). */
+uint64_t graph_add_part(graph_builder *b);
 /* `in`: where LIT_IN k of the arguments comes from: (NULL, id) here, (layer, i) elsewhere.  f and
  * the arguments' datums are counted.  narg may be 0 with nin > 0: the inputs are the arguments. */
 void graph_set_task(graph_builder *b, uint64_t id, const fn *f, uint32_t narg, const lit *arg,

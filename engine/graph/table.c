@@ -22,7 +22,7 @@ struct graph_builder {
     arena mem;
     char *name;
     entry *at;
-    uint64_t n, cap;
+    uint64_t n, cap, nparts;
 };
 
 typedef struct table {
@@ -55,6 +55,12 @@ uint64_t graph_add_key(graph_builder *b, const char *keyname, int n, const int64
         x->i = copy;
     }
     return b->n++;
+}
+
+uint64_t graph_add_part(graph_builder *b)
+{
+    b->nparts++;
+    return graph_add_key(b, NULL, KEY_ANONYMOUS, NULL);
 }
 
 static void set_inputs(graph_builder *b, entry *x, uint32_t nin, const ref *in)
@@ -147,7 +153,7 @@ static bool key_same(const key *a, const key *b)
 static bool find(const layer *l, const key *k, uint64_t *i)
 {
     key have;
-    for (uint64_t j = 0; j < l->count; j++) {
+    for (uint64_t j = 0; j < layer_shown(l); j++) {
         key_of(l, j, &have);
         if (!key_same(&have, k)) continue;
         *i = j;
@@ -226,6 +232,7 @@ layer *graph_build(graph_builder *b, grid *g, dtype_of t, err *e)
     table *l = layer_new(sizeof *l, &table_kind, b->name, g, t, ndep, dep);
     mem_free(dep);
     l->base.count = b->n;
+    l->base.nhidden = b->nparts;
     l->mem = b->mem;
     l->at = b->at;
     for (uint64_t i = 0; i < b->n; i++)

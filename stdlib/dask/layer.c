@@ -71,6 +71,17 @@ static bool find(interp *in, const layer *l, value v, uint64_t *i)
 
 /* ---- tasks ---- */
 
+static value task_value(interp *in, const layer *l, uint64_t i);
+
+/* An input of a task: its key, or the task itself when that is a part of this one. */
+static value input_value(interp *in, const layer *l, ref r)
+{
+    key name;
+    if (r.of == l && r.i >= layer_shown(l)) return task_value(in, l, r.i);
+    layer_key(r.of, r.i, &name);
+    return key_value(in, &name);
+}
+
 static value task_value(interp *in, const layer *l, uint64_t i)
 {
     arena a = {0};
@@ -82,11 +93,7 @@ static value task_value(interp *in, const layer *l, uint64_t i)
     }
     value *keys = mem_zero((t.nin + 1) * sizeof(value));
     bool ok = true;
-    for (uint32_t k = 0; ok && k < t.nin; k++) {
-        key name;
-        layer_key(t.in[k].of, t.in[k].i, &name);
-        ok = !is_fail(keys[k] = key_value(in, &name));
-    }
+    for (uint32_t k = 0; ok && k < t.nin; k++) ok = !is_fail(keys[k] = input_value(in, l, t.in[k]));
     value r = FAIL;
     if (ok && t.value) {
         r = value_of(in, t.value);
@@ -123,7 +130,7 @@ static const layer *of(value self)
 static int64_t l_length(interp *in, value self)
 {
     (void)in;
-    return (int64_t)of(self)->count;
+    return (int64_t)layer_shown(of(self));
 }
 
 static value l_getitem(interp *in, value self, value name)
@@ -167,7 +174,7 @@ static value iter_self(interp *in, value self)
 static value iter_step(interp *in, value self)
 {
     key_iter *it = (key_iter *)self.o;
-    return it->at < it->l->count ? nth_key(in, it->l, it->at++) : FAIL;
+    return it->at < layer_shown(it->l) ? nth_key(in, it->l, it->at++) : FAIL;
 }
 
 static const type T_key_iter = {
@@ -190,7 +197,7 @@ static value m_get(interp *in, const value *arg)
 static dict *as_plain_dict(interp *in, const layer *l)
 {
     dict *d = dict_new(in);
-    for (uint64_t i = 0; d && i < l->count; i++) {
+    for (uint64_t i = 0; d && i < layer_shown(l); i++) {
         value k = nth_key(in, l, i), v = is_fail(k) ? FAIL : task_value(in, l, i);
         bool ok = !is_fail(v) && dict_set(in, d, k, v);
         value_unref(in, k);
@@ -221,7 +228,7 @@ static value m_keys(interp *in, const value *arg)
     dict *d = dict_new(in);
     const layer *l = of(arg[0]);
     bool ok = d != NULL;
-    for (uint64_t i = 0; ok && i < l->count; i++) {
+    for (uint64_t i = 0; ok && i < layer_shown(l); i++) {
         value k = nth_key(in, l, i);
         ok = !is_fail(k) && dict_set(in, d, k, NONE);
         value_unref(in, k);
@@ -251,7 +258,7 @@ static value m_output_keys(interp *in, const value *arg)
 {
     set *s = set_new(in, false);
     const layer *l = of(arg[0]);
-    for (uint64_t i = 0; s && i < l->count; i++) {
+    for (uint64_t i = 0; s && i < layer_shown(l); i++) {
         value k = nth_key(in, l, i);
         bool ok = !is_fail(k) && set_add(in, s, k);
         value_unref(in, k);
@@ -260,24 +267,34 @@ static value m_output_keys(interp *in, const value *arg)
     return v_obj(s);
 }
 
+/* The keys that a task reads, with those that its parts read. */
+static bool add_dependencies(interp *in, const layer *l, uint64_t i, set *s, err *e)
+{
+    arena a = {0};
+    task_view t;
+    bool ok = layer_task(l, i, &a, &t, e);
+    for (uint32_t k = 0; ok && k < t.nin; k++) {
+        if (t.in[k].of == l && t.in[k].i >= layer_shown(l)) {
+            ok = add_dependencies(in, l, t.in[k].i, s, e);
+            continue;
+        }
+        value dep = nth_key(in, t.in[k].of, t.in[k].i);
+        ok = !is_fail(dep) && set_add(in, s, dep);
+        value_unref(in, dep);
+    }
+    arena_clear(&a);
+    return ok;
+}
+
 /* get_dependencies(key, all_keys): the keys that the task of `key` reads */
 static value m_dependencies(interp *in, const value *arg)
 {
     uint64_t i;
     const layer *l = of(arg[0]);
     if (!find(in, l, arg[1], &i)) return throw_key(in, arg[1]);
-    arena a = {0};
-    task_view t;
     err e = {0};
     set *s = set_new(in, false);
-    bool ok = s && layer_task(l, i, &a, &t, &e);
-    for (uint32_t k = 0; ok && k < t.nin; k++) {
-        value dep = nth_key(in, t.in[k].of, t.in[k].i);
-        ok = !is_fail(dep) && set_add(in, s, dep);
-        value_unref(in, dep);
-    }
-    arena_clear(&a);
-    if (ok) return v_obj(s);
+    if (s && add_dependencies(in, l, i, s, &e)) return v_obj(s);
     obj_unref(in, s);
     return e.kind ? throw_err(in, &e) : FAIL;
 }

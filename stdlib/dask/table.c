@@ -93,7 +93,7 @@ static bool argument(import *m, job *j, value v, lit *out)
     int found = find_key(m, v, &r);
     if (found < 0 || !check_stack(m->in)) return false;
     if (!found && is_task(m->in, v)) {
-        r = (ref){NULL, graph_add_key(m->b, NULL, -2, NULL)};
+        r = (ref){NULL, graph_add_part(m->b)};
         TRY(translate(m, r.i, v));
         found = 1;
     }
@@ -306,6 +306,27 @@ import m;
     return r;
 }
 
+static bool reaches(layer *from, const layer *to)
+{
+    layers all = layers_of(1, &from);
+    bool found = false;
+    for (uint32_t i = 0; i < all.n; i++) found = found || all.at[i] == to;
+    layers_clear(&all);
+    return found;
+}
+
+/* What else is in the graph shows beside the array, as in Dask; what needs the array cannot. */
+static void keep_others(import *m, layer *top)
+{
+    layer **also = mem_zero((m->nlayer + 1) * sizeof(layer *));
+    uint32_t n = 0;
+    for (size_t i = 0; i < m->nlayer; i++)
+        if (m->layer[i] && !reaches(top, m->layer[i]) && !reaches(m->layer[i], top))
+            also[n++] = m->layer[i];
+    if (n) layer_also(top, n, also);
+    mem_free(also);
+}
+
 /* graph(name, dsk, chunks, dtype): an Array over a finished graph */
 value graph_array(interp *in, const value *arg)
 {
@@ -318,7 +339,9 @@ import m;
     if (!to_dtype(in, arg[3], &t)) return FAIL;
     grid *g = grid_of_chunks(in, arg[2]);
     if (!g || !import_open(&m, in)) return datum_unref(g), FAIL;
-    value r = top_array(in, &m, import_graph(&m, arg[1], name->at, g, t), name->at);
+    int64_t top = import_graph(&m, arg[1], name->at, g, t);
+    if (top >= 0 && atomic_load(&m.layer[top]->hdr.rc) == 1) keep_others(&m, m.layer[top]);
+    value r = top_array(in, &m, top, name->at);
     import_clear(&m);
     datum_unref(g);
     return r;
