@@ -75,6 +75,7 @@ value generic_getattr(interp *in, value v, str *name)
 
 static bool set_in_dict(interp *in, value v, str *name, value to, bool in_class)
 {
+    if (v.kind == V_OBJ && v.o->flags & OBJ_DICT && !check_mutable(in, v.o)) return false;
     dict *d = v.kind == V_OBJ ? obj_dict(in, v.o, !is_fail(to)) : NULL;
     if (throwing(in)) return false;
     if (d && !is_fail(to)) return check_mutable(in, v.o) && dict_set_str(in, d, name, to);

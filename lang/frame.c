@@ -308,7 +308,7 @@ static value run(interp *in, frame *f, func *fn)
 
 value func_call(interp *in, func *fn, const value *arg, size_t npos, tuple *kwnames)
 {
-    link *l = func_link(in, fn);
+    link *l = fn->link;
     const bytecode *c = l->code;
     if (!check_stack(in)) return FAIL;
     frame *f = frame_push(in, l, NULL, 0);

@@ -1,26 +1,566 @@
-/* lang/freeze.c - across threads: being written. */
-#include "lang/exc.h"
-#include "lang/types/func.h"
+/* lang/freeze.c - value -> capsule: records of all objects that can be reached, breadth first.
+ *
+ * Functions take along the globals they name, transitively; functions and classes of library
+ * modules go by name.  What is tied to its interpreter (iterators, open files) cannot cross. */
+#include <string.h>
 
-value trap(interp *in, obj *o)
+#include "lang/code.h"
+#include "lang/exc.h"
+#include "lang/freeze_impl.h"
+#include "lang/types/bytes.h"
+#include "lang/types/func.h"
+#include "lang/types/klass.h"
+#include "lang/types/module.h"
+
+#define OBJ(p) ((value){.kind = V_OBJ, .o = &(p)->hdr})
+
+typedef struct globals { /* of functions being frozen: only the names they use */
+    uint32_t id;
+    dict *d;
+    dict *names; /* name -> True */
+    bool changed;
+} globals;
+
+struct freezer {
+    interp *in;
+    strbuf out;
+    obj **obj; /* by id, counted */
+    uint64_t *off;
+    uint32_t nobj, cap, done;
+    uint32_t *memo; /* id + 1, open addressing by address */
+    uint32_t memo_cap;
+    datum **held;
+    uint32_t nheld, cap_held;
+    globals *g;
+    uint32_t ng;
+    bool home_only, failed;
+};
+
+interp *freezer_interp(freezer *f)
 {
-    return throw(in, TypeError, "'%s' object is shared between threads and cannot be changed", o->type->name);
+    return f->in;
 }
 
-datum *exc_freeze(interp *in, value v)
+/* ---- writing ---- */
+
+void freeze_bytes(freezer *f, const void *p, size_t n)
 {
-    (void)in, (void)v;
+    sb_add(&f->out, p, n);
+}
+
+static void put_byte(freezer *f, unsigned b)
+{
+    sb_addc(&f->out, (char)b);
+}
+
+static void put_u32(freezer *f, uint32_t u)
+{
+    sb_add(&f->out, (const char *)&u, sizeof u);
+}
+
+static void put_text(freezer *f, const char *s, size_t n)
+{
+    put_u32(f, (uint32_t)n);
+    sb_add(&f->out, s, n);
+}
+
+void freeze_datum(freezer *f, datum *d)
+{
+    if (f->nheld == f->cap_held) {
+        f->cap_held = f->cap_held ? f->cap_held * 2 : 8;
+        f->held = mem_grow(f->held, f->cap_held * sizeof *f->held);
+    }
+    put_u32(f, f->nheld);
+    f->held[f->nheld++] = datum_ref(d);
+}
+
+static uint32_t memo_slot(const freezer *f, const obj *o)
+{
+    uint32_t i = (uint32_t)((uintptr_t)o >> 4) * 2654435761u;
+    for (i &= f->memo_cap - 1; f->memo[i] && f->obj[f->memo[i] - 1] != o;) {
+        i = (i + 1) & (f->memo_cap - 1);
+    }
+    return i;
+}
+
+static uint32_t id_of(freezer *f, obj *o)
+{
+    if ((f->nobj + 1) * 2 > f->memo_cap) {
+        f->memo_cap = f->memo_cap ? f->memo_cap * 2 : 64;
+        mem_free(f->memo);
+        f->memo = mem_zero(f->memo_cap * sizeof *f->memo);
+        for (uint32_t i = 0; i < f->nobj; i++) f->memo[memo_slot(f, f->obj[i])] = i + 1;
+    }
+    uint32_t s = memo_slot(f, o);
+    if (f->memo[s]) return f->memo[s] - 1;
+    if (f->nobj == f->cap) {
+        f->cap = f->cap ? f->cap * 2 : 32;
+        f->obj = mem_grow(f->obj, f->cap * sizeof *f->obj);
+        f->off = mem_grow(f->off, f->cap * sizeof *f->off);
+    }
+    f->obj[f->nobj] = obj_ref(o);
+    f->off[f->nobj] = 0;
+    f->memo[s] = ++f->nobj;
+    return f->nobj - 1;
+}
+
+void freeze_value(freezer *f, value v)
+{
+    switch (v.kind) {
+    case V_NONE: put_byte(f, VT_NONE); return;
+    case V_BOOL: put_byte(f, VT_BOOL); put_byte(f, (unsigned)v.i); return;
+    case V_INT: put_byte(f, VT_INT); sb_add(&f->out, (const char *)&v.i, 8); return;
+    case V_FLOAT: put_byte(f, VT_FLOAT); sb_add(&f->out, (const char *)&v.i, 8); return;
+    case V_SCALAR:
+        put_byte(f, VT_SCALAR);
+        put_u32(f, v.aux);
+        sb_add(&f->out, (const char *)&v.i, 8);
+        return;
+    case V_OBJ: break;
+    default: put_byte(f, VT_FAIL); return;
+    }
+    if (v.o == NOTIMPL.o) put_byte(f, VT_NOTIMPL);
+    else if (v.o == ELLIPSIS.o) put_byte(f, VT_ELLIPSIS);
+    else {
+        put_byte(f, VT_OBJ);
+        put_u32(f, id_of(f, v.o));
+    }
+}
+
+static void put_obj(freezer *f, void *o)
+{
+    freeze_value(f, o ? (value){.kind = V_OBJ, .o = o} : FAIL);
+}
+
+static bool refuse(freezer *f, const obj *o)
+{
+    throw(f->in, TypeError, "cannot pass a '%s' object to another thread", o->type->name);
+    return false;
+}
+
+/* ---- things that go by name ---- */
+
+static bool is_library(interp *in, const char *name, module **out)
+{
+    value v = name ? dict_peek(in, in->modules, name) : FAIL;
+    module *m = v.kind == V_OBJ && v.o->type == &T_module ? (module *)(void *)v.o : NULL;
+    *out = m;
+    return m && m->dict != in->main && is_fail(dict_peek(in, m->dict, "__file__"));
+}
+
+/* Follows a.b.c from a module: borrowed; FAIL: not there. */
+static value follow(interp *in, module *m, const char *path)
+{
+    value v = OBJ(m);
+    value_ref(v);
+    while (*path && !is_fail(v)) {
+        size_t n = strcspn(path, ".");
+        str *s = str_intern(in, path, n);
+        value next = s ? value_getattr(in, v, s) : FAIL;
+        obj_unref(in, s);
+        value_unref(in, v);
+        v = next;
+        path += n + (path[n] == '.');
+    }
+    if (is_fail(v)) exc_clear(in);
+    return v;
+}
+
+static bool put_named(freezer *f, value v, const char *home, const char *path)
+{
+    module *m;
+    if (!home || !path || strchr(path, '<') || !is_library(f->in, home, &m)) return false;
+    value found = follow(f->in, m, path);
+    bool same = value_same(found, v);
+    value_unref(f->in, found);
+    if (!same) return false;
+    put_byte(f, RK_NAMED);
+    put_text(f, home, strlen(home));
+    put_text(f, path, strlen(path));
+    return true;
+}
+
+/* ---- functions ---- */
+
+static globals *globals_of(freezer *f, dict *d)
+{
+    for (uint32_t i = 0; i < f->ng; i++) {
+        if (f->g[i].d == d) return &f->g[i];
+    }
+    f->g = mem_grow(f->g, (f->ng + 1) * sizeof *f->g);
+    globals *g = &f->g[f->ng++];
+    *g = (globals){.id = id_of(f, &d->hdr), .d = d, .names = dict_new(f->in)};
+    dict_put(f->in, g->names, "__name__", v_bool(true));
+    return g;
+}
+
+static void name_globals(freezer *f, uint32_t gi, const bytecode *c)
+{
+    if (c->flags & CODE_HOME) f->home_only = true;
+    for (uint32_t i = 0; i < c->ninsn; i++) {
+        uint8_t op = c->insn[i].op;
+        if (op != I_GLOBAL && op != I_NAME) continue;
+        const char *name = c->site[c->insn[i].b].at;
+        str *s = str_intern(f->in, name, strlen(name));
+        value v;
+        if (s && dict_get_str(f->in, f->g[gi].names, s, &v) == 0) {
+            dict_set_str(f->in, f->g[gi].names, s, v_bool(true));
+            f->g[gi].changed = true;
+        }
+        obj_unref(f->in, s);
+    }
+    for (uint32_t i = 0; i < c->nsub; i++) name_globals(f, gi, c->sub[i]);
+}
+
+static bool save_func(freezer *f, func *fn)
+{
+    str *home = as_str(fn->module);
+    if (put_named(f, OBJ(fn), home ? home->at : NULL, fn->qualname->at)) return true;
+    put_byte(f, RK_FUNC);
+    freeze_datum(f, &fn->link->code->hdr);
+    globals *g = globals_of(f, fn->globals);
+    name_globals(f, (uint32_t)(g - f->g), fn->link->code);
+    put_obj(f, fn->globals);
+    put_obj(f, fn->defaults);
+    put_obj(f, fn->kwdefaults);
+    put_obj(f, fn->closure);
+    put_obj(f, fn->annotations);
+    put_obj(f, fn->name);
+    put_obj(f, fn->qualname);
+    freeze_value(f, fn->doc);
+    freeze_value(f, fn->module);
+    put_obj(f, obj_dict(f->in, &fn->hdr, false));
+    return true;
+}
+
+static bool save_cfunc(freezer *f, cfunction *c)
+{
+    if (!is_fail(c->self) || c->owner) { /* a method of something: found again by its name */
+        put_byte(f, RK_GETATTR);
+        freeze_value(f, is_fail(c->self) ? v_type(c->owner) : c->self);
+        put_obj(f, c->name);
+        return true;
+    }
+    if (put_named(f, OBJ(c), c->module ? c->module : "builtins", c->name->at)) return true;
+    return refuse(f, &c->hdr);
+}
+
+/* ---- classes ---- */
+
+static bool save_class(freezer *f, const type *t)
+{
+    klass *k = as_klass(t);
+    if (!k) {
+        put_byte(f, RK_TYPE);
+        sb_add(&f->out, (const char *)&t, sizeof t);
+        return true;
+    }
+    value m = dict_peek(f->in, k->dict, "__module__");
+    if (put_named(f, OBJ(&k->t), as_str(m) ? as_str(m)->at : NULL, k->qualname->at)) return true;
+    put_byte(f, RK_CLASS);
+    freeze_value(f, v_type(k->t.hdr.type));
+    put_obj(f, k->name);
+    put_obj(f, k->qualname);
+    put_obj(f, k->bases);
+    put_obj(f, k->dict);
+    put_byte(f, k->sealed);
+    return true;
+}
+
+/* ---- containers and instances ---- */
+
+static void save_items(freezer *f, const value *at, int64_t n)
+{
+    put_u32(f, (uint32_t)n);
+    for (int64_t i = 0; i < n; i++) freeze_value(f, at[i]);
+}
+
+static void save_dict(freezer *f, const dict *d)
+{
+    value k, v;
+    put_u32(f, (uint32_t)d->n);
+    for (int64_t i = 0; dict_next(d, &i, &k, &v);) {
+        freeze_value(f, k);
+        freeze_value(f, v);
+    }
+}
+
+static void save_set(freezer *f, const set *s)
+{
+    put_u32(f, (uint32_t)s->n);
+    for (uint64_t i = 0; s->at && i <= s->mask; i++) {
+        if (!is_fail(s->at[i].key)) freeze_value(f, s->at[i].key);
+    }
+}
+
+static void save_exc(freezer *f, exc *x)
+{
+    put_u32(f, (uint32_t)exc_kind(x->hdr.type));
+    put_obj(f, x->args);
+    freeze_value(f, x->cause);
+    freeze_value(f, x->context);
+    put_byte(f, x->suppress);
+    for (int i = 0; i < EXC_FIELDS; i++) freeze_value(f, x->field[i]);
+}
+
+/* The payload that the builtin type `native` gives an object. */
+static bool save_payload(freezer *f, obj *o, const type *native)
+{
+    if (native == &T_list) save_items(f, ((list *)(void *)o)->at, ((list *)(void *)o)->n);
+    else if (native == &T_tuple) save_items(f, ((tuple *)(void *)o)->at, ((tuple *)(void *)o)->n);
+    else if (native == &T_dict) save_dict(f, (dict *)(void *)o);
+    else if (native == &T_set || native == &T_frozenset) save_set(f, (set *)(void *)o);
+    else if (native == &T_str) put_text(f, ((str *)(void *)o)->at, ((str *)(void *)o)->nbyte);
+    else if (native == &T_int || native == &T_float || native == &T_bool) {
+        freeze_value(f, ((boxed *)(void *)o)->v);
+    } else if (native == &T_object) return true;
+    else if (type_is_sub(native, exc_type(BaseException))) save_exc(f, (exc *)(void *)o);
+    else return refuse(f, o);
+    return true;
+}
+
+static int payload_kind(const type *native)
+{
+    if (native == &T_list) return RK_LIST;
+    if (native == &T_tuple) return RK_TUPLE;
+    if (native == &T_dict) return RK_DICT;
+    if (native == &T_set || native == &T_frozenset) return RK_SET;
+    if (native == &T_str) return RK_STR;
+    if (native == &T_int || native == &T_float || native == &T_bool) return RK_BOXED;
+    if (native == &T_object) return RK_PLAIN;
+    return type_is_sub(native, exc_type(BaseException)) ? RK_EXC : -1;
+}
+
+/* Instances of user classes, and the plain containers. */
+static bool save_by_name(freezer *f, obj *o);
+
+static bool save_instance(freezer *f, obj *o)
+{
+    klass *k = as_klass(o->type);
+    const type *native = k ? k->native : o->type;
+    int kind = payload_kind(native);
+    if (kind < 0) return save_by_name(f, o) || refuse(f, o);
+    put_byte(f, (unsigned)kind);
+    freeze_value(f, v_type(o->type));
+    put_obj(f, o->flags & OBJ_DICT ? obj_head(o)->dict : NULL);
+    return save_payload(f, o, native);
+}
+
+static bool save_bytes(freezer *f, obj *o, unsigned kind)
+{
+    size_t n;
+    const char *s = bytes_peek((value){.kind = V_OBJ, .o = o}, &n);
+    put_byte(f, kind);
+    put_text(f, s, n);
+    return true;
+}
+
+static bool save_bigint(freezer *f, obj *o)
+{
+    char *s = mpz_get_str(NULL, 16, ((bigint *)(void *)o)->z);
+    put_byte(f, RK_BIGINT);
+    put_text(f, s, strlen(s));
+    void (*free_fn)(void *, size_t);
+    mp_get_memory_functions(NULL, NULL, &free_fn);
+    free_fn(s, strlen(s) + 1);
+    return true;
+}
+
+static bool save_values(freezer *f, unsigned kind, const value *v, int n)
+{
+    put_byte(f, kind);
+    for (int i = 0; i < n; i++) freeze_value(f, v[i]);
+    return true;
+}
+
+static bool save_module(freezer *f, module *m)
+{
+    put_byte(f, RK_MODULE);
+    put_text(f, m->name->at, m->name->nbyte);
+    return true;
+}
+
+static bool save_complex(freezer *f, const cplx *c)
+{
+    put_byte(f, RK_COMPLEX);
+    sb_add(&f->out, (const char *)&c->re, sizeof(double));
+    sb_add(&f->out, (const char *)&c->im, sizeof(double));
+    return true;
+}
+
+static bool save_origin(freezer *f, const origin *o)
+{
+    put_byte(f, RK_ORIGIN);
+    freeze_datum(f, &o->c->hdr);
+    put_u32(f, o->id);
+    return true;
+}
+
+static bool save_globals(freezer *f, const globals *g)
+{
+    value k, v, unused;
+    uint32_t n = 0;
+    for (int64_t i = 0; dict_next(g->names, &i, &k, &unused);) n += dict_get(f->in, g->d, k, &v) == 1;
+    put_byte(f, RK_GLOBALS);
+    put_u32(f, n);
+    for (int64_t i = 0; dict_next(g->names, &i, &k, &unused);) {
+        if (dict_get(f->in, g->d, k, &v) != 1) continue;
+        freeze_value(f, k);
+        freeze_value(f, v);
+    }
+    return true;
+}
+
+static bool save_cross(freezer *f, obj *o)
+{
+    put_byte(f, RK_CROSS);
+    freeze_value(f, v_type(o->type));
+    put_obj(f, o->flags & OBJ_DICT ? obj_head(o)->dict : NULL);
+    return o->type->cross->save(f, o);
+}
+
+/* What a module of the library holds under a name, whatever it is. */
+static bool save_by_name(freezer *f, obj *o)
+{
+    value v = {.kind = V_OBJ, .o = o}, name = FAIL, home = FAIL;
+    int has = value_findattr(f->in, v, "__name__", &name);
+    if (has == 1 && value_findattr(f->in, v, "__module__", &home) < 0) has = -1;
+    if (has < 0) exc_clear(f->in);
+    const char *m = as_str(home) ? as_str(home)->at : o->type->module;
+    bool ok = has == 1 && as_str(name) && put_named(f, v, m, as_str(name)->at);
+    value_unref(f->in, name);
+    value_unref(f->in, home);
+    return ok;
+}
+
+static bool save(freezer *f, obj *o)
+{
+    const type *t = o->type;
+    const origin *from = o->flags & OBJ_FROZEN ? origin_find(f->in, o) : NULL;
+    if (from) return save_origin(f, from);
+    if (as_type((value){.kind = V_OBJ, .o = o})) return save_class(f, (const type *)(const void *)o);
+    if (t->cross) return save_cross(f, o);
+    if (t == &T_function) return save_func(f, (func *)(void *)o);
+    if (t == &T_cfunction) return save_cfunc(f, (cfunction *)(void *)o);
+    if (t == &T_module) return save_module(f, (module *)(void *)o);
+    if (t == &T_bytes) return save_bytes(f, o, RK_BYTES);
+    if (t == &T_bytearray) return save_bytes(f, o, RK_BYTEARRAY);
+    if (t == &T_int) return save_bigint(f, o);
+    if (t == &T_complex) return save_complex(f, (cplx *)(void *)o);
+    if (t == &T_cell) return save_values(f, RK_CELL, &((cell *)(void *)o)->v, 1);
+    if (t == &T_method) return save_values(f, RK_METHOD, &((method *)(void *)o)->f, 2);
+    if (t == &T_slice) return save_values(f, RK_SLICE, &((slice *)(void *)o)->start, 3);
+    if (t == &T_range) return save_values(f, RK_RANGE, &((range_obj *)(void *)o)->start, 3);
+    if (t == &T_staticmethod || t == &T_classmethod) {
+        put_byte(f, RK_WRAPPER);
+        put_byte(f, t == &T_classmethod);
+        freeze_value(f, ((wrapper *)(void *)o)->f);
+        return true;
+    }
+    if (t == &T_property) {
+        property *p = (property *)(void *)o;
+        put_byte(f, RK_PROPERTY);
+        put_obj(f, p->name);
+        freeze_value(f, p->get);
+        freeze_value(f, p->set);
+        freeze_value(f, p->del);
+        freeze_value(f, p->doc);
+        return true;
+    }
+    if (t == &T_slotmethod) {
+        slotmethod *m = (slotmethod *)(void *)o;
+        put_byte(f, RK_GETATTR);
+        freeze_value(f, is_fail(m->self) ? v_type(m->owner) : m->self);
+        put_obj(f, str_intern(f->in, dunder_name(m), strlen(dunder_name(m))));
+        return true;
+    }
+    if (t == &T_code) {
+        put_byte(f, RK_CODE);
+        freeze_datum(f, &code_of_value((value){.kind = V_OBJ, .o = o})->code->hdr);
+        return true;
+    }
+    if (is_member((value){.kind = V_OBJ, .o = o})) {
+        put_byte(f, RK_MEMBER);
+        freeze_value(f, v_type(((getset *)(void *)o)->owner));
+        put_obj(f, ((getset *)(void *)o)->name);
+        return true;
+    }
+    return save_instance(f, o);
+}
+
+static const globals *is_globals(const freezer *f, uint32_t id)
+{
+    for (uint32_t i = 0; i < f->ng; i++) {
+        if (f->g[i].id == id) return &f->g[i];
+    }
     return NULL;
 }
 
-value exc_of_datum(interp *in, datum *d)
+/* Everything reachable: objects, then what the globals that functions name bring along. */
+static bool save_all(freezer *f)
 {
-    (void)d;
-    return throw(in, RuntimeError, "an exception of another thread");
+    bool more = true;
+    while (more) {
+        for (; f->done < f->nobj; f->done++) {
+            if (is_globals(f, f->done)) continue;
+            f->off[f->done] = f->out.n;
+            if (!save(f, f->obj[f->done])) return false;
+        }
+        more = false;
+        for (uint32_t i = 0; i < f->ng; i++) {
+            if (!f->g[i].changed && f->off[f->g[i].id]) continue;
+            f->g[i].changed = false;
+            f->off[f->g[i].id] = f->out.n; /* a later record replaces an earlier one */
+            save_globals(f, &f->g[i]);
+            more = true;
+        }
+    }
+    return true;
 }
 
-link *func_link(interp *in, func *f)
+static void freezer_clear(freezer *f, bool all)
 {
-    (void)in;
-    return f->link;
+    for (uint32_t i = 0; i < f->ng; i++) obj_unref(f->in, f->g[i].names);
+    mem_free(f->g);
+    mem_free(f->memo);
+    if (!all) return;
+    for (uint32_t i = 0; i < f->nobj; i++) obj_unref(f->in, f->obj[i]);
+    for (uint32_t i = 0; i < f->nheld; i++) datum_unref(f->held[i]);
+    mem_free(f->obj);
+    mem_free(f->off);
+    mem_free(f->held);
+    sb_clear(&f->out);
+}
+
+capsule *freeze(interp *in, value root, err *e)
+{
+    freezer f = {.in = in};
+    value pending = exc_take(in);
+    put_byte(&f, 0); /* offset 0 means: no record yet */
+    freeze_value(&f, root);
+    if (!save_all(&f)) {
+        exc *x = as_exc(in->exc);
+        str *s = x ? exc_str(in, x) : NULL;
+        err_set(e, TypeError, "%s", s ? s->at : "a value cannot be passed to another thread");
+        obj_unref(in, s);
+        exc_clear(in);
+        in->exc = pending;
+        freezer_clear(&f, true);
+        return NULL;
+    }
+    in->exc = pending;
+    capsule *c = capsule_new(in);
+    c->text = sb_take(&f.out, &c->n);
+    c->off = f.off;
+    c->nobj = f.nobj;
+    c->root = 1;
+    c->held = f.held;
+    c->nheld = f.nheld;
+    c->home_only = f.home_only;
+    c->root_home = value_ref(root);
+    c->origin = mem_alloc((f.nobj + 1) * sizeof *c->origin);
+    for (uint32_t i = 0; i < f.nobj; i++) c->origin[i] = (value){.kind = V_OBJ, .o = f.obj[i]};
+    mem_free(f.obj);
+    freezer_clear(&f, false);
+    return c;
 }

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "engine/base/mem.h"
+#include "lang/freeze_impl.h"
 #include "lang/types/dunder.h"
 
 /* ---- interned names ---- */
@@ -109,6 +110,8 @@ void interp_close(interp *in)
     value_unref(in, in->echo);
     value_unref(in, in->stop);
     modules_close(in);
+    gc_collect(in);
+    crossings_close(in);
     gc_collect(in);
     types_close(in);
     gc_collect(in);

@@ -573,7 +573,7 @@ static value build_class(interp *in, const value *arg)
     value ns = FAIL, done = FAIL, cls = FAIL;
     if (mt) meta = (value){.kind = V_OBJ, .o = (obj *)(uintptr_t)&mt->hdr};
     if (!throwing(in)) ns = prepare(in, meta, arg[1], bases, as_dict(arg[4]));
-    if (!is_fail(ns)) done = code_run(in, func_link(in, fn), fn->globals, ns, fn->closure);
+    if (!is_fail(ns)) done = code_run(in, fn->link, fn->globals, ns, fn->closure);
     tuple *args = is_fail(done) ? NULL
                                 : tuple_pack(in, 3, value_ref(arg[1]), v_obj(obj_ref(bases)), value_ref(ns));
     if (args) cls = call_with(in, meta, OBJ(args), arg[4]);

@@ -58,6 +58,12 @@ enum type_flags {
 
 typedef void (*visitor)(value v, void *ctx);
 struct freezer;
+struct thawer;
+/* How instances of a builtin type cross threads (lang/freeze.h): save writes what load reads. */
+typedef struct crossing {
+    bool (*save)(struct freezer *f, obj *o); /* false: an exception is pending */
+    obj *(*load)(struct thawer *t, const type *cls);
+} crossing;
 
 struct type {
     obj hdr;            /* a type is an object of type `type`; builtin ones are OBJ_FROZEN */
@@ -72,7 +78,7 @@ struct type {
     /* life */
     void (*drop)(interp *in, obj *o); /* unref what it holds; the core frees o itself */
     void (*visit)(obj *o, visitor visit, void *ctx); /* every value it holds (cycle sweep) */
-    obj *(*freeze)(struct freezer *f, obj *o);       /* deep immutable copy; NULL: generic rules */
+    const crossing *cross; /* NULL: the rules of lang/freeze.c, or it stays where it is */
 
     /* protocol */
     value (*make)(interp *in, const type *cls, const value *arg, size_t npos,

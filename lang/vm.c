@@ -964,7 +964,7 @@ exhausted:
         if (fn.kind != V_OBJ) goto call_slow;
         if (fn.o->type == &T_function) {
             func *p = (func *)fn.o;
-            link *l = fn.o->flags & OBJ_FROZEN ? func_link(in, p) : p->link;
+            link *l = p->link;
             const bytecode *c = l->code;
             frame *to;
             if (c->flags & CODE_SIMPLE && n == c->argcount && !(f->flags & FRAME_GEN)) {
@@ -992,7 +992,7 @@ exhausted:
             v = cfunction_call(in, (cfunction *)fn.o, w + 1, n, NULL);
             goto called;
         }
-        if (fn.o->type == &T_type && fn.o->flags & OBJ_FROZEN) { /* a builtin class */
+        if (fn.o->type == &T_type && !(((const type *)fn.o)->flags & TYPE_HEAP)) { /* a builtin class */
             const type *t = (const type *)fn.o;
             if (!t->make) goto call_slow;
             v = t->make(in, t, w + 1, n, NULL);
@@ -1002,7 +1002,7 @@ exhausted:
             klass *cls = (klass *)fn.o;
             func *p = as_func(cls->init);
             if (!p || cls->native != &T_object || !is_fail(cls->new_) || cls->abstract ||
-                f->flags & FRAME_GEN || p->hdr.flags & OBJ_FROZEN) {
+                f->flags & FRAME_GEN) {
                 goto call_slow;
             }
             const bytecode *c = p->link->code;
@@ -1043,7 +1043,7 @@ exhausted:
         }
         if (fn.kind == V_OBJ && fn.o->type == &T_function) {
             func *p = (func *)fn.o;
-            link *l = fn.o->flags & OBJ_FROZEN ? func_link(in, p) : p->link;
+            link *l = p->link;
             const bytecode *c = l->code;
             frame *to;
             if (c->flags & CODE_SIMPLE && n == c->argcount && !(f->flags & FRAME_GEN)) {
@@ -1087,7 +1087,7 @@ exhausted:
         size_t npos = n - (size_t)names->n;
         if (fn.kind == V_OBJ && fn.o->type == &T_function) {
             func *p = (func *)fn.o;
-            link *l = func_link(in, p);
+            link *l = p->link;
             frame *to = frame_push(in, l, NULL, 0);
             if (!to) goto error;
             in->frame = f;

@@ -2,6 +2,7 @@
  * rest of re).
  *
  * Offsets are bytes inside and become code points when asked for.  A match keeps its text. */
+#include "lang/freeze.h"
 #include "stdlib/re_parts.h"
 
 #include <string.h>
@@ -520,8 +521,31 @@ static const builtin pattern_table[] = {
     {0},
 };
 
+/* Compiled again on the other side. */
+static bool pattern_save(freezer *f, obj *o)
+{
+    pattern *p = (pattern *)(void *)o;
+    freeze_value(f, p->source);
+    freeze_value(f, v_int(p->flags));
+    return true;
+}
+
+static obj *pattern_load(thawer *t, const type *cls)
+{
+    (void)cls;
+    interp *in = thawer_interp(t);
+    value source = thaw_value(t), flags = thaw_value(t), re = interp_import(in, "re");
+    value p = is_fail(re) ? FAIL : call_method(in, re, "compile", 2, source, flags);
+    value_unref(in, source);
+    value_unref(in, re);
+    return p.kind == V_OBJ ? p.o : NULL;
+}
+
+static const crossing pattern_cross = {pattern_save, pattern_load};
+
 const type T_pattern = {
     TYPE_HEAD,
+    .cross = &pattern_cross,
     .name = "Pattern",
     .module = "re",
     .doc = "Compiled regular expression object.",

@@ -285,6 +285,11 @@ static const type T_member = {
     .compare = object_compare,
 };
 
+bool is_member(value v)
+{
+    return v.kind == V_OBJ && v.o->type == &T_member;
+}
+
 value member_new(interp *in, const type *owner, str *attr)
 {
     getset *g = obj_new(in, &T_member, 0);

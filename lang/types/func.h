@@ -119,5 +119,5 @@ value func_call(interp *in, func *f, const value *arg, size_t npos, tuple *kwnam
 
 value code_value(interp *in, link *l); /* the code object */
 link *code_of_value(value v);          /* lends; NULL: no code object */
-/* The function's link in this interpreter (frozen functions come from another one). */
-link *func_link(interp *in, func *f);
+const char *dunder_name(const slotmethod *m);
+bool is_member(value v); /* an attribute of __slots__ */

@@ -227,7 +227,7 @@ static bool init_subclass(interp *in, klass *k, const value *kw, tuple *kwnames)
     return true;
 }
 
-static void find_abstract(interp *in, klass *k)
+void klass_find_abstract(interp *in, klass *k)
 {
     value v;
     k->abstract = false;
@@ -245,7 +245,7 @@ void klass_changed(interp *in, klass *k)
     for (klass *c = in->klasses; c; c = c->next) {
         if (type_is_sub(&c->t, &k->t)) klass_fill(in, c);
     }
-    find_abstract(in, k);
+    klass_find_abstract(in, k);
 }
 
 static void link_in(interp *in, klass *k)
@@ -267,7 +267,6 @@ static klass *klass_alloc(interp *in, const type *meta, str *name, tuple *bases,
     k->t.hdr = hdr;
     k->t.flags = TYPE_HEAP | TYPE_BASE | (native->flags & TYPE_GC);
     k->t.table = NULL;
-    k->t.freeze = native->freeze;
     k->t.base = as_type(bases->at[0]);
     for (int64_t i = 0; i < bases->n; i++) { /* __base__: the one the layout comes from */
         if (native != &T_object && native_of(as_type(bases->at[i])) == native) {
@@ -296,10 +295,24 @@ static klass *klass_make(interp *in, const type *meta, str *name, tuple *bases, 
     if (ok) {
         fill_cell(in, k);
         klass_fill(in, k);
-        find_abstract(in, k);
+        klass_find_abstract(in, k);
         ok = set_names(in, k) && init_subclass(in, k, kw, kwnames);
     }
     if (ok) return k;
+    obj_unref(in, k);
+    return NULL;
+}
+
+/* A class as it was, for another interpreter: no hooks run, ns is taken as it is. */
+klass *klass_restore(interp *in, const type *meta, str *name, str *qualname, tuple *bases)
+{
+    dict *empty = dict_new(in);
+    klass *k = empty ? klass_alloc(in, meta, name, bases, empty) : NULL;
+    obj_unref(in, empty);
+    if (!k) return NULL;
+    obj_unref(in, k->qualname);
+    k->qualname = obj_ref(qualname);
+    if (k->dict && fill_mro(in, k, bases)) return k;
     obj_unref(in, k);
     return NULL;
 }

@@ -40,3 +40,5 @@ value throw_abstract(interp *in, klass *k);
 bool has_init_row(const type *native); /* its __init__ does what `make` leaves out */
 value member_new(interp *in, const type *owner, str *name); /* the attribute of a slot */
 const type *metaclass_of(interp *in, const type *meta, tuple *bases); /* NULL: conflict */
+klass *klass_restore(interp *in, const type *meta, str *name, str *qualname, tuple *bases);
+void klass_find_abstract(interp *in, klass *k);

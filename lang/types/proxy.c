@@ -1,5 +1,5 @@
 /* lang/types/proxy.c - mappingproxy: a mapping that can be read but not written. */
-#include "lang/lang.h"
+#include "lang/freeze.h"
 
 typedef struct proxy {
     obj hdr;
@@ -89,6 +89,21 @@ static value iter(interp *in, value self)
     return value_iter(in, inner(self));
 }
 
+static bool save(freezer *f, obj *o)
+{
+    freeze_value(f, ((proxy *)(void *)o)->of);
+    return true;
+}
+
+static obj *load(thawer *t, const type *cls)
+{
+    proxy *p = obj_new(thawer_interp(t), cls, 0);
+    if (p) p->of = thaw_value(t);
+    return (obj *)(void *)p;
+}
+
+static const crossing cross = {save, load};
+
 static value get(interp *in, const value *arg)
 {
     return call_method(in, inner(arg[0]), "get", 2, arg[1], arg[2]);
@@ -117,6 +132,7 @@ static const builtin table[] = {
 const type T_mappingproxy = {
     TYPE_HEAD,
     .name = "mappingproxy",
+    .cross = &cross,
     .module = "builtins",
     .doc = "Read-only proxy of a mapping.",
     .size = sizeof(proxy),

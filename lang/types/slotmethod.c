@@ -356,6 +356,11 @@ static value sm_repr(interp *in, value self)
                          type_of(in, m->self)->name, (void *)m->self.o));
 }
 
+const char *dunder_name(const slotmethod *m)
+{
+    return m->row->name;
+}
+
 static value sm_name(interp *in, const value *arg)
 {
     return v_str(in, ((slotmethod *)(void *)arg[0].o)->row->name);

@@ -7,6 +7,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 #include "lang/types/iter.h"
+#include "lang/freeze.h"
 #include "stdlib/stdlib.h"
 
 typedef struct deque {
@@ -599,8 +600,30 @@ static const builtin deque_table[] = {
 };
 // clang-format on
 
+static bool save(freezer *f, obj *o)
+{
+    deque *d = (deque *)(void *)o;
+    freeze_bytes(f, &d->max, sizeof d->max);
+    freeze_bytes(f, &d->n, sizeof d->n);
+    for (int64_t i = 0; i < d->n; i++) freeze_value(f, *slot(d, i));
+    return true;
+}
+
+static obj *load(thawer *t, const type *cls)
+{
+    int64_t max, n;
+    thaw_bytes(t, &max, sizeof max);
+    thaw_bytes(t, &n, sizeof n);
+    deque *d = alloc(thawer_interp(t), cls, max);
+    for (int64_t i = 0; d && i < n; i++) push_last(thawer_interp(t), d, thaw_value(t));
+    return (obj *)(void *)d;
+}
+
+static const crossing cross = {save, load};
+
 static const type T_deque = {
     TYPE_HEAD,
+    .cross = &cross,
     .name = "deque",
     .module = "collections",
     .doc = "deque([iterable[, maxlen]]) --> deque object\n\nA list-like sequence optimized for "
@@ -691,8 +714,28 @@ static value getter_set_doc(interp *in, const value *arg)
 static const builtin getter_table[] = {
     {"@property __doc__", getter_doc, NULL}, {"@setter __doc__", getter_set_doc, NULL}, {0}};
 
+static bool getter_save(freezer *f, obj *o)
+{
+    tuplegetter *g = (tuplegetter *)(void *)o;
+    freeze_bytes(f, &g->i, sizeof g->i);
+    freeze_value(f, g->doc);
+    return true;
+}
+
+static obj *getter_load(thawer *t, const type *cls)
+{
+    tuplegetter *g = obj_new(thawer_interp(t), cls, 0);
+    if (!g) return NULL;
+    thaw_bytes(t, &g->i, sizeof g->i);
+    g->doc = thaw_value(t);
+    return &g->hdr;
+}
+
+static const crossing getter_cross = {getter_save, getter_load};
+
 static const type T_tuplegetter = {
     TYPE_HEAD,
+    .cross = &getter_cross,
     .name = "_tuplegetter",
     .module = "collections",
     .size = sizeof(tuplegetter),

@@ -3,6 +3,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 #include "lang/types/func.h"
+#include "lang/freeze.h"
 #include "stdlib/stdlib.h"
 
 static value borrow(void *o)
@@ -184,8 +185,30 @@ static const builtin partial_table[] = {
     {0},
 };
 
+static bool partial_save(freezer *f, obj *o)
+{
+    partial *p = (partial *)(void *)o;
+    freeze_value(f, p->f);
+    freeze_value(f, (value){.kind = V_OBJ, .o = &p->args->hdr});
+    freeze_value(f, p->kw ? (value){.kind = V_OBJ, .o = &p->kw->hdr} : FAIL);
+    return true;
+}
+
+static obj *partial_load(thawer *t, const type *cls)
+{
+    partial *p = obj_new(thawer_interp(t), cls, 0);
+    if (!p) return NULL;
+    p->f = thaw_value(t);
+    p->args = as_tuple(thaw_value(t));
+    p->kw = as_dict(thaw_value(t));
+    return &p->hdr;
+}
+
+static const crossing partial_cross = {partial_save, partial_load};
+
 static const type T_partial = {
     TYPE_HEAD,
+    .cross = &partial_cross,
     .name = "partial",
     .module = "functools",
     .doc = "partial(func, *args, **keywords) - new function with partial application\n    of the "

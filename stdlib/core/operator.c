@@ -4,6 +4,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
+#include "lang/freeze.h"
 #include "stdlib/stdlib.h"
 
 /* ---- operators ---- */
@@ -409,8 +410,34 @@ static value repr(interp *in, value self)
     return FAIL;
 }
 
+static value or_fail(void *o)
+{
+    return o ? (value){.kind = V_OBJ, .o = o} : FAIL;
+}
+
+static bool save(freezer *f, obj *o)
+{
+    getter *g = (getter *)(void *)o;
+    freeze_value(f, or_fail(g->what));
+    freeze_value(f, or_fail(g->name));
+    freeze_value(f, or_fail(g->kw));
+    return true;
+}
+
+static obj *load(thawer *t, const type *cls)
+{
+    getter *g = obj_new(thawer_interp(t), cls, 0);
+    if (!g) return NULL;
+    g->what = as_tuple(thaw_value(t));
+    g->name = as_str(thaw_value(t));
+    g->kw = as_dict(thaw_value(t));
+    return &g->hdr;
+}
+
+static const crossing cross = {save, load};
+
 #define GETTER                                                                                     \
-    TYPE_HEAD, .module = "operator", .size = sizeof(getter), .flags = TYPE_GC, .drop = drop,       \
+    TYPE_HEAD, .cross = &cross, .module = "operator", .size = sizeof(getter), .flags = TYPE_GC, .drop = drop,       \
                .visit = visit, .repr = repr
 
 static const type T_itemgetter = {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "lang/freeze.h"
 #include "stdlib/dask/bridge.h"
 #include "stdlib/numpy/numpy.h"
 
@@ -406,8 +407,25 @@ static const builtin lazy_table[] = {
     {0},
 };
 
+static bool lazy_save(freezer *f, obj *o)
+{
+    freeze_datum(f, &((lazy *)(void *)o)->x->hdr);
+    return true;
+}
+
+static obj *lazy_load(thawer *t, const type *cls)
+{
+    lazy *l = obj_new(thawer_interp(t), cls, 0);
+    datum *d = thaw_datum(t);
+    if (l) l->x = datum_ref(d);
+    return (obj *)(void *)l;
+}
+
+static const crossing lazy_cross = {lazy_save, lazy_load};
+
 const type T_lazy = {
     TYPE_HEAD,
+    .cross = &lazy_cross,
     .name = "Array",
     .module = "dask.array.core",
     .doc = "A lazy, chunked array.",

@@ -1,4 +1,5 @@
 /* stdlib/numpy/array.c - the ndarray object: storage, views, copy on write. */
+#include "lang/freeze.h"
 #include "stdlib/numpy/numpy.h"
 
 #include <string.h>
@@ -83,6 +84,7 @@ static bool privatise(storage *s, err *e)
 
 nd *array_write(interp *in, ndarray *a)
 {
+    if (a->s->frozen) return trap(in, &a->hdr), NULL;
     if (a->hdr.flags & OBJ_FROZEN || a->readonly || a->s->readonly)
         return THROW0(in, ValueError, "assignment destination is read-only");
     err e = {0};
@@ -260,8 +262,29 @@ static bool array_hash(interp *in, value self, uint64_t *out)
     return THROW0(in, TypeError, "unhashable type: 'numpy.ndarray'");
 }
 
+/* Arrays share their buffer: it is copied by whoever writes to it first. */
+static bool array_save(freezer *f, obj *o)
+{
+    nd *x = array_snapshot((ndarray *)(void *)o);
+    freeze_datum(f, &x->hdr);
+    datum_unref(x);
+    return true;
+}
+
+static obj *array_load(thawer *t, const type *cls)
+{
+    (void)cls;
+    err e = {0};
+    ndarray *a = as_ndarray(array_wrap(thawer_interp(t), datum_ref(thaw_datum(t)), &e));
+    if (a) a->s->frozen = thaw_is_shared(t); /* views of it are shared, too */
+    return (obj *)(void *)a;
+}
+
+static const crossing array_cross = {array_save, array_load};
+
 const type T_ndarray = {
     TYPE_HEAD,
+    .cross = &array_cross,
     .name = "ndarray",
     .module = "numpy",
     .doc =

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "lang/freeze.h"
 #include "stdlib/numpy/numpy.h"
 
 typedef struct dtype_obj {
@@ -280,8 +281,25 @@ static const builtin dtype_table[] = {
     {0},
 };
 
+static bool dtype_save(freezer *f, obj *o)
+{
+    freeze_bytes(f, &((dtype_obj *)(void *)o)->t, sizeof(dtype_of));
+    return true;
+}
+
+static obj *dtype_load(thawer *t, const type *cls)
+{
+    dtype_of d;
+    (void)cls;
+    thaw_bytes(t, &d, sizeof d);
+    return dtype_value(thawer_interp(t), d).o;
+}
+
+static const crossing dtype_cross = {dtype_save, dtype_load};
+
 const type T_dtype = {
     TYPE_HEAD,
+    .cross = &dtype_cross,
     .name = "dtype",
     .module = "numpy",
     .doc = "The type of an array's elements: dtype('float64').",

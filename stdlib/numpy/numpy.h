@@ -21,6 +21,7 @@ typedef struct storage {
     uint32_t rc; /* views */
     bool readonly;
     buf *b; /* owned; the embedded nds of the views borrow it */
+    bool frozen; /* seen by several interpreters: writing is trapped */
 } storage;
 
 typedef struct ndarray {

@@ -1,0 +1,266 @@
+/* lang/capsule.c - capsules as datums, what interpreters remember of them, worker interpreters,
+ * the trap. */
+#include <string.h>
+
+#include "lang/code.h"
+#include "lang/exc.h"
+#include "lang/freeze_impl.h"
+#include "lang/types/func.h"
+
+/* ---- the datum ---- */
+
+static void release_origins(interp *in, capsule *c)
+{
+    for (uint32_t i = 0; c->origin && i < c->nobj; i++) value_unref(in, c->origin[i]);
+    value_unref(in, c->root_home);
+    mem_free(c->origin);
+    c->origin = NULL;
+}
+
+static void mailbox_unref(mailbox *b)
+{
+    if (atomic_fetch_sub(&b->rc, 1) == 1) mem_free(b);
+}
+
+mailbox *mailbox_ref(mailbox *b)
+{
+    atomic_fetch_add(&b->rc, 1);
+    return b;
+}
+
+static void capsule_free(capsule *c)
+{
+    for (uint32_t i = 0; i < c->nheld; i++) datum_unref(c->held[i]);
+    mem_free(c->held);
+    mem_free(c->text);
+    mem_free(c->off);
+    mailbox_unref(c->box);
+    mem_free(c);
+}
+
+static void drop(datum *d)
+{
+    capsule *c = (capsule *)(void *)d;
+    if (interp_current() == c->home) {
+        release_origins(c->home, c);
+        capsule_free(c);
+        return;
+    }
+    mailbox *b = c->box; /* its originals can be let go at home only */
+    capsule *head = atomic_load(&b->head);
+    do c->next = head;
+    while (!atomic_compare_exchange_weak(&b->head, &head, c));
+}
+
+static size_t bytes(const datum *d)
+{
+    return ((const capsule *)(const void *)d)->n;
+}
+
+static const datum_kind capsule_kind = {"capsule", drop, bytes};
+
+capsule *capsule_new(interp *in)
+{
+    crossings *x = crossings_of(in);
+    mailbox_empty(in, x->box);
+    capsule *c = mem_zero(sizeof *c);
+    datum_init(&c->hdr, &capsule_kind);
+    c->home = in;
+    c->box = mailbox_ref(x->box);
+    return c;
+}
+
+bool capsule_is_home_only(const capsule *c)
+{
+    return c->home_only;
+}
+
+void mailbox_empty(interp *in, mailbox *b)
+{
+    capsule *c = atomic_exchange(&b->head, NULL);
+    while (c) {
+        capsule *next = c->next;
+        release_origins(in, c);
+        capsule_free(c);
+        c = next;
+    }
+}
+
+/* ---- what an interpreter remembers ---- */
+
+crossings *crossings_of(interp *in)
+{
+    if (in->ext) return in->ext;
+    crossings *x = mem_zero(sizeof *x);
+    x->box = mem_zero(sizeof *x->box);
+    atomic_init(&x->box->rc, 1);
+    in->ext = x;
+    return x;
+}
+
+static uint32_t origin_slot(const crossings *x, const obj *o)
+{
+    uint32_t i = (uint32_t)((uintptr_t)o >> 4) * 2654435761u;
+    for (i &= x->cap - 1; x->origin[i].o && x->origin[i].o != o;) i = (i + 1) & (x->cap - 1);
+    return i;
+}
+
+const origin *origin_find(interp *in, const obj *o)
+{
+    crossings *x = in->ext;
+    if (!x || !x->cap) return NULL;
+    const origin *found = &x->origin[origin_slot(x, o)];
+    return found->o ? found : NULL;
+}
+
+static void origins_fit(crossings *x, uint32_t cap)
+{
+    origin *old = x->origin;
+    uint32_t n = x->cap;
+    x->cap = cap;
+    x->origin = mem_zero(cap * sizeof *x->origin);
+    for (uint32_t i = 0; i < n; i++) {
+        if (old[i].o) x->origin[origin_slot(x, old[i].o)] = old[i];
+    }
+    mem_free(old);
+}
+
+bool origin_add(interp *in, obj *o, capsule *c, uint32_t id)
+{
+    crossings *x = crossings_of(in);
+    if ((x->norigin + 1) * 2 > x->cap) origins_fit(x, x->cap ? x->cap * 2 : 64);
+    x->origin[origin_slot(x, o)] = (origin){o, c, id};
+    x->norigin++;
+    return true;
+}
+
+void origins_forget(interp *in, const capsule *c)
+{
+    crossings *x = in->ext;
+    for (uint32_t i = 0; i < x->cap; i++) {
+        if (x->origin[i].o && x->origin[i].c == c) x->origin[i].c = NULL;
+    }
+    origin *old = x->origin;
+    uint32_t n = x->cap;
+    x->origin = NULL;
+    x->cap = x->norigin = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (old[i].o && old[i].c) origin_add(in, old[i].o, old[i].c, old[i].id);
+    }
+    mem_free(old);
+}
+
+static thawed *find_thawed(interp *in, const capsule *c)
+{
+    crossings *x = crossings_of(in);
+    thawed *t = x->thawed;
+    while (t && t->c != c) t = t->next;
+    return t;
+}
+
+value thaw(interp *in, capsule *c)
+{
+    if (c->home == in) return value_ref(c->root_home);
+    thawed *t = find_thawed(in, c);
+    if (!t) {
+        t = thaw_build(in, c, true);
+        if (!t) return FAIL;
+        crossings *x = in->ext;
+        t->next = x->thawed;
+        x->thawed = t;
+    }
+    return value_ref(t->root);
+}
+
+value thaw_owned(interp *in, capsule *c)
+{
+    if (c->home == in) return value_ref(c->root_home);
+    thawed *t = thaw_build(in, c, false);
+    if (!t) return FAIL;
+    value v = value_ref(t->root);
+    thawed_free(in, t);
+    return v;
+}
+
+void thaw_trim(interp *in)
+{
+    crossings *x = in->ext;
+    if (!x) return;
+    bool any = false;
+    for (thawed *t = x->thawed; t; t = t->next) any = any || atomic_load(&t->c->hdr.rc) == 1;
+    if (!any) return;
+    gc_collect(in); /* garbage may still refer to what goes */
+    for (thawed **p = &x->thawed; *p;) {
+        thawed *t = *p;
+        if (atomic_load(&t->c->hdr.rc) != 1) {
+            p = &t->next;
+            continue;
+        }
+        *p = t->next;
+        origins_forget(in, t->c);
+        thawed_free(in, t);
+    }
+}
+
+void crossings_close(interp *in)
+{
+    crossings *x = in->ext;
+    if (!x) return;
+    while (x->thawed) {
+        thawed *t = x->thawed;
+        x->thawed = t->next;
+        thawed_free(in, t);
+    }
+    mailbox_empty(in, x->box);
+    mailbox_unref(x->box);
+    mem_free(x->origin);
+    mem_free(x);
+    in->ext = NULL;
+}
+
+/* ---- workers ---- */
+
+interp *interp_open_worker(interp *home, const host *h)
+{
+    interp *in = interp_open(h, home->defs);
+    if (!in) return NULL;
+    in->home = home;
+    in->limit = home->limit;
+    in->digit_limit = home->digit_limit;
+    memcpy(in->scalar, home->scalar, sizeof in->scalar);
+    return in;
+}
+
+value trap(interp *in, obj *o)
+{
+    if (in->home) in->trapped = true;
+    return throw(in, TypeError, "'%s' object is shared between threads and cannot be changed",
+                 o->type->name);
+}
+
+bool interp_trapped(interp *in)
+{
+    bool t = in->trapped;
+    in->trapped = false;
+    return t;
+}
+
+/* ---- exceptions ---- */
+
+datum *exc_freeze(interp *in, value v)
+{
+    err e = {0};
+    capsule *c = freeze(in, v, &e);
+    if (!c) { /* it stays at home, but can still be raised there */
+        err_clear(&e);
+        c = capsule_new(in);
+        c->root_home = value_ref(v);
+    }
+    return &c->hdr;
+}
+
+value exc_of_datum(interp *in, datum *d)
+{
+    if (d->kind != &capsule_kind) return throw(in, RuntimeError, "an exception of another thread");
+    return thaw_owned(in, (capsule *)(void *)d);
+}

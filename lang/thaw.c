@@ -1,0 +1,549 @@
+/* lang/thaw.c - capsule -> values: objects are made on demand, empty first and filled after, so
+ * that cycles close; tables that hash their keys are filled last. */
+#include <string.h>
+
+#include "lang/code.h"
+#include "lang/exc.h"
+#include "lang/freeze_impl.h"
+#include "lang/types/bytes.h"
+#include "lang/types/func.h"
+#include "lang/types/klass.h"
+
+#define OBJ(p) ((value){.kind = V_OBJ, .o = &(p)->hdr})
+
+struct thawer {
+    interp *in;
+    capsule *c;
+    thawed *t;
+    const char *p; /* reading here */
+    uint8_t *filled;
+    int depth;
+    bool frozen;
+};
+
+interp *thawer_interp(thawer *t)
+{
+    return t->in;
+}
+
+bool thaw_is_shared(const thawer *t)
+{
+    return t->frozen;
+}
+
+/* ---- reading ---- */
+
+void thaw_bytes(thawer *t, void *p, size_t n)
+{
+    memcpy(p, t->p, n);
+    t->p += n;
+}
+
+static unsigned get_byte(thawer *t)
+{
+    return (unsigned char)*t->p++;
+}
+
+static uint32_t get_u32(thawer *t)
+{
+    uint32_t u;
+    thaw_bytes(t, &u, sizeof u);
+    return u;
+}
+
+static const char *get_text(thawer *t, size_t *n)
+{
+    *n = get_u32(t);
+    const char *s = t->p;
+    t->p += *n;
+    return s;
+}
+
+datum *thaw_datum(thawer *t)
+{
+    return t->c->held[get_u32(t)];
+}
+
+static value shell(thawer *t, uint32_t id); /* lends */
+
+value thaw_value(thawer *t)
+{
+    value v = FAIL;
+    switch (get_byte(t)) {
+    case VT_NONE: return NONE;
+    case VT_BOOL: return v_bool(get_byte(t));
+    case VT_INT: thaw_bytes(t, &v.i, 8); v.kind = V_INT; return v;
+    case VT_FLOAT: thaw_bytes(t, &v.i, 8); v.kind = V_FLOAT; return v;
+    case VT_SCALAR:
+        v.aux = get_u32(t);
+        thaw_bytes(t, &v.i, 8);
+        v.kind = V_SCALAR;
+        return v;
+    case VT_NOTIMPL: return NOTIMPL;
+    case VT_ELLIPSIS: return ELLIPSIS;
+    case VT_OBJ: return value_ref(shell(t, get_u32(t)));
+    default: return FAIL;
+    }
+}
+
+static void *get_obj(thawer *t) /* owned; NULL: none */
+{
+    value v = thaw_value(t);
+    return v.kind == V_OBJ ? v.o : NULL;
+}
+
+/* Passes over a value without making it. */
+static void skip_value(thawer *t)
+{
+    static const uint8_t size[] = {[VT_BOOL] = 1, [VT_INT] = 8, [VT_FLOAT] = 8, [VT_SCALAR] = 12,
+                                   [VT_OBJ] = 4, [VT_ELLIPSIS] = 0};
+    unsigned tag = get_byte(t);
+    t->p += size[tag];
+}
+
+/* ---- empty objects ---- */
+
+static value by_name(thawer *t)
+{
+    size_t n;
+    const char *s = get_text(t, &n);
+    char *home = mem_dupn(s, n);
+    s = get_text(t, &n);
+    char *path = mem_dupn(s, n);
+    value v = interp_import(t->in, home);
+    for (char *p = path; *p && !is_fail(v);) {
+        size_t k = strcspn(p, ".");
+        str *name = str_intern(t->in, p, k);
+        value next = value_getattr(t->in, v, name);
+        obj_unref(t->in, name);
+        value_unref(t->in, v);
+        v = next;
+        p += k + (p[k] == '.');
+    }
+    mem_free(home);
+    mem_free(path);
+    return v;
+}
+
+static value make_class(thawer *t)
+{
+    value meta = thaw_value(t);
+    str *name = get_obj(t), *qualname = get_obj(t);
+    tuple *bases = get_obj(t);
+    klass *k = NULL;
+    if (!is_fail(meta) && name && qualname && bases) {
+        /* the bases must be known now: read their tuple */
+        for (int64_t i = 0; i < bases->n; i++) {
+            if (is_none(bases->at[i])) goto done;
+        }
+        k = klass_restore(t->in, as_type(meta), name, qualname, bases);
+    }
+done:
+    value_unref(t->in, meta);
+    obj_unref(t->in, name);
+    obj_unref(t->in, qualname);
+    obj_unref(t->in, bases);
+    return v_obj(k);
+}
+
+static value make_origin(thawer *t)
+{
+    capsule *c = (capsule *)(void *)thaw_datum(t);
+    uint32_t id = get_u32(t);
+    if (c->home == t->in) return value_ref(c->origin[id]);
+    return throw(t->in, RuntimeError, "an object of another interpreter");
+}
+
+static value make_payload(thawer *t, unsigned kind)
+{
+    interp *in = t->in;
+    value cls = thaw_value(t);
+    const type *ct = as_type(cls);
+    size_t n;
+    if (!ct) return FAIL;
+    skip_value(t); /* the instance dict */
+    value v = FAIL;
+    bool exact = !(ct->flags & TYPE_HEAP);
+    switch (kind) {
+    case RK_STR: {
+        const char *s = get_text(t, &n);
+        if (exact) v = v_obj(str_new(in, s, n));
+        else {
+            value text = v_obj(str_new(in, s, n));
+            v = T_str.make(in, ct, &text, 1, NULL);
+            value_unref(in, text);
+        }
+        break;
+    }
+    case RK_TUPLE:
+        n = get_u32(t);
+        if (exact) v = v_obj(tuple_new(in, (int64_t)n));
+        else {
+            value items = v_obj(tuple_new(in, (int64_t)n));
+            v = T_tuple.make(in, ct, &items, 1, NULL);
+            value_unref(in, items);
+        }
+        break;
+    case RK_LIST: v = exact ? v_obj(list_new(in, 0)) : v_obj(obj_new(in, ct, 0)); break;
+    case RK_DICT: v = exact ? v_obj(dict_new(in)) : T_dict.make(in, ct, NULL, 0, NULL); break;
+    case RK_SET:
+        if (exact) v = v_obj(set_new(in, ct == &T_frozenset));
+        else v = v_obj(obj_new(in, ct, 0));
+        break;
+    case RK_BOXED: {
+        boxed *b = obj_new(in, ct, 0);
+        if (b) b->v = thaw_value(t);
+        v = v_obj(b);
+        break;
+    }
+    default: v = v_obj(obj_new(in, ct, 0));
+    }
+    value_unref(in, cls);
+    return v;
+}
+
+static value make(thawer *t)
+{
+    interp *in = t->in;
+    size_t n;
+    const char *s;
+    unsigned kind = get_byte(t);
+    switch ((enum record_kind)kind) {
+    case RK_BYTES: s = get_text(t, &n); return v_obj(bytes_new(in, s, n));
+    case RK_BYTEARRAY: {
+        s = get_text(t, &n);
+        value b = v_obj(bytes_new(in, s, n)), v = T_bytearray.make(in, &T_bytearray, &b, 1, NULL);
+        value_unref(in, b);
+        return v;
+    }
+    case RK_BIGINT: {
+        s = get_text(t, &n);
+        char *z = mem_dupn(s, n);
+        value v = int_parse(in, z, n, 16);
+        mem_free(z);
+        return v;
+    }
+    case RK_COMPLEX: {
+        double c[2];
+        thaw_bytes(t, c, sizeof c);
+        return v_complex(in, c[0], c[1]);
+    }
+    case RK_TYPE: {
+        const type *p;
+        thaw_bytes(t, &p, sizeof p);
+        return v_type(p);
+    }
+    case RK_MODULE: {
+        s = get_text(t, &n);
+        char *name = mem_dupn(s, n);
+        value m = interp_import(in, name);
+        mem_free(name);
+        return m;
+    }
+    case RK_NAMED: return by_name(t);
+    case RK_ORIGIN: return make_origin(t);
+    case RK_CLASS: return make_class(t);
+    case RK_CELL: return v_obj(cell_new(in, FAIL));
+    case RK_FUNC: return v_obj(obj_new(in, &T_function, 0));
+    case RK_METHOD: return v_obj(obj_new(in, &T_method, 0));
+    case RK_WRAPPER: return v_obj(obj_new(in, get_byte(t) ? &T_classmethod : &T_staticmethod, 0));
+    case RK_PROPERTY: return v_obj(obj_new(in, &T_property, 0));
+    case RK_GLOBALS: return v_obj(dict_new(in));
+    case RK_SLICE:
+    case RK_RANGE: {
+        value v[3] = {thaw_value(t), thaw_value(t), thaw_value(t)};
+        value made = kind == RK_SLICE ? slice_new(in, v[0], v[1], v[2])
+                                      : T_range.make(in, &T_range, v, 3, NULL);
+        for (int i = 0; i < 3; i++) value_unref(in, v[i]);
+        return made;
+    }
+    case RK_GETATTR: {
+        value on = thaw_value(t);
+        str *name = get_obj(t);
+        value v = name && !is_fail(on) ? value_getattr(in, on, name) : FAIL;
+        value_unref(in, on);
+        obj_unref(in, name);
+        return v;
+    }
+    case RK_CODE: {
+        link *l = code_link(in, (bytecode *)(void *)thaw_datum(t));
+        value v = l ? code_value(in, l) : FAIL;
+        link_unref(in, l);
+        return v;
+    }
+    case RK_MEMBER: {
+        value owner = thaw_value(t);
+        str *name = get_obj(t);
+        value v = name && as_type(owner) ? member_new(in, as_type(owner), name) : FAIL;
+        value_unref(in, owner);
+        obj_unref(in, name);
+        return v;
+    }
+    case RK_CROSS: {
+        value cls = thaw_value(t);
+        const type *p = as_type(cls);
+        skip_value(t);
+        value v = p ? v_obj(p->cross->load(t, p)) : FAIL;
+        value_unref(in, cls);
+        return v;
+    }
+    default: return make_payload(t, kind);
+    }
+}
+
+static unsigned kind_at(const thawer *t, uint32_t id)
+{
+    return (unsigned char)t->c->text[t->c->off[id]];
+}
+
+/* A tuple is filled as soon as it is made: keys and bases are read from it. */
+static void fill_tuple(thawer *t, uint32_t id)
+{
+    tuple *x = as_tuple(t->t->at[id]);
+    const char *back = t->p;
+    t->p = t->c->text + t->c->off[id] + 1;
+    skip_value(t);
+    skip_value(t);
+    uint32_t n = get_u32(t);
+    for (uint32_t i = 0; x && i < n; i++) x->at[i] = thaw_value(t);
+    t->filled[id] = 1;
+    t->p = back;
+}
+
+static value shell(thawer *t, uint32_t id)
+{
+    value *at = &t->t->at[id];
+    if (!is_fail(*at) || throwing(t->in)) return *at;
+    if (++t->depth > 5000) {
+        throw(t->in, RecursionError, "too many objects within each other");
+        return FAIL;
+    }
+    const char *back = t->p;
+    t->p = t->c->text + t->c->off[id];
+    value v = make(t);
+    t->p = back;
+    t->depth--;
+    if (is_fail(v) && !throwing(t->in)) throw(t->in, RuntimeError, "a capsule is damaged");
+    if (!is_fail(*at)) value_unref(t->in, v); /* made meanwhile, in a cycle */
+    else *at = v;
+    if (kind_at(t, id) == RK_TUPLE && !t->filled[id]) fill_tuple(t, id);
+    return *at;
+}
+
+/* ---- filling ---- */
+
+static void fill_func(thawer *t, func *f)
+{
+    interp *in = t->in;
+    bytecode *c = (bytecode *)(void *)thaw_datum(t);
+    f->link = code_link(in, c);
+    f->globals = get_obj(t);
+    f->defaults = get_obj(t);
+    f->kwdefaults = get_obj(t);
+    f->closure = get_obj(t);
+    f->annotations = get_obj(t);
+    f->name = get_obj(t);
+    f->qualname = get_obj(t);
+    f->doc = thaw_value(t);
+    f->module = thaw_value(t);
+    obj_head(&f->hdr)->dict = get_obj(t);
+}
+
+static void fill_class(thawer *t, klass *k)
+{
+    skip_value(t);
+    skip_value(t);
+    skip_value(t);
+    skip_value(t);
+    dict *d = get_obj(t);
+    if (d) {
+        obj_unref(t->in, k->dict);
+        k->dict = d;
+    }
+    k->sealed = get_byte(t);
+}
+
+static void fill_exc(thawer *t, exc *x)
+{
+    get_u32(t);
+    x->args = get_obj(t);
+    x->cause = thaw_value(t);
+    x->context = thaw_value(t);
+    x->suppress = get_byte(t);
+    for (int i = 0; i < EXC_FIELDS; i++) x->field[i] = thaw_value(t);
+}
+
+static void fill_property(thawer *t, property *p)
+{
+    p->name = get_obj(t);
+    p->get = thaw_value(t);
+    p->set = thaw_value(t);
+    p->del = thaw_value(t);
+    p->doc = thaw_value(t);
+}
+
+static void fill_instance(thawer *t, unsigned kind, value v)
+{
+    skip_value(t);
+    dict *own = get_obj(t);
+    if (v.o->flags & OBJ_DICT) obj_head(v.o)->dict = own;
+    else obj_unref(t->in, own);
+    if (kind == RK_EXC) fill_exc(t, (exc *)(void *)v.o);
+    if (kind != RK_LIST) return;
+    uint32_t n = get_u32(t);
+    for (uint32_t i = 0; i < n; i++) list_add(t->in, (list *)(void *)v.o, thaw_value(t));
+}
+
+/* First what hashes nothing. */
+static void fill(thawer *t, uint32_t id)
+{
+    value v = t->t->at[id];
+    t->p = t->c->text + t->c->off[id];
+    unsigned kind = get_byte(t);
+    switch ((enum record_kind)kind) {
+    case RK_CELL: ((cell *)(void *)v.o)->v = thaw_value(t); break;
+    case RK_FUNC: fill_func(t, (func *)(void *)v.o); break;
+    case RK_METHOD:
+        ((method *)(void *)v.o)->f = thaw_value(t);
+        ((method *)(void *)v.o)->self = thaw_value(t);
+        break;
+    case RK_WRAPPER:
+        get_byte(t);
+        ((wrapper *)(void *)v.o)->f = thaw_value(t);
+        break;
+    case RK_PROPERTY: fill_property(t, (property *)(void *)v.o); break;
+    case RK_CLASS: fill_class(t, (klass *)(void *)v.o); break;
+    case RK_CROSS:
+    case RK_PLAIN:
+    case RK_EXC:
+    case RK_LIST:
+    case RK_DICT:
+    case RK_SET:
+    case RK_STR:
+    case RK_BOXED: fill_instance(t, kind, v); break;
+    default: break;
+    }
+}
+
+enum { MOST_NAMES = 200 };
+
+/* Then dicts and sets, keys before what is keyed by them being of no concern any more. */
+static bool fill_table(thawer *t, uint32_t id)
+{
+    value v = t->t->at[id];
+    t->p = t->c->text + t->c->off[id];
+    unsigned kind = get_byte(t);
+    if (kind != RK_DICT && kind != RK_SET && kind != RK_GLOBALS) return true;
+    if (kind != RK_GLOBALS) {
+        skip_value(t);
+        skip_value(t);
+    }
+    uint32_t n = get_u32(t);
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < n; i++) {
+        value k = thaw_value(t);
+        if (as_str(k) && n <= MOST_NAMES) { /* likely attribute names: caches want the interned ones */
+            value s = v_obj(str_intern(t->in, as_str(k)->at, as_str(k)->nbyte));
+            value_unref(t->in, k);
+            k = s;
+        }
+        if (kind == RK_SET) ok = set_add(t->in, (set *)(void *)v.o, k);
+        else {
+            value item = thaw_value(t);
+            ok = dict_set(t->in, (dict *)(void *)v.o, k, item);
+            value_unref(t->in, item);
+        }
+        value_unref(t->in, k);
+    }
+    return ok;
+}
+
+static void finish_classes(thawer *t)
+{
+    for (uint32_t i = 0; i < t->c->nobj; i++) {
+        if (kind_at(t, i) != RK_CLASS) continue;
+        klass *k = (klass *)(void *)t->t->at[i].o;
+        klass_changed(t->in, k);
+    }
+}
+
+static bool can_change(unsigned kind)
+{
+    switch ((enum record_kind)kind) {
+    case RK_PLAIN:
+    case RK_EXC:
+    case RK_LIST:
+    case RK_DICT:
+    case RK_SET:
+    case RK_BYTEARRAY:
+    case RK_CELL:
+    case RK_FUNC:
+    case RK_CLASS:
+    case RK_GLOBALS:
+    case RK_CROSS:
+    case RK_PROPERTY: return true;
+    default: return false;
+    }
+}
+
+static bool has_identity(unsigned kind)
+{
+    return can_change(kind) || kind == RK_METHOD || kind == RK_TUPLE || kind == RK_STR;
+}
+
+static bool build(thawer *t, bool frozen)
+{
+    capsule *c = t->c;
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < c->nobj; i++) ok = !is_fail(shell(t, i));
+    for (uint32_t i = 0; ok && i < c->nobj; i++) fill(t, i);
+    for (uint32_t i = 0; ok && i < c->nobj; i++) ok = fill_table(t, i);
+    if (ok) finish_classes(t);
+    t->p = c->text + c->root;
+    t->t->root = ok ? thaw_value(t) : FAIL;
+    for (uint32_t i = 0; ok && frozen && i < c->nobj; i++) {
+        unsigned kind = kind_at(t, i);
+        obj *o = t->t->at[i].kind == V_OBJ ? t->t->at[i].o : NULL;
+        if (!o || o->flags & OBJ_FROZEN) continue;
+        if (has_identity(kind)) origin_add(t->in, o, c, i);
+        if (can_change(kind)) o->flags |= OBJ_FROZEN;
+    }
+    return ok && !throwing(t->in);
+}
+
+thawed *thaw_build(interp *in, capsule *c, bool frozen)
+{
+    if (!c->text) {
+        throw(in, RuntimeError, "an exception that cannot leave its thread");
+        return NULL;
+    }
+    thawed *made = mem_zero(sizeof *made);
+    made->c = datum_ref(c);
+    made->at = mem_zero((c->nobj + 1) * sizeof *made->at);
+    thawer t = {.in = in, .c = c, .t = made, .filled = mem_zero(c->nobj + 1),
+                .frozen = frozen};
+    frame *f = in->frame;
+    bool ok = build(&t, frozen);
+    in->frame = f;
+    mem_free(t.filled);
+    if (ok) return made;
+    thawed_free(in, made);
+    return NULL;
+}
+
+void thawed_free(interp *in, thawed *t)
+{
+    uint32_t n = t->c->nobj;
+    for (uint32_t i = 0; i < n; i++) { /* what we marked counts again */
+        const origin *from = t->at[i].kind == V_OBJ ? origin_find(in, t->at[i].o) : NULL;
+        bool ours = can_change((unsigned char)t->c->text[t->c->off[i]]);
+        if (t->at[i].kind == V_OBJ && ours && (!from || from->c == t->c)) {
+            t->at[i].o->flags &= (uint16_t)~OBJ_FROZEN;
+        }
+    }
+    value_unref(in, t->root);
+    for (uint32_t i = 0; i < n; i++) value_unref(in, t->at[i]);
+    mem_free(t->at);
+    datum_unref(t->c);
+    mem_free(t);
+}
