@@ -104,9 +104,20 @@ interp *interp_open(const host *h, const module_def *const *modules)
     return in;
 }
 
+/* What the program registered with atexit, last first. */
+static void run_at_exit(interp *in)
+{
+    value m = in->modules ? dict_peek(in, in->modules, "atexit") : FAIL;
+    if (is_fail(m)) return;
+    value r = call_method(in, m, "_run_exitfuncs", 0);
+    value_unref(in, r);
+    exc_clear(in);
+}
+
 void interp_close(interp *in)
 {
     exc_clear(in);
+    run_at_exit(in);
     value_unref(in, in->echo);
     value_unref(in, in->stop);
     modules_close(in);

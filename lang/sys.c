@@ -6,8 +6,10 @@
 #include "engine/base/mem.h"
 #include "lang/builtins.h"
 #include "lang/exc.h"
+#include "lang/frame.h"
 #include "lang/types/bytes.h"
 #include "lang/types/file.h"
+#include "lang/types/func.h"
 #include "lang/types/record.h"
 
 // clang-format off
@@ -39,6 +41,32 @@ static const builtin hash_rows[] = {
 };
 // clang-format on
 
+static const builtin implementation_rows[] = {
+    RECORD_FIELD(0, "name", NULL),
+    RECORD_FIELD(1, "cache_tag", NULL),
+    RECORD_FIELD(2, "version", NULL),
+    RECORD_FIELD(3, "hexversion", NULL),
+    {0},
+};
+static const builtin flags_rows[] = {
+    RECORD_FIELD(0, "debug", NULL),
+    RECORD_FIELD(1, "optimize", NULL),
+    RECORD_FIELD(2, "interactive", NULL),
+    RECORD_FIELD(3, "verbose", NULL),
+    RECORD_FIELD(4, "hash_randomization", NULL),
+    {0},
+};
+static const builtin frame_rows[] = {
+    RECORD_FIELD(0, "f_globals", NULL), RECORD_FIELD(1, "f_locals", NULL),
+    RECORD_FIELD(2, "f_lineno", NULL),  RECORD_FIELD(3, "f_code", NULL),
+    RECORD_FIELD(4, "f_back", NULL),    {0},
+};
+
+static const type T_implementation = {RECORD, .name = "implementation", .module = "sys",
+                                      .table = implementation_rows};
+static const type T_flags = {RECORD, .name = "flags", .module = "sys", .table = flags_rows};
+static const type T_frame_record = {RECORD, .name = "frame", .module = "builtins",
+                                    .table = frame_rows};
 static const type T_version = {RECORD, .name = "version_info", .module = "sys",
                                .table = version_rows};
 static const type T_float_info = {RECORD, .name = "float_info", .module = "sys",
@@ -78,6 +106,25 @@ static value exc_info(interp *in, const value *arg)
     if (!x) return v_obj(tuple_pack(in, 3, NONE, NONE, NONE));
     value tb = x->tb ? v_obj(obj_ref(x->tb)) : NONE;
     return v_obj(tuple_pack(in, 3, v_type(v.o->type), value_ref(v), tb));
+}
+
+/* The frame as it is now, with those that called it. */
+static value frame_record(interp *in, frame *f)
+{
+    if (!f) return NONE;
+    if (!check_stack(in)) return FAIL;
+    return record_new(in, &T_frame_record, 5, f->globals ? v_obj(obj_ref(f->globals)) : NONE,
+                      frame_locals(in, f), v_int(code_pos(f->link->code, frame_at(f)).line),
+                      code_value(in, f->link), frame_record(in, f->back));
+}
+
+static value getframe(interp *in, const value *arg)
+{
+    int64_t depth;
+    if (!to_int64(in, arg[0], &depth)) return FAIL;
+    frame *f = in->frame;
+    for (; f && depth > 0; depth--) f = f->back;
+    return f ? frame_record(in, f) : throw(in, ValueError, "call stack is not deep enough");
 }
 
 static value getrecursionlimit(interp *in, const value *arg)
@@ -214,6 +261,7 @@ static const builtin functions[] = {
      "Return current exception information: (type, value, traceback).\n\n"
      "Return information about the most recent exception caught by an except\n"
      "clause in the current stack frame or in an older stack frame."},
+    {"_getframe(depth=0, /)", getframe, "Return a frame object from the call stack, as it is now."},
     {"getrecursionlimit()", getrecursionlimit, "Return the current value of the recursion limit."},
     {"setrecursionlimit(limit, /)", setrecursionlimit,
      "Set the maximum depth of calls of Python functions."},
@@ -279,9 +327,19 @@ static bool put_records(interp *in, module *m)
                                  v_int(314159), v_int(0), v_int(1000003), v_str(in, "siphash13")));
 }
 
+static bool put_about(interp *in, module *m)
+{
+    return module_put(in, m, "implementation",
+                      record_new(in, &T_implementation, 4, v_str(in, "dsk"), v_str(in, "dsk"),
+                                 version_info(in), v_int(0x030b02f0))) &&
+           module_put(
+               in, m, "flags",
+               record_new(in, &T_flags, 5, v_int(0), v_int(0), v_int(0), v_int(0), v_int(0)));
+}
+
 static bool open_sys(interp *in, module *m)
 {
-    return put_interpreter(in, m) && put_streams(in, m) && put_records(in, m) &&
+    return put_about(in, m) && put_interpreter(in, m) && put_streams(in, m) && put_records(in, m) &&
            put_str(in, m, "version", "3.11.2 (dsk " DSK_VERSION ") [GCC " __VERSION__ "]") &&
            put_str(in, m, "platform", "linux") && put_str(in, m, "byteorder", "little") &&
            put_str(in, m, "executable", "/proc/self/exe") && put_str(in, m, "prefix", "/usr") &&
