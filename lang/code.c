@@ -38,7 +38,9 @@ static value konst_value(interp *in, const konst *k)
     case K_FLOAT: return v_float(k->f);
     case K_COMPLEX: return v_complex(in, 0.0, k->f);
     case K_BIGINT: return int_parse(in, k->s, k->n, 0);
-    case K_STR: return v_obj(is_identifier(k->s, k->n) ? str_intern(in, k->s, k->n) : str_new(in, k->s, k->n));
+    case K_STR:
+        return v_obj(is_identifier(k->s, k->n) ? str_intern(in, k->s, k->n)
+                                               : str_new(in, k->s, k->n));
     case K_BYTES: return v_obj(bytes_new(in, k->s, k->n));
     case K_TUPLE: return konst_tuple(in, k);
     case K_FROZENSET: {
@@ -293,13 +295,7 @@ static bool hash(interp *in, value self, uint64_t *out)
 }
 
 const type T_code = {
-    TYPE_HEAD,
-    .name = "code",
-    .module = "builtins",
-    .size = sizeof(code_obj),
-    .table = table,
-    .drop = drop,
-    .repr = repr,
-    .compare = compare,
+    TYPE_HEAD,      .name = "code", .module = "builtins", .size = sizeof(code_obj),
+    .table = table, .drop = drop,   .repr = repr,         .compare = compare,
     .hash = hash,
 };

@@ -19,8 +19,20 @@ enum opcode {
     NOPCODE
 };
 
-enum konst_type { K_NONE, K_FALSE, K_TRUE, K_ELLIPSIS, K_INT, K_BIGINT, K_FLOAT, K_COMPLEX, K_STR,
-                  K_BYTES, K_TUPLE, K_FROZENSET };
+enum konst_type {
+    K_NONE,
+    K_FALSE,
+    K_TRUE,
+    K_ELLIPSIS,
+    K_INT,
+    K_BIGINT,
+    K_FLOAT,
+    K_COMPLEX,
+    K_STR,
+    K_BYTES,
+    K_TUPLE,
+    K_FROZENSET
+};
 typedef struct konst {
     uint8_t type;
     size_t n; /* of s or items */
@@ -47,8 +59,12 @@ enum range_kind {
 };
 
 enum code_flags {
-    CODE_VARARGS = 1, CODE_VARKW = 2, CODE_GENERATOR = 4, CODE_COROUTINE = 8, CODE_ASYNC_GEN = 16,
-    CODE_CLASS = 32,   /* body of a class: names go through the namespace */
+    CODE_VARARGS = 1,
+    CODE_VARKW = 2,
+    CODE_GENERATOR = 4,
+    CODE_COROUTINE = 8,
+    CODE_ASYNC_GEN = 16,
+    CODE_CLASS = 32, /* body of a class: names go through the namespace */
     CODE_MODULE = 64,
     CODE_HOME = 128,   /* writes globals or captured cells: must run where they live */
     CODE_SIMPLE = 256, /* only positional parameters, no generator: calls need no binding */
@@ -72,14 +88,17 @@ typedef struct bytecode {
     const insn *insn;
     const pos *pos;
     const konst *konst;
-    const struct name_text { const char *at; size_t n; } *site; /* a name per inline cache */
+    const struct name_text {
+        const char *at;
+        size_t n;
+    } * site; /* a name per inline cache */
     const struct bytecode *const *sub;
     const range *range;
     const char **local;   /* names of the registers below nlocal */
     const uint16_t *cell; /* the locals that are cells */
     const char **free;
-    int32_t self_class;   /* index in free of __class__, or -1 */
-    uint16_t class_cell;  /* of a class body: register of its __class__ cell */
+    int32_t self_class;  /* index in free of __class__, or -1 */
+    uint16_t class_cell; /* of a class body: register of its __class__ cell */
 } bytecode;
 
 typedef struct site { /* inline cache of one instruction */
@@ -102,7 +121,7 @@ struct link {
     tuple *kwnames_all;
 };
 
-link *code_link(interp *in, bytecode *c); /* counted; NULL: exception */
+link *code_link(interp *in, bytecode *c);        /* counted; NULL: exception */
 link *link_sub(interp *in, link *l, uint32_t i); /* lends the link of sub code i */
 void link_unref(interp *in, link *l);
 static inline link *link_ref(link *l)

@@ -67,8 +67,10 @@ static void set_jump(unit *u, uint32_t at, uint32_t to)
     if (!is_short(i->op)) {
         i->b = (uint16_t)(uint32_t)d;
         i->c = (uint16_t)((uint32_t)d >> 16);
-    } else if (d >= INT16_MIN && d <= INT16_MAX) i->c = (uint16_t)(int16_t)d;
-    else if (u->at) fail_at(u, u->at, "a block of statements is too large");
+    } else if (d >= INT16_MIN && d <= INT16_MAX)
+        i->c = (uint16_t)(int16_t)d;
+    else if (u->at)
+        fail_at(u, u->at, "a block of statements is too large");
 }
 
 void patch(unit *u, uint32_t at)
@@ -152,9 +154,9 @@ uint32_t konst_str(unit *u, const char *s)
 }
 
 static const uint8_t konst_types[] = {
-    [C_NONE] = K_NONE,  [C_FALSE] = K_FALSE,     [C_TRUE] = K_TRUE,   [C_ELLIPSIS] = K_ELLIPSIS,
-    [C_INT] = K_INT,    [C_BIGINT] = K_BIGINT,   [C_FLOAT] = K_FLOAT, [C_IMAG] = K_COMPLEX,
-    [C_STR] = K_STR,    [C_BYTES] = K_BYTES,
+    [C_NONE] = K_NONE, [C_FALSE] = K_FALSE,   [C_TRUE] = K_TRUE,   [C_ELLIPSIS] = K_ELLIPSIS,
+    [C_INT] = K_INT,   [C_BIGINT] = K_BIGINT, [C_FLOAT] = K_FLOAT, [C_IMAG] = K_COMPLEX,
+    [C_STR] = K_STR,   [C_BYTES] = K_BYTES,
 };
 
 konst konst_make(unit *u, const ast *x)
@@ -163,8 +165,10 @@ konst konst_make(unit *u, const ast *x)
     if (k.type == K_STR || k.type == K_BYTES || k.type == K_BIGINT) {
         k.n = x->Constant.s.n;
         k.s = arena_dup(&u->code->mem, x->Constant.s.at, k.n);
-    } else if (k.type == K_FLOAT || k.type == K_COMPLEX) k.f = x->Constant.f;
-    else if (k.type == K_INT) k.i = x->Constant.i;
+    } else if (k.type == K_FLOAT || k.type == K_COMPLEX)
+        k.f = x->Constant.f;
+    else if (k.type == K_INT)
+        k.i = x->Constant.i;
     return k;
 }
 
@@ -388,11 +392,14 @@ void unit_params(unit *u, const ast *args)
 {
     bytecode *b = u->code;
     if (args) {
-        for (size_t i = 0; i < args->arguments.posonlyargs.n; i++) add_param(u, args->arguments.posonlyargs.at[i]->arg.arg.at);
+        for (size_t i = 0; i < args->arguments.posonlyargs.n; i++)
+            add_param(u, args->arguments.posonlyargs.at[i]->arg.arg.at);
         b->posonly = u->nparam;
-        for (size_t i = 0; i < args->arguments.args.n; i++) add_param(u, args->arguments.args.at[i]->arg.arg.at);
+        for (size_t i = 0; i < args->arguments.args.n; i++)
+            add_param(u, args->arguments.args.at[i]->arg.arg.at);
         b->argcount = u->nparam;
-        for (size_t i = 0; i < args->arguments.kwonlyargs.n; i++) add_param(u, args->arguments.kwonlyargs.at[i]->arg.arg.at);
+        for (size_t i = 0; i < args->arguments.kwonlyargs.n; i++)
+            add_param(u, args->arguments.kwonlyargs.at[i]->arg.arg.at);
         b->kwonly = u->nparam - b->argcount;
         if (args->arguments.vararg) {
             add_param(u, args->arguments.vararg->arg.arg.at);
@@ -462,7 +469,8 @@ bytecode *unit_close(unit *u)
         if (y->reg >= 0) VEC_AT(&names, const char *)[y->reg] = y->name;
     }
     for (uint32_t i = 0; i < u->free_names.n; i++) {
-        if (strcmp(VEC_AT(&u->free_names, const char *)[i], "__class__") == 0) b->self_class = (int32_t)i;
+        if (strcmp(VEC_AT(&u->free_names, const char *)[i], "__class__") == 0)
+            b->self_class = (int32_t)i;
     }
     b->local = texts(b, &names);
     b->free = texts(b, &u->free_names);
@@ -515,8 +523,8 @@ bytecode *compile(arena *mem, const ast *tree, const char *filename, unsigned fl
                   syntax_error *why)
 {
     compiler c = {.mem = mem, .why = why, .filename = filename, .flags = flags};
-    c.table = (symtab){.mem = mem, .why = why, .filename = filename,
-                       .top_await = (flags & COMPILE_AWAIT) != 0};
+    c.table = (symtab){
+        .mem = mem, .why = why, .filename = filename, .top_await = (flags & COMPILE_AWAIT) != 0};
     if (!symtab_build(&c.table, tree)) return NULL;
     unit *u = unit_open(&c, NULL, c.table.top, "<module>");
     unit_params(u, NULL);

@@ -93,9 +93,9 @@ static int number_operand(unit *u, const ast *x)
 /* ---- operators ---- */
 
 static const int8_t binops[O_COUNT] = {
-    [O_Add] = OP_ADD,       [O_Sub] = OP_SUB,       [O_Mult] = OP_MUL,  [O_MatMult] = OP_MATMUL,
-    [O_Div] = OP_TRUEDIV,   [O_Mod] = OP_MOD,       [O_Pow] = OP_POW,   [O_LShift] = OP_LSHIFT,
-    [O_RShift] = OP_RSHIFT, [O_BitOr] = OP_OR,      [O_BitXor] = OP_XOR, [O_BitAnd] = OP_AND,
+    [O_Add] = OP_ADD,           [O_Sub] = OP_SUB,  [O_Mult] = OP_MUL,   [O_MatMult] = OP_MATMUL,
+    [O_Div] = OP_TRUEDIV,       [O_Mod] = OP_MOD,  [O_Pow] = OP_POW,    [O_LShift] = OP_LSHIFT,
+    [O_RShift] = OP_RSHIFT,     [O_BitOr] = OP_OR, [O_BitXor] = OP_XOR, [O_BitAnd] = OP_AND,
     [O_FloorDiv] = OP_FLOORDIV,
 };
 
@@ -114,12 +114,16 @@ static void emit_binary(unit *u, enum ast_op op, unsigned inplace, unsigned a, u
     case O_Sub: i = k ? I_SUBK : I_SUB; break;
     case O_Mult: i = k ? I_MULK : I_MUL; break;
     case O_Mod:
-        if (k) i = I_MODK;
-        else x |= OP_MOD;
+        if (k)
+            i = I_MODK;
+        else
+            x |= OP_MOD;
         break;
     case O_FloorDiv:
-        if (k) i = I_FLOORDIVK;
-        else x |= OP_FLOORDIV;
+        if (k)
+            i = I_FLOORDIVK;
+        else
+            x |= OP_FLOORDIV;
         break;
     default: x |= (unsigned)binops[op];
     }
@@ -141,15 +145,18 @@ static unsigned binary(unit *u, const ast *x, int want)
 
 static unsigned unary(unit *u, const ast *x, int want)
 {
-    static const uint8_t ops[O_COUNT] = {[O_Invert] = OP_INVERT, [O_UAdd] = OP_POS, [O_USub] = OP_NEG};
+    static const uint8_t ops[O_COUNT] = {
+        [O_Invert] = OP_INVERT, [O_UAdd] = OP_POS, [O_USub] = OP_NEG};
     if (may_be_konst(x)) return constant(u, x, want);
     uint32_t top = u->top;
     unsigned a = expr(u, x->UnaryOp.operand, ANY);
     top_to(u, top);
     u->at = x;
     unsigned c = dest(u, want);
-    if (x->UnaryOp.op == O_Not) emit(u, I_NOT, 0, a, 0, c);
-    else emit(u, I_UNARY, ops[x->UnaryOp.op], a, 0, c);
+    if (x->UnaryOp.op == O_Not)
+        emit(u, I_NOT, 0, a, 0, c);
+    else
+        emit(u, I_UNARY, ops[x->UnaryOp.op], a, 0, c);
     return c;
 }
 
@@ -170,9 +177,12 @@ static int cmpop_of(enum ast_op op)
 static void emit_compare(unit *u, enum ast_op op, unsigned a, unsigned b, unsigned c)
 {
     int cmp = cmpop_of(op);
-    if (cmp >= 0) emit(u, I_CMP, (unsigned)cmp, a, b, c);
-    else if (op == O_Is || op == O_IsNot) emit(u, I_IS, op == O_IsNot, a, b, c);
-    else emit(u, I_IN, op == O_NotIn, a, b, c);
+    if (cmp >= 0)
+        emit(u, I_CMP, (unsigned)cmp, a, b, c);
+    else if (op == O_Is || op == O_IsNot)
+        emit(u, I_IS, op == O_IsNot, a, b, c);
+    else
+        emit(u, I_IN, op == O_NotIn, a, b, c);
 }
 
 /* The right side of `in`: a display of constants is a constant itself. */
@@ -233,8 +243,10 @@ static unsigned compare(unit *u, const ast *x, int want)
     top_to(u, top);
     u->at = x;
     unsigned c = dest(u, want);
-    if (k >= 0) emit(u, I_CMPK, (unsigned)cmpop_of(op), a, (unsigned)k, c);
-    else emit_compare(u, op, a, b, c);
+    if (k >= 0)
+        emit(u, I_CMPK, (unsigned)cmpop_of(op), a, (unsigned)k, c);
+    else
+        emit_compare(u, op, a, b, c);
     return c;
 }
 
@@ -249,7 +261,8 @@ static unsigned bool_op(unit *u, const ast *x, int want)
         expr_temp(u, l.at[i]);
         if (i == 0 && u->s->walrus) bound = save_bound(u);
         u->at = x;
-        if (i + 1 < l.n) add_jump(u, &ends, emit_jump(u, x->BoolOp.op == O_Or ? I_JTK : I_JFK, 0, t));
+        if (i + 1 < l.n)
+            add_jump(u, &ends, emit_jump(u, x->BoolOp.op == O_Or ? I_JTK : I_JFK, 0, t));
     }
     if (bound) restore_bound(u, bound);
     patch_all(u, &ends);
@@ -265,14 +278,18 @@ static unsigned if_exp(unit *u, const ast *x, int want)
     uint8_t *bound = u->s->walrus ? save_bound(u) : NULL;
     unsigned t = u->top;
     bool own = want == ANY;
-    if (own) expr_temp(u, x->IfExp.body);
-    else expr(u, x->IfExp.body, want);
+    if (own)
+        expr_temp(u, x->IfExp.body);
+    else
+        expr(u, x->IfExp.body, want);
     u->top = t;
     if (bound) restore_bound(u, bound);
     uint32_t end = emit_jump(u, I_JMP, 0, 0);
     patch_all(u, &otherwise);
-    if (own) expr_temp(u, x->IfExp.orelse);
-    else expr(u, x->IfExp.orelse, want);
+    if (own)
+        expr_temp(u, x->IfExp.orelse);
+    else
+        expr(u, x->IfExp.orelse, want);
     if (bound) restore_bound(u, bound);
     patch(u, end);
     return own ? t : (unsigned)want;
@@ -334,7 +351,8 @@ void jump_if(unit *u, const ast *x, bool sense, vec *jumps)
     } else if (x->kind == N_BoolOp) {
         jump_bool_op(u, x, sense, jumps);
         restore_bound(u, bound ? bound : u->bound);
-    } else if (x->kind == N_Compare && x->Compare.ops.n == 1) jump_compare(u, x, sense, jumps);
+    } else if (x->kind == N_Compare && x->Compare.ops.n == 1)
+        jump_compare(u, x, sense, jumps);
     else {
         uint32_t top = u->top;
         unsigned a = expr(u, x, ANY);
@@ -528,7 +546,8 @@ static unsigned attribute(unit *u, const ast *x, int want)
     top_to(u, top);
     u->at = x;
     unsigned c = dest(u, want);
-    emit(u, I_ATTR, 0, a, site_of(u, mangle(u->c->mem, u->s->private_class, x->Attribute.attr.at)), c);
+    emit(u, I_ATTR, 0, a, site_of(u, mangle(u->c->mem, u->s->private_class, x->Attribute.attr.at)),
+         c);
     return c;
 }
 
@@ -537,8 +556,10 @@ static unsigned slice_expr(unit *u, const ast *x, int want)
     unsigned t = u->top;
     const ast *part[3] = {x->Slice.lower, x->Slice.upper, x->Slice.step};
     for (int i = 0; i < 3; i++) {
-        if (part[i]) expr_temp(u, part[i]);
-        else load_konst(u, konst_of(u, (konst){.type = K_NONE}), temp(u));
+        if (part[i])
+            expr_temp(u, part[i]);
+        else
+            load_konst(u, konst_of(u, (konst){.type = K_NONE}), temp(u));
     }
     u->top = t;
     u->at = x;
@@ -560,8 +581,10 @@ static unsigned subscript(unit *u, const ast *x, int want)
     top_to(u, top);
     u->at = x;
     unsigned c = dest(u, want);
-    if (index >= 0) emit(u, I_ITEMK, 0, a, (unsigned)index, c);
-    else emit(u, I_ITEM, 0, a, b, c);
+    if (index >= 0)
+        emit(u, I_ITEMK, 0, a, (unsigned)index, c);
+    else
+        emit(u, I_ITEM, 0, a, b, c);
     return c;
 }
 
@@ -613,8 +636,10 @@ static unsigned yield(unit *u, const ast *x, int want)
 {
     uint32_t top = u->top;
     unsigned a;
-    if (x->Yield.value) a = expr(u, x->Yield.value, ANY);
-    else load_konst(u, konst_of(u, (konst){.type = K_NONE}), a = temp(u));
+    if (x->Yield.value)
+        a = expr(u, x->Yield.value, ANY);
+    else
+        load_konst(u, konst_of(u, (konst){.type = K_NONE}), a = temp(u));
     top_to(u, top);
     u->at = x;
     unsigned c = dest(u, want);
@@ -626,8 +651,10 @@ static unsigned yield_from(unit *u, const ast *x, int want)
 {
     unsigned t = expr_temp(u, x->kind == N_Await ? x->Await.value : x->YieldFrom.value);
     u->at = x;
-    if (x->kind == N_Await) emit(u, I_AWAIT, 0, t, 0, t);
-    else emit(u, I_YIELDITER, 0, t, 0, t);
+    if (x->kind == N_Await)
+        emit(u, I_AWAIT, 0, t, 0, t);
+    else
+        emit(u, I_YIELDITER, 0, t, 0, t);
     delegate(u, t);
     return finish(u, t, want);
 }
@@ -705,9 +732,11 @@ static void store_items(unit *u, const ast *at, ast_list l, unsigned reg)
     for (size_t i = 0; i < l.n; i++) temp(u);
     if (star >= 0) {
         size_t after = l.n - (size_t)star - 1;
-        if (star > 255 || after > 255) fail_at(u, at, "too many expressions in star-unpacking assignment");
+        if (star > 255 || after > 255)
+            fail_at(u, at, "too many expressions in star-unpacking assignment");
         emit(u, I_UNPACKX, 0, reg, (unsigned)star | (unsigned)after << 8, t);
-    } else emit(u, I_UNPACK, 0, reg, (unsigned)l.n, t);
+    } else
+        emit(u, I_UNPACK, 0, reg, (unsigned)l.n, t);
     for (size_t i = 0; i < l.n; i++) {
         const ast *e = l.at[i];
         store(u, e->kind == N_Starred ? e->Starred.value : e, t + (unsigned)i);
@@ -757,7 +786,8 @@ void del(unit *u, const ast *x)
     case N_Attribute: {
         unsigned a = expr(u, x->Attribute.value, ANY);
         u->at = x;
-        emit(u, I_DELATTR, 0, a, site_of(u, mangle(u->c->mem, u->s->private_class, x->Attribute.attr.at)), 0);
+        emit(u, I_DELATTR, 0, a,
+             site_of(u, mangle(u->c->mem, u->s->private_class, x->Attribute.attr.at)), 0);
         break;
     }
     case N_Subscript: {
@@ -782,7 +812,8 @@ void augment(unit *u, const ast *x)
     unsigned base = NOREG, key = NOREG, old;
     uint16_t name = 0;
     u->at = t;
-    if (t->kind == N_Name) old = load_name(u, t->Name.id.at, ANY);
+    if (t->kind == N_Name)
+        old = load_name(u, t->Name.id.at, ANY);
     else if (t->kind == N_Attribute) {
         base = stable(u, t->Attribute.value, v);
         name = site_of(u, mangle(u->c->mem, u->s->private_class, t->Attribute.attr.at));
@@ -806,8 +837,12 @@ void augment(unit *u, const ast *x)
     unsigned c = local >= 0 ? (unsigned)local : is_temp(u, old) ? old : temp(u);
     emit_binary(u, x->AugAssign.op, INPLACE, old, b, k >= 0, c);
     u->at = t;
-    if (t->kind == N_Attribute) emit(u, I_SETATTR, 0, base, site_of(u, mangle(u->c->mem, u->s->private_class, t->Attribute.attr.at)), c);
-    else if (t->kind == N_Subscript) emit(u, I_SETITEM, 0, base, key, c);
-    else if (local < 0) store_name(u, t->Name.id.at, c);
+    if (t->kind == N_Attribute)
+        emit(u, I_SETATTR, 0, base,
+             site_of(u, mangle(u->c->mem, u->s->private_class, t->Attribute.attr.at)), c);
+    else if (t->kind == N_Subscript)
+        emit(u, I_SETITEM, 0, base, key, c);
+    else if (local < 0)
+        store_name(u, t->Name.id.at, c);
     top_to(u, top);
 }

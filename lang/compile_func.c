@@ -21,7 +21,8 @@ static void check_keywords(unit *u, ast_list l)
     for (size_t i = 0; i < l.n; i++) {
         for (size_t j = 0; j < i; j++) {
             const char *a = l.at[i]->keyword.arg.at, *b = l.at[j]->keyword.arg.at;
-            if (a && b && strcmp(a, b) == 0) fail_at(u, l.at[i], "keyword argument repeated: %s", a);
+            if (a && b && strcmp(a, b) == 0)
+                fail_at(u, l.at[i], "keyword argument repeated: %s", a);
         }
     }
 }
@@ -42,7 +43,8 @@ static void keyword_dict(unit *u, ast_list l, unsigned t, const ast *at)
             if (merged) {
                 emit(u, I_DICT, 0, name, 1, name);
                 emit(u, I_DICTEXT, 1, t, name, 0);
-            } else emit(u, I_DICTADD, 0, t, name, 0);
+            } else
+                emit(u, I_DICTADD, 0, t, name, 0);
         } else {
             merged = true;
             unsigned v = expr(u, k->keyword.value, ANY);
@@ -74,8 +76,10 @@ static void call_spread(unit *u, unsigned base, ast_list args, ast_list keywords
     }
     u->top = t + 1;
     bool kw = keywords.n > 0;
-    if (keywords.n == 1 && !keywords.at[0]->keyword.arg.at) expr_temp(u, keywords.at[0]->keyword.value);
-    else if (kw) keyword_dict(u, keywords, t + 1, at);
+    if (keywords.n == 1 && !keywords.at[0]->keyword.arg.at)
+        expr_temp(u, keywords.at[0]->keyword.value);
+    else if (kw)
+        keyword_dict(u, keywords, t + 1, at);
     u->at = at;
     emit(u, I_CALLX, kw, base, 0, base);
 }
@@ -123,7 +127,8 @@ unsigned call(unit *u, const ast *x, int want)
         u->at = f;
         const char *name = mangle(u->c->mem, u->s->private_class, f->Attribute.attr.at);
         emit(u, I_METHOD, 0, a, site_of(u, name), base);
-    } else expr_temp(u, f);
+    } else
+        expr_temp(u, f);
     u->at = x;
     unsigned dst = want == ANY ? base : (unsigned)want;
     call_arguments(u, base, x->Call.args, x->Call.keywords, method, 0, dst);
@@ -141,8 +146,10 @@ static unsigned get_cells(unit *u, unit *inner, unsigned t)
         unsigned r = temp(u);
         if (u->s->kind == SCOPE_CLASS && strcmp(name, "__class__") == 0) {
             emit(u, I_GETCELL, 0, u->code->class_cell, 0, r);
-        } else if (y && y->flags & SYM_FREE) emit(u, I_GETCELL, 1, (unsigned)y->free, 0, r);
-        else if (y) emit(u, I_GETCELL, 0, (unsigned)y->reg, 0, r);
+        } else if (y && y->flags & SYM_FREE)
+            emit(u, I_GETCELL, 1, (unsigned)y->free, 0, r);
+        else if (y)
+            emit(u, I_GETCELL, 0, (unsigned)y->reg, 0, r);
     }
     emit(u, I_TUPLE, 0, t, inner->nfree, t);
     u->top = t + 1;
@@ -179,7 +186,8 @@ unsigned make_function(unit *u, unit *inner, const ast *args, const ast *returns
     unsigned t = u->top, x = 0;
     const ast *at = u->at;
     if (args && args->arguments.defaults.n) {
-        for (size_t i = 0; i < args->arguments.defaults.n; i++) expr_temp(u, args->arguments.defaults.at[i]);
+        for (size_t i = 0; i < args->arguments.defaults.n; i++)
+            expr_temp(u, args->arguments.defaults.at[i]);
         emit(u, I_TUPLE, 0, t, (unsigned)args->arguments.defaults.n, t);
         u->top = t + 1;
         x |= 1;
@@ -252,7 +260,8 @@ unsigned lambda(unit *u, const ast *x, int want)
     unsigned r = expr(in, x->Lambda.body, ANY);
     if (in->s->generator) {
         emit(in, I_RETURN, 0, r, 0, 0);
-    } else emit(in, I_RETURN, 0, r, 0, 0);
+    } else
+        emit(in, I_RETURN, 0, r, 0, 0);
     u->at = x;
     return make_function(u, in, x->Lambda.args, NULL, want);
 }
@@ -273,7 +282,8 @@ void function_def(unit *u, const ast *x)
     const ast *returns = async ? x->AsyncFunctionDef.returns : x->FunctionDef.returns;
     const char *name = async ? x->AsyncFunctionDef.name.at : x->FunctionDef.name.at;
     ast_list body = async ? x->AsyncFunctionDef.body : x->FunctionDef.body;
-    ast_list decorators = async ? x->AsyncFunctionDef.decorator_list : x->FunctionDef.decorator_list;
+    ast_list decorators =
+        async ? x->AsyncFunctionDef.decorator_list : x->FunctionDef.decorator_list;
     uint32_t top = u->top;
     for (size_t i = 0; i < decorators.n; i++) expr_temp(u, decorators.at[i]);
     unit *in = function_unit(u, x, name, args, body);
@@ -377,8 +387,10 @@ static void comp_body(unit *in, const comp *c, size_t i, vec *skip)
     for (size_t k = 0; k < g->comprehension.ifs.n; k++) {
         jump_if(in, g->comprehension.ifs.at[k], false, skip);
     }
-    if (i + 1 < c->gens.n) comp_loop(in, c, i + 1);
-    else comp_item(in, c);
+    if (i + 1 < c->gens.n)
+        comp_loop(in, c, i + 1);
+    else
+        comp_item(in, c);
 }
 
 static void comp_target(unit *in, const ast *target, uint32_t *next, unsigned it)
@@ -386,8 +398,10 @@ static void comp_target(unit *in, const ast *target, uint32_t *next, unsigned it
     int r = target->kind == N_Name ? local_of(in, target->Name.id.at) : -1;
     unsigned t = r >= 0 ? (unsigned)r : temp(in);
     *next = emit(in, I_NEXT, 0, it, t, 0);
-    if (r >= 0) set_bound(in, r, true);
-    else store(in, target, t);
+    if (r >= 0)
+        set_bound(in, r, true);
+    else
+        store(in, target, t);
 }
 
 static void async_loop(unit *in, const comp *c, size_t i, unsigned it)
@@ -471,9 +485,7 @@ unsigned comprehension(unit *u, const ast *x, int want)
         name = "<dictcomp>";
         make = I_DICT;
         break;
-    default:
-        c.gens = x->GeneratorExp.generators;
-        c.a = x->GeneratorExp.elt;
+    default: c.gens = x->GeneratorExp.generators; c.a = x->GeneratorExp.elt;
     }
     unit *in = unit_open(u->c, u, symtab_scope(&u->c->table, x), name);
     in->at = x;
@@ -484,8 +496,10 @@ unsigned comprehension(unit *u, const ast *x, int want)
     }
     comp_loop(in, &c, 0);
     in->at = x;
-    if (c.result == NOREG) end_function(in);
-    else emit(in, I_RETURN, 0, c.result, 0, 0);
+    if (c.result == NOREG)
+        end_function(in);
+    else
+        emit(in, I_RETURN, 0, c.result, 0, 0);
     unsigned t = u->top;
     u->at = x;
     make_function(u, in, NULL, NULL, ANY);

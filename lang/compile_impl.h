@@ -24,13 +24,13 @@ enum block_kind { B_LOOP, B_TRY, B_FINALLY, B_HANDLER, B_WITH, B_NAME, B_DROP };
 typedef struct block { /* what encloses the statement being compiled */
     enum block_kind kind;
     struct block *outer;
-    int reg;              /* loop: iterator or -1; handler, with: first register */
-    uint32_t start;       /* where the open range began */
-    vec spans;            /* closed pieces of the range: (from, to) */
-    vec breaks;           /* jumps to patch */
+    int reg;        /* loop: iterator or -1; handler, with: first register */
+    uint32_t start; /* where the open range began */
+    vec spans;      /* closed pieces of the range: (from, to) */
+    vec breaks;     /* jumps to patch */
     uint32_t top_of_loop;
-    ast_list final;       /* B_FINALLY */
-    const char *name;     /* B_NAME */
+    ast_list final;   /* B_FINALLY */
+    const char *name; /* B_NAME */
     bool async;
     const ast *at;
 } block;
@@ -54,7 +54,7 @@ typedef struct unit {
     uint8_t *bound; /* locals that surely hold something */
     block *block;
     bool in_class_body;
-    bool dead; /* what follows is unreachable */
+    bool dead;       /* what follows is unreachable */
     const ast *last; /* the expression statement to echo */
     uint32_t nfree;
     vec free_names, cells;
@@ -63,9 +63,9 @@ typedef struct unit {
 /* emitting */
 uint32_t emit(unit *u, enum opcode op, unsigned x, unsigned a, unsigned b, unsigned c);
 uint32_t emit_jump(unit *u, enum opcode op, unsigned x, unsigned a); /* to be patched */
-void patch(unit *u, uint32_t at);                 /* jumps here */
+void patch(unit *u, uint32_t at);                                    /* jumps here */
 void patch_all(unit *u, const vec *jumps);
-void jump_back(unit *u, uint32_t to);             /* LOOP */
+void jump_back(unit *u, uint32_t to); /* LOOP */
 void add_jump(unit *u, vec *jumps, uint32_t at);
 uint32_t here(unit *u);
 uint16_t temp(unit *u); /* the next temporary */
@@ -94,7 +94,7 @@ void meet_bound(unit *u, const uint8_t *b); /* both ways lead here */
 
 /* expressions */
 unsigned expr(unit *u, const ast *x, int want);
-unsigned expr_temp(unit *u, const ast *x); /* into the next temporary */
+unsigned expr_temp(unit *u, const ast *x);               /* into the next temporary */
 unsigned stable(unit *u, const ast *x, const ast *next); /* as expr, but survives evaluating next */
 void jump_if(unit *u, const ast *x, bool sense, vec *jumps);
 void store(unit *u, const ast *target, unsigned reg); /* consumes a temporary */

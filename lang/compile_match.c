@@ -62,7 +62,8 @@ static void sequence(unit *u, const ast *p, unsigned subject, vec *no)
     for (size_t i = 0; i < l.n; i++) temp(u);
     if (star >= 0) {
         emit(u, I_UNPACKX, 0, src, (unsigned)star | (unsigned)(l.n - (size_t)star - 1) << 8, first);
-    } else emit(u, I_UNPACK, 0, src, (unsigned)l.n, first);
+    } else
+        emit(u, I_UNPACK, 0, src, (unsigned)l.n, first);
     vec bad = {0};
     for (size_t i = 0; i < l.n; i++) {
         const ast *q = l.at[i];
@@ -70,7 +71,8 @@ static void sequence(unit *u, const ast *p, unsigned subject, vec *no)
         u->top = first + (unsigned)l.n;
         if (q->kind == N_MatchStar) {
             if (q->MatchStar.name.at) bind(u, q->MatchStar.name, v);
-        } else pattern(u, q, v, &bad);
+        } else
+            pattern(u, q, v, &bad);
     }
     uint32_t fine = bad.n ? emit_jump(u, I_JMP, 0, 0) : 0;
     if (bad.n) {

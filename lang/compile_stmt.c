@@ -61,8 +61,10 @@ static void annotate(unit *u, const ast *x)
     if (x->AnnAssign.value) {
         int reg = t->kind == N_Name ? local_of(u, t->Name.id.at) : -1;
         unsigned v = expr(u, x->AnnAssign.value, reg >= 0 ? reg : ANY);
-        if (reg >= 0) set_bound(u, reg, true);
-        else store(u, t, v);
+        if (reg >= 0)
+            set_bound(u, reg, true);
+        else
+            store(u, t, v);
         top_to(u, top);
     }
     bool function = u->s->kind == SCOPE_FUNCTION;
@@ -118,8 +120,10 @@ static void for_stmt(unit *u, const ast *x)
     unsigned v = r >= 0 ? (unsigned)r : temp(u);
     u->at = x->For.iter;
     uint32_t next = emit(u, I_NEXT, 0, it, v, 0);
-    if (r >= 0) set_bound(u, r, true);
-    else store(u, target, v);
+    if (r >= 0)
+        set_bound(u, r, true);
+    else
+        store(u, target, v);
     top_to(u, it + 1);
     statements(u, x->For.body);
     u->at = x->For.iter;
@@ -287,7 +291,8 @@ static void assert_stmt(unit *u, const ast *x)
     top_to(u, top);
 }
 
-static void emit_import(unit *u, const char *name, int level, ast_list names, unsigned x, unsigned c)
+static void emit_import(unit *u, const char *name, int level, ast_list names, unsigned x,
+                        unsigned c)
 {
     unsigned t = u->top;
     load_konst(u, konst_of(u, (konst){.type = K_INT, .i = level}), temp(u));
@@ -358,8 +363,10 @@ static void expr_stmt(unit *u, const ast *x)
     if (v->kind == N_Constant && x != u->last) return;
     unsigned r = expr(u, v, ANY);
     u->at = x;
-    if (x == u->last) emit(u, I_ECHO, 0, r, 0, 0);
-    else if (is_temp(u, r)) emit(u, I_DROP, 0, r, 0, 0);
+    if (x == u->last)
+        emit(u, I_ECHO, 0, r, 0, 0);
+    else if (is_temp(u, r))
+        emit(u, I_DROP, 0, r, 0, 0);
     top_to(u, top);
 }
 

@@ -145,9 +145,12 @@ static void handlers(unit *u, const ast *x, block *body, vec *ends)
             (void)t;
             next = emit_jump(u, I_JNOMATCH, 0, h + 1);
             top_to(u, h + 2);
-        } else if (i + 1 < x->Try.handlers.n) fail_at(u, e, "default 'except:' must be last");
-        if (e->ExceptHandler.name.at) named_handler(u, e, h);
-        else statements(u, e->ExceptHandler.body);
+        } else if (i + 1 < x->Try.handlers.n)
+            fail_at(u, e, "default 'except:' must be last");
+        if (e->ExceptHandler.name.at)
+            named_handler(u, e, h);
+        else
+            statements(u, e->ExceptHandler.body);
         restore_bound(u, bound);
         emit(u, I_UNHANDLE, 0, h, 0, 0);
         add_jump(u, ends, emit_jump(u, I_JMP, 0, 0));
@@ -240,8 +243,10 @@ void with_stmt(unit *u, const ast *x, size_t i)
     open_block(u, &b, B_WITH);
     b.reg = (int)m;
     b.async = async;
-    if (item->withitem.optional_vars) store(u, item->withitem.optional_vars, v);
-    else emit(u, I_DROP, 0, v, 0, 0);
+    if (item->withitem.optional_vars)
+        store(u, item->withitem.optional_vars, v);
+    else
+        emit(u, I_DROP, 0, v, 0, 0);
     top_to(u, v);
     with_stmt(u, x, i + 1);
     close_block(u, &b);

@@ -8,9 +8,9 @@ enum { EXC_FIELDS = 8 };
 typedef struct exc {
     obj hdr;
     tuple *args;
-    value cause, context; /* FAIL: none */
-    struct traceback *tb; /* outermost frame first */
-    bool suppress;        /* __suppress_context__ */
+    value cause, context;    /* FAIL: none */
+    struct traceback *tb;    /* outermost frame first */
+    bool suppress;           /* __suppress_context__ */
     value field[EXC_FIELDS]; /* what the class has beyond: errno, value, lineno ... (exc_fields) */
 } exc;
 

@@ -184,8 +184,10 @@ static bool throw_too_many(interp *in, func *f, size_t npos, const value *r)
     for (uint32_t i = c->argcount; i < c->argcount + c->kwonly; i++) kwgiven += r[i].kind != V_FAIL;
     bool plural = ndef ? true : c->argcount != 1;
     strbuf takes = {0}, more = {0};
-    if (ndef) sb_addf(&takes, "from %u to %u", c->argcount - ndef, c->argcount);
-    else sb_addf(&takes, "%u", c->argcount);
+    if (ndef)
+        sb_addf(&takes, "from %u to %u", c->argcount - ndef, c->argcount);
+    else
+        sb_addf(&takes, "%u", c->argcount);
     if (kwgiven) {
         sb_addf(&more, " positional argument%s (and %u keyword-only argument%s)",
                 npos == 1 ? "" : "s", kwgiven, kwgiven == 1 ? "" : "s");
@@ -214,7 +216,8 @@ static bool throw_posonly(interp *in, func *f, tuple *kwnames)
         str *s = as_str(kwnames->at[i]);
         if (is_posonly(f->link->code, s)) sb_addf(&b, "%s%s", n++ ? ", " : "", s->at);
     }
-    throw(in, TypeError, "%s() got some positional-only arguments passed as keyword arguments: '%s'",
+    throw(in, TypeError,
+          "%s() got some positional-only arguments passed as keyword arguments: '%s'",
           f->qualname->at, sb_text(&b));
     sb_clear(&b);
     return false;
@@ -227,7 +230,8 @@ static bool bind_keyword(interp *in, func *f, value *r, str *name, value *v, dic
     for (uint32_t i = c->posonly; i < c->argcount + c->kwonly; i++) {
         if (!str_is(name, c->local[i])) continue;
         if (r[i].kind != V_FAIL) {
-            throw(in, TypeError, "%s() got multiple values for argument '%s'", f->qualname->at, name->at);
+            throw(in, TypeError, "%s() got multiple values for argument '%s'", f->qualname->at,
+                  name->at);
             return false;
         }
         r[i] = *v;
@@ -246,16 +250,21 @@ static bool fill_defaults(interp *in, func *f, value *r)
     uint32_t ndef = f->defaults ? (uint32_t)f->defaults->n : 0, missing = 0;
     for (uint32_t i = 0; i < c->argcount; i++) {
         if (r[i].kind != V_FAIL) continue;
-        if (i + ndef >= c->argcount) r[i] = value_ref(f->defaults->at[i + ndef - c->argcount]);
-        else missing++;
+        if (i + ndef >= c->argcount)
+            r[i] = value_ref(f->defaults->at[i + ndef - c->argcount]);
+        else
+            missing++;
     }
-    if (missing) return throw_missing(in, f, r, 0, c->argcount - (ndef < c->argcount ? ndef : c->argcount), "positional");
+    if (missing)
+        return throw_missing(in, f, r, 0, c->argcount - (ndef < c->argcount ? ndef : c->argcount),
+                             "positional");
     for (uint32_t i = c->argcount; i < c->argcount + c->kwonly; i++) {
         value d = f->kwdefaults ? dict_peek(in, f->kwdefaults, c->local[i]) : FAIL;
         if (r[i].kind == V_FAIL) r[i] = value_ref(d);
         missing += r[i].kind == V_FAIL;
     }
-    return !missing || throw_missing(in, f, r, c->argcount, c->argcount + c->kwonly, "keyword-only");
+    return !missing ||
+           throw_missing(in, f, r, c->argcount, c->argcount + c->kwonly, "keyword-only");
 }
 
 static bool bind(interp *in, func *f, value *r, value *arg, size_t npos, tuple *kwnames)
@@ -277,7 +286,8 @@ static bool bind(interp *in, func *f, value *r, value *arg, size_t npos, tuple *
         if (!extra) return false;
     }
     for (int64_t i = 0; kwnames && i < kwnames->n; i++) {
-        if (!bind_keyword(in, f, r, as_str(kwnames->at[i]), &arg[npos + (size_t)i], extra, kwnames)) {
+        if (!bind_keyword(in, f, r, as_str(kwnames->at[i]), &arg[npos + (size_t)i], extra,
+                          kwnames)) {
             return false;
         }
     }
@@ -370,7 +380,8 @@ value frame_locals(interp *in, frame *f)
     dict *d = dict_new(in);
     bool ok = d != NULL;
     for (uint32_t i = 0; ok && i < c->nlocal; i++) ok = add_local(in, d, c->local[i], f->r[i]);
-    for (uint32_t i = 0; ok && i < c->nfree; i++) ok = add_local(in, d, c->free[i], f->closure->at[i]);
+    for (uint32_t i = 0; ok && i < c->nfree; i++)
+        ok = add_local(in, d, c->free[i], f->closure->at[i]);
     if (ok) return v_obj(d);
     obj_unref(in, d);
     return FAIL;

@@ -7,10 +7,10 @@
 #include "lang/code.h"
 
 enum frame_flags {
-    FRAME_ENTRY = 1, /* returning from it leaves vm_run */
-    FRAME_INIT = 2,  /* an __init__: its caller gets `self` */
-    FRAME_GEN = 4,   /* belongs to a generator: its registers live in there */
-    FRAME_FN = 8,    /* counts its function */
+    FRAME_ENTRY = 1,    /* returning from it leaves vm_run */
+    FRAME_INIT = 2,     /* an __init__: its caller gets `self` */
+    FRAME_GEN = 4,      /* belongs to a generator: its registers live in there */
+    FRAME_FN = 8,       /* counts its function */
     FRAME_SEGMENT = 16, /* opened a segment of registers */
     FRAME_THROW = 32,   /* continues by raising what is pending */
 };
@@ -27,9 +27,9 @@ struct frame {
     dict *globals;
     tuple *closure;
     frame *back;
-    value handled; /* the exception whose except clause runs; FAIL */
-    value ns;      /* namespace of a class body, or of a module whose names are not its globals */
-    value self;    /* FRAME_INIT: the instance */
+    value handled;   /* the exception whose except clause runs; FAIL */
+    value ns;        /* namespace of a class body, or of a module whose names are not its globals */
+    value self;      /* FRAME_INIT: the instance */
     struct gen *gen; /* FRAME_GEN */
     value *old_end;  /* FRAME_SEGMENT: end of the segment before */
     uint16_t dst;    /* register of the caller that gets the result */
@@ -41,14 +41,14 @@ value vm_run(interp *in);
 /* A frame on top of in->frame.  r: where its registers are (arguments in place), or NULL for a
  * fresh place. False: RecursionError or MemoryError; nothing was taken. */
 frame *frame_push(interp *in, link *l, value *r, uint32_t nargs);
-void frame_pop(interp *in); /* releases the registers of in->frame */
+void frame_pop(interp *in);     /* releases the registers of in->frame */
 value *stack_start(interp *in); /* of the newest segment; NULL: none yet */
 void registers_clear(interp *in, value *r, uint32_t from, uint32_t to);
 
 /* Runs the code of a module (ns FAIL) or class body. */
 value code_run(interp *in, link *l, dict *globals, value ns, tuple *closure);
-dict *frame_globals(interp *in);          /* lends, NULL when nothing runs */
-value frame_locals(interp *in, frame *f); /* the dict locals() gives, owned */
+dict *frame_globals(interp *in);                /* lends, NULL when nothing runs */
+value frame_locals(interp *in, frame *f);       /* the dict locals() gives, owned */
 static inline uint32_t frame_at(const frame *f) /* index of the instruction in progress */
 {
     return (uint32_t)(f->ip - f->link->code->insn);

@@ -226,7 +226,8 @@ static void visit_obj(obj *o, visitor f, void *ctx)
 {
     const type *t = o->type;
     if (t->visit) t->visit(o, f, ctx);
-    if (o->flags & OBJ_DICT && obj_head(o)->dict) f((value){.kind = V_OBJ, .o = &obj_head(o)->dict->hdr}, ctx);
+    if (o->flags & OBJ_DICT && obj_head(o)->dict)
+        f((value){.kind = V_OBJ, .o = &obj_head(o)->dict->hdr}, ctx);
     if (t->flags & TYPE_HEAP) f((value){.kind = V_OBJ, .o = (obj *)(uintptr_t)t}, ctx);
 }
 
@@ -270,8 +271,10 @@ static void reach(value v, void *ctx)
 static void find_garbage(interp *in, gc_stack *s)
 {
     gc_head *ring = &in->gc;
-    for (gc_head *h = next_of(ring); h != ring; h = next_of(h)) set_count(h, (intptr_t)obj_of(h)->rc);
-    for (gc_head *h = next_of(ring); h != ring; h = next_of(h)) visit_obj(obj_of(h), subtract, NULL);
+    for (gc_head *h = next_of(ring); h != ring; h = next_of(h))
+        set_count(h, (intptr_t)obj_of(h)->rc);
+    for (gc_head *h = next_of(ring); h != ring; h = next_of(h))
+        visit_obj(obj_of(h), subtract, NULL);
     for (gc_head *h = next_of(ring); h != ring; h = next_of(h)) {
         if (count_of(h) <= 0) continue; /* ALIVE is negative too */
         set_count(h, INTPTR_MIN);

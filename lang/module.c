@@ -36,7 +36,8 @@ module *module_new(interp *in, const char *name)
     m->name = str_of(in, name);
     m->dict = dict_new(in);
     bool ok = m->name && m->dict && dict_put(in, m->dict, "__name__", v_obj(obj_ref(m->name))) &&
-              dict_put(in, m->dict, "__doc__", NONE) && dict_put(in, m->dict, "__package__", NONE) &&
+              dict_put(in, m->dict, "__doc__", NONE) &&
+              dict_put(in, m->dict, "__package__", NONE) &&
               dict_put(in, m->dict, "__loader__", NONE) && dict_put(in, m->dict, "__spec__", NONE);
     if (ok) return m;
     obj_unref(in, m);
@@ -138,7 +139,8 @@ static value getattr(interp *in, value self, str *name)
         r = dict_get_str(in, m->dict, in->name.__getattr__, &v);
     if (r == 1) return call_n(in, v, 1, OBJ(name));
     str *own = as_str(dict_peek(in, m->dict, "__name__"));
-    return throw_attribute(in, self, name, "module '%s' has no attribute '%s'", own ? own->at : "?");
+    return throw_attribute(in, self, name, "module '%s' has no attribute '%s'",
+                           own ? own->at : "?");
 }
 
 static bool setattr(interp *in, value self, str *name, value v)
@@ -194,8 +196,10 @@ static value make(interp *in, const type *cls, const value *arg, size_t npos, tu
     value a[2];
     if (!args_bind(in, "module(name, doc=None)", arg, npos, kwnames, a, 2)) return FAIL;
     module *m = as_str(a[0]) ? module_new(in, as_str(a[0])->at) : NULL;
-    if (m) dict_put(in, m->dict, "__doc__", value_ref(a[1]));
-    else if (!throwing(in)) throw(in, TypeError, "module() argument 'name' must be str");
+    if (m)
+        dict_put(in, m->dict, "__doc__", value_ref(a[1]));
+    else if (!throwing(in))
+        throw(in, TypeError, "module() argument 'name' must be str");
     args_clear(in, a, 2);
     return v_obj(m);
 }
@@ -235,8 +239,10 @@ static const embedded_module *find_embedded(const char *name)
         size_t mid = (lo + hi) / 2;
         int c = strcmp(name, embedded_modules[mid].name);
         if (c == 0) return &embedded_modules[mid];
-        if (c < 0) hi = mid;
-        else lo = mid + 1;
+        if (c < 0)
+            hi = mid;
+        else
+            lo = mid + 1;
     }
     return NULL;
 }
@@ -290,8 +296,12 @@ static char *try_dir(const char *dir, const char *name, bool *package)
     for (int i = 0; i < 4; i++) {
         strbuf b = {0};
         const char *sep = *dir && dir[strlen(dir) - 1] != '/' ? "/" : "";
-        sb_addf(&b, i == 0 ? "%s%s%s.dsk" : i == 1 ? "%s%s%s.py"
-                   : i == 2 ? "%s%s%s/__init__.dsk" : "%s%s%s/__init__.py", dir, sep, name);
+        sb_addf(&b,
+                i == 0   ? "%s%s%s.dsk"
+                : i == 1 ? "%s%s%s.py"
+                : i == 2 ? "%s%s%s/__init__.dsk"
+                         : "%s%s%s/__init__.py",
+                dir, sep, name);
         (void)shapes;
         *package = i >= 2;
         if (is_file(sb_text(&b))) return sb_take(&b, NULL);
@@ -349,8 +359,10 @@ static bool set_package(interp *in, module *m, const char *name, bool package)
 static value not_found(interp *in, const char *name, const char *not_package)
 {
     if (not_package) {
-        throw(in, ModuleNotFoundError, "No module named '%s'; '%s' is not a package", name, not_package);
-    } else throw(in, ModuleNotFoundError, "No module named '%s'", name);
+        throw(in, ModuleNotFoundError, "No module named '%s'; '%s' is not a package", name,
+              not_package);
+    } else
+        throw(in, ModuleNotFoundError, "No module named '%s'", name);
     exc *x = as_exc(in->exc);
     if (x && exc_is(in, ModuleNotFoundError)) {
         value_unref(in, x->field[1]);
@@ -404,7 +416,8 @@ static value load(interp *in, const char *name, value parent)
 value interp_import(interp *in, const char *name)
 {
     value m = dict_peek(in, in->modules, name);
-    if (is_none(m)) return throw(in, ModuleNotFoundError, "import of %s halted; None in sys.modules", name);
+    if (is_none(m))
+        return throw(in, ModuleNotFoundError, "import of %s halted; None in sys.modules", name);
     if (!is_fail(m)) return value_ref(m);
     if (!check_stack(in)) return FAIL;
     const char *dot = strrchr(name, '.');
@@ -417,7 +430,8 @@ value interp_import(interp *in, const char *name)
         m = dict_peek(in, in->modules, name);
     }
     m = is_fail(m) ? load(in, name, parent) : value_ref(m);
-    if (!is_fail(m) && as_module(parent) && !dict_put(in, as_module(parent)->dict, dot + 1, value_ref(m))) {
+    if (!is_fail(m) && as_module(parent) &&
+        !dict_put(in, as_module(parent)->dict, dot + 1, value_ref(m))) {
         value_unref(in, m);
         m = FAIL;
     }
@@ -434,10 +448,12 @@ static char *absolute(interp *in, frame *f, const char *name, int64_t level)
         if (p && is_fail(dict_peek(in, f->globals, "__path__"))) level++;
     }
     size_t n = p ? p->nbyte : 0;
-    if (n == 0) return THROW0(in, ImportError, "attempted relative import with no known parent package");
+    if (n == 0)
+        return THROW0(in, ImportError, "attempted relative import with no known parent package");
     for (; level > 1; level--) {
         while (n > 0 && p->at[n - 1] != '.') n--;
-        if (n == 0) return THROW0(in, ImportError, "attempted relative import beyond top-level package");
+        if (n == 0)
+            return THROW0(in, ImportError, "attempted relative import beyond top-level package");
         n--;
     }
     strbuf b = {0};
@@ -480,8 +496,8 @@ value import_from(interp *in, value v, str *name)
         exc_clear(in);
     }
     str *file = m ? as_str(dict_peek(in, m->dict, "__file__")) : NULL;
-    throw(in, ImportError, "cannot import name '%s' from '%s' (%s)", name->at, own ? own->at : "<unknown module name>",
-          file ? file->at : "unknown location");
+    throw(in, ImportError, "cannot import name '%s' from '%s' (%s)", name->at,
+          own ? own->at : "<unknown module name>", file ? file->at : "unknown location");
     exc *x = as_exc(in->exc);
     if (x && own && exc_is(in, ImportError)) x->field[1] = v_obj(obj_ref(own));
     return FAIL;
@@ -506,7 +522,8 @@ bool import_star(interp *in, frame *f, value v)
     if (r) {
         names = list_of(in, all);
         value_unref(in, all);
-    } else if (m && define_all(in, m)) names = list_of(in, OBJ(m->dict));
+    } else if (m && define_all(in, m))
+        names = list_of(in, OBJ(m->dict));
     bool ok = names != NULL;
     for (int64_t i = 0; ok && i < names->n; i++) {
         str *s = as_str(names->at[i]);
@@ -574,8 +591,9 @@ static value build_class(interp *in, const value *arg)
     if (mt) meta = (value){.kind = V_OBJ, .o = (obj *)(uintptr_t)&mt->hdr};
     if (!throwing(in)) ns = prepare(in, meta, arg[1], bases, as_dict(arg[4]));
     if (!is_fail(ns)) done = code_run(in, fn->link, fn->globals, ns, fn->closure);
-    tuple *args = is_fail(done) ? NULL
-                                : tuple_pack(in, 3, value_ref(arg[1]), v_obj(obj_ref(bases)), value_ref(ns));
+    tuple *args = is_fail(done)
+                      ? NULL
+                      : tuple_pack(in, 3, value_ref(arg[1]), v_obj(obj_ref(bases)), value_ref(ns));
     if (args) cls = call_with(in, meta, OBJ(args), arg[4]);
     if (!is_fail(cls) && bases != as_tuple(arg[2]) && as_klass(as_type(cls))) {
         dict_put(in, as_klass(as_type(cls))->dict, "__orig_bases__", value_ref(arg[2]));
@@ -587,8 +605,8 @@ static value build_class(interp *in, const value *arg)
     return cls;
 }
 
-static const builtin build_row = {"__build_class__(func, name, /, *bases, metaclass=<unset>, **kwds)",
-                                  build_class, NULL};
+static const builtin build_row = {
+    "__build_class__(func, name, /, *bases, metaclass=<unset>, **kwds)", build_class, NULL};
 
 value build_class_function(interp *in)
 {
@@ -623,7 +641,8 @@ bool modules_open(interp *in)
     }
     in->main = obj_ref(as_module(dict_peek(in, in->modules, "__main__"))->dict);
     return dict_put(in, in->main, "__annotations__", v_obj(dict_new(in))) &&
-           dict_put(in, in->main, "__builtins__", value_ref(dict_peek(in, in->modules, "builtins")));
+           dict_put(in, in->main, "__builtins__",
+                    value_ref(dict_peek(in, in->modules, "builtins")));
 }
 
 /* What modules hold dies first, while the language still works; __main__ before the others. */

@@ -16,11 +16,12 @@ static value text_or_none(interp *in, const char *s)
 
 static void throw_syntax(interp *in, const syntax_error *e)
 {
-    value place = v_obj(tuple_pack(in, 6, text_or_none(in, e->filename), v_int(e->line),
-                                   v_int(e->offset), text_or_none(in, e->text), v_int(e->end_line),
-                                   v_int(e->end_offset)));
+    value place =
+        v_obj(tuple_pack(in, 6, text_or_none(in, e->filename), v_int(e->line), v_int(e->offset),
+                         text_or_none(in, e->text), v_int(e->end_line), v_int(e->end_offset)));
     value msg = v_str(in, e->msg ? e->msg : "invalid syntax");
-    value x = is_fail(place) || is_fail(msg) ? FAIL : call_n(in, v_type(exc_type(e->kind)), 2, msg, place);
+    value x = is_fail(place) || is_fail(msg) ? FAIL
+                                             : call_n(in, v_type(exc_type(e->kind)), 2, msg, place);
     value_unref(in, place);
     value_unref(in, msg);
     if (!is_fail(x)) exc_raise(in, x);
@@ -101,7 +102,9 @@ bool interp_run(interp *in, const char *text, size_t n, const char *filename, ch
     bool ok = !is_fail(v);
     value wanted = mode == 'e' ? v : last;
     value_unref(in, mode == 'e' ? last : v);
-    if (echo && ok) *echo = wanted;
-    else value_unref(in, wanted);
+    if (echo && ok)
+        *echo = wanted;
+    else
+        value_unref(in, wanted);
     return ok;
 }

@@ -161,9 +161,11 @@ static void param(walk *w, const ast *a)
 
 static void params(walk *w, const ast *args)
 {
-    for (size_t i = 0; i < args->arguments.posonlyargs.n; i++) param(w, args->arguments.posonlyargs.at[i]);
+    for (size_t i = 0; i < args->arguments.posonlyargs.n; i++)
+        param(w, args->arguments.posonlyargs.at[i]);
     for (size_t i = 0; i < args->arguments.args.n; i++) param(w, args->arguments.args.at[i]);
-    for (size_t i = 0; i < args->arguments.kwonlyargs.n; i++) param(w, args->arguments.kwonlyargs.at[i]);
+    for (size_t i = 0; i < args->arguments.kwonlyargs.n; i++)
+        param(w, args->arguments.kwonlyargs.at[i]);
     param(w, args->arguments.vararg);
     param(w, args->arguments.kwarg);
 }
@@ -236,7 +238,9 @@ static void walrus(walk *w, const ast *x)
     while (s->kind == SCOPE_COMP) {
         symbol *own = scope_find(s, name);
         if (own && own->flags & SYM_BOUND && !(own->flags & SYM_NONLOCAL)) {
-            fail_at(w, x, "assignment expression cannot rebind comprehension iteration variable '%s'", name);
+            fail_at(w, x,
+                    "assignment expression cannot rebind comprehension iteration variable '%s'",
+                    name);
             return;
         }
         s = s->parent;
@@ -246,7 +250,9 @@ static void walrus(walk *w, const ast *x)
         return;
     }
     if (s->kind == SCOPE_CLASS) {
-        fail_at(w, x, "assignment expression within a comprehension cannot be used in a class body%s", "");
+        fail_at(w, x,
+                "assignment expression within a comprehension cannot be used in a class body%s",
+                "");
         return;
     }
     symbol *own = scope_find(s, mangle(w->t->mem, s->private_class, name));
@@ -296,16 +302,18 @@ static void check_yield(walk *w, const ast *x, const char *what)
 {
     scope *s = w->s;
     if (s->kind == SCOPE_COMP) {
-        const char *kind = s->node->kind == N_ListComp  ? "list comprehension"
-                           : s->node->kind == N_SetComp ? "set comprehension"
+        const char *kind = s->node->kind == N_ListComp   ? "list comprehension"
+                           : s->node->kind == N_SetComp  ? "set comprehension"
                            : s->node->kind == N_DictComp ? "dict comprehension"
                                                          : "generator expression";
         strbuf b = {0};
         sb_addf(&b, "'%s' inside %s", what, kind);
         fail_at(w, x, "%s", sb_text(&b));
         sb_clear(&b);
-    } else if (s->kind != SCOPE_FUNCTION) fail_at(w, x, "'%s' outside function", what);
-    else s->generator = true;
+    } else if (s->kind != SCOPE_FUNCTION)
+        fail_at(w, x, "'%s' outside function", what);
+    else
+        s->generator = true;
 }
 
 static void check_await(walk *w, const ast *x, const char *what)
@@ -315,22 +323,28 @@ static void check_await(walk *w, const ast *x, const char *what)
         s->coroutine = true;
         s = s->parent;
     }
-    if (s->kind == SCOPE_MODULE && w->t->top_await) s->coroutine = true;
-    else if (s->kind != SCOPE_FUNCTION) fail_at(w, x, "'%s' outside function", what);
-    else if (s->node->kind != N_AsyncFunctionDef) fail_at(w, x, "'%s' outside async function", what);
+    if (s->kind == SCOPE_MODULE && w->t->top_await)
+        s->coroutine = true;
+    else if (s->kind != SCOPE_FUNCTION)
+        fail_at(w, x, "'%s' outside function", what);
+    else if (s->node->kind != N_AsyncFunctionDef)
+        fail_at(w, x, "'%s' outside async function", what);
 }
 
 static void import_names(walk *w, ast_list names, bool from)
 {
     for (size_t i = 0; i < names.n; i++) {
         ast_text name = names.at[i]->alias.name, as = names.at[i]->alias.asname;
-        if (as.at) bind(w, as.at, 0);
+        if (as.at)
+            bind(w, as.at, 0);
         else if (from) {
-            if (strcmp(name.at, "*") != 0) bind(w, name.at, 0);
+            if (strcmp(name.at, "*") != 0)
+                bind(w, name.at, 0);
             else if (w->s->kind != SCOPE_MODULE) {
                 fail_at(w, names.at[i], "import * only allowed at module level%s", "");
             }
-        } else bind(w, arena_dup(w->t->mem, name.at, strcspn(name.at, ".")), 0);
+        } else
+            bind(w, arena_dup(w->t->mem, name.at, strcspn(name.at, ".")), 0);
     }
 }
 
@@ -461,7 +475,8 @@ static void resolve(symtab *t, scope *s)
                 s->writes_outside = true;
             }
         } else if (y->flags & SYM_NONLOCAL) {
-            syntax_at(t->why, t->mem, t->filename, s->node, "no binding for nonlocal '%s' found", y->name);
+            syntax_at(t->why, t->mem, t->filename, s->node, "no binding for nonlocal '%s' found",
+                      y->name);
             t->failed = true;
         }
     }

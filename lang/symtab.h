@@ -6,13 +6,13 @@
 
 enum symbol_flags {
     SYM_PARAM = 1,
-    SYM_BOUND = 2,    /* assigned here */
+    SYM_BOUND = 2, /* assigned here */
     SYM_USED = 4,
-    SYM_GLOBAL = 8,   /* declared so */
+    SYM_GLOBAL = 8, /* declared so */
     SYM_NONLOCAL = 16,
-    SYM_CELL = 32,    /* bound here, used by an inner function */
-    SYM_FREE = 64,    /* bound by an enclosing function */
-    SYM_DEL = 128,    /* may become unbound again */
+    SYM_CELL = 32, /* bound here, used by an inner function */
+    SYM_FREE = 64, /* bound by an enclosing function */
+    SYM_DEL = 128, /* may become unbound again */
     SYM_ANNOT = 256,
 };
 

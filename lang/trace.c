@@ -30,7 +30,8 @@ void exc_trace(interp *in, frame *f)
         tb->at = frame_at(f);
         tb->globals = obj_ref(f->globals);
         x->tb = tb;
-    } else exc_clear(in);
+    } else
+        exc_clear(in);
     in->exc = pending;
 }
 
@@ -109,7 +110,8 @@ static anchors find_anchors(const char *segment, size_t n)
         left = (int)x->Subscript.value->end_col;
         right = (int)x->Subscript.slice->end_col + 1;
     }
-    if (left >= 0) out = (anchors){chars_before(segment, (size_t)left), chars_before(segment, (size_t)right)};
+    if (left >= 0)
+        out = (anchors){chars_before(segment, (size_t)left), chars_before(segment, (size_t)right)};
     arena_clear(&a);
     return out;
 }
@@ -202,7 +204,8 @@ static int substitution(char a, char b)
 {
     if (a == b) return 0;
     if ((a & 31) != (b & 31)) return MOVE_COST;
-    char x = a >= 'A' && a <= 'Z' ? (char)(a + 32) : a, y = b >= 'A' && b <= 'Z' ? (char)(b + 32) : b;
+    char x = a >= 'A' && a <= 'Z' ? (char)(a + 32) : a,
+         y = b >= 'A' && b <= 'Z' ? (char)(b + 32) : b;
     return x == y ? CASE_COST : MOVE_COST;
 }
 
@@ -353,7 +356,8 @@ static void add_notes(interp *in, strbuf *out, exc *x)
     list *l = d ? as_list(dict_peek(in, d, "__notes__")) : NULL;
     for (int64_t i = 0; l && i < l->n; i++) {
         str *s = value_str(in, l->at[i]);
-        if (!s) exc_clear(in);
+        if (!s)
+            exc_clear(in);
         else {
             sb_add(out, s->at, s->nbyte);
             sb_addc(out, '\n');
@@ -387,9 +391,10 @@ void trace_exc(interp *in, strbuf *out, exc *x, bool hints)
     while (n-- > 0) {
         add_one(in, out, chain[n], hints);
         if (n == 0) break;
-        sb_adds(out, as_exc(chain[n - 1]->cause)
-                         ? "\nThe above exception was the direct cause of the following exception:\n\n"
-                         : "\nDuring handling of the above exception, another exception occurred:\n\n");
+        sb_adds(out,
+                as_exc(chain[n - 1]->cause)
+                    ? "\nThe above exception was the direct cause of the following exception:\n\n"
+                    : "\nDuring handling of the above exception, another exception occurred:\n\n");
     }
 }
 
@@ -475,10 +480,10 @@ static const builtin tb_table[] = {
     {0},
 };
 
-const type T_traceback = {TYPE_HEAD, .name = "traceback", .module = "builtins",
-                          .size = sizeof(traceback), .flags = TYPE_GC, .table = tb_table,
-                          .drop = tb_drop, .visit = tb_visit, .hash = object_hash,
-                          .compare = object_compare};
+const type T_traceback = {
+    TYPE_HEAD,           .name = "traceback",      .module = "builtins", .size = sizeof(traceback),
+    .flags = TYPE_GC,    .table = tb_table,        .drop = tb_drop,      .visit = tb_visit,
+    .hash = object_hash, .compare = object_compare};
 
 static frame_obj *as_frame(value v)
 {
@@ -515,6 +520,11 @@ static const builtin frame_table[] = {
     {0},
 };
 
-const type T_frame = {TYPE_HEAD, .name = "frame", .module = "builtins", .size = sizeof(frame_obj),
-                      .table = frame_table, .drop = fr_drop, .hash = object_hash,
+const type T_frame = {TYPE_HEAD,
+                      .name = "frame",
+                      .module = "builtins",
+                      .size = sizeof(frame_obj),
+                      .table = frame_table,
+                      .drop = fr_drop,
+                      .hash = object_hash,
                       .compare = object_compare};

@@ -44,7 +44,8 @@ value attr_load(interp *in, site *s, value v)
 {
     const type *t = type_of(in, v);
     if (t == &T_module) return load_module(in, s, v);
-    if (t->getattr || v.kind != V_OBJ || !(v.o->flags & OBJ_DICT)) return value_getattr(in, v, s->name);
+    if (t->getattr || v.kind != V_OBJ || !(v.o->flags & OBJ_DICT))
+        return value_getattr(in, v, s->name);
     dict *d = obj_head(v.o)->dict;
     value found = type_lookup(in, t, s->name);
     if (!d || (!is_fail(found) && type_of(in, found)->set)) return value_getattr(in, v, s->name);
@@ -67,7 +68,8 @@ static bool append_field(interp *in, site *s, value v, value to)
             return false;
         }
     }
-    d->entry[d->used++] = (dict_entry){str_hash(s->name), {.kind = V_OBJ, .o = obj_ref(s->name)}, value_ref(to)};
+    d->entry[d->used++] =
+        (dict_entry){str_hash(s->name), {.kind = V_OBJ, .o = obj_ref(s->name)}, value_ref(to)};
     d->n++;
     d->version = next_version(in);
     return true;
@@ -77,7 +79,8 @@ bool attr_store(interp *in, site *s, value v, value to)
 {
     if (append_field(in, s, v, to)) return true;
     const type *t = type_of(in, v);
-    bool plain = !t->setattr && v.kind == V_OBJ && (v.o->flags & (OBJ_DICT | OBJ_FROZEN)) == OBJ_DICT;
+    bool plain =
+        !t->setattr && v.kind == V_OBJ && (v.o->flags & (OBJ_DICT | OBJ_FROZEN)) == OBJ_DICT;
     if (plain && !is_fail(type_lookup(in, t, s->name))) {
         plain = !type_of(in, type_lookup(in, t, s->name))->set;
     }
@@ -114,7 +117,8 @@ static bool hidden(interp *in, site *s, value v)
 bool attr_method(interp *in, site *s, value v, value *f, bool *with_self)
 {
     const type *t = type_of(in, v);
-    if (s->how == SITE_METHOD && s->type == t && s->version == type_version(t) && !hidden(in, s, v)) {
+    if (s->how == SITE_METHOD && s->type == t && s->version == type_version(t) &&
+        !hidden(in, s, v)) {
         *f = value_ref(s->val);
         return *with_self = true;
     }
@@ -125,7 +129,7 @@ bool attr_method(interp *in, site *s, value v, value *f, bool *with_self)
     if (!t->getattr) {
         value found = type_lookup(in, t, s->name);
         bool plain = as_func(found) || (as_cfunction(found) && as_cfunction(found)->owner &&
-                                         is_fail(as_cfunction(found)->self));
+                                        is_fail(as_cfunction(found)->self));
         s->version2 = 0;
         if (plain && !hidden(in, s, v)) {
             s->type = t;

@@ -19,8 +19,11 @@ static void put(interp *in, value *at, value v)
 
 static bool wrong_count(interp *in, int64_t got, uint32_t want)
 {
-    if (got > (int64_t)want) throw(in, ValueError, "too many values to unpack (expected %u)", want);
-    else throw(in, ValueError, "not enough values to unpack (expected %u, got %lld)", want, (long long)got);
+    if (got > (int64_t)want)
+        throw(in, ValueError, "too many values to unpack (expected %u)", want);
+    else
+        throw(in, ValueError, "not enough values to unpack (expected %u, got %lld)", want,
+              (long long)got);
     return false;
 }
 
@@ -42,8 +45,10 @@ static bool unpack_iter(interp *in, value v, uint32_t n, value *out)
     bool ok = r == 0 && i == n;
     if (!ok && r >= 0) wrong_count(in, i, n);
     for (uint32_t j = 0; j < i; j++) {
-        if (ok) put(in, &out[j], got[j]);
-        else value_unref(in, got[j]);
+        if (ok)
+            put(in, &out[j], got[j]);
+        else
+            value_unref(in, got[j]);
     }
     mem_free(got);
     return ok;
@@ -59,7 +64,8 @@ bool unpack(interp *in, value v, uint32_t n, value *out)
     if (!at && have != 0) return unpack_iter(in, v, n, out);
     if (have != (int64_t)n) return wrong_count(in, have, n);
     for (uint32_t i = 0; i < n; i++) value_ref(at[i]);
-    for (uint32_t i = 0; i < n; i++) put(in, &out[i], t == &T_list ? ((list *)(void *)v.o)->at[i] : at[i]);
+    for (uint32_t i = 0; i < n; i++)
+        put(in, &out[i], t == &T_list ? ((list *)(void *)v.o)->at[i] : at[i]);
     return true;
 }
 
@@ -79,9 +85,12 @@ bool unpack_star(interp *in, value v, uint32_t before, uint32_t after, value *ou
     list *rest = ok ? list_new(in, l->n - before - after) : NULL;
     for (int64_t i = 0; rest && i < l->n; i++) {
         value item = value_ref(l->at[i]);
-        if (i < (int64_t)before) put(in, &out[i], item);
-        else if (i >= l->n - (int64_t)after) put(in, &out[before + 1 + (i - (l->n - (int64_t)after))], item);
-        else list_add(in, rest, item);
+        if (i < (int64_t)before)
+            put(in, &out[i], item);
+        else if (i >= l->n - (int64_t)after)
+            put(in, &out[before + 1 + (i - (l->n - (int64_t)after))], item);
+        else
+            list_add(in, rest, item);
     }
     if (rest) put(in, &out[before], v_obj(rest));
     obj_unref(in, l);
@@ -125,7 +134,8 @@ str *callable_name(interp *in, value f)
     if (fn && as_str(fn->module)) {
         return str_fmt(in, "%s.%s()", as_str(fn->module)->at, fn->qualname->at);
     }
-    if (f.kind == V_OBJ && f.o->type == &T_method) return callable_name(in, ((method *)(void *)f.o)->f);
+    if (f.kind == V_OBJ && f.o->type == &T_method)
+        return callable_name(in, ((method *)(void *)f.o)->f);
     int has = as_type(f) ? 0 : value_findattr(in, f, "__qualname__", &q);
     if (has == 1 && as_str(q)) {
         value m;
@@ -133,7 +143,8 @@ str *callable_name(interp *in, value f)
         int has_m = value_findattr(in, f, "__module__", &m);
         if (has_m == 1 && as_str(m) && !str_is(as_str(m), "builtins")) {
             s = str_fmt(in, "%s.%s()", as_str(m)->at, as_str(q)->at);
-        } else s = str_fmt(in, "%s()", as_str(q)->at);
+        } else
+            s = str_fmt(in, "%s()", as_str(q)->at);
         if (has_m == 1) value_unref(in, m);
         value_unref(in, q);
         return s;
@@ -157,8 +168,10 @@ bool extend_words(interp *in, list *l, value v, const value *f)
 {
     const type *t = type_of(in, v);
     if (!t->iter && !t->getitem) {
-        if (f) throw_spread(in, f, "%s argument after * must be an iterable, not %s", v);
-        else throw(in, TypeError, "Value after * must be an iterable, not %s", t->name);
+        if (f)
+            throw_spread(in, f, "%s argument after * must be an iterable, not %s", v);
+        else
+            throw(in, TypeError, "Value after * must be an iterable, not %s", t->name);
         return false;
     }
     return list_extend(in, l, v);
@@ -172,8 +185,10 @@ bool merge_keywords(interp *in, dict *d, value v, const value *f)
     value_unref(in, keys);
     if (has < 0) return false;
     if (!has) {
-        if (f) throw_spread(in, f, "%s argument after ** must be a mapping, not %s", v);
-        else throw(in, TypeError, "'%s' object is not a mapping", type_of(in, v)->name);
+        if (f)
+            throw_spread(in, f, "%s argument after ** must be a mapping, not %s", v);
+        else
+            throw(in, TypeError, "'%s' object is not a mapping", type_of(in, v)->name);
         return false;
     }
     if (!f) return dict_update(in, d, v);
@@ -181,7 +196,8 @@ bool merge_keywords(interp *in, dict *d, value v, const value *f)
         if (dict_get(in, d, k, &old) != 1) continue;
         str *name = callable_name(in, *f);
         if (name && as_str(k)) {
-            throw(in, TypeError, "%s got multiple values for keyword argument '%s'", name->at, as_str(k)->at);
+            throw(in, TypeError, "%s got multiple values for keyword argument '%s'", name->at,
+                  as_str(k)->at);
         }
         obj_unref(in, name);
         return false;
@@ -191,7 +207,8 @@ bool merge_keywords(interp *in, dict *d, value v, const value *f)
 
 value call_words(interp *in, const value *w, bool kw)
 {
-    if (!as_tuple(w[1]) && !as_list(w[1]) && !type_of(in, w[1])->iter && !type_of(in, w[1])->getitem) {
+    if (!as_tuple(w[1]) && !as_list(w[1]) && !type_of(in, w[1])->iter &&
+        !type_of(in, w[1])->getitem) {
         throw_spread(in, w, "%s argument after * must be an iterable, not %s", w[1]);
         return FAIL;
     }
@@ -208,7 +225,8 @@ value call_words(interp *in, const value *w, bool kw)
 
 bool str_append(interp *in, value *at, value t)
 {
-    if (at->kind != V_OBJ || at->o->type != &T_str || t.kind != V_OBJ || t.o->type != &T_str) return false;
+    if (at->kind != V_OBJ || at->o->type != &T_str || t.kind != V_OBJ || t.o->type != &T_str)
+        return false;
     str *s = (str *)(void *)at->o, *more = (str *)(void *)t.o;
     if (s->hdr.rc != 1 || s->hdr.flags || s == more) return false;
     size_t n = s->nbyte + more->nbyte;
@@ -225,8 +243,10 @@ bool str_append(interp *in, value *at, value t)
 value format_value(interp *in, value v, const value *spec, int conversion)
 {
     str *s = NULL;
-    if (conversion == 'r' || conversion == 'a') s = value_repr(in, v);
-    else if (conversion == 's') s = value_str(in, v);
+    if (conversion == 'r' || conversion == 'a')
+        s = value_repr(in, v);
+    else if (conversion == 's')
+        s = value_str(in, v);
     if (conversion && !s) return FAIL;
     if (conversion == 'a') {
         value a = call_n(in, dict_peek(in, in->builtins, "ascii"), 1, v);
@@ -266,7 +286,8 @@ value join_strs(interp *in, const value *at, uint32_t n)
 static int fits_one(interp *in, value x, value t)
 {
     if (!is_exc_class(t)) {
-        return THROWN(in, TypeError, "catching classes that do not inherit from BaseException is not allowed");
+        return THROWN(in, TypeError,
+                      "catching classes that do not inherit from BaseException is not allowed");
     }
     return exc_matches(in, x, as_type(t));
 }
@@ -290,7 +311,8 @@ bool raise_value(interp *in, value x, const value *cause)
     if (e && cause) {
         value c = is_exc_class(*cause) ? value_call(in, *cause, NULL, 0, NULL) : value_ref(*cause);
         if (is_fail(c) || (!as_exc(c) && !is_none(c))) {
-            if (!is_fail(c)) throw(in, TypeError, "exception causes must derive from BaseException");
+            if (!is_fail(c))
+                throw(in, TypeError, "exception causes must derive from BaseException");
             value_unref(in, c);
             value_unref(in, made);
             return false;
@@ -302,7 +324,8 @@ bool raise_value(interp *in, value x, const value *cause)
     return true;
 }
 
-static value call_special(interp *in, value self, str *name, const char *missing, int n, const value *arg)
+static value call_special(interp *in, value self, str *name, const char *missing, int n,
+                          const value *arg)
 {
     value f = type_lookup(in, type_of(in, self), name);
     if (is_fail(f)) return throw(in, TypeError, missing, type_of(in, self)->name);
@@ -320,8 +343,13 @@ value enter_context(interp *in, value m, bool async)
     const type *t = type_of(in, m);
     if (async) return call_special(in, m, in->name.__aenter__, ASYNC_MISSING, 0, NULL);
     if (t->enter && t->exit) return t->enter(in, m);
-    if (!t->enter) return call_special(in, m, in->name.__enter__, "'%s' object does not support the context manager protocol", 0, NULL);
-    return throw(in, TypeError, "'%s' object does not support the context manager protocol (missed __exit__ method)", t->name);
+    if (!t->enter)
+        return call_special(in, m, in->name.__enter__,
+                            "'%s' object does not support the context manager protocol", 0, NULL);
+    return throw(
+        in, TypeError,
+        "'%s' object does not support the context manager protocol (missed __exit__ method)",
+        t->name);
 }
 
 value exit_context(interp *in, value m, value x, bool async)
@@ -330,7 +358,8 @@ value exit_context(interp *in, value m, value x, bool async)
     if (!async && t->exit) return t->exit(in, m, x);
     exc *e = as_exc(x);
     value a[3] = {e ? v_type(e->hdr.type) : NONE, x, e && e->tb ? OBJ(e->tb) : NONE};
-    value r = call_special(in, m, async ? in->name.__aexit__ : in->name.__exit__, ASYNC_MISSING, 3, a);
+    value r =
+        call_special(in, m, async ? in->name.__aexit__ : in->name.__exit__, ASYNC_MISSING, 3, a);
     value_unref(in, a[0]);
     return r;
 }
@@ -390,7 +419,7 @@ value match_rest(interp *in, value subject, value keys)
 static bool matches_itself(const type *t)
 {
     const type *const self[] = {&T_bool, &T_bytearray, &T_bytes, &T_dict, &T_float, &T_frozenset,
-                                &T_int, &T_list, &T_set, &T_str, &T_tuple};
+                                &T_int,  &T_list,      &T_set,   &T_str,  &T_tuple};
     for (size_t i = 0; i < sizeof self / sizeof *self; i++) {
         if (type_is_sub(t, self[i])) return true;
     }
@@ -402,8 +431,9 @@ static str *match_arg(interp *in, const type *t, value match_args, uint32_t i, u
 {
     tuple *names = as_tuple(match_args);
     if (!names || i >= (uint32_t)names->n) {
-        return THROW0(in, TypeError, "%s() accepts %lld positional sub-pattern%s (%u given)", t->name,
-                      names ? (long long)names->n : 0LL, names && names->n == 1 ? "" : "s", npos);
+        return THROW0(in, TypeError, "%s() accepts %lld positional sub-pattern%s (%u given)",
+                      t->name, names ? (long long)names->n : 0LL, names && names->n == 1 ? "" : "s",
+                      npos);
     }
     return as_str(names->at[i]);
 }

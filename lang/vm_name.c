@@ -129,7 +129,8 @@ void throw_empty_cell(interp *in, const char *name, bool free)
         return;
     }
     throw(in, NameError,
-          "cannot access free variable '%s' where it is not associated with a value in enclosing scope",
+          "cannot access free variable '%s' where it is not associated with a value in enclosing "
+          "scope",
           name);
 }
 

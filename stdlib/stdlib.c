@@ -4,6 +4,7 @@
 
 #include "lang/builtins.h"
 
+/* clang-format off */
 const module_def *const stdlib_modules[] = {
     &sys_def,
     &lang_def,
@@ -31,3 +32,4 @@ const module_def *const stdlib_modules[] = {
     &h5py_def,
     NULL,
 };
+/* clang-format on */

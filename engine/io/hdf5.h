@@ -60,8 +60,8 @@ bool h5_is_writable(const h5obj *x); /* h5py shows mode "r+" then, else "r" */
 const char *h5_path(const h5obj *x); /* lends: the path given to h5_open */
 h5obj *h5_file(h5obj *x);            /* lends the file x was opened through */
 enum h5_what h5_what(const h5obj *x);
-char *h5_name(h5obj *x, err *e);     /* "/group/data" (mem_free); "" when it has none */
-bool h5_same(h5obj *a, h5obj *b);    /* the same object of the same file */
+char *h5_name(h5obj *x, err *e);  /* "/group/data" (mem_free); "" when it has none */
+bool h5_same(h5obj *a, h5obj *b); /* the same object of the same file */
 /* Which object it is: the number of its open file, and its address there. */
 bool h5_key(h5obj *x, uint64_t out[2], err *e);
 uint64_t h5_version(const h5obj *x); /* changes whenever the file is written by this process */

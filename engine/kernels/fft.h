@@ -18,9 +18,10 @@ typedef struct fft_plan {
     cpx *tw[FFT_MAXFACTOR];   /* twiddles of each pass */
     cpx *root[FFT_MAXFACTOR]; /* the factor's own roots of unity, for factors above 11 */
     int nfactor;
-    cpx *room;  /* owned: all the twiddles, then n for the passes */
+    cpx *room; /* owned: all the twiddles, then n for the passes */
     cpx *work;
-    struct fft_plan *inner; /* lengths with large primes: a convolution of this length (Bluestein) */
+    struct fft_plan
+        *inner; /* lengths with large primes: a convolution of this length (Bluestein) */
     cpx *chirp, *chirpf, *conv;
 } fft_plan;
 
@@ -29,7 +30,8 @@ void fft_plan_clear(fft_plan *p);
 /* in place; forward: exp(-2 pi i jk / n); every element times scale */
 void fft_complex(const fft_plan *p, cpx *c, bool forward, double scale);
 
-/* Real transforms, possible for lengths of factors 2, 3, 4 and 5.  Packed order: r0 r1 i1 r2 i2 ... */
+/* Real transforms, possible for lengths of factors 2, 3, 4 and 5.  Packed order: r0 r1 i1 r2 i2 ...
+ */
 typedef struct rfft_plan {
     int64_t n;
     int64_t factor[FFT_MAXFACTOR];

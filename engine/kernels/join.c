@@ -22,11 +22,12 @@ static bool check_joinable(int n, const nd *const *x, int axis, err *e)
         return err_set(e, ValueError, "zero-dimensional arrays cannot be concatenated");
     for (int k = 1; k < n; k++) {
         if (x[k]->ndim != x[0]->ndim)
-            return err_set(e, ValueError,
-                           "all the input arrays must have same number of dimensions, but the array "
-                           "at index 0 has %d dimension(s) and the array at index %d has %d "
-                           "dimension(s)",
-                           x[0]->ndim, k, x[k]->ndim);
+            return err_set(
+                e, ValueError,
+                "all the input arrays must have same number of dimensions, but the array "
+                "at index 0 has %d dimension(s) and the array at index %d has %d "
+                "dimension(s)",
+                x[0]->ndim, k, x[k]->ndim);
         for (int i = 0; i < x[0]->ndim; i++)
             if (i != axis && nd_shape(x[k])[i] != nd_shape(x[0])[i])
                 return err_set(e, ValueError,

@@ -42,7 +42,6 @@ nd *nd_solve_triangular(const nd *a, const nd *b, bool lower, bool trans, bool u
 enum fft_kind { FFT, IFFT, RFFT, IRFFT, HFFT, IHFFT };
 nd *nd_fft(enum fft_kind kind, const nd *x, int64_t n, int axis, char norm, err *e);
 
-
 /* Which BLAS kernels run, e.g. "SkylakeX"; NULL when the library cannot be opened. */
 const char *blas_corename(void);
 /* Threads that BLAS may use in the calling process; workers run with 1. */

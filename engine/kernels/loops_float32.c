@@ -2,7 +2,7 @@
 #define LOOP_DT       float32
 #define LOOP_MEM      float
 #define LOOP_T        float
-#define LOOP_BITS   int32_t
+#define LOOP_BITS     int32_t
 #define LOOP_SUFFIX   f
 #define LD(p)         (*(const float *)(p))
 #define ST(p, v)      (*(float *)(p) = (float)(v))
@@ -15,7 +15,7 @@
 /* transcendental functions go to vectors in blocks; libm serves what those cannot */
 #define VECTOR_MATH
 #define V1(name, res, body)                                                                        \
-    static float libm_##name(float x)                                                                    \
+    static float libm_##name(float x)                                                              \
     {                                                                                              \
         return body;                                                                               \
     }                                                                                              \

@@ -1,8 +1,8 @@
 /* engine/kernels/loops_float64.c - the floating loops of ufunc.def, for float64. */
-#define LOOP_DT  float64
-#define LOOP_MEM double
-#define LOOP_T   double
-#define LOOP_BITS   int64_t
+#define LOOP_DT   float64
+#define LOOP_MEM  double
+#define LOOP_T    double
+#define LOOP_BITS int64_t
 #define LOOP_SUFFIX
 #define LD(p)         (*(const double *)(p))
 #define ST(p, v)      (*(double *)(p) = (double)(v))
@@ -22,7 +22,7 @@
 /* transcendental functions go to vectors in blocks; libm serves what those cannot */
 #define VECTOR_MATH
 #define V1(name, res, body)                                                                        \
-    static double libm_##name(double x)                                                                    \
+    static double libm_##name(double x)                                                            \
     {                                                                                              \
         return body;                                                                               \
     }                                                                                              \

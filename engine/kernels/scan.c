@@ -243,8 +243,10 @@ static bool at_cell(const at_job *j, char *cell, char *y, err *e)
         from = x;
     }
     if (j->out) to = r;
-    if (j->f->nin == 2) j->plan.run(1, (char *[]){from, y, to}, (ptrdiff_t[]){16, 16, 16, 0, 0});
-    else j->plan.run(1, (char *[]){from, to}, (ptrdiff_t[]){16, 16, 0, 0});
+    if (j->f->nin == 2)
+        j->plan.run(1, (char *[]){from, y, to}, (ptrdiff_t[]){16, 16, 16, 0, 0});
+    else
+        j->plan.run(1, (char *[]){from, to}, (ptrdiff_t[]){16, 16, 0, 0});
     return !j->out || j->out(1, cell, 16, r, 16, j->target, out, e);
 }
 

@@ -6,7 +6,8 @@
 #include "engine/data/nd.h"
 
 nd *nd_sort(const nd *x, int axis, err *e);
-/* stable: kind='stable' / 'mergesort'; otherwise ties come in the order NumPy's quicksort leaves. */
+/* stable: kind='stable' / 'mergesort'; otherwise ties come in the order NumPy's quicksort leaves.
+ */
 nd *nd_argsort(const nd *x, int axis, bool stable, err *e);
 nd *nd_lexsort(int n, const nd *const *keys, int axis, err *e); /* last key is primary */
 /* The kth elements in their sorted places, smaller before, larger after; the others where

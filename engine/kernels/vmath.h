@@ -1,8 +1,8 @@
 /* engine/kernels/vmath.h - vectors of elementary functions (SLEEF, below 1 ulp), chosen by CPU.
  *
- * A block function computes n elements; loops use it through vmath_run, which gives the blocks whose
- * results are not finite, or whose inputs lie where SLEEF is known to be wrong, to libm: values and
- * floating-point status are libm's there. */
+ * A block function computes n elements; loops use it through vmath_run, which gives the blocks
+ * whose results are not finite, or whose inputs lie where SLEEF is known to be wrong, to libm:
+ * values and floating-point status are libm's there. */
 #pragma once
 
 #include <stddef.h>
@@ -20,7 +20,7 @@ enum vmath_id {
 #define ID(name, c) V_##name,
     VECTOR_MATH_FUNCTIONS(ID)
 #undef ID
-    NVMATH
+        NVMATH
 };
 
 /* in: contiguous, out: contiguous, may be equal; padded reads stay inside n */

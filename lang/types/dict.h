@@ -18,7 +18,7 @@ struct dict {
     int64_t n;         /* live entries */
     int64_t used, cap; /* of entry[] */
     dict_entry *entry;
-    int32_t *index; /* nindex slots, a power of two; -1 empty, -2 deleted */
+    int32_t *index;         /* nindex slots, a power of two; -1 empty, -2 deleted */
     uint32_t nindex, nfill; /* slots; those that are not empty */
     uint64_t version;
 };

@@ -37,10 +37,10 @@ static value call_dunder(interp *in, value self, enum dunder_id id, const value 
     return r;
 }
 
-#define CALL0(id)        call_dunder(in, self, D_##id, NULL, 0, &found)
-#define CALL1(id, a)     call_dunder(in, self, D_##id, (value[]){a}, 1, &found)
-#define CALL2(id, a, b)  call_dunder(in, self, D_##id, (value[]){a, b}, 2, &found)
-#define OBJ(p)           ((value){.kind = V_OBJ, .o = &(p)->hdr})
+#define CALL0(id)       call_dunder(in, self, D_##id, NULL, 0, &found)
+#define CALL1(id, a)    call_dunder(in, self, D_##id, (value[]){a}, 1, &found)
+#define CALL2(id, a, b) call_dunder(in, self, D_##id, (value[]){a, b}, 2, &found)
+#define OBJ(p)          ((value){.kind = V_OBJ, .o = &(p)->hdr})
 
 static value k_repr(interp *in, value self)
 {
@@ -72,8 +72,10 @@ static bool k_hash(interp *in, value self, uint64_t *out)
     }
     if (is_fail(v)) return false;
     bool ok = is_int(v);
-    if (!ok) throw(in, TypeError, "__hash__ method should return an integer");
-    else ok = value_hash(in, v, out);
+    if (!ok)
+        throw(in, TypeError, "__hash__ method should return an integer");
+    else
+        ok = value_hash(in, v, out);
     value_unref(in, v);
     return ok;
 }
@@ -98,13 +100,15 @@ static int64_t k_len(interp *in, value self)
 {
     bool found;
     value v = CALL0(LEN);
-    if (!found) return THROWN(in, TypeError, "object of type '%s' has no len()", type_of(in, self)->name);
+    if (!found)
+        return THROWN(in, TypeError, "object of type '%s' has no len()", type_of(in, self)->name);
     if (is_fail(v)) return -1;
     int64_t n = -1;
     if (to_int64(in, v, &n) && n < 0) {
         throw(in, ValueError, "__len__() should return >= 0");
         n = -1;
-    } else if (throwing(in)) n = -1;
+    } else if (throwing(in))
+        n = -1;
     value_unref(in, v);
     return n;
 }
@@ -136,7 +140,8 @@ static value k_binary(interp *in, enum binop op, value a, value b)
     int id = D_ADD + 2 * (int)op;
     bool left = ta->binary == k_binary, right = tb->binary == k_binary && ta != tb;
     if (left && right && type_is_sub(tb, ta)) { /* the subclass goes first */
-        value m = type_lookup(in, tb, in->dunder[id + 1]), n = type_lookup(in, ta, in->dunder[id + 1]);
+        value m = type_lookup(in, tb, in->dunder[id + 1]),
+              n = type_lookup(in, ta, in->dunder[id + 1]);
         if (!is_fail(m) && !value_same(m, n)) {
             value r = try_binary(in, b, id + 1, a);
             if (!is_notimpl(r)) return r;
@@ -177,7 +182,8 @@ static int k_contains(interp *in, value self, value item)
 {
     bool found;
     value v = CALL1(CONTAINS, item);
-    if (!found) throw(in, TypeError, "argument of type '%s' is not iterable", type_of(in, self)->name);
+    if (!found)
+        throw(in, TypeError, "argument of type '%s' is not iterable", type_of(in, self)->name);
     if (is_fail(v)) return -1;
     int r = value_truth(in, v);
     value_unref(in, v);
@@ -235,7 +241,8 @@ static bool k_setattr(interp *in, value self, str *name, value to)
 static value k_call(interp *in, value self, const value *arg, size_t npos, tuple *kwnames)
 {
     value f = type_lookup(in, type_of(in, self), in->dunder[D_CALL]);
-    if (is_fail(f)) return throw(in, TypeError, "'%s' object is not callable", type_of(in, self)->name);
+    if (is_fail(f))
+        return throw(in, TypeError, "'%s' object is not callable", type_of(in, self)->name);
     const type *t = type_of(in, f);
     value m = t->get ? t->get(in, f, self, type_of(in, self)) : value_ref(f);
     value r = is_fail(m) ? FAIL : value_call(in, m, arg, npos, kwnames);
@@ -286,8 +293,10 @@ static value k_exit(interp *in, value self, value x)
     value v = call_dunder(in, self, D_EXIT, arg, 3, &found);
     if (e) value_unref(in, arg[0]);
     if (!found) {
-        throw(in, TypeError, "'%s' object does not support the context manager protocol (missed "
-              "__exit__ method)", type_of(in, self)->name);
+        throw(in, TypeError,
+              "'%s' object does not support the context manager protocol (missed "
+              "__exit__ method)",
+              type_of(in, self)->name);
     }
     return v;
 }
@@ -303,7 +312,12 @@ static value k_dir(interp *in, value self)
 typedef void (*any_fn)(void);
 const dunder dunders[NDUNDER] = {
 #define DUNDER(id, n, s, o, lo, hi, w, k)                                                          \
-    [D_##id] = {.name = n, .slot = offsetof(type, s), .op = o, .min = lo, .max = hi, .call = w,    \
+    [D_##id] = {.name = n,                                                                         \
+                .slot = offsetof(type, s),                                                         \
+                .op = o,                                                                           \
+                .min = lo,                                                                         \
+                .max = hi,                                                                         \
+                .call = w,                                                                         \
                 .fill = (any_fn)k},
 #include "lang/types/dunder.def"
 };

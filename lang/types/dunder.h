@@ -20,8 +20,7 @@ typedef struct dunder { /* one row of dunder.def */
 extern const dunder dunders[NDUNDER];
 
 #define WRAPPER(f)                                                                                 \
-    value f(interp *in, const dunder *d, const type *owner, const value *arg, int n,               \
-            tuple *kwnames)
+    value f(interp *in, const dunder *d, const type *owner, const value *arg, int n, tuple *kwnames)
 WRAPPER(w_repr);
 WRAPPER(w_str);
 WRAPPER(w_format);

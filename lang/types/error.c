@@ -166,7 +166,8 @@ static value init(interp *in, const value *arg)
     value k, v;
     for (int64_t i = 0; kw && dict_next(kw, &i, &k, &v);) {
         int f = field_index(fields_of(x->hdr.type), as_str(k));
-        if (f < 0) return throw(in, TypeError, "%s() takes no keyword arguments", x->hdr.type->name);
+        if (f < 0)
+            return throw(in, TypeError, "%s() takes no keyword arguments", x->hdr.type->name);
         set_field(in, x, f, v);
     }
     return NONE;
@@ -198,9 +199,11 @@ static str *os_text(interp *in, exc *x)
 {
     str *s = NULL, *no = value_str(in, x->field[0]), *text = no ? value_str(in, x->field[1]) : NULL;
     str *file = NULL;
-    if (text && is_fail(x->field[2])) s = str_fmt(in, "[Errno %s] %s", no->at, text->at);
+    if (text && is_fail(x->field[2]))
+        s = str_fmt(in, "[Errno %s] %s", no->at, text->at);
     else if (text && (file = value_repr(in, x->field[2]))) {
-        str *second = is_fail(x->field[3]) || is_none(x->field[3]) ? NULL : value_repr(in, x->field[3]);
+        str *second =
+            is_fail(x->field[3]) || is_none(x->field[3]) ? NULL : value_repr(in, x->field[3]);
         s = second ? str_fmt(in, "[Errno %s] %s: %s -> %s", no->at, text->at, file->at, second->at)
                    : str_fmt(in, "[Errno %s] %s: %s", no->at, text->at, file->at);
         obj_unref(in, second);
@@ -219,9 +222,12 @@ static str *syntax_text(interp *in, exc *x)
     const char *name = file ? strrchr(file->at, '/') : NULL;
     name = name ? name + 1 : file ? file->at : "";
     str *s = NULL;
-    if (x->field[2].kind != V_INT) s = str_fmt(in, "%s (%s)", msg->at, name);
-    else if (file) s = str_fmt(in, "%s (%s, line %lld)", msg->at, name, (long long)x->field[2].i);
-    else s = str_fmt(in, "%s (line %lld)", msg->at, (long long)x->field[2].i);
+    if (x->field[2].kind != V_INT)
+        s = str_fmt(in, "%s (%s)", msg->at, name);
+    else if (file)
+        s = str_fmt(in, "%s (%s, line %lld)", msg->at, name, (long long)x->field[2].i);
+    else
+        s = str_fmt(in, "%s (line %lld)", msg->at, (long long)x->field[2].i);
     obj_unref(in, msg);
     return s;
 }
@@ -249,9 +255,12 @@ static str *unicode_text(interp *in, exc *x, bool decode)
         for (int i = 1; i <= more; i++) cp = cp << 6 | ((unsigned char)ch->at[i] & 0x3f);
         const char *fmt = cp < 0x100 ? "\\x%02x" : cp < 0x10000 ? "\\u%04x" : "\\U%08x";
         strbuf b = {0};
-        if (fmt[1] == 'x') sb_addf(&b, "\\x%02x", cp);
-        else if (fmt[1] == 'u') sb_addf(&b, "\\u%04x", cp);
-        else sb_addf(&b, "\\U%08x", cp);
+        if (fmt[1] == 'x')
+            sb_addf(&b, "\\x%02x", cp);
+        else if (fmt[1] == 'u')
+            sb_addf(&b, "\\u%04x", cp);
+        else
+            sb_addf(&b, "\\U%08x", cp);
         s = str_fmt(in, "'%s' codec can't encode character '%s' in position %lld: %s", codec->at,
                     sb_text(&b), from, why->at);
         sb_clear(&b);
@@ -438,10 +447,20 @@ static value add_note(interp *in, const value *arg)
         set_field(in, as_exc(arg[0]), i, arg[1]);                                                  \
         return NONE;                                                                               \
     }
-FIELD(0) FIELD(1) FIELD(2) FIELD(3) FIELD(4) FIELD(5) FIELD(6) FIELD(7)
+FIELD(0)
+FIELD(1)
+FIELD(2)
+FIELD(3)
+FIELD(4)
+FIELD(5)
+FIELD(6)
+FIELD(7)
 
 #define ROW(name, i)                                                                               \
-    {"@property " name, get_field##i, NULL}, {"@setter " name, set_field##i, NULL}
+    {"@property " name, get_field##i, NULL},                                                       \
+    {                                                                                              \
+        "@setter " name, set_field##i, NULL                                                        \
+    }
 
 static const builtin base_table[] = {
     {"__init__(self, /, *args, **kwargs)", init, NULL},
@@ -461,15 +480,20 @@ static const builtin base_table[] = {
 };
 static const builtin stop_table[] = {ROW("value", 0), {0}};
 static const builtin exit_table[] = {ROW("code", 0), {0}};
-static const builtin os_table[] = {ROW("errno", 0), ROW("strerror", 1), ROW("filename", 2),
-                                   ROW("filename2", 3), {0}};
+static const builtin os_table[] = {
+    ROW("errno", 0), ROW("strerror", 1), ROW("filename", 2), ROW("filename2", 3), {0}};
 static const builtin import_table[] = {ROW("msg", 0), ROW("name", 1), ROW("path", 2), {0}};
 static const builtin attribute_table[] = {ROW("name", 0), ROW("obj", 1), {0}};
 static const builtin name_table[] = {ROW("name", 0), {0}};
-static const builtin syntax_table[] = {
-    ROW("msg", 0),  ROW("filename", 1),   ROW("lineno", 2),     ROW("offset", 3),
-    ROW("text", 4), ROW("end_lineno", 5), ROW("end_offset", 6), ROW("print_file_and_line", 7),
-    {0}};
+static const builtin syntax_table[] = {ROW("msg", 0),
+                                       ROW("filename", 1),
+                                       ROW("lineno", 2),
+                                       ROW("offset", 3),
+                                       ROW("text", 4),
+                                       ROW("end_lineno", 5),
+                                       ROW("end_offset", 6),
+                                       ROW("print_file_and_line", 7),
+                                       {0}};
 static const builtin unicode_table[] = {ROW("encoding", 0), ROW("object", 1), ROW("start", 2),
                                         ROW("end", 3),      ROW("reason", 4), {0}};
 
@@ -501,10 +525,16 @@ static const type classes[NERR - NBASE] = {
     [0] = {TYPE_HEAD, .name = "BaseException", .module = "builtins", .base = NULL,
            .doc = "Common base class for all exceptions", EXC_SLOTS},
 #define ERR(n, b, m, d)                                                                            \
-    [n - NBASE] = {TYPE_HEAD, .name = #n, .module = m, .doc = d, .base = &classes[b - NBASE], EXC_SLOTS},
-#define ERR2(n, b, b2, m, d)                                                                       \
     [n - NBASE] = {TYPE_HEAD, .name = #n, .module = m, .doc = d, .base = &classes[b - NBASE],      \
-                   .base2 = &classes[b2 - NBASE], EXC_SLOTS},
+                   EXC_SLOTS},
+#define ERR2(n, b, b2, m, d)                                                                       \
+    [n - NBASE] = {TYPE_HEAD,                                                                      \
+                   .name = #n,                                                                     \
+                   .module = m,                                                                    \
+                   .doc = d,                                                                       \
+                   .base = &classes[b - NBASE],                                                    \
+                   .base2 = &classes[b2 - NBASE],                                                  \
+                   EXC_SLOTS},
 #include "engine/base/err.def"
 #undef ERR
 #undef ERR2

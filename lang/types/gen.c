@@ -18,7 +18,7 @@ static gen *any_gen(value v)
 gen *gen_new(interp *in, func *fn, frame *f)
 {
     const bytecode *c = f->link->code;
-    const type *t = c->flags & CODE_COROUTINE ? &T_coroutine
+    const type *t = c->flags & CODE_COROUTINE   ? &T_coroutine
                     : c->flags & CODE_ASYNC_GEN ? &T_async_generator
                                                 : &T_generator;
     gen *g = obj_new(in, t, 0);
@@ -44,8 +44,9 @@ gen *gen_new(interp *in, func *fn, frame *f)
 
 static const char *kind_of(const gen *g)
 {
-    return g->hdr.type == &T_coroutine ? "coroutine"
-           : g->hdr.type == &T_async_generator ? "async generator" : "generator";
+    return g->hdr.type == &T_coroutine         ? "coroutine"
+           : g->hdr.type == &T_async_generator ? "async generator"
+                                               : "generator";
 }
 
 /* ---- running ---- */
@@ -162,9 +163,12 @@ static int throw_into(interp *in, gen *g, value x, value *out)
     if (as_obj(x, exc_type(GeneratorExit))) {
         bool ok = close_on(in, it);
         r = -1;
-        if (ok) exc_raise(in, x);
-        else value_unref(in, x);
-    } else r = throw_on(in, it, x, out);
+        if (ok)
+            exc_raise(in, x);
+        else
+            value_unref(in, x);
+    } else
+        r = throw_on(in, it, x, out);
     value_unref(in, it);
     g->state = GEN_SUSPENDED;
     if (r == 1) return 1;
@@ -288,7 +292,8 @@ static void visit(obj *o, visitor f, void *ctx)
 static value repr(interp *in, value self)
 {
     gen *g = any_gen(self);
-    return v_obj(str_fmt(in, "<%s object %s at %p>", g->hdr.type->name, g->qualname->at, (void *)self.o));
+    return v_obj(
+        str_fmt(in, "<%s object %s at %p>", g->hdr.type->name, g->qualname->at, (void *)self.o));
 }
 
 static value iter(interp *in, value self)
@@ -345,14 +350,19 @@ static value throw_method(interp *in, const value *arg)
 {
     value x = arg[1];
     if (is_exc_class(x)) {
-        if (!is_fail(arg[2]) && as_exc(arg[2])) x = value_ref(arg[2]);
-        else if (is_fail(arg[2]) || is_none(arg[2])) x = value_call(in, x, NULL, 0, NULL);
-        else x = call_n(in, x, 1, arg[2]);
+        if (!is_fail(arg[2]) && as_exc(arg[2]))
+            x = value_ref(arg[2]);
+        else if (is_fail(arg[2]) || is_none(arg[2]))
+            x = value_call(in, x, NULL, 0, NULL);
+        else
+            x = call_n(in, x, 1, arg[2]);
         if (is_fail(x)) return FAIL;
     } else if (!as_exc(x)) {
-        return throw(in, TypeError, "exceptions must be classes or instances deriving from BaseException, not %s",
+        return throw(in, TypeError,
+                     "exceptions must be classes or instances deriving from BaseException, not %s",
                      type_of(in, x)->name);
-    } else value_ref(x);
+    } else
+        value_ref(x);
     return gen_throw(in, arg[0], x);
 }
 
@@ -434,8 +444,8 @@ static const builtin coroutine_table[] = {
     .module = "builtins", .size = sizeof(gen), .flags = TYPE_GC, .drop = drop, .visit = visit,     \
     .repr = repr, .hash = object_hash, .compare = object_compare
 
-const type T_generator = {
-    TYPE_HEAD, .name = "generator", GEN_SLOTS, .table = gen_table, .iter = iter, .next = next};
+const type T_generator = {TYPE_HEAD,          .name = "generator", GEN_SLOTS,
+                          .table = gen_table, .iter = iter,        .next = next};
 const type T_coroutine = {TYPE_HEAD, .name = "coroutine", GEN_SLOTS, .table = coroutine_table};
 
 /* ---- asynchronous generators ---- */
@@ -500,7 +510,8 @@ int async_step(interp *in, value self, value sent, value *out)
 {
     anext *a = (anext *)(void *)self.o;
     gen *g = a->g;
-    if (a->done) return THROWN(in, RuntimeError, "cannot reuse already awaited __anext__()/asend()");
+    if (a->done)
+        return THROWN(in, RuntimeError, "cannot reuse already awaited __anext__()/asend()");
     if (a->started) return step_result(in, a, gen_send(in, g, sent, out), out);
     a->started = true;
     if (g->state == GEN_DONE) {
@@ -552,10 +563,18 @@ static const builtin step_table[] = {
     {0},
 };
 
-const type T_async_step = {
-    TYPE_HEAD, .name = "async_generator_asend", .module = "builtins", .size = sizeof(anext),
-    .flags = TYPE_GC, .table = step_table, .drop = step_drop, .visit = step_visit, .iter = iter,
-    .next = step_next, .hash = object_hash, .compare = object_compare};
+const type T_async_step = {TYPE_HEAD,
+                           .name = "async_generator_asend",
+                           .module = "builtins",
+                           .size = sizeof(anext),
+                           .flags = TYPE_GC,
+                           .table = step_table,
+                           .drop = step_drop,
+                           .visit = step_visit,
+                           .iter = iter,
+                           .next = step_next,
+                           .hash = object_hash,
+                           .compare = object_compare};
 
 static value ag_next(interp *in, const value *arg)
 {
@@ -588,7 +607,8 @@ static const builtin async_table[] = {
     {0},
 };
 
-const type T_async_generator = {TYPE_HEAD, .name = "async_generator", GEN_SLOTS, .table = async_table};
+const type T_async_generator = {TYPE_HEAD, .name = "async_generator", GEN_SLOTS,
+                                .table = async_table};
 
 /* ---- for the loop ---- */
 
@@ -597,7 +617,8 @@ value yield_iter(interp *in, value v, frame *f)
     if (as_gen(v) && v.o->type == &T_generator) return value_ref(v);
     if (v.kind == V_OBJ && v.o->type == &T_coroutine) {
         if (f->link->code->flags & CODE_COROUTINE) return value_ref(v);
-        return throw(in, TypeError, "cannot 'yield from' a coroutine object in a non-coroutine generator");
+        return throw(in, TypeError,
+                     "cannot 'yield from' a coroutine object in a non-coroutine generator");
     }
     return value_iter(in, v);
 }
@@ -614,8 +635,10 @@ value await_iter(interp *in, value v, int kind)
     value f = type_lookup(in, t, in->name.__await__);
     if (is_fail(f)) {
         if (kind) {
-            return throw(in, TypeError, "'async with' received an object from %s that does not implement __await__: %s",
-                         kind == 1 ? "__aenter__" : "__aexit__", t->name);
+            return throw(
+                in, TypeError,
+                "'async with' received an object from %s that does not implement __await__: %s",
+                kind == 1 ? "__aenter__" : "__aexit__", t->name);
         }
         return throw(in, TypeError, "object %s can't be used in 'await' expression", t->name);
     }
@@ -630,7 +653,8 @@ value async_iter(interp *in, value v)
 {
     value f = type_lookup(in, type_of(in, v), in->name.__aiter__);
     if (is_fail(f)) {
-        return throw(in, TypeError, "'async for' requires an object with __aiter__ method, got %s", type_of(in, v)->name);
+        return throw(in, TypeError, "'async for' requires an object with __aiter__ method, got %s",
+                     type_of(in, v)->name);
     }
     return call_n(in, f, 1, v);
 }
@@ -639,7 +663,9 @@ value async_next(interp *in, value it)
 {
     value f = type_lookup(in, type_of(in, it), in->name.__anext__);
     if (is_fail(f)) {
-        return throw(in, TypeError, "'async for' requires an iterator with __anext__ method, got %s", type_of(in, it)->name);
+        return throw(in, TypeError,
+                     "'async for' requires an iterator with __anext__ method, got %s",
+                     type_of(in, it)->name);
     }
     return call_n(in, f, 1, it);
 }

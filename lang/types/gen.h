@@ -15,5 +15,6 @@ int async_step(interp *in, value self, value sent, value *out);
 void throw_stop(interp *in, value v); /* StopIteration(v); takes v */
 /* Is StopIteration pending? Then *out gets its value, and nothing is pending any more. */
 bool stop_value(interp *in, value *out);
-void stop_keep(interp *in, value v); /* an iterator ends with a value: for whoever wants it. Takes v */
+void stop_keep(interp *in,
+               value v); /* an iterator ends with a value: for whoever wants it. Takes v */
 void stop_clear(interp *in);

@@ -54,7 +54,8 @@ value object_new(interp *in, const type *cls, bool args)
     klass *k = as_klass(cls);
     if (!k) return v_obj(obj_new(in, cls, 0));
     if (args && is_fail(k->init) && !is_fail(k->new_)) {
-        return throw(in, TypeError, "object.__new__() takes exactly one argument (the type to instantiate)");
+        return throw(in, TypeError,
+                     "object.__new__() takes exactly one argument (the type to instantiate)");
     }
     if (args && is_fail(k->init)) return throw(in, TypeError, "%s() takes no arguments", cls->name);
     if (k->abstract) return throw_abstract(in, k);
@@ -77,10 +78,14 @@ static value get_class(interp *in, const value *arg)
 static value set_class(interp *in, const value *arg)
 {
     const type *t = as_type(arg[1]);
-    if (!t) return throw(in, TypeError, "__class__ must be set to a class, not '%s' object", type_of(in, arg[1])->name);
+    if (!t)
+        return throw(in, TypeError, "__class__ must be set to a class, not '%s' object",
+                     type_of(in, arg[1])->name);
     klass *k = as_klass(t), *old = arg[0].kind == V_OBJ ? as_klass(arg[0].o->type) : NULL;
     if (!k || !old) {
-        return throw(in, TypeError, "__class__ assignment only supported for mutable types or ModuleType subclasses");
+        return throw(
+            in, TypeError,
+            "__class__ assignment only supported for mutable types or ModuleType subclasses");
     }
     if (k->native != old->native || k->t.size != old->t.size) {
         return throw(in, TypeError, "__class__ assignment: '%s' object layout differs from '%s'",
@@ -102,7 +107,9 @@ static value get_dict(interp *in, const value *arg)
 static value set_dict(interp *in, const value *arg)
 {
     dict *d = as_dict(arg[1]);
-    if (!d) return throw(in, TypeError, "__dict__ must be set to a dictionary, not a '%s'", type_of(in, arg[1])->name);
+    if (!d)
+        return throw(in, TypeError, "__dict__ must be set to a dictionary, not a '%s'",
+                     type_of(in, arg[1])->name);
     if (!obj_dict(in, arg[0].o, true)) return throw_attr(in, arg[0], in->name.__dict__);
     if (arg[0].o->type == &T_module) return throw(in, AttributeError, "readonly attribute");
     dict_head *h = obj_head(arg[0].o);
@@ -178,7 +185,8 @@ const type T_object = {
     TYPE_HEAD,
     .name = "object",
     .module = "builtins",
-    .doc = "The base class of the class hierarchy.\n\nWhen called, it accepts no arguments and returns a "
+    .doc = "The base class of the class hierarchy.\n\nWhen called, it accepts no arguments and "
+           "returns a "
            "new featureless\ninstance that has no instance attributes and cannot be given any.\n",
     .size = sizeof(obj),
     .flags = TYPE_BASE,

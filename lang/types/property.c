@@ -23,7 +23,8 @@ value wrapper_new(interp *in, const type *t, value f)
     return v_obj(w);
 }
 
-static value wrapper_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
+static value wrapper_make(interp *in, const type *cls, const value *arg, size_t npos,
+                          tuple *kwnames)
 {
     if (npos != 1 || kwnames) {
         return throw(in, TypeError, "%s expected 1 argument, got %zu", cls->name, npos);
@@ -65,7 +66,8 @@ static value class_get(interp *in, value self, value inst, const type *owner)
         }
         return v;
     }
-    if (!as_func(f) && type_of(in, f)->get) return type_of(in, f)->get(in, f, cls, type_of(in, cls));
+    if (!as_func(f) && type_of(in, f)->get)
+        return type_of(in, f)->get(in, f, cls, type_of(in, cls));
     return method_new(in, f, cls);
 }
 
@@ -115,8 +117,8 @@ static const builtin wrapper_table[] = {
     .repr = wrapper_repr, .hash = object_hash, .compare = object_compare,                          \
     .getattr = wrapper_getattr
 
-const type T_staticmethod = {
-    TYPE_HEAD, .name = "staticmethod", WRAPPER_SLOTS, .get = static_get, .call = static_call};
+const type T_staticmethod = {TYPE_HEAD, .name = "staticmethod", WRAPPER_SLOTS, .get = static_get,
+                             .call = static_call};
 const type T_classmethod = {TYPE_HEAD, .name = "classmethod", WRAPPER_SLOTS, .get = class_get};
 
 /* ---- property ---- */
@@ -126,10 +128,12 @@ static property *as_property(value v)
     return (property *)(void *)v.o;
 }
 
-static value property_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
+static value property_make(interp *in, const type *cls, const value *arg, size_t npos,
+                           tuple *kwnames)
 {
     value a[4];
-    if (!args_bind(in, "property(fget=None, fset=None, fdel=None, doc=None)", arg, npos, kwnames, a, 4)) {
+    if (!args_bind(in, "property(fget=None, fset=None, fdel=None, doc=None)", arg, npos, kwnames, a,
+                   4)) {
         return FAIL;
     }
     property *p = obj_new(in, cls, 0);
@@ -173,8 +177,9 @@ static value property_get(interp *in, value self, value inst, const type *owner)
     if (is_fail(inst)) return value_ref(self);
     if (!is_none(p->get)) return call_n(in, p->get, 1, inst);
     str *q = value_isa(in, inst, &T_type) ? NULL : str_of(in, type_of(in, inst)->name);
-    throw(in, AttributeError, p->name ? "property '%s' of '%s' object has no getter"
-                                      : "property%s of '%s' object has no getter",
+    throw(in, AttributeError,
+          p->name ? "property '%s' of '%s' object has no getter"
+                  : "property%s of '%s' object has no getter",
           p->name ? p->name->at : "", q ? q->at : "type");
     obj_unref(in, q);
     return FAIL;
@@ -190,7 +195,8 @@ static bool property_set(interp *in, value self, value inst, value to)
             throw(in, AttributeError, "property '%s' of '%s' object has no %s", p->name->at,
                   type_of(in, inst)->name, what);
         } else {
-            throw(in, AttributeError, "property of '%s' object has no %s", type_of(in, inst)->name, what);
+            throw(in, AttributeError, "property of '%s' object has no %s", type_of(in, inst)->name,
+                  what);
         }
         return false;
     }
@@ -238,7 +244,10 @@ static value p_set_name(interp *in, const value *arg)
         (void)in;                                                                                  \
         return value_ref(as_property(arg[0])->field);                                              \
     }
-READ(get) READ(set) READ(del) READ(doc)
+READ(get)
+READ(set)
+READ(del)
+READ(doc)
 
 static value p_set_doc(interp *in, const value *arg)
 {
@@ -289,8 +298,8 @@ const type T_property = {
 
 typedef struct super {
     obj hdr;
-    const type *cls; /* look behind this one */
-    value self;      /* FAIL: unbound */
+    const type *cls;   /* look behind this one */
+    value self;        /* FAIL: unbound */
     const type *owner; /* the class whose MRO is walked */
 } super;
 
@@ -309,12 +318,14 @@ static bool from_frame(interp *in, const type **cls, value *self)
         throw(in, RuntimeError, "super(): arg[0] deleted");
         return false;
     }
-    value v = c->self_class < 0 || !f->closure ? FAIL
-              : ((cell *)(void *)f->closure->at[c->self_class].o)->v;
+    value v = c->self_class < 0 || !f->closure
+                  ? FAIL
+                  : ((cell *)(void *)f->closure->at[c->self_class].o)->v;
     *cls = as_type(v);
     if (!*cls) {
-        throw(in, RuntimeError, c->self_class < 0 ? "super(): __class__ cell not found"
-                                                  : "super(): empty __class__ cell");
+        throw(in, RuntimeError,
+              c->self_class < 0 ? "super(): __class__ cell not found"
+                                : "super(): empty __class__ cell");
         return false;
     }
     return true;
@@ -328,13 +339,15 @@ static value super_make(interp *in, const type *t, const value *arg, size_t npos
     if (npos == 0) {
         if (!from_frame(in, &cls, &self)) return FAIL;
     } else if (!(cls = as_type(arg[0]))) {
-        return throw(in, TypeError, "super() argument 1 must be a type, not %s", type_of(in, arg[0])->name);
+        return throw(in, TypeError, "super() argument 1 must be a type, not %s",
+                     type_of(in, arg[0])->name);
     }
     if (!is_fail(self)) {
         const type *own = as_type(self);
         owner = own && type_is_sub(own, cls) ? own : type_of(in, self);
         if (!type_is_sub(owner, cls)) {
-            return throw(in, TypeError, "super(type, obj): obj must be an instance or subtype of type");
+            return throw(in, TypeError,
+                         "super(type, obj): obj must be an instance or subtype of type");
         }
     }
     super *s = obj_new(in, t, 0);
@@ -382,9 +395,8 @@ static value super_getattr(interp *in, value self, str *name)
 static value super_repr(interp *in, value self)
 {
     super *s = (super *)(void *)self.o;
-    return v_obj(str_fmt(in, "<super: <class '%s'>, %s%s%s>", s->cls->name,
-                         s->owner ? "<" : "NULL", s->owner ? s->owner->name : "",
-                         s->owner ? " object>" : ""));
+    return v_obj(str_fmt(in, "<super: <class '%s'>, %s%s%s>", s->cls->name, s->owner ? "<" : "NULL",
+                         s->owner ? s->owner->name : "", s->owner ? " object>" : ""));
 }
 
 const type T_super = {

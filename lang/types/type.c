@@ -286,7 +286,8 @@ static value type_getattr(interp *in, value self, str *name)
     if (!is_fail(v)) return bind(in, v, FAIL, t);
     if (!is_fail(m)) return bind(in, m, self, meta);
     if (meta->flags & TYPE_HEAP && !is_fail(as_klass(meta)->getattr)) {
-        return call_n(in, as_klass(meta)->getattr, 2, self, (value){.kind = V_OBJ, .o = &name->hdr});
+        return call_n(in, as_klass(meta)->getattr, 2, self,
+                      (value){.kind = V_OBJ, .o = &name->hdr});
     }
     return throw_attribute(in, self, name, "type object '%s' has no attribute '%s'", t->name);
 }
@@ -314,7 +315,8 @@ static bool type_setattr(interp *in, value self, str *name, value v)
         if (found == 0) {
             throw_attribute(in, self, name, "type object '%s' has no attribute '%s'", k->t.name);
         }
-    } else ok = dict_set_str(in, k->dict, key, v);
+    } else
+        ok = dict_set_str(in, k->dict, key, v);
     obj_unref(in, key);
     if (ok) klass_changed(in, k);
     return ok;
@@ -345,7 +347,9 @@ static value set_str(interp *in, value v, str **at, const char *what, const char
 static value set_name(interp *in, const value *arg)
 {
     klass *k = as_klass(as_type(arg[0]));
-    if (!k) return throw(in, TypeError, "cannot set '__name__' attribute of immutable type '%s'", as_type(arg[0])->name);
+    if (!k)
+        return throw(in, TypeError, "cannot set '__name__' attribute of immutable type '%s'",
+                     as_type(arg[0])->name);
     if (is_fail(set_str(in, arg[1], &k->name, "__name__", k->t.name))) return FAIL;
     k->t.name = k->name->at;
     return NONE;
@@ -354,7 +358,9 @@ static value set_name(interp *in, const value *arg)
 static value set_qualname(interp *in, const value *arg)
 {
     klass *k = as_klass(as_type(arg[0]));
-    if (!k) return throw(in, TypeError, "cannot set '__qualname__' attribute of immutable type '%s'", as_type(arg[0])->name);
+    if (!k)
+        return throw(in, TypeError, "cannot set '__qualname__' attribute of immutable type '%s'",
+                     as_type(arg[0])->name);
     return set_str(in, arg[1], &k->qualname, "__qualname__", k->t.name);
 }
 
@@ -435,7 +441,8 @@ static value mro_list(interp *in, const value *arg)
 
 static value get_dict(interp *in, const value *arg)
 {
-    return mapping_proxy_new(in, (value){.kind = V_OBJ, .o = &type_attrs(in, as_type(arg[0]))->hdr});
+    return mapping_proxy_new(in,
+                             (value){.kind = V_OBJ, .o = &type_attrs(in, as_type(arg[0]))->hdr});
 }
 
 static value subclasses(interp *in, const value *arg)
@@ -446,7 +453,8 @@ static value subclasses(interp *in, const value *arg)
     for (klass *k = in->klasses; l && k; k = k->next) last = k;
     for (klass *k = last; l && k; k = k->prev) { /* oldest first */
         for (int64_t i = 0; i < k->bases->n; i++) {
-            if (as_type(k->bases->at[i]) == t) list_append(in, l, (value){.kind = V_OBJ, .o = &k->t.hdr});
+            if (as_type(k->bases->at[i]) == t)
+                list_append(in, l, (value){.kind = V_OBJ, .o = &k->t.hdr});
         }
     }
     return v_obj(l);
@@ -467,7 +475,9 @@ static value subclasscheck(interp *in, const value *arg)
 static value get_annotations(interp *in, const value *arg)
 {
     klass *k = as_klass(as_type(arg[0]));
-    if (!k) return throw(in, AttributeError, "type object '%s' has no attribute '__annotations__'", as_type(arg[0])->name);
+    if (!k)
+        return throw(in, AttributeError, "type object '%s' has no attribute '__annotations__'",
+                     as_type(arg[0])->name);
     value v = dict_peek(in, k->dict, "__annotations__");
     if (!is_fail(v)) return value_ref(v);
     if (!dict_put(in, k->dict, "__annotations__", v_obj(dict_new(in)))) return FAIL;
@@ -481,7 +491,8 @@ static value set_annotations(interp *in, const value *arg)
         return throw(in, TypeError, "cannot set '__annotations__' attribute of immutable type '%s'",
                      as_type(arg[0])->name);
     }
-    if (!is_fail(arg[1])) return dict_put(in, k->dict, "__annotations__", value_ref(arg[1])) ? NONE : FAIL;
+    if (!is_fail(arg[1]))
+        return dict_put(in, k->dict, "__annotations__", value_ref(arg[1])) ? NONE : FAIL;
     str *name = str_of(in, "__annotations__");
     int gone = name ? dict_del(in, k->dict, v_obj(name)) : -1;
     obj_unref(in, name);
@@ -521,8 +532,10 @@ static void type_drop(interp *in, obj *o)
 {
     klass *k = (klass *)(void *)o;
     if (k->next) k->next->prev = k->prev;
-    if (k->prev) k->prev->next = k->next;
-    else if (in->klasses == k) in->klasses = k->next;
+    if (k->prev)
+        k->prev->next = k->next;
+    else if (in->klasses == k)
+        in->klasses = k->next;
     obj_unref(in, k->name);
     obj_unref(in, k->qualname);
     obj_unref(in, k->dict);
@@ -540,7 +553,6 @@ static void type_visit(obj *o, visitor f, void *ctx)
         f((value){.kind = V_OBJ, .o = (obj *)(uintptr_t)&k->mro[i]->hdr}, ctx);
     }
 }
-
 
 const type T_type = {
     TYPE_HEAD,

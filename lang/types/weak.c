@@ -11,7 +11,8 @@ static weak *as_weak(value v)
 value weak_new(interp *in, value to, value callback)
 {
     if (to.kind != V_OBJ || !(to.o->flags & OBJ_DICT)) {
-        return throw(in, TypeError, "cannot create weak reference to '%s' object", type_of(in, to)->name);
+        return throw(in, TypeError, "cannot create weak reference to '%s' object",
+                     type_of(in, to)->name);
     }
     weak *w = obj_new(in, &T_weakref, 0);
     if (!w) return FAIL;
@@ -69,7 +70,9 @@ static value target(value self)
 static value call(interp *in, value self, const value *arg, size_t npos, tuple *kwnames)
 {
     (void)arg;
-    if (npos || kwnames) return throw(in, TypeError, "__call__() takes 0 positional arguments but %zu were given", npos);
+    if (npos || kwnames)
+        return throw(in, TypeError, "__call__() takes 0 positional arguments but %zu were given",
+                     npos);
     return target(self);
 }
 
@@ -87,7 +90,8 @@ static value repr(interp *in, value self)
 {
     obj *o = as_weak(self)->to;
     if (!o) return v_obj(str_fmt(in, "<weakref at %p; dead>", (void *)self.o));
-    return v_obj(str_fmt(in, "<weakref at %p; to '%s' at %p>", (void *)self.o, o->type->name, (void *)o));
+    return v_obj(
+        str_fmt(in, "<weakref at %p; to '%s' at %p>", (void *)self.o, o->type->name, (void *)o));
 }
 
 static bool hash(interp *in, value self, uint64_t *out)

@@ -101,7 +101,8 @@ static void source_obj_drop(interp *in, obj *o)
     datum_unref(((source_obj *)o)->s);
 }
 
-/* The object behind a source, borrowed: what users meet in a graph. NONE: it is not of the language. */
+/* The object behind a source, borrowed: what users meet in a graph. NONE: it is not of the
+ * language. */
 static value object_of(const source *s)
 {
     datum *what = s->kind == &array_kind    ? ((const array_source *)(const void *)s)->what
@@ -120,7 +121,8 @@ static value source_repr(interp *in, value self)
 {
     value v = object_of(source_in(self));
     if (!is_none(v)) return v_obj(value_repr(in, v));
-    return v_obj(str_fmt(in, "<%s source at %p>", source_in(self)->kind->name, (const void *)source_in(self)));
+    return v_obj(str_fmt(in, "<%s source at %p>", source_in(self)->kind->name,
+                         (const void *)source_in(self)));
 }
 
 static value source_getattr(interp *in, value self, str *name)

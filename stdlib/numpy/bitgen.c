@@ -1,4 +1,5 @@
-/* stdlib/numpy/bitgen.c - SeedSequence and the bit generators: seeds to streams, states as dicts. */
+/* stdlib/numpy/bitgen.c - SeedSequence and the bit generators: seeds to streams, states as dicts.
+ */
 #include "stdlib/numpy/bitgen.h"
 
 #include <string.h>
@@ -346,7 +347,8 @@ static value bitgen_make(interp *in, const type *cls, const value *arg, size_t n
                      "BitGenerator is a base class and cannot be instantized");
     value got[3];
     bool philox = kind == RNG_PHILOX;
-    if (!args_bind(in, philox ? "Philox(seed=None, counter=None, key=None)" : "BitGenerator(seed=None)",
+    if (!args_bind(in,
+                   philox ? "Philox(seed=None, counter=None, key=None)" : "BitGenerator(seed=None)",
                    arg, npos, kwnames, got, philox ? 3 : 1))
         return FAIL;
     bitgen *b = NULL;

@@ -8,7 +8,7 @@
 
 typedef struct array_function {
     obj hdr;
-    value f;      /* what runs for plain arrays */
+    value f;    /* what runs for plain arrays */
     value home; /* its __module__: a str */
 } array_function;
 

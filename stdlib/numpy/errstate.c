@@ -141,9 +141,8 @@ bool warn_flags(interp *in, unsigned flags, const char *where)
     if (!flags) return true;
     errmodes *p = peek_modes(in);
     for (int i = 0; i < NKIND; i++)
-        if (flags & kinds[i].flag &&
-            !report(in, p ? p->mode[i] : kinds[i].otherwise, p ? p->call : NONE, kinds[i].flag,
-                    where))
+        if (flags & kinds[i].flag && !report(in, p ? p->mode[i] : kinds[i].otherwise,
+                                             p ? p->call : NONE, kinds[i].flag, where))
             return false;
     for (unsigned f = WARN_MEAN_EMPTY; f <= WARN_NANDDOF; f <<= 1)
         if (flags & f && !warn(in, RuntimeWarning, "%s", reduce_warning_text(f))) return false;

@@ -198,8 +198,7 @@ static value f_as_strided(interp *in, const value *arg)
     err e = {0};
     if (!a) return throw(in, TypeError, "as_strided() needs an array");
     if (!to_shape(in, arg[1], &n, shape) || !to_shape(in, arg[2], &m, step)) return FAIL;
-    if (n != m)
-        return throw(in, ValueError, "strides, if given, must be the same length as shape");
+    if (n != m) return throw(in, ValueError, "strides, if given, must be the same length as shape");
     const nd *x = array_peek(a);
     for (int i = 0; i < n; i++) {
         if (shape[i] < 0) return throw(in, ValueError, "negative dimensions are not allowed");

@@ -46,7 +46,8 @@ static int64_t seen_size(const nd *x)
 static tuple *seen_strides(interp *in, const nd *x)
 {
     int64_t s[ND_MAXDIM];
-    for (int i = 0; i < x->ndim; i++) s[i] = nd_strides(x)[i] / (x->size ? x->size : 1) * seen_size(x);
+    for (int i = 0; i < x->ndim; i++)
+        s[i] = nd_strides(x)[i] / (x->size ? x->size : 1) * seen_size(x);
     return shape_tuple(in, x->ndim, x->dtype == DT_object ? s : nd_strides(x));
 }
 WITH_SELF(get_strides, v_obj(seen_strides(in, x)))
@@ -1158,8 +1159,7 @@ const builtin numpy_method_functions[] = {
     {"nonzero(a)", m_nonzero,
      "Indices of the elements that are not zero, one array for each axis."},
     {"repeat(a, repeats, axis=None)", m_repeat, "Every element several times."},
-    {"round(a, decimals=0, out=None)", m_round,
-     "Rounded to a number of decimals, halves to even."},
+    {"round(a, decimals=0, out=None)", m_round, "Rounded to a number of decimals, halves to even."},
     {"around(a, decimals=0, out=None)", m_round,
      "Rounded to a number of decimals, halves to even."},
     {"round_(a, decimals=0, out=None)", m_round,

@@ -59,17 +59,24 @@ static value no_value_repr(interp *in, value self)
     return v_str(in, "<no value>");
 }
 static const type T_no_value = {
-    TYPE_HEAD, .name = "_NoValueType", .module = "numpy", .size = sizeof(obj),
-    .flags = TYPE_IMMUTABLE, .repr = no_value_repr};
+    TYPE_HEAD,           .name = "_NoValueType",  .module = "numpy",
+    .size = sizeof(obj), .flags = TYPE_IMMUTABLE, .repr = no_value_repr};
 
 static bool put_constants(interp *in, module *m)
 {
     static const struct {
         const char *name;
         double x;
-    } row[] = {{"pi", 3.14159265358979323846}, {"e", 2.71828182845904523536},
-               {"euler_gamma", 0.57721566490153286061}, {"nan", NAN}, {"NaN", NAN}, {"NAN", NAN},
-               {"inf", INFINITY}, {"Inf", INFINITY}, {"PINF", INFINITY}, {"NINF", -INFINITY}};
+    } row[] = {{"pi", 3.14159265358979323846},
+               {"e", 2.71828182845904523536},
+               {"euler_gamma", 0.57721566490153286061},
+               {"nan", NAN},
+               {"NaN", NAN},
+               {"NAN", NAN},
+               {"inf", INFINITY},
+               {"Inf", INFINITY},
+               {"PINF", INFINITY},
+               {"NINF", -INFINITY}};
     static const enum err_kind errors[] = {AxisError, LinAlgError, ComplexWarning,
                                            VisibleDeprecationWarning};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++)

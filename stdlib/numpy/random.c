@@ -252,8 +252,7 @@ static value random_bytes(interp *in, const value *arg)
 {
     int64_t n;
     if (!to_int64(in, arg[1], &n)) return FAIL;
-    if (n < 0)
-        return throw(in, SystemError, "Negative size passed to PyBytes_FromStringAndSize");
+    if (n < 0) return throw(in, SystemError, "Negative size passed to PyBytes_FromStringAndSize");
     bytes *b = bytes_new(in, NULL, (size_t)n);
     if (b) rng_bytes(stream(arg[0]), (size_t)n, b->at);
     return v_obj(b);
@@ -374,12 +373,12 @@ static bool population_of(interp *in, const choosing *c, const nd *x, int axis, 
                           int64_t *out)
 {
     if (x->ndim) {
-        if (c->old && x->ndim != 1)
-            return THROW0(in, ValueError, "a must be 1-dimensional");
+        if (c->old && x->ndim != 1) return THROW0(in, ValueError, "a must be 1-dimensional");
         *out = nd_shape(x)[axis];
         if (*out || none) return true;
-        return THROW0(in, ValueError, c->old ? "'a' cannot be empty unless no samples are taken"
-                                             : "a cannot be empty unless no samples are taken");
+        return THROW0(in, ValueError,
+                      c->old ? "'a' cannot be empty unless no samples are taken"
+                             : "a cannot be empty unless no samples are taken");
     }
     if (dtype_is_int((enum dtype)x->dtype) || x->dtype == DT_bool) {
         value item = scalar_item(in, nd_type(x), x->at);
@@ -478,8 +477,7 @@ static value dirichlet(interp *in, const value *arg, bool old)
     int64_t shape[ND_MAXDIM];
     err e = {0};
     nd *alpha = NULL;
-    if (!to_size(in, arg[2], &ndim, shape) ||
-        !(alpha = to_nd(in, arg[1], dtype_plain(DT_float64))))
+    if (!to_size(in, arg[2], &ndim, shape) || !(alpha = to_nd(in, arg[1], dtype_plain(DT_float64))))
         return FAIL;
     nd *x = random_dirichlet(stream(arg[0]), old, alpha, ndim, shape, &e);
     datum_unref(alpha);
@@ -499,7 +497,8 @@ static value new_dirichlet(interp *in, const value *arg)
 /* Calls numpy.random._NAME(self, *args, **kwargs), which is written in dsk. */
 static value forward(interp *in, const value *arg, const char *name)
 {
-    value m = interp_import(in, "numpy.random"), f = is_fail(m) ? FAIL : value_getattr_c(in, m, name);
+    value m = interp_import(in, "numpy.random"),
+          f = is_fail(m) ? FAIL : value_getattr_c(in, m, name);
     value_unref(in, m);
     if (is_fail(f)) return FAIL;
     list *l = list_new(in, 1);
@@ -583,8 +582,8 @@ static value drawer_str(interp *in, value self)
 
 static value drawer_repr(interp *in, value self)
 {
-    return v_obj(str_fmt(in, "%s(%s) at 0x%llX", self.o->type->name,
-                         rng_names[stream(self)->kind], (unsigned long long)(uintptr_t)self.o));
+    return v_obj(str_fmt(in, "%s(%s) at 0x%llX", self.o->type->name, rng_names[stream(self)->kind],
+                         (unsigned long long)(uintptr_t)self.o));
 }
 
 static value get_bitgen(interp *in, const value *arg)
@@ -611,9 +610,9 @@ static value old_get_state(interp *in, const value *arg)
     if (!d || legacy < 0) return value_unref(in, state), FAIL;
     if (legacy && b->g.kind == RNG_MT19937) {
         value inner = dict_peek(in, d, "state"), key = dict_peek(in, as_dict(inner), "key");
-        value r = v_obj(tuple_pack(in, 5, v_str(in, "MT19937"), value_ref(key),
-                                   v_int(b->g.u.mt.pos), v_int(b->g.has_gauss),
-                                   v_float(b->g.gauss)));
+        value r =
+            v_obj(tuple_pack(in, 5, v_str(in, "MT19937"), value_ref(key), v_int(b->g.u.mt.pos),
+                             v_int(b->g.has_gauss), v_float(b->g.gauss)));
         value_unref(in, state);
         return r;
     }
@@ -672,15 +671,15 @@ static value old_set_state(interp *in, const value *arg)
     return ok ? NONE : FAIL;
 }
 
-#define REQ(name, check)                  ", " name
-#define REQ2(name, check, old)            ", " name
-#define OPT(name, otherwise, check)       ", " name "=" #otherwise
-#define INT(name, check)                  ", " name
-#define INT2(name, check, old)            ", " name
-#define TEXT_0(...)                       ""
-#define TEXT_1(a)                         a
-#define TEXT_2(a, b)                      a b
-#define TEXT_3(a, b, c)                   a b c
+#define REQ(name, check)            ", " name
+#define REQ2(name, check, old)      ", " name
+#define OPT(name, otherwise, check) ", " name "=" #otherwise
+#define INT(name, check)            ", " name
+#define INT2(name, check, old)      ", " name
+#define TEXT_0(...)                 ""
+#define TEXT_1(a)                   a
+#define TEXT_2(a, b)                a b
+#define TEXT_3(a, b, c)             a b c
 #define ROW(family, name, n, doc, ...)                                                             \
     {#name "(self" TEXT_##n(__VA_ARGS__) ", size=None)", family##_##name, doc},
 
@@ -726,7 +725,7 @@ static const builtin generator_table[] = {
 static const builtin state_table[] = {
 #define IF_SINGLE ROW
 #undef IF_ONLY_OLD
-#define IF_ONLY_OLD ROW
+#define IF_ONLY_OLD                                       ROW
 #define DIST(name, flags, type, n, draw, check, doc, ...) IF_##flags(old, name, n, doc, __VA_ARGS__)
 #include "engine/kernels/random.def"
 #undef DIST

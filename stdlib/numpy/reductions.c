@@ -129,7 +129,7 @@ static value run(interp *in, const reduction *r, reduce_call c)
     }
 
 #define DEFINE(name, form)                                                                         \
-    value array_reduce_##name(interp *in, const value *arg)                                              \
+    value array_reduce_##name(interp *in, const value *arg)                                        \
     {                                                                                              \
         return run(in, &reductions[R_##name], FORM_##form(arg));                                   \
     }
@@ -165,7 +165,7 @@ static value scan_run(interp *in, const scan *s, const value *arg)
 }
 
 #define DEFINE_SCAN(name)                                                                          \
-    value array_scan_##name(interp *in, const value *arg)                                                \
+    value array_scan_##name(interp *in, const value *arg)                                          \
     {                                                                                              \
         return scan_run(in, scan_find(#name), arg);                                                \
     }

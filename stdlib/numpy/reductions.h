@@ -17,14 +17,14 @@
 #define SIG_F(self) "(" self ", axis=None, out=None, *, keepdims=False)"
 #define SIG_G(self) "(" self ", axis=None, *, keepdims=False)"
 
+/* clang-format off */
 #define BOTH(X)                                                                                    \
-    X(sum, A)                                                                                      \
-    X(prod, A) X(min, B) X(max, B) X(any, C) X(all, C) X(mean, D) X(var, E) X(std, E) X(argmin, F) \
-        X(argmax, F) X(ptp, F)
+    X(sum, A) X(prod, A) X(min, B) X(max, B) X(any, C) X(all, C) X(mean, D) X(var, E)              \
+    X(std, E) X(argmin, F) X(argmax, F) X(ptp, F)
 #define FUNCTIONS(X)                                                                               \
-    X(count_nonzero, G)                                                                            \
-    X(nansum, A) X(nanprod, A) X(nanmin, B) X(nanmax, B) X(nanmean, D) X(nanvar, E) X(nanstd, E)   \
-        X(nanargmin, F) X(nanargmax, F)
+    X(count_nonzero, G) X(nansum, A) X(nanprod, A) X(nanmin, B) X(nanmax, B) X(nanmean, D)         \
+    X(nanvar, E) X(nanstd, E) X(nanargmin, F) X(nanargmax, F)
+/* clang-format on */
 
 #define SIG_SCAN(self)    "(" self ", axis=None, dtype=None, out=None)"
 #define SCAN_BOTH(X)      X(cumsum) X(cumprod)
