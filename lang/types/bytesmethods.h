@@ -73,10 +73,10 @@ X(hex) X(find) X(rfind) X(index) X(rindex) X(count) X(startswith) X(endswith) X(
     X(capitalize) X(swapcase) X(center) X(ljust) X(rjust) X(zfill) X(expandtabs) X(isalnum)
     X(isalpha) X(isascii) X(isdigit) X(islower) X(isspace) X(istitle) X(isupper)
 #undef X
-/* clang-format on */
+    /* clang-format on */
 
-/* bytes, or a bytearray when model is one; s NULL: zeroed */
-value bytes_like(interp *in, value model, const char *s, size_t n);
+    /* bytes, or a bytearray when model is one; s NULL: zeroed */
+    value bytes_like(interp *in, value model, const char *s, size_t n);
 bool byte_of(interp *in, value v, unsigned char *out, const char *why);
 bool bytearray_resize(interp *in, bytearray *b, size_t n);
 value bytearray_inplace(interp *in, enum binop op, value self, value other);
