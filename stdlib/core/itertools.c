@@ -1,6 +1,6 @@
 /* stdlib/core/itertools.c - itertools: iterators that walk other iterators once.
  *
- * The combinatoric ones are in itertools_pool.c. */
+ * The combinatoric ones are in itertools_pool.c, groupby and tee in itertools_group.c. */
 #include "stdlib/core/itertools.h"
 
 #include "engine/base/mem.h"
@@ -33,7 +33,7 @@ void lazy_visit(obj *o, visitor f, void *ctx)
 }
 
 /* An iterator of kind t over `of` with a function or other companion f. */
-static value over(interp *in, const type *t, value of, value f)
+value lazy_over(interp *in, const type *t, value of, value f)
 {
     value it = value_iter(in, of);
     lazy *z = is_fail(it) ? NULL : lazy_new(in, t);
@@ -47,7 +47,7 @@ static value over(interp *in, const type *t, value of, value f)
 }
 
 /* Drops *old and puts v there; answers v, counted once more. */
-static value keep(interp *in, value *old, value v)
+value lazy_keep(interp *in, value *old, value v)
 {
     value was = *old;
     *old = value_ref(v);
@@ -144,7 +144,7 @@ static value cycle_make(interp *in, const type *cls, const value *arg, size_t np
 {
     value a;
     if (!args_bind(in, "cycle(iterable, /)", arg, npos, kwnames, &a, 1)) return FAIL;
-    value z = over(in, cls, a, FAIL);
+    value z = lazy_over(in, cls, a, FAIL);
     if (!is_fail(z)) as_lazy(z)->x = v_obj(list_new(in, 0));
     args_clear(in, &a, 1);
     return z;
@@ -172,7 +172,7 @@ static value chain_make(interp *in, const type *cls, const value *arg, size_t np
 {
     if (kwnames && kwnames->n) return throw(in, TypeError, "chain() takes no keyword arguments");
     tuple *t = tuple_from(in, arg, (int64_t)npos);
-    value z = t ? over(in, cls, v_obj(t), FAIL) : FAIL;
+    value z = t ? lazy_over(in, cls, v_obj(t), FAIL) : FAIL;
     obj_unref(in, t);
     return z;
 }
@@ -181,7 +181,7 @@ static const type T_chain;
 
 static value chain_from(interp *in, const value *arg)
 {
-    return over(in, &T_chain, arg[1], FAIL);
+    return lazy_over(in, &T_chain, arg[1], FAIL);
 }
 
 static value chain_next(interp *in, value self)
@@ -215,7 +215,7 @@ static value accumulate_make(interp *in, const type *cls, const value *arg, size
     if (!args_bind(in, "accumulate(iterable, func=None, *, initial=None)", arg, npos, kwnames, a,
                    3))
         return FAIL;
-    value z = over(in, cls, a[0], a[1]);
+    value z = lazy_over(in, cls, a[0], a[1]);
     if (!is_fail(z) && !is_none(a[2])) {
         as_lazy(z)->x = value_ref(a[2]);
         as_lazy(z)->flag = true; /* the total itself comes first */
@@ -238,7 +238,7 @@ static value accumulate_next(interp *in, value self)
     else
         total = is_none(z->f) ? value_binary(in, OP_ADD, z->x, v) : call_n(in, z->f, 2, z->x, v);
     value_unref(in, v);
-    return is_fail(total) ? FAIL : keep(in, &z->x, total);
+    return is_fail(total) ? FAIL : lazy_keep(in, &z->x, total);
 }
 
 /* ---- f(item) decides ---- */
@@ -248,7 +248,7 @@ static value accumulate_next(interp *in, value self)
     {                                                                                              \
         value a[2];                                                                                \
         if (!args_bind(in, sig, arg, npos, kwnames, a, 2)) return FAIL;                            \
-        value z = over(in, cls, a[1], a[0]);                                                       \
+        value z = lazy_over(in, cls, a[1], a[0]);                                                  \
         args_clear(in, a, 2);                                                                      \
         return z;                                                                                  \
     }
@@ -327,7 +327,7 @@ static value compress_make(interp *in, const type *cls, const value *arg, size_t
     value a[2];
     if (!args_bind(in, "compress(data, selectors)", arg, npos, kwnames, a, 2)) return FAIL;
     value selectors = value_iter(in, a[1]);
-    value z = is_fail(selectors) ? FAIL : over(in, cls, a[0], selectors);
+    value z = is_fail(selectors) ? FAIL : lazy_over(in, cls, a[0], selectors);
     value_unref(in, selectors);
     args_clear(in, a, 2);
     return z;
@@ -378,7 +378,7 @@ static value islice_make(interp *in, const type *cls, const value *arg, size_t n
     if (npos > 3 && !slice_bound(in, arg[3], 1, 1,
                                  "Step for islice() must be a positive integer or None.", &step))
         return FAIL;
-    value z = over(in, cls, arg[0], FAIL);
+    value z = lazy_over(in, cls, arg[0], FAIL);
     if (is_fail(z)) return FAIL;
     as_lazy(z)->x = v_int(start);
     as_lazy(z)->stop = stop;
@@ -414,7 +414,7 @@ static value pairwise_make(interp *in, const type *cls, const value *arg, size_t
 {
     value a;
     if (!args_bind(in, "pairwise(iterable, /)", arg, npos, kwnames, &a, 1)) return FAIL;
-    value z = over(in, cls, a, FAIL);
+    value z = lazy_over(in, cls, a, FAIL);
     args_clear(in, &a, 1);
     return z;
 }
@@ -486,198 +486,12 @@ static value longest_next(interp *in, value self)
     return v_obj(t);
 }
 
-/* ---- groupby: x is an item read ahead, idx unused; the key of the group in turn is in pool ----
- */
-
-typedef struct group { /* one group: ends when the parent's key changes or it moves on */
-    obj hdr;
-    lazy *of;
-    value key;
-    int64_t serial;
-} group;
-
-static const type T_group;
-
-static value groupby_make(interp *in, const type *cls, const value *arg, size_t npos,
-                          tuple *kwnames)
-{
-    value a[2];
-    if (!args_bind(in, "groupby(iterable, key=None)", arg, npos, kwnames, a, 2)) return FAIL;
-    value z = over(in, cls, a[0], a[1]);
-    args_clear(in, a, 2);
-    return z;
-}
-
-/* Reads the next item and its key: pool = (key, item), NULL at the end. */
-static int group_advance(interp *in, lazy *z)
-{
-    value v;
-    int r = iter_next(in, z->it, &v);
-    obj_unref(in, z->pool);
-    z->pool = NULL;
-    if (r <= 0) return r;
-    value key = is_none(z->f) ? value_ref(v) : value_call(in, z->f, &v, 1, NULL);
-    z->pool = is_fail(key) ? (value_unref(in, v), NULL) : tuple_pack(in, 2, key, v);
-    return z->pool ? 1 : -1;
-}
-
-static value groupby_next(interp *in, value self)
-{
-    lazy *z = as_lazy(self);
-    z->i++; /* the group handed out before is over */
-    for (;;) {
-        if (!z->pool && (z->done || group_advance(in, z) <= 0)) {
-            z->done = true;
-            return FAIL;
-        }
-        int same = is_fail(z->x) ? 0 : value_eq(in, z->pool->at[0], z->x);
-        if (same < 0) return FAIL;
-        if (!same) break;
-        obj_unref(in, z->pool);
-        z->pool = NULL;
-    }
-    value_unref(in, keep(in, &z->x, value_ref(z->pool->at[0])));
-    group *g = obj_new(in, &T_group, 0);
-    if (!g) return FAIL;
-    g->of = obj_ref(z);
-    g->key = value_ref(z->x);
-    g->serial = z->i;
-    return v_obj(tuple_pack(in, 2, value_ref(z->x), v_obj(g)));
-}
-
-static value group_next(interp *in, value self)
-{
-    group *g = (group *)self.o;
-    lazy *z = g->of;
-    if (g->serial != z->i) return FAIL;
-    if (!z->pool && (z->done || group_advance(in, z) <= 0)) {
-        z->done = true;
-        return FAIL;
-    }
-    if (value_eq(in, z->pool->at[0], g->key) <= 0) return FAIL;
-    value v = value_ref(z->pool->at[1]);
-    obj_unref(in, z->pool);
-    z->pool = NULL;
-    return v;
-}
-
-static void group_drop(interp *in, obj *o)
-{
-    group *g = (group *)o;
-    obj_unref(in, g->of);
-    value_unref(in, g->key);
-}
-
-static void group_visit(obj *o, visitor f, void *ctx)
-{
-    group *g = (group *)o;
-    if (g->of) f((value){.kind = V_OBJ, .o = &g->of->hdr}, ctx);
-    f(g->key, ctx);
-}
-
-/* ---- tee: a chain of nodes, grown by whichever copy comes first ---- */
-
-typedef struct tee_node {
-    obj hdr;
-    value v;
-    struct tee_node *next; /* NULL: not read yet */
-} tee_node;
-
-typedef struct tee {
-    obj hdr;
-    value it;
-    tee_node *at; /* the item before the one to come */
-} tee;
-
-static void node_drop(interp *in, obj *o)
-{
-    tee_node *n = (tee_node *)o;
-    value_unref(in, n->v);
-    obj_unref(in, n->next);
-}
-
-static const type T_tee_node = {
-    TYPE_HEAD,         .name = "_tee_dataobject", .module = "itertools", .size = sizeof(tee_node),
-    .drop = node_drop,
-};
-
-static void tee_drop(interp *in, obj *o)
-{
-    tee *t = (tee *)o;
-    value_unref(in, t->it);
-    obj_unref(in, t->at);
-}
-
-static value tee_next(interp *in, value self)
-{
-    tee *t = (tee *)self.o;
-    value v;
-    if (!t->at->next) {
-        if (iter_next(in, t->it, &v) <= 0) return FAIL;
-        tee_node *n = obj_new(in, &T_tee_node, 0);
-        if (!n) return FAIL;
-        n->v = v;
-        t->at->next = n;
-    }
-    tee_node *before = t->at;
-    t->at = obj_ref(before->next);
-    obj_unref(in, before);
-    return value_ref(t->at->v);
-}
-
-static const type T_tee;
-
-static value tee_new(interp *in, value it, tee_node *at)
-{
-    tee *t = obj_new(in, &T_tee, 0);
-    if (!t) return FAIL;
-    t->it = value_ref(it);
-    t->at = obj_ref(at);
-    return v_obj(t);
-}
-
-static value tee_copy(interp *in, const value *arg)
-{
-    tee *t = (tee *)arg[0].o;
-    return tee_new(in, t->it, t->at);
-}
-
-static value tee_function(interp *in, const value *arg)
-{
-    int64_t n;
-    if (!to_int64(in, arg[1], &n)) return FAIL;
-    if (n < 0) return throw(in, ValueError, "n must be >= 0");
-    tuple *r = tuple_new(in, n);
-    value it = r ? value_iter(in, arg[0]) : FAIL;
-    tee_node *head = is_fail(it) ? NULL : obj_new(in, &T_tee_node, 0);
-    bool ok = head;
-    for (int64_t i = 0; ok && i < n; i++) {
-        value t = it.o->type == &T_tee ? tee_new(in, ((tee *)it.o)->it, ((tee *)it.o)->at)
-                                       : tee_new(in, it, head);
-        ok = !is_fail(t);
-        if (ok) r->at[i] = t;
-    }
-    obj_unref(in, head);
-    value_unref(in, it);
-    if (ok) return v_obj(r);
-    obj_unref(in, r);
-    return FAIL;
-}
-
 // clang-format off
-static const builtin tee_table[] = {
-    {"__copy__(self, /)", tee_copy, "Returns an independent iterator."}, {0}};
 static const builtin chain_table[] = {
     {"@classmethod from_iterable(cls, iterable, /)", chain_from,
      "Alternative chain() constructor taking a single iterable argument that evaluates lazily."},
     {0}};
 
-static const type T_tee = {
-    TYPE_HEAD, .name = "_tee", .module = "itertools", .size = sizeof(tee), .table = tee_table,
-    .drop = tee_drop, .iter = iter_self, .next = tee_next};
-static const type T_group = {
-    TYPE_HEAD, .name = "_grouper", .module = "itertools", .size = sizeof(group), .flags = TYPE_GC,
-    .drop = group_drop, .visit = group_visit, .iter = iter_self, .next = group_next};
 static const type T_chain = {
     LAZY, .name = "chain", .make = chain_make, .next = chain_next, .table = chain_table,
     .doc = "chain(*iterables) --> chain object\n\nReturn a chain object whose .__next__() method "
@@ -726,9 +540,6 @@ static const type T_pairwise = {
 static const type T_zip_longest = {
     LAZY, .name = "zip_longest", .make = longest_make, .next = longest_next,
     .doc = "zip_longest(*iterables, fillvalue=None) --> zip_longest object"};
-static const type T_groupby = {
-    LAZY, .name = "groupby", .make = groupby_make, .next = groupby_next,
-    .doc = "make an iterator that returns consecutive keys and groups from the iterable"};
 // clang-format on
 
 static bool open_itertools(interp *in, module *m)

@@ -437,8 +437,8 @@ static obj *load(thawer *t, const type *cls)
 static const crossing cross = {save, load};
 
 #define GETTER                                                                                     \
-    TYPE_HEAD, .cross = &cross, .module = "operator", .size = sizeof(getter), .flags = TYPE_GC, .drop = drop,       \
-               .visit = visit, .repr = repr
+    TYPE_HEAD, .cross = &cross, .module = "operator", .size = sizeof(getter), .flags = TYPE_GC,    \
+               .drop = drop, .visit = visit, .repr = repr
 
 static const type T_itemgetter = {
     GETTER,

@@ -222,12 +222,6 @@ static value os_cpu_count(interp *in, const value *arg)
     return v_int(sysconf(_SC_NPROCESSORS_ONLN));
 }
 
-static value os_exit(interp *in, const value *arg)
-{
-    (void)in;
-    _exit((int)arg[0].i);
-}
-
 static value os_uname(interp *in, const value *arg)
 {
     struct utsname u;
@@ -537,7 +531,6 @@ static const builtin functions[] = {
     {"getppid()", os_getppid, "Return the parent's process id."},
     {"getuid()", os_getuid, "Return the current process's user id."},
     {"cpu_count()", os_cpu_count, "Return the number of CPUs in the system."},
-    {"_exit(status)", os_exit, "Exit to the system with specified status, without normal exit processing."},
     {"uname()", os_uname, "Return an object identifying the current operating system."},
     {"get_terminal_size(fd=1, /)", os_terminal, "Return the size of the terminal window."},
     {"_terminal_size(columns, lines)", os_make_terminal, NULL},
