@@ -43,8 +43,10 @@ void strides_f(int ndim, const int64_t *shape, int64_t size, int64_t *out)
 static void add_tight(strbuf *b, int ndim, const int64_t *shape)
 {
     sb_addc(b, '(');
-    for (int i = 0; i < ndim; i++) {
-        if (i) sb_addc(b, ',');
+    int first = 0;
+    while (first < ndim && shape[first] < 0) first++; /* NumPy leaves leading unknowns out */
+    for (int i = first; i < ndim; i++) {
+        if (i > first) sb_addc(b, ',');
         if (shape[i] < 0)
             sb_adds(b, "newaxis");
         else

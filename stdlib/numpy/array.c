@@ -30,19 +30,38 @@ static nd *embedded(ndarray *a)
 /* Takes s. */
 static ndarray *array_new(interp *in, storage *s, const nd *x)
 {
+    uint8_t room = x->ndim > 4 ? x->ndim : 4;
     size_t size = sizeof *x + 2 * (size_t)x->ndim * sizeof(int64_t);
-    ndarray *a = obj_new(in, &T_ndarray, size);
+    ndarray *a = obj_new(in, &T_ndarray, sizeof *x + 2 * (size_t)room * sizeof(int64_t));
     if (!a) {
         storage_unref(s);
         return NULL;
     }
     a->s = s;
+    a->room = room;
     a->offset = x->at - s->b->data;
     memcpy(embedded(a), x, size);
     datum_init(&embedded(a)->hdr, &nd_kind); /* never freed: its ndarray keeps one count */
     embedded(a)->b = s->b;
     a->readonly = s->readonly;
     return a;
+}
+
+bool array_become(interp *in, ndarray *a, const nd *x)
+{
+    if (x->ndim > a->room)
+        return THROW0(in, NotImplementedError,
+                      "an array of %d axes cannot become one of %d in place: use reshape()",
+                      embedded(a)->ndim, x->ndim);
+    if (x->b != a->s->b) {
+        buf_unref(a->s->b);
+        a->s->b = buf_ref(x->b);
+    }
+    a->offset = x->at - a->s->b->data;
+    memcpy(embedded(a), x, sizeof *x + 2 * (size_t)x->ndim * sizeof(int64_t));
+    datum_init(&embedded(a)->hdr, &nd_kind);
+    embedded(a)->b = a->s->b;
+    return true;
 }
 
 const nd *array_peek(ndarray *a)

@@ -333,13 +333,19 @@ bool to_shape(interp *in, value v, int *ndim, int64_t shape[ND_MAXDIM])
         obj_unref(in, l);
         return ok;
     }
+    if (is_none(v)) return *ndim = 0, true; /* deprecated, as () */
     if (!items_of(v, &at, &n)) {
         *ndim = 1;
+        if (as_str(v))
+            return THROW0(in, TypeError, "'str' object cannot be interpreted as an integer");
         if (to_int64(in, v, &shape[0])) return true;
         if (exc_is(in, TypeError)) {
             exc_clear(in);
-            throw(in, TypeError, "expected a sequence of integers or a single integer, got '%s'",
-                  type_of(in, v)->name);
+            str *s = value_repr(in, v);
+            if (s)
+                throw(in, TypeError,
+                      "expected a sequence of integers or a single integer, got '%s'", s->at);
+            obj_unref(in, s);
         }
         return false;
     }

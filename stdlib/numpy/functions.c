@@ -174,6 +174,20 @@ static value f_flip(interp *in, const value *arg)
     return r;
 }
 
+static value broadcast_error(interp *in, const nd *x, int ndim, const int64_t *shape)
+{
+    char from[400], to[400];
+    if (x->ndim > ndim)
+        return throw(in, ValueError,
+                     "input operand has more dimensions than allowed by the axis remapping");
+    shape_text_tight(x->ndim, nd_shape(x), from, sizeof from);
+    shape_text_tight(ndim, shape, to, sizeof to);
+    return throw(in, ValueError,
+                 "operands could not be broadcast together with remapped shapes "
+                 "[original->remapped]: %s  and requested shape %s",
+                 from, to);
+}
+
 static value f_broadcast_to(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]);
@@ -181,8 +195,11 @@ static value f_broadcast_to(interp *in, const value *arg)
     int64_t shape[ND_MAXDIM];
     err e = {0};
     value r = FAIL;
-    if (x && to_shape(in, arg[1], &ndim, shape))
-        r = view(in, arg[0], nd_broadcast(x, ndim, shape, &e), &e);
+    if (x && to_shape(in, arg[1], &ndim, shape)) {
+        nd *y = nd_broadcast(x, ndim, shape, &e);
+        r = y ? view(in, arg[0], y, &e) : broadcast_error(in, x, ndim, shape);
+        err_clear(&e);
+    }
     datum_unref(x);
     ndarray *a = as_ndarray(r);
     if (a) a->readonly = true;

@@ -165,6 +165,12 @@ bool array_setitem(interp *in, value self, value key, value v)
     } else {
         y = to_nd(in, v, want);
     }
+    if (y && y->ndim && all_ints(&l, x) && x->dtype != DT_object && nd_count(y) != 1) {
+        throw(in, ValueError, "setting an array element with a sequence.");
+        datum_unref(y);
+        index_clear(&l);
+        return false;
+    }
     bool ok = y && nd_index_assign(x, l.item, l.n, y, &e);
     if (y && !ok) throw_err(in, &e);
     datum_unref(y);

@@ -113,8 +113,24 @@ static value get_base(interp *in, const value *arg)
 
 static value set_shape(interp *in, const value *arg)
 {
-    (void)arg;
-    return throw(in, AttributeError, "assigning to shape is not supported: use a = a.reshape(...)");
+    ndarray *a = as_ndarray(arg[0]);
+    int n;
+    int64_t shape[ND_MAXDIM];
+    err e = {0};
+    if (!a)
+        return throw(in, AttributeError, "attribute 'shape' of '%s' objects is not writable",
+                     type_of(in, arg[0])->name);
+    if (is_fail(arg[1])) return throw(in, AttributeError, "Cannot delete array shape");
+    if (!to_shape(in, arg[1], &n, shape)) return FAIL;
+    nd *y = nd_reshape(array_peek(a), n, shape, &e);
+    if (!y) return throw_err(in, &e);
+    bool ok = y->b == a->s->b ||
+              THROW0(in, AttributeError,
+                     "Incompatible shape for in-place modification. Use `.reshape()` to make a "
+                     "copy with the desired shape.");
+    ok = ok && array_become(in, a, y);
+    datum_unref(y);
+    return ok ? NONE : FAIL;
 }
 
 typedef struct flags_obj {
@@ -610,9 +626,30 @@ static value m_squeeze(interp *in, const value *arg)
 
 static value m_resize(interp *in, const value *arg)
 {
-    (void)arg;
-    return throw(in, NotImplementedError,
-                 "a.resize() in place is not supported: use numpy.resize(a, shape)");
+    ndarray *a = as_ndarray(arg[0]);
+    int n;
+    int64_t shape[ND_MAXDIM];
+    err e = {0};
+    if (!a) return throw(in, ValueError, "cannot resize a scalar");
+    if (as_tuple(arg[1])->n == 0) return NONE;
+    if (!star_shape(in, arg[1], &n, shape)) return FAIL;
+    if (a->base) return throw(in, ValueError, "cannot resize this array: it does not own its data");
+    if (a->s->rc > 1)
+        return throw(in, ValueError,
+                     "cannot resize an array that references or is referenced\nby another array in "
+                     "this way.\nUse the np.resize function or refcheck=False");
+    nd *x = array_write(in, a), *y = x ? nd_zero(nd_type(x), n, shape, &e) : NULL;
+    if (!x) return FAIL;
+    if (!y) return throw_err(in, &e);
+    size_t old = nd_bytes(x), now = nd_bytes(y);
+    if (x->dtype == DT_object) {
+        datum_unref(y);
+        return throw(in, NotImplementedError, "resize() of an array of objects is not supported");
+    }
+    memcpy(y->at, x->at, old < now ? old : now);
+    bool ok = array_become(in, a, y);
+    datum_unref(y);
+    return ok ? NONE : FAIL;
 }
 
 static value m_diagonal(interp *in, const value *arg)
@@ -857,7 +894,9 @@ static nd *round_block(const nd *x, int64_t decimals, err *e)
     if (whole && decimals >= 0) return nd_copy_order(x, 'K', e);
     if (decimals == 0) return nd_map1(U_rint, x, e);
     double p = pow(10, (double)(decimals < 0 ? -decimals : decimals));
-    nd *ten = nd_scalar(DT_float64, &p);
+    nd *wide = nd_scalar(DT_float64, &p), *ten = wide;
+    if (!whole) ten = nd_cast(wide, nd_type(x), 'u', e), datum_unref(wide);
+    if (!ten) return NULL;
     nd *scaled = nd_map2(decimals < 0 ? U_divide : U_multiply, x, ten, e);
     nd *r = scaled ? nd_map1(U_rint, scaled, e) : NULL;
     nd *y = r ? nd_map2(decimals < 0 ? U_multiply : U_divide, r, ten, e) : NULL;
@@ -1018,7 +1057,7 @@ const builtin array_methods[] = {
     {"transpose(self, *axes)", m_transpose, "A view with permuted axes."},
     {"swapaxes(self, axis1, axis2)", m_swapaxes, "A view with two axes exchanged."},
     {"squeeze(self, axis=None)", m_squeeze, "A view without axes of length 1."},
-    {"resize(self, *new_shape, refcheck=True)", m_resize, "Not supported in place."},
+    {"resize(self, *new_shape, refcheck=True)", m_resize, "Changes shape and size in place; new elements are zero."},
     {"diagonal(self, offset=0, axis1=0, axis2=1)", m_diagonal,
      "The diagonal of two axes, a read-only view."},
     {"trace(self, offset=0, axis1=0, axis2=1, dtype=None, out=None)", m_trace,

@@ -29,6 +29,7 @@ typedef struct ndarray {
     storage *s;
     ptrdiff_t offset;          /* of the first element in the buffer */
     bool readonly;             /* this view (flags.writeable) */
+    uint8_t room;              /* axes that fit the embedded nd */
     obj *base;                 /* the ndarray that this is a view of, or NULL; owned */
     _Alignas(16) char block[]; /* the embedded nd, with its ext[] */
 } ndarray;
@@ -48,6 +49,8 @@ const nd *array_peek(ndarray *a);
 nd *array_snapshot(ndarray *a);
 /* The block to write into; NULL with ValueError "assignment destination is read-only". */
 nd *array_write(interp *in, ndarray *a);
+/* a takes on shape and memory of x: its own memory in another shape, or a fresh block. */
+bool array_become(interp *in, ndarray *a, const nd *x);
 /* A new array that owns (takes) the block; a block shared with others is copied at the first write.
  * NULL gives FAIL: `return array_wrap(in, nd_sum(..., &e), &e)` throws e. */
 value array_wrap(interp *in, nd *x, err *e);

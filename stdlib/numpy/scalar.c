@@ -254,8 +254,27 @@ static bool store_string(interp *in, value v, dtype_of t, void *p)
     return true;
 }
 
+/* What int() and float() refuse: NaN as an int, complex numbers as real ones. */
+static bool check_number(interp *in, value v, dtype_of from, const void *element, dtype_of t)
+{
+    enum dtype to = (enum dtype)t.dt;
+    double d;
+    if (from.dt == DT_float64 && dtype_is_int(to) && v.kind == V_FLOAT) {
+        memcpy(&d, element, 8);
+        if (isnan(d)) return THROW0(in, ValueError, "cannot convert float NaN to integer");
+        if (isinf(d)) return THROW0(in, OverflowError, "cannot convert float infinity to integer");
+    }
+    if (from.dt == DT_complex128 && v.o->type == &T_complex && to < DT_complex64 && to != DT_bool)
+        return THROW0(in, TypeError, "%s must be a string%s or a real number, not 'complex'",
+                      dtype_is_int(to) ? "int() argument" : "float() argument",
+                      dtype_is_int(to) ? ", a bytes-like object" : "");
+    return true;
+}
+
 static bool range_error(interp *in, value v, dtype_of t)
 {
+    if (t.dt == DT_int64)
+        return THROW0(in, OverflowError, "Python int too large to convert to C long");
     str *s = value_repr(in, v);
     if (s)
         throw(in, OverflowError, "Python integer %s out of bounds for %s", s->at,
@@ -295,6 +314,7 @@ bool scalar_store(interp *in, value v, dtype_of t, void *p)
         memcpy(element, &d, 8);
     }
     if (from.dt == DT_object) return range_error(in, v, t);
+    if (!check_number(in, v, from, element, t)) return false;
     err e = {0};
     nd *text = NULL;
     const char *src = element;

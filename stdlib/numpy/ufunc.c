@@ -146,6 +146,20 @@ static char casting_code(value v)
     return s && s->nbyte ? (str_is(s, "same_kind") ? 'k' : s->at[0]) : 'k';
 }
 
+static bool check_keywords(interp *in, const char *name, tuple *kwnames)
+{
+    static const char *const known[] = {"out", "where", "casting", "order", "dtype", "subok"};
+    for (int64_t i = 0; kwnames && i < kwnames->n; i++) {
+        str *s = as_str(kwnames->at[i]);
+        size_t k = 0;
+        while (k < sizeof known / sizeof *known && !str_is(s, known[k])) k++;
+        if (k == sizeof known / sizeof *known)
+            return THROW0(in, TypeError, "%s() got an unexpected keyword argument '%s'", name,
+                          s->at);
+    }
+    return true;
+}
+
 static value ufunc_call(interp *in, value self, const value *arg, size_t npos, tuple *kwnames)
 {
     ufunc_obj *u = (ufunc_obj *)self.o;
@@ -158,10 +172,11 @@ static value ufunc_call(interp *in, value self, const value *arg, size_t npos, t
     size_t nin = u->f->nin, nargs = nin + u->f->nout;
     if (npos < nin || npos > nargs) {
         return throw(in, TypeError,
-                     "%s() takes from %zu to %zu positional arguments but %zu %s given", u->name,
-                     nin, nargs, npos, npos == 1 ? "was" : "were");
+                     "%s() takes from %zu to %zu positional arguments but %zu were given", u->name,
+                     nin, nargs, npos);
     }
     value got[7];
+    if (!check_keywords(in, u->name, kwnames)) return FAIL;
     if (!args_bind(in,
                    "ufunc(*args, out=None, where=True, casting='same_kind', order='K', dtype=None, "
                    "subok=True)",
@@ -428,8 +443,6 @@ static nd *operand_nd(interp *in, value v)
                 return NULL;
             }
             exc_clear(in);
-            if (v.o->type->binary && !(v.o->type->flags & TYPE_HEAP) && v.o->type != &T_range)
-                return NULL;
         }
     }
     return to_nd_any(in, v);
@@ -507,6 +520,8 @@ value array_binary(interp *in, enum binop op, value a, value b)
                              : op == OP_SUB ? x - y
                              : op == OP_MUL ? x * y
                                             : x / y);
+    if ((as_str(a) || (a.kind == V_OBJ && a.o->type == &T_bytes)) && !as_ndarray(b) && !as_str(b))
+        return NOTIMPL; /* text says itself what it can be joined to */
     if (op == OP_MATMUL) {
         nd *p = operand_nd(in, a), *q = p ? operand_nd(in, b) : NULL;
         err e = {0};
