@@ -432,7 +432,7 @@ value value_call(interp *in, value f, const value *arg, size_t npos, tuple *kwna
     cfunction *c = as_cfunction(f);
     if (c) return cfunction_call(in, c, arg, npos, kwnames);
     const type *t = type_of(in, f);
-    if (!t->call) return throw(in, TypeError, "'%s' object is not callable", t->name);
+    if (!t->call) return throw(in, TypeError, "'" TYPE_FMT "' object is not callable", TYPE_ARG(t));
     if (!check_stack(in)) return FAIL;
     return t->call(in, f, arg, npos, kwnames);
 }

@@ -156,12 +156,15 @@ static value unsupported(interp *in, enum binop op, bool inplace, value a, value
     if (op == OP_ADD && (seq = sequence_name(a))) {
         if (obj_isa(a.o, &T_bytes) || obj_isa(a.o, &T_bytearray))
             return throw(in, TypeError, "can't concat %s to %s", tb, ta);
-        return throw(in, TypeError, "can only concatenate %s (not \"%s\") to %s", seq, tb, seq);
+        return throw(in, TypeError, "can only concatenate %s (not \"" TYPE_FMT "\") to %s", seq,
+                     TYPE_ARG(y), seq);
     }
     if (op == OP_MUL && sequence_name(a))
-        return throw(in, TypeError, "can't multiply sequence by non-int of type '%s'", tb);
+        return throw(in, TypeError, "can't multiply sequence by non-int of type '" TYPE_FMT "'",
+                     TYPE_ARG(y));
     if (op == OP_MUL && sequence_name(b))
-        return throw(in, TypeError, "can't multiply sequence by non-int of type '%s'", ta);
+        return throw(in, TypeError, "can't multiply sequence by non-int of type '" TYPE_FMT "'",
+                     TYPE_ARG(x));
     const char *symbol = inplace && op == OP_POW ? "**" : op_symbol[op];
     return throw(in, TypeError,
                  "unsupported operand type(s) for %s%s: '" TYPE_FMT "' and '" TYPE_FMT "'", symbol,

@@ -20,7 +20,7 @@ enum vkind { V_FAIL, V_NONE, V_BOOL, V_INT, V_FLOAT, V_SCALAR, V_OBJ };
 
 typedef struct value {
     uint32_t kind;
-    uint32_t aux; /* of V_SCALAR: which scalar type (index into the interpreter's scalar types) */
+    uint32_t aux; /* of V_SCALAR: which scalar type (the low byte), and what its owner adds */
     union {
         int64_t i;     /* V_INT, V_BOOL (0 or 1) */
         double f;      /* V_FLOAT */

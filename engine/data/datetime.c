@@ -114,3 +114,183 @@ void timedelta_text(strbuf *b, int64_t t, int unit)
     else
         sb_addf(b, "%lld %s", (long long)t, units[unit].plural);
 }
+
+/* --- one unit as another --- */
+
+/* seconds-based units: how many of the finer make one of the coarser unit before it */
+static const int64_t next_finer[] = {
+    [UNIT_W] = 7,     [UNIT_D] = 24,    [UNIT_h] = 60,    [UNIT_m] = 60,    [UNIT_s] = 1000,
+    [UNIT_ms] = 1000, [UNIT_us] = 1000, [UNIT_ns] = 1000, [UNIT_ps] = 1000, [UNIT_fs] = 1000};
+
+/* how many of `fine` make one `coarse`; both W or finer; 0 when too many */
+static int64_t units_in(int coarse, int fine)
+{
+    int64_t k = 1;
+    for (int u = coarse; u < fine; u++)
+        if (next_finer[u] && __builtin_mul_overflow(k, next_finer[u], &k)) return 0;
+    return k;
+}
+
+static int64_t to_days(int64_t v, int unit)
+{
+    if (unit == UNIT_Y) return day_of_civil(1970 + v, 1, 1);
+    int64_t y = floor_div(v, 12);
+    return day_of_civil(1970 + y, (int)(v - 12 * y) + 1, 1);
+}
+
+static int64_t from_days(int64_t day, int unit)
+{
+    civil c = civil_of_day(day);
+    return unit == UNIT_Y ? c.year - 1970 : (c.year - 1970) * 12 + c.month - 1;
+}
+
+int64_t datetime_convert(int64_t v, int from, int to, bool moment)
+{
+    if (v == NAT || from == to || from == UNIT_generic || to == UNIT_generic) return v;
+    if (from <= UNIT_M && to <= UNIT_M) return from == UNIT_Y ? v * 12 : floor_div(v, 12);
+    if (from <= UNIT_M) {
+        if (!moment) return NAT;
+        v = to_days(v, from);
+        from = UNIT_D;
+    }
+    int last = to;
+    if (to <= UNIT_M) last = UNIT_D;
+    if (from < last) {
+        int64_t k = units_in(from, last);
+        if (!k || __builtin_mul_overflow(v, k, &v)) return NAT;
+    } else if (from > last) {
+        int64_t k = units_in(last, from);
+        v = k ? floor_div(v, k) : 0;
+    }
+    return to <= UNIT_M ? from_days(v, to) : v;
+}
+
+/* --- text to moments --- */
+
+typedef struct reader {
+    const char *s;
+    size_t n, at;
+    err *e;
+} reader;
+
+static bool bad_text(const reader *r)
+{
+    return err_set(r->e, ValueError, "Error parsing datetime string \"%.*s\" at position %zu",
+                   (int)r->n, r->s, r->at);
+}
+
+static bool out_of_range(const reader *r, const char *what)
+{
+    return err_set(r->e, ValueError, "%s out of range in datetime string \"%.*s\"", what,
+                   (int)r->n, r->s);
+}
+
+static bool is_digit(const reader *r)
+{
+    return r->at < r->n && r->s[r->at] >= '0' && r->s[r->at] <= '9';
+}
+
+static bool skip(reader *r, char c)
+{
+    if (r->at >= r->n || r->s[r->at] != c) return false;
+    r->at++;
+    return true;
+}
+
+/* exactly two digits, from least to most */
+static bool two_digits(reader *r, int least, int most, const char *what, int *out)
+{
+    if (!is_digit(r)) return bad_text(r);
+    int v = r->s[r->at++] - '0';
+    if (is_digit(r)) v = v * 10 + r->s[r->at++] - '0';
+    *out = v;
+    return (v >= least && v <= most) || out_of_range(r, what);
+}
+
+static int days_in(int64_t year, int month)
+{
+    static const int8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return days[month - 1] + (leap && month == 2);
+}
+
+/* The fraction of a second: in units of its precision, which follows from the digits. */
+static bool fraction(reader *r, int64_t seconds, int64_t *out, int *unit)
+{
+    int digits = 0;
+    int64_t part = 0;
+    while (is_digit(r)) {
+        if (digits < 18) part = part * 10 + (r->s[r->at] - '0'), digits++;
+        r->at++;
+    }
+    if (!digits) return bad_text(r);
+    for (; digits % 3; digits++) part *= 10;
+    *unit = UNIT_s + digits / 3;
+    int64_t per = units[*unit].per_second, whole;
+    if (__builtin_mul_overflow(seconds, per, &whole))
+        return err_set(r->e, OverflowError, "the moment \"%.*s\" does not fit its unit", (int)r->n,
+                       r->s);
+    *out = whole + part;
+    return true;
+}
+
+static bool clock_part(reader *r, int64_t day, int64_t *out, int *unit)
+{
+    int hour, minute = 0, second = 0;
+    TRY(two_digits(r, 0, 23, "Hours", &hour));
+    *unit = UNIT_h;
+    *out = day * 24 + hour;
+    if (!skip(r, ':')) return true;
+    TRY(two_digits(r, 0, 59, "Minutes", &minute));
+    *unit = UNIT_m;
+    *out = *out * 60 + minute;
+    if (!skip(r, ':')) return true;
+    TRY(two_digits(r, 0, 59, "Seconds", &second));
+    *unit = UNIT_s;
+    *out = *out * 60 + second;
+    return !skip(r, '.') || fraction(r, *out, out, unit);
+}
+
+bool datetime_parse(const char *s, size_t n, int64_t *out, int *unit, err *e)
+{
+    reader r = {.s = s, .n = n, .e = e};
+    *unit = UNIT_generic;
+    *out = NAT;
+    if (!n || (n == 3 && (s[0] | 32) == 'n' && (s[1] | 32) == 'a' && (s[2] | 32) == 't'))
+        return true;
+    bool negative = skip(&r, '-');
+    if (!negative) skip(&r, '+');
+    int64_t year = 0;
+    int month, day;
+    if (!is_digit(&r)) return r.at = 0, bad_text(&r);
+    for (int k = 0; is_digit(&r); k++) {
+        if (k > 15) return out_of_range(&r, "Year");
+        year = year * 10 + (s[r.at++] - '0');
+    }
+    if (negative) year = -year;
+    *unit = UNIT_Y;
+    *out = year - 1970;
+    if (r.at == n) return true;
+    if (!skip(&r, '-')) return bad_text(&r);
+    TRY(two_digits(&r, 1, 12, "Month", &month));
+    *unit = UNIT_M;
+    *out = (year - 1970) * 12 + month - 1;
+    if (r.at == n) return true;
+    if (!skip(&r, '-')) return bad_text(&r);
+    TRY(two_digits(&r, 1, days_in(year, month), "Day", &day));
+    *unit = UNIT_D;
+    *out = day_of_civil(year, month, day);
+    if (r.at == n) return true;
+    if (!skip(&r, 'T') && !skip(&r, ' ')) return bad_text(&r);
+    TRY(clock_part(&r, *out, out, unit));
+    skip(&r, 'Z');
+    return r.at == n || bad_text(&r);
+}
+
+bool datetime_parse_as(const char *s, size_t n, int unit, int64_t *out, err *e)
+{
+    int own;
+    TRY(datetime_parse(s, n, out, &own, e));
+    if (unit != UNIT_generic) *out = datetime_convert(*out, own, unit, true);
+    return true;
+}

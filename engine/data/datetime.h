@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "engine/base/err.h"
 #include "engine/base/str.h"
 
 /* nd.unit and dtype_of.unit; 3 (business days) is no longer used, as in NumPy */
@@ -38,6 +39,14 @@ typedef struct civil { /* a day of the proleptic Gregorian calendar */
 
 civil civil_of_day(int64_t day);                        /* days since 1970-01-01 */
 int64_t day_of_civil(int64_t year, int month, int day); /* month from 1 */
+
+/* ISO 8601 text to a count of the unit it is precise to; "" and "NaT" are NAT of UNIT_generic.
+ * ValueError in NumPy's words. */
+bool datetime_parse(const char *s, size_t n, int64_t *out, int *unit, err *e);
+/* The same as a count of a given unit (UNIT_generic: its own). */
+bool datetime_parse_as(const char *s, size_t n, int unit, int64_t *out, err *e);
+/* A count of one unit as one of another, towards the past; NAT when it cannot be. */
+int64_t datetime_convert(int64_t v, int from, int to, bool moment);
 
 /* "2020-01-31T12", as precise as the unit; "NaT" */
 void datetime_text(strbuf *b, int64_t moment, int unit);

@@ -167,10 +167,28 @@ static bool text_to_number(char *d, dtype_of to, const char *s, dtype_of from, s
     return cast_find(to, as, e)(1, d, 16, (const char *)v, 16, to, as, e);
 }
 
+static bool text_to_moment(char *d, dtype_of to, const char *s, dtype_of from, strbuf *b, err *e)
+{
+    b->n = 0;
+    for (size_t i = 0; i < length(from) && char_at(s, from, i); i++)
+        sb_utf8(b, char_at(s, from, i));
+    int64_t v;
+    TRY(datetime_parse_as(b->n ? b->at : "", b->n, to.unit, &v, e));
+    memcpy(d, &v, sizeof v);
+    return true;
+}
+
 bool cast_from_text(size_t n, char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep,
                     dtype_of to, dtype_of from, err *e)
 {
     strbuf b = {0};
+    if (to.dt == DT_datetime64) {
+        bool done = true;
+        for (size_t i = 0; done && i < n; i++, dst += dstep, src += sstep)
+            done = text_to_moment(dst, to, src, from, &b, e);
+        sb_clear(&b);
+        return done;
+    }
     bool ok = to.dt <= DT_complex128;
     if (!ok) err_set(e, NotImplementedError, "casting text to %s", dtypes[to.dt].name);
     for (size_t i = 0; ok && i < n; i++, dst += dstep, src += sstep)
@@ -179,60 +197,7 @@ bool cast_from_text(size_t n, char *dst, ptrdiff_t dstep, const char *src, ptrdi
     return ok;
 }
 
-/* --- units of time -------------------------------------------------------------------------- */
-
-/* seconds-based units: how many of the finer make one of the coarser unit before it */
-static const int64_t next_finer[] = {
-    [UNIT_W] = 7,     [UNIT_D] = 24,    [UNIT_h] = 60,    [UNIT_m] = 60,    [UNIT_s] = 1000,
-    [UNIT_ms] = 1000, [UNIT_us] = 1000, [UNIT_ns] = 1000, [UNIT_ps] = 1000, [UNIT_fs] = 1000};
-
-/* how many of `fine` make one `coarse`; both W or finer; 0 when too many */
-static int64_t units_in(int coarse, int fine)
-{
-    int64_t k = 1;
-    for (int u = coarse; u < fine; u++)
-        if (next_finer[u] && __builtin_mul_overflow(k, next_finer[u], &k)) return 0;
-    return k;
-}
-
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
-}
-
-static int64_t to_days(int64_t v, int unit)
-{
-    if (unit == UNIT_Y) return day_of_civil(1970 + v, 1, 1);
-    int64_t y = floor_div(v, 12);
-    return day_of_civil(1970 + y, (int)(v - 12 * y) + 1, 1);
-}
-
-static int64_t from_days(int64_t day, int unit)
-{
-    civil c = civil_of_day(day);
-    return unit == UNIT_Y ? c.year - 1970 : (c.year - 1970) * 12 + c.month - 1;
-}
-
-static int64_t convert(int64_t v, int from, int to, bool moment)
-{
-    if (v == NAT || from == to || from == UNIT_generic || to == UNIT_generic) return v;
-    if (from <= UNIT_M && to <= UNIT_M) return from == UNIT_Y ? v * 12 : floor_div(v, 12);
-    if (from <= UNIT_M) {
-        if (!moment) return NAT;
-        v = to_days(v, from);
-        from = UNIT_D;
-    }
-    int last = to;
-    if (to <= UNIT_M) last = UNIT_D;
-    if (from < last) {
-        int64_t k = units_in(from, last);
-        if (!k || __builtin_mul_overflow(v, k, &v)) return NAT;
-    } else if (from > last) {
-        int64_t k = units_in(last, from);
-        v = k ? floor_div(v, k) : 0;
-    }
-    return to <= UNIT_M ? from_days(v, to) : v;
-}
+/* --- moments ------------------------------------------------------------------------------- */
 
 bool cast_time(size_t n, char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep, dtype_of to,
                dtype_of from, err *e)
@@ -240,6 +205,6 @@ bool cast_time(size_t n, char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t 
     (void)e;
     for (size_t i = 0; i < n; i++, dst += dstep, src += sstep)
         *(int64_t *)dst =
-            convert(*(const int64_t *)src, from.unit, to.unit, from.dt == DT_datetime64);
+            datetime_convert(*(const int64_t *)src, from.unit, to.unit, from.dt == DT_datetime64);
     return true;
 }

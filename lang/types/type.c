@@ -22,7 +22,7 @@ const type *type_of(interp *in, value v)
     case V_FLOAT: return &T_float;
     case V_BOOL: return &T_bool;
     case V_NONE: return &T_none;
-    case V_SCALAR: return in->scalar[v.aux];
+    case V_SCALAR: return in->scalar[v.aux & 0xff];
     default: return &T_object;
     }
 }

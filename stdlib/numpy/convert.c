@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/data/datetime.h"
 #include "lang/types/bytes.h"
 #include "stdlib/numpy/numpy.h"
 
@@ -177,10 +178,38 @@ static dtype_of final_type(const discovery *d, dtype_of want)
     return t;
 }
 
+/* The finest unit of the moments written in v, for a datetime64 that names none. */
+static bool find_unit(interp *in, value v, uint8_t *unit)
+{
+    const value *at;
+    int64_t n, count;
+    str *s = as_str(v);
+    int u;
+    err e = {0};
+    if (s && !datetime_parse(s->at, s->nbyte, &count, &u, &e)) return throw_err(in, &e), false;
+    if (!s && !items_of(v, &at, &n)) {
+        dtype_of t;
+        if (!moment_element(in, v, &t, &count)) return !throwing(in);
+        u = t.unit;
+        s = (str *)v.o;
+    }
+    if (s && u != UNIT_generic && (*unit == UNIT_generic || u > *unit)) *unit = (uint8_t)u;
+    if (s) return true;
+    for (int64_t i = 0; i < n; i++)
+        if (!find_unit(in, at[i], unit)) return false;
+    return true;
+}
+
 static nd *from_nested(interp *in, value v, dtype_of want)
 {
     discovery d = {.ndim = ND_MAXDIM + 1, .t = {.dt = DT_none}};
     if (!discover(in, &d, v, 0)) return NULL;
+    if (want.dt == DT_datetime64 && want.unit == UNIT_generic) {
+        if (d.t.dt == DT_datetime64)
+            want.unit = d.t.unit;
+        else if (!find_unit(in, v, &want.unit))
+            return NULL;
+    }
     if (d.ragged && want.dt != DT_object) return ragged_error(in, &d);
     dtype_of t = final_type(&d, want);
     nd *x = new_block(in, t, d.ndim, d.shape);
@@ -198,6 +227,9 @@ static nd *from_scalar(interp *in, value v, dtype_of want)
         t = dtype_plain(DT_object);
     }
     if (want.dt == DT_none && t.dt < DT_object) return nd_scalar((enum dtype)t.dt, element);
+    if (want.dt == DT_datetime64 && want.unit == UNIT_generic && t.dt != DT_datetime64 &&
+        !find_unit(in, v, &want.unit))
+        return NULL;
     discovery d = {.t = t};
     t = final_type(&d, want);
     nd *x = new_block(in, t, 0, NULL);
@@ -242,6 +274,13 @@ static nd *cast_owned(interp *in, nd *x, dtype_of want)
     if (string && !want.size) {
         discovery d = {.t = nd_type(x)};
         want = final_type(&d, want);
+    }
+    if (want.dt == DT_datetime64 && want.unit == UNIT_generic && x->dtype == DT_str) {
+        value a = array_wrap(in, nd_ref(x), &e), l = is_fail(a) ? FAIL : call_method(in, a, "tolist", 0);
+        bool found = !is_fail(l) && find_unit(in, l, &want.unit);
+        value_unref(in, a);
+        value_unref(in, l);
+        if (!found) return datum_unref(x);
     }
     nd *y;
     if (want.dt == DT_object || x->dtype == DT_object) {

@@ -69,6 +69,10 @@ value scalar_item(interp *in, dtype_of t, const void *element);
  * strings only set t) and its dtype: a Python int is int64, else uint64, else object. */
 bool scalar_element(interp *in, value v, dtype_of *t, void *element);
 bool is_scalar(interp *in, value v); /* numpy.isscalar */
+/* datetime.date, datetime and timedelta of the language as a datetime64[D or us] or
+ * timedelta64[us]; false: it is none (or an exception). */
+bool moment_element(interp *in, value v, dtype_of *t, int64_t *out);
+value moment_item(interp *in, dtype_of t, int64_t v); /* and back; what has none is an int */
 /* v converted to dtype t as one element, with NumPy's errors */
 bool scalar_store(interp *in, value v, dtype_of t, void *element);
 const type *scalar_type(enum dtype dt);  /* numpy.float64 ... */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/data/datetime.h"
 #include "engine/kernels/cast.h"
 #include "engine/kernels/half.h"
 #include "lang/types/bytes.h"
@@ -130,6 +131,8 @@ value scalar_item(interp *in, dtype_of t, const void *p)
     }
     case DT_str: return text_value(in, &T_str, p, t.size / 4);
     case DT_bytes: return bytes_element(in, &T_bytes, p, t.size);
+    case DT_datetime64:
+    case DT_timedelta64: return moment_item(in, t, READ(int64_t, p));
     default: return scalar_value(in, t, p);
     }
 }
@@ -283,6 +286,31 @@ static bool range_error(interp *in, value v, dtype_of t)
     return false;
 }
 
+/* Text, ints and the language's own dates as a moment or duration. */
+static bool moment_store(interp *in, value v, dtype_of t, void *p)
+{
+    int64_t out;
+    dtype_of own;
+    err e = {0};
+    str *s = as_str(v);
+    if (is_none(v)) {
+        out = NAT;
+    } else if (s && t.dt == DT_datetime64) {
+        if (!datetime_parse_as(s->at, s->nbyte, t.unit, &out, &e)) return throw_err(in, &e), false;
+    } else if (s && str_is(s, "NaT")) {
+        out = NAT;
+    } else if (moment_element(in, v, &own, &out)) {
+        out = datetime_convert(out, own.unit, t.unit, t.dt == DT_datetime64);
+    } else if (throwing(in) || !to_int64(in, v, &out)) {
+        if (!exc_is(in, TypeError)) return false;
+        exc_clear(in);
+        return THROW0(in, ValueError, "Could not convert object to NumPy %s",
+                      t.dt == DT_datetime64 ? "datetime" : "timedelta");
+    }
+    memcpy(p, &out, sizeof out);
+    return true;
+}
+
 bool scalar_store(interp *in, value v, dtype_of t, void *p)
 {
     if (t.dt == DT_object) {
@@ -293,6 +321,7 @@ bool scalar_store(interp *in, value v, dtype_of t, void *p)
     if (t.dt == DT_str || t.dt == DT_bytes) return store_string(in, v, t, p);
     dtype_of from;
     _Alignas(16) char element[16];
+    if (t.dt >= DT_datetime64 && v.kind != V_SCALAR) return moment_store(in, v, t, p);
     if (!scalar_element(in, v, &from, element)) {
         if (throwing(in)) return false;
         double d;
@@ -369,9 +398,9 @@ static value item_of(interp *in, value self)
 
 static value scalar_format(interp *in, value self, str *spec)
 {
+    if ((self.kind == V_SCALAR) && (self.aux & 0xff) >= DT_datetime64) return scalar_str(in, self);
     value item = item_of(in, self);
     if (is_fail(item)) return FAIL;
-    if (item.kind == V_SCALAR) return scalar_str(in, self); /* dates */
     value text = v_obj(value_format(in, item, spec));
     value_unref(in, item);
     return text;
@@ -391,6 +420,7 @@ static bool scalar_hash(interp *in, value self, uint64_t *out)
 
 static int scalar_truth(interp *in, value self)
 {
+    if ((self.aux & 0xff) >= DT_datetime64) return self.bits != 0;
     value item = item_of(in, self);
     if (is_fail(item)) return -1;
     int yes = item.kind == V_SCALAR ? item.bits != 0 : value_truth(in, item);
@@ -405,6 +435,11 @@ static value scalar_unary(interp *in, enum unop op, value self)
     _Alignas(16) char element[16];
     if (!scalar_element(in, self, &t, element)) return FAIL;
     if (op == OP_INDEX && !dtype_is_int((enum dtype)t.dt)) return NOTIMPL;
+    if (t.dt >= DT_datetime64) {
+        int64_t count;
+        memcpy(&count, element, sizeof count);
+        return op == OP_INT ? v_int(count) : NOTIMPL;
+    }
     value item = scalar_item(in, t, element);
     if (is_fail(item)) return FAIL;
     value v = item.kind == V_SCALAR ? NOTIMPL
