@@ -14,6 +14,7 @@
 typedef struct fn fn;
 typedef struct layer layer;
 typedef struct worker worker;
+struct task_view;
 
 enum lit_kind {
     LIT_NONE,
@@ -141,6 +142,8 @@ typedef struct fn_kind {
     datum *(*call)(const fn *f, const call *c, err *e);
     void (*drop)(fn *f);          /* releases what f holds, not f; may be NULL */
     const struct tile_kind *tile; /* how it runs on a piece of a block; NULL: whole blocks only */
+    /* Told of every task of it that a plan takes up, on the thread that makes the plan; may be NULL. */
+    void (*prepare)(const fn *f, const struct task_view *v);
 } fn_kind;
 
 struct fn {

@@ -200,6 +200,7 @@ static bool open_frame(walk *w, ref r, err *e)
         f.alias = !v.value && !v.f;
         for (uint32_t k = 0; k < v.nin; k++) push_ref(w, v.in[k]);
         if (v.f) {
+            if (v.f->kind->prepare) v.f->kind->prepare(v.f, &v);
             g->home |= (v.f->flags & FN_HOME) != 0;
             g->foreign |= !fn_is_native(v.f);
         }

@@ -92,10 +92,6 @@ bool term_of(interp *in, value v, term *out);
 void term_clear(term *t);
 label label_of(value prefix, value name);
 
-/* ---- run.c ---- */
-
-/* A pool for `n` workers (0: default), kept by the interpreter. */
-pool *pool_of(interp *in, int64_t n);
-bool cancelled(void *ctx);
+/* ---- the tables of dask.c ---- */
 
 extern const builtin dask_build_functions[], dask_run_functions[];

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
-#include "stdlib/dask/bridge.h"
+#include "stdlib/dask/crew.h"
 #include "stdlib/numpy/numpy.h"
 
 /* ---- a function of the user inside a task ---- */
@@ -28,25 +28,15 @@ static bool bind_args(interp *in, const call *c, value *out)
     return ok;
 }
 
-static datum *result_datum(interp *in, const call *c, value r)
+/* Calls f with the task's arguments; FAIL: pending in `in`. */
+static value call_with_args(interp *in, const callable *k, const call *c)
 {
-    bool block = c->of && c->of->grid && c->index < c->of->grid->nblock;
-    if (!block || as_dict(r) || as_tuple(r) || as_list(r) || is_none(r)) return datum_of(in, r);
-    return datum_of(in, r);
-}
-
-static datum *run_callable(const fn *f, const call *c, err *e)
-{
-    const callable *k = (const callable *)(const void *)f;
-    interp *in = interp_current();
-    if (!in) return err_set(e, RuntimeError, "function %s: no interpreter on this thread", f->name);
     value func = value_of(in, k->what);
-    if (is_fail(func)) return exc_to_err(in, e), NULL;
-    value kwargs = k->kwargs ? value_of(in, k->kwargs) : FAIL;
+    value kwargs = is_fail(func) || !k->kwargs ? FAIL : value_of(in, k->kwargs);
     value *arg = mem_zero((c->narg + 1) * sizeof(value));
     value r = FAIL;
-    if (bind_args(in, c, arg)) {
-        tuple *t = tuple_from(in, arg, c->narg);
+    if (!is_fail(func) && bind_args(in, c, arg)) {
+        tuple *t = is_fail(kwargs) ? NULL : tuple_from(in, arg, c->narg);
         if (is_fail(kwargs))
             r = value_call(in, func, arg, c->narg, NULL);
         else if (t)
@@ -57,10 +47,96 @@ static datum *run_callable(const fn *f, const call *c, err *e)
     mem_free(arg);
     value_unref(in, func);
     value_unref(in, kwargs);
-    datum *d = is_fail(r) ? NULL : result_datum(in, c, r);
+    return r;
+}
+
+/* What a worker's function gave, for everybody; NULL: it cannot leave that interpreter. */
+static datum *shared_datum(interp *in, value r)
+{
+    datum *d = datum_of(in, r);
+    if (!as_live(d)) return d;
+    datum_unref(d);
+    err e = {0};
+    d = (datum *)freeze(in, r, &e);
+    err_clear(&e);
+    return d;
+}
+
+static bool can_cross(datum *d)
+{
+    live *l = as_live(d);
+    return !l || (l->capsule && !capsule_is_home_only((capsule *)(void *)l->capsule));
+}
+
+static bool lit_can_cross(const lit *x)
+{
+    if (x->kind == LIT_DATUM) return can_cross(x->d);
+    if (x->kind == LIT_LIST || x->kind == LIT_TUPLE)
+        for (uint32_t i = 0; i < x->n; i++)
+            if (!lit_can_cross(&x->item[i])) return false;
+    return true;
+}
+
+static bool all_cross(const callable *k, const call *c)
+{
+    if (!can_cross(k->what) || (k->kwargs && !can_cross(k->kwargs))) return false;
+    for (uint32_t i = 0; i < c->nin; i++)
+        if (!can_cross(c->in[i])) return false;
+    for (uint32_t i = 0; i < c->narg; i++)
+        if (!lit_can_cross(&c->arg[i])) return false;
+    return true;
+}
+
+static datum *run_in_worker(const callable *k, const call *c, seat *s, err *e)
+{
+    if (!s->in || !all_cross(k, c)) return *c->go_home = true, NULL;
+    value r = call_with_args(s->in, k, c);
+    if (interp_trapped(s->in)) {
+        value_unref(s->in, r);
+        exc_clear(s->in);
+        seat_done(s, false);
+        return *c->go_home = true, NULL;
+    }
+    datum *d = is_fail(r) ? NULL : shared_datum(s->in, r);
+    if (is_fail(r))
+        exc_to_err(s->in, e);
+    else if (!d)
+        *c->go_home = true;
+    value_unref(s->in, r);
+    exc_clear(s->in);
+    seat_done(s, d || e->kind);
+    return d;
+}
+
+static datum *run_callable(const fn *f, const call *c, err *e)
+{
+    const callable *k = (const callable *)(const void *)f;
+    seat *s = seat_of(c);
+    if (s && c->go_home) return run_in_worker(k, c, s, e);
+    interp *in = interp_current();
+    if (!in) return err_set(e, RuntimeError, "function %s: no interpreter on this thread", f->name);
+    value r = call_with_args(in, k, c);
+    datum *d = is_fail(r) ? NULL : datum_of(in, r);
     value_unref(in, r);
     if (!d) exc_to_err(in, e);
     return d;
+}
+
+static void freeze_lit(interp *in, const lit *x)
+{
+    if (x->kind == LIT_DATUM) live_freeze(in, x->d);
+    if (x->kind == LIT_LIST || x->kind == LIT_TUPLE)
+        for (uint32_t i = 0; i < x->n; i++) freeze_lit(in, &x->item[i]);
+}
+
+static void prepare_callable(const fn *f, const task_view *v)
+{
+    const callable *k = (const callable *)(const void *)f;
+    interp *in = interp_current();
+    if (!in) return;
+    live_freeze(in, k->what);
+    live_freeze(in, k->kwargs);
+    for (uint32_t i = 0; i < v->narg; i++) freeze_lit(in, &v->arg[i]);
 }
 
 static void drop_callable(fn *f)
@@ -70,8 +146,11 @@ static void drop_callable(fn *f)
     datum_unref(k->kwargs);
 }
 
-static const fn_kind callable_kind = {
-    .name = "call", .version = 1, .call = run_callable, .drop = drop_callable};
+static const fn_kind callable_kind = {.name = "call",
+                                      .version = 1,
+                                      .call = run_callable,
+                                      .drop = drop_callable,
+                                      .prepare = prepare_callable};
 
 static char *name_of(interp *in, value f)
 {
@@ -95,7 +174,7 @@ fn *fn_callable(interp *in, value f, value kwargs)
     mem_free(name);
     k->what = live_new(in, f);
     k->kwargs = is_fail(kwargs) ? NULL : live_new(in, kwargs);
-    k->f.flags |= FN_HOME;
+    k->f.flags |= FN_FOREIGN;
     void *id[2] = {f.kind == V_OBJ ? f.o : NULL, is_fail(kwargs) ? NULL : kwargs.o};
     fn_identify(&k->f, id, sizeof id);
     return &k->f;

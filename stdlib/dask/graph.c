@@ -3,7 +3,10 @@
  * A dict of keys to tasks becomes numbered nodes: ids maps keys to numbers, every node knows which
  * others it mentions.  Nodes run in depth-first postorder, so that results die young; a value is
  * dropped as soon as its last consumer has run.  Keys may be any hashable values. */
+#include <time.h>
+
 #include "engine/base/mem.h"
+#include "stdlib/dask/crew.h"
 #include "stdlib/dask/parts.h"
 #include "stdlib/numpy/numpy.h"
 
@@ -13,6 +16,7 @@ typedef struct node {
     uint32_t first, ndep; /* its dependencies in graph.dep */
     uint32_t uses;        /* consumers left, and one for being wanted */
     uint8_t state;        /* 0 new, 1 being visited, 2 done */
+    bool wanted;
 } node;
 
 typedef struct graph {
@@ -223,16 +227,75 @@ static void release(graph *g, uint32_t id)
     x->result = FAIL;
 }
 
-static bool run_here(graph *g)
+/* Up to this many tasks workers are asked at once; more are tried here first, for they are mostly
+ * small. */
+enum { FEW_TASKS = 1000 };
+
+static double seconds(void)
 {
-    for (uint32_t i = 0; i < g->norder; i++) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Is what remains worth the way to the workers? Asked now and then: after `done` tasks in `spent`.
+ */
+static bool worth_sharing(uint32_t done, double spent)
+{
+    return spent > 0.01 && spent / done > 2e-5;
+}
+
+/* *at: the place in the order to begin with, and where it ended. shareable: may stop early. */
+static bool run_here(graph *g, uint32_t *at, bool shareable)
+{
+    double begin = seconds();
+    for (uint32_t i = *at; i < g->norder; i++) {
+        if (shareable && i % 32 == 31 && worth_sharing(i + 1, seconds() - begin))
+            return *at = i, true;
         node *x = &g->at[g->order[i]];
         TRY(check_interrupt(g->in));
         if (is_fail(x->result)) x->result = execute(g, x->what);
         if (is_fail(x->result)) return false;
         for (uint32_t d = 0; d < x->ndep; d++) release(g, g->dep[x->first + d]);
     }
+    *at = g->norder;
     return true;
+}
+
+/* ---- execution by workers ---- */
+
+/* Runs everything from `at` on in the order of the graph, in parallel. */
+static bool run_shared(graph *g, uint32_t at, crew *c)
+{
+    value *what = mem_alloc(sizeof *what * (size_t)(g->n + 1)),
+          *result = mem_alloc(sizeof *result * (size_t)(g->n + 1));
+    ref *want = mem_alloc(sizeof *want * (size_t)(g->n + 1));
+    for (uint32_t i = 0; i < g->n; i++) {
+        what[i] = g->at[i].what;
+        result[i] = g->at[i].result;
+    }
+    for (uint32_t i = 0; i < at; i++) /* done, and nobody needs it any more */
+        if (is_fail(result[g->order[i]])) result[g->order[i]] = NONE;
+    err e = {0};
+    plan_opts po = {.keep_all = true};
+    live_new_run(g->in);
+    layer *l = layer_of_nodes(g->in, g->ids, g->n, what, result);
+    uint32_t n = 0;
+    for (uint32_t i = at; l && i < g->norder; i++) want[n++] = (ref){l, g->order[i]};
+    plan *pl = l ? plan_refs(n, want, &po, &e) : NULL;
+    if (l && !pl) throw_err(g->in, &e);
+    bool ok = pl && run_plan(g->in, pl, c);
+    for (uint32_t i = 0; ok && i < n; i++) {
+        node *x = &g->at[want[i].i];
+        if (x->wanted && is_fail(x->result))
+            ok = !is_fail(x->result = value_of(g->in, plan_result(pl, i)));
+    }
+    if (pl) plan_free(pl);
+    datum_unref(l);
+    mem_free(what);
+    mem_free(result);
+    mem_free(want);
+    return ok;
 }
 
 /* ---- wanted keys ---- */
@@ -249,6 +312,7 @@ static bool want(graph *g, value keys)
     if (found == 0) throw_key(g->in, keys);
     if (found <= 0) return false;
     g->at[id].uses++;
+    g->at[id].wanted = true;
     return true;
 }
 
@@ -284,7 +348,17 @@ value graph_get(interp *in, const value *arg)
     dict *cache = as_dict(arg[4]);
     value r = FAIL;
     bool ok = load(&g, arg[0]) && sort(&g) && want(&g, arg[1]) && (!cache || preset(&g, cache));
-    if (ok && run_here(&g)) r = results(&g, arg[1]);
+    str *how = as_str(arg[2]);
+    int64_t workers = 0;
+    if (ok && !is_none(arg[3])) ok = to_int64(in, arg[3], &workers);
+    bool threads = how && !str_is(how, "sync");
+    uint32_t at = 0;
+    if (ok && !(threads && g.n <= FEW_TASKS)) ok = run_here(&g, &at, threads);
+    if (ok && at < g.norder) {
+        crew *c = crew_of(in, workers);
+        ok = c && run_shared(&g, at, c);
+    }
+    if (ok) r = results(&g, arg[1]);
     graph_clear(&g);
     return r;
 }

@@ -17,3 +17,6 @@ value draw_dist(interp *in, const value *arg);
 value draw_integers(interp *in, const value *arg);
 value draw_choice(interp *in, const value *arg);
 value draw_order(interp *in, const value *arg);
+/* Numbered nodes as one layer of the engine: node i is what[i], or the value result[i] where that
+ * is not FAIL; ids: key -> number.  NULL: pending. */
+layer *layer_of_nodes(interp *in, dict *ids, uint32_t n, const value *what, const value *result);

@@ -5,67 +5,73 @@
 #include <stdio.h>
 
 #include "engine/base/mem.h"
-#include "stdlib/dask/bridge.h"
+#include "stdlib/dask/crew.h"
+#include "stdlib/dask/parts.h"
 #include "stdlib/numpy/numpy.h"
 
 enum { TICK_MS = 20 };
 
 typedef struct pool_obj {
     obj hdr;
-    pool *p;
-    int64_t n;
+    crew *c;
 } pool_obj;
 
 static void pool_drop(interp *in, obj *o)
 {
     (void)in;
-    pool_free(((pool_obj *)o)->p);
+    if (((pool_obj *)o)->c) crew_free(((pool_obj *)o)->c);
 }
 
 static const type T_pool = {TYPE_HEAD, .name = "pool", .module = "_dask", .size = sizeof(pool_obj),
                             .drop = pool_drop};
 
-pool *pool_of(interp *in, int64_t n)
+crew *crew_of(interp *in, int64_t n)
 {
     module *m = dask_module(in);
     char name[32];
     snprintf(name, sizeof name, "_pool%lld", (long long)n);
     value v = m ? dict_peek(in, module_dict(m), name) : FAIL;
     pool_obj *o = (pool_obj *)as_obj(v, &T_pool);
-    if (o || !m) return o ? o->p : NULL;
+    if (o || !m) return o ? o->c : NULL;
     o = obj_new(in, &T_pool, 0);
     if (!o) return NULL;
-    o->n = n;
-    o->p = pool_new((int)n, n > 0, NULL);
-    return module_put(in, m, name, v_obj(o)) ? o->p : NULL;
+    o->c = crew_new(in, (int)n);
+    return module_put(in, m, name, v_obj(o)) ? o->c : NULL;
 }
+
+typedef struct running {
+    interp *in;
+    crew *c; /* NULL: everything on this thread */
+} running;
 
 static bool still_wanted(void *ctx, const plan *p, tid done)
 {
-    const host *h = interp_host(ctx);
+    const running *r = ctx;
+    const host *h = interp_host(r->in);
+    if (r->c) crew_say(r->c);
     if (h && h->progress && done < p->ntask) h->progress(h->ctx, done, p->ntask);
     return !(h && h->interrupted && h->interrupted(h->ctx));
 }
 
 /* scheduler: "sync", "threads", "processes"; anything else is not ours to run */
-static bool native(interp *in, value scheduler, value workers, bool *sync, pool **p)
+static bool native(interp *in, value scheduler, value workers, crew **c)
 {
     str *s = as_str(scheduler);
     int64_t n = 0;
-    *p = NULL;
+    *c = NULL;
     if (!s) return false;
     if (!is_none(workers) && !to_int64(in, workers, &n)) return false;
-    *sync = str_is(s, "sync");
-    if (!*sync && !(*p = pool_of(in, n))) return false;
-    return true;
+    return str_is(s, "sync") || (*c = crew_of(in, n)) != NULL;
 }
 
-static bool run_plan(interp *in, plan *pl, bool sync, pool *p)
+bool run_plan(interp *in, plan *pl, crew *c)
 {
-    run_opts o = {.synchronous = sync, .ctx = in, .tick = still_wanted, .tick_ms = TICK_MS};
+    running r = {in, c};
+    run_opts o = {.synchronous = !c, .ctx = &r, .tick = still_wanted, .tick_ms = TICK_MS};
     err e = {0};
-    bool ok = plan_run(pl, p, &o, NULL, &e);
+    bool ok = plan_run(pl, c ? crew_pool(c) : NULL, &o, NULL, &e);
     const host *h = interp_host(in);
+    if (c) crew_say(c);
     if (h && h->progress) h->progress(h->ctx, pl->ntask, pl->ntask);
     if (!ok) throw_err(in, &e);
     live_sweep(in);
@@ -131,15 +137,15 @@ static value finished(interp *in, const plan *pl, uint32_t first, const expr *x)
 static value r_compute(interp *in, const value *arg)
 {
     int n = 0;
-    bool sync;
-    pool *p;
+    crew *c;
     const expr **x = all_exprs(arg[0], &n);
-    if (!x || !native(in, arg[1], arg[2], &sync, &p)) {
+    if (!x || !native(in, arg[1], arg[2], &c)) {
         mem_free(x);
         return throwing(in) ? FAIL : NONE;
     }
     err e = {0};
     plan_opts po = {0};
+    live_new_run(in);
     plan *pl = plan_exprs(n, x, &po, &e);
     value r = FAIL;
     uint32_t at = 0;
@@ -149,7 +155,7 @@ static value r_compute(interp *in, const value *arg)
     }
     if (!pl) {
         throw_err(in, &e);
-    } else if (run_plan(in, pl, sync, p)) {
+    } else if (run_plan(in, pl, c)) {
         list *out = list_new(in, n);
         uint32_t first = 0;
         bool ok = out != NULL;
@@ -172,18 +178,18 @@ static value r_compute(interp *in, const value *arg)
 static value r_execute(interp *in, const value *arg)
 {
     int n = 0;
-    bool sync;
-    pool *p;
+    crew *c;
     const expr **x = all_exprs(arg[0], &n);
-    if (!x || !native(in, arg[1], arg[2], &sync, &p)) {
+    if (!x || !native(in, arg[1], arg[2], &c)) {
         mem_free(x);
         return throwing(in) ? FAIL : v_bool(false);
     }
     err e = {0};
     plan_opts po = {0};
+    live_new_run(in);
     plan *pl = plan_exprs(n, x, &po, &e);
     if (!pl) throw_err(in, &e);
-    bool ok = pl && run_plan(in, pl, sync, p);
+    bool ok = pl && run_plan(in, pl, c);
     if (pl) plan_free(pl);
     mem_free(x);
     return ok ? v_bool(true) : FAIL;
@@ -193,20 +199,20 @@ static value r_execute(interp *in, const value *arg)
 static value r_persist(interp *in, const value *arg)
 {
     int n = 0;
-    bool sync;
-    pool *p;
+    crew *c;
     const expr **x = all_exprs(arg[0], &n);
-    if (!x || !native(in, arg[1], arg[2], &sync, &p)) {
+    if (!x || !native(in, arg[1], arg[2], &c)) {
         mem_free(x);
         return throwing(in) ? FAIL : NONE;
     }
     err e = {0};
     plan_opts po = {0};
+    live_new_run(in);
     plan *pl = plan_exprs(n, x, &po, &e);
     value r = FAIL;
     if (!pl) {
         throw_err(in, &e);
-    } else if (run_plan(in, pl, sync, p)) {
+    } else if (run_plan(in, pl, c)) {
         list *out = list_new(in, n);
         uint32_t first = 0;
         bool ok = out != NULL;

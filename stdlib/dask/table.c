@@ -192,6 +192,35 @@ static int64_t import_dict(import *m, const char *name, dict *d, grid *g, dtype_
     return nth;
 }
 
+layer *layer_of_nodes(interp *in, dict *ids, uint32_t n, const value *what, const value *result)
+{
+import m = {.in = in, .where = obj_ref(ids) };
+    add_layer(&m, NULL); /* number 0: the keys of ids are numbers of its tasks */
+    m.b = graph_builder_new("graph");
+    bool ok = true;
+    for (uint32_t i = 0; i < n; i++) graph_add_key(m.b, NULL, -2, NULL);
+    for (uint32_t i = 0; ok && i < n; i++) {
+        if (is_fail(result[i])) {
+            ok = translate(&m, i, what[i]);
+            continue;
+        }
+        datum *d = datum_of(in, result[i]);
+        ok = d != NULL;
+        if (d) graph_set_value(m.b, i, d);
+        datum_unref(d);
+    }
+    layer *l = NULL;
+    if (ok) {
+        err e = {0};
+        graph_builder *b = m.b;
+        m.b = NULL;
+        l = graph_build(b, NULL, dtype_plain(DT_object), &e);
+        if (!l) throw_err(in, &e);
+    }
+    import_clear(&m);
+    return l;
+}
+
 static dict *dict_of(interp *in, value mapping)
 {
     if (mapping.kind == V_OBJ && mapping.o->type == &T_dict) return obj_ref(mapping.o);

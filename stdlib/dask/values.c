@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "stdlib/dask/crew.h"
 #include "stdlib/dask/source.h"
 #include "stdlib/numpy/numpy.h"
 
@@ -18,12 +19,14 @@ typedef struct live_box live_box;
 typedef struct attic {
     _Atomic uint32_t rc;
     _Atomic(live_box *) head;
+    uint64_t run; /* number of the present run; home only */
 } attic;
 
 struct live_box { /* what is allocated: the public part, then where to go home */
     live l;
     attic *home;
     live_box *next;
+    uint64_t frozen; /* the run that its capsule is of */
 };
 
 typedef struct attic_obj { /* how an interpreter holds its attic: in the namespace of _dask */
@@ -109,6 +112,25 @@ datum *live_new(interp *in, value v)
     return &b->l.hdr;
 }
 
+void live_new_run(interp *in)
+{
+    attic *a = attic_of(in);
+    if (a) a->run++;
+}
+
+void live_freeze(interp *in, datum *d)
+{
+    live *l = as_live(d);
+    if (!l || l->home != in) return;
+    live_box *b = (live_box *)(void *)l;
+    if (b->frozen == b->home->run) return;
+    b->frozen = b->home->run;
+    datum_unref(l->capsule);
+    err e = {0};
+    l->capsule = (datum *)freeze(in, l->v, &e);
+    err_clear(&e);
+}
+
 /* ---- values to datums ---- */
 
 static bool simple_lit(value v, lit *out)
@@ -170,6 +192,9 @@ value value_of(interp *in, datum *d)
     if (x) return x->ndim ? array_wrap(in, nd_ref(x), &e) : scalar_value(in, nd_type(x), x->at);
     live *l = as_live(d);
     if (l && l->home == in) return value_ref(l->v);
+    if (l && l->capsule) return thaw(in, (capsule *)(void *)l->capsule);
+    capsule *frozen = as_capsule(d);
+    if (frozen) return thaw_owned(in, frozen);
     if (l) return throw(in, RuntimeError, "a value of one interpreter was used in another");
     if (d->kind == &litbox_kind) return value_of_lit(in, &((litbox *)(void *)d)->value, NULL);
     pack *p = as_pack(d);

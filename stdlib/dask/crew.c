@@ -1,0 +1,104 @@
+/* stdlib/dask/crew.c - the workers' interpreters, and what their tasks print. */
+#include "stdlib/dask/crew.h"
+
+#include <pthread.h>
+
+#include "engine/base/mem.h"
+#include "stdlib/numpy/numpy.h"
+
+struct crew {
+    interp *home;
+    pool *p;
+    pthread_mutex_t lock; /* of `said`; nothing else is done under it */
+    strbuf said[2];
+};
+
+static void hear(void *ctx, int fd, const char *s, size_t n)
+{
+    seat *t = ctx;
+    sb_add(&t->said[fd == 2], s, n);
+}
+
+static bool stop_asked(void *ctx)
+{
+    const host *h = interp_host(((seat *)ctx)->of->home);
+    return h && h->interrupted && h->interrupted(h->ctx);
+}
+
+static void *sit_down(void *ctx, worker *w)
+{
+    crew *c = ctx;
+    seat *s = mem_zero(sizeof *s);
+    host h = {.ctx = s, .write = hear, .interrupted = stop_asked};
+    s->of = c;
+    s->w = w;
+    s->in = interp_open_worker(c->home, &h);
+    if (s->in) value_unref(s->in, interp_import(s->in, "_numpy")); /* its scalar types */
+    return s;
+}
+
+static void stand_up(void *ctx, void *user)
+{
+    seat *s = user;
+    (void)ctx;
+    if (s->in) interp_close(s->in);
+    sb_clear(&s->said[0]);
+    sb_clear(&s->said[1]);
+    mem_free(s);
+}
+
+crew *crew_new(interp *home, int n)
+{
+    crew *c = mem_zero(sizeof *c);
+    c->home = home;
+    pthread_mutex_init(&c->lock, NULL);
+    worker_hooks h = {c, sit_down, stand_up};
+    c->p = pool_new(n, n > 0, &h);
+    return c;
+}
+
+void crew_free(crew *c)
+{
+    pool_free(c->p);
+    pthread_mutex_destroy(&c->lock);
+    sb_clear(&c->said[0]);
+    sb_clear(&c->said[1]);
+    mem_free(c);
+}
+
+pool *crew_pool(crew *c)
+{
+    return c->p;
+}
+
+void crew_say(crew *c)
+{
+    const host *h = interp_host(c->home);
+    for (int fd = 0; fd < 2; fd++) {
+        pthread_mutex_lock(&c->lock);
+        strbuf b = c->said[fd];
+        c->said[fd] = (strbuf){0};
+        pthread_mutex_unlock(&c->lock);
+        if (b.n && h && h->write) h->write(h->ctx, fd + 1, b.at, b.n);
+        sb_clear(&b);
+    }
+}
+
+seat *seat_of(const call *c)
+{
+    if (!c->worker || worker_id(c->worker) < 0) return NULL;
+    return worker_user(c->worker);
+}
+
+void seat_done(seat *s, bool keep)
+{
+    for (int fd = 0; fd < 2; fd++) {
+        if (keep && s->said[fd].n) {
+            pthread_mutex_lock(&s->of->lock);
+            sb_add(&s->of->said[fd], s->said[fd].at, s->said[fd].n);
+            pthread_mutex_unlock(&s->of->lock);
+        }
+        s->said[fd].n = 0;
+    }
+    thaw_trim(s->in);
+}
