@@ -264,3 +264,8 @@ value exc_of_datum(interp *in, datum *d)
     if (d->kind != &capsule_kind) return throw(in, RuntimeError, "an exception of another thread");
     return thaw_owned(in, (capsule *)(void *)d);
 }
+
+capsule *as_capsule(datum *d)
+{
+    return d && d->kind == &capsule_kind ? (capsule *)(void *)d : NULL;
+}

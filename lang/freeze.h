@@ -12,6 +12,7 @@
 
 typedef struct capsule capsule;
 
+capsule *as_capsule(datum *d); /* NULL: something else */
 /* NULL: *e (TypeError) names what cannot cross. */
 capsule *freeze(interp *in, value root, err *e);
 /* Must everything in it run at home: does code write globals or captured variables? */

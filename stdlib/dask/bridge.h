@@ -50,6 +50,8 @@ static inline live *as_live(datum *d)
 
 /* What a task takes: an array's block, or a live value. */
 datum *datum_of(interp *in, value v);
+/* The same for what a function of the user gets: an array stays the very array. */
+datum *datum_kept(interp *in, value v);
 /* A datum as a value of this interpreter. */
 value value_of(interp *in, datum *d);
 /* A literal of a task, shown to the user; inputs come from keys[] (tuples), when given. */
@@ -57,6 +59,7 @@ value value_of_lit(interp *in, const lit *x, const value *keys);
 typedef struct held { /* datums to unref later */
     datum **at;
     size_t n, cap;
+    bool keep; /* arrays among literals stay the arrays they are: the task may write to them */
 } held;
 /* The other way; what the literal refers to is kept by h. */
 bool lit_of(interp *in, value v, arena *a, lit *out, held *h);

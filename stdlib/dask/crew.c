@@ -25,6 +25,18 @@ static bool stop_asked(void *ctx)
     return h && h->interrupted && h->interrupted(h->ctx);
 }
 
+/* A task that sleeps gives its place to another. */
+static bool nap(interp *in, double seconds)
+{
+    seat *s = interp_host(in)->ctx;
+    worker_blocking_begin(s->w);
+    interp_on_sleep(in, NULL);
+    bool ok = interp_sleep(in, seconds);
+    interp_on_sleep(in, nap);
+    worker_blocking_end(s->w);
+    return ok;
+}
+
 static void *sit_down(void *ctx, worker *w)
 {
     crew *c = ctx;
@@ -33,7 +45,9 @@ static void *sit_down(void *ctx, worker *w)
     s->of = c;
     s->w = w;
     s->in = interp_open_worker(c->home, &h);
-    if (s->in) value_unref(s->in, interp_import(s->in, "_numpy")); /* its scalar types */
+    if (!s->in) return s;
+    interp_on_sleep(s->in, nap);
+    value_unref(s->in, interp_import(s->in, "_numpy")); /* its scalar types */
     return s;
 }
 

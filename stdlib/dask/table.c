@@ -15,6 +15,7 @@ typedef struct import {
     layer **layer; /* finished ones, owned; NULL: being built */
     size_t nlayer, cap;
     graph_builder *b; /* of the layer being built */
+    bool keep;        /* only functions of the user read its data: arrays stay the arrays they are */
 } import;
 
 enum { ID_BITS = 40 };
@@ -108,7 +109,7 @@ static bool argument(import *m, job *j, value v, lit *out)
 
 static bool translate_call(import *m, uint64_t id, value f, const value *at, int64_t n)
 {
-    job j = {0};
+    job j = {.held.keep = !as_fn_value(f)};
     lit *arg = arena_alloc(&j.mem, sizeof *arg * (size_t)(n + 1));
     bool ok = true;
     for (int64_t i = 0; ok && i < n; i++) ok = argument(m, &j, at[i], &arg[i]);
@@ -133,7 +134,7 @@ static bool translate(import *m, uint64_t id, value v)
     int found = find_key(m, v, &r);
     if (found < 0) return false;
     if (found) return graph_set_alias(m->b, id, r), true;
-    datum *d = datum_of(m->in, v);
+    datum *d = m->keep ? datum_kept(m->in, v) : datum_of(m->in, v);
     if (d) graph_set_value(m->b, id, d);
     datum_unref(d);
     return d != NULL;
@@ -192,19 +193,27 @@ static int64_t import_dict(import *m, const char *name, dict *d, grid *g, dtype_
     return nth;
 }
 
+static bool is_native_task(value v)
+{
+    tuple *t = v.kind == V_OBJ && v.o->type == &T_tuple ? (tuple *)v.o : NULL;
+    return t && t->n > 0 && as_fn_value(t->at[0]);
+}
+
 layer *layer_of_nodes(interp *in, dict *ids, uint32_t n, const value *what, const value *result)
 {
 import m = {.in = in, .where = obj_ref(ids) };
     add_layer(&m, NULL); /* number 0: the keys of ids are numbers of its tasks */
     m.b = graph_builder_new("graph");
     bool ok = true;
+    m.keep = true;
+    for (uint32_t i = 0; m.keep && i < n; i++) m.keep = !is_native_task(what[i]);
     for (uint32_t i = 0; i < n; i++) graph_add_key(m.b, NULL, -2, NULL);
     for (uint32_t i = 0; ok && i < n; i++) {
         if (is_fail(result[i])) {
             ok = translate(&m, i, what[i]);
             continue;
         }
-        datum *d = datum_of(in, result[i]);
+        datum *d = m.keep ? datum_kept(in, result[i]) : datum_of(in, result[i]);
         ok = d != NULL;
         if (d) graph_set_value(m.b, i, d);
         datum_unref(d);

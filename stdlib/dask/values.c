@@ -160,6 +160,11 @@ datum *datum_of(interp *in, value v)
     return live_new(in, v);
 }
 
+datum *datum_kept(interp *in, value v)
+{
+    return as_ndarray(v) ? live_new(in, v) : datum_of(in, v);
+}
+
 /* ---- datums to values ---- */
 
 static value pack_value(interp *in, const pack *p)
@@ -307,7 +312,7 @@ bool lit_of(interp *in, value v, arena *a, lit *out, held *h)
         }
         exc_clear(in);
     }
-    datum *d = datum_of(in, v);
+    datum *d = h->keep ? datum_kept(in, v) : datum_of(in, v);
     if (!d) return false;
     held_add(h, d);
     *out = lit_datum(d);
