@@ -9,6 +9,7 @@
 #include "lang/interp.h"
 #include "lang/lang.h"
 #include "lang/types/alias.h"
+#include "lang/types/klass.h"
 
 // clang-format off
 static const char *const op_symbol[NBINOP] = {
@@ -43,7 +44,8 @@ const char *type_prefix(const type *t)
 {
     static const char *const known[] = {"numpy.", "collections.", "functools.", "itertools.",
                                         "_io.",   "operator.",    "re.",        "datetime."};
-    if (t->flags & TYPE_HEAP || !t->module) return "";
+    if (t->flags & TYPE_HEAP) return ((const klass *)t)->prefix ? ((const klass *)t)->prefix : "";
+    if (!t->module) return "";
     size_t n = strlen(t->module);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strncmp(known[i], t->module, n) && known[i][n] == '.' && !known[i][n + 1])

@@ -281,6 +281,9 @@ static klass *klass_alloc(interp *in, const type *meta, str *name, tuple *bases,
     k->t.module = "";
     k->dict = dict_copy(in, ns);
     k->bases = obj_ref(bases);
+    /* library classes that are types of C in CPython: messages there give the module too */
+    value prefix = k->dict ? dict_peek(in, k->dict, "__tp_prefix__") : FAIL;
+    k->prefix = !is_fail(prefix) && as_str(prefix) ? as_str(prefix)->at : NULL;
     k->version = next_version(in);
     link_in(in, k);
     return k;

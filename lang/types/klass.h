@@ -6,6 +6,7 @@
 struct klass {
     type t; /* slots inherited from the builtin base, overridden where a dunder method is */
     str *name, *qualname;
+    const char *prefix; /* of the name in messages: "datetime."; NULL: none */
     dict *dict;
     tuple *bases; /* as written; the classes */
     const type **mro;
