@@ -4,6 +4,7 @@
  * Where a slot is missing or gives NotImplemented, the TypeError is phrased here, in CPython's
  * words.  Items, iteration and attributes: lang/items.c, lang/attrs.c. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lang/interp.h"
@@ -51,6 +52,19 @@ const char *type_prefix(const type *t)
         if (!strncmp(known[i], t->module, n) && known[i][n] == '.' && !known[i][n + 1])
             return known[i];
     return "";
+}
+
+const char *type_said(interp *in, value v)
+{
+    const type *t = type_of(in, v);
+    const char *prefix = type_prefix(t);
+    if (!*prefix) return t->name;
+    char text[200];
+    snprintf(text, sizeof text, "%s%s", prefix, t->name);
+    str *s = str_intern(in, text, strlen(text)); /* the interpreter keeps it */
+    const char *at = s ? s->at : t->name;
+    obj_unref(in, s);
+    return at;
 }
 
 /* ---- identity and truth ---- */

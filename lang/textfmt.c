@@ -206,8 +206,8 @@ value text_format_str(interp *in, value self, str *spec)
     str *s = (str *)self.o;
     if (!spec || !spec->nbyte) return plain_str(in, self);
     format_spec f;
-    if (!format_spec_parse(in, spec, type_of(in, self)->name, 's', '<', &f)) return FAIL;
-    if (f.type != 's') return format_unknown(in, f.type, type_of(in, self)->name);
+    if (!format_spec_parse(in, spec, type_said(in, self), 's', '<', &f)) return FAIL;
+    if (f.type != 's') return format_unknown(in, f.type, type_said(in, self));
     if (f.sign) {
         return throw(in, ValueError, "%s not allowed in string format specifier",
                      f.sign == ' ' ? "Space" : "Sign");
@@ -281,7 +281,7 @@ value text_format_int(interp *in, value self, str *spec)
     if (!spec || !spec->nbyte) return plain_str(in, self);
     if (!int_plain(self, &n)) return FAIL;
     format_spec f;
-    const char *name = type_of(in, self)->name;
+    const char *name = type_said(in, self);
     if (!format_spec_parse(in, spec, name, 'd', '>', &f)) return FAIL;
     if (f.type < 128 && strchr("eEfFgG%", (int)f.type)) {
         if (!int_to_double(n, &x)) {
@@ -469,7 +469,7 @@ value text_format_float(interp *in, value self, str *spec)
     if (!spec || !spec->nbyte) return plain_str(in, self);
     float_plain(self, &x);
     format_spec f;
-    const char *name = type_of(in, self)->name;
+    const char *name = type_said(in, self);
     if (!format_spec_parse(in, spec, name, 0, '>', &f)) return FAIL;
     return format_double(in, x, &f, name);
 }
@@ -500,7 +500,7 @@ value text_format_complex(interp *in, value self, str *spec)
     cplx *c = (cplx *)self.o;
     if (!spec || !spec->nbyte) return plain_str(in, self);
     format_spec f;
-    const char *name = type_of(in, self)->name;
+    const char *name = type_said(in, self);
     if (!format_spec_parse(in, spec, name, 0, '>', &f)) return FAIL;
     if (f.type >= 128 || (f.type && !strchr("eEfFgGn", (int)f.type))) {
         return format_unknown(in, f.type, name);

@@ -148,7 +148,7 @@ static value b2a_base64(interp *in, const value *arg)
     const unsigned char *s = (const unsigned char *)bytes_peek(arg[0], &n);
     if (!s) {
         return throw(in, TypeError, "a bytes-like object is required, not '%s'",
-                     type_of(in, arg[0])->name);
+                     type_said(in, arg[0]));
     }
     strbuf b = {0};
     for (size_t i = 0; i < n; i += 3) {
@@ -208,7 +208,7 @@ static value crc32(interp *in, const value *arg)
     const char *s = bytes_peek(arg[0], &n);
     if (!s) {
         return throw(in, TypeError, "a bytes-like object is required, not '%s'",
-                     type_of(in, arg[0])->name);
+                     type_said(in, arg[0]));
     }
     if (!to_int64(in, arg[1], &start)) return FAIL;
     return v_int(libdeflate_crc32((uint32_t)start, s, n));

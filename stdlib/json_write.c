@@ -128,7 +128,7 @@ static int write_key(writer *w, value k, bool first)
     if (!known && w->skip_keys) return 0;
     if (!known) {
         return THROWN(w->in, TypeError, "keys must be str, int, float, bool or None, not %s",
-                      type_of(w->in, k)->name);
+                      type_said(w->in, k));
     }
     if (!first) sb_add(&w->out, w->item_sep->at, w->item_sep->nbyte);
     newline(w);
@@ -263,7 +263,7 @@ static value quote(interp *in, const value *arg)
     str *s = as_str(arg[0]);
     if (!s) {
         return throw(in, TypeError, "first argument must be a string, not %s",
-                     type_of(in, arg[0])->name);
+                     type_said(in, arg[0]));
     }
     strbuf b = {0};
     json_quote(&b, s, value_truth(in, arg[1]) > 0);

@@ -10,8 +10,7 @@ static bool index_arg(interp *in, value v, value *out)
 {
     int found = int_index(in, v, out);
     if (!found) {
-        throw(in, TypeError, "'%s' object cannot be interpreted as an integer",
-              type_of(in, v)->name);
+        throw(in, TypeError, "'%s' object cannot be interpreted as an integer", type_said(in, v));
     }
     return found > 0;
 }

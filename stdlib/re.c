@@ -36,8 +36,7 @@ bool subject_of(interp *in, const pattern *p, value v, value pos, value endpos, 
     s->v = v;
     s->at = text_of(v, &s->n, &s->ascii);
     if (!s->at) {
-        throw(in, TypeError, "expected string or bytes-like object, got '%s'",
-              type_of(in, v)->name);
+        throw(in, TypeError, "expected string or bytes-like object, got '%s'", type_said(in, v));
         return false;
     }
     bool text = as_str(v);

@@ -133,7 +133,7 @@ bool template_parse(interp *in, pattern *p, value source, re_template *t)
         c.s = bytes_peek(source, &c.n);
     if (!c.s) {
         throw(in, TypeError, "decoding to str: need a bytes-like object, %s found",
-              type_of(in, source)->name);
+              type_said(in, source));
         return false;
     }
     while (c.i < c.n) {
@@ -184,7 +184,7 @@ static bool add_called(interp *in, value f, match *m, strbuf *out)
         sb_add(out, s, n);
     else if (!is_none(v)) {
         throw(in, TypeError, "sequence item 0: expected %s, %s found",
-              as_str(m->text) ? "str instance" : "a bytes-like object", type_of(in, v)->name);
+              as_str(m->text) ? "str instance" : "a bytes-like object", type_said(in, v));
     }
     value_unref(in, v);
     return !throwing(in);

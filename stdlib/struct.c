@@ -332,7 +332,7 @@ static value unpack(interp *in, const value *arg)
     const char *s = bytes_peek(arg[1], &n);
     if (!format || !s) {
         return throw(in, TypeError, "a bytes-like object is required, not '%s'",
-                     type_of(in, arg[1])->name);
+                     type_said(in, arg[1]));
     }
     if (!to_int64(in, arg[2], &start)) return FAIL;
     layout l = layout_open(format->at);

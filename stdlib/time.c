@@ -50,7 +50,7 @@ static value time_sleep(interp *in, const value *arg)
         if (!exc_is(in, TypeError)) return FAIL;
         exc_clear(in);
         return throw(in, TypeError, "'%s' object cannot be interpreted as an integer",
-                     type_of(in, arg[0])->name);
+                     type_said(in, arg[0]));
     }
     if (isnan(s)) return throw(in, ValueError, "Invalid value NaN (not a number)");
     if (s < 0) return throw(in, ValueError, "sleep length must be non-negative");
@@ -167,7 +167,7 @@ static value time_strftime(interp *in, const value *arg)
     struct tm tm;
     if (!format) {
         return throw(in, TypeError, "strftime() argument 1 must be str, not %s",
-                     type_of(in, arg[0])->name);
+                     type_said(in, arg[0]));
     }
     if (!to_tm(in, arg[1], "strftime", &tm)) return FAIL;
     if (!format->nbyte) return v_str(in, "");

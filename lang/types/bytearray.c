@@ -151,7 +151,7 @@ bool bytearray_setitem(interp *in, value self, value key, value v)
     if (found <= 0) {
         if (!found) {
             throw(in, TypeError, "bytearray indices must be integers or slices, not %s",
-                  type_of(in, key)->name);
+                  type_said(in, key));
         }
         return false;
     }

@@ -104,7 +104,7 @@ bytes *bytes_of(interp *in, value v)
     const char *s = bytes_peek(v, &n);
     if (s) return as_bytes(v) && v.o->type == &T_bytes ? obj_ref(v.o) : bytes_new(in, s, n);
     if (as_str(v) || v.kind != V_OBJ || !type_of(in, v)->iter) {
-        return THROW0(in, TypeError, "cannot convert '%s' object to bytes", type_of(in, v)->name);
+        return THROW0(in, TypeError, "cannot convert '%s' object to bytes", type_said(in, v));
     }
     return from_iterable(in, v);
 }
@@ -132,7 +132,7 @@ static bytes *make_content(interp *in, value v, value encoding, value errors, co
         value out = call_n(in, m, 0);
         value_unref(in, m);
         if (is_fail(out) || as_bytes(out)) return is_fail(out) ? NULL : (bytes *)out.o;
-        throw(in, TypeError, "__bytes__ returned non-bytes (type %s)", type_of(in, out)->name);
+        throw(in, TypeError, "__bytes__ returned non-bytes (type %s)", type_said(in, out));
         value_unref(in, out);
         return NULL;
     }
@@ -140,8 +140,7 @@ static bytes *make_content(interp *in, value v, value encoding, value errors, co
     if (found < 0) return NULL;
     if (!found) {
         if (v.kind == V_OBJ && type_of(in, v)->iter) return bytes_of(in, v);
-        return THROW0(in, TypeError, "cannot convert '%s' object to %s", type_of(in, v)->name,
-                      kind);
+        return THROW0(in, TypeError, "cannot convert '%s' object to %s", type_said(in, v), kind);
     }
     bytes *b = NULL;
     if (n.kind != V_INT) {
@@ -361,7 +360,7 @@ static value bytes_getitem(interp *in, value self, value key)
     if (found < 0) return FAIL;
     if (!found) {
         return throw(in, TypeError, "%s indices must be integers or slices, not %s", name,
-                     type_of(in, key)->name);
+                     type_said(in, key));
     }
     if (i < 0) i += (int64_t)n;
     if (i < 0 || i >= (int64_t)n) {
@@ -380,8 +379,7 @@ static int bytes_contains(interp *in, value self, value item)
     int found = int_index(in, item, &i);
     if (found <= 0) {
         if (!found) {
-            throw(in, TypeError, "a bytes-like object is required, not '%s'",
-                  type_of(in, item)->name);
+            throw(in, TypeError, "a bytes-like object is required, not '%s'", type_said(in, item));
         }
         return -1;
     }

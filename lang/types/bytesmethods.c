@@ -23,7 +23,7 @@ static bool need(interp *in, value v, span *out) /* "a bytes-like object is requ
 {
     out->at = bytes_peek(v, &out->n);
     if (out->at) return true;
-    throw(in, TypeError, "a bytes-like object is required, not '%s'", type_of(in, v)->name);
+    throw(in, TypeError, "a bytes-like object is required, not '%s'", type_said(in, v));
     return false;
 }
 
@@ -116,7 +116,7 @@ static bool pattern(interp *in, value v, span *out, char *byte)
     if (found <= 0) {
         if (!found) {
             throw(in, TypeError, "argument should be integer or bytes-like object, not '%s'",
-                  type_of(in, v)->name);
+                  type_said(in, v));
         }
         return false;
     }
@@ -214,7 +214,7 @@ static value starts_or_ends(interp *in, const value *arg, bool tail)
     what.at = bytes_peek(arg[1], &what.n);
     if (what.at) return v_bool(matches(s, from, to, what, tail));
     return throw(in, TypeError, "%s first arg must be bytes or a tuple of bytes, not %s", name,
-                 type_of(in, arg[1])->name);
+                 type_said(in, arg[1]));
 }
 
 value bytes_startswith(interp *in, const value *arg)
@@ -391,7 +391,7 @@ value bytes_join(interp *in, const value *arg)
         s.at = bytes_peek(l->at[i], &s.n);
         if (!s.at) {
             throw(in, TypeError, "sequence item %lld: expected a bytes-like object, %s found",
-                  (long long)i, type_of(in, l->at[i])->name);
+                  (long long)i, type_said(in, l->at[i]));
             break;
         }
         if (i) sb_add(&b, sep.at, sep.n);
@@ -465,7 +465,7 @@ static value pad(interp *in, const value *arg, const char *name, int64_t share)
         fill.at = bytes_peek(arg[2], &fill.n);
         if (!fill.at || fill.n != 1) {
             return throw(in, TypeError, "%s() argument 2 must be a byte string of length 1, not %s",
-                         name, type_of(in, arg[2])->name);
+                         name, type_said(in, arg[2]));
         }
     }
     int64_t n = width - (int64_t)s.n;

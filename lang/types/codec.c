@@ -253,7 +253,7 @@ static const char *option(interp *in, value v, const char *who, const char *name
     if (is_fail(v)) return NULL;
     str *s = as_str(v);
     if (s) return s->at;
-    throw(in, TypeError, "%s() argument '%s' must be str, not %s", who, name, type_of(in, v)->name);
+    throw(in, TypeError, "%s() argument '%s' must be str, not %s", who, name, type_said(in, v));
     *ok = false;
     return NULL;
 }
@@ -466,7 +466,7 @@ value str_decode_value(interp *in, value v, value encoding, value errors)
     if (as_str(v)) return throw(in, TypeError, "decoding str is not supported");
     if (!s) {
         return throw(in, TypeError, "decoding to str: need a bytes-like object, %s found",
-                     type_of(in, v)->name);
+                     type_said(in, v));
     }
     return v_obj(decode_object(in, v, s, n, e, h));
 }

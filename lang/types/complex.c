@@ -35,8 +35,7 @@ bool to_complex(interp *in, value v, double *re, double *im)
     if (!is_notimpl(r)) {
         found = complex_plain(in, r, re, im);
         if (!found) {
-            throw(in, TypeError, "__complex__ returned non-complex (type %s)",
-                  type_of(in, r)->name);
+            throw(in, TypeError, "__complex__ returned non-complex (type %s)", type_said(in, r));
         }
         value_unref(in, r);
         return found > 0;
@@ -267,7 +266,7 @@ static bool part(interp *in, value v, const char *which, const char *what, doubl
     if (!exc_is(in, TypeError)) return false;
     exc_clear(in);
     throw(in, TypeError, "complex() %s argument must be a %s, not '%s'", which, what,
-          type_of(in, v)->name);
+          type_said(in, v));
     return false;
 }
 

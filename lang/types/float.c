@@ -50,7 +50,7 @@ static int float_of(interp *in, value v, double *out)
     found = float_plain(r, out) ? 1 : -1;
     if (found < 0) {
         throw(in, TypeError, "%s.__float__ returned non-float (type %s)", t->name,
-              type_of(in, r)->name);
+              type_said(in, r));
     }
     value_unref(in, r);
     return found;
@@ -59,7 +59,7 @@ static int float_of(interp *in, value v, double *out)
 bool to_double(interp *in, value v, double *out)
 {
     int found = float_of(in, v, out);
-    if (!found) throw(in, TypeError, "must be real number, not %s", type_of(in, v)->name);
+    if (!found) throw(in, TypeError, "must be real number, not %s", type_said(in, v));
     return found > 0;
 }
 
@@ -332,7 +332,7 @@ static value float_value(interp *in, value v)
     int found = float_of(in, v, &d);
     if (found) return found > 0 ? v_float(d) : FAIL;
     return throw(in, TypeError, "float() argument must be a string or a real number, not '%s'",
-                 type_of(in, v)->name);
+                 type_said(in, v));
 }
 
 static value float_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)

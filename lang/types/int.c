@@ -37,7 +37,7 @@ int int_index(interp *in, value v, value *out)
     if (is_fail(r)) return -1;
     if (is_notimpl(r)) return value_unref(in, r), 0;
     if (!int_plain(r, out)) {
-        throw(in, TypeError, "__index__ returned non-int (type %s)", type_of(in, r)->name);
+        throw(in, TypeError, "__index__ returned non-int (type %s)", type_said(in, r));
         value_unref(in, r);
         return -1;
     }
@@ -48,7 +48,7 @@ int int_index(interp *in, value v, value *out)
 
 static bool not_an_index(interp *in, value v)
 {
-    throw(in, TypeError, "'%s' object cannot be interpreted as an integer", type_of(in, v)->name);
+    throw(in, TypeError, "'%s' object cannot be interpreted as an integer", type_said(in, v));
     return false;
 }
 
@@ -64,7 +64,7 @@ static int index_to(interp *in, value v, int64_t *out, enum err_kind big, const 
     else if (big == NO_ERR)
         *out = int_sign(n) < 0 ? INT64_MIN : INT64_MAX;
     else {
-        throw(in, big, why, type_of(in, v)->name);
+        throw(in, big, why, type_said(in, v));
         found = -1;
     }
     value_unref(in, n);
@@ -220,7 +220,7 @@ static value no_int(interp *in, value v)
 {
     return throw(in, TypeError,
                  "int() argument must be a string, a bytes-like object or a real number, not '%s'",
-                 type_of(in, v)->name);
+                 type_said(in, v));
 }
 
 static value from_text(interp *in, value v, int base)
@@ -255,7 +255,7 @@ static value from_number(interp *in, value v)
         if (ok)
             value_ref(n);
         else if (!is_notimpl(r)) {
-            throw(in, TypeError, "__int__ returned non-int (type %s)", type_of(in, r)->name);
+            throw(in, TypeError, "__int__ returned non-int (type %s)", type_said(in, r));
         }
         value_unref(in, r);
         if (ok) return n;
@@ -358,7 +358,7 @@ static bool byte_order(interp *in, value v, bool *big)
 {
     str *s = as_str(v);
     if (!s) {
-        throw(in, TypeError, "argument 'byteorder' must be str, not %s", type_of(in, v)->name);
+        throw(in, TypeError, "argument 'byteorder' must be str, not %s", type_said(in, v));
         return false;
     }
     *big = str_is(s, "big");

@@ -376,7 +376,7 @@ value int_round(interp *in, value a, value ndigits)
     if (found < 0) return FAIL;
     if (!found) {
         return throw(in, TypeError, "'%s' object cannot be interpreted as an integer",
-                     type_of(in, ndigits)->name);
+                     type_said(in, ndigits));
     }
     if (int_sign(n) >= 0) return value_unref(in, n), value_ref(a);
     intview w;

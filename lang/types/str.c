@@ -284,7 +284,7 @@ static value str_getitem(interp *in, value self, value key)
         if (found < 0) return FAIL;
         if (!found) {
             return throw(in, TypeError, "string indices must be integers, not '%s'",
-                         type_of(in, key)->name);
+                         type_said(in, key));
         }
     }
     if (i < 0) i += (int64_t)s->nchar;
@@ -404,7 +404,7 @@ static int str_contains(interp *in, value self, value item)
     str *s = (str *)self.o, *what = as_str(item);
     if (!what) {
         return THROWN(in, TypeError, "'in <string>' requires string as left operand, not %s",
-                      type_of(in, item)->name);
+                      type_said(in, item));
     }
     return what->nbyte <= s->nbyte && memmem(s->at, s->nbyte, what->at, what->nbyte) != NULL;
 }

@@ -95,7 +95,7 @@ static value starts_or_ends(interp *in, const value *arg, bool tail)
     size_t from, to;
     if (!what && !t) {
         return throw(in, TypeError, "%s first arg must be str or a tuple of str, not %s", name,
-                     type_of(in, arg[1])->name);
+                     type_said(in, arg[1]));
     }
     if (!bounds(in, s, arg[2], arg[3], &from, &to)) return FAIL;
     if (what) return v_bool(matches(s, from, to, what, tail));
@@ -103,7 +103,7 @@ static value starts_or_ends(interp *in, const value *arg, bool tail)
         what = as_str(t->at[i]);
         if (!what) {
             return throw(in, TypeError, "tuple for %s must only contain str, not %s", name,
-                         type_of(in, t->at[i])->name);
+                         type_said(in, t->at[i]));
         }
         if (matches(s, from, to, what, tail)) return v_bool(true);
     }
@@ -206,7 +206,7 @@ static bool fill_char(interp *in, value v, uint32_t *cp)
     str *s = as_str(v);
     if (!s) {
         throw(in, TypeError, "The fill character must be a unicode character, not %s",
-              type_of(in, v)->name);
+              type_said(in, v));
         return false;
     }
     if (s->nchar != 1) {

@@ -16,7 +16,7 @@ str *check_str(interp *in, value v, const char *who)
     str *s = as_str(v);
     if (s) return s;
     return THROW0(in, TypeError, "%s%smust be str, not %s", who ? who : "", who ? " " : "",
-                  type_of(in, v)->name);
+                  type_said(in, v));
 }
 
 const char *find_last(const char *s, size_t n, const char *what, size_t m)
@@ -195,7 +195,7 @@ static value join_items(interp *in, const str *sep, const value *at, int64_t n)
         str *s = as_str(at[i]);
         if (!s) {
             return throw(in, TypeError, "sequence item %lld: expected str instance, %s found",
-                         (long long)i, type_of(in, at[i])->name);
+                         (long long)i, type_said(in, at[i]));
         }
         nbyte += s->nbyte + (i ? sep->nbyte : 0);
         nchar += s->nchar + (i ? sep->nchar : 0);
@@ -410,7 +410,7 @@ static bool table_from_texts(interp *in, dict *out, value x, value y, value z)
     }
     if (!to || (!gone && !is_fail(z))) {
         throw(in, TypeError, "maketrans() argument %d must be str, not %s", to ? 3 : 2,
-              type_of(in, to ? z : y)->name);
+              type_said(in, to ? z : y));
         return false;
     }
     if (from->nchar != to->nchar) {
