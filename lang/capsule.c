@@ -41,6 +41,10 @@ static void capsule_free(capsule *c)
 static void drop(datum *d)
 {
     capsule *c = (capsule *)(void *)d;
+    if (!c->home) { /* it has no originals */
+        capsule_free(c);
+        return;
+    }
     if (interp_current() == c->home) {
         release_origins(c->home, c);
         capsule_free(c);

@@ -180,6 +180,11 @@ static bool put_named(freezer *f, value v, const char *home, const char *path)
     return true;
 }
 
+static value class_of(const type *t) /* borrowed */
+{
+    return (value){.kind = V_OBJ, .o = (obj *)(uintptr_t)&t->hdr};
+}
+
 /* ---- functions ---- */
 
 static globals *globals_of(freezer *f, dict *d)
@@ -237,7 +242,7 @@ static bool save_cfunc(freezer *f, cfunction *c)
 {
     if (!is_fail(c->self) || c->owner) { /* a method of something: found again by its name */
         put_byte(f, RK_GETATTR);
-        freeze_value(f, is_fail(c->self) ? v_type(c->owner) : c->self);
+        freeze_value(f, is_fail(c->self) ? class_of(c->owner) : c->self);
         put_obj(f, c->name);
         return true;
     }
@@ -258,7 +263,7 @@ static bool save_class(freezer *f, const type *t)
     value m = dict_peek(f->in, k->dict, "__module__");
     if (put_named(f, OBJ(&k->t), as_str(m) ? as_str(m)->at : NULL, k->qualname->at)) return true;
     put_byte(f, RK_CLASS);
-    freeze_value(f, v_type(k->t.hdr.type));
+    freeze_value(f, class_of(k->t.hdr.type));
     put_obj(f, k->name);
     put_obj(f, k->qualname);
     put_obj(f, k->bases);
@@ -341,7 +346,7 @@ static bool save_instance(freezer *f, obj *o)
     int kind = payload_kind(native);
     if (kind < 0) return save_by_name(f, o) || refuse(f, o);
     put_byte(f, (unsigned)kind);
-    freeze_value(f, v_type(o->type));
+    freeze_value(f, class_of(o->type));
     put_obj(f, o->flags & OBJ_DICT ? obj_head(o)->dict : NULL);
     return save_payload(f, o, native);
 }
@@ -414,7 +419,7 @@ static bool save_globals(freezer *f, const globals *g)
 static bool save_cross(freezer *f, obj *o)
 {
     put_byte(f, RK_CROSS);
-    freeze_value(f, v_type(o->type));
+    freeze_value(f, class_of(o->type));
     put_obj(f, o->flags & OBJ_DICT ? obj_head(o)->dict : NULL);
     return o->type->cross->save(f, o);
 }
@@ -470,9 +475,11 @@ static bool save(freezer *f, obj *o)
     if (t == &T_slotmethod) {
         slotmethod *m = (slotmethod *)(void *)o;
         put_byte(f, RK_GETATTR);
-        freeze_value(f, is_fail(m->self) ? v_type(m->owner) : m->self);
-        put_obj(f, str_intern(f->in, dunder_name(m), strlen(dunder_name(m))));
-        return true;
+        freeze_value(f, is_fail(m->self) ? class_of(m->owner) : m->self);
+        str *name = str_intern(f->in, dunder_name(m), strlen(dunder_name(m)));
+        put_obj(f, name);
+        obj_unref(f->in, name);
+        return name != NULL;
     }
     if (t == &T_code) {
         put_byte(f, RK_CODE);
@@ -481,7 +488,7 @@ static bool save(freezer *f, obj *o)
     }
     if (is_member((value){.kind = V_OBJ, .o = o})) {
         put_byte(f, RK_MEMBER);
-        freeze_value(f, v_type(((getset *)(void *)o)->owner));
+        freeze_value(f, class_of(((getset *)(void *)o)->owner));
         put_obj(f, ((getset *)(void *)o)->name);
         return true;
     }
@@ -557,9 +564,14 @@ capsule *freeze(interp *in, value root, err *e)
     c->held = f.held;
     c->nheld = f.nheld;
     c->home_only = f.home_only;
-    c->root_home = value_ref(root);
-    c->origin = mem_alloc((f.nobj + 1) * sizeof *c->origin);
-    for (uint32_t i = 0; i < f.nobj; i++) c->origin[i] = (value){.kind = V_OBJ, .o = f.obj[i]};
+    if (in->home) { /* what a worker made is copied everywhere, there too */
+        c->home = NULL;
+        for (uint32_t i = 0; i < f.nobj; i++) obj_unref(in, f.obj[i]);
+    } else {
+        c->root_home = value_ref(root);
+        c->origin = mem_alloc((f.nobj + 1) * sizeof *c->origin);
+        for (uint32_t i = 0; i < f.nobj; i++) c->origin[i] = (value){.kind = V_OBJ, .o = f.obj[i]};
+    }
     mem_free(f.obj);
     freezer_clear(&f, false);
     return c;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARENA_BLOCK = 16 * 1024 };
+enum { ARENA_FIRST = 1008, ARENA_BLOCK = 64 * 1024 };
 
 struct arena_block {
     struct arena_block *next;
@@ -81,7 +81,9 @@ void *arena_alloc(arena *a, size_t n)
 {
     n = (n + 15) & ~(size_t)15;
     if ((size_t)(a->end - a->at) < n) {
-        size_t size = n > ARENA_BLOCK ? n : ARENA_BLOCK;
+        size_t size = a->used < ARENA_FIRST ? ARENA_FIRST : a->used; /* doubles up to a limit */
+        if (size > ARENA_BLOCK) size = ARENA_BLOCK;
+        if (size < n) size = n;
         struct arena_block *b = mem_alloc(sizeof *b + size);
         b->next = a->head;
         b->size = size;
