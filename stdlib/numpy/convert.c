@@ -167,11 +167,12 @@ static dtype_of final_type(const discovery *d, dtype_of want)
             [DT_bool] = 5,       [DT_int8] = 4,       [DT_uint8] = 3,    [DT_int16] = 6,
             [DT_uint16] = 5,     [DT_int32] = 11,     [DT_uint32] = 10,  [DT_int64] = 21,
             [DT_uint64] = 20,    [DT_float16] = 32,   [DT_float32] = 32, [DT_float64] = 32,
-            [DT_complex64] = 64, [DT_complex128] = 64};
+            [DT_complex64] = 64, [DT_complex128] = 64,   [DT_datetime64] = 28,
+            [DT_timedelta64] = 21};
         uint32_t unit = t.dt == DT_str ? 4 : 1;
         if (d->t.dt == DT_str || d->t.dt == DT_bytes)
             t.size = d->t.size / (d->t.dt == DT_str ? 4 : 1) * unit;
-        else if (d->t.dt <= DT_complex128)
+        else if (d->t.dt <= DT_complex128 || d->t.dt >= DT_datetime64)
             t.size = digits[d->t.dt] * unit;
         if (!t.size) t.size = unit;
     }
@@ -235,6 +236,13 @@ static nd *from_scalar(interp *in, value v, dtype_of want)
     nd *x = new_block(in, t, 0, NULL);
     if (x && !scalar_store(in, v, t, x->at)) x = datum_unref(x);
     return x;
+}
+
+bool warn_complex(interp *in, dtype_of from, dtype_of to)
+{
+    bool lost = dtype_is_complex((enum dtype)from.dt) && to.dt < DT_complex64 && to.dt != DT_bool;
+    return !lost || warn(in, ComplexWarning,
+                         "Casting complex values to real discards the imaginary part");
 }
 
 /* The size of S or U elements that hold the text of every object in x. */
@@ -302,6 +310,7 @@ static nd *cast_owned(interp *in, nd *x, dtype_of want)
         value_unref(in, a);
         return y;
     }
+    if (!warn_complex(in, nd_type(x), want)) return datum_unref(x);
     y = nd_cast(x, want, 'u', &e);
     datum_unref(x);
     if (!y) throw_err(in, &e);

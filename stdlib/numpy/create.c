@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/data/datetime.h"
 #include "lang/types/bytes.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/parts.h"
@@ -203,6 +204,47 @@ static bool arange_type(interp *in, const value *part, int n, value dtype, dtype
     return ok;
 }
 
+static bool is_moment(value v)
+{
+    return v.kind == V_SCALAR && (v.aux & 0xff) >= DT_datetime64;
+}
+
+/* arange of moments: whole steps of the finest unit */
+static value arange_moments(interp *in, const value *part, dtype_of t)
+{
+    err e = {0};
+    nd *x[2] = {0};
+    int64_t v[2] = {0, 0}, step = 1, n = 0;
+    bool ok = true;
+    for (int i = 0; ok && i < 2; i++) {
+        dtype_of want = t;
+        bool plain = !is_moment(part[i]) && !as_str(part[i]);
+        ok = (x[i] = to_nd(in, part[i], plain ? dtype_plain(DT_int64) : want)) != NULL;
+        if (ok && t.unit == UNIT_generic && !plain) t.unit = x[i]->unit;
+        if (ok && !plain && x[i]->unit > t.unit && x[i]->unit != UNIT_generic) t.unit = x[i]->unit;
+    }
+    for (int i = 0; ok && i < 2; i++) {
+        memcpy(&v[i], x[i]->at, 8);
+        if (x[i]->dtype >= DT_datetime64)
+            v[i] = datetime_convert(v[i], x[i]->unit, t.unit, t.dt == DT_datetime64);
+        else if (i && t.dt == DT_datetime64)
+            v[1] += v[0]; /* a count after the start */
+    }
+    if (ok && is_moment(part[2])) {
+        memcpy(&step, &part[2].bits, 8);
+        step = datetime_convert(step, (int)(part[2].aux >> 8), t.unit, false);
+    } else if (ok) {
+        ok = to_int64(in, part[2], &step);
+    }
+    if (ok && !step) ok = THROW0(in, ValueError, "Maximum allowed size exceeded");
+    if (ok) n = (v[1] - v[0]) / step + ((v[1] - v[0]) % step != 0);
+    nd *y = ok ? nd_new(t, 1, (int64_t[]){n > 0 ? n : 0}, &e) : NULL;
+    for (int64_t i = 0; y && i < n; i++) ((int64_t *)(void *)y->at)[i] = v[0] + i * step;
+    datum_unref(x[0]);
+    datum_unref(x[1]);
+    return ok ? array_wrap(in, y, &e) : FAIL;
+}
+
 static value f_arange(interp *in, const value *arg)
 {
     value start = is_none(arg[1]) ? v_int(0) : arg[0], stop = is_none(arg[1]) ? arg[0] : arg[1];
@@ -211,6 +253,10 @@ static value f_arange(interp *in, const value *arg)
         return throw(in, TypeError, "arange() requires stop to be specified.");
     dtype_of t;
     value parts[3] = {start, stop, step};
+    if (!to_dtype_or_none(in, arg[3], &t)) return FAIL;
+    if (t.dt == DT_none && (is_moment(start) || is_moment(stop)))
+        t = dtype_plain((enum dtype)((is_moment(start) ? start : stop).aux & 0xff));
+    if (t.dt >= DT_datetime64 && t.dt != DT_none) return arange_moments(in, parts, t);
     if (!arange_type(in, parts, 3, arg[3], &t)) return FAIL;
     double a, b, s;
     if (!to_double(in, start, &a) || !to_double(in, stop, &b) || !to_double(in, step, &s))

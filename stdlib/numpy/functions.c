@@ -3,6 +3,7 @@
  * Names that begin with an underscore are primitives for the part of numpy that is written in dsk.
  */
 #include "engine/base/mem.h"
+#include "engine/data/walk.h"
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/sort.h"
 #include "stdlib/numpy/numpy.h"
@@ -523,7 +524,42 @@ static value f_isscalar(interp *in, const value *arg)
     return v_bool(is_scalar(in, arg[0]));
 }
 
-ARRAY2(f_shares_memory, ((void)e, v_bool(x->b == y->b && nd_overlaps(x, y))))
+ARRAY2(f_may_share, ((void)e, v_bool(x->b == y->b && nd_overlaps(x, y))))
+
+static void mark_bytes(const nd *x, const char *low, char *seen, bool *met)
+{
+    walk w;
+    walk_init(&w, x->ndim, nd_shape(x));
+    walk_add_nd(&w, x);
+    if (!w.count) return;
+    do
+        for (int64_t i = 0; i < w.shape[0]; i++) {
+            char *at = seen + (w.at[0] + i * w.step[0][0] - low);
+            for (uint32_t k = 0; k < x->size; k++)
+                if (met)
+                    *met |= at[k];
+                else
+                    at[k] = 1;
+        }
+    while (walk_next(&w));
+}
+
+/* Exactly: do some bytes belong to elements of both? */
+static value f_shares_memory(interp *in, const value *arg)
+{
+    ndarray *a = as_ndarray(arg[0]), *b = as_ndarray(arg[1]);
+    if (!a || !b || a->s != b->s) return v_bool(false);
+    const nd *x = array_peek(a), *y = array_peek(b);
+    if (!nd_overlaps(x, y)) return v_bool(false);
+    err e = {0};
+    char *seen = try_zero(a->s->b->size, &e);
+    bool met = false;
+    if (!seen) return throw_err(in, &e);
+    mark_bytes(x, a->s->b->data, seen, NULL);
+    mark_bytes(y, a->s->b->data, seen, &met);
+    mem_free(seen);
+    return v_bool(met);
+}
 ARRAY2(f_same, ((void)e, v_bool(nd_same(x, y))))
 
 /* ---- products, factorisations, Fourier ---- */
@@ -579,17 +615,69 @@ static value f_tensordot(interp *in, const value *arg)
     return r;
 }
 
+/* [0, 1] as "ab", Ellipsis as "..." */
+static bool add_labels(interp *in, value labels, strbuf *out)
+{
+    list *l = list_of(in, labels);
+    bool ok = l != NULL;
+    for (int64_t i = 0; ok && i < l->n; i++) {
+        int64_t k;
+        if (l->at[i].kind == V_OBJ && l->at[i].o->type == &T_ellipsis)
+            sb_adds(out, "...");
+        else if ((ok = to_int64(in, l->at[i], &k)))
+            sb_addc(out, (char)(k < 26 ? 'a' + k : 'A' + k - 26));
+        if (ok && (k < 0 || k >= 52))
+            ok = THROW0(in, ValueError, "subscript is not within the valid range [0, 52)");
+    }
+    obj_unref(in, l);
+    return ok;
+}
+
+/* einsum(x, [0, 1], y, [1, 2], [0, 2]) as subscripts and operands */
+static bool sublists(interp *in, value first, tuple *rest, strbuf *text, list *operands)
+{
+    bool ok = true;
+    int64_t n = rest->n + 1;
+    for (int64_t i = 0; ok && i + 1 < n; i += 2) {
+        if (i) sb_addc(text, ',');
+        ok = list_append(in, operands, i ? rest->at[i - 1] : first) &&
+             add_labels(in, rest->at[i], text);
+    }
+    if (!ok || n % 2 == 0) return ok;
+    sb_adds(text, "->");
+    return add_labels(in, rest->at[n - 2], text);
+}
+
 static value f_einsum(interp *in, const value *arg)
 {
     str *s = as_str(arg[0]);
     blocks b;
     dtype_of want;
-    if (!s) return throw(in, NotImplementedError, "einsum() needs subscripts as a string");
-    if (!to_dtype_or_none(in, arg[3], &want) || !blocks_of(in, arg[1], &b)) return FAIL;
+    strbuf text = {0};
+    list *operands = NULL;
+    value of = arg[1];
+    if (!s) {
+        operands = list_new(in, 4);
+        if (!operands || !sublists(in, arg[0], as_tuple(arg[1]), &text, operands)) {
+            obj_unref(in, operands);
+            sb_clear(&text);
+            return FAIL;
+        }
+        of = (value){.kind = V_OBJ, .o = &operands->hdr};
+    }
+    value r = FAIL;
     err e = {0};
-    value r = array_result(in, nd_einsum(s->at, b.n, (const nd *const *)b.at, want, &e), &e);
-    blocks_clear(&b);
-    return r;
+    if (to_dtype_or_none(in, arg[3], &want) && blocks_of(in, of, &b)) {
+        const char *subscripts = s ? s->at : sb_text(&text);
+        r = array_result(in, nd_einsum(subscripts, b.n, (const nd *const *)b.at, want, &e), &e);
+        blocks_clear(&b);
+    }
+    obj_unref(in, operands);
+    sb_clear(&text);
+    if (is_fail(r) || is_none(arg[2])) return r;
+    bool ok = array_setitem(in, arg[2], ELLIPSIS, r);
+    value_unref(in, r);
+    return ok ? value_ref(arg[2]) : FAIL;
 }
 
 /* The blocks that a call among the arguments sets. */
@@ -776,7 +864,7 @@ const builtin numpy_shape_functions[] = {
     {"can_cast(from_, to, casting='safe')", f_can_cast, "May a type (or value) be cast?"},
     {"min_scalar_type(a, /)", f_min_scalar_type, "The smallest dtype that holds a scalar."},
     {"shares_memory(a, b, /, max_work=None)", f_shares_memory, "Do two arrays overlap in memory?"},
-    {"may_share_memory(a, b, /, max_work=None)", f_shares_memory,
+    {"may_share_memory(a, b, /, max_work=None)", f_may_share,
      "Could two arrays overlap in memory?"},
     {0},
 };

@@ -98,6 +98,7 @@ static inline nd *to_nd_any(interp *in, value v)
 {
     return to_nd(in, v, (dtype_of){.dt = DT_none});
 }
+bool warn_complex(interp *in, dtype_of from, dtype_of to); /* ComplexWarning, if there is cause */
 /* shape argument: int or sequence of ints */
 bool to_shape(interp *in, value v, int *ndim, int64_t shape[ND_MAXDIM]);
 tuple *shape_tuple(interp *in, int ndim, const int64_t *shape);
@@ -120,6 +121,11 @@ void index_clear(index_list *l);
 
 value ufunc_value(interp *in, const ufunc *f);
 const ufunc *as_ufunc(value v);
+/* f of the blocks, warnings under `name`; out may be NULL */
+value ufunc_apply(interp *in, const ufunc *f, const char *name, nd *const *x, ndarray *out);
+
+/* ---- operators.c ---- */
+
 /* the operator slots of ndarray and of the scalars */
 value array_binary(interp *in, enum binop op, value a, value b);
 value array_inplace(interp *in, enum binop op, value self, value other);
@@ -127,6 +133,16 @@ value array_unary(interp *in, enum unop op, value v);
 value array_compare(interp *in, enum cmpop op, value a, value b);
 bool ufunc_open(interp *in, module *m); /* numpy.add ... */
 bool warn_flags(interp *in, unsigned flags, const char *where);
+
+/* ---- scalar_math.c ---- */
+
+/* Two numbers, one of them numpy.int64 or numpy.float64, without blocks: 1 done, 0 not such a
+ * pair, -1 failed. */
+int scalar_binary(interp *in, enum binop op, value a, value b, value *out);
+int scalar_compare(enum cmpop op, value a, value b, value *out);
+/* Warns when the sum, difference or product of two integer scalars does not fit the result. */
+bool scalar_overflow(interp *in, enum binop op, value a, value b, value result);
+extern const char *const scalar_names[NBINOP]; /* "scalar add" */
 
 /* ---- the rest ---- */
 

@@ -3,6 +3,7 @@
  * Options live in the module's namespace as a capsule-like object, one for each interpreter. */
 #include <string.h>
 
+#include "engine/base/dtoa.h"
 #include "engine/base/mem.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/parts.h"
@@ -260,7 +261,80 @@ static value array2string(interp *in, const value *arg)
     return v;
 }
 
+/* ---- one number ---- */
+
+static bool style_of(interp *in, value x, float_style *s, double *d)
+{
+    dtype_of t = dtype_plain(DT_float64);
+    _Alignas(16) char element[16];
+    if (scalar_element(in, x, &t, element) && (t.dt == DT_float32 || t.dt == DT_float16))
+        *s = float_style_plain(t.dt == DT_float32 ? 32 : 16);
+    else
+        *s = float_style_plain(64);
+    exc_clear(in);
+    return to_double(in, x, d);
+}
+
+static bool optional_int(interp *in, value v, int *to)
+{
+    int64_t i;
+    if (is_none(v)) return true;
+    TRY(to_int64(in, v, &i));
+    *to = (int)i;
+    return true;
+}
+
+static value spelled(interp *in, strbuf *b)
+{
+    value v = v_obj(str_new(in, sb_text(b), b->n));
+    sb_clear(b);
+    return v;
+}
+
+/* arg: x precision unique fractional trim sign pad_left pad_right min_digits */
+static value format_positional(interp *in, const value *arg)
+{
+    float_style s;
+    double d;
+    strbuf b = {0};
+    if (!style_of(in, arg[0], &s, &d) || !optional_int(in, arg[1], &s.precision) ||
+        !optional_int(in, arg[6], &s.pad_left) || !optional_int(in, arg[7], &s.pad_right) ||
+        !optional_int(in, arg[8], &s.min_digits))
+        return FAIL;
+    str *trim = as_str(arg[4]);
+    s.unique = value_truth(in, arg[2]) == 1;
+    s.total = value_truth(in, arg[3]) != 1;
+    s.trim = trim && trim->nbyte ? trim->at[0] : 'k';
+    s.plus = value_truth(in, arg[5]) == 1;
+    float_positional(&b, d, &s);
+    return spelled(in, &b);
+}
+
+/* arg: x precision unique trim sign pad_left exp_digits min_digits */
+static value format_scientific(interp *in, const value *arg)
+{
+    float_style s;
+    double d;
+    strbuf b = {0};
+    if (!style_of(in, arg[0], &s, &d) || !optional_int(in, arg[1], &s.precision) ||
+        !optional_int(in, arg[5], &s.pad_left) || !optional_int(in, arg[6], &s.exp_digits) ||
+        !optional_int(in, arg[7], &s.min_digits))
+        return FAIL;
+    str *trim = as_str(arg[3]);
+    s.unique = value_truth(in, arg[2]) == 1;
+    s.trim = trim && trim->nbyte ? trim->at[0] : 'k';
+    s.plus = value_truth(in, arg[4]) == 1;
+    float_scientific(&b, d, &s);
+    return spelled(in, &b);
+}
+
 const builtin numpy_print_functions[] = {
+    {"format_float_positional(x, precision=None, unique=True, fractional=True, trim='k', "
+     "sign=False, pad_left=None, pad_right=None, min_digits=None)",
+     format_positional, "A number as text, without an exponent."},
+    {"format_float_scientific(x, precision=None, unique=True, trim='k', sign=False, "
+     "pad_left=None, exp_digits=None, min_digits=None)",
+     format_scientific, "A number as text, with an exponent."},
     {"set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, "
      "suppress=None, nanstr=None, "
      "infstr=None, formatter=None, sign=None, floatmode=None, *, legacy=None)",

@@ -60,6 +60,15 @@ static value run_objects(interp *in, const reduction *r, const nd *x, uint32_t a
     return mean;
 }
 
+/* First what is odd about the slices, then what dividing by their counts did. */
+static bool warn_reduction(interp *in, unsigned flags, bool scalar)
+{
+    unsigned slices = flags & ~(unsigned)(FP_DIVIDE | FP_OVER | FP_UNDER | FP_INVALID);
+    if (!slices) return warn_flags(in, flags, "reduce");
+    return warn_flags(in, slices, "") &&
+           warn_flags(in, flags & ~slices, scalar ? "scalar divide" : "divide");
+}
+
 static value run(interp *in, const reduction *r, reduce_call c)
 {
     nd *x = to_nd_any(in, c.x);
@@ -82,7 +91,7 @@ static value run(interp *in, const reduction *r, reduce_call c)
             result = run_objects(in, r, x, axes, keep, is_none(c.initial) ? FAIL : c.initial);
         } else {
             nd *y = nd_reduce(r, x, axes, keep, want, &o, &e);
-            if (y && o.flags && !warn_flags(in, o.flags, "reduce")) y = datum_unref(y);
+            if (y && o.flags && !warn_reduction(in, o.flags, y->ndim == 0)) y = datum_unref(y);
             result = y || e.kind ? array_result(in, y, &e) : FAIL;
         }
     }

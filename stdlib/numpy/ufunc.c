@@ -1,4 +1,4 @@
-/* stdlib/numpy/ufunc.c - numpy.add and its like: calls, methods, and the operators of arrays.
+/* stdlib/numpy/ufunc.c - numpy.add and its like: calls and methods.
  *
  * Operands that are neither arrays nor scalars nor sequences may take over with
  * __array_ufunc__ (lazy arrays do). */
@@ -91,6 +91,12 @@ static value map(interp *in, map_call *c, nd *const *x)
         return FAIL;
     }
     return results(in, c, out, false, &e);
+}
+
+value ufunc_apply(interp *in, const ufunc *f, const char *name, nd *const *x, ndarray *out)
+{
+    map_call c = {.f = f, .name = name, .dtype = {.dt = DT_none}, .casting = 'k', .out = {out}};
+    return map(in, &c, x);
 }
 
 /* Does one of the operands want to handle the ufunc itself? */
@@ -239,7 +245,12 @@ static value ufunc_reduce(interp *in, const value *arg)
     datum_unref(initial);
     datum_unref(where);
     if (!y && throwing(in)) return FAIL;
-    return array_result(in, y, &e);
+    if (y && !warn_flags(in, o.flags, "reduce")) return datum_unref(y), FAIL;
+    value out = array_result(in, y, &e);
+    if (is_fail(out) || is_none(arg[4])) return out;
+    bool ok = array_setitem(in, arg[4], ELLIPSIS, out);
+    value_unref(in, out);
+    return ok ? value_ref(arg[4]) : FAIL;
 }
 
 static value ufunc_accumulate(interp *in, const value *arg)
@@ -252,10 +263,12 @@ static value ufunc_accumulate(interp *in, const value *arg)
         return FAIL;
     }
     err e = {0};
+    unsigned flags = 0;
     bool objects = x->dtype == DT_object;
     nd *y = objects ? object_accumulate(in, as_ufunc(arg[0]), x, axis)
-                    : nd_accumulate(as_ufunc(arg[0]), x, axis, t, NULL, &e);
+                    : nd_accumulate(as_ufunc(arg[0]), x, axis, t, &flags, &e);
     datum_unref(x);
+    if (y && !warn_flags(in, flags, "accumulate")) return datum_unref(y), FAIL;
     return y || !objects ? array_wrap(in, y, &e) : FAIL;
 }
 
@@ -411,201 +424,4 @@ bool ufunc_open(interp *in, module *m)
     for (const ufunc_alias *a = ufunc_aliases; a->name; a++)
         TRY(module_put(in, m, a->name, ufunc_value(in, &ufuncs[a->of])));
     return true;
-}
-
-/* ---- operators ---- */
-
-static const enum ufunc_id binary_ids[NBINOP] = {
-    [OP_ADD] = U_add,         [OP_SUB] = U_subtract,          [OP_MUL] = U_multiply,
-    [OP_TRUEDIV] = U_divide,  [OP_FLOORDIV] = U_floor_divide, [OP_MOD] = U_remainder,
-    [OP_POW] = U_power,       [OP_LSHIFT] = U_left_shift,     [OP_RSHIFT] = U_right_shift,
-    [OP_AND] = U_bitwise_and, [OP_OR] = U_bitwise_or,         [OP_XOR] = U_bitwise_xor,
-    [OP_DIVMOD] = U_divmod,
-};
-static const enum ufunc_id compare_ids[NCMPOP] = {
-    [OP_LT] = U_less,      [OP_LE] = U_less_equal, [OP_EQ] = U_equal,
-    [OP_NE] = U_not_equal, [OP_GT] = U_greater,    [OP_GE] = U_greater_equal,
-};
-
-/* An operand of an operator: NULL without an exception when it is not ours to handle. */
-static nd *operand_nd(interp *in, value v)
-{
-    ndarray *a = as_ndarray(v);
-    if (a) return array_snapshot(a);
-    if (v.kind == V_OBJ && !as_list(v) && !as_tuple(v)) {
-        dtype_of t;
-        _Alignas(16) char element[16];
-        bool scalar = scalar_element(in, v, &t, element);
-        if (!scalar && !throwing(in)) {
-            value method; /* lazy arrays answer the reflected operator */
-            if (value_findattr(in, v, "__array_ufunc__", &method) == 1) {
-                value_unref(in, method);
-                return NULL;
-            }
-            exc_clear(in);
-        }
-    }
-    return to_nd_any(in, v);
-}
-
-static value apply2(interp *in, const ufunc *f, value a, value b, ndarray *out)
-{
-    nd *x[2] = {operand_nd(in, a), NULL};
-    if (x[0]) x[1] = operand_nd(in, b);
-    value r;
-    if (x[0] && x[1]) {
-        map_call c = {
-            .f = f, .name = f->name, .dtype = {.dt = DT_none}, .casting = 'k', .out = {out}};
-        if (out) { /* in place: the snapshots must not look like other users of the buffer */
-            for (int i = 0; i < 2; i++) {
-                ndarray *own = as_ndarray(i ? b : a);
-                if (own && own->s == out->s) {
-                    datum_unref(x[i]);
-                    x[i] = NULL;
-                }
-            }
-            if (!array_write(in, out)) {
-                datum_unref(x[0]);
-                datum_unref(x[1]);
-                return FAIL;
-            }
-            nd *arg[2];
-            for (int i = 0; i < 2; i++)
-                arg[i] = x[i] ? x[i] : (nd *)(uintptr_t)array_peek(as_ndarray(i ? b : a));
-            r = map(in, &c, arg);
-        } else {
-            r = map(in, &c, x);
-        }
-    } else {
-        r = throwing(in) ? FAIL : NOTIMPL;
-    }
-    datum_unref(x[0]);
-    datum_unref(x[1]);
-    return r;
-}
-
-/* float64 with float64 or float: the common case in loops over elements */
-static bool fast_doubles(value a, value b, double *x, double *y)
-{
-    enum { F64 = DT_float64 };
-    if (a.kind == V_SCALAR && a.aux == F64)
-        memcpy(x, &a.bits, 8);
-    else if (a.kind == V_FLOAT)
-        *x = a.f;
-    else
-        return false;
-    if (b.kind == V_SCALAR && b.aux == F64)
-        memcpy(y, &b.bits, 8);
-    else if (b.kind == V_FLOAT)
-        *y = b.f;
-    else if (b.kind == V_INT && b.i > -(1LL << 53) && b.i < 1LL << 53)
-        *y = (double)b.i;
-    else
-        return false;
-    return true;
-}
-
-static value float64_value(double d)
-{
-    value v = {.kind = V_SCALAR, .aux = DT_float64};
-    memcpy(&v.bits, &d, 8);
-    return v;
-}
-
-value array_binary(interp *in, enum binop op, value a, value b)
-{
-    double x, y;
-    if (op <= OP_TRUEDIV && fast_doubles(a, b, &x, &y) && !(op == OP_TRUEDIV && y == 0))
-        return float64_value(op == OP_ADD   ? x + y
-                             : op == OP_SUB ? x - y
-                             : op == OP_MUL ? x * y
-                                            : x / y);
-    if ((as_str(a) || (a.kind == V_OBJ && a.o->type == &T_bytes)) && !as_ndarray(b) && !as_str(b))
-        return NOTIMPL; /* text says itself what it can be joined to */
-    if (op == OP_MATMUL) {
-        nd *p = operand_nd(in, a), *q = p ? operand_nd(in, b) : NULL;
-        err e = {0};
-        value r = p && q         ? array_result(in, nd_matmul(p, q, &e), &e)
-                  : throwing(in) ? FAIL
-                                 : NOTIMPL;
-        datum_unref(p);
-        datum_unref(q);
-        return r;
-    }
-    return apply2(in, &ufuncs[binary_ids[op]], a, b, NULL);
-}
-
-value array_inplace(interp *in, enum binop op, value self, value other)
-{
-    if (op == OP_MATMUL || op == OP_DIVMOD) return NOTIMPL;
-    if (array_peek(as_ndarray(self))->dtype == DT_object) return NOTIMPL;
-    return apply2(in, &ufuncs[binary_ids[op]], self, other, as_ndarray(self));
-}
-
-value array_unary(interp *in, enum unop op, value v)
-{
-    static const enum ufunc_id ids[] = {[OP_NEG] = U_negative,
-                                        [OP_POS] = U_positive,
-                                        [OP_INVERT] = U_invert,
-                                        [OP_ABS] = U_absolute};
-    nd *x = to_nd_any(in, v);
-    if (!x) return FAIL;
-    value r;
-    if (op <= OP_ABS) {
-        map_call c = {.f = &ufuncs[ids[op]],
-                      .name = ufuncs[ids[op]].name,
-                      .dtype = {.dt = DT_none},
-                      .casting = 'k'};
-        r = map(in, &c, &x);
-    } else if (nd_count(x) != 1) {
-        r = op == OP_INDEX
-                ? throw(in, TypeError,
-                        "only integer scalar arrays can be converted to a scalar index")
-                : throw(in, TypeError, "only size-1 arrays can be converted to Python scalars");
-    } else if (op == OP_INDEX && (x->ndim || !dtype_is_int((enum dtype)x->dtype))) {
-        r = throw(in, TypeError, "only integer scalar arrays can be converted to a scalar index");
-    } else {
-        value item = scalar_item(in, nd_type(x), x->at);
-        r = is_fail(item) ? FAIL : op == OP_INDEX ? value_ref(item) : value_unary(in, op, item);
-        value_unref(in, item);
-    }
-    datum_unref(x);
-    return r;
-}
-
-value array_compare(interp *in, enum cmpop op, value a, value b)
-{
-    double x, y;
-    if (fast_doubles(a, b, &x, &y)) {
-        bool r = op == OP_LT   ? x < y
-                 : op == OP_LE ? x <= y
-                 : op == OP_EQ ? x == y
-                 : op == OP_NE ? x != y
-                 : op == OP_GT ? x > y
-                               : x >= y;
-        value v = {.kind = V_SCALAR, .aux = DT_bool};
-        v.bits = r;
-        return v;
-    }
-    if (is_none(b) && (op == OP_EQ || op == OP_NE) && !as_ndarray(a)) return v_bool(op == OP_NE);
-    value r = apply2(in, &ufuncs[compare_ids[op]], a, b, NULL);
-    if (is_fail(r) && exc_is(in, UFuncTypeError)) { /* numbers against text */
-        exc_clear(in);
-        bool array = as_ndarray(a) || as_ndarray(b);
-        if (array && (op == OP_EQ || op == OP_NE) &&
-            !warn(in, FutureWarning,
-                  "elementwise comparison failed; returning scalar instead, but in the future will "
-                  "perform elementwise comparison"))
-            return FAIL;
-        return NOTIMPL;
-    }
-    if (is_fail(r) && exc_is(in, ValueError) && (op == OP_EQ || op == OP_NE) && as_ndarray(a) &&
-        as_ndarray(b)) {
-        exc_clear(in); /* shapes that do not broadcast are unequal as a whole, with a warning */
-        if (!warn(in, DeprecationWarning,
-                  "elementwise comparison failed; this will raise an error in the future."))
-            return FAIL;
-        return v_bool(op == OP_NE);
-    }
-    return r;
 }

@@ -1,0 +1,162 @@
+/* stdlib/numpy/operators.c - a + b, -a, a < b of arrays and scalars.
+ *
+ * An operator is a ufunc on two blocks; operands that want to answer themselves (lazy arrays) get
+ * NotImplemented, and pairs of plain numbers take a short way (scalar_math.c). */
+#include "engine/kernels/linalg.h"
+#include "stdlib/numpy/numpy.h"
+
+static const enum ufunc_id binary_ids[NBINOP] = {
+    [OP_ADD] = U_add,         [OP_SUB] = U_subtract,          [OP_MUL] = U_multiply,
+    [OP_TRUEDIV] = U_divide,  [OP_FLOORDIV] = U_floor_divide, [OP_MOD] = U_remainder,
+    [OP_POW] = U_power,       [OP_LSHIFT] = U_left_shift,     [OP_RSHIFT] = U_right_shift,
+    [OP_AND] = U_bitwise_and, [OP_OR] = U_bitwise_or,         [OP_XOR] = U_bitwise_xor,
+    [OP_DIVMOD] = U_divmod,
+};
+static const enum ufunc_id compare_ids[NCMPOP] = {
+    [OP_LT] = U_less,      [OP_LE] = U_less_equal, [OP_EQ] = U_equal,
+    [OP_NE] = U_not_equal, [OP_GT] = U_greater,    [OP_GE] = U_greater_equal,
+};
+
+/* An operand of an operator: NULL without an exception when it is not ours to handle. */
+static nd *operand_nd(interp *in, value v)
+{
+    ndarray *a = as_ndarray(v);
+    if (a) return array_snapshot(a);
+    if (v.kind == V_OBJ && !as_list(v) && !as_tuple(v)) {
+        dtype_of t;
+        _Alignas(16) char element[16];
+        bool scalar = scalar_element(in, v, &t, element);
+        if (!scalar && !throwing(in)) {
+            value method; /* lazy arrays answer the reflected operator */
+            if (value_findattr(in, v, "__array_ufunc__", &method) == 1) {
+                value_unref(in, method);
+                return NULL;
+            }
+            exc_clear(in);
+        }
+    }
+    return to_nd_any(in, v);
+}
+
+static value apply2(interp *in, const ufunc *f, const char *name, value a, value b, ndarray *out)
+{
+    nd *x[2] = {operand_nd(in, a), NULL};
+    if (x[0]) x[1] = operand_nd(in, b);
+    value r;
+    if (x[0] && x[1]) {
+        if (out) { /* in place: the snapshots must not look like other users of the buffer */
+            for (int i = 0; i < 2; i++) {
+                ndarray *own = as_ndarray(i ? b : a);
+                if (own && own->s == out->s) {
+                    datum_unref(x[i]);
+                    x[i] = NULL;
+                }
+            }
+            if (!array_write(in, out)) {
+                datum_unref(x[0]);
+                datum_unref(x[1]);
+                return FAIL;
+            }
+            nd *arg[2];
+            for (int i = 0; i < 2; i++)
+                arg[i] = x[i] ? x[i] : (nd *)(uintptr_t)array_peek(as_ndarray(i ? b : a));
+            r = ufunc_apply(in, f, name, arg, out);
+        } else {
+            r = ufunc_apply(in, f, name, x, NULL);
+        }
+    } else {
+        r = throwing(in) ? FAIL : NOTIMPL;
+    }
+    datum_unref(x[0]);
+    datum_unref(x[1]);
+    return r;
+}
+
+value array_binary(interp *in, enum binop op, value a, value b)
+{
+    value fast;
+    if (a.kind != V_OBJ && b.kind != V_OBJ) {
+        int done = scalar_binary(in, op, a, b, &fast);
+        if (done) return done < 0 ? FAIL : fast;
+    }
+    if ((as_str(a) || (a.kind == V_OBJ && a.o->type == &T_bytes)) && !as_ndarray(b) && !as_str(b))
+        return NOTIMPL; /* text says itself what it can be joined to */
+    if (op == OP_MATMUL) {
+        nd *p = operand_nd(in, a), *q = p ? operand_nd(in, b) : NULL;
+        err e = {0};
+        value r = p && q         ? array_result(in, nd_matmul(p, q, &e), &e)
+                  : throwing(in) ? FAIL
+                                 : NOTIMPL;
+        datum_unref(p);
+        datum_unref(q);
+        return r;
+    }
+    bool numbers = !as_ndarray(a) && !as_ndarray(b);
+    const ufunc *f = &ufuncs[binary_ids[op]];
+    value r = apply2(in, f, numbers && scalar_names[op] ? scalar_names[op] : f->name, a, b, NULL);
+    if (numbers && r.kind == V_SCALAR && !scalar_overflow(in, op, a, b, r)) return FAIL;
+    return r;
+}
+
+value array_inplace(interp *in, enum binop op, value self, value other)
+{
+    if (op == OP_MATMUL || op == OP_DIVMOD) return NOTIMPL;
+    if (array_peek(as_ndarray(self))->dtype == DT_object) return NOTIMPL;
+    const ufunc *f = &ufuncs[binary_ids[op]];
+    return apply2(in, f, f->name, self, other, as_ndarray(self));
+}
+
+value array_unary(interp *in, enum unop op, value v)
+{
+    static const enum ufunc_id ids[] = {[OP_NEG] = U_negative,
+                                        [OP_POS] = U_positive,
+                                        [OP_INVERT] = U_invert,
+                                        [OP_ABS] = U_absolute};
+    nd *x = to_nd_any(in, v);
+    if (!x) return FAIL;
+    value r;
+    if (op <= OP_ABS) {
+        r = ufunc_apply(in, &ufuncs[ids[op]], ufuncs[ids[op]].name, &x, NULL);
+    } else if (nd_count(x) != 1) {
+        r = op == OP_INDEX
+                ? throw(in, TypeError,
+                        "only integer scalar arrays can be converted to a scalar index")
+                : throw(in, TypeError, "only size-1 arrays can be converted to Python scalars");
+    } else if (op == OP_INDEX && (x->ndim || !dtype_is_int((enum dtype)x->dtype))) {
+        r = throw(in, TypeError, "only integer scalar arrays can be converted to a scalar index");
+    } else {
+        value item = scalar_item(in, nd_type(x), x->at);
+        r = is_fail(item) ? FAIL : op == OP_INDEX ? value_ref(item) : value_unary(in, op, item);
+        value_unref(in, item);
+    }
+    datum_unref(x);
+    return r;
+}
+
+value array_compare(interp *in, enum cmpop op, value a, value b)
+{
+    value fast;
+    if (a.kind != V_OBJ && b.kind != V_OBJ && scalar_compare(op, a, b, &fast)) return fast;
+    if (is_none(b) && (op == OP_EQ || op == OP_NE) && !as_ndarray(a)) return v_bool(op == OP_NE);
+    const ufunc *f = &ufuncs[compare_ids[op]];
+    value r = apply2(in, f, f->name, a, b, NULL);
+    if (is_fail(r) && exc_is(in, UFuncTypeError)) { /* numbers against text */
+        exc_clear(in);
+        bool array = as_ndarray(a) || as_ndarray(b);
+        if (array && (op == OP_EQ || op == OP_NE) &&
+            !warn(in, FutureWarning,
+                  "elementwise comparison failed; returning scalar instead, but in the future will "
+                  "perform elementwise comparison"))
+            return FAIL;
+        return NOTIMPL;
+    }
+    if (is_fail(r) && exc_is(in, ValueError) && (op == OP_EQ || op == OP_NE) && as_ndarray(a) &&
+        as_ndarray(b)) {
+        exc_clear(in); /* shapes that do not broadcast are unequal as a whole, with a warning */
+        if (!warn(in, DeprecationWarning,
+                  "elementwise comparison failed; this will raise an error in the future."))
+            return FAIL;
+        return v_bool(op == OP_NE);
+    }
+    return r;
+}
