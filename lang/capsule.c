@@ -162,18 +162,22 @@ static thawed *find_thawed(interp *in, const capsule *c)
     return t;
 }
 
+thawed *thaw_shared(interp *in, capsule *c)
+{
+    thawed *t = find_thawed(in, c);
+    if (t) return t;
+    t = thaw_build(in, c, true);
+    if (!t) return NULL;
+    crossings *x = in->ext;
+    t->next = x->thawed;
+    return x->thawed = t;
+}
+
 value thaw(interp *in, capsule *c)
 {
     if (c->home == in) return value_ref(c->root_home);
-    thawed *t = find_thawed(in, c);
-    if (!t) {
-        t = thaw_build(in, c, true);
-        if (!t) return FAIL;
-        crossings *x = in->ext;
-        t->next = x->thawed;
-        x->thawed = t;
-    }
-    return value_ref(t->root);
+    thawed *t = thaw_shared(in, c);
+    return t ? value_ref(t->root) : FAIL;
 }
 
 value thaw_owned(interp *in, capsule *c)

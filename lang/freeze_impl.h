@@ -72,5 +72,6 @@ bool origin_add(interp *in, obj *o, capsule *c, uint32_t id);
 void origins_forget(interp *in, const capsule *c);
 /* Builds the objects of c. frozen: marks them. NULL: exception. */
 thawed *thaw_build(interp *in, capsule *c, bool frozen);
+thawed *thaw_shared(interp *in, capsule *c); /* lends the one of this interpreter */
 void thawed_free(interp *in, thawed *t);
 void crossings_close(interp *in);

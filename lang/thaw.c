@@ -151,7 +151,8 @@ static value make_origin(thawer *t)
     capsule *c = (capsule *)(void *)thaw_datum(t);
     uint32_t id = get_u32(t);
     if (c->home == t->in) return value_ref(c->origin[id]);
-    return throw(t->in, RuntimeError, "an object of another interpreter");
+    thawed *other = thaw_shared(t->in, c); /* from one worker to the next */
+    return other ? value_ref(other->at[id]) : FAIL;
 }
 
 static value make_payload(thawer *t, unsigned kind)
