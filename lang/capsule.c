@@ -61,7 +61,7 @@ static size_t bytes(const datum *d)
     return ((const capsule *)(const void *)d)->n;
 }
 
-static const datum_kind capsule_kind = {"capsule", drop, bytes};
+static const datum_kind capsule_kind = {.name = "capsule", .drop = drop, .bytes = bytes};
 
 capsule *capsule_new(interp *in)
 {

@@ -15,6 +15,9 @@ typedef struct datum_kind {
     const char *name;
     void (*drop)(datum *d);         /* releases what d holds, and d itself */
     size_t (*bytes)(const datum *); /* memory held by its content; NULL: negligible */
+    /* What a block operation does with such a thing among its inputs (fn, call and err of
+     * engine/graph/fn.h; an owned datum or NULL).  NULL: it sees for itself. */
+    void *(*apply)(const void *fn, const void *call, void *err);
 } datum_kind;
 
 struct datum {

@@ -14,7 +14,7 @@ static void drop_axis(datum *d)
     mem_free(d);
 }
 
-static const datum_kind cuts_kind = {"axis", drop_axis, NULL};
+static const datum_kind cuts_kind = {.name = "axis", .drop = drop_axis};
 
 /* --- building --- */
 
@@ -140,7 +140,7 @@ static void drop_grid(datum *d)
     mem_free(g);
 }
 
-static const datum_kind grid_kind = {"grid", drop_grid, NULL};
+static const datum_kind grid_kind = {.name = "grid", .drop = drop_grid};
 
 grid *grid_new(int ndim, cuts *const *ax)
 {

@@ -11,7 +11,7 @@ static void drop_source(datum *d)
     mem_free(s);
 }
 
-const datum_kind source_datum = {"source", drop_source, NULL};
+const datum_kind source_datum = {.name = "source", .drop = drop_source};
 
 void source_init(source *s, const source_kind *kind)
 {

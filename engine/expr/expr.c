@@ -14,7 +14,7 @@ static void drop_expr(datum *d)
     mem_free(x);
 }
 
-const datum_kind expr_datum = {"expr", drop_expr, NULL};
+const datum_kind expr_datum = {.name = "expr", .drop = drop_expr};
 
 static expr *expr_new(layer *of, grid *g, dtype_of t) /* takes of; counts g */
 {

@@ -24,7 +24,7 @@ static size_t seeds_bytes(const datum *d)
     return ((const seeds *)d)->n * MT_WORDS * 4;
 }
 
-static const datum_kind seeds_kind = {"seeds", drop_seeds, seeds_bytes};
+static const datum_kind seeds_kind = {.name = "seeds", .drop = drop_seeds, .bytes = seeds_bytes};
 
 typedef struct draw_fn {
     fn base;

@@ -8,7 +8,7 @@ static void drop_sink(datum *d)
     mem_free(s);
 }
 
-const datum_kind sink_datum = {"sink", drop_sink, NULL};
+const datum_kind sink_datum = {.name = "sink", .drop = drop_sink};
 
 void sink_init(sink *s, const sink_kind *kind)
 {

@@ -81,7 +81,7 @@ static void drop_litbox(datum *d)
     mem_free(b);
 }
 
-const datum_kind litbox_kind = {"literal", drop_litbox, NULL};
+const datum_kind litbox_kind = {.name = "literal", .drop = drop_litbox};
 
 litbox *litbox_new(const lit *value)
 {
@@ -106,7 +106,7 @@ static size_t pack_bytes(const datum *d)
     return n;
 }
 
-const datum_kind pack_kind = {"pack", drop_pack, pack_bytes};
+const datum_kind pack_kind = {.name = "pack", .drop = drop_pack, .bytes = pack_bytes};
 
 pack *pack_new(uint32_t n, const char *const *name, datum *const *item)
 {
@@ -130,7 +130,7 @@ static void drop_fn(datum *d)
     mem_free(f);
 }
 
-const datum_kind fn_datum = {"fn", drop_fn, NULL};
+const datum_kind fn_datum = {.name = "fn", .drop = drop_fn};
 
 void *fn_new(size_t size, const fn_kind *kind, const char *name)
 {

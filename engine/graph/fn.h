@@ -178,6 +178,8 @@ static inline bool fn_is_native(const fn *f)
 }
 static inline datum *fn_call(const fn *f, const call *c, err *e)
 {
+    for (uint32_t k = 0; k < c->nin && fn_is_native(f); k++)
+        if (c->in[k]->kind->apply) return (datum *)c->in[k]->kind->apply(f, c, e);
     return f->kind->call(f, c, e);
 }
 

@@ -40,7 +40,7 @@ static void drop_layer(datum *d)
     mem_free(s.at);
 }
 
-const datum_kind layer_datum = {"layer", drop_layer, NULL};
+const datum_kind layer_datum = {.name = "layer", .drop = drop_layer};
 
 /* distinct dependencies, in order */
 static uint32_t add_deps(layer **to, uint32_t n, uint32_t ndep, layer *const *dep, uint32_t *depth)
@@ -68,6 +68,7 @@ void *layer_new(size_t size, const layer_kind *kind, const char *name, grid *g, 
     l->count = g ? g->nblock : 0;
     l->dep = mem_alloc((ndep + 1) * sizeof *l->dep);
     l->ndep = add_deps(l->dep, 0, ndep, dep, &l->depth);
+    for (uint32_t i = 0; i < l->ndep; i++) l->foreign |= l->dep[i]->foreign;
     return l;
 }
 

@@ -57,6 +57,7 @@ struct layer {
     grid *grid;       /* chunks of its blocks; NULL: tasks are not blocks of an array */
     dtype_of type;
     uint32_t flags, depth;
+    bool foreign; /* blocks are things of the language, not nds; so are those of what reads it */
     uint32_t ndep, nalso;
     layer **dep; /* ndep that it reads, then nalso that merely show beside it (Dask keeps u's
                     layers in s of an svd) */

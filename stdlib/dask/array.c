@@ -210,6 +210,12 @@ static value m_keys(interp *in, const value *arg)
     return FAIL;
 }
 
+static value get_foreign(interp *in, const value *arg)
+{
+    (void)in;
+    return v_bool(((lazy *)arg[0].o)->x->of->foreign);
+}
+
 static value lazy_repr(interp *in, value self)
 {
     expr *x = ((lazy *)self.o)->x;
@@ -220,9 +226,9 @@ static value lazy_repr(interp *in, value self)
     value chunk = get_chunksize(in, &self);
     str *c = is_fail(chunk) ? NULL : value_repr(in, chunk);
     str *s =
-        c ? str_fmt(in,
-                    "dask.array<%.*s, shape=%s, dtype=%s, chunksize=%s, chunktype=numpy.ndarray>",
-                    (int)n, expr_name(x), shape, dt, c->at)
+        c ? str_fmt(in, "dask.array<%.*s, shape=%s, dtype=%s, chunksize=%s, chunktype=numpy.%s>",
+                    (int)n, expr_name(x), shape, dt, c->at,
+                    x->of->foreign ? "MaskedArray" : "ndarray")
           : NULL;
     mem_free(shape);
     obj_unref(in, c);
@@ -393,6 +399,7 @@ static const builtin lazy_table[] = {
     {"@property numblocks", get_numblocks, "Number of chunks along each axis."},
     {"@property npartitions", get_npartitions, "Number of chunks."},
     {"@property dtype", get_dtype, "Type of the elements."},
+    {"@property _foreign", get_foreign, "Are its blocks things of the language?"},
     {"@property name", get_name, "The name of the last layer: the first part of every key."},
     {"@property _name", get_name, NULL},
     {"@property _prefix", get_true_name, NULL},

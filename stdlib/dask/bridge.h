@@ -69,6 +69,9 @@ void held_clear(held *h);
 /* Values dropped on other threads wait here for their interpreter. */
 void live_sweep(interp *in);
 
+/* ---- foreign.c: operations of the engine on blocks that are live values ---- */
+void *live_apply(const void *fn, const void *call, void *err);
+
 /* ---- callable.c: functions of the user as fns ---- */
 
 /* A fn that calls f(*args, **kwargs); kwargs FAIL or a dict of extra keyword arguments. */

@@ -168,6 +168,15 @@ static value b_store(interp *in, const value *arg)
     return wrap_expr(in, expr_store(x, to->s, offset, &e), &e);
 }
 
+/* foreign(x, yes): says whether the blocks of a new array are things of the language; gives x */
+static value b_foreign(interp *in, const value *arg)
+{
+    expr *x = peek_expr(in, arg[0]);
+    if (!x) return FAIL;
+    x->of->foreign = value_truth(in, arg[1]) == 1;
+    return value_ref(arg[0]);
+}
+
 /* ---- elementwise ---- */
 
 /* the terms of a list of operands; datums are owned by the terms */
@@ -260,7 +269,7 @@ static value b_round(interp *in, const value *arg)
     int64_t n;
     expr *x = peek_expr(in, arg[0]);
     if (!x || !to_int64(in, arg[1], &n)) return FAIL;
-    return elemwise1(in, arg[0], fn_round((int)n), x->type, (label){.prefix = "round"});
+    return elemwise1(in, arg[0], fn_round((int)n), x->type, (label){.prefix = "round_"});
 }
 
 /* view(x, dtype, order) */
@@ -847,6 +856,7 @@ const builtin dask_build_functions[] = {
     {"eye(shape, k, chunks, dtype)", b_eye, NULL},
     {"from_array(x, chunks, name, prefix)", b_from_array, NULL},
     {"store(x, sink, offset)", b_store, NULL},
+    {"foreign(x, yes)", b_foreign, NULL},
     {"map(ufunc, operands, dtype=None, prefix=None, name=None, out=0)", b_map, NULL},
     {"elemwise(function, operands, dtype, prefix=None, name=None, kwargs=None)", b_elemwise, NULL},
     {"astype(x, dtype, casting=None)", b_astype, NULL},

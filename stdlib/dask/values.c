@@ -91,7 +91,7 @@ static void live_drop(datum *d)
     while (!atomic_compare_exchange_weak(&a->head, &head, b));
 }
 
-const datum_kind live_kind = {"live value", live_drop, NULL};
+const datum_kind live_kind = {.name = "live value", .drop = live_drop, .apply = live_apply};
 
 void live_sweep(interp *in)
 {
