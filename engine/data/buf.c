@@ -13,9 +13,9 @@
 #include "engine/data/nd.h"
 
 enum {
-    POOL_LEAST = 512 * 1024,
+    POOL_LEAST = 64 * 1024, /* 2^16: below, malloc keeps what is freed */
     HUGE = 2 * 1024 * 1024,
-    NCLASS = 4 * 24, /* up to 2^24 times POOL_LEAST */
+    NCLASS = 4 * 27, /* up to 2^24 times POOL_LEAST */
     ALIGN = 64,
 };
 
@@ -44,7 +44,7 @@ static size_t class_size(int k)
 /* the smallest class that holds size, or -1: too large to keep */
 static int class_of(size_t size)
 {
-    int log = 63 - __builtin_clzll(size | 1), k = (log - 19) * 4;
+    int log = 63 - __builtin_clzll(size | 1), k = (log - 16) * 4;
     if (k < 0) k = 0;
     while (k < NCLASS && class_size(k) < size) k++;
     return k < NCLASS ? k : -1;
