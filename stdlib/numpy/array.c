@@ -6,44 +6,65 @@
 
 #include "engine/base/mem.h"
 
-static storage *storage_new(buf *b)
-{
-    storage *s = mem_zero(sizeof *s);
-    s->rc = 1;
-    s->b = b;
-    s->readonly = (b->flags & BUF_READONLY) != 0;
-    return s;
-}
-
-static void storage_unref(storage *s)
-{
-    if (--s->rc) return;
-    buf_unref(s->b);
-    mem_free(s);
-}
-
 static nd *embedded(ndarray *a)
 {
     return (nd *)(void *)a->block;
 }
 
-/* Takes s. */
-static ndarray *array_new(interp *in, storage *s, const nd *x)
+/* An array whose embedded block is to be filled in; takes own (the buffer of a new storage), or
+ * views the storage of `of`. */
+static ndarray *array_alloc(interp *in, int ndim, buf *own, ndarray *of)
 {
-    uint8_t room = x->ndim > 4 ? x->ndim : 4;
-    size_t size = sizeof *x + 2 * (size_t)x->ndim * sizeof(int64_t);
-    ndarray *a = obj_new(in, &T_ndarray, sizeof *x + 2 * (size_t)room * sizeof(int64_t));
-    if (!a) {
-        storage_unref(s);
-        return NULL;
-    }
-    a->s = s;
+    uint8_t room = (uint8_t)(ndim > 4 ? ndim : 4);
+    ndarray *a = obj_new(in, &T_ndarray, sizeof(nd) + 2 * (size_t)room * sizeof(int64_t));
+    if (!a) return buf_unref(own), NULL;
     a->room = room;
-    a->offset = x->at - s->b->data;
-    memcpy(embedded(a), x, size);
-    datum_init(&embedded(a)->hdr, &nd_kind); /* never freed: its ndarray keeps one count */
-    embedded(a)->b = s->b;
-    a->readonly = s->readonly;
+    if (of) {
+        a->s = of->s;
+        a->s->rc++;
+        a->base = obj_ref(of->base ? of->base : &of->hdr);
+        a->readonly = of->readonly;
+    } else {
+        a->s = &a->own;
+        a->own = (storage){.rc = 1, .readonly = (own->flags & BUF_READONLY) != 0, .b = own};
+        a->readonly = a->own.readonly;
+    }
+    return a;
+}
+
+static void embed(ndarray *a, const nd *x)
+{
+    nd *y = embedded(a);
+    memcpy(y, x, sizeof *x + 2 * (size_t)x->ndim * sizeof(int64_t));
+    datum_init(&y->hdr, &nd_kind); /* never freed: its ndarray keeps one count */
+    y->b = a->s->b;
+    a->offset = x->at - a->s->b->data;
+}
+
+ndarray *array_fresh(interp *in, dtype_of t, int ndim, const int64_t *shape)
+{
+    err e = {0};
+    buf *b = buf_new((size_t)shape_count(ndim, shape) * t.size, &e);
+    if (!b) return throw_err(in, &e), NULL;
+    ndarray *a = array_alloc(in, ndim, b, NULL);
+    if (!a) return NULL;
+    nd *x = embedded(a);
+    datum_init(&x->hdr, &nd_kind);
+    x->b = b;
+    x->at = b->data;
+    x->dtype = t.dt;
+    x->ndim = (uint8_t)ndim;
+    x->unit = t.unit;
+    x->size = t.size;
+    int long_axes = 0;
+    bool empty = false;
+    for (int i = 0; i < ndim; i++) {
+        x->ext[i] = shape[i];
+        long_axes += shape[i] > 1;
+        empty |= shape[i] == 0;
+    }
+    strides_c(ndim, shape, t.size, x->ext + ndim);
+    x->flags = ND_C | (long_axes <= 1 || empty ? ND_F : 0);
     return a;
 }
 
@@ -57,10 +78,7 @@ bool array_become(interp *in, ndarray *a, const nd *x)
         buf_unref(a->s->b);
         a->s->b = buf_ref(x->b);
     }
-    a->offset = x->at - a->s->b->data;
-    memcpy(embedded(a), x, sizeof *x + 2 * (size_t)x->ndim * sizeof(int64_t));
-    datum_init(&embedded(a)->hdr, &nd_kind);
-    embedded(a)->b = a->s->b;
+    embed(a, x);
     return true;
 }
 
@@ -118,7 +136,8 @@ nd *array_write(interp *in, ndarray *a)
 value array_wrap(interp *in, nd *x, err *e)
 {
     if (!x) return throw_err(in, e);
-    ndarray *a = array_new(in, storage_new(buf_ref(x->b)), x);
+    ndarray *a = array_alloc(in, x->ndim, buf_ref(x->b), NULL);
+    if (a) embed(a, x);
     datum_unref(x);
     return v_obj(a);
 }
@@ -127,12 +146,8 @@ value array_wrap_view(interp *in, nd *x, ndarray *of, err *e)
 {
     if (!x) return throw_err(in, e);
     if (!of || !of->s || x->b != of->s->b) return array_wrap(in, x, e);
-    of->s->rc++;
-    ndarray *a = array_new(in, of->s, x);
-    if (a) {
-        a->readonly = of->readonly;
-        a->base = obj_ref(of->base ? of->base : &of->hdr);
-    }
+    ndarray *a = array_alloc(in, x->ndim, NULL, of);
+    if (a) embed(a, x);
     datum_unref(x);
     return v_obj(a);
 }
@@ -149,7 +164,7 @@ value array_result(interp *in, nd *x, err *e)
 static void array_drop(interp *in, obj *o)
 {
     ndarray *a = (ndarray *)o;
-    if (a->s) storage_unref(a->s);
+    if (a->s && --a->s->rc == 0) buf_unref(a->s->b);
     obj_unref(in, a->base);
 }
 

@@ -18,7 +18,7 @@
 #include "lang/lang.h"
 
 typedef struct storage {
-    uint32_t rc; /* views */
+    uint32_t rc; /* the array that holds it and its views, which keep that array alive */
     bool readonly;
     buf *b; /* owned; the embedded nds of the views borrow it */
     bool frozen; /* seen by several interpreters: writing is trapped */
@@ -26,7 +26,8 @@ typedef struct storage {
 
 typedef struct ndarray {
     obj hdr;
-    storage *s;
+    storage *s;                /* its own, or that of base */
+    storage own;               /* unless it is a view */
     ptrdiff_t offset;          /* of the first element in the buffer */
     bool readonly;             /* this view (flags.writeable) */
     uint8_t room;              /* axes that fit the embedded nd */
@@ -49,6 +50,8 @@ const nd *array_peek(ndarray *a);
 nd *array_snapshot(ndarray *a);
 /* The block to write into; NULL with ValueError "assignment destination is read-only". */
 nd *array_write(interp *in, ndarray *a);
+/* A new array of its own in C order, elements not set. */
+ndarray *array_fresh(interp *in, dtype_of t, int ndim, const int64_t *shape);
 /* a takes on shape and memory of x: its own memory in another shape, or a fresh block. */
 bool array_become(interp *in, ndarray *a, const nd *x);
 /* A new array that owns (takes) the block; a block shared with others is copied at the first write.
@@ -133,6 +136,16 @@ value array_unary(interp *in, enum unop op, value v);
 value array_compare(interp *in, enum cmpop op, value a, value b);
 bool ufunc_open(interp *in, module *m); /* numpy.add ... */
 bool warn_flags(interp *in, unsigned flags, const char *where);
+
+/* ---- quick.c ---- */
+
+/* Small contiguous arrays of one type, perhaps with a number: no promotion, no walk, no temporary
+ * blocks.  False: not that simple; else *r is the result, FAIL with an exception. out as in
+ * ufunc_apply. */
+bool quick_binary(interp *in, const ufunc *f, const char *name, value a, value b, ndarray *out,
+                  value *r);
+bool quick_unary(interp *in, const ufunc *f, value a, value *r);
+bool quick_reduce(interp *in, const reduction *r, value x, value *out); /* over all axes */
 
 /* ---- scalar_math.c ---- */
 

@@ -40,6 +40,8 @@ static nd *operand_nd(interp *in, value v)
 
 static value apply2(interp *in, const ufunc *f, const char *name, value a, value b, ndarray *out)
 {
+    value quick;
+    if (quick_binary(in, f, name, a, b, out, &quick)) return quick;
     nd *x[2] = {operand_nd(in, a), NULL};
     if (x[0]) x[1] = operand_nd(in, b);
     value r;
@@ -112,9 +114,10 @@ value array_unary(interp *in, enum unop op, value v)
                                         [OP_POS] = U_positive,
                                         [OP_INVERT] = U_invert,
                                         [OP_ABS] = U_absolute};
+    value r;
+    if (op <= OP_ABS && quick_unary(in, &ufuncs[ids[op]], v, &r)) return r;
     nd *x = to_nd_any(in, v);
     if (!x) return FAIL;
-    value r;
     if (op <= OP_ABS) {
         r = ufunc_apply(in, &ufuncs[ids[op]], ufuncs[ids[op]].name, &x, NULL);
     } else if (nd_count(x) != 1) {

@@ -69,8 +69,19 @@ static bool warn_reduction(interp *in, unsigned flags, bool scalar)
            warn_flags(in, flags & ~slices, scalar ? "scalar divide" : "divide");
 }
 
+/* Everything but the array left at its default? */
+static bool plain_call(const reduce_call *c)
+{
+    return is_none(c->axis) && (is_none(c->dtype) || is_fail(c->dtype)) &&
+           (is_none(c->out) || is_fail(c->out)) && is_fail(c->initial) && is_fail(c->ddof) &&
+           (is_fail(c->keepdims) || (c->keepdims.kind == V_BOOL && !c->keepdims.i)) &&
+           (is_fail(c->where) || (c->where.kind == V_BOOL && c->where.i));
+}
+
 static value run(interp *in, const reduction *r, reduce_call c)
 {
+    value quick;
+    if (plain_call(&c) && quick_reduce(in, r, c.x, &quick)) return quick;
     nd *x = to_nd_any(in, c.x);
     if (!x) return FAIL;
     dtype_of want;

@@ -169,7 +169,10 @@ static bool check_keywords(interp *in, const char *name, tuple *kwnames)
 static value ufunc_call(interp *in, value self, const value *arg, size_t npos, tuple *kwnames)
 {
     ufunc_obj *u = (ufunc_obj *)self.o;
-    value method;
+    value method, quick;
+    if (!kwnames && npos == 1 && quick_unary(in, u->f, arg[0], &quick)) return quick;
+    if (!kwnames && npos == 2 && quick_binary(in, u->f, u->name, arg[0], arg[1], NULL, &quick))
+        return quick;
     if (find_override(in, arg, npos, &method)) {
         value r = call_override(in, method, self, "__call__", arg, npos, kwnames);
         value_unref(in, method);
