@@ -7,6 +7,10 @@
 #include "lang/lang.h"
 #include "stdlib/stdlib.h"
 
+#ifndef CMPLX /* glibc has it for gcc only */
+#define CMPLX(re, im) __builtin_complex((double)(re), (double)(im))
+#endif
+
 typedef struct cpx {
     double re, im;
 } cpx;

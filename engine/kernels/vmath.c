@@ -16,7 +16,7 @@
 // clang-format off
 /* BLOCK(suffix of our name, target, vector type, element, lanes, SLEEF's name, load, store) */
 #define BLOCK(name, tag, target_, V, T, N, sleef, load, store)                                     \
-    V sleef(V);                                                                                    \
+    __attribute__((target(target_))) V sleef(V);                                                   \
     __attribute__((target(target_))) static void name##_##tag(size_t n, T *out, const T *in)       \
     {                                                                                              \
         size_t i = 0;                                                                              \

@@ -1005,7 +1005,10 @@ static value m_array(interp *in, const value *arg)
 
 static value m_is_integer(interp *in, const value *arg)
 {
-    value item = m_item(in, (value[]){arg[0], v_obj(tuple_new(in, 0))});
+    tuple *none = tuple_new(in, 0);
+    if (!none) return FAIL;
+    value item = m_item(in, (value[]){arg[0], v_obj(none)});
+    obj_unref(in, none);
     double d;
     bool ok = !is_fail(item) && to_double(in, item, &d);
     value_unref(in, item);
@@ -1057,7 +1060,8 @@ const builtin array_methods[] = {
     {"transpose(self, *axes)", m_transpose, "A view with permuted axes."},
     {"swapaxes(self, axis1, axis2)", m_swapaxes, "A view with two axes exchanged."},
     {"squeeze(self, axis=None)", m_squeeze, "A view without axes of length 1."},
-    {"resize(self, *new_shape, refcheck=True)", m_resize, "Changes shape and size in place; new elements are zero."},
+    {"resize(self, *new_shape, refcheck=True)", m_resize,
+     "Changes shape and size in place; new elements are zero."},
     {"diagonal(self, offset=0, axis1=0, axis2=1)", m_diagonal,
      "The diagonal of two axes, a read-only view."},
     {"trace(self, offset=0, axis1=0, axis2=1, dtype=None, out=None)", m_trace,
