@@ -351,8 +351,19 @@ static value default_repr(interp *in, value v)
     return v_obj(s);
 }
 
+static str *small_int_text(interp *in, int64_t i)
+{
+    char digits[24], *p = digits + sizeof digits;
+    uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
+    do *--p = (char)('0' + u % 10);
+    while ((u /= 10));
+    if (i < 0) *--p = '-';
+    return str_new(in, p, (size_t)(digits + sizeof digits - p));
+}
+
 str *value_repr(interp *in, value v)
 {
+    if (v.kind == V_INT) return small_int_text(in, v.i);
     const type *t = type_of(in, v);
     if (!check_depth(in, "while getting the repr of an object")) return NULL;
     return check_text(in, t->repr ? t->repr(in, v) : default_repr(in, v), "__repr__");
@@ -360,6 +371,7 @@ str *value_repr(interp *in, value v)
 
 str *value_str(interp *in, value v)
 {
+    if (v.kind == V_INT) return small_int_text(in, v.i);
     const type *t = type_of(in, v);
     if (t == &T_str) return obj_ref((str *)v.o);
     if (!t->tostr) return value_repr(in, v);

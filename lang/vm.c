@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "lang/frame_fast.h"
 #include "lang/types/dunder.h"
 #include "lang/types/gen.h"
 
@@ -968,10 +969,10 @@ exhausted:
             const bytecode *c = l->code;
             frame *to;
             if (c->flags & CODE_SIMPLE && n == c->argcount && !(f->flags & FRAME_GEN)) {
-                to = frame_push(in, l, w + 1, n);
+                to = push_frame(in, l, w + 1, n);
                 if (!to) goto error;
             } else {
-                to = frame_push(in, l, NULL, 0);
+                to = push_frame(in, l, NULL, 0);
                 if (!to) goto error;
                 in->frame = f;
                 if (!func_bind(in, p, to->r, w + 1, n, NULL)) goto bind_failed;
@@ -1011,7 +1012,7 @@ exhausted:
             if (!self) goto error;
             value_unref(in, fn);
             *w = value_ref(v_obj(self));
-            frame *to = frame_push(in, p->link, w, n + 1);
+            frame *to = push_frame(in, p->link, w, n + 1);
             if (!to) {
                 obj_unref(in, self);
                 goto error;
@@ -1047,10 +1048,10 @@ exhausted:
             const bytecode *c = l->code;
             frame *to;
             if (c->flags & CODE_SIMPLE && n == c->argcount && !(f->flags & FRAME_GEN)) {
-                to = frame_push(in, l, arg, n);
+                to = push_frame(in, l, arg, n);
                 if (!to) goto error;
             } else {
-                to = frame_push(in, l, NULL, 0);
+                to = push_frame(in, l, NULL, 0);
                 if (!to) goto error;
                 in->frame = f;
                 bool ok = func_bind(in, p, to->r, arg, n, NULL);
@@ -1088,7 +1089,7 @@ exhausted:
         if (fn.kind == V_OBJ && fn.o->type == &T_function) {
             func *p = (func *)fn.o;
             link *l = p->link;
-            frame *to = frame_push(in, l, NULL, 0);
+            frame *to = push_frame(in, l, NULL, 0);
             if (!to) goto error;
             in->frame = f;
             bool ok = func_bind(in, p, to->r, arg, npos, names);
@@ -1151,7 +1152,7 @@ leave : {
         }
         v = self;
     }
-    frame_pop(in);
+    pop_frame(in, f);
     if (flags & FRAME_ENTRY) return v;
     RELOAD;
     FETCH(ip);

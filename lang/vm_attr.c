@@ -61,6 +61,10 @@ static bool append_field(interp *in, site *s, value v, value to)
         return false;
     }
     dict *d = obj_head(v.o)->dict;
+    if (!d && s->hint == 0 && as_klass(s->type) && !as_klass(s->type)->sealed) {
+        d = obj_dict(in, v.o, true);
+        if (!d || !dict_reserve(in, d, 5)) return false; /* the slow way reports it */
+    }
     if (!d || s->hint != d->used || d->used >= d->cap || d->nindex) return false;
     for (int64_t i = 0; i < d->used; i++) {
         if (d->entry[i].key.o == (obj *)s->name || d->entry[i].key.kind != V_OBJ ||

@@ -1,0 +1,49 @@
+/* lang/frame_fast.h - the usual push and pop of a frame, inlined into the loop; the unusual (a new
+ * segment, the recursion limit) stays in frame.c. */
+#pragma once
+
+#include "lang/frame.h"
+#include "lang/types/func.h"
+
+static inline __attribute__((always_inline)) frame *push_frame(interp *in, link *l, value *r,
+                                                               uint32_t nargs)
+{
+    uint32_t nreg = l->code->nreg;
+    frame *f = in->spare_frames, *back = in->frame;
+    value *at = r ? r : back->top;
+    if (!f || in->depth >= in->limit || in->stack_end - at < (ptrdiff_t)nreg) {
+        return frame_push(in, l, r, nargs);
+    }
+    in->spare_frames = f->back;
+    for (uint32_t i = nargs; i < nreg; i++) at[i].kind = V_FAIL;
+    in->depth++;
+    f->ip = l->code->insn - 1;
+    f->r = at;
+    f->top = at + nreg;
+    f->link = l;
+    f->back = back;
+    f->handled.kind = V_FAIL;
+    f->ns.kind = V_FAIL;
+    f->flags = 0;
+    in->frame = f;
+    return f;
+}
+
+/* The end of a plain frame (no generator, segment, handler): its registers die. */
+static inline __attribute__((always_inline)) void pop_frame(interp *in, frame *f)
+{
+    if (f->flags & (FRAME_SEGMENT | FRAME_FN | FRAME_GEN) || f->handled.kind != V_FAIL) {
+        frame_pop(in);
+        return;
+    }
+    for (value *v = f->r, *end = f->top; v < end; v++) {
+        if (v->kind != V_OBJ) continue;
+        obj *o = v->o;
+        v->kind = V_FAIL;
+        if (!(o->flags & OBJ_FROZEN) && --o->rc == 0) obj_free(in, o);
+    }
+    in->frame = f->back;
+    in->depth--;
+    f->back = in->spare_frames;
+    in->spare_frames = f;
+}
