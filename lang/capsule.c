@@ -61,7 +61,8 @@ static size_t bytes(const datum *d)
     return ((const capsule *)(const void *)d)->n;
 }
 
-static const datum_kind capsule_kind = {.name = "capsule", .drop = drop, .bytes = bytes};
+static const datum_kind capsule_kind = {
+    .name = "capsule", .drop = drop, .bytes = bytes, .apply = capsule_apply};
 
 capsule *capsule_new(interp *in)
 {

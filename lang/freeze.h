@@ -1,7 +1,7 @@
 /* lang/freeze.h - values across threads: freeze makes a capsule, thaw a value of it elsewhere.
  *
- * A capsule is an immutable datum: records of every object that can be reached from a root, code and
- * buffers by reference.  At home thawing gives the originals.  Elsewhere `thaw` builds the
+ * A capsule is an immutable datum: records of every object that can be reached from a root, code
+ * and buffers by reference.  At home thawing gives the originals.  Elsewhere `thaw` builds the
  * objects once for each interpreter and marks them OBJ_FROZEN: writing to one of them is
  * trapped, nothing handles that, and the caller runs the task again at home.  What a worker
  * returns is frozen in turn; whatever in it came from home is the original there. */
@@ -13,6 +13,9 @@
 typedef struct capsule capsule;
 
 capsule *as_capsule(datum *d); /* NULL: something else */
+/* What an operation of the engine does with a capsule among its inputs: whoever links the engine
+ * with lang defines it. */
+void *capsule_apply(const void *fn, const void *call, void *err) __attribute__((weak));
 /* NULL: *e (TypeError) names what cannot cross. */
 capsule *freeze(interp *in, value root, err *e);
 /* Must everything in it run at home: does code write globals or captured variables? */

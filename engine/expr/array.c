@@ -70,10 +70,17 @@ static const source *source_now(const call *c, const source *s)
     return s;
 }
 
+/* A live array that the run did not foresee can be read at home only. */
+static bool must_go_home(const call *c, const source *s, const source *now)
+{
+    return now == s && s->kind->snapshot && c->go_home;
+}
+
 /* ([original,] (slice, ...)) */
 static datum *read_call(const fn *f, const call *c, err *e)
 {
-    const source *s = source_now(c, ((const read_fn *)f)->s);
+    const source *given = ((const read_fn *)f)->s, *s = source_now(c, given);
+    if (must_go_home(c, given, s)) return *c->go_home = true, NULL;
     const lit *region = c->narg ? &c->arg[c->narg - 1] : NULL;
     int64_t start[GRID_MAXDIM], count[GRID_MAXDIM];
     if (!region || region->kind != LIT_TUPLE || region->n > GRID_MAXDIM)

@@ -29,8 +29,9 @@ static bool bind_args(interp *in, const call *c, value *out)
 }
 
 /* Calls f with the task's arguments; FAIL: pending in `in`. */
-static value call_with_args(interp *in, const callable *k, const call *c)
+static value call_with_args(interp *in, const call *c, const void *function)
 {
+    const callable *k = function;
     value func = value_of(in, k->what);
     value kwargs = is_fail(func) || !k->kwargs ? FAIL : value_of(in, k->kwargs);
     value *arg = mem_zero((c->narg + 1) * sizeof(value));
@@ -77,9 +78,8 @@ static bool lit_can_cross(const lit *x)
     return true;
 }
 
-static bool all_cross(const callable *k, const call *c)
+static bool call_can_cross(const call *c)
 {
-    if (!can_cross(k->what) || (k->kwargs && !can_cross(k->kwargs))) return false;
     for (uint32_t i = 0; i < c->nin; i++)
         if (!can_cross(c->in[i])) return false;
     for (uint32_t i = 0; i < c->narg; i++)
@@ -87,10 +87,10 @@ static bool all_cross(const callable *k, const call *c)
     return true;
 }
 
-static datum *run_in_worker(const callable *k, const call *c, seat *s, err *e)
+datum *seat_run(seat *s, const call *c, seat_fn f, const void *ctx, err *e)
 {
-    if (!s->in || !all_cross(k, c)) return *c->go_home = true, NULL;
-    value r = call_with_args(s->in, k, c);
+    if (!s->in || !call_can_cross(c)) return *c->go_home = true, NULL;
+    value r = f(s->in, c, ctx);
     if (interp_trapped(s->in)) {
         value_unref(s->in, r);
         exc_clear(s->in);
@@ -112,10 +112,14 @@ static datum *run_callable(const fn *f, const call *c, err *e)
 {
     const callable *k = (const callable *)(const void *)f;
     seat *s = seat_of(c);
-    if (s && c->go_home) return run_in_worker(k, c, s, e);
+    if (s && c->go_home) {
+        if (can_cross(k->what) && (!k->kwargs || can_cross(k->kwargs)))
+            return seat_run(s, c, call_with_args, k, e);
+        return *c->go_home = true, NULL;
+    }
     interp *in = interp_current();
     if (!in) return err_set(e, RuntimeError, "function %s: no interpreter on this thread", f->name);
-    value r = call_with_args(in, k, c);
+    value r = call_with_args(in, c, k);
     datum *d = is_fail(r) ? NULL : datum_of(in, r);
     value_unref(in, r);
     if (!d) exc_to_err(in, e);

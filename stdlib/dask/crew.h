@@ -27,6 +27,10 @@ seat *seat_of(const call *c);
 /* After a task: its prints are kept (to be written by home), or forgotten. */
 void seat_done(seat *s, bool keep);
 
+/* Runs code of the language for a call on a worker; what cannot be done there goes home. */
+typedef value (*seat_fn)(interp *in, const call *c, const void *ctx);
+datum *seat_run(seat *s, const call *c, seat_fn f, const void *ctx, err *e);
+
 /* A new run: live values are frozen again when next asked. */
 void live_new_run(interp *in);
 /* Freezes a live value once a run, at home; what cannot cross stays without a capsule. */

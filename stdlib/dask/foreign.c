@@ -5,17 +5,8 @@
  * dask.array.foreign, which calls what the value itself understands. */
 #include "engine/base/mem.h"
 #include "engine/expr/build.h"
-#include "stdlib/dask/bridge.h"
+#include "stdlib/dask/crew.h"
 #include "stdlib/numpy/numpy.h"
-
-static interp *home_of(const call *c)
-{
-    for (uint32_t k = 0; k < c->nin; k++) {
-        live *l = as_live(c->in[k]);
-        if (l) return l->home;
-    }
-    return NULL;
-}
 
 /* the arguments of a call as a tuple */
 static value arguments(interp *in, const call *c)
@@ -49,16 +40,9 @@ static value keywords(interp *in, const fn *f)
     return FAIL;
 }
 
-void *live_apply(const void *function, const void *called, void *error)
+static value apply(interp *in, const call *c, const void *function)
 {
     const fn *f = function;
-    const call *c = called;
-    err *e = error;
-    interp *in = home_of(c);
-    if (!in || in != interp_current()) {
-        if (c->go_home) return *c->go_home = true, NULL;
-        return err_set(e, RuntimeError, "%s: this block belongs to another thread", f->name);
-    }
     dtype_of t = {.dt = DT_none}, want;
     int out = 0;
     const ufunc *u = fn_as_ufunc(f, &want, &out);
@@ -77,8 +61,27 @@ void *live_apply(const void *function, const void *called, void *error)
     value_unref(in, kwargs);
     value_unref(in, args);
     value_unref(in, home);
+    return r;
+}
+
+void *live_apply(const void *function, const void *called, void *error)
+{
+    const call *c = called;
+    err *e = error;
+    seat *s = seat_of(c);
+    if (s && c->go_home) return seat_run(s, c, apply, function, e);
+    interp *in = interp_current();
+    if (!in)
+        return err_set(e, RuntimeError, "%s: no interpreter on this thread",
+                       ((const fn *)function)->name);
+    value r = apply(in, c, function);
     datum *d = is_fail(r) ? NULL : datum_of(in, r);
     value_unref(in, r);
     if (!d) exc_to_err(in, e);
     return d;
+}
+
+void *capsule_apply(const void *function, const void *called, void *error)
+{
+    return live_apply(function, called, error);
 }

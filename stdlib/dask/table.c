@@ -15,7 +15,7 @@ typedef struct import {
     layer **layer; /* finished ones, owned; NULL: being built */
     size_t nlayer, cap;
     graph_builder *b; /* of the layer being built */
-    bool keep;        /* only functions of the user read its data: arrays stay the arrays they are */
+    bool keep; /* only functions of the user read its data: arrays stay the arrays they are */
 } import;
 
 enum { ID_BITS = 40 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "lang/freeze.h"
 #include "stdlib/stdlib.h"
 
 /* ---- handles ---- */
@@ -14,8 +15,25 @@ static void handle_drop(interp *in, obj *o)
     datum_unref(((handle *)o)->x);
 }
 
-const type T_handle = {TYPE_HEAD, .name = "Handle", .module = "_h5py", .size = sizeof(handle),
-                       .drop = handle_drop};
+/* Any thread may use an open object. */
+static bool handle_save(freezer *f, obj *o)
+{
+    freeze_datum(f, (datum *)(void *)((handle *)o)->x);
+    return true;
+}
+
+static obj *handle_load(thawer *t, const type *cls)
+{
+    handle *h = obj_new(thawer_interp(t), cls, 0);
+    if (h) h->x = datum_ref(thaw_datum(t));
+    return (obj *)h;
+}
+
+static const crossing handle_cross = {handle_save, handle_load};
+
+const type T_handle = {TYPE_HEAD,           .name = "Handle",
+                       .module = "_h5py",   .size = sizeof(handle),
+                       .drop = handle_drop, .cross = &handle_cross};
 
 h5obj *peek_h5(interp *in, value v)
 {
