@@ -32,7 +32,7 @@ bool nd_is_c(const nd *x)
 }
 
 /* axes of length 1 have no say; an empty block is contiguous in every order */
-static uint8_t flags_of(int ndim, const int64_t *shape, const int64_t *strides, int64_t size)
+uint8_t nd_layout(int ndim, const int64_t *shape, const int64_t *strides, int64_t size)
 {
     int64_t c = size, f = size;
     uint8_t flags = ND_C | ND_F;
@@ -68,7 +68,7 @@ static nd *wrap(buf *b, char *at, dtype_of t, int ndim, const int64_t *shape,
         memcpy(x->ext + ndim, strides, (size_t)ndim * sizeof *strides);
     else
         strides_c(ndim, shape, t.size, x->ext + ndim);
-    x->flags = flags_of(ndim, x->ext, x->ext + ndim, t.size);
+    x->flags = nd_layout(ndim, x->ext, x->ext + ndim, t.size);
     return x;
 }
 

@@ -74,6 +74,9 @@ typedef struct nd {
 
 extern const datum_kind nd_kind;
 
+/* The flags of such a layout. */
+uint8_t nd_layout(int ndim, const int64_t *shape, const int64_t *strides, int64_t size);
+
 static inline const int64_t *nd_shape(const nd *x)
 {
     return x->ext;

@@ -68,6 +68,26 @@ ndarray *array_fresh(interp *in, dtype_of t, int ndim, const int64_t *shape)
     return a;
 }
 
+value array_view(interp *in, ndarray *of, char *at, int ndim, const int64_t *shape,
+                 const int64_t *strides)
+{
+    const nd *x = array_peek(of);
+    ndarray *a = array_alloc(in, ndim, NULL, of);
+    if (!a) return FAIL;
+    nd *y = embedded(a);
+    datum_init(&y->hdr, &nd_kind);
+    y->b = x->b;
+    y->at = at;
+    y->dtype = x->dtype;
+    y->ndim = (uint8_t)ndim;
+    y->unit = x->unit;
+    y->size = x->size;
+    for (int i = 0; i < ndim; i++) y->ext[i] = shape[i], y->ext[ndim + i] = strides[i];
+    y->flags = nd_layout(ndim, shape, strides, x->size);
+    a->offset = at - x->b->data;
+    return v_obj(a);
+}
+
 bool array_become(interp *in, ndarray *a, const nd *x)
 {
     if (x->ndim > a->room)

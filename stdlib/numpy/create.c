@@ -253,6 +253,17 @@ static value f_arange(interp *in, const value *arg)
         return throw(in, TypeError, "arange() requires stop to be specified.");
     dtype_of t;
     value parts[3] = {start, stop, step};
+    if (is_none(arg[3]) && start.kind == V_INT && stop.kind == V_INT && step.kind == V_INT &&
+        step.i == 1) {
+        int64_t count;
+        if (!__builtin_sub_overflow(stop.i, start.i, &count)) {
+            if (count < 0) count = 0;
+            ndarray *a = array_fresh(in, dtype_plain(DT_int64), 1, &count);
+            int64_t *to = a ? (int64_t *)(void *)array_peek(a)->at : NULL;
+            for (int64_t i = 0; a && i < count; i++) to[i] = start.i + i;
+            return v_obj(a);
+        }
+    }
     if (!to_dtype_or_none(in, arg[3], &t)) return FAIL;
     if (t.dt == DT_none && (is_moment(start) || is_moment(stop)))
         t = dtype_plain((enum dtype)((is_moment(start) ? start : stop).aux & 0xff));

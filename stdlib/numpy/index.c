@@ -112,6 +112,56 @@ static const char *fast_element(const nd *x, value key)
     return p;
 }
 
+/* One axis of a view by a slice with plain bounds. */
+static bool quick_slice(const slice *s, int64_t len, int64_t *start, int64_t *count, int64_t *step)
+{
+    const value *part[] = {&s->start, &s->stop, &s->step};
+    int64_t to[3] = {SLICE_NONE, SLICE_NONE, SLICE_NONE};
+    err e = {0};
+    for (int i = 0; i < 3; i++) {
+        if (is_none(*part[i])) continue;
+        if (part[i]->kind != V_INT || part[i]->i == SLICE_NONE) return false;
+        to[i] = part[i]->i;
+    }
+    if (to[2] == 0) return false;
+    slice_clip(len, &to[0], &to[1], &to[2], count, &e);
+    *start = *count ? to[0] : 0;
+    *step = to[2];
+    return true;
+}
+
+/* A view by ints and slices alone, one for each leading axis; FAIL without an exception: not that
+ * simple. */
+static value quick_view(interp *in, ndarray *a, value key)
+{
+    const nd *x = array_peek(a);
+    tuple *t = as_tuple(key);
+    const value *item = t ? t->at : &key;
+    int n = t ? (int)(t->n > ND_MAXDIM ? ND_MAXDIM + 1 : t->n) : 1, ndim = 0;
+    int64_t shape[ND_MAXDIM], strides[ND_MAXDIM];
+    char *at = x->at;
+    if (n > x->ndim) return FAIL;
+    for (int i = 0; i < n; i++) {
+        int64_t len = nd_shape(x)[i], stride = nd_strides(x)[i], start, count, step;
+        slice *s = as_slice(item[i]);
+        if (item[i].kind == V_INT) {
+            start = item[i].i < 0 ? item[i].i + len : item[i].i;
+            if (start < 0 || start >= len) return FAIL;
+        } else if (s && quick_slice(s, len, &start, &count, &step)) {
+            shape[ndim] = count;
+            strides[ndim++] = stride * step;
+        } else {
+            return FAIL;
+        }
+        at += start * stride;
+    }
+    for (int i = n; i < x->ndim; i++) {
+        shape[ndim] = nd_shape(x)[i];
+        strides[ndim++] = nd_strides(x)[i];
+    }
+    return ndim ? array_view(in, a, at, ndim, shape, strides) : FAIL;
+}
+
 static bool all_ints(const index_list *l, const nd *x)
 {
     if (l->n != x->ndim) return false;
@@ -126,6 +176,8 @@ value array_getitem(interp *in, value self, value key)
     const nd *x = array_peek(a);
     const char *p = fast_element(x, key);
     if (p) return scalar_value(in, nd_type(x), p);
+    value quick = quick_view(in, a, key);
+    if (!is_fail(quick) || throwing(in)) return quick;
     if (as_str(key))
         return throw(in, IndexError,
                      "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and "

@@ -30,10 +30,12 @@ static value view_of(interp *in, value self, nd *x, err *e)
 #define WITH_SELF(name, expression)                                                                \
     static value name(interp *in, const value *arg)                                                \
     {                                                                                              \
-        nd *x = self_nd(in, arg[0]);                                                               \
-        if (!x) return FAIL;                                                                       \
+        ndarray *a = as_ndarray(arg[0]);                                                           \
+        nd *own = a ? NULL : self_nd(in, arg[0]);                                                  \
+        if (!a && !own) return FAIL;                                                               \
+        const nd *x = a ? array_peek(a) : own;                                                     \
         value r = expression;                                                                      \
-        datum_unref(x);                                                                            \
+        datum_unref(own);                                                                          \
         return r;                                                                                  \
     }
 WITH_SELF(get_shape, v_obj(shape_tuple(in, x->ndim, nd_shape(x))))
@@ -59,6 +61,16 @@ WITH_SELF(get_dtype, dtype_value(in, nd_type(x)))
 
 static value get_transpose(interp *in, const value *arg)
 {
+    ndarray *a = as_ndarray(arg[0]);
+    if (a) {
+        const nd *of = array_peek(a);
+        int64_t shape[ND_MAXDIM], strides[ND_MAXDIM];
+        for (int i = 0, n = of->ndim; i < n; i++) {
+            shape[i] = nd_shape(of)[n - 1 - i];
+            strides[i] = nd_strides(of)[n - 1 - i];
+        }
+        return array_view(in, a, of->at, of->ndim, shape, strides);
+    }
     nd *x = self_nd(in, arg[0]);
     err e = {0};
     value r = x ? view_of(in, arg[0], nd_transpose(x, NULL), &e) : FAIL;
@@ -518,6 +530,15 @@ static bool star_shape(interp *in, value star, int *ndim, int64_t shape[ND_MAXDI
 
 static value reshape(interp *in, value self, int ndim, const int64_t *shape, char order)
 {
+    ndarray *a = as_ndarray(self);
+    if (a && order != 'F' && array_peek(a)->flags & ND_C) { /* the same memory, whatever the shape */
+        const nd *of = array_peek(a);
+        int64_t to[ND_MAXDIM], strides[ND_MAXDIM];
+        err bad = {0};
+        if (!shape_resolve(nd_count(of), ndim, shape, to, &bad)) return throw_err(in, &bad);
+        strides_c(ndim, to, of->size, strides);
+        return array_view(in, a, of->at, ndim, to, strides);
+    }
     nd *x = self_nd(in, self);
     if (!x) return FAIL;
     err e = {0};

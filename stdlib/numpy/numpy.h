@@ -52,6 +52,9 @@ nd *array_snapshot(ndarray *a);
 nd *array_write(interp *in, ndarray *a);
 /* A new array of its own in C order, elements not set. */
 ndarray *array_fresh(interp *in, dtype_of t, int ndim, const int64_t *shape);
+/* A view of `of` that begins at a place in its memory. */
+value array_view(interp *in, ndarray *of, char *at, int ndim, const int64_t *shape,
+                 const int64_t *strides);
 /* a takes on shape and memory of x: its own memory in another shape, or a fresh block. */
 bool array_become(interp *in, ndarray *a, const nd *x);
 /* A new array that owns (takes) the block; a block shared with others is copied at the first write.
