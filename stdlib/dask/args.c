@@ -156,8 +156,10 @@ grid *to_grid(interp *in, value chunks, int ndim, const int64_t *shape, dtype_of
         for (int i = 0; ok && i < ndim; i++) ok = spec_of(in, chunks, &a, &spec[i]);
     }
     err e = {0};
-    grid *g =
-        ok ? grid_normalize(nspec, spec, ndim, shape, configured_limit(in), t, previous, &e) : NULL;
+    int64_t limit = ok ? configured_limit(in) : 0;
+    for (int i = 0; i < nspec; i++)
+        if (spec[i].form == CHUNK_BYTES) limit = 0; /* the user gave one */
+    grid *g = ok ? grid_normalize(nspec, spec, ndim, shape, limit, t, previous, &e) : NULL;
     arena_clear(&a);
     if (ok && !g) throw_err(in, &e);
     return g;
