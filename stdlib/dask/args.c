@@ -131,6 +131,12 @@ static int64_t configured_limit(interp *in)
 grid *to_grid(interp *in, value chunks, int ndim, const int64_t *shape, dtype_of t,
               const grid *previous)
 {
+    return to_grid_within(in, chunks, ndim, shape, t, previous, configured_limit(in));
+}
+
+grid *to_grid_within(interp *in, value chunks, int ndim, const int64_t *shape, dtype_of t,
+                     const grid *previous, int64_t limit)
+{
     arena a = {0};
     chunk_spec *spec = arena_alloc(&a, GRID_MAXDIM * sizeof *spec);
     tuple *tp = as_tuple(chunks);
@@ -156,7 +162,6 @@ grid *to_grid(interp *in, value chunks, int ndim, const int64_t *shape, dtype_of
         for (int i = 0; ok && i < ndim; i++) ok = spec_of(in, chunks, &a, &spec[i]);
     }
     err e = {0};
-    int64_t limit = ok ? configured_limit(in) : 0;
     for (int i = 0; i < nspec; i++)
         if (spec[i].form == CHUNK_BYTES) limit = 0; /* the user gave one */
     grid *g = ok ? grid_normalize(nspec, spec, ndim, shape, limit, t, previous, &e) : NULL;

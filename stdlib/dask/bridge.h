@@ -91,6 +91,9 @@ bool key_of(interp *in, value v, key *out); /* false without exception: not of t
 /* chunks=... for a shape; `previous` guides auto.  NULL: pending. */
 grid *to_grid(interp *in, value chunks, int ndim, const int64_t *shape, dtype_of t,
               const grid *previous);
+/* The same with a limit of bytes for "auto" instead of the configured one. */
+grid *to_grid_within(interp *in, value chunks, int ndim, const int64_t *shape, dtype_of t,
+                     const grid *previous, int64_t limit);
 value chunks_value(interp *in, const grid *g);
 cuts *cuts_of_value(interp *in, value v); /* an int, or a sequence of sizes (nan: unknown) */
 /* An operand of an elementwise operation. Blocks are owned by the caller: term_clear. */

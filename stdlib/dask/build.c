@@ -530,7 +530,8 @@ static value b_rechunk(interp *in, const value *arg)
         (!is_none(arg[3]) && !to_int64(in, arg[3], &limit)))
         return FAIL;
     expr_shape(x, shape);
-    grid *g = to_grid(in, arg[1], expr_ndim(x), shape, x->type, x->chunks);
+    grid *g = limit ? to_grid_within(in, arg[1], expr_ndim(x), shape, x->type, x->chunks, limit)
+                    : to_grid(in, arg[1], expr_ndim(x), shape, x->type, x->chunks);
     err e = {0};
     value r = g ? wrap_expr(in, expr_rechunk(x, g, threshold, limit, &e), &e) : FAIL;
     datum_unref(g);

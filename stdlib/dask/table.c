@@ -403,7 +403,11 @@ value normalized_chunks(interp *in, const value *arg)
             shape[n] = d != d ? -1 : (int64_t)d;
     }
     grid *before = is_none(arg[4]) ? NULL : grid_of_chunks(in, arg[4]);
-    grid *g = throwing(in) ? NULL : to_grid(in, arg[0], n, shape, t, before);
+    int64_t limit = 0;
+    if (!is_none(arg[2]) && !to_int64(in, arg[2], &limit)) return datum_unref(before), FAIL;
+    grid *g = throwing(in) ? NULL
+              : limit      ? to_grid_within(in, arg[0], n, shape, t, before, limit)
+                           : to_grid(in, arg[0], n, shape, t, before);
     value v = g ? chunks_value(in, g) : FAIL;
     datum_unref(before);
     datum_unref(g);
