@@ -82,7 +82,11 @@ static void sig_parse(interp *in, sig *s, const char *p)
     s->star = s->kwargs = -1;
     s->kind = 'm';
     if (*p == '@') {
-        s->kind = p[1] == 'p' ? 'p' : p[1] == 'c' ? 'c' : p[2] == 't' ? 's' : 'w';
+        s->kind = p[1] == 'p'   ? 'p'
+                  : p[1] == 'c' ? 'c'
+                  : p[1] == 'd' ? 'd'
+                  : p[2] == 't' ? 's'
+                                : 'w';
         p = skip(p + strcspn(p, " "));
     }
     size_t n = strcspn(p, "( ");
@@ -204,8 +208,42 @@ static bool all_positional(const sig *s)
     return s->posonly == s->npos && s->nkwonly == 0 && s->kwargs < 0;
 }
 
+/* "@def": a function that Python has in Python, with the messages of such. */
+static bool def_too_many(interp *in, const sig *s, size_t npos)
+{
+    bool plural = s->npos != 1 || s->required != s->npos;
+    strbuf takes = {0};
+    if (s->required == s->npos)
+        sb_addf(&takes, "%d", s->npos);
+    else
+        sb_addf(&takes, "from %d to %d", s->required, s->npos);
+    throw(in, TypeError, "%s() takes %s positional argument%s but %zu %s given", s->fname->at,
+          sb_text(&takes), plural ? "s" : "", npos, npos == 1 ? "was" : "were");
+    sb_clear(&takes);
+    return false;
+}
+
+static bool def_too_few(interp *in, const sig *s, const bool *given)
+{
+    strbuf names = {0};
+    int n = 0, left = 0;
+    for (int i = 0; i < s->npos; i++) n += !given[i] && !s->has_default[i];
+    left = n;
+    for (int i = 0; i < s->npos; i++) {
+        if (given[i] || s->has_default[i]) continue;
+        const char *sep = left == n ? "" : left > 1 ? ", " : n == 2 ? " and " : ", and ";
+        sb_addf(&names, "%s'%s'", sep, s->name[i]->at);
+        left--;
+    }
+    throw(in, TypeError, "%s() missing %d required positional argument%s: %s", s->fname->at, n,
+          n == 1 ? "" : "s", sb_text(&names));
+    sb_clear(&names);
+    return false;
+}
+
 static bool too_many(interp *in, const sig *s, size_t npos)
 {
+    if (s->kind == 'd') return def_too_many(in, s, npos);
     int h = hidden(s), max = s->npos - h, min = s->required - h;
     long long given = (long long)npos - h;
     const char *name = s->fname->at, *full = s->qual ? s->qual->at : name;
@@ -257,6 +295,11 @@ static bool bind_keyword(interp *in, const sig *s, str *key, value v, value *out
 {
     for (int i = s->posonly; i < s->nparam; i++) {
         if (i == s->star || i == s->kwargs || !str_eq(s->name[i], key)) continue;
+        if (given[i] && s->kind == 'd') {
+            throw(in, TypeError, "%s() got multiple values for argument '%s'", s->fname->at,
+                  key->at);
+            return false;
+        }
         if (given[i]) {
             throw(in, TypeError, "argument for %s() given by name ('%s') and position (%d)",
                   s->fname->at, key->at, i + 1 - hidden(s));
@@ -267,7 +310,9 @@ static bool bind_keyword(interp *in, const sig *s, str *key, value v, value *out
         return true;
     }
     if (extra) return dict_set_str(in, extra, key, v);
-    if (all_positional(s) || s->nparam == 0) {
+    if (s->kind == 'd') {
+        throw(in, TypeError, "%s() got an unexpected keyword argument '%s'", s->fname->at, key->at);
+    } else if (all_positional(s) || s->nparam == 0) {
         throw(in, TypeError, "%s() takes no keyword arguments",
               s->qual ? s->qual->at : s->fname->at);
     } else {
@@ -303,6 +348,7 @@ static bool bind_named(interp *in, const sig *s, const value *arg, size_t npos, 
     }
     for (int i = 0; i < s->nparam; i++) {
         if (given[i] || i == s->star || i == s->kwargs) continue;
+        if (!s->has_default[i] && s->kind == 'd') return def_too_few(in, s, given);
         if (!s->has_default[i]) return too_few(in, s, i, npos);
         out[i] = value_ref(s->dflt[i]);
         out[i].aux = s->dflt[i].kind == V_FAIL ? 0 : out[i].aux;

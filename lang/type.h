@@ -39,6 +39,7 @@ typedef value (*cfunc)(interp *in, const value *arg);
  *   "@staticmethod maketrans(x, y=<unset>, z=<unset>, /)"
  *   "@property shape"                  getter, arg[0] = self
  *   "@setter shape"                    arg[0] = self, arg[1] = the new value (FAIL: del)
+ *   "@def full(shape, fill_value)"     what Python has in Python: messages are as for a def
  * Defaults are literals: numbers, strings, None, True, False, () or <unset>. */
 typedef struct builtin {
     const char *sig;

@@ -81,8 +81,13 @@ static nd *item_count(const nd *x, uint32_t axes, bool keepdims, const nd *where
 bool type_mean(const reduction *r, dtype_of in, dtype_of want, dtype_of *out, err *e)
 {
     (void)r;
-    if (in.dt > DT_complex128 && in.dt != DT_timedelta64)
+    if (in.dt > DT_complex128 && in.dt != DT_timedelta64) { /* what their sum says */
+        ufunc_plan plan;
+        operand both[2] = {{.t = in}, {.t = in}};
+        if (!ufunc_resolve(&ufuncs[U_add], both, (dtype_of){.dt = DT_none}, 0, &plan, e))
+            return false;
         return err_set(e, TypeError, "cannot take the mean of %s", dtypes[in.dt].name);
+    }
     *out = want.dt != DT_none ? want : in.dt <= DT_uint64 ? dtype_plain(DT_float64) : in;
     return true;
 }

@@ -150,9 +150,9 @@ bool warn_flags(interp *in, unsigned flags, const char *where)
 }
 
 const builtin numpy_error_functions[] = {
-    {"seterr(all=None, divide=None, over=None, under=None, invalid=None)", f_seterr,
+    {"@def seterr(all=None, divide=None, over=None, under=None, invalid=None)", f_seterr,
      "Sets what becomes of floating-point exceptions; gives the settings before."},
-    {"geterr()", f_geterr, "What becomes of floating-point exceptions, a dict."},
+    {"@def geterr()", f_geterr, "What becomes of floating-point exceptions, a dict."},
     {"seterrcall(func)", f_seterrcall, "Sets the function that mode 'call' calls."},
     {"geterrcall()", f_geterrcall, "The function that mode 'call' calls."},
     {0},

@@ -360,8 +360,11 @@ static value f_bincount(interp *in, const value *arg)
     int64_t min;
     err e = {0};
     value r = FAIL;
-    if (x && !throwing(in) && to_int64(in, arg[2], &min))
-        r = array_wrap(in, nd_bincount(x, w, min, &e), &e);
+    if (x && !throwing(in) && to_int64(in, arg[2], &min)) {
+        nd *counts = nd_cast(x, dtype_plain(DT_int64), nd_count(x) ? 's' : 'u', &e);
+        r = array_wrap(in, counts ? nd_bincount(counts, w, min, &e) : NULL, &e);
+        datum_unref(counts);
+    }
     datum_unref(x);
     datum_unref(w);
     return r;
@@ -846,19 +849,19 @@ static value f_fft(interp *in, const value *arg)
 const builtin numpy_shape_functions[] = {
     {"concatenate(arrays, axis=0, out=None, *, dtype=None, casting='same_kind')", f_concatenate,
      "Joins arrays along an existing axis.\n\nValueError when the other extents differ."},
-    {"stack(arrays, axis=0, out=None)", f_stack, "Joins arrays along a new axis."},
+    {"@def stack(arrays, axis=0, out=None)", f_stack, "Joins arrays along a new axis."},
     {"where(condition, x=None, y=None, /)", f_where,
      "x where condition is true, y elsewhere; alone: condition.nonzero()."},
-    {"tile(A, reps)", f_tile, "A repeated along its axes."},
+    {"@def tile(A, reps)", f_tile, "A repeated along its axes."},
     {"_as_strided(x, shape, strides)", f_as_strided, NULL},
     {"_roll(a, shift, axis)", f_roll, "One axis rolled."},
-    {"flip(m, axis=None)", f_flip, "Elements in reverse order along axes, a view."},
-    {"broadcast_to(array, shape, subok=False)", f_broadcast_to,
+    {"@def flip(m, axis=None)", f_flip, "Elements in reverse order along axes, a view."},
+    {"@def broadcast_to(array, shape, subok=False)", f_broadcast_to,
      "A read-only view of another shape."},
-    {"expand_dims(a, axis)", f_expand_dims, "A view with new axes of length 1."},
-    {"triu(m, k=0)", f_triu, "The upper triangle; zeros below diagonal k."},
-    {"tril(m, k=0)", f_tril, "The lower triangle; zeros above diagonal k."},
-    {"diag(v, k=0)", f_diag, "A matrix with this diagonal, or the diagonal of a matrix."},
+    {"@def expand_dims(a, axis)", f_expand_dims, "A view with new axes of length 1."},
+    {"@def triu(m, k=0)", f_triu, "The upper triangle; zeros below diagonal k."},
+    {"@def tril(m, k=0)", f_tril, "The lower triangle; zeros above diagonal k."},
+    {"@def diag(v, k=0)", f_diag, "A matrix with this diagonal, or the diagonal of a matrix."},
     {"_linspace(start, stop, num, endpoint)", f_linspace, "(points, step)"},
     {"result_type(*arrays_and_dtypes)", f_result_type, "The dtype that operations on these give."},
     {"can_cast(from_, to, casting='safe')", f_can_cast, "May a type (or value) be cast?"},
@@ -870,25 +873,25 @@ const builtin numpy_shape_functions[] = {
 };
 const builtin numpy_type_functions[] = {
     {"promote_types(type1, type2)", f_promote_types, "The smallest dtype both cast to safely."},
-    {"isscalar(element)", f_isscalar, "Is it a number or string, not an array?"},
+    {"@def isscalar(element)", f_isscalar, "Is it a number or string, not an array?"},
     {"_same(a, b)", f_same, "Equal dtype, shape and bytes?"},
     {0},
 };
 const builtin numpy_sort_functions[] = {
     {"lexsort(keys, axis=-1)", f_lexsort, "Indices that sort by several keys, the last one first."},
-    {"digitize(x, bins, right=False)", f_digitize, "The bin each value belongs to."},
+    {"@def digitize(x, bins, right=False)", f_digitize, "The bin each value belongs to."},
     {"_unique(ar, index, inverse, counts, equal_nan)", f_unique, NULL},
     {"bincount(x, /, weights=None, minlength=0)", f_bincount,
      "How often each non-negative int occurs."},
     {"_histogram(a, weights, edges, uniform)", f_histogram, NULL},
     {"_topk(a, k, axis)", f_topk, "The k largest, in descending order."},
     {"_argtopk(a, k, axis)", f_argtopk, "Indices of the k largest."},
-    {"take_along_axis(arr, indices, axis)", f_take_along_axis,
+    {"@def take_along_axis(arr, indices, axis)", f_take_along_axis,
      "Elements by one index array along an axis."},
-    {"put_along_axis(arr, indices, values, axis)", f_put_along_axis,
+    {"@def put_along_axis(arr, indices, values, axis)", f_put_along_axis,
      "Sets elements by one index array along an axis."},
     {"putmask(a, mask, values)", f_putmask, "Sets elements where mask is true."},
-    {"place(arr, mask, vals)", f_place,
+    {"@def place(arr, mask, vals)", f_place,
      "Sets elements where mask is true, from the values in turn."},
     {0},
 };
@@ -924,11 +927,11 @@ const builtin numpy_linalg_functions[] = {
 // clang-format off
 const builtin numpy_reduction_functions[] = {
     BOTH(REDUCE_FUNCTION) FUNCTIONS(REDUCE_FUNCTION) SCAN_BOTH(SCAN_FUNCTION) SCAN_FUNCTIONS(SCAN_FUNCTION)
-    {"amin" SIG_B("a"), array_reduce_min, doc_min},
-    {"amax" SIG_B("a"), array_reduce_max, doc_max},
-    {"product" SIG_A("a"), array_reduce_prod, doc_prod},
-    {"sometrue" SIG_C("a"), array_reduce_any, doc_any},
-    {"alltrue" SIG_C("a"), array_reduce_all, doc_all},
+    {"@def amin" SIG_B("a"), array_reduce_min, doc_min},
+    {"@def amax" SIG_B("a"), array_reduce_max, doc_max},
+    {"@def product" SIG_A("a"), array_reduce_prod, doc_prod},
+    {"@def sometrue" SIG_C("a"), array_reduce_any, doc_any},
+    {"@def alltrue" SIG_C("a"), array_reduce_all, doc_all},
     {0},
 };
 // clang-format on

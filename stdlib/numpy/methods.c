@@ -610,13 +610,26 @@ static value m_transpose(interp *in, const value *arg)
     return r;
 }
 
+/* An axis whose error names the parameter. */
+static bool named_axis(interp *in, value v, int ndim, const char *name, int *axis)
+{
+    int64_t i;
+    err e = {0};
+    if (!to_int64(in, v, &i)) return false;
+    if (check_axis(i, ndim, axis, &e)) return true;
+    throw(in, AxisError, "%s: %s", name, e.msg);
+    err_clear(&e);
+    return false;
+}
+
 static value m_swapaxes(interp *in, const value *arg)
 {
     nd *x = self_nd(in, arg[0]);
     int a, b, perm[ND_MAXDIM];
     err e = {0};
     value r = FAIL;
-    if (x && to_axis(in, arg[1], x->ndim, &a) && to_axis(in, arg[2], x->ndim, &b)) {
+    if (x && named_axis(in, arg[1], x->ndim, "axis1", &a) &&
+        named_axis(in, arg[2], x->ndim, "axis2", &b)) {
         for (int i = 0; i < x->ndim; i++) perm[i] = i == a ? b : i == b ? a : i;
         r = view_of(in, arg[0], nd_transpose(x, perm), &e);
     }
@@ -1192,43 +1205,43 @@ static value f_size(interp *in, const value *arg)
 }
 
 const builtin numpy_method_functions[] = {
-    {"shape(a)", get_shape, "Extent along each axis, a tuple of ints."},
-    {"ndim(a)", get_ndim, "Number of axes."},
-    {"size(a, axis=None)", f_size, "Number of elements, or extent along an axis."},
-    {"reshape(a, newshape, order='C')", f_reshape,
+    {"@def shape(a)", get_shape, "Extent along each axis, a tuple of ints."},
+    {"@def ndim(a)", get_ndim, "Number of axes."},
+    {"@def size(a, axis=None)", f_size, "Number of elements, or extent along an axis."},
+    {"@def reshape(a, newshape, order='C')", f_reshape,
      "The elements in another shape, a view when possible.\n\nOne extent may be -1. ValueError "
      "when the sizes differ."},
-    {"ravel(a, order='C')", m_ravel, "One axis, a view when possible."},
-    {"transpose(a, axes=None)", f_transpose, "A view with permuted axes."},
-    {"swapaxes(a, axis1, axis2)", m_swapaxes, "A view with two axes exchanged."},
-    {"squeeze(a, axis=None)", m_squeeze, "A view without axes of length 1."},
-    {"diagonal(a, offset=0, axis1=0, axis2=1)", m_diagonal,
+    {"@def ravel(a, order='C')", m_ravel, "One axis, a view when possible."},
+    {"@def transpose(a, axes=None)", f_transpose, "A view with permuted axes."},
+    {"@def swapaxes(a, axis1, axis2)", m_swapaxes, "A view with two axes exchanged."},
+    {"@def squeeze(a, axis=None)", m_squeeze, "A view without axes of length 1."},
+    {"@def diagonal(a, offset=0, axis1=0, axis2=1)", m_diagonal,
      "The diagonal of two axes, a read-only view."},
-    {"trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None)", m_trace,
+    {"@def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None)", m_trace,
      "Sum along a diagonal."},
-    {"sort(a, axis=-1, kind=None, order=None)", f_sort, "A sorted copy."},
-    {"argsort(a, axis=-1, kind=None, order=None)", m_argsort,
+    {"@def sort(a, axis=-1, kind=None, order=None)", f_sort, "A sorted copy."},
+    {"@def argsort(a, axis=-1, kind=None, order=None)", m_argsort,
      "Indices that would sort along an axis."},
-    {"partition(a, kth, axis=-1, kind='introselect', order=None)", f_partition,
+    {"@def partition(a, kth, axis=-1, kind='introselect', order=None)", f_partition,
      "A copy with the kth element in its sorted place, smaller ones before it."},
-    {"argpartition(a, kth, axis=-1, kind='introselect', order=None)", m_argpartition,
+    {"@def argpartition(a, kth, axis=-1, kind='introselect', order=None)", m_argpartition,
      "Indices that would partition."},
-    {"searchsorted(a, v, side='left', sorter=None)", m_searchsorted,
+    {"@def searchsorted(a, v, side='left', sorter=None)", m_searchsorted,
      "Where v would be inserted to keep order."},
-    {"take(a, indices, axis=None, out=None, mode='raise')", m_take,
+    {"@def take(a, indices, axis=None, out=None, mode='raise')", m_take,
      "Elements by index along an axis."},
-    {"put(a, ind, v, mode='raise')", m_put, "Sets elements by flat index."},
-    {"compress(condition, a, axis=None, out=None)", f_compress,
+    {"@def put(a, ind, v, mode='raise')", m_put, "Sets elements by flat index."},
+    {"@def compress(condition, a, axis=None, out=None)", f_compress,
      "The slices where condition is true."},
-    {"nonzero(a)", m_nonzero,
+    {"@def nonzero(a)", m_nonzero,
      "Indices of the elements that are not zero, one array for each axis."},
-    {"repeat(a, repeats, axis=None)", m_repeat, "Every element several times."},
-    {"round(a, decimals=0, out=None)", m_round, "Rounded to a number of decimals, halves to even."},
-    {"around(a, decimals=0, out=None)", m_round,
+    {"@def repeat(a, repeats, axis=None)", m_repeat, "Every element several times."},
+    {"@def round(a, decimals=0, out=None)", m_round, "Rounded to a number of decimals, halves to even."},
+    {"@def around(a, decimals=0, out=None)", m_round,
      "Rounded to a number of decimals, halves to even."},
-    {"round_(a, decimals=0, out=None)", m_round,
+    {"@def round_(a, decimals=0, out=None)", m_round,
      "Rounded to a number of decimals, halves to even."},
-    {"clip(a, a_min, a_max, out=None)", m_clip, "Limited to the range from a_min to a_max."},
-    {"copy(a, order='K', subok=False)", f_copy, "A copy as an array."},
+    {"@def clip(a, a_min, a_max, out=None)", m_clip, "Limited to the range from a_min to a_max."},
+    {"@def copy(a, order='K', subok=False)", f_copy, "A copy as an array."},
     {0},
 };

@@ -1,6 +1,8 @@
 /* stdlib/numpy/numpy.c - the module: joins its tables.  What these do not have is written in dsk
  * (stdlib/dsk/numpy). */
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/parts.h"
@@ -19,12 +21,9 @@ static bool put_table(interp *in, module *m, const builtin *row, value home)
 {
     for (; row->sig; row++) {
         char name[64];
-        size_t n = 0;
-        while (row->sig[n] && row->sig[n] != '(' && n < sizeof name - 1) {
-            name[n] = row->sig[n];
-            n++;
-        }
-        name[n] = 0;
+        const char *from = row->sig + (row->sig[0] == '@' ? sizeof "@def" : 0);
+        size_t n = strcspn(from, "(");
+        snprintf(name, sizeof name, "%.*s", (int)n, from);
         value f = cfunc_new(in, row, FAIL);
         bool plain = name[0] == '_' || is_fail(home);
         value a = is_fail(f) || plain ? f : array_function_new(in, f, home);

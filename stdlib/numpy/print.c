@@ -329,18 +329,18 @@ static value format_scientific(interp *in, const value *arg)
 }
 
 const builtin numpy_print_functions[] = {
-    {"format_float_positional(x, precision=None, unique=True, fractional=True, trim='k', "
+    {"@def format_float_positional(x, precision=None, unique=True, fractional=True, trim='k', "
      "sign=False, pad_left=None, pad_right=None, min_digits=None)",
      format_positional, "A number as text, without an exponent."},
-    {"format_float_scientific(x, precision=None, unique=True, trim='k', sign=False, "
+    {"@def format_float_scientific(x, precision=None, unique=True, trim='k', sign=False, "
      "pad_left=None, exp_digits=None, min_digits=None)",
      format_scientific, "A number as text, with an exponent."},
-    {"set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, "
+    {"@def set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, "
      "suppress=None, nanstr=None, "
      "infstr=None, formatter=None, sign=None, floatmode=None, *, legacy=None)",
      set_printoptions, "Sets how arrays are printed."},
-    {"get_printoptions()", get_printoptions, "The options for printing arrays, as a dict."},
-    {"array2string(a, max_line_width=None, precision=None, suppress_small=None, separator=' ', "
+    {"@def get_printoptions()", get_printoptions, "The options for printing arrays, as a dict."},
+    {"@def array2string(a, max_line_width=None, precision=None, suppress_small=None, separator=' ', "
      "prefix='', "
      "style=None, formatter=None, threshold=None, edgeitems=None, sign=None, floatmode=None, "
      "suffix='', legacy=None)",
