@@ -43,7 +43,7 @@ static nd *full_tile(const tile_call *t, int64_t from, int64_t n, err *e)
 
 static const tile_kind full_tiles = {.run = full_tile};
 static const fn_kind full_kind = {
-    .name = "full", .version = 1, .call = full_call, .drop = full_drop, .tile = &full_tiles};
+    .name = "full", .version = 1, .call = full_call, .drop = full_drop, .tile = &full_tiles, .takes = "s*"};
 
 static fn *full_new(const char *name, dtype_of t, const nd *value, err *e)
 {
@@ -151,7 +151,7 @@ static nd *arange_tile(const tile_call *t, int64_t from, int64_t n, err *e)
 
 static const tile_kind arange_tiles = {.state = 32, .begin = arange_begin, .run = arange_tile};
 static const fn_kind arange_kind = {
-    .name = "arange", .version = 1, .call = arange_call, .tile = &arange_tiles};
+    .name = "arange", .version = 1, .call = arange_call, .tile = &arange_tiles, .takes = "nnnit"};
 
 static bool arange_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
 {
@@ -211,7 +211,7 @@ static datum *linspace_call(const fn *f, const call *c, err *e)
     return (datum *)y;
 }
 
-static const fn_kind linspace_kind = {.name = "linspace", .version = 1, .call = linspace_call};
+static const fn_kind linspace_kind = {.name = "linspace", .version = 1, .call = linspace_call, .takes = "ffiit"};
 
 static bool linspace_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
 {

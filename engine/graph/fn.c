@@ -182,3 +182,42 @@ nd *arg_nd(const call *c, const lit *x, err *e)
     return err_set(e, TypeError, "a block operation needs an array, not '%s'",
                    d ? d->kind->name : "a literal");
 }
+
+/* --- what a fn takes --- */
+
+static bool all_ints(const lit *x)
+{
+    if (x->kind != LIT_TUPLE && x->kind != LIT_LIST) return false;
+    for (uint32_t i = 0; i < x->n; i++)
+        if (x->item[i].kind != LIT_INT) return false;
+    return x->n <= 32;
+}
+
+static bool lit_fits(const lit *x, char what)
+{
+    switch (what) {
+    case 'n': return x->kind == LIT_INT || x->kind == LIT_FLOAT || x->kind == LIT_BOOL;
+    case 'f': return x->kind == LIT_FLOAT;
+    case 'i': return x->kind == LIT_INT || x->kind == LIT_BOOL;
+    case 't': return x->kind == LIT_DTYPE;
+    case 's': return all_ints(x);
+    case 'l': return x->kind == LIT_LIST || x->kind == LIT_TUPLE;
+    case 'b': return x->kind == LIT_IN || x->kind == LIT_DATUM;
+    default: return true;
+    }
+}
+
+bool fn_takes(const fn *f, const call *c, err *e)
+{
+    const char *want = f->kind->takes;
+    size_t n = strlen(want);
+    bool more = n && want[n - 1] == '*';
+    n -= more;
+    if (c->narg < n || (c->narg > n && !more))
+        return err_set(e, TypeError, "%s() takes %zu positional argument%s but %u %s given", f->name,
+                       n, n == 1 ? "" : "s", c->narg, c->narg == 1 ? "was" : "were");
+    for (size_t i = 0; i < n; i++)
+        if (!lit_fits(&c->arg[i], want[i]))
+            return err_set(e, TypeError, "argument %zu of %s() is not what it takes", i + 1, f->name);
+    return true;
+}

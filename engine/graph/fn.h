@@ -142,6 +142,10 @@ typedef struct fn_kind {
     datum *(*call)(const fn *f, const call *c, err *e);
     void (*drop)(fn *f);          /* releases what f holds, not f; may be NULL */
     const struct tile_kind *tile; /* how it runs on a piece of a block; NULL: whole blocks only */
+    /* What it takes, a letter for each argument, for calls that a user makes up: 'n' a number,
+     * 'i' an int, 't' a dtype, 's' a sequence of ints, 'l' a list or tuple, '.' anything (call looks
+     * itself), '*' any number more of anything. NULL: call looks itself. */
+    const char *takes;
     /* Told of every task of it that a plan takes up, on the thread that makes the plan; may be NULL. */
     void (*prepare)(const fn *f, const struct task_view *v);
 } fn_kind;
@@ -176,8 +180,11 @@ static inline bool fn_is_native(const fn *f)
 {
     return !(f->flags & (FN_HOME | FN_IMPURE | FN_FOREIGN));
 }
+/* Do the arguments have the kinds that it takes? */
+bool fn_takes(const fn *f, const call *c, err *e);
 static inline datum *fn_call(const fn *f, const call *c, err *e)
 {
+    if (f->kind->takes && !fn_takes(f, c, e)) return NULL;
     for (uint32_t k = 0; k < c->nin && fn_is_native(f); k++)
         if (c->in[k]->kind->apply) return (datum *)c->in[k]->kind->apply(f, c, e);
     return f->kind->call(f, c, e);

@@ -64,7 +64,7 @@ static bool spec_of(interp *in, value v, arena *a, chunk_spec *out)
         out->form = CHUNK_BYTES;
         out->size = parse_bytes(s->at);
         if (out->size >= 0) return true;
-        return THROW0(in, ValueError, "Could not interpret '%s' as a number", s->at);
+        return THROW0(in, ValueError, "Could not interpret '%s' as a byte unit", s->at);
     }
     list *l = as_list(v);
     tuple *t = as_tuple(v);
@@ -126,6 +126,15 @@ static int64_t configured_limit(interp *in)
     value_unref(in, config);
     exc_clear(in);
     return limit > 0 ? limit : 0;
+}
+
+/* a byte size among the chunks is the limit; else the one given, else the configured one */
+static int64_t limit_of(interp *in, int64_t limit, int n, const chunk_spec *spec)
+{
+    if (limit > 0) return limit;
+    for (int i = 0; i < n; i++)
+        if (spec[i].form == CHUNK_BYTES) return 0;
+    return configured_limit(in);
 }
 
 grid *to_grid(interp *in, value chunks, int ndim, const int64_t *shape, dtype_of t,
