@@ -364,6 +364,10 @@ expr *expr_overlap(const expr *x, const int64_t *depth, const boundary *edge, er
     if (!x) return NULL;
     int ndim = expr_ndim(x);
     bool cut = false;
+    for (int k = 0; k < 2 * ndim; k++)
+        if (depth[k] < 0)
+            return err_set(e, ValueError, "the depth of an overlap cannot be negative, got %lld",
+                           (long long)depth[k]);
     expr *y = roomy(x, depth, e);
     expr_item item[GRID_MAXDIM];
     for (int k = 0; k < ndim && y; k++) {

@@ -326,6 +326,12 @@ static value map2(interp *in, enum ufunc_id id, const char *prefix, value a, val
     return r;
 }
 
+/* NumPy's own operators come here as ufuncs, and name the result so */
+static bool is_numpys(value v)
+{
+    return v.kind == V_SCALAR || as_ndarray(v);
+}
+
 static value lazy_binary(interp *in, enum binop op, value a, value b)
 {
     if (op == OP_MATMUL) {
@@ -335,7 +341,8 @@ static value lazy_binary(interp *in, enum binop op, value a, value b)
         value_unref(in, m);
         return r;
     }
-    return map2(in, binary_ops[op].id, binary_ops[op].prefix, a, b);
+    enum ufunc_id id = binary_ops[op].id;
+    return map2(in, id, is_numpys(a) ? ufuncs[id].name : binary_ops[op].prefix, a, b);
 }
 
 static value lazy_compare(interp *in, enum cmpop op, value a, value b)
