@@ -74,11 +74,26 @@ static int64_t whole_position(int64_t at, const nd *x, const lit *offset, const 
 }
 
 /* (x, axes, offset info): the block's start along the axis, or (start, shape of the whole) */
+/* the offset along the axis; for a flattened array (offsets, shape of the whole) */
+static bool check_where(const red_fn *r, const lit *where, int ndim, err *e)
+{
+    bool ok = where->kind == LIT_INT;
+    if (r->ravel) {
+        ok = where->kind == LIT_TUPLE && where->n == 2;
+        for (int k = 0; ok && k < 2; k++) {
+            const lit *part = &where->item[k];
+            ok = (part->kind == LIT_TUPLE || part->kind == LIT_LIST) && (int)part->n == ndim;
+            for (uint32_t i = 0; ok && i < part->n; i++) ok = part->item[i].kind == LIT_INT;
+        }
+    }
+    return ok || err_set(e, TypeError, "the offset of a block does not fit its %d axes", ndim);
+}
+
 static datum *arg_chunk_call(const fn *f, const call *c, err *e)
 {
     const red_fn *r = (const red_fn *)f;
     nd *x = arg_nd(c, &c->arg[0], e);
-    if (!x) return NULL;
+    if (!x || !check_where(r, &c->arg[2], x->ndim, e)) return NULL;
     uint32_t axes = r->ravel ? ALL_AXES : r->axes;
     enum reduction_id value = is_min(r->id)        ? is_nan_kind(r->id) ? R_nanmin : R_min
                               : is_nan_kind(r->id) ? R_nanmax
@@ -207,7 +222,7 @@ static datum *argtopk_agg_call(const fn *f, const call *c, err *e)
     return out;
 }
 
-static const fn_kind arg_chunk_kind = {.name = "arg_chunk", .version = 1, .call = arg_chunk_call};
+static const fn_kind arg_chunk_kind = {.name = "arg_chunk", .version = 1, .call = arg_chunk_call, .takes = "..."};
 static const fn_kind arg_combine_kind = {
     .name = "arg_combine", .version = 1, .call = arg_combine_call};
 static const fn_kind arg_agg_kind = {.name = "arg_agg", .version = 1, .call = arg_agg_call};

@@ -77,6 +77,8 @@ static nd *draw_dist(const draw_fn *k, rng *g, const call *c, int ndim, const in
     nd *param[RANDOM_MAXPARAM] = {0}, *out = NULL;
     int64_t block[GRID_MAXDIM], start[GRID_MAXDIM];
     int n = 0;
+    if (!c->of || c->narg < 2 + (uint32_t)d->nparam)
+        return err_set(e, TypeError, "random numbers with parameters are drawn in their graph");
     grid_block(c->of->grid, c->index, block);
     grid_block_start(c->of->grid, block, start);
     while (n < d->nparam && (param[n] = param_part(c, &c->arg[2 + n], start, shape, e))) n++;
@@ -96,8 +98,10 @@ static datum *draw_call(const fn *f, const call *c, err *e)
     int ndim = (int)c->arg[1].n;
     for (int i = 0; i < ndim; i++) shape[i] = c->arg[1].item[i].i;
     rng g;
-    start_stream(k, (uint64_t)c->arg[0].i, &g);
     nd *out = NULL;
+    if ((uint64_t)c->arg[0].i >= k->seed->n)
+        return err_set(e, IndexError, "there is no block %lld", (long long)c->arg[0].i);
+    start_stream(k, (uint64_t)c->arg[0].i, &g);
     if (d->kind == DRAW_CHOICE)
         out = draw_choice(k, &g, c, ndim, shape, e);
     else if (d->kind == DRAW_INTEGERS)
@@ -129,9 +133,9 @@ static nd *draw_tile(const tile_call *t, int64_t from, int64_t n, err *e)
 static const tile_kind draw_tiles = {.state = sizeof(rng), .begin = draw_begin, .run = draw_tile};
 /* only plain draws can be made piece by piece */
 static const fn_kind plain_kind = {
-    .name = "draw", .version = 1, .call = draw_call, .drop = draw_drop, .tile = &draw_tiles};
+    .name = "draw", .version = 1, .call = draw_call, .takes = "is*", .drop = draw_drop, .tile = &draw_tiles};
 static const fn_kind draw_kind_of = {
-    .name = "draw_with", .version = 1, .call = draw_call, .drop = draw_drop};
+    .name = "draw_with", .version = 1, .call = draw_call, .takes = "is*", .drop = draw_drop};
 
 /* --- the layer --- */
 

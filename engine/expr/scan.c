@@ -60,9 +60,12 @@ static datum *carry_call(const fn *f, const call *c, err *e)
     const scan_fn *s = (const scan_fn *)f;
     nd *x = arg_nd(c, &c->arg[1], e);
     if (!x) return NULL;
+    if (s->axis >= x->ndim)
+        return err_set(e, IndexError, "axis %d is out of bounds for a block of %d axes", s->axis,
+                       x->ndim);
     int64_t n = nd_shape(x)[s->axis];
     nd *last = nd_slice(x, s->axis, n ? n - 1 : 0, n ? 1 : 0, 1);
-    datum *out = call_two(s->binop, c, c->in[0], &last->hdr, e);
+    datum *out = call_two(s->binop, c, arg_datum(c, &c->arg[0]), &last->hdr, e);
     datum_unref(last);
     return out;
 }
@@ -71,13 +74,11 @@ static datum *carry_call(const fn *f, const call *c, err *e)
 static datum *combine_call(const fn *f, const call *c, err *e)
 {
     const scan_fn *s = (const scan_fn *)f;
-    lit arg = lit_in(0);
     call d = *c;
-    d.in = &c->in[1];
-    d.nin = d.narg = 1;
-    d.arg = &arg;
+    d.narg = 1;
+    d.arg = &c->arg[1];
     datum *scanned = fn_call(s->inner, &d, e);
-    datum *out = scanned ? call_two(s->binop, c, c->in[0], scanned, e) : NULL;
+    datum *out = scanned ? call_two(s->binop, c, arg_datum(c, &c->arg[0]), scanned, e) : NULL;
     datum_unref(scanned);
     return out;
 }
@@ -85,11 +86,11 @@ static datum *combine_call(const fn *f, const call *c, err *e)
 static const fn_kind scan_kind = {
     .name = "scan", .version = 1, .call = scan_call, .drop = scan_drop};
 static const fn_kind ident_kind = {
-    .name = "scan_ident", .version = 1, .call = ident_call, .drop = scan_drop};
+    .name = "scan_ident", .version = 1, .call = ident_call, .drop = scan_drop, .takes = "s*"};
 static const fn_kind carry_kind = {
-    .name = "scan_carry", .version = 1, .call = carry_call, .drop = scan_drop};
+    .name = "scan_carry", .version = 1, .call = carry_call, .drop = scan_drop, .takes = "bb"};
 static const fn_kind combine_kind = {
-    .name = "scan_combine", .version = 1, .call = combine_call, .drop = scan_drop};
+    .name = "scan_combine", .version = 1, .call = combine_call, .drop = scan_drop, .takes = "bb"};
 
 static fn *scan_new(const fn_kind *kind, const char *name, const scan_fn *like)
 {

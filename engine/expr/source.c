@@ -259,10 +259,12 @@ expr *expr_linspace(label l, double start, double stop, bool endpoint, grid *g, 
 static datum *eye_call(const fn *f, const call *c, err *e)
 {
     (void)f;
+    if (c->arg[0].i < 0 || c->arg[1].i < 0)
+        return err_set(e, ValueError, "negative dimensions are not allowed");
     return (datum *)nd_eye(c->arg[0].i, c->arg[1].i, c->arg[2].i, c->arg[3].t, e);
 }
 
-static const fn_kind eye_kind = {.name = "eye", .version = 1, .call = eye_call};
+static const fn_kind eye_kind = {.name = "eye", .version = 1, .call = eye_call, .takes = "iiit"};
 
 static bool eye_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
 {

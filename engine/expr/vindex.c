@@ -15,6 +15,10 @@ static datum *slice_call(const fn *f, const call *c, err *e)
     nd *x = arg_nd(c, &c->arg[0], e);
     int n = x ? items_of(c, &c->arg[1], item, e) : -1, axis = (int)c->arg[2].i;
     nd *y = n < 0 ? NULL : nd_index(x, item, n, e);
+    if (y && (axis < 0 || axis >= y->ndim)) {
+        err_set(e, IndexError, "axis %d is out of bounds for array of dimension %d", axis, y->ndim);
+        y = datum_unref(y);
+    }
     if (!y || axis == 0) return (datum *)y;
     int perm[GRID_MAXDIM], k = 0;
     perm[k++] = axis;
@@ -31,6 +35,10 @@ static datum *merge_call(const fn *f, const call *c, err *e)
     (void)f;
     const lit *places = &c->arg[0], *blocks = &c->arg[1];
     int64_t shape[GRID_MAXDIM], n = 0;
+    bool fit = places->n == blocks->n && blocks->n;
+    for (uint32_t i = 0; fit && i < places->n; i++)
+        fit = places->item[i].kind == LIT_DATUM && as_nd(places->item[i].d);
+    if (!fit) return err_set(e, TypeError, "places and blocks do not fit");
     nd *first = arg_nd(c, &blocks->item[0], e);
     if (!first) return NULL;
     memcpy(shape, nd_shape(first), first->ndim * sizeof *shape);
@@ -45,8 +53,9 @@ static datum *merge_call(const fn *f, const call *c, err *e)
     return (datum *)out;
 }
 
-static const fn_kind slice_kind = {.name = "vindex_slice", .version = 1, .call = slice_call};
-static const fn_kind merge_kind = {.name = "vindex_merge", .version = 1, .call = merge_call};
+static const fn_kind slice_kind = {.name = "vindex_slice", .version = 1, .call = slice_call, .takes = "..i"};
+static const fn_kind merge_kind = {
+    .name = "vindex_merge", .version = 1, .call = merge_call, .takes = "ll"};
 
 typedef struct points {
     const expr *x;

@@ -189,7 +189,7 @@ static bool all_ints(const lit *x)
 {
     if (x->kind != LIT_TUPLE && x->kind != LIT_LIST) return false;
     for (uint32_t i = 0; i < x->n; i++)
-        if (x->item[i].kind != LIT_INT) return false;
+        if (x->item[i].kind != LIT_INT || x->item[i].i < 0) return false;
     return x->n <= 32;
 }
 

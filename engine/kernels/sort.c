@@ -236,6 +236,9 @@ static nd *cut_top(const nd *sorted, int64_t k, int axis, err *e)
 
 nd *nd_topk(const nd *x, int64_t k, int axis, err *e)
 {
+    if (axis >= x->ndim)
+        return err_set(e, AxisError, "axis %d is out of bounds for array of dimension %d", axis,
+                       x->ndim);
     nd *sorted = nd_sort(x, axis, e), *y = sorted ? cut_top(sorted, k, axis, e) : NULL;
     datum_unref(sorted);
     return y;
@@ -243,6 +246,9 @@ nd *nd_topk(const nd *x, int64_t k, int axis, err *e)
 
 nd *nd_argtopk(const nd *x, int64_t k, int axis, err *e)
 {
+    if (axis >= x->ndim)
+        return err_set(e, AxisError, "axis %d is out of bounds for array of dimension %d", axis,
+                       x->ndim);
     nd *order = nd_argsort(x, axis, true, e), *y = order ? cut_top(order, k, axis, e) : NULL;
     datum_unref(order);
     return y;
