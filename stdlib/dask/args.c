@@ -128,15 +128,6 @@ static int64_t configured_limit(interp *in)
     return limit > 0 ? limit : 0;
 }
 
-/* a byte size among the chunks is the limit; else the one given, else the configured one */
-static int64_t limit_of(interp *in, int64_t limit, int n, const chunk_spec *spec)
-{
-    if (limit > 0) return limit;
-    for (int i = 0; i < n; i++)
-        if (spec[i].form == CHUNK_BYTES) return 0;
-    return configured_limit(in);
-}
-
 grid *to_grid(interp *in, value chunks, int ndim, const int64_t *shape, dtype_of t,
               const grid *previous)
 {

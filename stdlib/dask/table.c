@@ -402,8 +402,6 @@ value normalized_chunks(interp *in, const value *arg)
         else
             shape[n] = d != d ? -1 : (int64_t)d;
     }
-    int64_t limit = 0;
-    if (!is_none(arg[2]) && !to_int64(in, arg[2], &limit)) return FAIL;
     grid *before = is_none(arg[4]) ? NULL : grid_of_chunks(in, arg[4]);
     int64_t limit = 0;
     if (!is_none(arg[2]) && !to_int64(in, arg[2], &limit)) return datum_unref(before), FAIL;
