@@ -446,6 +446,7 @@ static char *absolute(interp *in, frame *f, const char *name, int64_t level)
     if (!p) {
         p = as_str(dict_peek(in, f->globals, "__name__"));
         if (p && is_fail(dict_peek(in, f->globals, "__path__"))) level++;
+        if (p && level > 1 && !strchr(p->at, '.')) p = NULL;
     }
     size_t n = p ? p->nbyte : 0;
     if (n == 0)
