@@ -200,7 +200,8 @@ void sigs_close(interp *in)
 /* How many parameters the user cannot see: self of methods. */
 static int hidden(const sig *s)
 {
-    return s->nparam && (str_is(s->name[0], "self") || (s->kind == 'c' && str_is(s->name[0], "cls")));
+    return s->nparam &&
+           (str_is(s->name[0], "self") || (s->kind == 'c' && str_is(s->name[0], "cls")));
 }
 
 static bool all_positional(const sig *s)
@@ -257,7 +258,8 @@ static bool too_many(interp *in, const sig *s, size_t npos)
         throw(in, TypeError, "%s expected %s%d argument%s, got %lld", name,
               min == max ? "" : "at most ", max, max == 1 ? "" : "s", given);
     } else {
-        int all = max + s->nkwonly; /* more than there are parameters at all, or only too many here */
+        int all =
+            max + s->nkwonly; /* more than there are parameters at all, or only too many here */
         bool here = given <= all;
         int most = here ? max : all;
         throw(in, TypeError, "%s() takes %s %d %sargument%s (%lld given)", name,

@@ -108,9 +108,18 @@ void freeze_value(freezer *f, value v)
 {
     switch (v.kind) {
     case V_NONE: put_byte(f, VT_NONE); return;
-    case V_BOOL: put_byte(f, VT_BOOL); put_byte(f, (unsigned)v.i); return;
-    case V_INT: put_byte(f, VT_INT); sb_add(&f->out, (const char *)&v.i, 8); return;
-    case V_FLOAT: put_byte(f, VT_FLOAT); sb_add(&f->out, (const char *)&v.i, 8); return;
+    case V_BOOL:
+        put_byte(f, VT_BOOL);
+        put_byte(f, (unsigned)v.i);
+        return;
+    case V_INT:
+        put_byte(f, VT_INT);
+        sb_add(&f->out, (const char *)&v.i, 8);
+        return;
+    case V_FLOAT:
+        put_byte(f, VT_FLOAT);
+        sb_add(&f->out, (const char *)&v.i, 8);
+        return;
     case V_SCALAR:
         put_byte(f, VT_SCALAR);
         put_u32(f, v.aux);
@@ -119,8 +128,10 @@ void freeze_value(freezer *f, value v)
     case V_OBJ: break;
     default: put_byte(f, VT_FAIL); return;
     }
-    if (v.o == NOTIMPL.o) put_byte(f, VT_NOTIMPL);
-    else if (v.o == ELLIPSIS.o) put_byte(f, VT_ELLIPSIS);
+    if (v.o == NOTIMPL.o)
+        put_byte(f, VT_NOTIMPL);
+    else if (v.o == ELLIPSIS.o)
+        put_byte(f, VT_ELLIPSIS);
     else {
         put_byte(f, VT_OBJ);
         put_u32(f, id_of(f, v.o));
@@ -311,16 +322,24 @@ static void save_exc(freezer *f, exc *x)
 /* The payload that the builtin type `native` gives an object. */
 static bool save_payload(freezer *f, obj *o, const type *native)
 {
-    if (native == &T_list) save_items(f, ((list *)(void *)o)->at, ((list *)(void *)o)->n);
-    else if (native == &T_tuple) save_items(f, ((tuple *)(void *)o)->at, ((tuple *)(void *)o)->n);
-    else if (native == &T_dict) save_dict(f, (dict *)(void *)o);
-    else if (native == &T_set || native == &T_frozenset) save_set(f, (set *)(void *)o);
-    else if (native == &T_str) put_text(f, ((str *)(void *)o)->at, ((str *)(void *)o)->nbyte);
+    if (native == &T_list)
+        save_items(f, ((list *)(void *)o)->at, ((list *)(void *)o)->n);
+    else if (native == &T_tuple)
+        save_items(f, ((tuple *)(void *)o)->at, ((tuple *)(void *)o)->n);
+    else if (native == &T_dict)
+        save_dict(f, (dict *)(void *)o);
+    else if (native == &T_set || native == &T_frozenset)
+        save_set(f, (set *)(void *)o);
+    else if (native == &T_str)
+        put_text(f, ((str *)(void *)o)->at, ((str *)(void *)o)->nbyte);
     else if (native == &T_int || native == &T_float || native == &T_bool) {
         freeze_value(f, ((boxed *)(void *)o)->v);
-    } else if (native == &T_object) return true;
-    else if (type_is_sub(native, exc_type(BaseException))) save_exc(f, (exc *)(void *)o);
-    else return refuse(f, o);
+    } else if (native == &T_object)
+        return true;
+    else if (type_is_sub(native, exc_type(BaseException)))
+        save_exc(f, (exc *)(void *)o);
+    else
+        return refuse(f, o);
     return true;
 }
 
@@ -405,7 +424,8 @@ static bool save_globals(freezer *f, const globals *g)
 {
     value k, v, unused;
     uint32_t n = 0;
-    for (int64_t i = 0; dict_next(g->names, &i, &k, &unused);) n += dict_get(f->in, g->d, k, &v) == 1;
+    for (int64_t i = 0; dict_next(g->names, &i, &k, &unused);)
+        n += dict_get(f->in, g->d, k, &v) == 1;
     put_byte(f, RK_GLOBALS);
     put_u32(f, n);
     for (int64_t i = 0; dict_next(g->names, &i, &k, &unused);) {
@@ -443,7 +463,8 @@ static bool save(freezer *f, obj *o)
     const type *t = o->type;
     const origin *from = o->flags & OBJ_FROZEN ? origin_find(f->in, o) : NULL;
     if (from) return save_origin(f, from);
-    if (as_type((value){.kind = V_OBJ, .o = o})) return save_class(f, (const type *)(const void *)o);
+    if (as_type((value){.kind = V_OBJ, .o = o}))
+        return save_class(f, (const type *)(const void *)o);
     if (t->cross) return save_cross(f, o);
     if (t == &T_function) return save_func(f, (func *)(void *)o);
     if (t == &T_cfunction) return save_cfunc(f, (cfunction *)(void *)o);

@@ -12,13 +12,48 @@
 #include "lang/freeze.h"
 #include "lang/interp.h"
 
-enum value_tag { VT_FAIL, VT_NONE, VT_BOOL, VT_INT, VT_FLOAT, VT_SCALAR, VT_OBJ, VT_NOTIMPL, VT_ELLIPSIS };
+enum value_tag {
+    VT_FAIL,
+    VT_NONE,
+    VT_BOOL,
+    VT_INT,
+    VT_FLOAT,
+    VT_SCALAR,
+    VT_OBJ,
+    VT_NOTIMPL,
+    VT_ELLIPSIS
+};
 enum record_kind {
     RK_PLAIN, /* an instance of object */
-    RK_STR, RK_BYTES, RK_BYTEARRAY, RK_BIGINT, RK_COMPLEX, RK_BOXED, RK_TUPLE, RK_LIST, RK_DICT,
-    RK_SET, RK_RANGE, RK_SLICE, RK_CELL, RK_FUNC, RK_CODE, RK_METHOD, RK_WRAPPER, RK_PROPERTY,
-    RK_CFUNC, RK_CLASS, RK_TYPE, RK_MODULE, RK_NAMED, RK_EXC, RK_GLOBALS, RK_ORIGIN, RK_CROSS,
-    RK_MEMBER, RK_GETATTR,
+    RK_STR,
+    RK_BYTES,
+    RK_BYTEARRAY,
+    RK_BIGINT,
+    RK_COMPLEX,
+    RK_BOXED,
+    RK_TUPLE,
+    RK_LIST,
+    RK_DICT,
+    RK_SET,
+    RK_RANGE,
+    RK_SLICE,
+    RK_CELL,
+    RK_FUNC,
+    RK_CODE,
+    RK_METHOD,
+    RK_WRAPPER,
+    RK_PROPERTY,
+    RK_CFUNC,
+    RK_CLASS,
+    RK_TYPE,
+    RK_MODULE,
+    RK_NAMED,
+    RK_EXC,
+    RK_GLOBALS,
+    RK_ORIGIN,
+    RK_CROSS,
+    RK_MEMBER,
+    RK_GETATTR,
 };
 
 typedef struct mailbox { /* capsules that died away from home wait here; outlives the interpreter */
@@ -36,15 +71,15 @@ struct capsule {
     datum **held;
     uint32_t nheld;
     bool home_only;
-    interp *home;   /* only compared, except on its own thread */
-    mailbox *box;   /* counted */
+    interp *home; /* only compared, except on its own thread */
+    mailbox *box; /* counted */
     value root_home;
-    value *origin;  /* the objects themselves, by id; counted at home */
-    capsule *next;  /* in the mailbox */
+    value *origin; /* the objects themselves, by id; counted at home */
+    capsule *next; /* in the mailbox */
 };
 
 typedef struct thawed { /* a capsule's objects in one interpreter */
-    capsule *c; /* counted */
+    capsule *c;         /* counted */
     value root;
     value *at; /* by id; FAIL: not made */
     struct thawed *next;

@@ -15,7 +15,8 @@ str *intern_find(interp *in, str *s)
     if (s->hdr.flags & OBJ_NAME) return s;
     uint64_t h = str_hash(s);
     size_t mask = in->intern_cap - 1, i = h & mask;
-    while (in->intern[i] && (in->intern[i]->hash != h || !str_eq(in->intern[i], s))) i = (i + 1) & mask;
+    while (in->intern[i] && (in->intern[i]->hash != h || !str_eq(in->intern[i], s)))
+        i = (i + 1) & mask;
     return in->intern[i];
 }
 
@@ -37,7 +38,8 @@ static void measure_stack(interp *in)
     size_t size = 1 << 20;
     if (!in->home && getrlimit(RLIMIT_STACK, &r) == 0 && r.rlim_cur != RLIM_INFINITY) {
         size = r.rlim_cur;
-    } else if (!in->home) size = 8 << 20;
+    } else if (!in->home)
+        size = 8 << 20;
     if (size > (64u << 20)) size = 64u << 20;
     in->c_limit = here - (size - (size > 4 * C_MARGIN ? C_MARGIN : size / 4));
 }

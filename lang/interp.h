@@ -64,36 +64,42 @@ enum { NMETHOD = 256 };
 
 /* names that the language itself looks up: in->name.__init__ */
 #define LANG_NAMES(X)                                                                              \
-    X(__init__) X(__new__) X(__del__) X(__call__) X(__dict__) X(__class__) X(__doc__) X(__name__)  \
-    X(__qualname__) X(__module__) X(__bases__) X(__mro__) X(__slots__) X(__annotations__)          \
-    X(__init_subclass__) X(__set_name__) X(__class_getitem__) X(__classcell__) X(__prepare__)      \
-    X(__getattr__) X(__getattribute__) X(__setattr__) X(__delattr__) X(__get__) X(__set__)         \
-    X(__delete__) X(__enter__) X(__exit__) X(__iter__) X(__next__) X(__all__) X(__path__)          \
-    X(__file__) X(__builtins__) X(__package__) X(__spec__) X(__loader__) X(__notes__)              \
-    X(__missing__) X(__mro_entries__) X(__instancecheck__) X(__subclasscheck__) X(__await__)       \
-    X(__aiter__) X(__anext__) X(__aenter__) X(__aexit__) X(__match_args__) X(__class__cell)        \
-    X(__hash__) X(__eq__) X(__len__) X(__bool__) X(__reversed__) X(__length_hint__)                \
-    X(__import__) X(__main__) X(builtins) X(metaclass) X(send) X(close) X(keys)                    \
-    X(__isabstractmethod__) X(__abstractmethods__) X(__wrapped__) X(__dir__) X(__getstate__)
+    X(__init__)                                                                                    \
+    X(__new__) X(__del__) X(__call__) X(__dict__) X(__class__) X(__doc__) X(__name__)              \
+        X(__qualname__) X(__module__) X(__bases__) X(__mro__) X(__slots__) X(__annotations__)      \
+            X(__init_subclass__) X(__set_name__) X(__class_getitem__) X(__classcell__)             \
+                X(__prepare__) X(__getattr__) X(__getattribute__) X(__setattr__) X(__delattr__)    \
+                    X(__get__) X(__set__) X(__delete__) X(__enter__) X(__exit__) X(__iter__)       \
+                        X(__next__) X(__all__) X(__path__) X(__file__) X(__builtins__)             \
+                            X(__package__) X(__spec__) X(__loader__) X(__notes__) X(__missing__)   \
+                                X(__mro_entries__) X(__instancecheck__) X(__subclasscheck__)       \
+                                    X(__await__) X(__aiter__) X(__anext__) X(__aenter__)           \
+                                        X(__aexit__) X(__match_args__) X(__class__cell)            \
+                                            X(__hash__) X(__eq__) X(__len__) X(__bool__)           \
+                                                X(__reversed__) X(__length_hint__) X(__import__)   \
+                                                    X(__main__) X(builtins) X(metaclass) X(send)   \
+                                                        X(close) X(keys) X(__isabstractmethod__)   \
+                                                            X(__abstractmethods__) X(__wrapped__)  \
+                                                                X(__dir__) X(__getstate__)
 
 struct interp {
     /* hot: touched by every call or loop turn */
-    frame *frame;        /* the one that runs; NULL outside Python code */
-    value exc;           /* pending exception, FAIL when none */
-    int32_t ticks;       /* counts down to the next safe point */
+    frame *frame;         /* the one that runs; NULL outside Python code */
+    value exc;            /* pending exception, FAIL when none */
+    int32_t ticks;        /* counts down to the next safe point */
     int32_t depth, limit; /* Python calls in progress, and how many may be */
-    uint32_t nhandling;  /* frames that are inside an except clause */
-    uint32_t freeing;    /* depth of obj_free */
-    uint64_t version;    /* the last one given to a dict or class */
-    value *stack_end;    /* of the register segment in use */
-    char *c_limit;       /* the C stack must not reach below */
+    uint32_t nhandling;   /* frames that are inside an except clause */
+    uint32_t freeing;     /* depth of obj_free */
+    uint64_t version;     /* the last one given to a dict or class */
+    value *stack_end;     /* of the register segment in use */
+    char *c_limit;        /* the C stack must not reach below */
     pool pool;
 
     host host;
     const module_def *const *defs;
     sleep_hook on_sleep;
     interp *outer; /* current on this thread before it was opened */
-    interp *home; /* the interpreter this worker works for; NULL: it is one */
+    interp *home;  /* the interpreter this worker works for; NULL: it is one */
 
     gc_head gc;         /* ring of the containers */
     int64_t ngc, gc_at; /* how many; at how many the next sweep is due */
@@ -118,17 +124,17 @@ struct interp {
     dict *modules, *builtins, *main; /* sys.modules, namespaces */
     list *path;                      /* sys.path */
     list *argv;
-    dict *warned; /* warnings already shown */
+    dict *warned;  /* warnings already shown */
     list *filters; /* of warnings */
     dict *sources; /* filename -> text, for tracebacks of what is in no file */
     struct segment *segment;
     frame *spare_frames;
     struct frame_block *frame_blocks;
-    void *ext; /* freeze.c: capsules held, the trap */
+    void *ext;           /* freeze.c: capsules held, the trap */
     int32_t digit_limit; /* of int <-> str; 0: Python's own, -1: none */
-    value build_class; /* what class statements call */
-    value stop; /* the value an exhausted iterator ended with (StopIteration.value); FAIL */
-    value echo; /* of a cell: its last expression statement */
+    value build_class;   /* what class statements call */
+    value stop;   /* the value an exhausted iterator ended with (StopIteration.value); FAIL */
+    value echo;   /* of a cell: its last expression statement */
     bool trapped; /* a write to a frozen object: unwinds everything, no handler runs */
     struct {
 #define X_NAME(n) str *n;

@@ -107,7 +107,7 @@ const char *type_prefix(const type *t); /* "numpy.", or "" */
 #define TYPE_ARG(t) type_prefix(t), (t)->name
 const char *type_said(interp *in, value v); /* the same for the class of v, as one text */
 value v_type(const type *t);                /* the class as a value */
-const type *as_type(value v); /* NULL when v is not a class */
+const type *as_type(value v);               /* NULL when v is not a class */
 extern const value NOTIMPL, ELLIPSIS;
 static inline bool is_notimpl(value v)
 {

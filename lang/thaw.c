@@ -72,8 +72,14 @@ value thaw_value(thawer *t)
     switch (get_byte(t)) {
     case VT_NONE: return NONE;
     case VT_BOOL: return v_bool(get_byte(t));
-    case VT_INT: thaw_bytes(t, &v.i, 8); v.kind = V_INT; return v;
-    case VT_FLOAT: thaw_bytes(t, &v.i, 8); v.kind = V_FLOAT; return v;
+    case VT_INT:
+        thaw_bytes(t, &v.i, 8);
+        v.kind = V_INT;
+        return v;
+    case VT_FLOAT:
+        thaw_bytes(t, &v.i, 8);
+        v.kind = V_FLOAT;
+        return v;
     case VT_SCALAR:
         v.aux = get_u32(t);
         thaw_bytes(t, &v.i, 8);
@@ -95,8 +101,8 @@ static void *get_obj(thawer *t) /* owned; NULL: none */
 /* Passes over a value without making it. */
 static void skip_value(thawer *t)
 {
-    static const uint8_t size[] = {[VT_BOOL] = 1, [VT_INT] = 8, [VT_FLOAT] = 8, [VT_SCALAR] = 12,
-                                   [VT_OBJ] = 4, [VT_ELLIPSIS] = 0};
+    static const uint8_t size[] = {[VT_BOOL] = 1,    [VT_INT] = 8, [VT_FLOAT] = 8,
+                                   [VT_SCALAR] = 12, [VT_OBJ] = 4, [VT_ELLIPSIS] = 0};
     unsigned tag = get_byte(t);
     t->p += size[tag];
 }
@@ -168,7 +174,8 @@ static value make_payload(thawer *t, unsigned kind)
     switch (kind) {
     case RK_STR: {
         const char *s = get_text(t, &n);
-        if (exact) v = v_obj(str_new(in, s, n));
+        if (exact)
+            v = v_obj(str_new(in, s, n));
         else {
             value text = v_obj(str_new(in, s, n));
             v = T_str.make(in, ct, &text, 1, NULL);
@@ -178,7 +185,8 @@ static value make_payload(thawer *t, unsigned kind)
     }
     case RK_TUPLE:
         n = get_u32(t);
-        if (exact) v = v_obj(tuple_new(in, (int64_t)n));
+        if (exact)
+            v = v_obj(tuple_new(in, (int64_t)n));
         else {
             value items = v_obj(tuple_new(in, (int64_t)n));
             v = T_tuple.make(in, ct, &items, 1, NULL);
@@ -188,8 +196,10 @@ static value make_payload(thawer *t, unsigned kind)
     case RK_LIST: v = exact ? v_obj(list_new(in, 0)) : v_obj(obj_new(in, ct, 0)); break;
     case RK_DICT: v = exact ? v_obj(dict_new(in)) : T_dict.make(in, ct, NULL, 0, NULL); break;
     case RK_SET:
-        if (exact) v = v_obj(set_new(in, ct == &T_frozenset));
-        else v = v_obj(obj_new(in, ct, 0));
+        if (exact)
+            v = v_obj(set_new(in, ct == &T_frozenset));
+        else
+            v = v_obj(obj_new(in, ct, 0));
         break;
     case RK_BOXED: {
         boxed *b = obj_new(in, ct, 0);
@@ -325,8 +335,10 @@ static value shell(thawer *t, uint32_t id)
     t->p = back;
     t->depth--;
     if (is_fail(v) && !throwing(t->in)) throw(t->in, RuntimeError, "a capsule is damaged");
-    if (!is_fail(*at)) value_unref(t->in, v); /* made meanwhile, in a cycle */
-    else *at = v;
+    if (!is_fail(*at))
+        value_unref(t->in, v); /* made meanwhile, in a cycle */
+    else
+        *at = v;
     if (kind_at(t, id) == RK_TUPLE && !t->filled[id]) fill_tuple(t, id);
     return *at;
 }
@@ -387,8 +399,10 @@ static void fill_instance(thawer *t, unsigned kind, value v)
 {
     skip_value(t);
     dict *own = get_obj(t);
-    if (v.o->flags & OBJ_DICT) obj_head(v.o)->dict = own;
-    else obj_unref(t->in, own);
+    if (v.o->flags & OBJ_DICT)
+        obj_head(v.o)->dict = own;
+    else
+        obj_unref(t->in, own);
     if (kind == RK_EXC) fill_exc(t, (exc *)(void *)v.o);
     if (kind != RK_LIST) return;
     uint32_t n = get_u32(t);
@@ -443,12 +457,14 @@ static bool fill_table(thawer *t, uint32_t id)
     bool ok = true;
     for (uint32_t i = 0; ok && i < n; i++) {
         value k = thaw_value(t);
-        if (as_str(k) && n <= MOST_NAMES) { /* likely attribute names: caches want the interned ones */
+        if (as_str(k) &&
+            n <= MOST_NAMES) { /* likely attribute names: caches want the interned ones */
             value s = v_obj(str_intern(t->in, as_str(k)->at, as_str(k)->nbyte));
             value_unref(t->in, k);
             k = s;
         }
-        if (kind == RK_SET) ok = set_add(t->in, (set *)(void *)v.o, k);
+        if (kind == RK_SET)
+            ok = set_add(t->in, (set *)(void *)v.o, k);
         else {
             value item = thaw_value(t);
             ok = dict_set(t->in, (dict *)(void *)v.o, k, item);
@@ -521,8 +537,7 @@ thawed *thaw_build(interp *in, capsule *c, bool frozen)
     thawed *made = mem_zero(sizeof *made);
     made->c = datum_ref(c);
     made->at = mem_zero((c->nobj + 1) * sizeof *made->at);
-    thawer t = {.in = in, .c = c, .t = made, .filled = mem_zero(c->nobj + 1),
-                .frozen = frozen};
+    thawer t = {.in = in, .c = c, .t = made, .filled = mem_zero(c->nobj + 1), .frozen = frozen};
     frame *f = in->frame;
     bool ok = build(&t, frozen);
     in->frame = f;

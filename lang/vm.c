@@ -17,8 +17,8 @@
 /* Values move as two words in general registers: a 16-byte vector load right after two 8-byte
  * stores would wait for them. */
 typedef uint64_t __attribute__((may_alias)) half;
-#define TAG(p)  (((half *)(void *)(uintptr_t)(p))[0])
-#define BITS(p) (((half *)(void *)(uintptr_t)(p))[1])
+#define TAG(p)    (((half *)(void *)(uintptr_t)(p))[0])
+#define BITS(p)   (((half *)(void *)(uintptr_t)(p))[1])
 #define KIND(tag) ((uint32_t)(tag))
 
 static inline __attribute__((always_inline)) value value_at(const value *p)
@@ -68,10 +68,10 @@ static inline uint64_t float_bits(double f)
     return u;
 }
 
-#define BOTH(a, b, k)    ((((a).kind ^ (k)) | ((b).kind ^ (k))) == 0)
-#define SET(reg, val)    set_value(in, &r[reg], (val))
-#define SET_INT(reg, n)  set_words(in, &r[reg], V_INT, (uint64_t)(n))
-#define SET_BOOL(reg, t) set_words(in, &r[reg], V_BOOL, (uint64_t)(t))
+#define BOTH(a, b, k)     ((((a).kind ^ (k)) | ((b).kind ^ (k))) == 0)
+#define SET(reg, val)     set_value(in, &r[reg], (val))
+#define SET_INT(reg, n)   set_words(in, &r[reg], V_INT, (uint64_t)(n))
+#define SET_BOOL(reg, t)  set_words(in, &r[reg], V_BOOL, (uint64_t)(t))
 #define SET_FLOAT(reg, f) set_words(in, &r[reg], V_FLOAT, float_bits(f))
 #define USED(reg)                                                                                  \
     do {                                                                                           \
@@ -98,10 +98,10 @@ static inline uint64_t float_bits(double f)
     do {                                                                                           \
         ip += (d);                                                                                 \
         FETCH(ip);                                                                                 \
-        goto *labels[word & 255];                                                                        \
+        goto *labels[word & 255];                                                                  \
     } while (0)
-#define FAR    ((int32_t)(word >> 32))
-#define NEAR   ((int16_t)(word >> 48))
+#define FAR  ((int32_t)(word >> 32))
+#define NEAR ((int16_t)(word >> 48))
 #define RELOAD                                                                                     \
     do {                                                                                           \
         f = in->frame;                                                                             \
@@ -115,17 +115,17 @@ static inline uint64_t float_bits(double f)
     do {                                                                                           \
         value v_ = (v);                                                                            \
         if (v_.kind == V_FAIL) goto error;                                                         \
-        USED(A);                                                                                 \
-        USED(B);                                                                                 \
-        SET(C, v_);                                                                              \
+        USED(A);                                                                                   \
+        USED(B);                                                                                   \
+        SET(C, v_);                                                                                \
         NEXT;                                                                                      \
     } while (0)
 #define RESULT1(v)                                                                                 \
     do {                                                                                           \
         value v_ = (v);                                                                            \
         if (v_.kind == V_FAIL) goto error;                                                         \
-        USED(A);                                                                                 \
-        SET(C, v_);                                                                              \
+        USED(A);                                                                                   \
+        SET(C, v_);                                                                                \
         NEXT;                                                                                      \
     } while (0)
 
@@ -243,7 +243,9 @@ static void convert_stop(interp *in, const gen *g)
 {
     bool async = g->hdr.type == &T_async_generator;
     if (!exc_is(in, StopIteration) && !(async && exc_is(in, StopAsyncIteration))) return;
-    const char *what = g->hdr.type == &T_coroutine ? "coroutine" : async ? "async generator" : "generator";
+    const char *what = g->hdr.type == &T_coroutine ? "coroutine"
+                       : async                     ? "async generator"
+                                                   : "generator";
     const char *name = exc_is(in, StopIteration) ? "StopIteration" : "StopAsyncIteration";
     value cause = exc_take(in);
     throw(in, RuntimeError, "%s raised %s", what, name);
@@ -317,31 +319,37 @@ value vm_run(interp *in)
 
     /* ---- moving ---- */
 
-    CASE(MOVE) : {
+    CASE(MOVE) :
+    {
         v = ref_at(&r[A]);
         SET(C, v);
         NEXT;
     }
-    CASE(TAKE) : {
+    CASE(TAKE) :
+    {
         v = take(&r[A]);
         SET(C, v);
         NEXT;
     }
-    CASE(DROP) : {
+    CASE(DROP) :
+    {
         CLEAR(A);
         NEXT;
     }
-    CASE(LOADK) : {
+    CASE(LOADK) :
+    {
         v = ref_at(&k[(uint32_t)A | (uint32_t)B << 16]);
         SET(C, v);
         NEXT;
     }
-    CASE(CHECK) : {
+    CASE(CHECK) :
+    {
         if (r[A].kind != V_FAIL) NEXT;
         throw_unbound(in, f, A);
         goto error;
     }
-    CASE(UNBIND) : {
+    CASE(UNBIND) :
+    {
         if (r[A].kind == V_FAIL) {
             throw_unbound(in, f, A);
             goto error;
@@ -352,18 +360,21 @@ value vm_run(interp *in)
 
     /* ---- cells ---- */
 
-    CASE(CELL) : {
+    CASE(CELL) :
+    {
         cell *c = cell_new(in, take(&r[A]));
         if (!c) goto error;
         r[A] = v_obj(c);
         NEXT;
     }
-    CASE(GETCELL) : {
+    CASE(GETCELL) :
+    {
         v = ref_at(X ? &f->closure->at[A] : &r[A]);
         SET(C, v);
         NEXT;
     }
-    CASE(DEREF) : {
+    CASE(DEREF) :
+    {
         v = ref_at(&((cell *)r[A].o)->v);
         if (v.kind == V_FAIL) {
             throw_empty_cell(in, f->link->code->local[A], false);
@@ -372,13 +383,15 @@ value vm_run(interp *in)
         SET(C, v);
         NEXT;
     }
-    CASE(SETDEREF) : {
+    CASE(SETDEREF) :
+    {
         value *at = &((cell *)r[A].o)->v, old = *at;
         *at = OWN(B);
         value_unref(in, old);
         NEXT;
     }
-    CASE(DELDEREF) : {
+    CASE(DELDEREF) :
+    {
         v = take(&((cell *)r[A].o)->v);
         if (v.kind == V_FAIL) {
             throw_empty_cell(in, f->link->code->local[A], false);
@@ -387,7 +400,8 @@ value vm_run(interp *in)
         value_unref(in, v);
         NEXT;
     }
-    CASE(FREE) : {
+    CASE(FREE) :
+    {
         v = ref_at(&((cell *)f->closure->at[A].o)->v);
         if (v.kind == V_FAIL) {
             throw_empty_cell(in, f->link->code->free[A], true);
@@ -396,7 +410,8 @@ value vm_run(interp *in)
         SET(C, v);
         NEXT;
     }
-    CASE(SETFREE) : {
+    CASE(SETFREE) :
+    {
         obj *o = f->closure->at[A].o;
         if (o->flags & OBJ_FROZEN) {
             trap(in, o);
@@ -407,7 +422,8 @@ value vm_run(interp *in)
         value_unref(in, old);
         NEXT;
     }
-    CASE(DELFREE) : {
+    CASE(DELFREE) :
+    {
         obj *o = f->closure->at[A].o;
         if (o->flags & OBJ_FROZEN) {
             trap(in, o);
@@ -424,13 +440,15 @@ value vm_run(interp *in)
 
     /* ---- names ---- */
 
-    CASE(CLASSFREE) : {
+    CASE(CLASSFREE) :
+    {
         v = name_load(in, &f->link->site[B], f, true, A);
         if (v.kind == V_FAIL) goto error;
         SET(C, v);
         NEXT;
     }
-    CASE(GLOBAL) : {
+    CASE(GLOBAL) :
+    {
         site *s = &f->link->site[B];
         dict *g = f->globals;
         if (s->version == g->version) {
@@ -451,7 +469,8 @@ value vm_run(interp *in)
         SET(C, v);
         NEXT;
     }
-    CASE(SETGLOBAL) : {
+    CASE(SETGLOBAL) :
+    {
         site *s = &f->link->site[B];
         dict *g = f->globals;
         v = OWN(A);
@@ -464,11 +483,13 @@ value vm_run(interp *in)
         if (!global_store(in, s, f, v)) goto error;
         NEXT;
     }
-    CASE(DELGLOBAL) : {
+    CASE(DELGLOBAL) :
+    {
         if (!global_delete(in, &f->link->site[B], f)) goto error;
         NEXT;
     }
-    CASE(NAME) : {
+    CASE(NAME) :
+    {
         if (f->ns.kind == V_FAIL) goto L_GLOBAL;
         f->ip = ip;
         v = name_load(in, &f->link->site[B], f, false, 0);
@@ -476,13 +497,15 @@ value vm_run(interp *in)
         SET(C, v);
         NEXT;
     }
-    CASE(SETNAME) : {
+    CASE(SETNAME) :
+    {
         if (f->ns.kind == V_FAIL) goto L_SETGLOBAL;
         if (!name_store(in, &f->link->site[B], f, r[A])) goto error;
         USED(A);
         NEXT;
     }
-    CASE(DELNAME) : {
+    CASE(DELNAME) :
+    {
         if (!name_store(in, &f->link->site[B], f, FAIL)) goto error;
         NEXT;
     }
@@ -490,8 +513,9 @@ value vm_run(interp *in)
     /* ---- arithmetic ---- */
 
 #define ARITH(NAME, OPERAND, op, builtin_overflow, symbol)                                         \
-    CASE(NAME) : {                                                                                 \
-        value a = value_at(&r[A]), b = value_at(&OPERAND);                                                             \
+    CASE(NAME) :                                                                                   \
+    {                                                                                              \
+        value a = value_at(&r[A]), b = value_at(&OPERAND);                                         \
         int64_t n;                                                                                 \
         if (BOTH(a, b, V_INT) && !builtin_overflow(a.i, b.i, &n)) {                                \
             SET_INT(C, n);                                                                         \
@@ -502,17 +526,18 @@ value vm_run(interp *in)
         SET_FLOAT(C, x symbol y);                                                                  \
         NEXT;                                                                                      \
     }                                                                                              \
-    slow_##NAME : {                                                                                \
+    slow_##NAME:                                                                                   \
+    {                                                                                              \
         f->ip = ip;                                                                                \
         if (op == OP_ADD && A == C && str_append(in, &r[A], OPERAND)) {                            \
             if (#OPERAND[0] == 'r') USED(B);                                                       \
             NEXT;                                                                                  \
         }                                                                                          \
-        v = binary_slow(in, X, op, r[A], OPERAND);                                             \
+        v = binary_slow(in, X, op, r[A], OPERAND);                                                 \
         if (v.kind == V_FAIL) goto error;                                                          \
-        USED(A);                                                                                 \
-        if (#OPERAND[0] == 'r') USED(B);                                                         \
-        SET(C, v);                                                                               \
+        USED(A);                                                                                   \
+        if (#OPERAND[0] == 'r') USED(B);                                                           \
+        SET(C, v);                                                                                 \
         NEXT;                                                                                      \
     }
     ARITH(ADD, r[B], OP_ADD, __builtin_add_overflow, +)
@@ -522,12 +547,14 @@ value vm_run(interp *in)
     ARITH(SUBK, k[B], OP_SUB, __builtin_sub_overflow, -)
     ARITH(MULK, k[B], OP_MUL, __builtin_mul_overflow, *)
 
-    CASE(BIN) : {
+    CASE(BIN) :
+    {
         f->ip = ip;
         v = binary_slow(in, X, (enum binop)(X & 63), r[A], r[B]);
         RESULT2(v);
     }
-    CASE(MODK) : {
+    CASE(MODK) :
+    {
         value a = value_at(&r[A]), b = value_at(&k[B]);
         if (BOTH(a, b, V_INT) && b.i > 0) {
             int64_t m = a.i % b.i;
@@ -537,7 +564,8 @@ value vm_run(interp *in)
         f->ip = ip;
         RESULT1(binary_slow(in, X, OP_MOD, a, b));
     }
-    CASE(FLOORDIVK) : {
+    CASE(FLOORDIVK) :
+    {
         value a = value_at(&r[A]), b = value_at(&k[B]);
         if (BOTH(a, b, V_INT) && b.i > 0) {
             int64_t q = a.i / b.i;
@@ -547,11 +575,13 @@ value vm_run(interp *in)
         f->ip = ip;
         RESULT1(binary_slow(in, X, OP_FLOORDIV, a, b));
     }
-    CASE(BINK) : {
+    CASE(BINK) :
+    {
         f->ip = ip;
         RESULT1(binary_slow(in, X, (enum binop)(X & 63), r[A], k[B]));
     }
-    CASE(UNARY) : {
+    CASE(UNARY) :
+    {
         value a = value_at(&r[A]);
         if (X == OP_NEG && a.kind == V_INT && a.i != INT64_MIN) {
             SET_INT(C, -a.i);
@@ -560,12 +590,14 @@ value vm_run(interp *in)
         f->ip = ip;
         RESULT1(value_unary(in, (enum unop)X, a));
     }
-    CASE(NOT) : {
+    CASE(NOT) :
+    {
         int t = truth(in, r[A]);
         if (t < 0) goto error;
         RESULT1(v_bool(!t));
     }
-    CASE(CMP) : {
+    CASE(CMP) :
+    {
         value a = value_at(&r[A]), b = value_at(&r[B]);
         if (BOTH(a, b, V_INT)) {
             SET_BOOL(C, compare_ints(X, a.i, b.i));
@@ -574,7 +606,8 @@ value vm_run(interp *in)
         f->ip = ip;
         RESULT2(value_compare(in, (enum cmpop)X, a, b));
     }
-    CASE(CMPK) : {
+    CASE(CMPK) :
+    {
         value a = value_at(&r[A]), b = value_at(&k[B]);
         if (BOTH(a, b, V_INT)) {
             SET_BOOL(C, compare_ints(X, a.i, b.i));
@@ -583,11 +616,13 @@ value vm_run(interp *in)
         f->ip = ip;
         RESULT1(value_compare(in, (enum cmpop)X, a, b));
     }
-    CASE(IS) : {
+    CASE(IS) :
+    {
         v = v_bool(value_same(r[A], r[B]) != (X != 0));
         RESULT2(v);
     }
-    CASE(IN) : {
+    CASE(IN) :
+    {
         f->ip = ip;
         int t = value_contains(in, r[B], r[A]);
         if (t < 0) goto error;
@@ -598,51 +633,59 @@ value vm_run(interp *in)
     /* ---- jumps ---- */
 
     CASE(JMP) : JUMP(FAR);
-    CASE(LOOP) : {
+    CASE(LOOP) :
+    {
         if (--in->ticks <= 0) {
             f->ip = ip;
             if (!safe_point(in)) goto error;
         }
         JUMP(FAR);
     }
-    CASE(JT) : {
+    CASE(JT) :
+    {
         int t = truth(in, r[A]);
         if (t < 0) goto error;
         USED(A);
         if (t) JUMP(FAR);
         NEXT;
     }
-    CASE(JF) : {
+    CASE(JF) :
+    {
         int t = truth(in, r[A]);
         if (t < 0) goto error;
         USED(A);
         if (!t) JUMP(FAR);
         NEXT;
     }
-    CASE(JTK) : {
+    CASE(JTK) :
+    {
         int t = truth(in, r[A]);
         if (t < 0) goto error;
         if (t) JUMP(FAR);
         CLEAR(A);
         NEXT;
     }
-    CASE(JFK) : {
+    CASE(JFK) :
+    {
         int t = truth(in, r[A]);
         if (t < 0) goto error;
         if (!t) JUMP(FAR);
         CLEAR(A);
         NEXT;
     }
-    CASE(JNONE) : {
+    CASE(JNONE) :
+    {
         bool t = (r[A].kind == V_NONE) != (X != 0);
         USED(A);
         if (t) JUMP(FAR);
         NEXT;
     }
-    CASE(JCMP) : {
+    CASE(JCMP) :
+    {
         value a = value_at(&r[A]), b = value_at(&r[B]);
         int t;
-        if (BOTH(a, b, V_INT)) t = compare_ints(X & 7, a.i, b.i);
+        if (BOTH(a, b, V_INT))
+            t = compare_ints(X & 7, a.i, b.i);
         else {
             f->ip = ip;
             t = compare_truth(in, X & 7, a, b);
@@ -653,10 +696,12 @@ value vm_run(interp *in)
         if ((unsigned)t == X >> 7) JUMP(NEAR);
         NEXT;
     }
-    CASE(JCMPK) : {
+    CASE(JCMPK) :
+    {
         value a = value_at(&r[A]), b = value_at(&k[B]);
         int t;
-        if (BOTH(a, b, V_INT)) t = compare_ints(X & 7, a.i, b.i);
+        if (BOTH(a, b, V_INT))
+            t = compare_ints(X & 7, a.i, b.i);
         else {
             f->ip = ip;
             t = compare_truth(in, X & 7, a, b);
@@ -669,7 +714,8 @@ value vm_run(interp *in)
 
     /* ---- attributes and items ---- */
 
-    CASE(ATTR) : {
+    CASE(ATTR) :
+    {
         site *s = &f->link->site[B];
         value a = value_at(&r[A]);
         if (a.kind == V_OBJ && a.o->type == s->type && type_version(s->type) == s->version) {
@@ -688,7 +734,8 @@ value vm_run(interp *in)
         SET(C, v);
         NEXT;
     }
-    CASE(SETATTR) : {
+    CASE(SETATTR) :
+    {
         site *s = &f->link->site[B];
         value a = value_at(&r[A]);
         if (a.kind == V_OBJ && a.o->type == s->type && s->how == SITE_FIELD &&
@@ -709,13 +756,15 @@ value vm_run(interp *in)
         USED(A);
         NEXT;
     }
-    CASE(DELATTR) : {
+    CASE(DELATTR) :
+    {
         f->ip = ip;
         if (!value_setattr(in, r[A], f->link->site[B].name, FAIL)) goto error;
         USED(A);
         NEXT;
     }
-    CASE(METHOD) : {
+    CASE(METHOD) :
+    {
         value fn, self = r[A];
         bool with_self = false;
         f->ip = ip;
@@ -726,7 +775,8 @@ value vm_run(interp *in)
         SET(C + 1, self);
         NEXT;
     }
-    CASE(ITEM) : {
+    CASE(ITEM) :
+    {
         value a = value_at(&r[A]), b = value_at(&r[B]);
         if (a.kind == V_OBJ) {
             if (a.o->type == &T_list && b.kind == V_INT) {
@@ -757,7 +807,8 @@ value vm_run(interp *in)
         SET(C, v);
         NEXT;
     }
-    CASE(ITEMK) : {
+    CASE(ITEMK) :
+    {
         value a = value_at(&r[A]), b = value_at(&k[B]);
         if (a.kind == V_OBJ && b.kind == V_INT && b.i >= 0) {
             if (a.o->type == &T_list && b.i < ((list *)a.o)->n) {
@@ -776,10 +827,12 @@ value vm_run(interp *in)
         f->ip = ip;
         RESULT1(value_getitem(in, a, b));
     }
-    CASE(SETITEM) : {
+    CASE(SETITEM) :
+    {
         value a = value_at(&r[A]), b = value_at(&r[B]);
         f->ip = ip;
-        if (a.kind == V_OBJ && a.o->type == &T_list && b.kind == V_INT && !(a.o->flags & OBJ_FROZEN)) {
+        if (a.kind == V_OBJ && a.o->type == &T_list && b.kind == V_INT &&
+            !(a.o->flags & OBJ_FROZEN)) {
             list *l = (list *)a.o;
             int64_t at = b.i < 0 ? b.i + l->n : b.i;
             if (at >= 0 && at < l->n) {
@@ -796,14 +849,16 @@ value vm_run(interp *in)
         USED(B);
         NEXT;
     }
-    CASE(DELITEM) : {
+    CASE(DELITEM) :
+    {
         f->ip = ip;
         if (!value_setitem(in, r[A], r[B], FAIL)) goto error;
         USED(A);
         USED(B);
         NEXT;
     }
-    CASE(SLICE) : {
+    CASE(SLICE) :
+    {
         v = slice_new(in, r[A], r[A + 1], r[A + 2]);
         if (v.kind == V_FAIL) goto error;
         for (int j = 0; j < 3; j++) CLEAR(A + j);
@@ -813,7 +868,8 @@ value vm_run(interp *in)
 
     /* ---- displays ---- */
 
-    CASE(LIST) : {
+    CASE(LIST) :
+    {
         list *l = list_new(in, B);
         if (!l) goto error;
         for (uint32_t j = 0; j < B; j++) l->at[j] = take(&r[A + j]);
@@ -821,69 +877,80 @@ value vm_run(interp *in)
         SET(C, v_obj(l));
         NEXT;
     }
-    CASE(TUPLE) : {
+    CASE(TUPLE) :
+    {
         tuple *t = tuple_new(in, B);
         if (!t) goto error;
         for (uint32_t j = 0; j < B; j++) t->at[j] = take(&r[A + j]);
         SET(C, v_obj(t));
         NEXT;
     }
-    CASE(SET) : {
+    CASE(SET) :
+    {
         f->ip = ip;
         v = build_set(in, &r[A], B, X);
         if (v.kind == V_FAIL) goto error;
         SET(C, v);
         NEXT;
     }
-    CASE(DICT) : {
+    CASE(DICT) :
+    {
         f->ip = ip;
         v = build_dict(in, &r[A], B);
         if (v.kind == V_FAIL) goto error;
         SET(C, v);
         NEXT;
     }
-    CASE(APPEND) : {
+    CASE(APPEND) :
+    {
         v = OWN(B);
         if (!list_add(in, (list *)r[A].o, v)) goto error;
         NEXT;
     }
-    CASE(SETADD) : {
+    CASE(SETADD) :
+    {
         f->ip = ip;
         if (!set_add(in, (set *)r[A].o, r[B])) goto error;
         USED(B);
         NEXT;
     }
-    CASE(DICTADD) : {
+    CASE(DICTADD) :
+    {
         f->ip = ip;
         if (!dict_set(in, (dict *)r[A].o, r[B], r[B + 1])) goto error;
         CLEAR(B);
         CLEAR(B + 1);
         NEXT;
     }
-    CASE(EXTEND) : {
+    CASE(EXTEND) :
+    {
         f->ip = ip;
         if (!extend_words(in, (list *)r[A].o, r[B], X ? &r[A - 1] : NULL)) goto error;
         USED(B);
         NEXT;
     }
-    CASE(SETEXT) : {
+    CASE(SETEXT) :
+    {
         f->ip = ip;
         if (!set_update(in, (set *)r[A].o, r[B])) goto error;
         USED(B);
         NEXT;
     }
-    CASE(DICTEXT) : {
+    CASE(DICTEXT) :
+    {
         f->ip = ip;
         if (!merge_keywords(in, (dict *)r[A].o, r[B], X ? &r[A - 2] : NULL)) goto error;
         USED(B);
         NEXT;
     }
-    CASE(LISTTUPLE) : {
+    CASE(LISTTUPLE) :
+    {
         list *l = (list *)r[A].o;
         v = v_obj(tuple_from(in, l->at, l->n));
         RESULT1(v);
     }
-    CASE(UNPACK) : {
+    CASE(UNPACK) :
+    {
         f->ip = ip;
         value a = OWN(A);
         bool ok = unpack(in, a, B, &r[C]);
@@ -891,7 +958,8 @@ value vm_run(interp *in)
         if (!ok) goto error;
         NEXT;
     }
-    CASE(UNPACKX) : {
+    CASE(UNPACKX) :
+    {
         f->ip = ip;
         value a = OWN(A);
         bool ok = unpack_star(in, a, B & 255, B >> 8, &r[C]);
@@ -902,7 +970,8 @@ value vm_run(interp *in)
 
     /* ---- iteration ---- */
 
-    CASE(ITER) : {
+    CASE(ITER) :
+    {
         f->ip = ip;
         if (r[A].kind == V_OBJ && r[A].o->type == &T_generator) {
             if (A != C) SET(C, OWN(A));
@@ -910,7 +979,8 @@ value vm_run(interp *in)
         }
         RESULT1(value_iter(in, r[A]));
     }
-    CASE(NEXT) : {
+    CASE(NEXT) :
+    {
         value it = value_at(&r[A]);
         const type *t = it.o->type;
         if (t == &T_range_iter) {
@@ -958,7 +1028,8 @@ exhausted:
 
     /* ---- calls ---- */
 
-    CASE(CALL) : {
+    CASE(CALL) :
+    {
         value *w = &r[A], fn = *w;
         uint32_t n = B;
         f->ip = ip;
@@ -993,7 +1064,8 @@ exhausted:
             v = cfunction_call(in, (cfunction *)fn.o, w + 1, n, NULL);
             goto called;
         }
-        if (fn.o->type == &T_type && !(((const type *)fn.o)->flags & TYPE_HEAP)) { /* a builtin class */
+        if (fn.o->type == &T_type &&
+            !(((const type *)fn.o)->flags & TYPE_HEAP)) { /* a builtin class */
             const type *t = (const type *)fn.o;
             if (!t->make) goto call_slow;
             v = t->make(in, t, w + 1, n, NULL);
@@ -1034,7 +1106,8 @@ exhausted:
         SET(C, v);
         NEXT;
     }
-    CASE(CALLM) : {
+    CASE(CALLM) :
+    {
         value *w = &r[A], fn = *w, *arg = w + 2;
         uint32_t n = B;
         f->ip = ip;
@@ -1070,20 +1143,24 @@ exhausted:
         }
         if (fn.kind == V_OBJ && fn.o->type == &T_cfunction) {
             v = cfunction_call(in, (cfunction *)fn.o, arg, n, NULL);
-        } else v = value_call(in, fn, arg, n, NULL);
+        } else
+            v = value_call(in, fn, arg, n, NULL);
         if (v.kind == V_FAIL) goto error;
         for (uint32_t j = 0; j < B + 2u; j++) CLEAR(A + j);
         SET(C, v);
         NEXT;
     }
-    CASE(CALLKW) : {
+    CASE(CALLKW) :
+    {
         value *w = &r[A], fn = *w, *arg = w + 1;
         uint32_t n = B, all = B + X;
         tuple *names = (tuple *)k[C].o;
         f->ip = ip;
         if (X) {
-            if (w[1].kind == V_FAIL) arg++;
-            else n++;
+            if (w[1].kind == V_FAIL)
+                arg++;
+            else
+                n++;
         }
         size_t npos = n - (size_t)names->n;
         if (fn.kind == V_OBJ && fn.o->type == &T_function) {
@@ -1111,7 +1188,8 @@ exhausted:
         r[A] = v;
         NEXT;
     }
-    CASE(CALLX) : {
+    CASE(CALLX) :
+    {
         f->ip = ip;
         v = call_words(in, &r[A], X);
         if (v.kind == V_FAIL) goto error;
@@ -1120,11 +1198,13 @@ exhausted:
         SET(A, v);
         NEXT;
     }
-    CASE(RETURNK) : {
+    CASE(RETURNK) :
+    {
         v = ref_at(&k[A]);
         goto leave;
     }
-    CASE(RETURN) : {
+    CASE(RETURN) :
+    {
         v = OWN(A);
         goto leave;
     }
@@ -1135,8 +1215,10 @@ leave : {
         if (flags & FRAME_ENTRY) return v;
         RELOAD; /* at a NEXT or SEND */
         FETCH(ip);
-        if (OPERATION == I_SEND) SET(B, v);
-        else value_unref(in, v);
+        if (OPERATION == I_SEND)
+            SET(B, v);
+        else
+            value_unref(in, v);
         CLEAR(A);
         JUMP(NEAR);
     }
@@ -1163,7 +1245,8 @@ leave : {
 
     /* ---- generators ---- */
 
-    CASE(GENERATOR) : {
+    CASE(GENERATOR) :
+    {
         unsigned flags = f->flags, dst = f->dst;
         f->ip = ip;
         gen *g = gen_new(in, f->fn, f);
@@ -1175,7 +1258,8 @@ leave : {
         SET(dst, v_obj(g));
         NEXT;
     }
-    CASE(YIELD) : {
+    CASE(YIELD) :
+    {
         v = OWN(A);
         gen *g = f->gen;
         f->ip = ip;
@@ -1189,7 +1273,8 @@ leave : {
         SET(B, v);
         NEXT;
     }
-    CASE(SEND) : {
+    CASE(SEND) :
+    {
         value it = value_at(&r[A]);
         f->ip = ip;
         gen *g = as_gen(it);
@@ -1207,26 +1292,31 @@ leave : {
         CLEAR(A);
         JUMP(NEAR);
     }
-    CASE(AWAIT) : {
+    CASE(AWAIT) :
+    {
         f->ip = ip;
         RESULT1(await_iter(in, r[A], X));
     }
-    CASE(YIELDITER) : {
+    CASE(YIELDITER) :
+    {
         f->ip = ip;
         RESULT1(yield_iter(in, r[A], f));
     }
-    CASE(AITER) : {
+    CASE(AITER) :
+    {
         f->ip = ip;
         RESULT1(async_iter(in, r[A]));
     }
-    CASE(ANEXT) : {
+    CASE(ANEXT) :
+    {
         f->ip = ip;
         v = async_next(in, r[A]);
         if (v.kind == V_FAIL) goto error;
         SET(C, v);
         NEXT;
     }
-    CASE(ENDASYNC) : {
+    CASE(ENDASYNC) :
+    {
         v = ref_at(&r[A + 1]);
         value old = f->handled;
         f->handled = take(&r[A]);
@@ -1245,7 +1335,8 @@ leave : {
 
     /* ---- exceptions ---- */
 
-    CASE(RAISE) : {
+    CASE(RAISE) :
+    {
         f->ip = ip;
         if (X == 0) {
             v = exc_handled(in);
@@ -1259,12 +1350,14 @@ leave : {
         raise_value(in, r[A], X == 2 ? &r[B] : NULL);
         goto error;
     }
-    CASE(RERAISE) : {
+    CASE(RERAISE) :
+    {
         f->ip = ip;
         in->exc = ref_at(&r[A]);
         goto unwind;
     }
-    CASE(HANDLE) : {
+    CASE(HANDLE) :
+    {
         v = exc_take(in);
         r[A] = f->handled;
         r[A + 1] = value_ref(v);
@@ -1272,7 +1365,8 @@ leave : {
         in->nhandling++;
         NEXT;
     }
-    CASE(UNHANDLE) : {
+    CASE(UNHANDLE) :
+    {
         value old = f->handled;
         f->handled = take(&r[A]);
         in->nhandling--;
@@ -1280,7 +1374,8 @@ leave : {
         value_unref(in, old);
         NEXT;
     }
-    CASE(JNOMATCH) : {
+    CASE(JNOMATCH) :
+    {
         f->ip = ip;
         int t = exc_fits(in, r[A], r[A + 1]);
         if (t < 0) goto error;
@@ -1288,14 +1383,16 @@ leave : {
         if (!t) JUMP(FAR);
         NEXT;
     }
-    CASE(WITH) : {
+    CASE(WITH) :
+    {
         f->ip = ip;
         v = enter_context(in, r[A], X);
         if (v.kind == V_FAIL) goto error;
         SET(A + 1, v);
         NEXT;
     }
-    CASE(EXIT) : {
+    CASE(EXIT) :
+    {
         f->ip = ip;
         v = exit_context(in, r[A], X & 1 ? r[B] : NONE, X & 2);
         if (v.kind == V_FAIL) goto error;
@@ -1303,7 +1400,8 @@ leave : {
         SET(C, v);
         NEXT;
     }
-    CASE(ASSERTERR) : {
+    CASE(ASSERTERR) :
+    {
         v = v_type(exc_type(AssertionError));
         SET(C, v);
         NEXT;
@@ -1311,19 +1409,22 @@ leave : {
 
     /* ---- definitions, modules, text ---- */
 
-    CASE(FUNC) : {
+    CASE(FUNC) :
+    {
         v = func_make(in, f, ip);
         if (v.kind == V_FAIL) goto error;
         SET(C, v);
         NEXT;
     }
-    CASE(CLASS) : {
+    CASE(CLASS) :
+    {
         v = build_class_function(in);
         if (v.kind == V_FAIL) goto error;
         SET(C, v);
         NEXT;
     }
-    CASE(IMPORT) : {
+    CASE(IMPORT) :
+    {
         f->ip = ip;
         v = import_name(in, f, f->link->site[B].name, r[A + 1], r[A].i, X);
         if (v.kind == V_FAIL) goto error;
@@ -1332,20 +1433,23 @@ leave : {
         SET(C, v);
         NEXT;
     }
-    CASE(IMPORTFROM) : {
+    CASE(IMPORTFROM) :
+    {
         f->ip = ip;
         v = import_from(in, r[A], f->link->site[B].name);
         if (v.kind == V_FAIL) goto error;
         SET(C, v);
         NEXT;
     }
-    CASE(IMPORTSTAR) : {
+    CASE(IMPORTSTAR) :
+    {
         f->ip = ip;
         if (!import_star(in, f, r[A])) goto error;
         USED(A);
         NEXT;
     }
-    CASE(FORMAT) : {
+    CASE(FORMAT) :
+    {
         f->ip = ip;
         v = format_value(in, r[A], B == 0xffff ? NULL : &r[B], X);
         if (v.kind == V_FAIL) goto error;
@@ -1354,37 +1458,43 @@ leave : {
         SET(C, v);
         NEXT;
     }
-    CASE(JOIN) : {
+    CASE(JOIN) :
+    {
         v = join_strs(in, &r[A], B);
         if (v.kind == V_FAIL) goto error;
         for (uint32_t j = 0; j < B; j++) CLEAR(A + j);
         SET(C, v);
         NEXT;
     }
-    CASE(ECHO) : {
+    CASE(ECHO) :
+    {
         v = OWN(A);
         value_unref(in, in->echo);
         in->echo = v;
         NEXT;
     }
-    CASE(ANNOT) : {
+    CASE(ANNOT) :
+    {
         if (!setup_annotations(in, f)) goto error;
         NEXT;
     }
 
     /* ---- match ---- */
 
-    CASE(MATCHSEQ) : {
+    CASE(MATCHSEQ) :
+    {
         int t = match_kind(in, r[A], false);
         SET(C, v_bool(t));
         NEXT;
     }
-    CASE(MATCHMAP) : {
+    CASE(MATCHMAP) :
+    {
         int t = match_kind(in, r[A], true);
         SET(C, v_bool(t));
         NEXT;
     }
-    CASE(MATCHKEYS) : {
+    CASE(MATCHKEYS) :
+    {
         f->ip = ip;
         v = match_keys(in, r[A], r[B]);
         if (v.kind == V_FAIL) goto error;
@@ -1392,7 +1502,8 @@ leave : {
         SET(C, v);
         NEXT;
     }
-    CASE(MATCHREST) : {
+    CASE(MATCHREST) :
+    {
         f->ip = ip;
         v = match_rest(in, r[A], r[B]);
         if (v.kind == V_FAIL) goto error;
@@ -1400,7 +1511,8 @@ leave : {
         SET(C, v);
         NEXT;
     }
-    CASE(MATCHCLASS) : {
+    CASE(MATCHCLASS) :
+    {
         f->ip = ip;
         v = match_class(in, r[A], r[B], r[B + 1], X);
         if (v.kind == V_FAIL) goto error;
@@ -1409,7 +1521,8 @@ leave : {
         SET(C, v);
         NEXT;
     }
-    CASE(LEN) : {
+    CASE(LEN) :
+    {
         f->ip = ip;
         int64_t n = value_len(in, r[A]);
         if (n < 0) goto error;
@@ -1435,7 +1548,8 @@ unwind:
             gen *g = f->gen;
             convert_stop(in, g);
             gen_finish(in, f);
-        } else frame_pop(in);
+        } else
+            frame_pop(in);
         if (flags & FRAME_ENTRY) return FAIL;
         RELOAD;
         exc_trace(in, f);

@@ -181,8 +181,8 @@ static bool bad_text(const reader *r)
 
 static bool out_of_range(const reader *r, const char *what)
 {
-    return err_set(r->e, ValueError, "%s out of range in datetime string \"%.*s\"", what,
-                   (int)r->n, r->s);
+    return err_set(r->e, ValueError, "%s out of range in datetime string \"%.*s\"", what, (int)r->n,
+                   r->s);
 }
 
 static bool is_digit(const reader *r)

@@ -222,7 +222,8 @@ static datum *argtopk_agg_call(const fn *f, const call *c, err *e)
     return out;
 }
 
-static const fn_kind arg_chunk_kind = {.name = "arg_chunk", .version = 1, .call = arg_chunk_call, .takes = "..."};
+static const fn_kind arg_chunk_kind = {
+    .name = "arg_chunk", .version = 1, .call = arg_chunk_call, .takes = "..."};
 static const fn_kind arg_combine_kind = {
     .name = "arg_combine", .version = 1, .call = arg_combine_call};
 static const fn_kind arg_agg_kind = {.name = "arg_agg", .version = 1, .call = arg_agg_call};

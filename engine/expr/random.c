@@ -132,8 +132,12 @@ static nd *draw_tile(const tile_call *t, int64_t from, int64_t n, err *e)
 
 static const tile_kind draw_tiles = {.state = sizeof(rng), .begin = draw_begin, .run = draw_tile};
 /* only plain draws can be made piece by piece */
-static const fn_kind plain_kind = {
-    .name = "draw", .version = 1, .call = draw_call, .takes = "is*", .drop = draw_drop, .tile = &draw_tiles};
+static const fn_kind plain_kind = {.name = "draw",
+                                   .version = 1,
+                                   .call = draw_call,
+                                   .takes = "is*",
+                                   .drop = draw_drop,
+                                   .tile = &draw_tiles};
 static const fn_kind draw_kind_of = {
     .name = "draw_with", .version = 1, .call = draw_call, .takes = "is*", .drop = draw_drop};
 

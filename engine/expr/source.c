@@ -42,8 +42,12 @@ static nd *full_tile(const tile_call *t, int64_t from, int64_t n, err *e)
 }
 
 static const tile_kind full_tiles = {.run = full_tile};
-static const fn_kind full_kind = {
-    .name = "full", .version = 1, .call = full_call, .drop = full_drop, .tile = &full_tiles, .takes = "s*"};
+static const fn_kind full_kind = {.name = "full",
+                                  .version = 1,
+                                  .call = full_call,
+                                  .drop = full_drop,
+                                  .tile = &full_tiles,
+                                  .takes = "s*"};
 
 static fn *full_new(const char *name, dtype_of t, const nd *value, err *e)
 {
@@ -211,7 +215,8 @@ static datum *linspace_call(const fn *f, const call *c, err *e)
     return (datum *)y;
 }
 
-static const fn_kind linspace_kind = {.name = "linspace", .version = 1, .call = linspace_call, .takes = "ffiit"};
+static const fn_kind linspace_kind = {
+    .name = "linspace", .version = 1, .call = linspace_call, .takes = "ffiit"};
 
 static bool linspace_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
 {

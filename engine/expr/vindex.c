@@ -53,7 +53,8 @@ static datum *merge_call(const fn *f, const call *c, err *e)
     return (datum *)out;
 }
 
-static const fn_kind slice_kind = {.name = "vindex_slice", .version = 1, .call = slice_call, .takes = "..i"};
+static const fn_kind slice_kind = {
+    .name = "vindex_slice", .version = 1, .call = slice_call, .takes = "..i"};
 static const fn_kind merge_kind = {
     .name = "vindex_merge", .version = 1, .call = merge_call, .takes = "ll"};
 

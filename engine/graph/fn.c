@@ -214,10 +214,11 @@ bool fn_takes(const fn *f, const call *c, err *e)
     bool more = n && want[n - 1] == '*';
     n -= more;
     if (c->narg < n || (c->narg > n && !more))
-        return err_set(e, TypeError, "%s() takes %zu positional argument%s but %u %s given", f->name,
-                       n, n == 1 ? "" : "s", c->narg, c->narg == 1 ? "was" : "were");
+        return err_set(e, TypeError, "%s() takes %zu positional argument%s but %u %s given",
+                       f->name, n, n == 1 ? "" : "s", c->narg, c->narg == 1 ? "was" : "were");
     for (size_t i = 0; i < n; i++)
         if (!lit_fits(&c->arg[i], want[i]))
-            return err_set(e, TypeError, "argument %zu of %s() is not what it takes", i + 1, f->name);
+            return err_set(e, TypeError, "argument %zu of %s() is not what it takes", i + 1,
+                           f->name);
     return true;
 }

@@ -143,10 +143,11 @@ typedef struct fn_kind {
     void (*drop)(fn *f);          /* releases what f holds, not f; may be NULL */
     const struct tile_kind *tile; /* how it runs on a piece of a block; NULL: whole blocks only */
     /* What it takes, a letter for each argument, for calls that a user makes up: 'n' a number,
-     * 'i' an int, 't' a dtype, 's' a sequence of ints, 'l' a list or tuple, '.' anything (call looks
-     * itself), '*' any number more of anything. NULL: call looks itself. */
+     * 'i' an int, 't' a dtype, 's' a sequence of ints, 'l' a list or tuple, '.' anything (call
+     * looks itself), '*' any number more of anything. NULL: call looks itself. */
     const char *takes;
-    /* Told of every task of it that a plan takes up, on the thread that makes the plan; may be NULL. */
+    /* Told of every task of it that a plan takes up, on the thread that makes the plan; may be
+     * NULL. */
     void (*prepare)(const fn *f, const struct task_view *v);
 } fn_kind;
 

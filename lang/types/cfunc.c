@@ -227,8 +227,9 @@ static value in_slot(interp *in, value self, value inst, bool *ok)
     getset *g = gs(self);
     *ok = inst.kind == V_OBJ && obj_isa(inst.o, g->owner) && inst.o->flags & OBJ_DICT;
     if (!*ok) {
-        return throw(in, TypeError, "descriptor '%s' for '%s' objects doesn't apply to a '%s' object",
-                     g->name->at, g->owner->name, type_of(in, inst)->name);
+        return throw(in, TypeError,
+                     "descriptor '%s' for '%s' objects doesn't apply to a '%s' object", g->name->at,
+                     g->owner->name, type_of(in, inst)->name);
     }
     dict *d = obj_head(inst.o)->dict;
     return d && dict_get_str(in, d, g->name, &v) == 1 ? v : FAIL;

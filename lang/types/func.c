@@ -15,8 +15,10 @@
 cell *cell_new(interp *in, value v)
 {
     cell *c = obj_new(in, &T_cell, 0);
-    if (c) c->v = v;
-    else value_unref(in, v);
+    if (c)
+        c->v = v;
+    else
+        value_unref(in, v);
     return c;
 }
 

@@ -73,13 +73,13 @@ enum gen_state { GEN_NEW, GEN_SUSPENDED, GEN_RUNNING, GEN_DONE };
 
 extern const type T_slotmethod, T_getset;
 
-cell *cell_new(interp *in, value v); /* takes v */
+cell *cell_new(interp *in, value v);                /* takes v */
 func *func_new(interp *in, link *l, dict *globals); /* counts both */
 value method_new(interp *in, value f, value self);  /* counts both */
 /* One item: 1 yielded, 0 returned (out: its value), -1 raised. `send` is borrowed. */
 int gen_send(interp *in, gen *g, value send, value *out);
 value gen_throw(interp *in, value g, value exc); /* takes exc, an instance */
-gen *gen_new(interp *in, func *fn, frame *f); /* moves the registers of f out; pops it */
+gen *gen_new(interp *in, func *fn, frame *f);    /* moves the registers of f out; pops it */
 
 static inline func *as_func(value v)
 {
@@ -92,18 +92,18 @@ static inline cfunction *as_cfunction(value v)
 static inline gen *as_gen(value v)
 {
     return v.kind == V_OBJ && (v.o->type == &T_generator || v.o->type == &T_coroutine) ? (gen *)v.o
-                                                                                      : NULL;
+                                                                                       : NULL;
 }
 
 /* ---- binding (call.c) ---- */
 
-typedef struct sig { /* a signature text, parsed */
+typedef struct sig {                         /* a signature text, parsed */
     uint16_t nparam, npos, posonly, nkwonly; /* nparam: all, with * and ** */
-    uint16_t required;                        /* leading parameters without a default */
-    int16_t star, kwargs;                     /* index of the parameter, -1 */
-    bool simple;                              /* neither star nor keywords-only */
-    char kind;                                /* 'm'ethod or function, 'c'lass, 's'tatic, 'p', 'w' */
-    str *fname, *qual; /* name; "list.append", NULL: just the name */
+    uint16_t required;                       /* leading parameters without a default */
+    int16_t star, kwargs;                    /* index of the parameter, -1 */
+    bool simple;                             /* neither star nor keywords-only */
+    char kind;                               /* 'm'ethod or function, 'c'lass, 's'tatic, 'p', 'w' */
+    str *fname, *qual;                       /* name; "list.append", NULL: just the name */
     str **name;
     value *dflt; /* FAIL: none; UNSET (a V_FAIL with aux 1): <unset> */
     bool *has_default;

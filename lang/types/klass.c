@@ -98,9 +98,11 @@ static const type *best_native(interp *in, tuple *bases)
             return THROW0(in, TypeError, "type '%s' is not an acceptable base type", t->name);
         }
         n = native_of(t);
-        if (type_is_sub(n, best)) best = n;
+        if (type_is_sub(n, best))
+            best = n;
         else if (!type_is_sub(best, n)) {
-            if (n->size > best->size && best->base == n->base && n->drop == best->drop) best = n;
+            if (n->size > best->size && best->base == n->base && n->drop == best->drop)
+                best = n;
             else if (n->drop != best->drop || n->size != best->size) {
                 return THROW0(in, TypeError, "multiple bases have instance lay-out conflict");
             }
@@ -143,7 +145,8 @@ static bool fill_namespace(interp *in, klass *k)
         k->qualname = obj_ref(as_str(q));
         dict_del(in, ns, OBJ(in->name.__qualname__));
     }
-    if (dict_get_str(in, ns, in->name.__eq__, &v) == 1) { /* own equality, no own hash: unhashable */
+    if (dict_get_str(in, ns, in->name.__eq__, &v) ==
+        1) { /* own equality, no own hash: unhashable */
         if (!default_entry(in, ns, in->name.__hash__, NONE)) return false;
     }
     return true;
@@ -178,9 +181,11 @@ static bool fill_slots(interp *in, klass *k)
     for (int64_t i = 0; ok && i < t->n; i++) {
         str *s = as_str(t->at[i]);
         if (!s) {
-            throw(in, TypeError, "__slots__ items must be strings, not '%s'", type_of(in, t->at[i])->name);
+            throw(in, TypeError, "__slots__ items must be strings, not '%s'",
+                  type_of(in, t->at[i])->name);
             ok = false;
-        } else if (str_is(s, "__dict__")) hidden = false;
+        } else if (str_is(s, "__dict__"))
+            hidden = false;
         else if (!str_is(s, "__weakref__")) {
             value m = member_new(in, &k->t, s);
             ok = !is_fail(m) && dict_set_str(in, k->dict, s, m);
@@ -213,13 +218,15 @@ static bool init_subclass(interp *in, klass *k, const value *kw, tuple *kwnames)
 {
     for (uint32_t i = 1; i < k->nmro; i++) {
         value f;
-        if (dict_get_str(in, type_attrs(in, k->mro[i]), in->name.__init_subclass__, &f) != 1) continue;
+        if (dict_get_str(in, type_attrs(in, k->mro[i]), in->name.__init_subclass__, &f) != 1)
+            continue;
         const type *t = type_of(in, f);
         value m = t->get ? t->get(in, f, FAIL, &k->t) : value_ref(f);
         value r = FAIL;
         if (!is_fail(m) && k->mro[i] == &T_object && kwnames && kwnames->n) {
             throw(in, TypeError, "%s.__init_subclass__() takes no keyword arguments", k->t.name);
-        } else if (!is_fail(m)) r = value_call(in, m, kw, 0, kwnames);
+        } else if (!is_fail(m))
+            r = value_call(in, m, kw, 0, kwnames);
         value_unref(in, m);
         value_unref(in, r);
         return !is_fail(r);
@@ -356,9 +363,15 @@ value type_make(interp *in, const type *cls, const value *arg, size_t npos, tupl
     str *name = as_str(arg[0]);
     tuple *bases = as_tuple(arg[1]);
     dict *ns = as_dict(arg[2]);
-    if (!name) return throw(in, TypeError, "type.__new__() argument 1 must be str, not %s", type_of(in, arg[0])->name);
-    if (!bases) return throw(in, TypeError, "type.__new__() argument 2 must be tuple, not %s", type_of(in, arg[1])->name);
-    if (!ns) return throw(in, TypeError, "type.__new__() argument 3 must be dict, not %s", type_of(in, arg[2])->name);
+    if (!name)
+        return throw(in, TypeError, "type.__new__() argument 1 must be str, not %s",
+                     type_of(in, arg[0])->name);
+    if (!bases)
+        return throw(in, TypeError, "type.__new__() argument 2 must be tuple, not %s",
+                     type_of(in, arg[1])->name);
+    if (!ns)
+        return throw(in, TypeError, "type.__new__() argument 3 must be dict, not %s",
+                     type_of(in, arg[2])->name);
     const type *meta = best_meta(in, cls, bases);
     if (!meta) return FAIL;
     tuple *b = bases->n ? obj_ref(bases) : tuple_pack(in, 1, v_type(&T_object));
@@ -381,7 +394,8 @@ bool has_init_row(const type *native)
 static value make_instance(interp *in, klass *k, const value *arg, size_t npos, tuple *kwnames)
 {
     if (!is_fail(k->new_)) {
-        value f = k->new_.o->type->get ? k->new_.o->type->get(in, k->new_, FAIL, &k->t) : value_ref(k->new_);
+        value f = k->new_.o->type->get ? k->new_.o->type->get(in, k->new_, FAIL, &k->t)
+                                       : value_ref(k->new_);
         size_t nkw = kwnames ? (size_t)kwnames->n : 0;
         value few[8], *a = npos + nkw < 7 ? few : mem_alloc((npos + nkw + 1) * sizeof *a);
         a[0] = OBJ(&k->t);

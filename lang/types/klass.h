@@ -15,8 +15,8 @@ struct klass {
     const type *native; /* the builtin base that decides the layout */
     value init, new_;   /* what the MRO gives for __init__, __new__; borrowed */
     value getattribute, getattr, del;
-    bool sealed;        /* __slots__: instances show no dict */
-    bool abstract;      /* __abstractmethods__ is not empty */
+    bool sealed;               /* __slots__: instances show no dict */
+    bool abstract;             /* __abstractmethods__ is not empty */
     struct klass *next, *prev; /* all classes of the interpreter */
 };
 
@@ -39,7 +39,7 @@ value object_new(interp *in, const type *cls, bool args); /* args: the call had 
 list *object_dir(interp *in, value v);
 value throw_abstract(interp *in, klass *k);
 bool has_init_row(const type *native); /* its __init__ does what `make` leaves out */
-value member_new(interp *in, const type *owner, str *name); /* the attribute of a slot */
+value member_new(interp *in, const type *owner, str *name);           /* the attribute of a slot */
 const type *metaclass_of(interp *in, const type *meta, tuple *bases); /* NULL: conflict */
 klass *klass_restore(interp *in, const type *meta, str *name, str *qualname, tuple *bases);
 void klass_find_abstract(interp *in, klass *k);

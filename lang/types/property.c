@@ -334,7 +334,8 @@ static bool from_frame(interp *in, const type **cls, value *self)
 static value super_make(interp *in, const type *t, const value *arg, size_t npos, tuple *kwnames)
 {
     if (kwnames && kwnames->n) return throw(in, TypeError, "super() takes no keyword arguments");
-    if (npos > 2) return throw(in, TypeError, "super() expected at most 2 arguments, got %zu", npos);
+    if (npos > 2)
+        return throw(in, TypeError, "super() expected at most 2 arguments, got %zu", npos);
     const type *cls = NULL, *owner = NULL;
     value self = npos == 2 ? arg[1] : FAIL;
     if (npos == 0) {

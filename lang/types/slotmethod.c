@@ -40,7 +40,9 @@ WRAPPER(w_format)
 {
     UNUSED;
     str *spec = as_str(arg[1]);
-    if (!spec) return throw(in, TypeError, "__format__() argument must be str, not %s", type_of(in, arg[1])->name);
+    if (!spec)
+        return throw(in, TypeError, "__format__() argument must be str, not %s",
+                     type_of(in, arg[1])->name);
     if (owner->format) return owner->format(in, arg[0], spec);
     if (spec->nbyte == 0) return v_obj(value_str(in, arg[0]));
     return throw(in, TypeError, "unsupported format string passed to %s.__format__",
@@ -219,8 +221,9 @@ static bool serves(const type *t, int i)
     memcpy(&slot, (const char *)t + d->slot, sizeof slot);
     if (i == D_GETATTR) return false;
     if (t == &T_object) {
-        return i == D_REPR || i == D_STR || i == D_FORMAT || i == D_HASH || (i >= D_LT && i <= D_GE) ||
-               i == D_GETATTRIBUTE || i == D_SETATTR || i == D_DELATTR || i == D_DIR;
+        return i == D_REPR || i == D_STR || i == D_FORMAT || i == D_HASH ||
+               (i >= D_LT && i <= D_GE) || i == D_GETATTRIBUTE || i == D_SETATTR ||
+               i == D_DELATTR || i == D_DIR;
     }
     if (i == D_BOOL && t->length && t != &T_int) return false;
     if (!slot) return false;
@@ -259,8 +262,9 @@ static value new_call(interp *in, const dunder *d, const type *owner, const valu
 {
     (void)d;
     const type *cls = n > 0 ? as_type(arg[0]) : NULL;
-    if (!cls) return throw(in, TypeError, "%s.__new__(X): X is not a type object (%s)", owner->name,
-                           n > 0 ? type_of(in, arg[0])->name : "nothing");
+    if (!cls)
+        return throw(in, TypeError, "%s.__new__(X): X is not a type object (%s)", owner->name,
+                     n > 0 ? type_of(in, arg[0])->name : "nothing");
     if (!type_is_sub(cls, owner)) {
         return throw(in, TypeError, "%s.__new__(%s): %s is not a subtype of %s", owner->name,
                      cls->name, cls->name, owner->name);
@@ -280,7 +284,8 @@ static value init_call(interp *in, const dunder *d, const type *owner, const val
     klass *k = as_klass(type_of(in, arg[0]));
     if (n > 1 && owner == &T_object && k && (!is_fail(k->init) || is_fail(k->new_)) &&
         k->native == &T_object) {
-        return throw(in, TypeError, "object.__init__() takes exactly one argument (the instance to "
+        return throw(in, TypeError,
+                     "object.__init__() takes exactly one argument (the instance to "
                      "initialize)");
     }
     return NONE;
@@ -300,7 +305,8 @@ bool dunder_rows(interp *in, dict *d, const type *t)
     for (int i = 0; i < NDUNDER; i++) {
         if (serves(t, i) && !add_slot(in, d, &dunders[i], t)) return false;
     }
-    if (t->compare && !t->hash && t != &T_object && !dict_put(in, d, "__hash__", NONE)) return false;
+    if (t->compare && !t->hash && t != &T_object && !dict_put(in, d, "__hash__", NONE))
+        return false;
     if (t->make && !add_slot(in, d, &new_row, t)) return false;
     if (t == &T_object && !add_slot(in, d, &init_row, t)) return false;
     return dict_put(in, d, "__doc__", t->doc ? v_str(in, t->doc) : NONE);
@@ -320,8 +326,9 @@ static value sm_call(interp *in, value self, const value *arg, size_t npos, tupl
     int n = (int)(all + bound), given = n - 1;
     value r = FAIL;
     if (n == 0) {
-        throw(in, TypeError, d == &new_row ? "%s.%s(): not enough arguments"
-                                           : "descriptor '%s' of '%s' object needs an argument",
+        throw(in, TypeError,
+              d == &new_row ? "%s.%s(): not enough arguments"
+                            : "descriptor '%s' of '%s' object needs an argument",
               d == &new_row ? m->owner->name : d->name, d == &new_row ? d->name : m->owner->name);
     } else if (d != &new_row && !value_isa(in, a[0], m->owner)) {
         throw(in, TypeError, "descriptor '%s' requires a '%s' object but received a '%s'", d->name,
@@ -329,8 +336,10 @@ static value sm_call(interp *in, value self, const value *arg, size_t npos, tupl
     } else if (kwnames && d->max < 999) {
         throw(in, TypeError, "wrapper %s() takes no keyword arguments", d->name);
     } else if (given < d->min || given > d->max) {
-        throw(in, TypeError, "expected %d argument%s, got %d", d->min, d->min == 1 ? "" : "s", given);
-    } else r = d->call(in, d, m->owner, a, n, kwnames);
+        throw(in, TypeError, "expected %d argument%s, got %d", d->min, d->min == 1 ? "" : "s",
+              given);
+    } else
+        r = d->call(in, d, m->owner, a, n, kwnames);
     if (a != few) mem_free(a);
     return r;
 }
@@ -347,10 +356,12 @@ static value sm_repr(interp *in, value self)
 {
     slotmethod *m = (slotmethod *)(void *)self.o;
     if (m->row == &new_row) {
-        return v_obj(str_fmt(in, "<built-in method __new__ of type object at %p>", (const void *)m->owner));
+        return v_obj(
+            str_fmt(in, "<built-in method __new__ of type object at %p>", (const void *)m->owner));
     }
     if (is_fail(m->self)) {
-        return v_obj(str_fmt(in, "<slot wrapper '%s' of '%s' objects>", m->row->name, m->owner->name));
+        return v_obj(
+            str_fmt(in, "<slot wrapper '%s' of '%s' objects>", m->row->name, m->owner->name));
     }
     return v_obj(str_fmt(in, "<method-wrapper '%s' of %s object at %p>", m->row->name,
                          type_of(in, m->self)->name, (void *)m->self.o));

@@ -144,8 +144,12 @@ static bool simple_lit(value v, lit *out)
     }
 }
 
+static datum *packed(value v);
+
 datum *datum_of(interp *in, value v)
 {
+    datum *known = packed(v);
+    if (known) return datum_ref(known);
     ndarray *a = as_ndarray(v);
     if (a && array_peek(a)->dtype != DT_object) return (datum *)array_snapshot(a);
     lit x;
@@ -167,7 +171,7 @@ datum *datum_kept(interp *in, value v)
 
 /* ---- datums to values ---- */
 
-static value pack_value(interp *in, const pack *p)
+static value pack_items(interp *in, const pack *p)
 {
     if (p->name) {
         dict *d = dict_new(in);
@@ -188,6 +192,72 @@ static value pack_value(interp *in, const pack *p)
         }
     }
     return v_obj(t);
+}
+
+/* What tasks of Dask exchange as a dict or tuple stays the very datum, so that it can go back into
+ * a task. */
+typedef struct pack_obj {
+    obj hdr;
+    pack *p;
+} pack_obj;
+
+static void pack_obj_drop(interp *in, obj *o)
+{
+    (void)in;
+    datum_unref(((pack_obj *)o)->p);
+}
+
+static value pack_repr(interp *in, value self)
+{
+    value v = pack_items(in, ((pack_obj *)self.o)->p);
+    str *s = is_fail(v) ? NULL : value_repr(in, v);
+    value_unref(in, v);
+    return v_obj(s);
+}
+
+static value pack_getitem(interp *in, value self, value name)
+{
+    value v = pack_items(in, ((pack_obj *)self.o)->p);
+    value r = is_fail(v) ? FAIL : value_getitem(in, v, name);
+    value_unref(in, v);
+    return r;
+}
+
+static value pack_iter(interp *in, value self)
+{
+    value v = pack_items(in, ((pack_obj *)self.o)->p);
+    value r = is_fail(v) ? FAIL : value_iter(in, v);
+    value_unref(in, v);
+    return r;
+}
+
+static int64_t pack_length(interp *in, value self)
+{
+    (void)in;
+    return ((pack_obj *)self.o)->p->n;
+}
+
+static const type T_pack = {TYPE_HEAD,
+                            .name = "dict",
+                            .module = "builtins",
+                            .size = sizeof(pack_obj),
+                            .drop = pack_obj_drop,
+                            .repr = pack_repr,
+                            .getitem = pack_getitem,
+                            .iter = pack_iter,
+                            .length = pack_length};
+
+static datum *packed(value v)
+{
+    pack_obj *o = (pack_obj *)as_obj(v, &T_pack);
+    return o ? &o->p->hdr : NULL;
+}
+
+static value pack_value(interp *in, pack *p)
+{
+    pack_obj *o = obj_new(in, &T_pack, 0);
+    if (o) o->p = datum_ref(p);
+    return v_obj(o);
 }
 
 value value_of(interp *in, datum *d)

@@ -164,11 +164,10 @@ static dtype_of final_type(const discovery *d, dtype_of want)
     if (t.dt == DT_none) t = dtype_plain(DT_float64);
     if ((t.dt == DT_str || t.dt == DT_bytes) && t.size == 0) {
         static const uint8_t digits[] = {
-            [DT_bool] = 5,       [DT_int8] = 4,       [DT_uint8] = 3,    [DT_int16] = 6,
-            [DT_uint16] = 5,     [DT_int32] = 11,     [DT_uint32] = 10,  [DT_int64] = 21,
-            [DT_uint64] = 20,    [DT_float16] = 32,   [DT_float32] = 32, [DT_float64] = 32,
-            [DT_complex64] = 64, [DT_complex128] = 64,   [DT_datetime64] = 28,
-            [DT_timedelta64] = 21};
+            [DT_bool] = 5,       [DT_int8] = 4,        [DT_uint8] = 3,       [DT_int16] = 6,
+            [DT_uint16] = 5,     [DT_int32] = 11,      [DT_uint32] = 10,     [DT_int64] = 21,
+            [DT_uint64] = 20,    [DT_float16] = 32,    [DT_float32] = 32,    [DT_float64] = 32,
+            [DT_complex64] = 64, [DT_complex128] = 64, [DT_datetime64] = 28, [DT_timedelta64] = 21};
         uint32_t unit = t.dt == DT_str ? 4 : 1;
         if (d->t.dt == DT_str || d->t.dt == DT_bytes)
             t.size = d->t.size / (d->t.dt == DT_str ? 4 : 1) * unit;
@@ -241,8 +240,8 @@ static nd *from_scalar(interp *in, value v, dtype_of want)
 bool warn_complex(interp *in, dtype_of from, dtype_of to)
 {
     bool lost = dtype_is_complex((enum dtype)from.dt) && to.dt < DT_complex64 && to.dt != DT_bool;
-    return !lost || warn(in, ComplexWarning,
-                         "Casting complex values to real discards the imaginary part");
+    return !lost ||
+           warn(in, ComplexWarning, "Casting complex values to real discards the imaginary part");
 }
 
 /* The size of S or U elements that hold the text of every object in x. */
@@ -284,7 +283,8 @@ static nd *cast_owned(interp *in, nd *x, dtype_of want)
         want = final_type(&d, want);
     }
     if (want.dt == DT_datetime64 && want.unit == UNIT_generic && x->dtype == DT_str) {
-        value a = array_wrap(in, nd_ref(x), &e), l = is_fail(a) ? FAIL : call_method(in, a, "tolist", 0);
+        value a = array_wrap(in, nd_ref(x), &e),
+              l = is_fail(a) ? FAIL : call_method(in, a, "tolist", 0);
         bool found = !is_fail(l) && find_unit(in, l, &want.unit);
         value_unref(in, a);
         value_unref(in, l);

@@ -391,7 +391,8 @@ const builtin numpy_create_functions[] = {
     {"frombuffer(buffer, dtype=None, count=-1, offset=0)", f_frombuffer,
      "The bytes of a buffer as a 1-d array."},
     {"fromiter(iter, dtype, count=-1)", f_fromiter, "A 1-d array of what an iterator yields."},
-    {"@def eye(N, M=None, k=0, dtype=None, order='C')", f_eye, "Ones on a diagonal, zeros elsewhere."},
+    {"@def eye(N, M=None, k=0, dtype=None, order='C')", f_eye,
+     "Ones on a diagonal, zeros elsewhere."},
     {0},
 };
 

@@ -531,7 +531,8 @@ static bool star_shape(interp *in, value star, int *ndim, int64_t shape[ND_MAXDI
 static value reshape(interp *in, value self, int ndim, const int64_t *shape, char order)
 {
     ndarray *a = as_ndarray(self);
-    if (a && order != 'F' && array_peek(a)->flags & ND_C) { /* the same memory, whatever the shape */
+    if (a && order != 'F' &&
+        array_peek(a)->flags & ND_C) { /* the same memory, whatever the shape */
         const nd *of = array_peek(a);
         int64_t to[ND_MAXDIM], strides[ND_MAXDIM];
         err bad = {0};
@@ -1236,7 +1237,8 @@ const builtin numpy_method_functions[] = {
     {"@def nonzero(a)", m_nonzero,
      "Indices of the elements that are not zero, one array for each axis."},
     {"@def repeat(a, repeats, axis=None)", m_repeat, "Every element several times."},
-    {"@def round(a, decimals=0, out=None)", m_round, "Rounded to a number of decimals, halves to even."},
+    {"@def round(a, decimals=0, out=None)", m_round,
+     "Rounded to a number of decimals, halves to even."},
     {"@def around(a, decimals=0, out=None)", m_round,
      "Rounded to a number of decimals, halves to even."},
     {"@def round_(a, decimals=0, out=None)", m_round,

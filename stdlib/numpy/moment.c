@@ -55,9 +55,7 @@ static value date_item(interp *in, int64_t day)
 {
     value c = datetime_class(in, "date");
     civil d = civil_of_day(day);
-    value v = is_fail(c)
-                  ? FAIL
-                  : call_n(in, c, 3, v_int(d.year), v_int(d.month), v_int(d.day));
+    value v = is_fail(c) ? FAIL : call_n(in, c, 3, v_int(d.year), v_int(d.month), v_int(d.day));
     value_unref(in, c);
     return v;
 }
@@ -70,8 +68,8 @@ static value datetime_item(interp *in, int64_t micro)
     civil d = civil_of_day(day);
     value v = is_fail(c) ? FAIL
                          : call_n(in, c, 7, v_int(d.year), v_int(d.month), v_int(d.day),
-                                  v_int(second / 3600), v_int(second / 60 % 60),
-                                  v_int(second % 60), v_int(rest % 1000000));
+                                  v_int(second / 3600), v_int(second / 60 % 60), v_int(second % 60),
+                                  v_int(rest % 1000000));
     value_unref(in, c);
     return v;
 }
@@ -90,8 +88,8 @@ value moment_item(interp *in, dtype_of t, int64_t v)
     if (t.unit <= UNIT_M) return v_int(v);
     value c = datetime_class(in, "timedelta");
     int64_t micro = datetime_convert(v, t.unit, UNIT_us, false);
-    value r = is_fail(c) || micro == NAT ? FAIL
-                                         : call_n(in, c, 3, v_int(0), v_int(0), v_int(micro));
+    value r =
+        is_fail(c) || micro == NAT ? FAIL : call_n(in, c, 3, v_int(0), v_int(0), v_int(micro));
     value_unref(in, c);
     return micro == NAT && !throwing(in) ? v_int(v) : r;
 }

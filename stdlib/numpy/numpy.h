@@ -20,7 +20,7 @@
 typedef struct storage {
     uint32_t rc; /* the array that holds it and its views, which keep that array alive */
     bool readonly;
-    buf *b; /* owned; the embedded nds of the views borrow it */
+    buf *b;      /* owned; the embedded nds of the views borrow it */
     bool frozen; /* seen by several interpreters: writing is trapped */
 } storage;
 

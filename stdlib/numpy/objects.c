@@ -10,8 +10,8 @@ enum how {
     BINARY = 1,
     UNARY,
     COMPARE,
-    PICK,   /* one of the two, by a comparison */
-    LOGIC,  /* and, or: one of the two, by truth */
+    PICK,  /* one of the two, by a comparison */
+    LOGIC, /* and, or: one of the two, by truth */
     NOT,
     SQUARE,
     RECIPROCAL,

@@ -340,7 +340,8 @@ const builtin numpy_print_functions[] = {
      "infstr=None, formatter=None, sign=None, floatmode=None, *, legacy=None)",
      set_printoptions, "Sets how arrays are printed."},
     {"@def get_printoptions()", get_printoptions, "The options for printing arrays, as a dict."},
-    {"@def array2string(a, max_line_width=None, precision=None, suppress_small=None, separator=' ', "
+    {"@def array2string(a, max_line_width=None, precision=None, suppress_small=None, separator=' "
+     "', "
      "prefix='', "
      "style=None, formatter=None, threshold=None, edgeitems=None, sign=None, floatmode=None, "
      "suffix='', legacy=None)",

@@ -66,8 +66,7 @@ static const ufunc_loop *loop_for(const ufunc *f, uint8_t dt)
 
 static bool same_shape(const nd *x, const nd *y)
 {
-    return x->ndim == y->ndim &&
-           !memcmp(x->ext, y->ext, (size_t)x->ndim * sizeof(int64_t));
+    return x->ndim == y->ndim && !memcmp(x->ext, y->ext, (size_t)x->ndim * sizeof(int64_t));
 }
 
 static bool run(interp *in, const ufunc_loop *l, const char *name, size_t n, char *const *p,

@@ -171,8 +171,8 @@ static value scan_run(interp *in, const scan *s, const value *arg)
         datum_unref(x);
         x = flat;
     }
-    bool ok = x && to_dtype_or_none(in, arg[2], &want) &&
-              (flat || to_axis(in, arg[1], x->ndim, &axis));
+    bool ok =
+        x && to_dtype_or_none(in, arg[2], &want) && (flat || to_axis(in, arg[1], x->ndim, &axis));
     if (ok && x->dtype == DT_object) {
         nd *y = object_accumulate(in, &ufuncs[s->fold], x, axis);
         r = y ? array_wrap(in, y, &e) : FAIL;

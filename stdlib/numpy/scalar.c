@@ -515,8 +515,7 @@ static value float_hex(interp *in, const value *arg)
 #define OWN_ROWS {"__round__(self, ndigits=None)", array_round, "round(x)"},
 static const builtin number_table[] = {OWN_ROWS{0}};
 static const builtin float64_table[] = {
-    OWN_ROWS
-    {"as_integer_ratio(self)", float_ratio, "The number as a ratio of two ints."},
+    OWN_ROWS{"as_integer_ratio(self)", float_ratio, "The number as a ratio of two ints."},
     {"hex(self)", float_hex, "The number in hexadecimal."},
     {0},
 };
@@ -524,11 +523,8 @@ static const builtin float64_table[] = {
 #define ABSTRACT(id, text, parent)                                                                 \
     static const type T_##id = {TYPE_HEAD, .name = text, .module = "numpy", .base = parent,        \
                                 .flags = TYPE_IMMUTABLE};
-static const type T_generic = {TYPE_HEAD,
-                               .name = "generic",
-                               .module = "numpy",
-                               .table = array_methods,
-                               .flags = TYPE_IMMUTABLE};
+static const type T_generic = {TYPE_HEAD, .name = "generic", .module = "numpy",
+                               .table = array_methods, .flags = TYPE_IMMUTABLE};
 ABSTRACT(number, "number", &T_generic)
 ABSTRACT(integer, "integer", &T_number)
 ABSTRACT(signedinteger, "signedinteger", &T_integer)

@@ -8,10 +8,14 @@
 #include "stdlib/numpy/numpy.h"
 
 const char *const scalar_names[NBINOP] = {
-    [OP_ADD] = "scalar add",         [OP_SUB] = "scalar subtract",
-    [OP_MUL] = "scalar multiply",    [OP_TRUEDIV] = "scalar divide",
-    [OP_FLOORDIV] = "scalar floor_divide", [OP_MOD] = "scalar remainder",
-    [OP_POW] = "scalar power",       [OP_DIVMOD] = "scalar divmod",
+    [OP_ADD] = "scalar add",
+    [OP_SUB] = "scalar subtract",
+    [OP_MUL] = "scalar multiply",
+    [OP_TRUEDIV] = "scalar divide",
+    [OP_FLOORDIV] = "scalar floor_divide",
+    [OP_MOD] = "scalar remainder",
+    [OP_POW] = "scalar power",
+    [OP_DIVMOD] = "scalar divmod",
 };
 
 typedef struct number {

@@ -241,9 +241,10 @@ static value ufunc_reduce(interp *in, const value *arg)
     o.initial = initial;
     o.where = where;
     bool keep = value_truth(in, arg[5]) == 1;
-    nd *y = throwing(in)             ? NULL
-            : x->dtype == DT_object ? object_reduce(in, f, x, axes, keep, is_none(arg[6]) ? FAIL : arg[6])
-                                    : nd_ufunc_reduce(f, x, axes, keep, t, &o, &e);
+    nd *y = throwing(in) ? NULL
+            : x->dtype == DT_object
+                ? object_reduce(in, f, x, axes, keep, is_none(arg[6]) ? FAIL : arg[6])
+                : nd_ufunc_reduce(f, x, axes, keep, t, &o, &e);
     datum_unref(x);
     datum_unref(initial);
     datum_unref(where);

@@ -29,7 +29,8 @@ static void *worker(void *p)
     value r = is_fail(f) ? FAIL : value_call(in, f, NULL, 0, NULL);
     t->trapped = interp_trapped(in);
     err e = {0};
-    if (!is_fail(r)) t->result = freeze(in, r, &e);
+    if (!is_fail(r))
+        t->result = freeze(in, r, &e);
     else {
         value x = exc_take(in);
         t->error = exc_text(in, x);
@@ -42,7 +43,8 @@ static void *worker(void *p)
     return NULL;
 }
 
-/* Runs `source`, calls its function f on another thread and evaluates `check` with r, the result. */
+/* Runs `source`, calls its function f on another thread and evaluates `check` with r, the result.
+ */
 static trip go(interp *in, const char *source)
 {
     dict *g = interp_main(in);
@@ -129,7 +131,8 @@ END_TEST
 
 START_TEST(cycles_survive)
 {
-    holds("l = [1]\nl.append(l)\nd = {'l': l}\ndef f():\n    m = [2]\n    m.append(m)\n    return l, m, d\n",
+    holds("l = [1]\nl.append(l)\nd = {'l': l}\ndef f():\n    m = [2]\n    m.append(m)\n    return "
+          "l, m, d\n",
           "r[0] is l and r[1][1] is r[1] and r[2] is d");
 }
 END_TEST
