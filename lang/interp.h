@@ -63,24 +63,21 @@ typedef struct method_slot { /* one line of the lookup cache */
 enum { NMETHOD = 256 };
 
 /* names that the language itself looks up: in->name.__init__ */
-#define LANG_NAMES(X)                                                                              \
-    X(__init__)                                                                                    \
-    X(__new__) X(__del__) X(__call__) X(__dict__) X(__class__) X(__doc__) X(__name__)              \
-        X(__qualname__) X(__module__) X(__bases__) X(__mro__) X(__slots__) X(__annotations__)      \
-            X(__init_subclass__) X(__set_name__) X(__class_getitem__) X(__classcell__)             \
-                X(__prepare__) X(__getattr__) X(__getattribute__) X(__setattr__) X(__delattr__)    \
-                    X(__get__) X(__set__) X(__delete__) X(__enter__) X(__exit__) X(__iter__)       \
-                        X(__next__) X(__all__) X(__path__) X(__file__) X(__builtins__)             \
-                            X(__package__) X(__spec__) X(__loader__) X(__notes__) X(__missing__)   \
-                                X(__mro_entries__) X(__instancecheck__) X(__subclasscheck__)       \
-                                    X(__await__) X(__aiter__) X(__anext__) X(__aenter__)           \
-                                        X(__aexit__) X(__match_args__) X(__class__cell)            \
-                                            X(__hash__) X(__eq__) X(__len__) X(__bool__)           \
-                                                X(__reversed__) X(__length_hint__) X(__import__)   \
-                                                    X(__main__) X(builtins) X(metaclass) X(send)   \
-                                                        X(close) X(keys) X(__isabstractmethod__)   \
-                                                            X(__abstractmethods__) X(__wrapped__)  \
-                                                                X(__dir__) X(__getstate__)
+// clang-format off
+#define LANG_NAMES(X) \
+    X(__init__) X(__new__) X(__del__) X(__call__) X(__dict__) X(__class__) X(__doc__) \
+    X(__name__) X(__qualname__) X(__module__) X(__bases__) X(__mro__) X(__slots__) \
+    X(__annotations__) X(__init_subclass__) X(__set_name__) X(__class_getitem__) \
+    X(__classcell__) X(__prepare__) X(__getattr__) X(__getattribute__) X(__setattr__) \
+    X(__delattr__) X(__get__) X(__set__) X(__delete__) X(__enter__) X(__exit__) X(__iter__) \
+    X(__next__) X(__all__) X(__path__) X(__file__) X(__builtins__) X(__package__) X(__spec__) \
+    X(__loader__) X(__notes__) X(__missing__) X(__mro_entries__) X(__instancecheck__) \
+    X(__subclasscheck__) X(__await__) X(__aiter__) X(__anext__) X(__aenter__) X(__aexit__) \
+    X(__match_args__) X(__class__cell) X(__hash__) X(__eq__) X(__len__) X(__bool__) \
+    X(__reversed__) X(__length_hint__) X(__import__) X(__main__) X(builtins) X(metaclass) \
+    X(send) X(close) X(keys) X(__isabstractmethod__) X(__abstractmethods__) X(__wrapped__) \
+    X(__dir__) X(__getstate__)
+// clang-format on
 
 struct interp {
     /* hot: touched by every call or loop turn */
