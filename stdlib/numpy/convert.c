@@ -293,9 +293,9 @@ static nd *cast_owned(interp *in, nd *x, dtype_of want)
     nd *y;
     if (want.dt == DT_object || x->dtype == DT_object) {
         value a = array_wrap(in, x, &e); /* element by element, through values */
-        y = is_fail(a) ? NULL : new_block(in, want, x->ndim, nd_shape(array_peek(as_ndarray(a))));
+        const nd *src = is_fail(a) ? NULL : array_peek(as_ndarray(a)); /* x is gone */
+        y = src ? new_block(in, want, src->ndim, nd_shape(src)) : NULL;
         if (y) {
-            const nd *src = array_peek(as_ndarray(a));
             nd *flat = nd_contiguous(src, &e);
             int64_t n = nd_count(src);
             bool ok = flat != NULL;
