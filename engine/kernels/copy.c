@@ -121,14 +121,23 @@ static const char *rule_name(char casting)
     return casting == 's' ? "safe" : casting == 'n' ? "no" : casting == 'e' ? "equiv" : "same_kind";
 }
 
+/* as the repr of a dtype has it */
+static void cast_name(dtype_of t, char out[32])
+{
+    dtype_name(t, out);
+    if (t.dt == DT_object) strcpy(out, "O");
+    if (t.dt >= DT_datetime64) dtype_str(t, out);
+    if (t.dt == DT_bytes) memmove(out, out + 1, strlen(out)); /* "|S4" */
+}
+
 static bool check_cast(dtype_of from, dtype_of to, char casting, err *e)
 {
     if (dtype_can_cast(from, to, casting)) return true;
     char a[32], b[32];
     dtype_name(from, a);
     dtype_name(to, b);
-    if (from.dt == DT_object) strcpy(a, "O");
-    if (to.dt == DT_object) strcpy(b, "O");
+    cast_name(from, a);
+    cast_name(to, b);
     return err_set(e, TypeError,
                    "Cannot cast array data from dtype('%s') to dtype('%s') according to the rule "
                    "'%s'",

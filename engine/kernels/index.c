@@ -20,6 +20,7 @@ typedef struct spread {
     nd *owned[MAXITEM];
     bool empty_mask[MAXITEM]; /* a 0-d bool: takes no axis of x */
     int n, nowned;
+    int dots; /* the item that an ellipsis stands before, or n */
 } spread;
 
 static void spread_clear(spread *s)
@@ -120,6 +121,7 @@ static bool spread_items(const nd *x, const index_item *items, int n, spread *s,
     bool arrays = !index_is_basic(items, n);
     for (int i = 0; i <= n; i++) {
         if (i == n ? !dots : items[i].kind == IDX_ELLIPSIS) {
+            s->dots = s->n; /* separates arrays even when it stands for no axis */
             for (int k = taken; k < x->ndim; k++, axis++)
                 s->item[s->n++] = (index_item){
                     .kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE, .step = SLICE_NONE};
@@ -188,7 +190,7 @@ static bool plan_items(plan *p, const nd *x, const spread *s, err *e)
         if (it->kind == IDX_ARRAY) {
             if (p->narray == 0)
                 p->split = p->nview;
-            else if (last != i - 1)
+            else if (last != i - 1 || s->dots == i)
                 apart = true;
             last = i;
             bool none = s->empty_mask[i];

@@ -8,6 +8,7 @@
 #include "engine/data/datetime.h"
 #include "lang/types/bytes.h"
 #include "stdlib/numpy/numpy.h"
+#include "stdlib/numpy/objects.h"
 
 typedef struct discovery {
     int ndim; /* of the nesting so far; ND_MAXDIM + 1: not known yet */
@@ -315,6 +316,30 @@ static nd *cast_owned(interp *in, nd *x, dtype_of want)
     datum_unref(x);
     if (!y) throw_err(in, &e);
     return y;
+}
+
+nd *nd_for(interp *in, nd *y, const nd *target)
+{
+    if (!y || (y->dtype == DT_object) == (target->dtype == DT_object)) return y;
+    if (y->dtype == DT_object) return cast_owned(in, y, nd_type(target));
+    nd *o = object_cast(in, y);
+    datum_unref(y);
+    return o;
+}
+
+bool nd_alike(interp *in, nd **x, int n)
+{
+    int objects = 0;
+    for (int i = 0; i < n; i++) objects += x[i]->dtype == DT_object;
+    if (!objects || objects == n) return true;
+    for (int i = 0; i < n; i++) {
+        if (x[i]->dtype == DT_object) continue;
+        nd *o = object_cast(in, x[i]);
+        if (!o) return false;
+        datum_unref(x[i]);
+        x[i] = o;
+    }
+    return true;
 }
 
 /* objects that know how to become arrays */

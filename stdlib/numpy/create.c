@@ -344,7 +344,7 @@ static value f_copyto(interp *in, const value *arg)
     ndarray *a = as_ndarray(arg[0]);
     nd *x =
         a ? array_write(in, a) : THROW0(in, TypeError, "copyto() argument 1 must be numpy.ndarray");
-    nd *y = x ? to_nd_any(in, arg[1]) : NULL;
+    nd *y = x ? nd_for(in, to_nd_any(in, arg[1]), x) : NULL;
     nd *where = y && arg[3].kind != V_BOOL ? to_nd(in, arg[3], dtype_plain(DT_bool)) : NULL;
     str *casting = as_str(arg[2]);
     err e = {0};

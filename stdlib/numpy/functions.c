@@ -39,6 +39,15 @@ static bool blocks_of(interp *in, value seq, blocks *out)
     return ok;
 }
 
+/* The same for blocks that are put together. */
+static bool alike_blocks_of(interp *in, value seq, blocks *out)
+{
+    if (!blocks_of(in, seq, out)) return false;
+    if (nd_alike(in, out->at, out->n)) return true;
+    blocks_clear(out);
+    return false;
+}
+
 #define ARRAY1(name, expression)                                                                   \
     static value name(interp *in, const value *arg)                                                \
     {                                                                                              \
@@ -69,7 +78,7 @@ static value f_concatenate(interp *in, const value *arg)
     int axis = 0;
     err e = {0};
     value r = FAIL;
-    if (!blocks_of(in, arg[0], &b)) return FAIL;
+    if (!alike_blocks_of(in, arg[0], &b)) return FAIL;
     if (b.n == 0) {
         throw(in, ValueError, "need at least one array to concatenate");
     } else if (to_dtype_or_none(in, arg[3], &want)) {
@@ -104,7 +113,7 @@ static value f_stack(interp *in, const value *arg)
     int axis;
     err e = {0};
     value r = FAIL;
-    if (!blocks_of(in, arg[0], &b)) return FAIL;
+    if (!alike_blocks_of(in, arg[0], &b)) return FAIL;
     if (b.n == 0)
         throw(in, ValueError, "need at least one array to stack");
     else if (to_axis(in, arg[1], b.at[0]->ndim + 1, &axis))
@@ -126,8 +135,12 @@ static value f_where(interp *in, const value *arg)
     }
     if (c && (is_none(arg[1]) || is_none(arg[2])))
         throw(in, ValueError, "either both or neither of x and y should be given");
-    else if (c && (x = to_nd_any(in, arg[1])) && (y = to_nd_any(in, arg[2])))
-        r = array_wrap(in, nd_where(c, x, y, &e), &e);
+    else if (c && (x = to_nd_any(in, arg[1])) && (y = to_nd_any(in, arg[2]))) {
+        nd *pair[2] = {x, y};
+        bool ok = nd_alike(in, pair, 2);
+        x = pair[0], y = pair[1];
+        if (ok) r = array_wrap(in, nd_where(c, x, y, &e), &e);
+    }
     datum_unref(c);
     datum_unref(x);
     datum_unref(y);
@@ -499,7 +512,13 @@ static value f_promote_types(interp *in, const value *arg)
     dtype_of a = dtype_plain(DT_float64), b = a, out;
     err e = {0};
     if (!to_dtype(in, arg[0], &a) || !to_dtype(in, arg[1], &b)) return FAIL;
-    return dtype_promote(a, b, &out, &e) ? dtype_value(in, out) : throw_err(in, &e);
+    if (dtype_promote(a, b, &out, &e)) return dtype_value(in, out);
+    err_clear(&e);
+    return throw(in, TypeError,
+                 "The DTypes <class 'numpy.dtype[%s]'> and <class 'numpy.dtype[%s]'> do not have a "
+                 "common DType. For example they cannot be stored in a single array unless the "
+                 "dtype is `object`.",
+                 scalar_type((enum dtype)a.dt)->name, scalar_type((enum dtype)b.dt)->name);
 }
 
 static value f_can_cast(interp *in, const value *arg)

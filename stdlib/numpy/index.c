@@ -217,7 +217,9 @@ bool array_setitem(interp *in, value self, value key, value v)
     } else {
         y = to_nd(in, v, want);
     }
-    if (y && y->ndim && all_ints(&l, x) && x->dtype != DT_object && nd_count(y) != 1) {
+    y = nd_for(in, y, x);
+    if (y && y->ndim && all_ints(&l, x) && x->dtype != DT_object &&
+        (nd_count(y) != 1 || !as_ndarray(v))) {
         throw(in, ValueError, "setting an array element with a sequence.");
         datum_unref(y);
         index_clear(&l);

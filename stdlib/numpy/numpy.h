@@ -104,6 +104,10 @@ static inline nd *to_nd_any(interp *in, value v)
 {
     return to_nd(in, v, (dtype_of){.dt = DT_none});
 }
+/* Kernels do not convert objects: y (taken) as something that can be assigned to the target, and
+ * blocks that are joined all as objects if one is. */
+nd *nd_for(interp *in, nd *y, const nd *target);
+bool nd_alike(interp *in, nd **x, int n);
 bool warn_complex(interp *in, dtype_of from, dtype_of to); /* ComplexWarning, if there is cause */
 /* shape argument: int or sequence of ints */
 bool to_shape(interp *in, value v, int *ndim, int64_t shape[ND_MAXDIM]);

@@ -339,6 +339,10 @@ nd *object_argpick(interp *in, bool most, const nd *x, uint32_t axes, bool keep)
     nd *r = rows_of(x, axes, &e), *y = r ? nd_new(dtype_plain(DT_int64), 1, nd_shape(r), &e) : NULL;
     if (!y) throw_err(in, &e);
     int64_t n = r ? nd_shape(r)[1] : 0;
+    if (y && !n && nd_shape(r)[0]) {
+        throw(in, ValueError, "attempt to get %s of an empty sequence", most ? "argmax" : "argmin");
+        y = datum_unref(y);
+    }
     for (int64_t i = 0; y && i < nd_shape(r)[0]; i++) {
         int64_t best = 0;
         for (int64_t k = 1; y && k < n; k++) {

@@ -42,6 +42,8 @@ static value run_objects(interp *in, const reduction *r, const nd *x, uint32_t a
         nd *y = object_argpick(in, r == &reductions[R_argmax], x, axes, keep);
         return y ? array_result(in, y, &e) : FAIL;
     }
+    if (axes == ALL_AXES && !nd_count(x) && (r == &reductions[R_any] || r == &reductions[R_all]))
+        return v_bool(r == &reductions[R_all]);
     const ufunc *f = r == &reductions[R_mean]  ? &ufuncs[U_add]
                      : r == &reductions[R_any] ? &ufuncs[U_logical_or]
                      : r == &reductions[R_all] ? &ufuncs[U_logical_and]
@@ -78,6 +80,20 @@ static bool plain_call(const reduce_call *c)
            (is_fail(c->where) || (c->where.kind == V_BOOL && c->where.i));
 }
 
+/* A 0-d array may be folded along axis 0; what divides by the extent of the axis wants it to be. */
+static bool counts_axes(const reduction *r)
+{
+    return r == &reductions[R_mean] || r == &reductions[R_var] || r == &reductions[R_std] ||
+           r == &reductions[R_nanmean] || r == &reductions[R_nanvar] || r == &reductions[R_nanstd];
+}
+
+static bool reduce_axes(interp *in, const reduction *r, value axis, int ndim, uint32_t *axes)
+{
+    bool zero = axis.kind == V_INT && (axis.i == 0 || axis.i == -1);
+    if (ndim || counts_axes(r) || !zero) return to_axes(in, axis, ndim, axes);
+    return *axes = 1, true;
+}
+
 static value run(interp *in, const reduction *r, reduce_call c)
 {
     value quick;
@@ -91,7 +107,7 @@ static value run(interp *in, const reduction *r, reduce_call c)
     err e = {0};
     int keep = is_fail(c.keepdims) ? 0 : value_truth(in, c.keepdims);
     bool ok =
-        keep >= 0 && to_dtype_or_none(in, c.dtype, &want) && to_axes(in, c.axis, x->ndim, &axes);
+        keep >= 0 && to_dtype_or_none(in, c.dtype, &want) && reduce_axes(in, r, c.axis, x->ndim, &axes);
     if (ok && !is_fail(c.ddof)) ok = to_double(in, c.ddof, &o.ddof);
     nd *initial = ok ? optional(in, c.initial, (dtype_of){.dt = DT_none}) : NULL;
     nd *where = ok ? optional(in, c.where, dtype_plain(DT_bool)) : NULL;
@@ -104,6 +120,8 @@ static value run(interp *in, const reduction *r, reduce_call c)
             nd *y = nd_reduce(r, x, axes, keep, want, &o, &e);
             if (y && o.flags && !warn_reduction(in, o.flags, y->ndim == 0)) y = datum_unref(y);
             result = y || e.kind ? array_result(in, y, &e) : FAIL;
+            if (r == &reductions[R_count_nonzero] && result.kind == V_SCALAR && is_none(c.axis))
+                result = v_int((int64_t)result.bits); /* an int of Python */
         }
     }
     datum_unref(initial);
@@ -166,13 +184,13 @@ static value scan_run(interp *in, const scan *s, const value *arg)
     int axis = 0;
     err e = {0};
     value r = FAIL;
-    if (is_none(arg[1])) {
+    if (is_none(arg[1]) || !x->ndim) {
         flat = nd_ravel(x, 'C', &e);
         datum_unref(x);
         x = flat;
     }
-    bool ok =
-        x && to_dtype_or_none(in, arg[2], &want) && (flat || to_axis(in, arg[1], x->ndim, &axis));
+    bool ok = x && to_dtype_or_none(in, arg[2], &want) &&
+              (is_none(arg[1]) || to_axis(in, arg[1], x->ndim, &axis));
     if (ok && x->dtype == DT_object) {
         nd *y = object_accumulate(in, &ufuncs[s->fold], x, axis);
         r = y ? array_wrap(in, y, &e) : FAIL;

@@ -64,6 +64,13 @@ static value map_objects(interp *in, map_call *c, nd *const *x)
     bool ok = true;
     for (int i = 0; ok && i < c->f->nout; i++) {
         if (!c->out[i]) continue;
+        const nd *to = array_peek(c->out[i]);
+        if (to->dtype != DT_object) {
+            ufunc_cast_error(c->f, "output", dtype_plain(DT_object), nd_type(to), 'k', &e);
+            throw_err(in, &e);
+            ok = false;
+            break;
+        }
         value v = array_wrap(in, nd_ref(out[i]), &e);
         ok = !is_fail(v) && array_setitem(in, v_obj(c->out[i]), ELLIPSIS, v);
         value_unref(in, v);
