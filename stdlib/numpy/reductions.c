@@ -106,8 +106,8 @@ static value run(interp *in, const reduction *r, reduce_call c)
     value result = FAIL;
     err e = {0};
     int keep = is_fail(c.keepdims) ? 0 : value_truth(in, c.keepdims);
-    bool ok =
-        keep >= 0 && to_dtype_or_none(in, c.dtype, &want) && reduce_axes(in, r, c.axis, x->ndim, &axes);
+    bool ok = keep >= 0 && to_dtype_or_none(in, c.dtype, &want) &&
+              reduce_axes(in, r, c.axis, x->ndim, &axes);
     if (ok && !is_fail(c.ddof)) ok = to_double(in, c.ddof, &o.ddof);
     nd *initial = ok ? optional(in, c.initial, (dtype_of){.dt = DT_none}) : NULL;
     nd *where = ok ? optional(in, c.where, dtype_plain(DT_bool)) : NULL;
