@@ -33,6 +33,9 @@ datum *seat_run(seat *s, const call *c, seat_fn f, const void *ctx, err *e);
 
 /* A new run: live values are frozen again when next asked. */
 void live_new_run(interp *in);
+/* What collects the live values that workers let go of.  Who keeps workers holds it (owned) until
+ * they have ended, so that it is emptied after them. */
+obj *live_attic(interp *in);
 /* Freezes a live value once a run, at home; what cannot cross stays without a capsule. */
 void live_freeze(interp *in, datum *d);
 

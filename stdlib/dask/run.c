@@ -14,12 +14,14 @@ enum { TICK_MS = 20 };
 typedef struct pool_obj {
     obj hdr;
     crew *c;
+    obj *attic; /* emptied after the workers have ended: they drop the last of a run at leisure */
 } pool_obj;
 
 static void pool_drop(interp *in, obj *o)
 {
-    (void)in;
-    if (((pool_obj *)o)->c) crew_free(((pool_obj *)o)->c);
+    pool_obj *p = (pool_obj *)o;
+    if (p->c) crew_free(p->c);
+    obj_unref(in, p->attic);
 }
 
 static const type T_pool = {TYPE_HEAD, .name = "pool", .module = "_dask", .size = sizeof(pool_obj),
@@ -36,6 +38,7 @@ crew *crew_of(interp *in, int64_t n)
     o = obj_new(in, &T_pool, 0);
     if (!o) return NULL;
     o->c = crew_new(in, (int)n);
+    o->attic = live_attic(in);
     return module_put(in, m, name, v_obj(o)) ? o->c : NULL;
 }
 

@@ -61,17 +61,29 @@ static void attic_drop(interp *in, obj *o)
 static const type T_attic = {TYPE_HEAD, .name = "attic", .module = "_dask",
                              .size = sizeof(attic_obj), .drop = attic_drop};
 
-static attic *attic_of(interp *in)
+static attic_obj *attic_object(interp *in)
 {
     module *m = dask_module(in);
     value v = m ? dict_peek(in, module_dict(m), "_attic") : FAIL;
     attic_obj *o = (attic_obj *)as_obj(v, &T_attic);
-    if (o || !m) return o ? o->a : NULL;
+    if (o || !m) return o;
     o = obj_new(in, &T_attic, 0);
     if (!o) return NULL;
     o->a = mem_zero(sizeof *o->a);
     atomic_init(&o->a->rc, 1);
-    return module_put(in, m, "_attic", v_obj(o)) ? o->a : NULL;
+    return module_put(in, m, "_attic", v_obj(o)) ? o : NULL;
+}
+
+static attic *attic_of(interp *in)
+{
+    attic_obj *o = attic_object(in);
+    return o ? o->a : NULL;
+}
+
+obj *live_attic(interp *in)
+{
+    attic_obj *o = attic_object(in);
+    return o ? obj_ref(o) : NULL;
 }
 
 static void live_drop(datum *d)
