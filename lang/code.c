@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lang/pack.h"
 #include "lang/types/bytes.h"
 #include "lang/types/dunder.h"
 #include "lang/types/func.h"
@@ -156,6 +157,12 @@ void links_close(interp *in)
     mem_free(in->links);
     in->links = NULL;
     in->links_cap = in->nlinks = 0;
+}
+
+pos code_pos(const bytecode *c, uint32_t at)
+{
+    if (at >= c->ninsn) return (pos){.line = c->line};
+    return c->pos ? c->pos[at] : unpack_pos(c->packed_pos, at);
 }
 
 /* ---- code objects ---- */

@@ -86,7 +86,8 @@ typedef struct bytecode {
     uint32_t nlocal, nreg;              /* registers */
     uint32_t ninsn, nkonst, nsite, nsub, nrange, ncell, nfree;
     const insn *insn;
-    const pos *pos;
+    const pos *pos; /* NULL: they are packed (lang/pack.h) */
+    const char *packed_pos;
     const konst *konst;
     const struct name_text {
         const char *at;
@@ -132,7 +133,4 @@ static inline link *link_ref(link *l)
 void code_unref(bytecode *c);
 
 /* The place of an instruction. */
-static inline pos code_pos(const bytecode *c, uint32_t at)
-{
-    return at < c->ninsn ? c->pos[at] : (pos){.line = c->line};
-}
+pos code_pos(const bytecode *c, uint32_t at);

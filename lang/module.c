@@ -14,6 +14,7 @@
 #include "lang/compile.h"
 #include "lang/exc.h"
 #include "lang/frame.h"
+#include "lang/pack.h"
 #include "lang/run.h"
 #include "lang/trace.h"
 #include "lang/types/dunder.h"
@@ -74,25 +75,10 @@ static const embedded_def *find_def(const embedded_module *e, const char *name)
     return NULL;
 }
 
-static const char *embedded_path(const embedded_module *e, strbuf *b)
+/* Runs a code of an embedded module in its namespace. */
+static bool run_part(interp *in, module *m, uint32_t code)
 {
-    sb_adds(b, "<dsk>/");
-    for (const char *p = e->name; *p; p++) sb_addc(b, *p == '.' ? '/' : *p);
-    sb_adds(b, ".dsk");
-    return sb_text(b);
-}
-
-/* Runs text, whose first line is `line` of a module's source, in the module's namespace. */
-static bool run_part(interp *in, module *m, const char *text, size_t n, uint32_t line)
-{
-    strbuf path = {0}, padded = {0};
-    embedded_path(m->lazy, &path);
-    sb_pad(&padded, '\n', line - 1);
-    sb_add(&padded, text, n);
-    bool ok = run_text(in, sb_text(&padded), padded.n, sb_text(&path), m->dict);
-    sb_clear(&path);
-    sb_clear(&padded);
-    return ok;
+    return run_code_in(in, unpack_code(m->lazy->pack, code), m->dict);
 }
 
 static int define_in(interp *in, module *m, const char *name)
@@ -100,7 +86,7 @@ static int define_in(interp *in, module *m, const char *name)
     const embedded_def *d = m->lazy ? find_def(m->lazy, name) : NULL;
     if (!d) return 0;
     frame *f = in->frame; /* what a decorator does must not see the caller's names */
-    bool ok = run_part(in, m, m->lazy->source + d->offset, d->size, d->line);
+    bool ok = run_part(in, m, d->code);
     in->frame = f;
     if (!ok) return -1;
     return !is_fail(dict_peek(in, m->dict, name));
@@ -270,16 +256,6 @@ static bool add_rows(interp *in, module *m, const module_def *d)
     return true;
 }
 
-static bool run_embedded(interp *in, module *m, const embedded_module *e)
-{
-    m->lazy = e;
-    strbuf path = {0};
-    embedded_path(e, &path);
-    bool ok = run_text(in, e->body, e->body_size, sb_text(&path), m->dict);
-    sb_clear(&path);
-    return ok;
-}
-
 /* ---- files ---- */
 
 static bool is_file(const char *path)
@@ -380,7 +356,8 @@ static int fill(interp *in, module *m, const char *name, value parent)
         if (!set_package(in, m, name, is_package(in, name))) return -1;
         if (c && c->doc && !dict_put(in, m->dict, "__doc__", v_str(in, c->doc))) return -1;
         if (c && (!add_rows(in, m, c) || (c->open && !c->open(in, m)))) return -1;
-        return e && !run_embedded(in, m, e) ? -1 : 1;
+        m->lazy = e;
+        return e && !run_part(in, m, e->body) ? -1 : 1;
     }
     module *p = as_module(parent);
     list *path = p ? as_list(dict_peek(in, p->dict, "__path__")) : in->path;

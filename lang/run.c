@@ -67,12 +67,17 @@ static value run_code(interp *in, bytecode *c, dict *globals, value ns)
     return v;
 }
 
+bool run_code_in(interp *in, bytecode *c, dict *globals)
+{
+    value v = run_code(in, c, globals, FAIL);
+    value_unref(in, v);
+    return !is_fail(v);
+}
+
 bool run_text(interp *in, const char *text, size_t n, const char *filename, dict *globals)
 {
     bytecode *c = compile_text(in, text, n, filename, 'f', 0);
-    value v = c ? run_code(in, c, globals, FAIL) : FAIL;
-    value_unref(in, v);
-    return !is_fail(v);
+    return c && run_code_in(in, c, globals);
 }
 
 /* A cell with await at its top level gave a coroutine: run it to its end. */

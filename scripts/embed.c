@@ -1,5 +1,6 @@
 /* scripts/embed.c - build tool: embed OUT.c ROOT FILE.dsk... writes one C file that holds every
- * module's text, its index of top-level definitions and its body (see lang/embedded.h).
+ * module's text, its index of top-level definitions, and the code of each of them and of the rest
+ * (see lang/embedded.h).  A syntax error in the library stops the build.
  *
  * The scanner knows just enough of the language to find where a top-level statement starts:
  * strings, comments, brackets and backslash continuation. */
@@ -9,19 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lang/compile.h"
+#include "lang/pack.h"
+
 typedef struct text {
     char *at;
     size_t n;
 } text;
 
 typedef struct def {
-    size_t start, end, line;
+    uint32_t code;
     char name[128];
 } def;
 
 typedef struct module {
     char name[256];
-    text source, body;
+    text source;
+    packer pack;
+    uint32_t body;
     def *defs;
     size_t ndef;
     bool package;
@@ -147,29 +153,55 @@ static const char *suite_end(const char *p)
     return end;
 }
 
+/* Compiles text (n bytes) that starts on a line of a module's file. */
+static uint32_t compile_part(module *m, const char *from, size_t n, size_t line)
+{
+    strbuf padded = {0}, path = {0}, shown = {0};
+    sb_adds(&path, "<dsk>/");
+    for (const char *p = m->name; *p; p++) sb_addc(&path, *p == '.' ? '/' : *p);
+    sb_adds(&path, ".dsk");
+    sb_pad(&padded, '\n', line - 1);
+    sb_add(&padded, from, n);
+    arena a = {0};
+    syntax_error why = {0};
+    ast *tree = parse(&a, sb_text(&padded), padded.n, sb_text(&path), PARSE_FILE, &why);
+    if (tree) why = (syntax_error){0};
+    bytecode *c = tree ? compile(&a, tree, sb_text(&path), 0, &why) : NULL;
+    if (!c) {
+        syntax_error_show(&shown, &why);
+        stop("%s", sb_text(&shown));
+    }
+    uint32_t at = pack_code(&m->pack, c);
+    code_unref(c);
+    arena_clear(&a);
+    sb_clear(&padded);
+    sb_clear(&path);
+    return at;
+}
+
+/* Top-level definitions become codes of their own; of the body only their newlines stay. */
 static void module_scan(module *m)
 {
     const char *s = m->source.at, *p = s;
-    m->body.at = calloc(1, m->source.n + 1);
+    strbuf body = {0};
+    pack_open(&m->pack);
     while (*p) {
         const char *start = p, *q = p;
-        def d = {.line = 1 + count_lines(s, p)};
+        def d = {0};
         while (*q == '@') q = logical_end(q);
         if (!definition_name(q, d.name, sizeof d.name)) {
             p = is_blank(p) ? p + strcspn(p, "\n") + 1 : logical_end(q);
-            memcpy(m->body.at + m->body.n, start, (size_t)(p - start));
-            m->body.n += (size_t)(p - start);
+            sb_add(&body, start, (size_t)(p - start));
             continue;
         }
         p = suite_end(logical_end(q));
-        d.start = (size_t)(start - s);
-        d.end = (size_t)(p - s);
+        d.code = compile_part(m, start, (size_t)(p - start), 1 + count_lines(s, start));
         m->defs = realloc(m->defs, (m->ndef + 1) * sizeof d);
         m->defs[m->ndef++] = d;
-        size_t lines = count_lines(start, p);
-        memset(m->body.at + m->body.n, '\n', lines);
-        m->body.n += lines;
+        sb_pad(&body, '\n', count_lines(start, p));
     }
+    m->body = compile_part(m, sb_text(&body), body.n, 1);
+    sb_clear(&body);
 }
 
 static void write_text(FILE *out, text t)
@@ -189,17 +221,31 @@ static void write_text(FILE *out, text t)
     fputs("\"", out);
 }
 
+/* Bytes as a literal; an octal escape is as short as the byte after it permits. */
+static void write_bytes(FILE *out, const strbuf *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        unsigned char c = (unsigned char)b->at[i];
+        bool last = i % 64 == 63 || i + 1 == b->n;
+        if (i % 64 == 0) fputs("\n    \"", out);
+        if (c >= ' ' && c <= '~' && c != '"' && c != '\\' && c != '?')
+            fputc(c, out);
+        else
+            fprintf(out, !last && b->at[i + 1] >= '0' && b->at[i + 1] <= '9' ? "\\%03o" : "\\%o",
+                    c);
+        if (last) fputc('"', out);
+    }
+}
+
 static void write_module(FILE *out, const module *m, size_t k)
 {
     fprintf(out, "static const char source%zu[] =\n", k);
     write_text(out, m->source);
-    fprintf(out, ";\nstatic const char body%zu[] =\n", k);
-    write_text(out, m->body);
+    fprintf(out, ";\nstatic const _Alignas(8) char pack%zu[] =", k);
+    write_bytes(out, &m->pack.out);
     fprintf(out, ";\nstatic const embedded_def defs%zu[] = {\n", k);
     for (size_t i = 0; i < m->ndef; i++) {
-        const def *d = &m->defs[i];
-        fprintf(out, "    {\"%s\", %zu, %zu, %zu},\n", d->name, d->start, d->end - d->start,
-                d->line);
+        fprintf(out, "    {\"%s\", %u},\n", m->defs[i].name, m->defs[i].code);
     }
     fputs("    {0},\n};\n", out);
 }
@@ -228,8 +274,8 @@ static void write_all(FILE *out, const module *m, size_t n)
     for (size_t i = 0; i < n; i++) write_module(out, &m[i], i);
     fputs("const embedded_module embedded_modules[] = {\n", out);
     for (size_t i = 0; i < n; i++) {
-        fprintf(out, "    {\"%s\", source%zu, %zu, defs%zu, %zu, %d, body%zu, %zu},\n", m[i].name,
-                i, m[i].source.n, i, m[i].ndef, m[i].package, i, m[i].body.n);
+        fprintf(out, "    {\"%s\", source%zu, %zu, defs%zu, %zu, %d, pack%zu, %u},\n", m[i].name, i,
+                m[i].source.n, i, m[i].ndef, m[i].package, i, m[i].body);
     }
     fprintf(out, "    {0},\n};\nconst size_t nembedded_modules = %zu;\n", n);
 }
@@ -250,7 +296,11 @@ int main(int argc, char **argv)
     if (!out) stop("cannot write %s", argv[1]);
     write_all(out, m, n);
     if (fclose(out) != 0) stop("cannot write %s", argv[1]);
-    for (size_t i = 0; i < n; i++) free(m[i].source.at), free(m[i].body.at), free(m[i].defs);
+    for (size_t i = 0; i < n; i++) {
+        free(m[i].source.at);
+        free(m[i].defs);
+        pack_clear(&m[i].pack);
+    }
     free(m);
     return 0;
 }
