@@ -32,10 +32,11 @@ typedef struct packed_code {
     uint32_t nitem; /* constants inside constants */
 } packed_code;
 
-#define EACH_COUNT(X)                                                                              \
-    X(line)                                                                                        \
-    X(flags) X(argcount) X(posonly) X(kwonly) X(nparam) X(nlocal) X(nreg) X(ninsn) X(nkonst)       \
-        X(nsite) X(nsub) X(nrange) X(ncell) X(nfree) X(self_class)
+// clang-format off
+#define EACH_COUNT(X) \
+    X(line) X(flags) X(argcount) X(posonly) X(kwonly) X(nparam) X(nlocal) X(nreg) X(ninsn) \
+    X(nkonst) X(nsite) X(nsub) X(nrange) X(ncell) X(nfree) X(self_class)
+// clang-format on
 
 /* ---- packing ---- */
 
