@@ -3,7 +3,10 @@
  * The kernels are chosen by the library when it loads, from OPENBLAS_CORETYPE if that is set: on
  * processors newer than the library its own guess can be twenty years old.  Then, unless the user
  * chose, it is loaded again with the newest family this processor has by name; and a small
- * product is compared with our own before the library is trusted. */
+ * product is compared with our own before the library is trusted.
+ *
+ * The library's own threads would fight with a pool's: every call computes on the thread that
+ * makes it, unless that thread has the other processors for itself and widens the library. */
 #include "engine/kernels/blas.h"
 
 #include <dlfcn.h>
@@ -13,12 +16,15 @@
 #include <string.h>
 #include <strings.h>
 
+#include "engine/base/par.h"
+
 /* Process-wide because the library is: written once under `once`. */
 static struct {
     pthread_once_t once;
     void *library;
     bool usable;
-    _Atomic int threads; /* wanted before the library was open; 0: its own default */
+    int limit; /* of its threads: what it would use by itself, OPENBLAS_NUM_THREADS if that is set
+                */
     blas f;
 } state = {.once = PTHREAD_ONCE_INIT};
 
@@ -72,7 +78,11 @@ static bool load(void)
         {"cblas_cdotu_sub", &state.f.cdotu},
         {"cblas_zdotu_sub", &state.f.zdotu},
         {"openblas_get_corename", &state.f.corename},
+        {"cblas_ssyrk", &state.f.ssyrk},
+        {"cblas_dsyrk", &state.f.dsyrk},
+        {"cblas_dtrsm", &state.f.dtrsm},
         {"openblas_set_num_threads", &state.f.set_threads},
+        {"openblas_get_num_threads", &state.f.get_threads},
     };
     state.library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
     if (!state.library) return false;
@@ -112,8 +122,8 @@ static void open_once(void)
         state.usable = load();
         if (!state.usable) return;
     }
-    int n = state.threads;
-    if (n > 0) state.f.set_threads(n);
+    state.limit = state.f.get_threads();
+    state.f.set_threads(1);
     state.usable = agrees();
 }
 
@@ -129,8 +139,18 @@ const char *blas_corename(void)
     return b ? b->corename() : NULL;
 }
 
-void blas_set_threads(int n)
+bool blas_widen(double work)
 {
-    state.threads = n;
-    if (state.library && state.usable) state.f.set_threads(n);
+    const blas *b = work > 2e7 && par_width() > 1 ? blas_open() : NULL;
+    if (!b || state.limit < 2) return false;
+    int n = par_claim();
+    if (n > 1) b->set_threads(n < state.limit ? n : state.limit);
+    return n > 1;
+}
+
+void blas_narrow(bool widened)
+{
+    if (!widened) return;
+    state.f.set_threads(1);
+    par_release();
 }

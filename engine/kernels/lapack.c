@@ -33,6 +33,7 @@ static nd *solve_stack(const kind *k, const nd *a, const nd *b, int64_t m, err *
     char *fb = room + (size_t)n * (size_t)n * size;
     int *pivot = (int *)(fb + (size_t)n * (size_t)m * size);
     int64_t count = ok ? stack_count(a) : 0;
+    bool widened = blas_widen(stack_work(a));
     for (int64_t i = 0; ok && i < count && n && m; i++) {
         to_columns(room, n, nth(a, i, (int64_t)n * n), n, n, size);
         if (b)
@@ -45,6 +46,7 @@ static nd *solve_stack(const kind *k, const nd *a, const nd *b, int64_t m, err *
         else
             to_rows(nth(x, i, n * m), fb, n, n, m, size);
     }
+    blas_narrow(widened);
     mem_free(room);
     return ok ? x : datum_unref(x);
 }
@@ -180,6 +182,7 @@ bool nd_slogdet(const nd *a, nd **sign, nd **logdet, err *e)
     char *room = *logdet ? try_alloc(bytes + (size_t)n * sizeof(int) + 16, e) : NULL;
     int *pivot = (int *)(room + bytes);
     int64_t count = room ? stack_count(a) : 0;
+    bool widened = blas_widen(stack_work(a));
     for (int64_t i = 0; i < count; i++) {
         double s[2], l;
         info = 0;
@@ -189,6 +192,7 @@ bool nd_slogdet(const nd *a, nd **sign, nd **logdet, err *e)
         put_number(k.t, nth(*sign, i, 1), s[0], s[1]);
         put_number(k.real, nth(*logdet, i, 1), l, 0);
     }
+    blas_narrow(widened);
     mem_free(room);
     datum_unref(p);
     if (room) return true;
@@ -234,6 +238,7 @@ nd *nd_cholesky(const nd *a, err *e)
     char *room = x ? try_alloc((size_t)n * (size_t)n * size + 16, e) : NULL;
     bool ok = room != NULL;
     int64_t count = ok && n ? stack_count(a) : 0;
+    bool widened = blas_widen(stack_work(a));
     for (int64_t i = 0; ok && i < count; i++) {
         to_columns(room, n, nth(p, i, (int64_t)n * n), n, n, size);
         run(&lower, &n, room, &lda, &info);
@@ -242,6 +247,7 @@ nd *nd_cholesky(const nd *a, err *e)
             memset(room + (size_t)c * (size_t)n * size, 0, (size_t)c * size);
         to_rows(nth(x, i, (int64_t)n * n), room, n, n, n, size);
     }
+    blas_narrow(widened);
     mem_free(room);
     datum_unref(p);
     return ok ? x : datum_unref(x);
@@ -335,9 +341,11 @@ bool nd_qr(const nd *a, char mode, nd **q, nd **r, err *e)
         nr = mode == 'a' ? stack_new(a, j.k.t, 1, j.small, 0, e)
                          : stack_new(a, j.k.t, 2, rm, j.n, e);
     int64_t count = nr ? stack_count(a) : 0;
+    bool widened = blas_widen(stack_work(a));
     for (int64_t i = 0; i < count; i++)
         qr_one(&j, nth(p, i, (int64_t)j.m * j.n), mode, nq ? nth(nq, i, qm * qn) : NULL,
                nth(nr, i, mode == 'a' ? j.small : rm * j.n));
+    blas_narrow(widened);
     mem_free(j.a);
     datum_unref(p);
     if (!nr)

@@ -95,6 +95,7 @@ bool nd_svd(const nd *a, bool full, nd **u, nd **s, nd **vt, err *e)
     ok = ns && (nv || !vectors);
     int64_t count = ok ? stack_count(a) : 0;
     size_t size = j.k.t.size;
+    bool widened = blas_widen(stack_work(a));
     for (int64_t i = 0; ok && i < count; i++) {
         to_columns(j.a, j.m, nth(p, i, (int64_t)j.m * j.n), j.m, j.n, size);
         if (j.small)
@@ -109,6 +110,7 @@ bool nd_svd(const nd *a, bool full, nd **u, nd **s, nd **vt, err *e)
         to_rows(nth(nu, i, (int64_t)j.m * j.ucols), j.u, j.m, j.m, j.ucols, size);
         to_rows(nth(nv, i, (int64_t)j.vrows * j.n), j.vt, j.vrows, j.vrows, j.n, size);
     }
+    blas_narrow(widened);
     mem_free(j.a);
     mem_free(j.work);
     datum_unref(p);
@@ -177,6 +179,7 @@ bool nd_eigh(const nd *a, char uplo, nd **w, nd **v, err *e)
     char *rwork = values + n * real;
     int *iwork = (int *)(rwork + (size_t)lrwork * real);
     int64_t count = ok && n ? stack_count(a) : 0;
+    bool widened = blas_widen(stack_work(a));
     for (int64_t i = 0; ok && i < count; i++) {
         to_columns(room, j.n, nth(p, i, (int64_t)(n * n)), j.n, j.n, size);
         sym_call(&j, room, values, work, lwork, rwork, lrwork, iwork, liwork);
@@ -184,6 +187,7 @@ bool nd_eigh(const nd *a, char uplo, nd **w, nd **v, err *e)
         memcpy(nth(nw, i, j.n), values, n * real);
         if (v) to_rows(nth(nv, i, (int64_t)(n * n)), room, j.n, j.n, j.n, size);
     }
+    blas_narrow(widened);
     mem_free(room);
     datum_unref(p);
     if (!ok) nw = datum_unref(nw), nv = datum_unref(nv);
@@ -295,6 +299,7 @@ bool nd_eig(const nd *a, nd **w, nd **v, err *e)
     nd *nv = nw && v ? stack_new(a, ct, 2, j.n, j.n, e) : NULL;
     bool ok = nw && (nv || !v);
     int64_t count = ok && n ? stack_count(a) : 0;
+    bool widened = blas_widen(stack_work(a));
     for (int64_t i = 0; ok && i < count; i++) {
         char *tw = nth(nw, i, j.n), *tv = v ? nth(nv, i, (int64_t)(n * n)) : NULL;
         to_columns(j.a, j.n, nth(p, i, (int64_t)(n * n)), j.n, j.n, size);
@@ -307,6 +312,7 @@ bool nd_eig(const nd *a, nd **w, nd **v, err *e)
             if (tv) to_rows(tv, j.v, j.n, j.n, j.n, size);
         }
     }
+    blas_narrow(widened);
     mem_free(j.a);
     mem_free(j.work);
     datum_unref(p);
@@ -408,7 +414,9 @@ bool nd_lstsq(const nd *a, const nd *b, double rcond, nd **x, nd **residuals, in
         memset(j.b, 0, big * r * size);
         to_columns(j.b, (int64_t)big, pb->at, j.m, j.nrhs, size);
         char *rwork = work + (size_t)lwork * size;
+        bool widened = blas_widen(stack_work(a));
         lstsq_call(&j, work, lwork, rwork, (int *)(rwork + lr * 8));
+        blas_narrow(widened);
         if (j.info > 0)
             ok = err_set(e, LinAlgError, "SVD did not converge in Linear Least Squares");
     }
@@ -468,7 +476,9 @@ bool nd_lu(const nd *a, nd **p, nd **l, nd **u, err *e)
     if (ok && small) {
         int *pivot = (int *)(lu + bytes), *row = pivot + lda;
         to_columns(lu, m, in->at, m, n, size);
+        bool widened = blas_widen(stack_work(a));
         run(&m, &n, lu, &lda, pivot, &info);
+        blas_narrow(widened);
         for (int i = 0; i < m; i++) row[i] = i;
         for (int i = 0; i < small; i++) {
             int t = row[i];
@@ -511,7 +521,9 @@ nd *nd_solve_triangular(const nd *a, const nd *b, bool lower, bool trans, bool u
     if (ok && n && nrhs) {
         to_columns(room, n, pa->at, n, n, size);
         to_columns(room + bytes, n, pb->at, n, nrhs, size);
+        bool widened = blas_widen((double)n * n * nrhs / 2);
         run(&uplo, &tr, &diag, &n, &nrhs, room, &lda, room + bytes, &lda, &info);
+        blas_narrow(widened);
         if (info > 0)
             ok = err_set(e, LinAlgError, "singular matrix: resolution failed at diagonal %d",
                          info - 1);

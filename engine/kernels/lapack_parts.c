@@ -91,6 +91,12 @@ int64_t stack_count(const nd *a)
     return shape_count(a->ndim - 2, nd_shape(a));
 }
 
+double stack_work(const nd *a)
+{
+    int64_t m = rows_of(a), n = cols_of(a);
+    return (double)nd_count(a) * (double)(m < n ? m : n);
+}
+
 /* m x n row-major <-> column-major with leading dimension ld */
 void to_columns(char *to, int64_t ld, const char *from, int64_t m, int64_t n, size_t size)
 {

@@ -39,6 +39,7 @@ static inline int max_int(int a, int b)
 /* the leading axes of a, then `extra` more extents (m, n) */
 nd *stack_new(const nd *a, dtype_of t, int extra, int64_t m, int64_t n, err *e);
 int64_t stack_count(const nd *a);
+double stack_work(const nd *a); /* multiplications of one factorisation of each, about */
 /* matrix i of a C contiguous stack, as the address of its first element */
 static inline char *nth(const nd *x, int64_t i, int64_t elements)
 {

@@ -44,5 +44,3 @@ nd *nd_fft(enum fft_kind kind, const nd *x, int64_t n, int axis, char norm, err 
 
 /* Which BLAS kernels run, e.g. "SkylakeX"; NULL when the library cannot be opened. */
 const char *blas_corename(void);
-/* Threads that BLAS may use in the calling process; workers run with 1. */
-void blas_set_threads(int n);

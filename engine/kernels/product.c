@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/par.h"
 #include "engine/base/str.h"
 #include "engine/kernels/blas.h"
 #include "engine/kernels/half.h"
@@ -92,27 +93,99 @@ static void blas_dot(const blas *f, enum dtype d, mat c, mat a, mat b, int64_t s
     }
 }
 
-static void blas_gemm(const blas *f, enum dtype d, mat c, mat a, mat b, int ta, int lda, int tb,
-                      int ldb)
+typedef struct gemm { /* c = a @ b by BLAS: how a and b lie */
+    const blas *f;
+    enum dtype d;
+    mat c, a, b;
+    int ta, lda, tb, ldb;
+    bool by_rows;  /* panels are rows of c, else columns */
+    int64_t panel; /* so many of them */
+} gemm;
+
+/* the lower triangle of a square becomes its upper one's mirror image, in tiles for the cache */
+static void mirror(char *at, int64_t n, size_t size)
 {
-    int m = (int)c.rows, n = (int)c.cols, k = (int)a.cols, ldc = n > 1 ? n : 1;
+    enum { TILE = 32 };
+    for (int64_t i = 0; i < n; i += TILE)
+        for (int64_t j = 0; j <= i; j += TILE)
+            for (int64_t r = i; r < n && r < i + TILE; r++)
+                for (int64_t c = j; c < r && c < j + TILE; c++)
+                    memcpy(at + (r * n + c) * (int64_t)size, at + (c * n + r) * (int64_t)size,
+                           size);
+}
+
+static void blas_gemm(const gemm *g)
+{
+    int m = (int)g->c.rows, n = (int)g->c.cols, k = (int)g->a.cols;
+    int ldc = (int)(g->c.rs / dtypes[g->d].size), ta = g->ta, tb = g->tb;
     const float one32[2] = {1, 0}, zero32[2] = {0, 0};
     const double one[2] = {1, 0}, zero[2] = {0, 0};
-    void *x = a.at, *y = b.at, *z = c.at;
-    switch (d) {
-    case DT_float32: f->sgemm(ROW_MAJOR, ta, tb, m, n, k, 1, x, lda, y, ldb, 0, z, ldc); break;
+    const blas *f = g->f;
+    void *x = g->a.at, *y = g->b.at, *z = g->c.at;
+    switch (g->d) {
+    case DT_float32:
+        f->sgemm(ROW_MAJOR, ta, tb, m, n, k, 1, x, g->lda, y, g->ldb, 0, z, ldc);
+        break;
     case DT_float64:
-        if (n == 1 && b.rs == 8 && tb)
-            f->dgemv(ROW_MAJOR, ta, ta == NO_TRANS ? m : k, ta == NO_TRANS ? k : m, 1, x, lda, y, 1,
-                     0, z, 1);
+        if (n == 1 && g->c.rs == 8 && g->b.rs == 8 && tb)
+            f->dgemv(ROW_MAJOR, ta, ta == NO_TRANS ? m : k, ta == NO_TRANS ? k : m, 1, x, g->lda, y,
+                     1, 0, z, 1);
         else
-            f->dgemm(ROW_MAJOR, ta, tb, m, n, k, 1, x, lda, y, ldb, 0, z, ldc);
+            f->dgemm(ROW_MAJOR, ta, tb, m, n, k, 1, x, g->lda, y, g->ldb, 0, z, ldc);
         break;
     case DT_complex64:
-        f->cgemm(ROW_MAJOR, ta, tb, m, n, k, one32, x, lda, y, ldb, zero32, z, ldc);
+        f->cgemm(ROW_MAJOR, ta, tb, m, n, k, one32, x, g->lda, y, g->ldb, zero32, z, ldc);
         break;
-    default: f->zgemm(ROW_MAJOR, ta, tb, m, n, k, one, x, lda, y, ldb, zero, z, ldc); break;
+    default: f->zgemm(ROW_MAJOR, ta, tb, m, n, k, one, x, g->lda, y, g->ldb, zero, z, ldc); break;
     }
+}
+
+static void gemm_panel(void *arg, int64_t i)
+{
+    gemm g = *(const gemm *)arg;
+    mat *side = g.by_rows ? &g.a : &g.b;
+    int64_t *n = g.by_rows ? &g.c.rows : &g.c.cols, first = i * g.panel;
+    if (*n - first > g.panel)
+        *n = g.panel;
+    else
+        *n -= first;
+    g.c.at += first * (g.by_rows ? g.c.rs : g.c.cs);
+    side->at += first * (g.by_rows ? side->rs : side->cs);
+    *(g.by_rows ? &side->rows : &side->cols) = *n;
+    blas_gemm(&g);
+}
+
+/* c = a @ a.T: half of it, then its mirror image.  False: not such a product. */
+static bool blas_square(const gemm *g)
+{
+    const mat *a = &g->a, *b = &g->b;
+    int n = (int)g->c.rows, k = (int)a->cols, ldc = (int)g->c.cols;
+    if (a->at != b->at || a->rs != b->cs || a->cs != b->rs || n != ldc || n < 32) return false;
+    if (g->ta == g->tb || g->lda != g->ldb) return false;
+    if (g->d != DT_float64 && g->d != DT_float32) return false;
+    bool widened = blas_widen(0.5 * n * (double)n * k);
+    if (g->d == DT_float64)
+        g->f->dsyrk(ROW_MAJOR, UPPER, g->ta, n, k, 1, (void *)a->at, g->lda, 0, (void *)g->c.at,
+                    ldc);
+    else
+        g->f->ssyrk(ROW_MAJOR, UPPER, g->ta, n, k, 1, (void *)a->at, g->lda, 0, (void *)g->c.at,
+                    ldc);
+    blas_narrow(widened);
+    mirror(g->c.at, n, dtypes[g->d].size);
+    return true;
+}
+
+/* Large products are cut into panels of c; on one thread there is one. */
+static void blas_product(gemm *g)
+{
+    if (blas_square(g)) return;
+    double work = (double)g->c.rows * (double)g->c.cols * (double)g->a.cols;
+    int64_t width = work > 4e6 ? par_width() : 1;
+    g->by_rows = g->c.rows >= g->c.cols;
+    int64_t n = g->by_rows ? g->c.rows : g->c.cols;
+    g->panel = (n + width - 1) / width;
+    if (g->panel < 64) g->panel = n < 64 ? n : 64;
+    par_for((n + g->panel - 1) / g->panel, gemm_panel, g);
 }
 
 /* a contiguous copy of m, in *held */
@@ -153,7 +226,9 @@ static bool multiply(dtype_of t, mat c, mat a, mat b, err *e)
     bool ok = true;
     if (!ta) ok = pack(&a, t, &pa, e), ta = layout(a, size, &lda);
     if (ok && !tb) ok = pack(&b, t, &pb, e), tb = layout(b, size, &ldb);
-    if (ok) blas_gemm(f, t.dt, c, a, b, ta, lda, tb, ldb);
+    if (ok)
+        blas_product(&(gemm){
+            .f = f, .d = t.dt, .c = c, .a = a, .b = b, .ta = ta, .lda = lda, .tb = tb, .ldb = ldb});
     datum_unref(pa);
     datum_unref(pb);
     return ok;

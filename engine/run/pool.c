@@ -5,19 +5,11 @@
  * `slots` bounds how many run at once: a worker that blocks gives its slot away, and a spare
  * thread takes it. */
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <time.h>
 
+#include "engine/base/par.h"
 #include "engine/run/pool.h"
-
-int cpu_count(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set)) return 1;
-    int n = CPU_COUNT(&set);
-    return n > 0 ? n : 1;
-}
 
 /* --- finding work --- */
 
@@ -148,6 +140,7 @@ static void *worker_main(void *arg)
 {
     worker *w = arg;
     pool *p = w->pool;
+    par_alone(true);
     pthread_mutex_lock(&p->lock);
     while (!p->quit && !atomic_load(&w->lost)) {
         job *j = atomic_load(&p->job);

@@ -154,10 +154,12 @@ bool plan_run(plan *p, pool *on, const run_opts *o, tid *failed, err *e)
         here = true;
         j->pool = NULL;
     }
+    bool alone = par_alone(true);
     if (here)
         run_here(j, &w);
     else
         run_pool(j, &w);
+    par_alone(alone);
     bool ok = !j->failure.kind;
     pthread_mutex_lock(&j->lock);
     if (!ok) {

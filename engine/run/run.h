@@ -6,6 +6,7 @@
  * stdlib's use. */
 #pragma once
 
+#include "engine/base/par.h"
 #include "engine/plan/plan.h"
 
 typedef struct pool pool;
@@ -21,7 +22,6 @@ typedef struct worker_hooks {
 pool *pool_new(int nthread, bool fixed, const worker_hooks *h);
 void pool_free(pool *p);
 int pool_size(const pool *p);
-int cpu_count(void);
 
 int worker_id(const worker *w);     /* 0 .. n-1; -1: the calling thread */
 void *worker_user(const worker *w); /* what create() returned */
