@@ -2,20 +2,16 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/base/simd.h"
 #include "engine/kernels/cast.h"
 #include "engine/kernels/half.h"
 #include "engine/kernels/ops.h"
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(DSK_SANITIZE)
-#define KERNEL __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define KERNEL
-#endif
-
 // clang-format off
 /* elements [first, first + n) of start + i * (second - start), computed in D, kept as T */
 #define RANGE(name, T, D, LD, ST)                                                                  \
-    KERNEL static void range_##name(void *out, const void *a, const void *b, int64_t first, int64_t n)    \
+    SIMD_KERNEL(static, range_##name, (void *out, const void *a, const void *b, int64_t first, int64_t n), \
+                (out, a, b, first, n))                                                             \
     {                                                                                              \
         const D start = LD(*(const T *)a), delta = (D)(LD(*(const T *)b) - start);                 \
         T *to = out;                                                                               \

@@ -10,14 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(DSK_SANITIZE)
-#define KERNEL __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#define IVDEP  _Pragma("GCC ivdep")
-#elif defined(__clang__)
-#define KERNEL
+#include "engine/base/simd.h"
+
+#if defined(__clang__)
 #define IVDEP _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define IVDEP _Pragma("GCC ivdep")
 #else
-#define KERNEL
 #define IVDEP
 #endif
 
@@ -26,7 +25,7 @@
 #define LOOP_NAME(f) PASTE(loop_, PASTE(f##_, LOOP_DT))
 #define LOOP_HEAD(f)                                                                               \
     void LOOP_NAME(f)(size_t n, char *const *p, const ptrdiff_t *s);                               \
-    KERNEL void LOOP_NAME(f)(size_t n, char *const *p, const ptrdiff_t *s)
+    SIMD_KERNEL(, LOOP_NAME(f), (size_t n, char *const *p, const ptrdiff_t *s), (n, p, s))
 
 enum { UNIT_ = 0 }; /* keeps the macros below out of an empty translation unit */
 

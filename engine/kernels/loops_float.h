@@ -136,9 +136,12 @@ static inline num pairwise(const char *b, size_t n, ptrdiff_t sb)
     return sum;
 }
 
+#ifndef PAIRWISE_RUN /* of a contiguous run: see fold.h */
+#define PAIRWISE_RUN(b, n) pairwise(b, n, sizeof(LOOP_MEM))
+#endif
 #define FOLD_PAIRS                                                                           \
     if (IS_FOLD) {                                                                                 \
-        ST(r, LD(r) + (sb == u ? pairwise(b, n, u) : pairwise(b, n, sb)));                         \
+        ST(r, LD(r) + (sb == u ? PAIRWISE_RUN(b, n) : pairwise(b, n, sb)));                        \
         return;                                                                                    \
     }
 LOOP2(add, ST, sizeof(LOOP_MEM), FOLD_PAIRS, x + y)

@@ -10,6 +10,7 @@
 #define SPACING(r, a)                                                                              \
     ST(r, isinf(LD(a)) ? NAN : nextafterf(LD(a), LD(a) < 0 ? -INFINITY : INFINITY) - LD(a))
 #include "engine/kernels/fp.h"
+#include "engine/kernels/fold.h"
 #include "engine/kernels/vmath.h"
 
 /* transcendental functions go to vectors in blocks; libm serves what those cannot */
@@ -24,4 +25,5 @@
     {                                                                                              \
         vmath32_run(V_##name, libm_##name, n, p, s);                                               \
     }
+#define PAIRWISE_RUN(b, n) fold_sum_f32((const float *)(const void *)(b), n)
 #include "engine/kernels/loops_float.h"

@@ -11,6 +11,7 @@
     ST(r, isinf(LD(a)) ? (double)NAN : nextafter(LD(a), LD(a) < 0 ? -INFINITY : INFINITY) - LD(a))
 #include "engine/kernels/fp.h"
 #include "engine/kernels/power.h"
+#include "engine/kernels/fold.h"
 #include "engine/kernels/vmath.h"
 
 #define POWER_WHOLE                                                                                \
@@ -31,4 +32,5 @@
     {                                                                                              \
         vmath64_run(V_##name, libm_##name, n, p, s);                                               \
     }
+#define PAIRWISE_RUN(b, n) fold_sum_f64((const double *)(const void *)(b), n)
 #include "engine/kernels/loops_float.h"

@@ -9,22 +9,24 @@
 #include "engine/kernels/fp.h"
 #include "engine/kernels/loops.h"
 
-static inline double whole(double x, int k)
+/* k is a constant wherever this is inlined; no branch, so that the loop around it vectorises */
+SIMD_ALWAYS double whole(double x, int k)
 {
-    double high = x, low = 0;
-    for (int i = 1; i < k; i++) {
+    double high = x * x, low = __builtin_fma(x, x, -high);
+#pragma GCC unroll 8
+    for (int i = 2; i < k; i++) {
         double p = high * x, lost = __builtin_fma(high, x, -p);
         low = __builtin_fma(low, x, lost);
         high = p;
     }
     double r = high + low;
-    return r == r && high != 0 ? r : high; /* beyond the range the errors are meaningless */
+    int good = (r == r) & (high != 0); /* beyond the range the errors are meaningless */
+    return good ? r : high;
 }
 
 #define POWER(k)                                                                                   \
     case k: EACH r[i] = whole(a[i], k); break;
-static void run_whole(size_t n, const double *a, int k, double *r);
-KERNEL static void run_whole(size_t n, const double *a, int k, double *r)
+SIMD_KERNEL(static, run_whole, (size_t n, const double *a, int k, double *r), (n, a, k, r))
 {
     switch (k) {
         POWER(2) POWER(3) POWER(4) POWER(5) POWER(6) POWER(7) POWER(8) default : break;

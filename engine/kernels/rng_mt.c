@@ -5,13 +5,8 @@
  * A double takes two words: 27 bits of the first and 26 of the second. */
 #include <string.h>
 
+#include "engine/base/simd.h"
 #include "engine/kernels/rng.h"
-
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(DSK_SANITIZE)
-#define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONES
-#endif
 
 typedef uint32_t words8 __attribute__((vector_size(32), aligned(4), may_alias));
 typedef uint64_t longs4 __attribute__((vector_size(32), aligned(4), may_alias));
@@ -22,13 +17,13 @@ static const uint32_t UPPER = 0x80000000u, LOWER = 0x7fffffffu, TWIST = 0x9908b0
 
 #define MIX(a, b, far) ((far) ^ ((((a)&UPPER) | ((b)&LOWER)) >> 1) ^ (((b)&1) * TWIST))
 
-static inline void twist8(uint32_t *k, int i, int far)
+SIMD_ALWAYS void twist8(uint32_t *k, int i, int far)
 {
     words8 a = *(words8 *)(k + i), b = *(words8 *)(k + i + 1), f = *(words8 *)(k + far);
     *(words8 *)(k + i) = MIX(a, b, f);
 }
 
-CLONES static void twist(uint32_t *k)
+SIMD_KERNEL(static, twist, (uint32_t * k), (k))
 {
     int i = 0;
     for (; i + 8 <= MT_WORDS - AHEAD; i += 8) twist8(k, i, i + AHEAD);
@@ -38,7 +33,7 @@ CLONES static void twist(uint32_t *k)
     k[i] = MIX(k[i], k[0], k[AHEAD - 1]);
 }
 
-CLONES static void temper(const uint32_t *key, uint32_t *out)
+SIMD_KERNEL(static, temper, (const uint32_t *key, uint32_t *out), (key, out))
 {
     for (int i = 0; i < MT_WORDS; i += 8) {
         words8 y = *(const words8 *)(key + i);
@@ -101,7 +96,7 @@ void rng_seed_legacy_array(rng *g, size_t n, const uint32_t *seed)
 }
 
 /* n doubles from 2n words: the integer of 53 bits is put together as two exact doubles. */
-CLONES void mt_doubles(const uint32_t *w, size_t n, double *out)
+SIMD_KERNEL(, mt_doubles, (const uint32_t *w, size_t n, double *out), (w, n, out))
 {
     const longs4 magic = {0x4330000000000000, 0x4330000000000000, 0x4330000000000000,
                           0x4330000000000000}; /* 2^52: adds an integer in the low bits */

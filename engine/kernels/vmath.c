@@ -48,15 +48,15 @@ static const struct {
 
 vmath64 vmath64_find(enum vmath_id id)
 {
-    if (__builtin_cpu_supports("avx512f")) return blocks[id].d8;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return blocks[id].d4;
+    if (simd_level() == SIMD_AVX512) return blocks[id].d8;
+    if (simd_level() == SIMD_AVX2) return blocks[id].d4;
     return NULL;
 }
 
 vmath32 vmath32_find(enum vmath_id id)
 {
-    if (__builtin_cpu_supports("avx512f")) return blocks[id].f16;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return blocks[id].f8;
+    if (simd_level() == SIMD_AVX512) return blocks[id].f16;
+    if (simd_level() == SIMD_AVX2) return blocks[id].f8;
     return NULL;
 }
 
@@ -98,11 +98,11 @@ enum { CHUNK = 256 };
 
 /* Results that are not finite, and arguments so small that a series may lose them, are libm's. */
 #define RUN(name, T, fabs_, tiny, find)                                                            \
-    KERNEL static int suspicious_##T(size_t n, const T *in, const T *out)                          \
+    SIMD_KERNEL(static, suspicious_##T, (size_t n, const T *in, const T *out, int *any), (n, in, out, any)) \
     {                                                                                              \
         int bad = 0;                                                                               \
         for (size_t i = 0; i < n; i++) bad |= (out[i] - out[i] != 0) | (fabs_(in[i]) < tiny);      \
-        return bad;                                                                                \
+        *any = bad;                                                                                \
     }                                                                                              \
     static void chunk_##T(find##_block run, T (*one)(T), size_t n, T *out, const T *in)            \
     {                                                                                              \
@@ -112,7 +112,8 @@ enum { CHUNK = 256 };
         if (in == out) from = memcpy(copy, in, n * sizeof(T));                                     \
         run(n, out, from);                                                                         \
         unsigned char again[CHUNK];                                                                \
-        int bad = suspicious_##T(n, from, out);                                                    \
+        int bad;                                                                                   \
+        suspicious_##T(n, from, out, &bad);                                                    \
         for (size_t i = 0; bad && i < n; i++)                                                      \
             again[i] = out[i] - out[i] != 0 || fabs_(from[i]) < tiny;                              \
         status_restore(status);                                                                    \

@@ -1,0 +1,31 @@
+/* engine/kernels/fold.c - pairwise sums of contiguous runs, for double and float. */
+#include "engine/kernels/fold.h"
+
+#include <string.h>
+
+#include "engine/base/simd.h"
+
+#pragma GCC diagnostic ignored "-Wpsabi" /* vectors are passed to inlined functions only */
+
+enum { SQUARES = 1, NANS = 2 };
+
+typedef double doubles8 __attribute__((vector_size(64)));
+typedef int64_t longs8 __attribute__((vector_size(64)));
+typedef float floats8 __attribute__((vector_size(32)));
+typedef int32_t ints8 __attribute__((vector_size(32)));
+
+#define T        double
+#define V        doubles8
+#define VI       longs8
+#define INF      0x7ff0000000000000
+#define NOT_SIGN 0x7fffffffffffffff
+#define SUFFIX   f64
+#include "engine/kernels/fold_pairs.h"
+
+#define T        float
+#define V        floats8
+#define VI       ints8
+#define INF      0x7f800000
+#define NOT_SIGN 0x7fffffff
+#define SUFFIX   f32
+#include "engine/kernels/fold_pairs.h"

@@ -1,0 +1,33 @@
+/* engine/kernels/fold.h - sums of contiguous runs in NumPy's order of additions.
+ *
+ * Pairwise: runs of at most 128 elements into 8 partial sums, halves (a multiple of 8) above.
+ * The 8 partial sums are one vector, and a run of 1024 is 8 independent ones, so the order costs
+ * nothing: the bits are those of the scalar loop at every vector width. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* NumPy's loop adds a long run in blocks of this many, each summed pairwise. */
+enum { FOLD_BLOCK = 8192 };
+
+double fold_sum_f64(const double *x, size_t n);
+float fold_sum_f32(const float *x, size_t n);
+/* of (x[i] - u)^2, each operation rounded */
+double fold_squares_f64(const double *x, size_t n, double u);
+float fold_squares_f32(const float *x, size_t n, float u);
+/* of the elements that are not NaN, 0 in place of those that are; *valid counts the former */
+double fold_nansum_f64(const double *x, size_t n, int64_t *valid);
+float fold_nansum_f32(const float *x, size_t n, int64_t *valid);
+double fold_nansquares_f64(const double *x, size_t n, double u);
+float fold_nansquares_f32(const float *x, size_t n, float u);
+
+/* Cell by cell: acc[i] += x[i], and so on; valid[i] counts. */
+void fold_row_sum_f64(double *acc, const double *x, size_t n);
+void fold_row_sum_f32(float *acc, const float *x, size_t n);
+void fold_row_squares_f64(double *acc, const double *x, const double *u, size_t n);
+void fold_row_squares_f32(float *acc, const float *x, const float *u, size_t n);
+void fold_row_nansum_f64(double *acc, double *valid, const double *x, size_t n);
+void fold_row_nansum_f32(float *acc, double *valid, const float *x, size_t n);
+void fold_row_nansquares_f64(double *acc, const double *x, const double *u, size_t n);
+void fold_row_nansquares_f32(float *acc, const float *x, const float *u, size_t n);
