@@ -340,6 +340,11 @@ static void drop(layer *base)
 
 static const layer_kind rechunk_kind = {"rechunk", task_of, key_of, find, drop};
 
+const grid *as_rechunk(const layer *l)
+{
+    return l->kind == &rechunk_kind ? ((const rechunk_layer *)l)->old : NULL;
+}
+
 static expr *one_step(const expr *x, grid *to, err *e)
 {
     if (grid_count(x->chunks) == 0) return expr_full((label){0}, to, x->type, NULL, e);

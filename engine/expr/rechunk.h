@@ -1,7 +1,7 @@
 /* engine/expr/rechunk.h - by which intermediate grids a rechunk goes. */
 #pragma once
 
-#include "engine/data/grid.h"
+#include "engine/graph/layer.h"
 
 enum { MAX_RECHUNK_STEP = 64 };
 
@@ -11,3 +11,5 @@ int rechunk_plan(grid *old, grid *to, size_t itemsize, int64_t threshold, int64_
                  grid *step[MAX_RECHUNK_STEP]);
 /* _balance_chunksizes: nearly equal chunks, or `a` itself (counted). */
 cuts *cuts_balance(cuts *a);
+/* The grid that a rechunk layer starts from (its blocks are dep[0]'s); NULL: another layer. */
+const grid *as_rechunk(const layer *l);

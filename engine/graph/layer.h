@@ -71,6 +71,12 @@ void *layer_new(size_t size, const layer_kind *kind, const char *name, grid *g, 
                 uint32_t ndep, layer *const *dep);
 void layer_also(layer *l, uint32_t n, layer *const *also); /* before anybody else sees l */
 
+/* Is b another copy of a? */
+static inline bool layer_same(const layer *a, const layer *b)
+{
+    return a == b || (hash128_eq(a->id, b->id) && a->kind == b->kind && a->count == b->count);
+}
+
 static inline uint64_t layer_shown(const layer *l)
 {
     return l->count - l->nhidden;

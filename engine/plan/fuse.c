@@ -46,7 +46,7 @@ static reading how_read(const layer *l, const layer *d)
         return r;
     }
     for (uint32_t k = 0; k < b->narg; k++) {
-        if (b->arg[k].of != d) continue;
+        if (!b->arg[k].of || !layer_same(b->arg[k].of, d)) continue;
         r.times++;
         r.once &= reads_once(b, &b->arg[k]);
         r.same &= same_block(b, &b->arg[k]);
@@ -96,15 +96,15 @@ void pass_fuse(nodes *s, const plan_opts *o)
         bool many = me->readers > 1 || me->times > 1;
         node *root = me->readers ? &s->at[me->root] : NULL;
         if (root && me->ok && me->once && (!many || me->same) && !x->wanted &&
-            root->nstep < MAX_STEP && may_lead(root->of) && may_join(x->of)) {
+            root->nstep < MAX_STEP && may_lead(root->by) && may_join(x->by)) {
             x->root = me->root;
             x->same_index = me->same;
             root->nstep++;
         }
-        for (uint32_t k = 0; k < x->of->ndep; k++) {
-            node *d = nodes_find(s, x->of->dep[k]);
+        for (uint32_t k = 0; k < x->by->ndep; k++) {
+            node *d = nodes_find(s, x->by->dep[k]);
             joining *y = &j[d - s->at];
-            reading r = how_read(x->of, d->of);
+            reading r = how_read(x->by, d->of);
             read_by(s, y, x);
             y->times += r.times;
             y->once &= r.once;

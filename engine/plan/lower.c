@@ -7,62 +7,6 @@
 
 #include "engine/plan/lower.h"
 
-/* --- the layers below the wanted ones --- */
-
-static uint32_t slot_of(const nodes *s, const layer *l)
-{
-    uint64_t h = ((uint64_t)(uintptr_t)l >> 4) * 0x9e3779b97f4a7c15ull;
-    uint32_t i = (uint32_t)(h >> 32) & (s->nslot - 1);
-    while (s->slot[i] && s->at[s->slot[i] - 1].of != l) i = (i + 1) & (s->nslot - 1);
-    return i;
-}
-
-node *nodes_find(const nodes *s, const layer *l)
-{
-    uint32_t i = s->nslot ? s->slot[slot_of(s, l)] : 0;
-    return i ? &s->at[i - 1] : NULL;
-}
-
-static void add_node(nodes *s, const layer *l)
-{
-    if (s->n == s->cap) {
-        s->cap = s->cap ? 2 * s->cap : 32;
-        s->at = mem_grow(s->at, s->cap * sizeof *s->at);
-        s->nslot = 4 * s->cap;
-        mem_free(s->slot);
-        s->slot = mem_zero(s->nslot * sizeof *s->slot);
-        for (uint32_t i = 0; i < s->n; i++) s->slot[slot_of(s, s->at[i].of)] = i + 1;
-    }
-    s->at[s->n] = (node){.of = l, .root = s->n, .nstep = 1, .prog = NO_PROG};
-    s->slot[slot_of(s, l)] = ++s->n;
-}
-
-typedef struct visit {
-    const layer *l;
-    uint32_t next;
-} visit;
-
-/* layers in order of dependency; `open` guards nothing: layers form a DAG by construction */
-static void visit_layers(nodes *s, const layer *root)
-{
-    size_t n = 0, cap = 64;
-    visit *stack = mem_alloc(cap * sizeof *stack);
-    if (!nodes_find(s, root)) stack[n++] = (visit){root, 0};
-    while (n) {
-        visit *v = &stack[n - 1];
-        if (v->next < v->l->ndep) {
-            const layer *d = v->l->dep[v->next++];
-            if (nodes_find(s, d)) continue;
-            if (n == cap) stack = mem_grow(stack, (cap *= 2) * sizeof *stack);
-            stack[n++] = (visit){d, 0};
-            continue;
-        }
-        if (!nodes_find(s, v->l)) add_node(s, v->l);
-        n--;
-    }
-    mem_free(stack);
-}
-
 /* --- index -> tid --- */
 
 enum { DENSE_MAX = 1 << 22 };
@@ -93,10 +37,10 @@ static tid tid_get(const node *x, uint64_t i)
 
 static void tid_set(node *x, uint64_t i, tid t)
 {
-    if (x->of->count <= DENSE_MAX) {
+    if (x->by->count <= DENSE_MAX) {
         if (!x->dense) {
-            x->dense = mem_alloc(x->of->count * sizeof *x->dense);
-            memset(x->dense, 0xff, x->of->count * sizeof *x->dense);
+            x->dense = mem_alloc(x->by->count * sizeof *x->dense);
+            memset(x->dense, 0xff, x->by->count * sizeof *x->dense);
         }
         x->dense[i] = t;
         return;
@@ -118,15 +62,13 @@ static void tid_set(node *x, uint64_t i, tid t)
     m->at[h].used = true;
 }
 
-static void nodes_clear(nodes *s)
+static void tids_free(nodes *s)
 {
     for (uint32_t i = 0; i < s->n; i++) {
         mem_free(s->at[i].dense);
         if (s->at[i].sparse) mem_free(s->at[i].sparse->at);
         mem_free(s->at[i].sparse);
     }
-    mem_free(s->at);
-    mem_free(s->slot);
 }
 
 /* --- the walk --- */
@@ -167,15 +109,18 @@ static program *make_program(walk *w, uint32_t root)
 {
     node *x = &w->s.at[root];
     if (x->prog != NO_PROG) return w->p->prog[x->prog];
-    const layer *step[MAX_STEP];
+    const layer *step[MAX_STEP], *by[MAX_STEP];
     uint32_t n = 0;
-    for (uint32_t i = root + 1; i-- > 0 && n < x->nstep;)
-        if (w->s.at[i].root == root) step[n++] = w->s.at[i].of;
+    for (uint32_t i = root + 1; i-- > 0 && n < x->nstep;) {
+        if (w->s.at[i].root != root) continue;
+        step[n] = w->s.at[i].of;
+        by[n++] = w->s.at[i].by;
+    }
     plan *p = w->p;
     if (!(p->nprog & (p->nprog - 1)))
         p->prog = mem_grow(p->prog, (p->nprog ? 2 * p->nprog : 1) * sizeof *p->prog);
     x->prog = p->nprog;
-    program *g = p->prog[p->nprog++] = program_new(n, step);
+    program *g = p->prog[p->nprog++] = program_new(n, step, by);
     g->tiles = n > 1 && !w->no_tiles;
     return g;
 }
@@ -184,7 +129,7 @@ static bool open_frame(walk *w, ref r, err *e)
 {
     node *x = nodes_find(&w->s, r.of);
     if (!x) return err_set(e, KeyError, "'%s' is not in the graph", r.of->name);
-    if (r.i >= r.of->count)
+    if (r.i >= x->by->count)
         return err_set(e, KeyError, "'%s' has no task %llu", r.of->name, (unsigned long long)r.i);
     if (w->depth == w->capstack) {
         w->capstack = w->capstack ? 2 * w->capstack : 64;
@@ -195,7 +140,7 @@ static bool open_frame(walk *w, ref r, err *e)
     arena_reset(&w->scratch);
     if (g->nstep == 1) {
         task_view v;
-        TRY(layer_task(r.of, r.i, &w->scratch, &v, e));
+        TRY(layer_task(x->by, r.i, &w->scratch, &v, e));
         f.value = v.value;
         f.alias = !v.value && !v.f;
         for (uint32_t k = 0; k < v.nin; k++) push_ref(w, v.in[k]);
@@ -311,8 +256,7 @@ static void link_tasks(plan *p)
 
 static bool lower(walk *w, uint32_t n, const ref *want, const plan_opts *o, err *e)
 {
-    for (uint32_t k = 0; k < n; k++) visit_layers(&w->s, want[k].of);
-    for (uint32_t k = 0; k < n; k++) nodes_find(&w->s, want[k].of)->wanted = true;
+    nodes_build(&w->s, w->p, n, want, o);
     pass_fuse(&w->s, o);
     plan *p = w->p;
     p->wanted = mem_alloc((n + 1) * sizeof *p->wanted);
@@ -326,26 +270,14 @@ static bool lower(walk *w, uint32_t n, const ref *want, const plan_opts *o, err 
     return true;
 }
 
-/* roots are held once each */
-static void hold_roots(plan *p, uint32_t n, const ref *want)
-{
-    const layer *last = NULL;
-    p->held = mem_alloc((n + 1) * sizeof *p->held);
-    for (uint32_t k = 0; k < n; k++) {
-        if (want[k].of == last) continue;
-        last = want[k].of;
-        p->held[p->nheld++] = datum_ref((layer *)(uintptr_t)last);
-    }
-}
-
 plan *plan_refs(uint32_t n, const ref *want, const plan_opts *o, err *e)
 {
     const plan_opts none = {0};
     plan *p = mem_zero(sizeof *p);
     atomic_init(&p->hold, 1);
     walk w = {.p = p, .no_tiles = o && (o->off & PASS_TILE)};
-    hold_roots(p, n, want);
     bool ok = lower(&w, n, want, o ? o : &none, e);
+    tids_free(&w.s);
     nodes_clear(&w.s);
     arena_clear(&w.scratch);
     mem_free(w.ref);

@@ -63,7 +63,7 @@ char *plan_text(const plan *p)
         const program *g = p->prog[i];
         if (!count[i]) continue;
         sb_addf(&b, "%8u x ", count[i]);
-        for (uint32_t s = g->nstep; s-- > 0;) sb_addf(&b, s ? "%s, " : "%s", g->step[s]->name);
+        for (uint32_t s = g->nstep; s-- > 0;) sb_addf(&b, s ? "%s, " : "%s", g->by[s]->name);
         sb_adds(&b, g->home ? "  (home)\n" : "\n");
     }
     mem_free(count);

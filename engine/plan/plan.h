@@ -22,7 +22,24 @@ typedef struct task {
 
 typedef struct program program; /* one per (fused) layer, see plan/program.h */
 
-enum plan_pass { PASS_FUSE = 1, PASS_REDUCE = 2, PASS_TILE = 4, PASS_SLICE = 8, PASS_ALL = 15 };
+/* What the planner does to the graph, each by itself; `dask.config.set({"dsk.plan.NAME": False})`
+ * leaves one out, "dsk.plan": False all of them.  Results have the same bits either way. */
+#define PLAN_PASSES(PASS)                                                                          \
+    PASS(FUSE, fuse)       /* layers become steps of one program per block */                      \
+    PASS(TILE, tile)       /* programs run piece by piece, in cache */                             \
+    PASS(RECHUNK, rechunk) /* pieces are copied straight into their new block */
+enum plan_pass_bit {
+#define PASS(NAME, name) PASS_##NAME##_BIT,
+    PLAN_PASSES(PASS)
+#undef PASS
+};
+enum plan_pass {
+#define PASS(NAME, name) PASS_##NAME = 1 << PASS_##NAME##_BIT,
+    PLAN_PASSES(PASS)
+#undef PASS
+        PASS_REWRITE = PASS_RECHUNK, /* those that put other layers in place of some */
+    PASS_ALL = 0xffff
+};
 
 typedef struct plan_opts {
     uint32_t off;  /* passes not to run (plan_pass bits) */

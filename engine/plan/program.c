@@ -5,11 +5,13 @@
 
 #include <string.h>
 
-program *program_new(uint32_t nstep, const layer *const *step)
+program *program_new(uint32_t nstep, const layer *const *step, const layer *const *by)
 {
-    program *p = mem_zero(sizeof *p + nstep * sizeof *step);
+    program *p = mem_zero(sizeof *p + 2 * nstep * sizeof *step);
     p->nstep = nstep;
+    p->by = p->step + nstep;
     memcpy(p->step, step, nstep * sizeof *step);
+    memcpy(p->by, by, nstep * sizeof *by);
     return p;
 }
 
@@ -27,7 +29,7 @@ typedef struct steps {
 static int step_of(const program *p, const layer *l)
 {
     for (uint32_t s = 1; s < p->nstep; s++)
-        if (p->step[s] == l) return (int)s;
+        if (layer_same(p->step[s], l)) return (int)s;
     return -1;
 }
 
@@ -35,7 +37,7 @@ static int step_of(const program *p, const layer *l)
 static bool look(const program *p, steps *x, uint32_t s, arena *a, err *e)
 {
     task_view *v = &x->view[s];
-    TRY(layer_task(p->step[s], x->index[s], a, v, e));
+    TRY(layer_task(p->by[s], x->index[s], a, v, e));
     for (uint32_t k = 0; k < v->nin && p->nstep > 1; k++) {
         int to = step_of(p, v->in[k].of);
         if (to < 0) continue;
@@ -115,7 +117,7 @@ static datum *run_steps(const task_run *r, const program *g, steps *x, err *e)
     for (uint32_t s = g->nstep; s-- > 0 && ok;) {
         if (!x->known[s]) continue;
         in[s] = gather(r, g, &x->view[s], reg, &first[s]);
-        reg[s] = call_view(r, g->step[s], x->index[s], &x->view[s], in[s], e);
+        reg[s] = call_view(r, g->by[s], x->index[s], &x->view[s], in[s], e);
         ok = reg[s] != NULL;
     }
     for (uint32_t s = 1; s < g->nstep; s++) datum_unref(reg[s]);
@@ -130,8 +132,8 @@ datum *task_call(const task_run *r, err *e)
     if (g->nstep == 1) {
         uint32_t next = 0;
         task_view v;
-        TRY(layer_task(g->step[0], t->index, r->scratch, &v, e));
-        return call_view(r, g->step[0], t->index, &v, gather(r, g, &v, NULL, &next), e);
+        TRY(layer_task(g->by[0], t->index, r->scratch, &v, e));
+        return call_view(r, g->by[0], t->index, &v, gather(r, g, &v, NULL, &next), e);
     }
     TRY(look_all(g, t->index, &x, r->scratch, e));
     datum *out;

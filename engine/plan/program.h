@@ -12,11 +12,12 @@ enum { MAX_STEP = 64 };
 struct program {
     uint32_t nstep;
     bool home, foreign;
-    bool tiles; /* may run piece by piece (tiles.c) */
-    const layer *step[];
+    bool tiles;          /* may run piece by piece (tiles.c) */
+    const layer **by;    /* who makes the tasks: step[s] unless a pass put another in its place */
+    const layer *step[]; /* the layers that users see, whose blocks the tasks make */
 };
 
-program *program_new(uint32_t nstep, const layer *const *step);
+program *program_new(uint32_t nstep, const layer *const *step, const layer *const *by);
 void program_free(program *p);
 /* Calls `use` for each input of task `index`, in order, that is not another step's result. */
 bool program_inputs(const program *p, uint64_t index, arena *scratch, bool (*use)(void *ctx, ref r),

@@ -81,7 +81,7 @@ static bool step_inputs(flat_run *f, int s, uint32_t *next)
     for (uint32_t k = 0; k < v->nin; k++) {
         st->from[k] = -1;
         for (uint32_t q = 1; q < f->g->nstep; q++)
-            if (f->g->step[q] == v->in[k].of) st->from[k] = (int8_t)q;
+            if (layer_same(f->g->step[q], v->in[k].of)) st->from[k] = (int8_t)q;
         if (st->from[k] < 0)
             st->in[k] =
                 atomic_load_explicit(&p->out[p->in[t->in + (*next)++]], memory_order_relaxed);
@@ -109,7 +109,7 @@ static bool step_fits(flat_run *f, int s)
         }
         return true;
     }
-    const source *from = layer_source(f->g->step[s]);
+    const source *from = layer_source(f->g->by[s]);
     if (!from && (v->nin || !v->f->kind->tile)) return false;
     bool rows = from && from->kind->divisible && from->kind->fresh && !from->whole && f->ndim > 0;
     st->role = !from ? GENERATED : rows ? WINDOW : WHOLE;
@@ -137,7 +137,7 @@ static call step_call(const flat_run *f, int s)
                   .narg = v->narg,
                   .arg = v->arg,
                   .in = f->step[s].in,
-                  .of = f->g->step[s],
+                  .of = f->g->by[s],
                   .index = f->index[s],
                   .worker = f->r->w,
                   .snap = &f->r->p->snap};
@@ -213,7 +213,7 @@ static nd *windowed(flat_run *f, int s, int64_t from, int64_t n, err *e)
         }
         start[0] += first;
         count[0] = rows;
-        const source *src = layer_source(f->g->step[s]);
+        const source *src = layer_source(f->g->by[s]);
         for (uint32_t i = 0; i < f->r->p->snap.n; i++)
             if (f->r->p->snap.at[i].of == src) src = f->r->p->snap.at[i].now;
         datum_unref(st->whole);
@@ -322,7 +322,8 @@ static bool flat_task(flat_run *f, datum **out, err *e)
         *out = (datum *)write_all(f, e);
         return true;
     }
-    if (f->view[0].nin != 1 || f->view[0].in[0].of != f->g->step[1] || !fits(f, 1)) return false;
+    if (f->view[0].nin != 1 || !layer_same(f->view[0].in[0].of, f->g->step[1]) || !fits(f, 1))
+        return false;
     dtype_of t = f->g->step[1]->type;
     if (f->count <= TILE || !red_streams(last, f->ndim, f->shape, t)) return false;
     if (f->step[1].role == WHOLE || !rewind_steps(f, e)) return false;

@@ -32,7 +32,7 @@ static bool take_snapshots(plan *p, err *e)
 {
     for (uint32_t i = 0; i < p->nprog; i++)
         for (uint32_t s = 0; s < p->prog[i]->nstep; s++) {
-            const layer *l = p->prog[i]->step[s];
+            const layer *l = p->prog[i]->by[s];
             source *from = l->flags & LAYER_LEAF ? layer_source(l) : NULL;
             if (from && from->kind->snapshot) TRY(add_snapshot(&p->snap, from, e));
         }

@@ -3,6 +3,7 @@
 
 #include "stdlib/dask/bridge.h"
 
+plan_opts plan_settings(interp *in);            /* planning.c */
 value dask_token(interp *in, const value *arg); /* token.c */
 value graph_get(interp *in, const value *arg);  /* graph.c */
 /* table.c */

@@ -147,7 +147,7 @@ static value r_compute(interp *in, const value *arg)
         return throwing(in) ? FAIL : NONE;
     }
     err e = {0};
-    plan_opts po = {0};
+    plan_opts po = plan_settings(in);
     live_new_run(in);
     plan *pl = plan_exprs(n, x, &po, &e);
     value r = FAIL;
@@ -188,7 +188,7 @@ static value r_execute(interp *in, const value *arg)
         return throwing(in) ? FAIL : v_bool(false);
     }
     err e = {0};
-    plan_opts po = {0};
+    plan_opts po = plan_settings(in);
     live_new_run(in);
     plan *pl = plan_exprs(n, x, &po, &e);
     if (!pl) throw_err(in, &e);
@@ -209,7 +209,7 @@ static value r_persist(interp *in, const value *arg)
         return throwing(in) ? FAIL : NONE;
     }
     err e = {0};
-    plan_opts po = {0};
+    plan_opts po = plan_settings(in);
     live_new_run(in);
     plan *pl = plan_exprs(n, x, &po, &e);
     value r = FAIL;

@@ -427,7 +427,7 @@ value explain_array(interp *in, const value *arg)
 {
     const expr *x = peek_expr(in, arg[0]);
     err e = {0};
-    plan_opts o = {0};
+    plan_opts o = plan_settings(in);
     plan *p = x ? plan_exprs(1, &x, &o, &e) : NULL;
     if (!p) return x ? throw_err(in, &e) : FAIL;
     char *text = plan_text(p);

@@ -1,0 +1,197 @@
+/* engine/plan/nodes.c - the layers below the wanted keys, and the passes that replace some.
+ *
+ * Layers are visited, then rewritten from the wanted ones down: a pass sees a layer when it is
+ * known who still reads it.  What passes make is visited in turn.  At the end the layers that are
+ * still reached are listed afresh, dependencies first.  Nothing recurses. */
+#include <string.h>
+
+#include "engine/plan/lower.h"
+
+/* --- finding --- */
+
+static uint32_t slot_of(const nodes *s, const layer *l)
+{
+    uint32_t i = (uint32_t)l->id.lo & (s->nslot - 1);
+    while (s->slot[i] && !layer_same(s->at[s->slot[i] - 1].of, l)) i = (i + 1) & (s->nslot - 1);
+    return i;
+}
+
+node *nodes_find(const nodes *s, const layer *l)
+{
+    uint32_t i = s->nslot ? s->slot[slot_of(s, l)] : 0;
+    return i ? &s->at[i - 1] : NULL;
+}
+
+static void add_node(nodes *s, const layer *l, const layer *by)
+{
+    if (s->n == s->cap) {
+        s->cap = s->cap ? 2 * s->cap : 32;
+        s->at = mem_grow(s->at, s->cap * sizeof *s->at);
+        s->nslot = 4 * s->cap;
+        mem_free(s->slot);
+        s->slot = mem_zero(s->nslot * sizeof *s->slot);
+        for (uint32_t i = 0; i < s->n; i++) s->slot[slot_of(s, s->at[i].of)] = i + 1;
+    }
+    s->at[s->n] = (node){.of = l, .by = by, .root = s->n, .nstep = 1, .prog = NO_PROG};
+    s->slot[slot_of(s, l)] = ++s->n;
+}
+
+void nodes_clear(nodes *s)
+{
+    mem_free(s->at);
+    mem_free(s->slot);
+    *s = (nodes){0};
+}
+
+/* --- visiting --- */
+
+typedef struct visit {
+    const layer *l, *by;
+    uint32_t next;
+} visit;
+
+static visit visit_of(const layer *l, const nodes *by)
+{
+    const node *x = by ? nodes_find(by, l) : NULL;
+    return (visit){l, x ? x->by : l, 0};
+}
+
+/* in order of dependency; `open` guards nothing: layers form a DAG by construction */
+void nodes_visit(nodes *s, const layer *root, const nodes *by)
+{
+    size_t n = 0, cap = 64;
+    if (nodes_find(s, root)) return;
+    visit *stack = mem_alloc(cap * sizeof *stack);
+    stack[n++] = visit_of(root, by);
+    while (n) {
+        visit *v = &stack[n - 1];
+        if (v->next < v->by->ndep) {
+            const layer *d = v->by->dep[v->next++];
+            if (nodes_find(s, d)) continue;
+            if (n == cap) stack = mem_grow(stack, (cap *= 2) * sizeof *stack);
+            stack[n++] = visit_of(d, by);
+            continue;
+        }
+        if (!nodes_find(s, v->l)) {
+            add_node(s, v->l, v->by);
+            for (uint32_t k = 0; k < v->by->ndep; k++) nodes_find(s, v->by->dep[k])->nreader++;
+        }
+        n--;
+    }
+    mem_free(stack);
+}
+
+static void mark_wanted(nodes *s, uint32_t n, const ref *want)
+{
+    for (uint32_t k = 0; k < n; k++) {
+        node *x = nodes_find(s, want[k].of);
+        x->wanted = true;
+        x->helpers |= !want[k].of->grid || want[k].i >= want[k].of->grid->nblock;
+    }
+}
+
+/* --- rewriting --- */
+
+static const struct {
+    enum plan_pass pass;
+    rewrite run;
+} passes[] = {
+    {PASS_RECHUNK, rewrite_rechunk},
+};
+
+typedef struct worklist {
+    const layer **at;
+    size_t n, cap;
+} worklist;
+
+static void push(worklist *w, const layer *l)
+{
+    if (w->n == w->cap) w->at = mem_grow((void *)w->at, (w->cap = 2 * w->cap + 16) * sizeof *w->at);
+    w->at[w->n++] = l;
+}
+
+/* x's tasks no longer read: neither do those of whoever is now unread */
+static void forget(nodes *all, const layer *by, worklist *w)
+{
+    size_t base = w->n;
+    push(w, by);
+    while (w->n > base) {
+        const layer *l = w->at[--w->n];
+        for (uint32_t k = 0; k < l->ndep; k++) {
+            node *d = nodes_find(all, l->dep[k]);
+            if (--d->nreader == 0 && !d->wanted) push(w, d->by);
+        }
+    }
+}
+
+static void hold(plan *p, layer *l)
+{
+    if (!(p->nheld & (p->nheld - 1)))
+        p->held = mem_grow(p->held, (p->nheld ? 2 * p->nheld : 1) * sizeof *p->held);
+    p->held[p->nheld++] = l;
+}
+
+/* readers of the new layer's inputs; inputs that are new wait their turn on the worklist */
+static void adopt(nodes *all, const layer *by, worklist *w)
+{
+    for (uint32_t k = 0; k < by->ndep; k++) {
+        uint32_t had = all->n;
+        nodes_visit(all, by->dep[k], NULL);
+        nodes_find(all, by->dep[k])->nreader++;
+        for (uint32_t i = had; i < all->n; i++) push(w, all->at[i].of);
+    }
+}
+
+static void rewrite_node(nodes *all, plan *p, const layer *of, uint32_t off, worklist *w)
+{
+    node *x = nodes_find(all, of);
+    for (size_t k = 0; k < sizeof passes / sizeof *passes; k++) {
+        bool dead = !x->nreader && !x->wanted;
+        if (dead || x->helpers || x->of->foreign || off & passes[k].pass) continue;
+        layer *by = passes[k].run(all, x);
+        if (!by) continue;
+        const layer *old = x->by;
+        x->by = by;
+        hold(p, by);
+        adopt(all, by, w);
+        forget(all, old, w);
+        x = nodes_find(all, of);
+        k = (size_t)-1; /* what is there now may be rewritten again */
+    }
+}
+
+static void rewrite_all(nodes *all, plan *p, uint32_t off)
+{
+    worklist w = {0};
+    for (uint32_t i = all->n; i-- > 0;) { /* dependents first */
+        push(&w, all->at[i].of);
+        while (w.n) rewrite_node(all, p, w.at[--w.n], off, &w);
+    }
+    mem_free((void *)w.at);
+}
+
+/* roots are held once each */
+static void hold_roots(plan *p, uint32_t n, const ref *want)
+{
+    const layer *last = NULL;
+    for (uint32_t k = 0; k < n; k++) {
+        if (want[k].of == last) continue;
+        last = want[k].of;
+        hold(p, datum_ref((layer *)(uintptr_t)last));
+    }
+}
+
+void nodes_build(nodes *s, plan *p, uint32_t n, const ref *want, const plan_opts *o)
+{
+    nodes all = {0};
+    bool rewrites = !o->keep_all && ~o->off & PASS_REWRITE;
+    hold_roots(p, n, want);
+    for (uint32_t k = 0; k < n && rewrites; k++) nodes_visit(&all, want[k].of, NULL);
+    if (rewrites) {
+        mark_wanted(&all, n, want);
+        rewrite_all(&all, p, o->off);
+    }
+    for (uint32_t k = 0; k < n; k++) nodes_visit(s, want[k].of, rewrites ? &all : NULL);
+    mark_wanted(s, n, want);
+    nodes_clear(&all);
+}

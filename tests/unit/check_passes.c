@@ -1,0 +1,244 @@
+/* tests/unit/check_passes.c - each pass of the planner by itself: with it and without it, a result
+ * has the same bits. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/engine.h"
+#include "engine/kernels/ops.h"
+
+static const dtype_of none = {.dt = DT_none};
+static const dtype_of f8 = {.dt = DT_float64, .size = 8};
+
+static const struct {
+    const char *name;
+    uint32_t bit;
+} passes[] = {
+#define PASS(NAME, name) {#name, PASS_##NAME},
+    PLAN_PASSES(PASS)
+#undef PASS
+        {"every pass", PASS_ALL},
+};
+
+/* thirds and sevenths of 0, 1, 2 ... in disorder: sums round */
+static nd *fractions(int ndim, const int64_t *shape)
+{
+    err e = {0};
+    nd *x = nd_new(f8, ndim, shape, &e);
+    for (int64_t i = 0; i < nd_count(x); i++)
+        ((double *)x->at)[i] = (double)((i * 7919) % 100003 - 300) / (i % 2 ? 3.0 : 7.0);
+    return x;
+}
+
+/* a source that reads new blocks, as a file does */
+typedef struct file_source {
+    source base;
+    nd *x;
+} file_source;
+
+static nd *file_read(const source *s, const int64_t *start, const int64_t *count, err *e)
+{
+    source *of = source_nd(((const file_source *)s)->x);
+    nd *view = of->kind->read(of, start, count, e), *out = nd_copy(view, e);
+    datum_unref(view);
+    datum_unref(of);
+    return out;
+}
+
+static void file_drop(source *s)
+{
+    datum_unref(((file_source *)s)->x);
+}
+
+static const source_kind file_kind = {
+    .name = "file", .read = file_read, .drop = file_drop, .divisible = true, .fresh = true};
+
+static expr *array(bool file, int ndim, const int64_t *shape, const int64_t *chunk)
+{
+    err e = {0};
+    nd *x = fractions(ndim, shape);
+    grid *g = grid_even(ndim, shape, chunk);
+    source *s;
+    if (file) {
+        file_source *f = mem_zero(sizeof *f);
+        source_init(&f->base, &file_kind);
+        f->x = nd_ref(x);
+        s = &f->base;
+    } else
+        s = source_nd(x);
+    expr *y = expr_array((label){0}, s, hash128_bytes(x->at, nd_bytes(x)), file, g, f8, &e);
+    datum_unref(s);
+    datum_unref(g);
+    datum_unref(x);
+    return y;
+}
+
+static expr *array2(bool file, int64_t m, int64_t n, int64_t cm, int64_t cn)
+{
+    return array(file, 2, (int64_t[]){m, n}, (int64_t[]){cm, cn});
+}
+
+static expr *rechunk(expr *x, int64_t cm, int64_t cn) /* takes x */
+{
+    err e = {0};
+    int64_t shape[GRID_MAXDIM];
+    expr_shape(x, shape);
+    grid *g = grid_even(2, shape, (int64_t[]){cm, cn});
+    expr *y = expr_rechunk(x, g, 0, 0, &e);
+    ck_assert_msg(y != NULL, "%s", e.msg);
+    datum_unref(g);
+    datum_unref(x);
+    return y;
+}
+
+static expr *map2(enum ufunc_id id, expr *x, expr *y) /* takes both */
+{
+    err e = {0};
+    expr *z = expr_map((label){0}, &ufuncs[id], 2, (term[]){{.x = x}, {.x = y}}, none, 0, &e);
+    ck_assert_msg(z != NULL, "%s", e.msg);
+    datum_unref(x);
+    datum_unref(y);
+    return z;
+}
+
+static expr *plus(expr *x, double by) /* takes x */
+{
+    err e = {0};
+    nd *b = nd_scalar(DT_float64, &by);
+    expr *z = expr_map((label){0}, &ufuncs[U_add], 2,
+                       (term[]){{.x = x}, {.block = b, .weak = true}}, none, 0, &e);
+    ck_assert_msg(z != NULL, "%s", e.msg);
+    datum_unref(b);
+    datum_unref(x);
+    return z;
+}
+
+static expr *turned(expr *x) /* takes x */
+{
+    err e = {0};
+    expr *y = expr_transpose((label){0}, x, NULL, &e);
+    datum_unref(x);
+    return y;
+}
+
+static expr *folded(const char *name, const expr *x, uint32_t axes)
+{
+    err e = {0};
+    expr *y = expr_reduce(name, x, &(reduce_args){.axes = axes, .want = none}, &e);
+    ck_assert_msg(y != NULL, "%s", e.msg);
+    return y;
+}
+
+/* All results at once, with every pass and with each one off, here and on a pool: the same bits as
+ * with none. */
+static void check_all(int n, expr *const *x, const char *what)
+{
+    err e = {0};
+    nd *want[16], *got[16];
+    pool *p = pool_new(2, false, NULL);
+    const expr *const *all = (const expr *const *)x;
+    ck_assert_msg(exprs_compute(n, all, NULL, &(plan_opts){.keep_all = true}, NULL, want, &e),
+                  "%s: %s", what, e.msg);
+    for (size_t w = 0; w <= sizeof passes / sizeof *passes; w++) {
+        bool full = w == sizeof passes / sizeof *passes;
+        plan_opts o = {.off = full ? 0 : passes[w].bit};
+        bool ok = exprs_compute(n, all, w % 2 ? p : NULL, &o, NULL, got, &e);
+        ck_assert_msg(ok, "%s without %s: %s", what, full ? "nothing" : passes[w].name, e.msg);
+        for (int i = 0; i < n; i++) {
+            nd *a = nd_contiguous(want[i], &e), *b = nd_contiguous(got[i], &e);
+            ck_assert_msg(nd_same(a, b), "%s without %s: result %d has other bits", what,
+                          full ? "nothing" : passes[w].name, i);
+            datum_unref(a);
+            datum_unref(b);
+            datum_unref(got[i]);
+        }
+    }
+    for (int i = 0; i < n; i++) datum_unref(want[i]);
+    pool_free(p);
+}
+
+/* x itself and what reductions make of it (takes x) */
+static void check_expr(expr *x, const char *what)
+{
+    static const char *const names[] = {"sum", "mean", "var", "max"};
+    expr *all[16];
+    int n = 0;
+    check_all(1, &x, what);
+    for (int i = 0; i < 4; i++) {
+        all[n++] = folded(names[i], x, ALL_AXES);
+        check_all(1, &all[n - 1], what);
+        all[n++] = folded(names[i], x, 1);
+        check_all(1, &all[n - 1], what);
+        if (expr_ndim(x) > 1) {
+            all[n++] = folded(names[i], x, 2);
+            check_all(1, &all[n - 1], what);
+        }
+    }
+    all[n++] = expr_ref(x);
+    check_all(n, all, what);
+    while (n) datum_unref(all[--n]);
+    datum_unref(x);
+}
+
+static uint32_t tasks_of(const expr *x, uint32_t off)
+{
+    err e = {0};
+    plan *p = plan_exprs(1, (const expr *const *)&x, &(plan_opts){.off = off}, &e);
+    ck_assert_msg(p != NULL, "%s", e.msg);
+    uint32_t n = p->ntask;
+    plan_free(p);
+    return n;
+}
+
+START_TEST(new_chunks_are_pasted_from_old_ones)
+{
+    for (int file = 0; file < 2; file++) {
+        check_expr(rechunk(array2(file, 120, 90, 7, 90), 120, 11), "columns from rows");
+        check_expr(rechunk(array2(file, 120, 90, 40, 30), 20, 10), "smaller blocks are views");
+        check_expr(rechunk(array2(file, 120, 90, 13, 17), 17, 13), "unrelated cuts");
+        check_expr(rechunk(rechunk(array2(file, 120, 90, 13, 17), 60, 90), 30, 41),
+                   "parts of pasted blocks keep their gaps");
+        check_expr(rechunk(plus(array2(file, 700, 500, 100, 100), 0.1), 350, 500), "large blocks");
+    }
+    expr *x = rechunk(array2(false, 120, 90, 1, 90), 120, 1);
+    ck_assert_uint_eq(tasks_of(x, 0), 120 + 90);
+    ck_assert_uint_gt(tasks_of(x, PASS_RECHUNK), 120 + 90);
+    check_expr(x, "many pieces");
+}
+END_TEST
+
+START_TEST(diamonds_and_turned_operands)
+{
+    for (int file = 0; file < 2; file++) {
+        expr *x = array2(file, 300, 300, 100, 100);
+        check_expr(map2(U_add, expr_ref(x), turned(expr_ref(x))), "x + x.T");
+        expr *y = plus(expr_ref(x), 1), *z = map2(U_multiply, expr_ref(y), expr_ref(x));
+        check_expr(map2(U_subtract, z, y), "(x + 1) * x - (x + 1)");
+        check_expr(turned(plus(x, 0.3)), "(x + 0.3).T");
+    }
+    check_expr(
+        map2(U_add, array2(true, 500, 900, 500, 900), turned(array2(true, 900, 500, 900, 500))),
+        "one large block and one turned");
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("passes");
+    TCase *t = tcase_create("passes");
+    tcase_set_timeout(t, 120);
+    tcase_add_test(t, diamonds_and_turned_operands);
+    tcase_add_test(t, new_chunks_are_pasted_from_old_ones);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+int main(void)
+{
+    SRunner *r = srunner_create(suite());
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? 1 : 0;
+}
