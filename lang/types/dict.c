@@ -329,9 +329,30 @@ bool dict_next(const dict *d, int64_t *i, value *key, value *val)
     return true;
 }
 
+/* The same table once more, when nothing was deleted from it and d never held anything. */
+static bool clone(interp *in, dict *d, const dict *from)
+{
+    int32_t *index = from->nindex ? lang_grow(in, NULL, from->nindex, sizeof *index) : NULL;
+    if (from->nindex && !index) return false;
+    if (!entries_grow(in, d, from->cap)) return mem_free(index), false;
+    memcpy(d->entry, from->entry, (size_t)from->used * sizeof *d->entry);
+    if (index) memcpy(index, from->index, from->nindex * sizeof *index);
+    d->index = index;
+    d->nindex = from->nindex;
+    d->nfill = from->nfill;
+    d->n = d->used = from->used;
+    d->version = next_version(in);
+    for (int64_t i = 0; i < d->used; i++) {
+        value_ref(d->entry[i].key);
+        value_ref(d->entry[i].val);
+    }
+    return true;
+}
+
 /* Copies every item of `from`; d is empty and of any dict class. */
 bool dict_fill(interp *in, dict *d, const dict *from)
 {
+    if (from->n && from->n == from->used && !d->cap) return clone(in, d, from);
     if (from->n && !dict_reserve(in, d, from->n)) return false;
     for (int64_t i = 0; i < from->used; i++)
         if (!is_fail(from->entry[i].key) &&

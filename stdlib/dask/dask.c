@@ -61,12 +61,19 @@ static const builtin graph_table[] = {
     {"token(x, /)", dask_token, "32 hex digits from the content of a value."},
     {"uuid4()", uuid4, "A random UUID, as text."},
     {"normalizer()", normalizer, NULL},
+    {"is_collection(x, /)", node_is_collection, "Is x a lazy collection?"},
+    {"unpack(x, /)", node_unpack, "(task, nodes): x with keys in the place of collections."},
+    {"node(cls, key, task, needs, length, /)", node_of_task, NULL},
+    {"leaf(cls, obj, key, pure, nout, /)", node_of_object, NULL},
+    {"call(cls, leaf, args, /)", node_of_call, NULL},
+    {"gather(nodes, /)", node_gather,
+     "The tasks that nodes stand on, and nodes with other graphs."},
     {0},
 };
 
 static bool graph_open(interp *in, module *m)
 {
-    return put_rows(in, m, dask_run_functions);
+    return put_rows(in, m, dask_run_functions) && module_put_type(in, m, node_type());
 }
 
 const module_def graph_def = {"_graph", "Graphs: what all collections share, in C.", graph_table,

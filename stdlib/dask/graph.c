@@ -1,8 +1,10 @@
 /* stdlib/dask/graph.c - get(dsk, keys): hand-written graphs.
  *
- * A dict of keys to tasks becomes numbered nodes: ids maps keys to numbers, every node knows which
- * others it mentions.  Nodes run in depth-first postorder, so that results die young; a value is
- * dropped as soon as its last consumer has run.  Keys may be any hashable values. */
+ * The dict of keys to tasks is copied once; an entry's place in the copy is the number of its node.
+ * A node lists, for every leaf of its task in order, the node that the leaf names, so that nothing
+ * is looked up a second time when the task runs.  Nodes run in depth-first postorder, so that
+ * results die young; a value is dropped as soon as its last consumer has run.  Keys may be any
+ * hashable values. */
 #include <time.h>
 
 #include "engine/base/mem.h"
@@ -10,10 +12,11 @@
 #include "stdlib/dask/parts.h"
 #include "stdlib/numpy/numpy.h"
 
+enum { NO_NODE = UINT32_MAX >> 1 }; /* a leaf that is data */
+
 typedef struct node {
-    value what;           /* borrowed from the dict: task, list, alias or data */
     value result;         /* owned; FAIL: not computed */
-    uint32_t first, ndep; /* its dependencies in graph.dep */
+    uint32_t first, nref; /* its leaves in graph.ref */
     uint32_t uses;        /* consumers left, and one for being wanted */
     uint8_t state;        /* 0 new, 1 being visited, 2 done */
     bool wanted;
@@ -21,12 +24,12 @@ typedef struct node {
 
 typedef struct graph {
     interp *in;
-    dict *of;  /* owned: the graph as a plain dict */
-    dict *ids; /* owned: key -> number */
+    dict *of; /* owned: the graph as a dict of our own, without gaps */
     node *at;
     uint32_t n;
-    uint32_t *dep; /* of all nodes */
-    size_t ndep, cap;
+    uint32_t kinds; /* of keys: a bit for each enum key_kind */
+    uint32_t *ref;  /* of all nodes */
+    size_t nref, cap;
     uint32_t *order; /* numbers in the order of execution */
     uint32_t norder;
 } graph;
@@ -35,10 +38,14 @@ static void graph_clear(graph *g)
 {
     for (uint32_t i = 0; i < g->n; i++) value_unref(g->in, g->at[i].result);
     mem_free(g->at);
-    mem_free(g->dep);
+    mem_free(g->ref);
     mem_free(g->order);
-    obj_unref(g->in, g->ids);
     obj_unref(g->in, g->of);
+}
+
+static value what_of(const graph *g, uint32_t i) /* task, list, alias or data; borrowed */
+{
+    return g->of->entry[i].val;
 }
 
 static bool is_task(interp *in, value v)
@@ -47,58 +54,82 @@ static bool is_task(interp *in, value v)
     return t && t->n > 0 && value_callable(in, t->at[0]);
 }
 
-/* The number of the key v: 1 found, 0 not a key, -1 failed. */
-static int find(graph *g, value v, uint32_t *id)
+/* ---- loading ---- */
+
+/* Values of different kinds are never equal, but for those of the last. */
+enum key_kind { KEY_NONE = 1, KEY_NUMBER = 2, KEY_STR = 4, KEY_TUPLE = 8, KEY_OTHER = 16 };
+
+static enum key_kind key_kind(value v)
 {
-    if (v.kind == V_NONE && g->n == 0) return 0;
+    if (v.kind == V_NONE) return KEY_NONE;
+    if (v.kind != V_OBJ) return KEY_NUMBER;
+    if (v.o->type == &T_str) return KEY_STR;
+    return v.o->type == &T_tuple ? KEY_TUPLE : KEY_OTHER;
+}
+
+/* The number of the key v: 1 found, 0 not a key, -1 failed. */
+static int find(const graph *g, value v, uint32_t *id)
+{
+    enum key_kind kind = key_kind(v);
+    if (kind != KEY_OTHER && !(g->kinds & (kind | KEY_OTHER))) return 0;
     if (v.kind == V_OBJ) {
         const type *t = v.o->type;
         if (t == &T_list || t == &T_dict || t == &T_set || t == &T_ndarray || !t->hash) return 0;
     }
-    value at;
-    int found = dict_get(g->in, g->ids, v, &at);
+    uint64_t hash;
+    int64_t at;
+    int found = value_hash(g->in, v, &hash) ? dict_find(g->in, g->of, v, hash, &at) : -1;
     if (found < 0 && exc_is(g->in, TypeError)) { /* unhashable: plain data */
         exc_clear(g->in);
         return 0;
     }
-    if (found > 0) *id = (uint32_t)at.i;
+    if (found > 0) *id = (uint32_t)at;
     return found;
 }
 
-static void add_dep(graph *g, node *x, uint32_t id)
+static void add_ref(graph *g, node *x, uint32_t id)
 {
-    if (g->ndep == g->cap)
-        g->dep = mem_grow(g->dep, (g->cap = g->cap ? 2 * g->cap : 64) * sizeof *g->dep);
-    g->dep[g->ndep++] = id;
-    x->ndep++;
+    if (g->nref == g->cap)
+        g->ref = mem_grow(g->ref, (g->cap = g->cap ? 2 * g->cap : 64) * sizeof *g->ref);
+    g->ref[g->nref++] = id;
+    x->nref++;
+    if (id != NO_NODE) g->at[id].uses++;
 }
 
-/* Every key that v mentions becomes a dependency of x. */
+/* Is v a list or task? Then its parts. */
+static bool parts_of(interp *in, value v, const value **at, int64_t *n)
+{
+    if (v.kind == V_OBJ && v.o->type == &T_list) {
+        *n = ((list *)v.o)->n;
+        *at = ((list *)v.o)->at;
+        return true;
+    }
+    if (!is_task(in, v)) return false;
+    *n = ((tuple *)v.o)->n - 1;
+    *at = ((tuple *)v.o)->at + 1;
+    return true;
+}
+
+/* Every leaf of v becomes a ref of x. */
 static bool collect(graph *g, node *x, value v)
 {
-    const value *at = NULL;
-    int64_t n = 0;
-    if (!check_stack(g->in)) return false;
-    if (v.kind == V_OBJ && v.o->type == &T_list) {
-        at = ((list *)v.o)->at;
-        n = ((list *)v.o)->n;
-    } else if (is_task(g->in, v)) {
-        at = ((tuple *)v.o)->at + 1;
-        n = ((tuple *)v.o)->n - 1;
-    } else {
-        uint32_t id;
-        int found = find(g, v, &id);
-        if (found > 0) add_dep(g, x, id);
-        return found >= 0;
+    const value *at;
+    int64_t n;
+    if (parts_of(g->in, v, &at, &n)) {
+        if (!check_stack(g->in)) return false;
+        for (int64_t i = 0; i < n; i++) TRY(collect(g, x, at[i]));
+        return true;
     }
-    for (int64_t i = 0; i < n; i++) TRY(collect(g, x, at[i]));
-    return true;
+    uint32_t id = NO_NODE;
+    int found = find(g, v, &id);
+    if (found >= 0) add_ref(g, x, found ? id : NO_NODE);
+    return found >= 0;
 }
 
 /* dsk: any mapping */
 static dict *plain_dict(interp *in, value dsk)
 {
-    if (dsk.kind == V_OBJ && dsk.o->type == &T_dict) return obj_ref(dsk.o);
+    if (dsk.kind == V_OBJ && dsk.o->type == &T_dict) return dict_copy(in, (dict *)dsk.o);
     value to_dict;
     int found = value_findattr(in, dsk, "to_dict", &to_dict);
     if (found < 0) return NULL;
@@ -109,26 +140,27 @@ static dict *plain_dict(interp *in, value dsk)
     } else {
         d = call_n(in, v_type(&T_dict), 1, dsk);
     }
-    return is_fail(d) ? NULL : (dict *)d.o;
+    dict *own = as_dict(d), *whole = own;
+    if (own && (own->n != own->used || own->hdr.rc > 1)) {
+        whole = dict_copy(in, own);
+        obj_unref(in, own);
+    } else if (!own && !is_fail(d)) {
+        throw(in, TypeError, "a graph must be a mapping, not '%s'", type_of(in, d)->name);
+        value_unref(in, d);
+    }
+    return whole;
 }
 
 static bool load(graph *g, value dsk)
 {
-    value k, v;
-    uint32_t n = 0;
-    g->of = plain_dict(g->in, dsk);
-    TRY(g->of && (g->ids = dict_new(g->in)));
+    TRY(g->of = plain_dict(g->in, dsk));
+    if (g->of->n >= NO_NODE) return throw(g->in, MemoryError, "%s", ""), false;
     g->at = mem_zero(sizeof *g->at * (size_t)(g->of->n + 1));
-    for (int64_t i = 0; dict_next(g->of, &i, &k, &v);) {
-        TRY(dict_set(g->in, g->ids, k, v_int(n)));
-        g->at[n++].what = v;
-    }
-    g->n = n;
-    for (uint32_t i = 0; i < n; i++) {
-        node *x = &g->at[i];
-        x->first = (uint32_t)g->ndep;
-        TRY(collect(g, x, x->what));
-        for (uint32_t d = 0; d < x->ndep; d++) g->at[g->dep[x->first + d]].uses++;
+    g->n = (uint32_t)g->of->n;
+    for (uint32_t i = 0; i < g->n; i++) g->kinds |= key_kind(g->of->entry[i].key);
+    for (uint32_t i = 0; i < g->n; i++) {
+        g->at[i].first = (uint32_t)g->nref;
+        TRY(collect(g, &g->at[i], what_of(g, i)));
     }
     return true;
 }
@@ -167,8 +199,9 @@ static bool sort(graph *g)
         g->at[root].state = 1;
         while (ok && top) {
             node *x = &g->at[stack[top - 1]];
-            if (next[stack[top - 1]] < x->ndep) {
-                uint32_t d = g->dep[x->first + next[stack[top - 1]]++];
+            if (next[stack[top - 1]] < x->nref) {
+                uint32_t d = g->ref[x->first + next[stack[top - 1]]++];
+                if (d == NO_NODE) continue;
                 if (g->at[d].state == 1) ok = false;
                 if (g->at[d].state) continue;
                 g->at[d].state = 1;
@@ -186,43 +219,59 @@ static bool sort(graph *g)
 
 /* ---- execution in this interpreter ---- */
 
-static value execute(graph *g, value v);
+typedef struct leaves { /* of a task, in order */
+    graph *g;
+    const uint32_t *at, *end;
+} leaves;
 
-static value execute_list(graph *g, const list *from)
+static value execute(leaves *l, value v);
+
+static value execute_list(leaves *l, const list *from)
 {
-    list *l = list_new(g->in, from->n);
-    for (int64_t i = 0; l && i < from->n; i++)
-        if (!list_add(g->in, l, execute(g, from->at[i]))) return obj_unref(g->in, l), FAIL;
-    return v_obj(l);
+    list *made = list_new(l->g->in, from->n);
+    for (int64_t i = 0; made && i < from->n; i++)
+        if (!list_add(l->g->in, made, execute(l, from->at[i])))
+            return obj_unref(l->g->in, made), FAIL;
+    return v_obj(made);
 }
 
-static value execute_task(graph *g, const tuple *t)
+static value execute_task(leaves *l, const tuple *t)
 {
     enum { FEW = 8 };
+    interp *in = l->g->in;
     value few[FEW], *arg = t->n - 1 <= FEW ? few : mem_alloc(sizeof *arg * (size_t)t->n);
     int64_t n = 0;
-    while (n < t->n - 1 && !is_fail(arg[n] = execute(g, t->at[n + 1]))) n++;
-    value r = n == t->n - 1 ? value_call(g->in, t->at[0], arg, (size_t)n, NULL) : FAIL;
-    for (int64_t i = 0; i < n; i++) value_unref(g->in, arg[i]);
+    while (n < t->n - 1 && !is_fail(arg[n] = execute(l, t->at[n + 1]))) n++;
+    value r = n == t->n - 1 ? value_call(in, t->at[0], arg, (size_t)n, NULL) : FAIL;
+    for (int64_t i = 0; i < n; i++) value_unref(in, arg[i]);
     if (arg != few) mem_free(arg);
     return r;
 }
 
-static value execute(graph *g, value v)
+static value execute(leaves *l, value v)
 {
-    if (!check_stack(g->in)) return FAIL;
-    if (v.kind == V_OBJ && v.o->type == &T_list) return execute_list(g, (list *)v.o);
-    if (is_task(g->in, v)) return execute_task(g, (tuple *)v.o);
-    uint32_t id;
-    int found = find(g, v, &id);
-    if (found < 0) return FAIL;
-    return value_ref(found ? g->at[id].result : v);
+    interp *in = l->g->in;
+    if (v.kind == V_OBJ && v.o->type == &T_list)
+        return check_stack(in) ? execute_list(l, (list *)v.o) : FAIL;
+    if (is_task(in, v)) return check_stack(in) ? execute_task(l, (tuple *)v.o) : FAIL;
+    uint32_t id = l->at < l->end ? *l->at++ : NO_NODE;
+    if (id == NO_NODE) return value_ref(v);
+    value r = l->g->at[id].result;
+    if (is_fail(r)) return throw(in, RuntimeError, "a list in the graph was changed by a task");
+    return value_ref(r);
+}
+
+static value execute_node(graph *g, uint32_t i)
+{
+    const node *x = &g->at[i];
+    leaves l = {g, g->ref + x->first, g->ref + x->first + x->nref};
+    return execute(&l, what_of(g, i));
 }
 
 static void release(graph *g, uint32_t id)
 {
+    if (id == NO_NODE || --g->at[id].uses) return;
     node *x = &g->at[id];
-    if (--x->uses) return;
     value_unref(g->in, x->result);
     x->result = FAIL;
 }
@@ -254,9 +303,9 @@ static bool run_here(graph *g, uint32_t *at, bool shareable)
             return *at = i, true;
         node *x = &g->at[g->order[i]];
         TRY(check_interrupt(g->in));
-        if (is_fail(x->result)) x->result = execute(g, x->what);
+        if (is_fail(x->result)) x->result = execute_node(g, g->order[i]);
         if (is_fail(x->result)) return false;
-        for (uint32_t d = 0; d < x->ndep; d++) release(g, g->dep[x->first + d]);
+        for (uint32_t d = 0; d < x->nref; d++) release(g, g->ref[x->first + d]);
     }
     *at = g->norder;
     return true;
@@ -271,7 +320,7 @@ static bool run_shared(graph *g, uint32_t at, crew *c)
           *result = mem_alloc(sizeof *result * (size_t)(g->n + 1));
     ref *want = mem_alloc(sizeof *want * (size_t)(g->n + 1));
     for (uint32_t i = 0; i < g->n; i++) {
-        what[i] = g->at[i].what;
+        what[i] = what_of(g, i);
         result[i] = g->at[i].result;
     }
     for (uint32_t i = 0; i < at; i++) /* done, and nobody needs it any more */
@@ -279,7 +328,7 @@ static bool run_shared(graph *g, uint32_t at, crew *c)
     err e = {0};
     plan_opts po = {.keep_all = true};
     live_new_run(g->in);
-    layer *l = layer_of_nodes(g->in, g->ids, g->n, what, result);
+    layer *l = layer_of_nodes(g->in, g->of, what, result);
     uint32_t n = 0;
     for (uint32_t i = at; l && i < g->norder; i++) want[n++] = (ref){l, g->order[i]};
     plan *pl = l ? plan_refs(n, want, &po, &e) : NULL;

@@ -6,6 +6,14 @@
 plan_opts plan_settings(interp *in);            /* planning.c */
 value dask_token(interp *in, const value *arg); /* token.c */
 value graph_get(interp *in, const value *arg);  /* graph.c */
+/* node.c */
+const type *node_type(void);
+value node_is_collection(interp *in, const value *arg);
+value node_unpack(interp *in, const value *arg);
+value node_of_task(interp *in, const value *arg);
+value node_of_object(interp *in, const value *arg);
+value node_of_call(interp *in, const value *arg);
+value node_gather(interp *in, const value *arg);
 /* table.c */
 value table_array(interp *in, const value *arg);
 value graph_array(interp *in, const value *arg);
@@ -18,6 +26,6 @@ value draw_dist(interp *in, const value *arg);
 value draw_integers(interp *in, const value *arg);
 value draw_choice(interp *in, const value *arg);
 value draw_order(interp *in, const value *arg);
-/* Numbered nodes as one layer of the engine: node i is what[i], or the value result[i] where that
- * is not FAIL; ids: key -> number.  NULL: pending. */
-layer *layer_of_nodes(interp *in, dict *ids, uint32_t n, const value *what, const value *result);
+/* A graph without gaps as one layer of the engine: entry i of `of` is node i; its task is what[i],
+ * or it is the value result[i] where that is not FAIL.  NULL: pending. */
+layer *layer_of_nodes(interp *in, dict *of, const value *what, const value *result);

@@ -9,26 +9,67 @@
 #include "stdlib/dask/parts.h"
 #include "stdlib/numpy/numpy.h"
 
-typedef struct import {
+typedef struct intake {
     interp *in;
     dict *where;   /* key -> number of its layer << 40 | id */
+    dict *nodes;   /* keys whose places are the ids of layer 0; or NULL */
     layer **layer; /* finished ones, owned; NULL: being built */
     size_t nlayer, cap;
     graph_builder *b; /* of the layer being built */
+    struct known {    /* callables of the language met so far: each is frozen once a run */
+        obj *what;    /* held by f */
+        fn *f;        /* owned */
+    } * known;
+    uint32_t nknown, capknown; /* a power of two of slots */
     bool keep; /* only functions of the user read its data: arrays stay the arrays they are */
-} import;
+} intake;
 
 enum { ID_BITS = 40 };
 
-static void import_clear(import *m)
+static void import_clear(intake *m)
 {
     for (size_t i = 0; i < m->nlayer; i++) datum_unref(m->layer[i]);
     mem_free(m->layer);
     obj_unref(m->in, m->where);
     graph_builder_free(m->b);
+    for (uint32_t i = 0; i < m->capknown; i++) datum_unref(m->known[i].f);
+    mem_free(m->known);
 }
 
-static size_t add_layer(import *m, layer *l)
+/* ---- functions ---- */
+
+static struct known *known_at(const intake *m, const obj *what)
+{
+    uint64_t h = ((uint64_t)(uintptr_t)what >> 4) * 0x9e3779b97f4a7c15ull;
+    uint32_t i = (uint32_t)(h >> 32) & (m->capknown - 1);
+    while (m->known[i].f && m->known[i].what != what) i = (i + 1) & (m->capknown - 1);
+    return &m->known[i];
+}
+
+static void know_more(intake *m)
+{
+    intake old = *m;
+    m->capknown = old.capknown ? 2 * old.capknown : 16;
+    m->known = mem_zero(m->capknown * sizeof *m->known);
+    for (uint32_t i = 0; i < old.capknown; i++)
+        if (old.known[i].f) *known_at(m, old.known[i].what) = old.known[i];
+    mem_free(old.known);
+}
+
+/* The fn of a callable, the same one for all its tasks. Borrowed. */
+static fn *function_of(intake *m, value f)
+{
+    if (2 * (m->nknown + 1) > m->capknown) know_more(m);
+    struct known *k = known_at(m, f.o);
+    if (k->f) return k->f;
+    k->f = fn_callable(m->in, f, FAIL);
+    if (!k->f) return NULL;
+    k->what = f.o;
+    m->nknown++;
+    return k->f;
+}
+
+static size_t add_layer(intake *m, layer *l)
 {
     if (m->nlayer == m->cap)
         m->layer = mem_grow(m->layer, (m->cap = m->cap ? 2 * m->cap : 8) * sizeof *m->layer);
@@ -37,14 +78,19 @@ static size_t add_layer(import *m, layer *l)
 }
 
 /* 1 and *out: v is a key; 0: plain data; -1 failed */
-static int find_key(import *m, value v, ref *out)
+static int find_key(intake *m, value v, ref *out)
 {
     if (v.kind == V_OBJ) {
         const type *t = v.o->type;
         if (t == &T_list || t == &T_dict || t == &T_set || t == &T_ndarray || !t->hash) return 0;
     }
-    value at;
-    int found = dict_get(m->in, m->where, v, &at);
+    value at = FAIL;
+    uint64_t hash;
+    int64_t place;
+    int found = !value_hash(m->in, v, &hash) ? -1
+                : m->nodes                   ? dict_find(m->in, m->nodes, v, hash, &place)
+                                             : dict_get(m->in, m->where, v, &at);
+    if (found > 0 && m->nodes) at = v_int(place);
     if (found < 0 && exc_is(m->in, TypeError)) {
         exc_clear(m->in);
         return 0;
@@ -86,9 +132,9 @@ static bool is_task(interp *in, value v)
     return t && t->n > 0 && value_callable(in, t->at[0]);
 }
 
-static bool translate(import *m, uint64_t id, value v);
+static bool translate(intake *m, uint64_t id, value v);
 
-static bool argument(import *m, job *j, value v, lit *out)
+static bool argument(intake *m, job *j, value v, lit *out)
 {
     ref r;
     int found = find_key(m, v, &r);
@@ -107,22 +153,21 @@ static bool argument(import *m, job *j, value v, lit *out)
     return true;
 }
 
-static bool translate_call(import *m, uint64_t id, value f, const value *at, int64_t n)
+static bool translate_call(intake *m, uint64_t id, value f, const value *at, int64_t n)
 {
     job j = {.held.keep = !as_fn_value(f)};
     lit *arg = arena_alloc(&j.mem, sizeof *arg * (size_t)(n + 1));
     bool ok = true;
     for (int64_t i = 0; ok && i < n; i++) ok = argument(m, &j, at[i], &arg[i]);
-    fn *g = ok ? fn_callable(m->in, f, FAIL) : NULL;
+    fn *g = ok ? function_of(m, f) : NULL;
     if (g) graph_set_task(m->b, id, g, (uint32_t)n, arg, j.nin, j.in);
-    datum_unref(g);
     held_clear(&j.held);
     mem_free(j.in);
     arena_clear(&j.mem);
     return g != NULL;
 }
 
-static bool translate(import *m, uint64_t id, value v)
+static bool translate(intake *m, uint64_t id, value v)
 {
     ref r;
     if (is_task(m->in, v)) {
@@ -140,7 +185,7 @@ static bool translate(import *m, uint64_t id, value v)
     return d != NULL;
 }
 
-static uint64_t new_key(import *m, const char *name, value k)
+static uint64_t new_key(intake *m, const char *name, value k)
 {
     key form;
     if (!key_of(m->in, k, &form) || form.sub) return graph_add_key(m->b, NULL, -2, NULL);
@@ -148,7 +193,7 @@ static uint64_t new_key(import *m, const char *name, value k)
 }
 
 /* The blocks of g first, then every other key of d. */
-static bool number_keys(import *m, const char *name, dict *d, const grid *g, int64_t tag)
+static bool number_keys(intake *m, const char *name, dict *d, const grid *g, int64_t tag)
 {
     value k, v;
     for (uint64_t i = 0; g && i < g->nblock; i++) {
@@ -174,7 +219,7 @@ static bool number_keys(import *m, const char *name, dict *d, const grid *g, int
 }
 
 /* One mapping as one layer; its number, or -1. */
-static int64_t import_dict(import *m, const char *name, dict *d, grid *g, dtype_of t)
+static int64_t import_dict(intake *m, const char *name, dict *d, grid *g, dtype_of t)
 {
     value k, v, at;
     int64_t nth = (int64_t)add_layer(m, NULL), tag = nth << ID_BITS;
@@ -199,10 +244,11 @@ static bool is_native_task(value v)
     return t && t->n > 0 && as_fn_value(t->at[0]);
 }
 
-layer *layer_of_nodes(interp *in, dict *ids, uint32_t n, const value *what, const value *result)
+layer *layer_of_nodes(interp *in, dict *of, const value *what, const value *result)
 {
-import m = {.in = in, .where = obj_ref(ids) };
-    add_layer(&m, NULL); /* number 0: the keys of ids are numbers of its tasks */
+    intake m = {.in = in, .nodes = of};
+    uint32_t n = (uint32_t)of->n;
+    add_layer(&m, NULL);
     m.b = graph_builder_new("graph");
     bool ok = true;
     m.keep = true;
@@ -239,7 +285,7 @@ static dict *dict_of(interp *in, value mapping)
 
 /* Imports a graph (HighLevelGraph or mapping). The layer called `name` (or, in a plain mapping, all
  * of it) gets the grid. Answers the number of that layer, -1 failed, -2 there is none. */
-static int64_t import_graph(import *m, value graph, const char *name, grid *g, dtype_of t)
+static int64_t import_graph(intake *m, value graph, const char *name, grid *g, dtype_of t)
 {
     value parts, order = FAIL;
     int found = value_findattr(m->in, graph, "layers", &parts);
@@ -281,9 +327,9 @@ static int64_t import_graph(import *m, value graph, const char *name, grid *g, d
     return ok ? top : -1;
 }
 
-static bool import_open(import *m, interp *in)
+static bool import_open(intake *m, interp *in)
 {
-    *m = (import){.in = in};
+    *m = (intake){.in = in};
     return (m->where = dict_new(in)) != NULL;
 }
 
@@ -302,7 +348,7 @@ static grid *grid_of_chunks(interp *in, value chunks)
     return g;
 }
 
-static value top_array(interp *in, import *m, int64_t top, const char *name)
+static value top_array(interp *in, intake *m, int64_t top, const char *name)
 {
     err e = {0};
     if (top == -2) return throw(in, ValueError, "the graph has no layer '%s'", name);
@@ -316,7 +362,7 @@ static value top_array(interp *in, import *m, int64_t top, const char *name)
  * collections */
 value table_array(interp *in, const value *arg)
 {
-import m;
+    intake m;
     dtype_of t = dtype_plain(DT_float64);
     str *name = as_str(arg[0]);
     dict *d = as_dict(arg[1]);
@@ -354,7 +400,7 @@ static bool reaches(layer *from, const layer *to)
 }
 
 /* What else is in the graph shows beside the array, as in Dask; what needs the array cannot. */
-static void keep_others(import *m, layer *top)
+static void keep_others(intake *m, layer *top)
 {
     layer **also = mem_zero((m->nlayer + 1) * sizeof(layer *));
     uint32_t n = 0;
@@ -368,7 +414,7 @@ static void keep_others(import *m, layer *top)
 /* graph(name, dsk, chunks, dtype): an Array over a finished graph */
 value graph_array(interp *in, const value *arg)
 {
-import m;
+    intake m;
     dtype_of t = dtype_plain(DT_float64);
     str *name = as_str(arg[0]);
     if (!name)
