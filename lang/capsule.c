@@ -34,7 +34,7 @@ static void capsule_free(capsule *c)
     mem_free(c->held);
     mem_free(c->text);
     mem_free(c->off);
-    mailbox_unref(c->box);
+    if (c->box) mailbox_unref(c->box);
     mem_free(c);
 }
 
@@ -61,8 +61,12 @@ static size_t bytes(const datum *d)
     return ((const capsule *)(const void *)d)->n;
 }
 
-static const datum_kind capsule_kind = {
-    .name = "capsule", .drop = drop, .bytes = bytes, .apply = capsule_apply};
+const datum_kind capsule_kind = {.name = "capsule",
+                                 .drop = drop,
+                                 .bytes = bytes,
+                                 .apply = capsule_apply,
+                                 .save = capsule_save,
+                                 .load = capsule_load};
 
 capsule *capsule_new(interp *in)
 {
@@ -167,7 +171,7 @@ thawed *thaw_shared(interp *in, capsule *c)
 {
     thawed *t = find_thawed(in, c);
     if (t) return t;
-    t = thaw_build(in, c, true);
+    t = thaw_build(in, c, true, NULL);
     if (!t) return NULL;
     crossings *x = in->ext;
     t->next = x->thawed;
@@ -183,8 +187,12 @@ value thaw(interp *in, capsule *c)
 
 value thaw_owned(interp *in, capsule *c)
 {
-    if (c->home == in) return value_ref(c->root_home);
-    thawed *t = thaw_build(in, c, false);
+    return c->home == in ? value_ref(c->root_home) : thaw_with(in, c, NULL);
+}
+
+value thaw_with(interp *in, capsule *c, const thaw_inputs *inputs)
+{
+    thawed *t = thaw_build(in, c, false, inputs);
     if (!t) return FAIL;
     value v = value_ref(t->root);
     thawed_free(in, t);
@@ -225,6 +233,23 @@ void crossings_close(interp *in)
     mem_free(x->origin);
     mem_free(x);
     in->ext = NULL;
+}
+
+/* ---- inputs ---- */
+
+static value input_repr(interp *in, value self)
+{
+    return v_obj(str_fmt(in, "<result %llu>", (unsigned long long)((input_obj *)self.o)->id));
+}
+
+const type T_input = {TYPE_HEAD, .name = "input", .module = "builtins", .size = sizeof(input_obj),
+                      .repr = input_repr};
+
+value input_value(interp *in, uint64_t id)
+{
+    input_obj *o = obj_new(in, &T_input, 0);
+    if (o) o->id = id;
+    return v_obj(o);
 }
 
 /* ---- workers ---- */

@@ -131,6 +131,14 @@ static inline link *link_ref(link *l)
     return l;
 }
 void code_unref(bytecode *c);
+extern const datum_kind code_kind;
+static inline bytecode *as_bytecode(datum *d)
+{
+    return d && d->kind == &code_kind ? (bytecode *)(void *)d : NULL;
+}
+/* As bytes (code_wire.c): read by the very program that wrote it, or refused. */
+bool code_save(const datum *d, struct wire_out *w, err *e);
+void *code_load(struct wire_in *r, err *e);
 
 /* The place of an instruction. */
 pos code_pos(const bytecode *c, uint32_t at);

@@ -315,9 +315,6 @@ void delete_name(unit *u, const char *name)
 
 /* ---- units ---- */
 
-static void drop_code(datum *d);
-static const datum_kind code_kind = {.name = "code", .drop = drop_code};
-
 static void drop_code(datum *d)
 {
     bytecode *c = (bytecode *)d;
@@ -326,6 +323,9 @@ static void drop_code(datum *d)
     arena_clear(&mem);
     mem_free(c);
 }
+
+const datum_kind code_kind = {
+    .name = "code", .drop = drop_code, .save = code_save, .load = code_load};
 
 void code_unref(bytecode *c)
 {

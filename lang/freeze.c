@@ -12,33 +12,14 @@
 #include "lang/types/klass.h"
 #include "lang/types/module.h"
 
-#define OBJ(p) ((value){.kind = V_OBJ, .o = &(p)->hdr})
-
-typedef struct globals { /* of functions being frozen: only the names they use */
-    uint32_t id;
-    dict *d;
-    dict *names; /* name -> True */
-    bool changed;
-} globals;
-
-struct freezer {
-    interp *in;
-    strbuf out;
-    obj **obj; /* by id, counted */
-    uint64_t *off;
-    uint32_t nobj, cap, done;
-    uint32_t *memo; /* id + 1, open addressing by address */
-    uint32_t memo_cap;
-    datum **held;
-    uint32_t nheld, cap_held;
-    globals *g;
-    uint32_t ng;
-    bool home_only, failed;
-};
-
 interp *freezer_interp(freezer *f)
 {
     return f->in;
+}
+
+bool freezer_copies(const freezer *f)
+{
+    return f->copy;
 }
 
 /* ---- writing ---- */
@@ -48,19 +29,19 @@ void freeze_bytes(freezer *f, const void *p, size_t n)
     sb_add(&f->out, p, n);
 }
 
-static void put_byte(freezer *f, unsigned b)
+void freeze_byte(freezer *f, unsigned b)
 {
     sb_addc(&f->out, (char)b);
 }
 
-static void put_u32(freezer *f, uint32_t u)
+void freeze_u32(freezer *f, uint32_t u)
 {
     sb_add(&f->out, (const char *)&u, sizeof u);
 }
 
-static void put_text(freezer *f, const char *s, size_t n)
+void freeze_text(freezer *f, const char *s, size_t n)
 {
-    put_u32(f, (uint32_t)n);
+    freeze_u32(f, (uint32_t)n);
     sb_add(&f->out, s, n);
 }
 
@@ -70,7 +51,7 @@ void freeze_datum(freezer *f, datum *d)
         f->cap_held = f->cap_held ? f->cap_held * 2 : 8;
         f->held = mem_grow(f->held, f->cap_held * sizeof *f->held);
     }
-    put_u32(f, f->nheld);
+    freeze_u32(f, f->nheld);
     f->held[f->nheld++] = datum_ref(d);
 }
 
@@ -107,45 +88,48 @@ static uint32_t id_of(freezer *f, obj *o)
 void freeze_value(freezer *f, value v)
 {
     switch (v.kind) {
-    case V_NONE: put_byte(f, VT_NONE); return;
+    case V_NONE: freeze_byte(f, VT_NONE); return;
     case V_BOOL:
-        put_byte(f, VT_BOOL);
-        put_byte(f, (unsigned)v.i);
+        freeze_byte(f, VT_BOOL);
+        freeze_byte(f, (unsigned)v.i);
         return;
     case V_INT:
-        put_byte(f, VT_INT);
+        freeze_byte(f, VT_INT);
         sb_add(&f->out, (const char *)&v.i, 8);
         return;
     case V_FLOAT:
-        put_byte(f, VT_FLOAT);
+        freeze_byte(f, VT_FLOAT);
         sb_add(&f->out, (const char *)&v.i, 8);
         return;
     case V_SCALAR:
-        put_byte(f, VT_SCALAR);
-        put_u32(f, v.aux);
+        freeze_byte(f, VT_SCALAR);
+        freeze_u32(f, v.aux);
         sb_add(&f->out, (const char *)&v.i, 8);
         return;
     case V_OBJ: break;
-    default: put_byte(f, VT_FAIL); return;
+    default: freeze_byte(f, VT_FAIL); return;
     }
     if (v.o == NOTIMPL.o)
-        put_byte(f, VT_NOTIMPL);
+        freeze_byte(f, VT_NOTIMPL);
     else if (v.o == ELLIPSIS.o)
-        put_byte(f, VT_ELLIPSIS);
+        freeze_byte(f, VT_ELLIPSIS);
     else {
-        put_byte(f, VT_OBJ);
-        put_u32(f, id_of(f, v.o));
+        freeze_byte(f, VT_OBJ);
+        freeze_u32(f, id_of(f, v.o));
     }
 }
 
-static void put_obj(freezer *f, void *o)
+void freeze_obj(freezer *f, void *o)
 {
     freeze_value(f, o ? (value){.kind = V_OBJ, .o = o} : FAIL);
 }
 
-static bool refuse(freezer *f, const obj *o)
+bool freeze_refuse(freezer *f, const obj *o)
 {
-    throw(f->in, TypeError, "cannot pass a '%s' object to another thread", o->type->name);
+    if (f->copy)
+        throw(f->in, TypeError, "cannot pickle '" TYPE_FMT "' object", TYPE_ARG(o->type));
+    else
+        throw(f->in, TypeError, "cannot pass a '%s' object to another thread", o->type->name);
     return false;
 }
 
@@ -157,6 +141,12 @@ static bool is_library(interp *in, const char *name, module **out)
     module *m = v.kind == V_OBJ && v.o->type == &T_module ? (module *)(void *)v.o : NULL;
     *out = m;
     return m && m->dict != in->main && is_fail(dict_peek(in, m->dict, "__file__"));
+}
+
+/* Other processes import the user's modules, too, but for the program itself. */
+static bool goes_by_name(freezer *f, const char *name, module **out)
+{
+    return is_library(f->in, name, out) || (f->copy && *out && (*out)->dict != f->in->main);
 }
 
 /* Follows a.b.c from a module: borrowed; FAIL: not there. */
@@ -177,23 +167,18 @@ static value follow(interp *in, module *m, const char *path)
     return v;
 }
 
-static bool put_named(freezer *f, value v, const char *home, const char *path)
+bool freeze_named(freezer *f, value v, const char *home, const char *path)
 {
     module *m;
-    if (!home || !path || strchr(path, '<') || !is_library(f->in, home, &m)) return false;
+    if (!home || !path || strchr(path, '<') || !goes_by_name(f, home, &m)) return false;
     value found = follow(f->in, m, path);
     bool same = value_same(found, v);
     value_unref(f->in, found);
     if (!same) return false;
-    put_byte(f, RK_NAMED);
-    put_text(f, home, strlen(home));
-    put_text(f, path, strlen(path));
+    freeze_byte(f, RK_NAMED);
+    freeze_text(f, home, strlen(home));
+    freeze_text(f, path, strlen(path));
     return true;
-}
-
-static value class_of(const type *t) /* borrowed */
-{
-    return (value){.kind = V_OBJ, .o = (obj *)(uintptr_t)&t->hdr};
 }
 
 /* ---- functions ---- */
@@ -231,70 +216,48 @@ static void name_globals(freezer *f, uint32_t gi, const bytecode *c)
 static bool save_func(freezer *f, func *fn)
 {
     str *home = as_str(fn->module);
-    if (put_named(f, OBJ(fn), home ? home->at : NULL, fn->qualname->at)) return true;
-    put_byte(f, RK_FUNC);
+    if (freeze_named(f, OBJ(fn), home ? home->at : NULL, fn->qualname->at)) return true;
+    freeze_byte(f, RK_FUNC);
     freeze_datum(f, &fn->link->code->hdr);
     globals *g = globals_of(f, fn->globals);
     name_globals(f, (uint32_t)(g - f->g), fn->link->code);
-    put_obj(f, fn->globals);
-    put_obj(f, fn->defaults);
-    put_obj(f, fn->kwdefaults);
-    put_obj(f, fn->closure);
-    put_obj(f, fn->annotations);
-    put_obj(f, fn->name);
-    put_obj(f, fn->qualname);
+    freeze_obj(f, fn->globals);
+    freeze_obj(f, fn->defaults);
+    freeze_obj(f, fn->kwdefaults);
+    freeze_obj(f, fn->closure);
+    freeze_obj(f, fn->annotations);
+    freeze_obj(f, fn->name);
+    freeze_obj(f, fn->qualname);
     freeze_value(f, fn->doc);
     freeze_value(f, fn->module);
-    put_obj(f, obj_dict(f->in, &fn->hdr, false));
+    freeze_obj(f, obj_dict(f->in, &fn->hdr, false));
     return true;
 }
 
 static bool save_cfunc(freezer *f, cfunction *c)
 {
     if (!is_fail(c->self) || c->owner) { /* a method of something: found again by its name */
-        put_byte(f, RK_GETATTR);
-        freeze_value(f, is_fail(c->self) ? class_of(c->owner) : c->self);
-        put_obj(f, c->name);
+        freeze_byte(f, RK_GETATTR);
+        freeze_value(f, is_fail(c->self) ? class_value(c->owner) : c->self);
+        freeze_obj(f, c->name);
         return true;
     }
-    if (put_named(f, OBJ(c), c->module ? c->module : "builtins", c->name->at)) return true;
-    return refuse(f, &c->hdr);
-}
-
-/* ---- classes ---- */
-
-static bool save_class(freezer *f, const type *t)
-{
-    klass *k = as_klass(t);
-    if (!k) {
-        put_byte(f, RK_TYPE);
-        sb_add(&f->out, (const char *)&t, sizeof t);
-        return true;
-    }
-    value m = dict_peek(f->in, k->dict, "__module__");
-    if (put_named(f, OBJ(&k->t), as_str(m) ? as_str(m)->at : NULL, k->qualname->at)) return true;
-    put_byte(f, RK_CLASS);
-    freeze_value(f, class_of(k->t.hdr.type));
-    put_obj(f, k->name);
-    put_obj(f, k->qualname);
-    put_obj(f, k->bases);
-    put_obj(f, k->dict);
-    put_byte(f, k->sealed);
-    return true;
+    if (freeze_named(f, OBJ(c), c->module ? c->module : "builtins", c->name->at)) return true;
+    return freeze_refuse(f, &c->hdr);
 }
 
 /* ---- containers and instances ---- */
 
 static void save_items(freezer *f, const value *at, int64_t n)
 {
-    put_u32(f, (uint32_t)n);
+    freeze_u32(f, (uint32_t)n);
     for (int64_t i = 0; i < n; i++) freeze_value(f, at[i]);
 }
 
 static void save_dict(freezer *f, const dict *d)
 {
     value k, v;
-    put_u32(f, (uint32_t)d->n);
+    freeze_u32(f, (uint32_t)d->n);
     for (int64_t i = 0; dict_next(d, &i, &k, &v);) {
         freeze_value(f, k);
         freeze_value(f, v);
@@ -303,7 +266,7 @@ static void save_dict(freezer *f, const dict *d)
 
 static void save_set(freezer *f, const set *s)
 {
-    put_u32(f, (uint32_t)s->n);
+    freeze_u32(f, (uint32_t)s->n);
     for (uint64_t i = 0; s->at && i <= s->mask; i++) {
         if (!is_fail(s->at[i].key)) freeze_value(f, s->at[i].key);
     }
@@ -311,11 +274,11 @@ static void save_set(freezer *f, const set *s)
 
 static void save_exc(freezer *f, exc *x)
 {
-    put_u32(f, (uint32_t)exc_kind(x->hdr.type));
-    put_obj(f, x->args);
+    freeze_u32(f, (uint32_t)exc_kind(x->hdr.type));
+    freeze_obj(f, x->args);
     freeze_value(f, x->cause);
     freeze_value(f, x->context);
-    put_byte(f, x->suppress);
+    freeze_byte(f, x->suppress);
     for (int i = 0; i < EXC_FIELDS; i++) freeze_value(f, x->field[i]);
 }
 
@@ -331,7 +294,7 @@ static bool save_payload(freezer *f, obj *o, const type *native)
     else if (native == &T_set || native == &T_frozenset)
         save_set(f, (set *)(void *)o);
     else if (native == &T_str)
-        put_text(f, ((str *)(void *)o)->at, ((str *)(void *)o)->nbyte);
+        freeze_text(f, ((str *)(void *)o)->at, ((str *)(void *)o)->nbyte);
     else if (native == &T_int || native == &T_float || native == &T_bool) {
         freeze_value(f, ((boxed *)(void *)o)->v);
     } else if (native == &T_object)
@@ -339,7 +302,7 @@ static bool save_payload(freezer *f, obj *o, const type *native)
     else if (type_is_sub(native, exc_type(BaseException)))
         save_exc(f, (exc *)(void *)o);
     else
-        return refuse(f, o);
+        return freeze_refuse(f, o);
     return true;
 }
 
@@ -363,10 +326,13 @@ static bool save_instance(freezer *f, obj *o)
     klass *k = as_klass(o->type);
     const type *native = k ? k->native : o->type;
     int kind = payload_kind(native);
-    if (kind < 0) return save_by_name(f, o) || refuse(f, o);
-    put_byte(f, (unsigned)kind);
-    freeze_value(f, class_of(o->type));
-    put_obj(f, o->flags & OBJ_DICT ? obj_head(o)->dict : NULL);
+    bool member = freeze_member(f, o);
+    int reduced = member ? 0 : freeze_reduced(f, o);
+    if (reduced) return reduced > 0;
+    if (kind < 0) return save_by_name(f, o) || freeze_refuse(f, o);
+    freeze_byte(f, (unsigned)kind);
+    freeze_value(f, class_value(o->type));
+    freeze_obj(f, o->flags & OBJ_DICT ? obj_head(o)->dict : NULL);
     return save_payload(f, o, native);
 }
 
@@ -374,16 +340,16 @@ static bool save_bytes(freezer *f, obj *o, unsigned kind)
 {
     size_t n;
     const char *s = bytes_peek((value){.kind = V_OBJ, .o = o}, &n);
-    put_byte(f, kind);
-    put_text(f, s, n);
+    freeze_byte(f, kind);
+    freeze_text(f, s, n);
     return true;
 }
 
 static bool save_bigint(freezer *f, obj *o)
 {
     char *s = mpz_get_str(NULL, 16, ((bigint *)(void *)o)->z);
-    put_byte(f, RK_BIGINT);
-    put_text(f, s, strlen(s));
+    freeze_byte(f, RK_BIGINT);
+    freeze_text(f, s, strlen(s));
     void (*free_fn)(void *, size_t);
     mp_get_memory_functions(NULL, NULL, &free_fn);
     free_fn(s, strlen(s) + 1);
@@ -392,21 +358,21 @@ static bool save_bigint(freezer *f, obj *o)
 
 static bool save_values(freezer *f, unsigned kind, const value *v, int n)
 {
-    put_byte(f, kind);
+    freeze_byte(f, kind);
     for (int i = 0; i < n; i++) freeze_value(f, v[i]);
     return true;
 }
 
 static bool save_module(freezer *f, module *m)
 {
-    put_byte(f, RK_MODULE);
-    put_text(f, m->name->at, m->name->nbyte);
+    freeze_byte(f, RK_MODULE);
+    freeze_text(f, m->name->at, m->name->nbyte);
     return true;
 }
 
 static bool save_complex(freezer *f, const cplx *c)
 {
-    put_byte(f, RK_COMPLEX);
+    freeze_byte(f, RK_COMPLEX);
     sb_add(&f->out, (const char *)&c->re, sizeof(double));
     sb_add(&f->out, (const char *)&c->im, sizeof(double));
     return true;
@@ -414,9 +380,9 @@ static bool save_complex(freezer *f, const cplx *c)
 
 static bool save_origin(freezer *f, const origin *o)
 {
-    put_byte(f, RK_ORIGIN);
+    freeze_byte(f, RK_ORIGIN);
     freeze_datum(f, &o->c->hdr);
-    put_u32(f, o->id);
+    freeze_u32(f, o->id);
     return true;
 }
 
@@ -426,8 +392,8 @@ static bool save_globals(freezer *f, const globals *g)
     uint32_t n = 0;
     for (int64_t i = 0; dict_next(g->names, &i, &k, &unused);)
         n += dict_get(f->in, g->d, k, &v) == 1;
-    put_byte(f, RK_GLOBALS);
-    put_u32(f, n);
+    freeze_byte(f, RK_GLOBALS);
+    freeze_u32(f, n);
     for (int64_t i = 0; dict_next(g->names, &i, &k, &unused);) {
         if (dict_get(f->in, g->d, k, &v) != 1) continue;
         freeze_value(f, k);
@@ -438,9 +404,9 @@ static bool save_globals(freezer *f, const globals *g)
 
 static bool save_cross(freezer *f, obj *o)
 {
-    put_byte(f, RK_CROSS);
-    freeze_value(f, class_of(o->type));
-    put_obj(f, o->flags & OBJ_DICT ? obj_head(o)->dict : NULL);
+    freeze_byte(f, RK_CROSS);
+    freeze_value(f, class_value(o->type));
+    freeze_obj(f, o->flags & OBJ_DICT ? obj_head(o)->dict : NULL);
     return o->type->cross->save(f, o);
 }
 
@@ -452,7 +418,7 @@ static bool save_by_name(freezer *f, obj *o)
     if (has == 1 && value_findattr(f->in, v, "__module__", &home) < 0) has = -1;
     if (has < 0) exc_clear(f->in);
     const char *m = as_str(home) ? as_str(home)->at : o->type->module;
-    bool ok = has == 1 && as_str(name) && put_named(f, v, m, as_str(name)->at);
+    bool ok = has == 1 && as_str(name) && freeze_named(f, v, m, as_str(name)->at);
     value_unref(f->in, name);
     value_unref(f->in, home);
     return ok;
@@ -463,8 +429,13 @@ static bool save(freezer *f, obj *o)
     const type *t = o->type;
     const origin *from = o->flags & OBJ_FROZEN ? origin_find(f->in, o) : NULL;
     if (from) return save_origin(f, from);
+    if (t == &T_input) {
+        freeze_byte(f, RK_INPUT);
+        freeze_bytes(f, &((input_obj *)(void *)o)->id, sizeof(uint64_t));
+        return true;
+    }
     if (as_type((value){.kind = V_OBJ, .o = o}))
-        return save_class(f, (const type *)(const void *)o);
+        return freeze_class(f, (const type *)(const void *)o);
     if (t->cross) return save_cross(f, o);
     if (t == &T_function) return save_func(f, (func *)(void *)o);
     if (t == &T_cfunction) return save_cfunc(f, (cfunction *)(void *)o);
@@ -478,15 +449,15 @@ static bool save(freezer *f, obj *o)
     if (t == &T_slice) return save_values(f, RK_SLICE, &((slice *)(void *)o)->start, 3);
     if (t == &T_range) return save_values(f, RK_RANGE, &((range_obj *)(void *)o)->start, 3);
     if (t == &T_staticmethod || t == &T_classmethod) {
-        put_byte(f, RK_WRAPPER);
-        put_byte(f, t == &T_classmethod);
+        freeze_byte(f, RK_WRAPPER);
+        freeze_byte(f, t == &T_classmethod);
         freeze_value(f, ((wrapper *)(void *)o)->f);
         return true;
     }
     if (t == &T_property) {
         property *p = (property *)(void *)o;
-        put_byte(f, RK_PROPERTY);
-        put_obj(f, p->name);
+        freeze_byte(f, RK_PROPERTY);
+        freeze_obj(f, p->name);
         freeze_value(f, p->get);
         freeze_value(f, p->set);
         freeze_value(f, p->del);
@@ -495,22 +466,22 @@ static bool save(freezer *f, obj *o)
     }
     if (t == &T_slotmethod) {
         slotmethod *m = (slotmethod *)(void *)o;
-        put_byte(f, RK_GETATTR);
-        freeze_value(f, is_fail(m->self) ? class_of(m->owner) : m->self);
+        freeze_byte(f, RK_GETATTR);
+        freeze_value(f, is_fail(m->self) ? class_value(m->owner) : m->self);
         str *name = str_intern(f->in, dunder_name(m), strlen(dunder_name(m)));
-        put_obj(f, name);
+        freeze_obj(f, name);
         obj_unref(f->in, name);
         return name != NULL;
     }
     if (t == &T_code) {
-        put_byte(f, RK_CODE);
+        freeze_byte(f, RK_CODE);
         freeze_datum(f, &code_of_value((value){.kind = V_OBJ, .o = o})->code->hdr);
         return true;
     }
     if (is_member((value){.kind = V_OBJ, .o = o})) {
-        put_byte(f, RK_MEMBER);
-        freeze_value(f, class_of(((getset *)(void *)o)->owner));
-        put_obj(f, ((getset *)(void *)o)->name);
+        freeze_byte(f, RK_MEMBER);
+        freeze_value(f, class_value(((getset *)(void *)o)->owner));
+        freeze_obj(f, ((getset *)(void *)o)->name);
         return true;
     }
     return save_instance(f, o);
@@ -560,16 +531,17 @@ static void freezer_clear(freezer *f, bool all)
     sb_clear(&f->out);
 }
 
-capsule *freeze(interp *in, value root, err *e)
+static capsule *freeze_as(interp *in, value root, bool copy, err *e)
 {
-    freezer f = {.in = in};
+    freezer f = {.in = in, .copy = copy};
     value pending = exc_take(in);
-    put_byte(&f, 0); /* offset 0 means: no record yet */
+    freeze_byte(&f, 0); /* offset 0 means: no record yet */
     freeze_value(&f, root);
     if (!save_all(&f)) {
         exc *x = as_exc(in->exc);
         str *s = x ? exc_str(in, x) : NULL;
-        err_set(e, TypeError, "%s", s ? s->at : "a value cannot be passed to another thread");
+        enum err_kind kind = x && copy ? exc_kind(x->hdr.type) : TypeError;
+        err_set(e, kind, "%s", s ? s->at : "a value cannot be passed to another thread");
         obj_unref(in, s);
         exc_clear(in);
         in->exc = pending;
@@ -585,7 +557,8 @@ capsule *freeze(interp *in, value root, err *e)
     c->held = f.held;
     c->nheld = f.nheld;
     c->home_only = f.home_only;
-    if (in->home) { /* what a worker made is copied everywhere, there too */
+    c->portable = !f.pointers;
+    if (in->home || copy) { /* what a worker made is copied everywhere, there too */
         c->home = NULL;
         for (uint32_t i = 0; i < f.nobj; i++) obj_unref(in, f.obj[i]);
     } else {
@@ -596,4 +569,14 @@ capsule *freeze(interp *in, value root, err *e)
     mem_free(f.obj);
     freezer_clear(&f, false);
     return c;
+}
+
+capsule *freeze(interp *in, value root, err *e)
+{
+    return freeze_as(in, root, false, e);
+}
+
+capsule *freeze_copy(interp *in, value root, err *e)
+{
+    return freeze_as(in, root, true, e);
 }

@@ -54,7 +54,13 @@ enum record_kind {
     RK_CROSS,
     RK_MEMBER,
     RK_GETATTR,
+    RK_CORE,   /* a class of the language itself: its number in core_types */
+    RK_REDUCE, /* what __reduce__ gave: callable, arguments, state, items, pairs */
+    RK_ENUM,   /* a member: class and name, then the record of its instance */
+    RK_INPUT,  /* the result of a task, put in by whoever thaws */
 };
+enum { NKIND = RK_INPUT + 1 };
+extern const type *const core_types[]; /* ends with NULL */
 
 typedef struct mailbox { /* capsules that died away from home wait here; outlives the interpreter */
     _Atomic uint32_t rc;
@@ -71,8 +77,9 @@ struct capsule {
     datum **held;
     uint32_t nheld;
     bool home_only;
-    interp *home; /* only compared, except on its own thread */
-    mailbox *box; /* counted */
+    bool portable; /* no pointers in it: may travel as bytes */
+    interp *home;  /* only compared, except on its own thread */
+    mailbox *box;  /* counted */
     value root_home;
     value *origin; /* the objects themselves, by id; counted at home */
     capsule *next; /* in the mailbox */
@@ -98,6 +105,62 @@ typedef struct crossings { /* in->ext */
     uint32_t norigin, cap;
 } crossings;
 
+/* ---- freezing: freeze.c, freeze_class.c, freeze_reduce.c ---- */
+
+#define OBJ(p) ((value){.kind = V_OBJ, .o = &(p)->hdr})
+
+extern const type T_input;
+typedef struct input_obj {
+    obj hdr;
+    uint64_t id;
+} input_obj;
+
+typedef struct globals { /* of functions being frozen: only the names they use */
+    uint32_t id;
+    dict *d;
+    dict *names; /* name -> True */
+    bool changed;
+} globals;
+
+struct freezer {
+    interp *in;
+    strbuf out;
+    obj **obj; /* by id, counted */
+    uint64_t *off;
+    uint32_t nobj, cap, done;
+    uint32_t *memo; /* id + 1, open addressing by address */
+    uint32_t memo_cap;
+    datum **held;
+    uint32_t nheld, cap_held;
+    globals *g;
+    uint32_t ng;
+    bool copy; /* as pickle does it: to be read by another process */
+    bool home_only, pointers;
+};
+
+void freeze_byte(freezer *f, unsigned b);
+void freeze_u32(freezer *f, uint32_t u);
+void freeze_text(freezer *f, const char *s, size_t n);
+void freeze_obj(freezer *f, void *o); /* NULL: FAIL */
+bool freeze_refuse(freezer *f, const obj *o);
+/* By the name it has in a module: false, nothing written, when it has none. */
+bool freeze_named(freezer *f, value v, const char *home, const char *path);
+bool freeze_class(freezer *f, const type *t);
+/* What __reduce__ and its kin say about o: 1 written, 0 they say nothing, -1 failed. */
+int freeze_reduced(freezer *f, obj *o);
+/* Is o a member of an Enum, known by its class? Writes which. */
+bool freeze_member(freezer *f, obj *o);
+static inline value class_value(const type *t) /* borrowed */
+{
+    return (value){.kind = V_OBJ, .o = (obj *)(uintptr_t)&t->hdr};
+}
+
+/* ---- */
+
+/* As bytes (capsule_wire.c). */
+bool capsule_save(const datum *d, struct wire_out *w, err *e);
+void *capsule_load(struct wire_in *r, err *e);
+
 crossings *crossings_of(interp *in);
 void mailbox_empty(interp *in, mailbox *b);
 mailbox *mailbox_ref(mailbox *b);
@@ -106,7 +169,7 @@ const origin *origin_find(interp *in, const obj *o);
 bool origin_add(interp *in, obj *o, capsule *c, uint32_t id);
 void origins_forget(interp *in, const capsule *c);
 /* Builds the objects of c. frozen: marks them. NULL: exception. */
-thawed *thaw_build(interp *in, capsule *c, bool frozen);
+thawed *thaw_build(interp *in, capsule *c, bool frozen, const thaw_inputs *inputs);
 thawed *thaw_shared(interp *in, capsule *c); /* lends the one of this interpreter */
 void thawed_free(interp *in, thawed *t);
 void crossings_close(interp *in);

@@ -30,6 +30,7 @@ const module_def *const stdlib_modules[] = {
     &dask_def,
     &graph_def,
     &h5py_def,
+    &wire_def,
     NULL,
 };
 /* clang-format on */

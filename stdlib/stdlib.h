@@ -19,3 +19,4 @@ extern const module_def random_def;
 extern const module_def numpy_def, numpy_random_def;
 extern const module_def dask_def, graph_def;
 extern const module_def h5py_def;
+extern const module_def wire_def;

@@ -6,10 +6,14 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct datum datum;
+struct wire_out;
+struct wire_in;
+struct err;
 
 typedef struct datum_kind {
     const char *name;
@@ -18,6 +22,9 @@ typedef struct datum_kind {
     /* What a block operation does with such a thing among its inputs (fn, call and err of
      * engine/graph/fn.h; an owned datum or NULL).  NULL: it sees for itself. */
     void *(*apply)(const void *fn, const void *call, void *err);
+    /* How it travels (engine/base/wire.h): false and an error when it cannot.  NULL: not at all. */
+    bool (*save)(const datum *d, struct wire_out *w, struct err *e);
+    void *(*load)(struct wire_in *r, struct err *e); /* an owned datum */
 } datum_kind;
 
 struct datum {

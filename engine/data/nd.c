@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/data/nd_wire.h"
 
 static void drop(datum *d)
 {
@@ -19,7 +20,8 @@ static size_t held(const datum *d)
     return ((const nd *)d)->b->size;
 }
 
-const datum_kind nd_kind = {.name = "ndarray", .drop = drop, .bytes = held};
+const datum_kind nd_kind = {
+    .name = "ndarray", .drop = drop, .bytes = held, .save = nd_save, .load = nd_load};
 
 int64_t nd_count(const nd *x)
 {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "engine/graph/fn_wire.h"
+
 /* --- literals --- */
 
 lit lit_ints(arena *a, int n, const int64_t *i)
@@ -81,7 +83,8 @@ static void drop_litbox(datum *d)
     mem_free(b);
 }
 
-const datum_kind litbox_kind = {.name = "literal", .drop = drop_litbox};
+const datum_kind litbox_kind = {
+    .name = "literal", .drop = drop_litbox, .save = litbox_save, .load = litbox_load};
 
 litbox *litbox_new(const lit *value)
 {
@@ -106,7 +109,8 @@ static size_t pack_bytes(const datum *d)
     return n;
 }
 
-const datum_kind pack_kind = {.name = "pack", .drop = drop_pack, .bytes = pack_bytes};
+const datum_kind pack_kind = {
+    .name = "pack", .drop = drop_pack, .bytes = pack_bytes, .save = pack_save, .load = pack_load};
 
 pack *pack_new(uint32_t n, const char *const *name, datum *const *item)
 {

@@ -12,6 +12,7 @@ struct klass {
     const type **mro;
     uint32_t nmro;
     uint64_t version;   /* changes with the class or one of its bases */
+    uint64_t id[2];     /* the same in all processes; 0 until it leaves this one */
     const type *native; /* the builtin base that decides the layout */
     value init, new_;   /* what the MRO gives for __init__, __new__; borrowed */
     value getattribute, getattr, del;

@@ -613,7 +613,8 @@ static obj *load(thawer *t, const type *cls)
     thaw_bytes(t, &max, sizeof max);
     thaw_bytes(t, &n, sizeof n);
     deque *d = alloc(thawer_interp(t), cls, max);
-    for (int64_t i = 0; d && i < n; i++) push_last(thawer_interp(t), d, thaw_value(t));
+    for (int64_t i = 0; d && i < n && !throwing(thawer_interp(t)); i++)
+        push_last(thawer_interp(t), d, thaw_value(t));
     return (obj *)(void *)d;
 }
 

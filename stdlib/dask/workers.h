@@ -13,6 +13,7 @@
 
 #include "lang/freeze.h"
 #include "stdlib/dask/bridge.h"
+#include "stdlib/wire.h"
 
 typedef struct workers workers;
 typedef uint64_t
@@ -161,14 +162,10 @@ static inline int64_t workers_memory(workers *w, int worker) /* resident bytes; 
 
 /* ---- values ---- */
 
-/* Stands for the result of a task inside frozen arguments: whoever thaws them for a call gets the
- * result in its place. */
-value input_value(interp *in, work_id id);
-/* A value as a datum that may go anywhere (pickled: __reduce__ and __getstate__ count).  NULL:
- * *e (TypeError, as pickle says it). */
-datum *value_pack(interp *in, value v, err *e);
-/* A copy of one's own, of any datum that came out. */
-value value_unpack(interp *in, datum *d);
+/* input_value(in, id) of lang/freeze.h stands for the result of a task inside frozen arguments:
+ * whoever thaws them for a call gets the result in its place. */
+
+/* value_pack, value_unpack: stdlib/wire.h */
 
 /* ---- inside a task ---- */
 

@@ -316,20 +316,60 @@ static bool array_hash(interp *in, value self, uint64_t *out)
     return THROW0(in, TypeError, "unhashable type: 'numpy.ndarray'");
 }
 
-/* Arrays share their buffer: it is copied by whoever writes to it first. */
+/* Arrays share their buffer: it is copied by whoever writes to it first.  What is in an array of
+ * objects crosses as values. */
 static bool array_save(freezer *f, obj *o)
 {
     nd *x = array_snapshot((ndarray *)(void *)o);
-    freeze_datum(f, &x->hdr);
+    uint8_t ndim = x->dtype == DT_object ? x->ndim : UINT8_MAX;
+    freeze_bytes(f, &ndim, 1);
+    err e = {0};
+    nd *flat = x->dtype == DT_object ? nd_contiguous(x, &e) : NULL;
+    if (ndim == UINT8_MAX) {
+        freeze_datum(f, &x->hdr);
+    } else if (flat) {
+        freeze_bytes(f, nd_shape(x), ndim * sizeof(int64_t));
+        const objcell *cell = (const objcell *)(const void *)flat->at;
+        for (int64_t i = 0; i < nd_count(x); i++) freeze_value(f, cell_value(cell + i));
+    } else {
+        throw_err(freezer_interp(f), &e);
+    }
     datum_unref(x);
-    return true;
+    datum_unref(flat);
+    return !throwing(freezer_interp(f));
+}
+
+static nd *load_objects(thawer *t, int ndim, err *e)
+{
+    int64_t shape[ND_MAXDIM];
+    if (ndim > ND_MAXDIM) return NULL;
+    thaw_bytes(t, shape, (size_t)ndim * sizeof *shape);
+    nd *x = throwing(thawer_interp(t)) ? NULL : nd_zero(dtype_plain(DT_object), ndim, shape, e);
+    if (!x) return NULL;
+    buf_hold(x->b, &object_cells);
+    objcell *cell = (objcell *)(void *)x->at;
+    for (int64_t i = 0; i < nd_count(x) && !throwing(thawer_interp(t)); i++) {
+        value v = thaw_value(t);
+        if (!is_fail(v)) cell[i] = value_cell(v);
+        value_unref(thawer_interp(t), v);
+    }
+    return x;
+}
+
+static nd *as_nd_datum(datum *d)
+{
+    return d && d->kind == &nd_kind ? (nd *)(void *)d : NULL;
 }
 
 static obj *array_load(thawer *t, const type *cls)
 {
     (void)cls;
     err e = {0};
-    ndarray *a = as_ndarray(array_wrap(thawer_interp(t), datum_ref(thaw_datum(t)), &e));
+    uint8_t ndim;
+    thaw_bytes(t, &ndim, 1);
+    nd *x = ndim == UINT8_MAX ? nd_ref(as_nd_datum(thaw_datum(t))) : load_objects(t, ndim, &e);
+    if (!x) return e.kind ? throw_err(thawer_interp(t), &e), NULL : NULL;
+    ndarray *a = as_ndarray(array_wrap(thawer_interp(t), x, &e));
     if (a) a->s->frozen = thaw_is_shared(t); /* views of it are shared, too */
     return (obj *)(void *)a;
 }

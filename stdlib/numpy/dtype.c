@@ -292,6 +292,7 @@ static obj *dtype_load(thawer *t, const type *cls)
     dtype_of d;
     (void)cls;
     thaw_bytes(t, &d, sizeof d);
+    if (d.dt >= NDTYPE) return NULL;
     return dtype_value(thawer_interp(t), d).o;
 }
 

@@ -1,0 +1,14 @@
+/* engine/graph/fn_wire.h - literals, packs and block operations on the wire. */
+#pragma once
+
+#include "engine/base/wire.h"
+#include "engine/graph/fn.h"
+
+bool lit_save(const lit *x, wire_out *w, err *e);
+/* Texts and items in the arena, datums counted; lit_release(out) in any case. */
+bool lit_load(wire_in *r, arena *a, lit *out, err *e);
+
+bool litbox_save(const datum *d, wire_out *w, err *e);
+void *litbox_load(wire_in *r, err *e);
+bool pack_save(const datum *d, wire_out *w, err *e);
+void *pack_load(wire_in *r, err *e);
