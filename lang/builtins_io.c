@@ -113,8 +113,12 @@ static value input(interp *in, const value *arg)
                             : input_from(in, stream, prompt);
     else {
         char *line = in->host.ask(in->host.ctx, prompt ? prompt->at : "");
-        r = line ? v_obj(str_take(in, line, strlen(line)))
-                 : throw(in, EOFError, "EOF when reading a line");
+        if (!check_interrupt(in)) {
+            mem_free(line);
+            r = FAIL;
+        } else
+            r = line ? v_obj(str_take(in, line, strlen(line)))
+                     : throw(in, EOFError, "EOF when reading a line");
     }
     obj_unref(in, prompt);
     return r;

@@ -173,7 +173,7 @@ value throw_err(interp *in, err *e)
     if (e->exc) {
         value x = exc_of_datum(in, e->exc);
         if (!is_fail(x)) exc_raise(in, x);
-    } else {
+    } else if (e->kind != NO_ERR || !throwing(in)) {
         const char *msg = e->msg ? e->msg : "";
         throw_text(in, e->kind == NO_ERR ? SystemError : e->kind, msg, strlen(msg));
     }

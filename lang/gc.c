@@ -13,6 +13,7 @@
 #include "lang/types/weak.h"
 
 enum { FREE_DEPTH = 48, GC_MIN = 20000 };
+static const _Atomic int never = 0, always = 1; /* what interp.poll may point at, or the host's */
 
 /* ---- blocks ---- */
 
@@ -132,7 +133,7 @@ void *obj_new(interp *in, const type *t, size_t extra)
         h->prev = ring;
         first->prev = h;
         ring->next = h;
-        if (++in->ngc >= in->gc_at) in->ticks = 0;
+        if (++in->ngc >= in->gc_at && !in->gc_off) in->poll = &always;
     }
     return o;
 }
@@ -344,7 +345,7 @@ int64_t gc_collect(interp *in)
 
 bool safe_point(interp *in)
 {
-    in->ticks = TICKS;
+    in->poll = in->host.signal ? in->host.signal : &never;
     if (in->ngc >= in->gc_at && !in->gc_off && in->freeing == 0) gc_collect(in);
     return check_interrupt(in);
 }
@@ -353,7 +354,7 @@ void gc_open(interp *in)
 {
     in->gc.next = in->gc.prev = &in->gc;
     in->gc_at = GC_MIN;
-    in->ticks = TICKS;
+    in->poll = in->host.signal ? in->host.signal : &never;
 }
 
 void gc_close(interp *in)

@@ -54,7 +54,9 @@ bool check_stack(interp *in)
 
 bool check_interrupt(interp *in)
 {
-    if (!in->host.interrupted || !in->host.interrupted(in->host.ctx)) return true;
+    const host *h = &in->host;
+    if (!h->signal || !atomic_load_explicit(h->signal, memory_order_relaxed)) return true;
+    if (!h->interrupted(h->ctx)) return true;
     throw(in, KeyboardInterrupt, "%s", "");
     return false;
 }

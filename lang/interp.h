@@ -43,7 +43,6 @@ void gc_close(interp *in); /* frees what still lives */
 int64_t gc_collect(interp *in);
 /* between two instructions: polls Ctrl-C, sweeps when many containers were made */
 bool safe_point(interp *in);
-enum { TICKS = 4096 }; /* back-edges between two safe points */
 
 /* ---- what the interpreter knows of one type ---- */
 
@@ -81,15 +80,15 @@ enum { NMETHOD = 256 };
 
 struct interp {
     /* hot: touched by every call or loop turn */
-    frame *frame;         /* the one that runs; NULL outside Python code */
-    value exc;            /* pending exception, FAIL when none */
-    int32_t ticks;        /* counts down to the next safe point */
-    int32_t depth, limit; /* Python calls in progress, and how many may be */
-    uint32_t nhandling;   /* frames that are inside an except clause */
-    uint32_t freeing;     /* depth of obj_free */
-    uint64_t version;     /* the last one given to a dict or class */
-    value *stack_end;     /* of the register segment in use */
-    char *c_limit;        /* the C stack must not reach below */
+    frame *frame;            /* the one that runs; NULL outside Python code */
+    value exc;               /* pending exception, FAIL when none */
+    const _Atomic int *poll; /* not 0: a safe point is due (Ctrl-C, a sweep) */
+    int32_t depth, limit;    /* Python calls in progress, and how many may be */
+    uint32_t nhandling;      /* frames that are inside an except clause */
+    uint32_t freeing;        /* depth of obj_free */
+    uint64_t version;        /* the last one given to a dict or class */
+    value *stack_end;        /* of the register segment in use */
+    char *c_limit;           /* the C stack must not reach below */
     pool pool;
 
     host host;
@@ -139,6 +138,12 @@ struct interp {
 #undef X_NAME
     } name;
 };
+
+/* Asked on every back-edge and return. */
+static inline bool safe_point_due(const interp *in)
+{
+    return __builtin_expect(atomic_load_explicit(in->poll, memory_order_relaxed) != 0, 0);
+}
 
 static inline uint64_t next_version(interp *in)
 {

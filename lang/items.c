@@ -80,7 +80,11 @@ int iter_next(interp *in, value it, value *out)
         return THROWN(in, TypeError, "'" TYPE_FMT "' object is not an iterator", TYPE_ARG(t));
     }
     *out = t->next(in, it);
-    if (!is_fail(*out)) return 1;
+    if (!is_fail(*out)) {
+        if (!safe_point_due(in) || check_interrupt(in)) return 1;
+        value_unref(in, *out);
+        return -1;
+    }
     if (!throwing(in)) return 0;
     if (!exc_is(in, StopIteration)) return -1;
     exc_clear(in);

@@ -21,8 +21,11 @@ typedef struct host { /* how an interpreter reaches the outside; all optional bu
     void (*write)(void *ctx, int fd, const char *s, size_t n);
     char *(*ask)(void *ctx, const char *prompt); /* input(): mem_*, NULL at end of file */
     void (*display)(void *ctx, value v, const char *const (*bundle)[2],
-                    size_t n);      /* (mime, data) */
-    bool (*interrupted)(void *ctx); /* polled on loop back-edges: Ctrl-C */
+                    size_t n); /* (mime, data) */
+    /* Ctrl-C: while *signal is not 0, loops, calls and long operations ask `interrupted`, which
+     * takes note of the answer.  Both or neither. */
+    const _Atomic int *signal;
+    bool (*interrupted)(void *ctx);
     /* a long computation tells how far it is; done == total: it has ended, well or not */
     void (*progress)(void *ctx, uint64_t done, uint64_t total);
 } host;
@@ -161,7 +164,8 @@ bool args_bind(interp *in, const char *sig, const value *arg, size_t npos, tuple
 void args_clear(interp *in, value *out, size_t nout);
 /* Python code that runs from C uses the C stack: false + RecursionError when little is left. */
 bool check_stack(interp *in);
-/* Checks host->interrupted; false with KeyboardInterrupt pending. For long loops in C. */
+/* False with KeyboardInterrupt pending after a Ctrl-C.  A load and a branch: for loops in C that
+ * may take longer than a few milliseconds. */
 bool check_interrupt(interp *in);
 
 /* ---- slices ---- */

@@ -118,6 +118,7 @@ static void merge(sorter *s, pair *a, int64_t n, int64_t m)
 {
     pair *x = s->tmp, *xe = x + n, *y = a + n, *ye = y + m, *to = a;
     if (s->less(s, y->key, y[-1].key) <= 0) return; /* already in order */
+    if (!check_interrupt(s->in)) s->failed = true;
     memcpy(x, a, (size_t)n * sizeof *a);
     while (x < xe && y < ye && !s->failed) *to++ = s->less(s, y->key, x->key) > 0 ? *y++ : *x++;
     memcpy(to, x, (size_t)(xe - x) * sizeof *a);
@@ -157,6 +158,7 @@ static bool sort_pairs(sorter *s, pair *a, int64_t n)
     run_stack r = {.n = 0};
     for (int64_t i = 0; i < n && !s->failed;) {
         int64_t len = count_run(s, a + i, n - i), full = n - i < MIN_RUN ? n - i : MIN_RUN;
+        if (!check_interrupt(s->in)) s->failed = true;
         if (len < full) {
             insertion(s, a + i, len, full);
             len = full;

@@ -635,7 +635,7 @@ value vm_run(interp *in)
     CASE(JMP) : JUMP(FAR);
     CASE(LOOP) :
     {
-        if (--in->ticks <= 0) {
+        if (safe_point_due(in)) {
             f->ip = ip;
             if (!safe_point(in)) goto error;
         }
@@ -1209,6 +1209,13 @@ exhausted:
         goto leave;
     }
 leave : {
+    if (safe_point_due(in)) {
+        f->ip = ip;
+        if (!safe_point(in)) {
+            value_unref(in, v);
+            goto error;
+        }
+    }
     unsigned flags = f->flags, dst = f->dst;
     if (flags & FRAME_GEN) {
         gen_finish(in, f);

@@ -95,7 +95,11 @@ static char *hook_ask(void *ctx, const char *prompt)
 
 void host_open(host *h, void *ctx)
 {
-    *h = (host){.ctx = ctx, .write = hook_write, .ask = hook_ask, .interrupted = hook_interrupted};
+    *h = (host){.ctx = ctx,
+                .write = hook_write,
+                .ask = hook_ask,
+                .signal = &interrupts,
+                .interrupted = hook_interrupted};
     struct sigaction a = {.sa_handler = on_interrupt}; /* no SA_RESTART: waiting calls wake up */
     sigaction(SIGINT, &a, NULL);
     signal(SIGPIPE, SIG_IGN); /* of stdout only: see host_write */

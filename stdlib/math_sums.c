@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "engine/base/mem.h"
+#include "lang/aside.h"
 #include "stdlib/math_parts.h"
 
 /* ---- whole numbers ---- */
@@ -52,6 +53,18 @@ value math_lcm(interp *in, const value *arg)
     return fold(in, arg[0], lcm, 1);
 }
 
+static void do_factorial(mpz_ptr out, mpz_srcptr a, mpz_srcptr b, mpz_srcptr c, unsigned long n)
+{
+    (void)a, (void)b, (void)c;
+    mpz_fac_ui(out, n);
+}
+
+static void do_choose(mpz_ptr out, mpz_srcptr a, mpz_srcptr b, mpz_srcptr c, unsigned long n)
+{
+    (void)b, (void)c;
+    mpz_bin_ui(out, a, n);
+}
+
 value math_factorial(interp *in, const value *arg)
 {
     value n;
@@ -63,12 +76,12 @@ value math_factorial(interp *in, const value *arg)
         return throw(in, OverflowError, "factorial() argument should not exceed %lld",
                      (long long)INT64_MAX);
     }
-    double k = (double)n.i;
-    if (!int_check_bits(in, k > 2 ? k * log2(k) : 1)) return FAIL;
+    double k = (double)n.i, bits = k > 2 ? k * log2(k) : 1;
+    if (!int_check_bits(in, bits)) return FAIL;
     mpz_t r;
     mpz_init(r);
-    mpz_fac_ui(r, (unsigned long)n.i);
-    value out = int_from_mpz(in, r);
+    bool ok = int_call(in, do_factorial, bits * 12, r, NULL, NULL, NULL, (unsigned long)n.i);
+    value out = ok ? int_from_mpz(in, r) : FAIL;
     mpz_clear(r);
     return out;
 }
@@ -110,12 +123,15 @@ static value choose(interp *in, const value *arg, bool ordered)
         if (!mpz_fits_ulong_p(k)) {
             ok = false;
             throw(in, OverflowError, "min(n - k, k) must not exceed %lld", (long long)INT64_MAX);
-        } else
-            ok = int_check_bits(in, mpz_get_d(k) * (double)mpz_sizeinbase(n, 2));
-        if (ok && !ordered) mpz_bin_ui(r, n, mpz_get_ui(k));
+        }
+        double bits = mpz_get_d(k) * (double)mpz_sizeinbase(n, 2);
+        ok = ok && int_check_bits(in, bits);
+        if (ok && !ordered)
+            ok = int_call(in, do_choose, bits * 20, r, n, NULL, NULL, mpz_get_ui(k));
         if (ok && ordered) {
             mpz_set_ui(r, 1);
-            for (unsigned long i = mpz_get_ui(k); i > 0; i--) {
+            for (unsigned long i = mpz_get_ui(k); i > 0 && ok; i--) {
+                ok = check_interrupt(in);
                 mpz_mul(r, r, n);
                 mpz_sub_ui(n, n, 1);
             }

@@ -51,11 +51,64 @@ bool subject_of(interp *in, const pattern *p, value v, value pos, value endpos, 
     return true;
 }
 
+/* ---- PCRE2's code ---- */
+
+static uint32_t pcre_options(const pattern *p)
+{
+    uint32_t o = PCRE2_NEVER_BACKSLASH_C | PCRE2_ALT_CIRCUMFLEX;
+    if (as_str(p->source)) o |= PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_MATCH_INVALID_UTF;
+    if (p->flags & RE_UNICODE) o |= PCRE2_UCP;
+    if (p->flags & RE_IGNORECASE) o |= PCRE2_CASELESS;
+    if (p->flags & RE_MULTILINE) o |= PCRE2_MULTILINE;
+    if (p->flags & RE_DOTALL) o |= PCRE2_DOTALL;
+    if (p->flags & RE_VERBOSE) o |= PCRE2_EXTENDED;
+    return o;
+}
+
+static pcre2_code *compile_text(const pattern *p, uint32_t options, int *why)
+{
+    PCRE2_SIZE at;
+    pcre2_compile_context *c = pcre2_compile_context_create(NULL);
+    if (c) pcre2_set_newline(c, PCRE2_NEWLINE_LF);
+    options |= pcre_options(p);
+    pcre2_code *code =
+        pcre2_compile((PCRE2_SPTR)sb_text(&p->text), p->text.n, options, why, &at, c);
+    pcre2_compile_context_free(c);
+    if (code) pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* works without, only slower */
+    return code;
+}
+
 /* ---- matching ---- */
+
+static int listen(pcre2_callout_block *b, void *in)
+{
+    (void)b;
+    return check_interrupt(in) ? 0 : PCRE2_ERROR_CALLOUT;
+}
+
+/* The first attempt gave up after some millions of steps: as many as it takes, listening for
+ * Ctrl-C at every item of the pattern. */
+static int match_patiently(interp *in, pattern *p, const subject *s, size_t from, uint32_t options,
+                           pcre2_match_data *data)
+{
+    int why, n = PCRE2_ERROR_NOMEMORY;
+    pcre2_match_context *c = pcre2_match_context_create(NULL);
+    if (!p->patient) p->patient = compile_text(p, PCRE2_AUTO_CALLOUT, &why);
+    if (c && p->patient) {
+        pcre2_set_match_limit(c, UINT32_MAX);
+        pcre2_set_depth_limit(c, UINT32_MAX);
+        pcre2_set_heap_limit(c, UINT32_MAX);
+        pcre2_set_callout(c, listen, in);
+        n = pcre2_match(p->patient, (PCRE2_SPTR)s->at, s->to, from, options, data, c);
+    }
+    pcre2_match_context_free(c);
+    return n;
+}
 
 static int no_match(interp *in, int code)
 {
     if (code == PCRE2_ERROR_NOMATCH) return 0;
+    if (code == PCRE2_ERROR_CALLOUT) return -1; /* KeyboardInterrupt */
     if (code == PCRE2_ERROR_NOMEMORY) return throw_nomem(in), -1;
     char text[120];
     pcre2_get_error_message(code, (PCRE2_UCHAR *)text, sizeof text);
@@ -74,6 +127,8 @@ int pattern_match(interp *in, pattern *p, const subject *s, size_t from, uint32_
         n = pcre2_match(p->code, (PCRE2_SPTR)s->at, s->to, from, options | PCRE2_NO_JIT, data,
                         NULL);
     }
+    if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT || n == PCRE2_ERROR_HEAPLIMIT)
+        n = match_patiently(in, p, s, from, options, data);
     if (n < 0) {
         pcre2_match_data_free(data);
         return no_match(in, n);
@@ -103,30 +158,11 @@ int pattern_next(interp *in, pattern *p, const subject *s, const match *last, ma
 
 /* ---- compiling ---- */
 
-static uint32_t pcre_options(const pattern *p)
-{
-    uint32_t o = PCRE2_NEVER_BACKSLASH_C | PCRE2_ALT_CIRCUMFLEX;
-    if (as_str(p->source)) o |= PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_MATCH_INVALID_UTF;
-    if (p->flags & RE_UNICODE) o |= PCRE2_UCP;
-    if (p->flags & RE_IGNORECASE) o |= PCRE2_CASELESS;
-    if (p->flags & RE_MULTILINE) o |= PCRE2_MULTILINE;
-    if (p->flags & RE_DOTALL) o |= PCRE2_DOTALL;
-    if (p->flags & RE_VERBOSE) o |= PCRE2_EXTENDED;
-    return o;
-}
-
-static bool compile_code(interp *in, pattern *p, const strbuf *text)
+static bool compile_code(interp *in, pattern *p)
 {
     int code;
-    PCRE2_SIZE at;
-    pcre2_compile_context *c = pcre2_compile_context_create(NULL);
-    if (c) pcre2_set_newline(c, PCRE2_NEWLINE_LF);
-    p->code = pcre2_compile((PCRE2_SPTR)sb_text(text), text->n, pcre_options(p), &code, &at, c);
-    pcre2_compile_context_free(c);
-    if (p->code) {
-        pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE); /* works without, only slower */
-        return true;
-    }
+    p->code = compile_text(p, 0, &code);
+    if (p->code) return true;
     char why[160];
     pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
     if (code == PCRE2_ERROR_LOOKBEHIND_NOT_FIXED_LENGTH || strstr(why, "lookbehind")) {
@@ -180,7 +216,9 @@ static value compile(interp *in, const value *arg)
     t->flags = (uint32_t)flags;
     bool ok = re_translate(in, arg[0], s, n, t);
     p->flags = t->flags;
-    ok = ok && check_flags(in, arg[0], &p->flags) && compile_code(in, p, &t->out);
+    p->text = t->out;
+    t->out = (strbuf){0};
+    ok = ok && check_flags(in, arg[0], &p->flags) && compile_code(in, p);
     p->ngroup = t->ngroup;
     p->name = mem_zero((t->ngroup + 1) * sizeof *p->name);
     p->closes = mem_zero((t->ngroup + 1) * sizeof *p->closes);
@@ -201,6 +239,8 @@ static void pattern_drop(interp *in, obj *o)
     pattern *p = (pattern *)o;
     value_unref(in, p->source);
     if (p->code) pcre2_code_free(p->code);
+    if (p->patient) pcre2_code_free(p->patient);
+    sb_clear(&p->text);
     for (uint32_t i = 0; p->name && i <= p->ngroup; i++) mem_free(p->name[i]);
     mem_free(p->name);
     mem_free(p->closes);

@@ -24,7 +24,8 @@ typedef struct pattern {
     obj hdr;
     value source; /* str or bytes */
     uint32_t flags, ngroup;
-    pcre2_code *code;
+    pcre2_code *code, *patient; /* the same with callouts, made when code's limit was reached */
+    strbuf text;                /* as PCRE2 has it */
     uint16_t *closes; /* when group i's parenthesis closes, counted in the pattern; from 1 */
     char **name;      /* of group i, NULL: it has none */
 } pattern;

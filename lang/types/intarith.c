@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "engine/base/mem.h"
+#include "lang/aside.h"
 #include "lang/lang.h"
 
 static const double MAX_BITS = 0x1p36;
@@ -195,6 +196,21 @@ static bool small_arith(enum binop op, int64_t x, int64_t y, int64_t *out)
 
 /* ---- big ---- */
 
+/* One bit of a product of that many, measured for large operands; less for small ones. */
+static const double BIT_NS = 4;
+
+#define BIG(name, call)                                                                            \
+    static void name(mpz_ptr out, mpz_srcptr a, mpz_srcptr b, mpz_srcptr c, unsigned long n)       \
+    {                                                                                              \
+        (void)a, (void)b, (void)c, (void)n;                                                        \
+        call;                                                                                      \
+    }
+BIG(do_mul, mpz_mul(out, a, b))
+BIG(do_floordiv, mpz_fdiv_q(out, a, b))
+BIG(do_mod, mpz_fdiv_r(out, a, b))
+BIG(do_pow, mpz_pow_ui(out, a, n))
+BIG(do_powm, mpz_powm(out, a, b, c))
+
 static bool big_pow(interp *in, mpz_t r, const mpz_t x, value n)
 {
     if (mpz_cmpabs_ui(x, 1) <= 0) { /* -1, 0, 1 to any power */
@@ -209,12 +225,12 @@ static bool big_pow(interp *in, mpz_t r, const mpz_t x, value n)
         return true;
     }
     double bits = (double)mpz_sizeinbase(x, 2) - 1;
-    if (n.kind != V_INT || !int_check_bits(in, (bits > 1 ? bits : 1) * (double)n.i)) {
+    if (n.kind == V_INT) bits = (bits > 1 ? bits : 1) * (double)n.i;
+    if (n.kind != V_INT || !int_check_bits(in, bits)) {
         if (!throwing(in)) throw_nomem(in);
         return false;
     }
-    mpz_pow_ui(r, x, (unsigned long)n.i);
-    return true;
+    return int_call(in, do_pow, bits * 2 * BIT_NS, r, x, NULL, NULL, (unsigned long)n.i);
 }
 
 static bool big_lshift(interp *in, mpz_t r, const mpz_t x, value n)
@@ -243,10 +259,9 @@ static bool big_op(interp *in, enum binop op, mpz_t r, value a, value b)
     case OP_SUB: mpz_sub(r, x, y); return true;
     case OP_MUL:
         if (!int_check_bits(in, bit_size(a) + bit_size(b))) return false;
-        mpz_mul(r, x, y);
-        return true;
-    case OP_FLOORDIV: mpz_fdiv_q(r, x, y); return true;
-    case OP_MOD: mpz_fdiv_r(r, x, y); return true;
+        return int_call(in, do_mul, (bit_size(a) + bit_size(b)) * BIT_NS, r, x, y, NULL, 0);
+    case OP_FLOORDIV: return int_call(in, do_floordiv, bit_size(a) * 3 * BIT_NS, r, x, y, NULL, 0);
+    case OP_MOD: return int_call(in, do_mod, bit_size(a) * 3 * BIT_NS, r, x, y, NULL, 0);
     case OP_AND: mpz_and(r, x, y); return true;
     case OP_OR: mpz_ior(r, x, y); return true;
     case OP_XOR: mpz_xor(r, x, y); return true;
@@ -359,12 +374,15 @@ value int_pow_mod(interp *in, value base, value exp, value mod)
     mpz_inits(t, e, NULL);
     mpz_set(t, x);
     mpz_abs(e, n);
-    bool ok = mpz_sgn(n) >= 0 || invert_mod(t, x, m);
-    if (ok) mpz_powm(r->z, t, e, m);
+    bool invertible = mpz_sgn(n) >= 0 || invert_mod(t, x, m);
+    double limbs = (double)mpz_size(m), each = limbs * sqrt(limbs) * 8 + 20;
+    bool ok =
+        invertible && int_call(in, do_powm, (double)mpz_sizeinbase(e, 2) * each, r->z, t, e, m, 0);
     if (ok && mpz_sgn(m) < 0 && mpz_sgn(r->z) > 0) mpz_add(r->z, r->z, m); /* the sign of m */
     mpz_clears(t, e, NULL);
     if (ok) return big_done(in, r);
     obj_unref(in, r);
+    if (invertible) return FAIL;
     return throw(in, ValueError, "base is not invertible for the given modulus");
 }
 

@@ -9,6 +9,7 @@
 struct crew {
     interp *home;
     pool *p;
+    _Atomic int stopped;  /* the run was interrupted: workers leave the language */
     pthread_mutex_t lock; /* of `said`; nothing else is done under it */
     strbuf said[2];
 };
@@ -21,8 +22,7 @@ static void hear(void *ctx, int fd, const char *s, size_t n)
 
 static bool stop_asked(void *ctx)
 {
-    const host *h = interp_host(((seat *)ctx)->of->home);
-    return h && h->interrupted && h->interrupted(h->ctx);
+    return atomic_load(&((seat *)ctx)->of->stopped);
 }
 
 /* A task that sleeps gives its place to another. */
@@ -41,7 +41,7 @@ static void *sit_down(void *ctx, worker *w)
 {
     crew *c = ctx;
     seat *s = mem_zero(sizeof *s);
-    host h = {.ctx = s, .write = hear, .interrupted = stop_asked};
+    host h = {.ctx = s, .write = hear, .signal = &c->stopped, .interrupted = stop_asked};
     s->of = c;
     s->w = w;
     s->in = interp_open_worker(c->home, &h);
@@ -83,6 +83,11 @@ void crew_free(crew *c)
 pool *crew_pool(crew *c)
 {
     return c->p;
+}
+
+void crew_stop(crew *c, bool stop)
+{
+    atomic_store(&c->stopped, stop);
 }
 
 void crew_say(crew *c)

@@ -20,7 +20,8 @@ typedef struct seat { /* one worker's place */
 crew *crew_new(interp *home, int n);
 void crew_free(crew *c); /* joins the workers */
 pool *crew_pool(crew *c);
-void crew_say(crew *c); /* home: writes what workers printed */
+void crew_stop(crew *c, bool stop); /* home: what workers run in the language ends, or may go on */
+void crew_say(crew *c);             /* home: writes what workers printed */
 
 /* The seat of the worker that makes a call; NULL: the calling thread itself. */
 seat *seat_of(const call *c);

@@ -53,7 +53,9 @@ static bool still_wanted(void *ctx, const plan *p, tid done)
     const host *h = interp_host(r->in);
     if (r->c) crew_say(r->c);
     if (h && h->progress && done < p->ntask) h->progress(h->ctx, done, p->ntask);
-    return !(h && h->interrupted && h->interrupted(h->ctx));
+    bool wanted = !(h && h->interrupted && h->interrupted(h->ctx));
+    if (!wanted && r->c) crew_stop(r->c, true);
+    return wanted;
 }
 
 /* scheduler: "sync", "threads", "processes"; anything else is not ours to run */
@@ -70,6 +72,7 @@ static bool native(interp *in, value scheduler, value workers, crew **c)
 bool run_plan(interp *in, plan *pl, crew *c)
 {
     running r = {in, c};
+    if (c) crew_stop(c, false);
     run_opts o = {.synchronous = !c, .ctx = &r, .tick = still_wanted, .tick_ms = TICK_MS};
     err e = {0};
     bool ok = plan_run(pl, c ? crew_pool(c) : NULL, &o, NULL, &e);

@@ -6,6 +6,7 @@
 #include "engine/data/walk.h"
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/sort.h"
+#include "stdlib/numpy/long.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/parts.h"
 #include "stdlib/numpy/reductions.h"
@@ -586,8 +587,8 @@ ARRAY2(f_same, ((void)e, v_bool(nd_same(x, y))))
 
 /* ---- products, factorisations, Fourier ---- */
 
-ARRAY2(f_dot, array_result(in, nd_dot(x, y, &e), &e))
-ARRAY2(f_matmul, array_result(in, nd_matmul(x, y, &e), &e))
+ARRAY2(f_dot, array_result(in, long_dot(in, x, y, &e), &e))
+ARRAY2(f_matmul, array_result(in, long_matmul(in, x, y, &e), &e))
 ARRAY2(f_vdot, array_result(in, nd_vdot(x, y, &e), &e))
 ARRAY2(f_inner, array_result(in, nd_inner(x, y, &e), &e))
 static value f_correlate(interp *in, const value *arg)

@@ -9,6 +9,7 @@
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/sort.h"
 #include "lang/types/bytes.h"
+#include "stdlib/numpy/long.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/objects.h"
 #include "stdlib/numpy/reductions.h"
@@ -731,7 +732,7 @@ static value m_sort(interp *in, const value *arg)
     err e = {0};
     if (!x || !to_axis(in, arg[1], x->ndim, &axis)) return FAIL;
     bool objects = x->dtype == DT_object;
-    nd *y = objects ? object_sort(in, x, axis, false) : nd_sort(x, axis, &e);
+    nd *y = objects ? object_sort(in, x, axis, false) : long_sort(in, x, axis, &e);
     if (objects && !y) return FAIL;
     bool ok = y && nd_assign(x, y, 'u', NULL, &e);
     datum_unref(y);
@@ -761,7 +762,7 @@ static value m_argsort(interp *in, const value *arg)
     bool stable = kind && (str_is(kind, "stable") || str_is(kind, "mergesort"));
     if (x && sort_axis(in, arg[1], &x, &axis)) {
         bool objects = x->dtype == DT_object;
-        nd *y = objects ? object_sort(in, x, axis, true) : nd_argsort(x, axis, stable, &e);
+        nd *y = objects ? object_sort(in, x, axis, true) : long_argsort(in, x, axis, stable, &e);
         r = y || !objects ? array_wrap(in, y, &e) : FAIL;
     }
     datum_unref(x);
@@ -906,7 +907,7 @@ static value m_dot(interp *in, const value *arg)
 {
     nd *x = self_nd(in, arg[0]), *y = x ? to_nd_any(in, arg[1]) : NULL;
     err e = {0};
-    value r = y ? array_result(in, nd_dot(x, y, &e), &e) : FAIL;
+    value r = y ? array_result(in, long_dot(in, x, y, &e), &e) : FAIL;
     datum_unref(x);
     datum_unref(y);
     return r;

@@ -3,6 +3,7 @@
  * An operator is a ufunc on two blocks; operands that want to answer themselves (lazy arrays) get
  * NotImplemented, and pairs of plain numbers take a short way (scalar_math.c). */
 #include "engine/kernels/linalg.h"
+#include "stdlib/numpy/long.h"
 #include "stdlib/numpy/numpy.h"
 
 static const enum ufunc_id binary_ids[NBINOP] = {
@@ -86,7 +87,7 @@ value array_binary(interp *in, enum binop op, value a, value b)
     if (op == OP_MATMUL) {
         nd *p = operand_nd(in, a), *q = p ? operand_nd(in, b) : NULL;
         err e = {0};
-        value r = p && q         ? array_result(in, nd_matmul(p, q, &e), &e)
+        value r = p && q         ? array_result(in, long_matmul(in, p, q, &e), &e)
                   : throwing(in) ? FAIL
                                  : NOTIMPL;
         datum_unref(p);

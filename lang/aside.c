@@ -1,0 +1,99 @@
+/* lang/aside.c - long library calls on a thread of their own, so that Ctrl-C need not wait for
+ * them.
+ *
+ * The caller waits and listens.  When it is interrupted, the call goes on by itself until it ends,
+ * and whoever of the two leaves last frees what it worked on. */
+#include "lang/aside.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "engine/base/mem.h"
+#include "lang/interp.h"
+
+enum { LISTEN_MS = 10 };
+
+typedef struct aside {
+    void (*work)(void *), (*drop)(void *);
+    void *ctx;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t wake;
+    bool done, left; /* the work has ended; the caller has gone */
+} aside;
+
+static void aside_free(aside *a)
+{
+    pthread_mutex_destroy(&a->lock);
+    pthread_cond_destroy(&a->wake);
+    mem_free(a);
+}
+
+static void *run(void *arg)
+{
+    aside *a = arg;
+    a->work(a->ctx);
+    pthread_mutex_lock(&a->lock);
+    bool left = a->left;
+    a->done = true;
+    pthread_cond_signal(&a->wake);
+    pthread_mutex_unlock(&a->lock);
+    if (!left) return NULL;
+    a->drop(a->ctx);
+    aside_free(a);
+    return NULL;
+}
+
+static bool start(aside *a)
+{
+    pthread_attr_t attr;
+    pthread_t t;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    bool ok = pthread_create(&t, &attr, run, a) == 0;
+    pthread_attr_destroy(&attr);
+    return ok;
+}
+
+/* Waits for the end; false: interrupted. */
+static bool listen(interp *in, aside *a)
+{
+    bool ok = true;
+    while (ok && !a->done) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += LISTEN_MS * 1000000L;
+        if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+        if (pthread_cond_timedwait(&a->wake, &a->lock, &until) != ETIMEDOUT) continue;
+        pthread_mutex_unlock(&a->lock);
+        ok = check_interrupt(in);
+        pthread_mutex_lock(&a->lock);
+    }
+    return ok;
+}
+
+bool interp_aside(interp *in, void (*work)(void *), void (*drop)(void *), void *ctx)
+{
+    aside *a = in->host.signal && !in->home ? mem_zero(sizeof *a) : NULL;
+    if (!a) {
+        work(ctx);
+        return true;
+    }
+    *a = (aside){.work = work, .drop = drop, .ctx = ctx};
+    pthread_mutex_init(&a->lock, NULL);
+    pthread_cond_init(&a->wake, NULL);
+    if (!start(a)) {
+        aside_free(a);
+        work(ctx);
+        return true;
+    }
+    pthread_mutex_lock(&a->lock);
+    bool ok = listen(in, a);
+    bool done = a->done;
+    a->left = !done;
+    pthread_mutex_unlock(&a->lock);
+    if (!done) return false; /* the thread frees everything */
+    aside_free(a);
+    if (!ok) drop(ctx);
+    return ok;
+}

@@ -1,0 +1,16 @@
+/* lang/aside.h - long library calls that Ctrl-C need not wait for. */
+#pragma once
+
+#include "lang/lang.h"
+
+/* Runs work(ctx) on another thread while this one waits for it.  True: it has ended.  False:
+ * KeyboardInterrupt is pending, the work goes on alone and drop(ctx) follows it.  ctx must own all
+ * that the work touches, and nothing of an interpreter.  In a worker: a plain call.  Worth it only
+ * for what takes tens of milliseconds. */
+bool interp_aside(interp *in, void (*work)(void *ctx), void (*drop)(void *ctx), void *ctx);
+
+/* One function of GMP: out from a, b, c and n, as far as it uses them. */
+typedef void (*bigfn)(mpz_ptr out, mpz_srcptr a, mpz_srcptr b, mpz_srcptr c, unsigned long n);
+/* Calls f, aside when it is expected to take long; operands that f does not use are NULL. */
+bool int_call(interp *in, bigfn f, double nanoseconds, mpz_ptr out, mpz_srcptr a, mpz_srcptr b,
+              mpz_srcptr c, unsigned long n);

@@ -1,0 +1,242 @@
+/* tests/unit/check_interrupt.c - Ctrl-C, pressed on a terminal: whatever runs, the prompt comes
+ * back.  Each statement says when it has begun and would go on for minutes or for ever. */
+#include <check.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 5000, START_MS = 20000 }; /* generous: a loaded machine is no failure */
+
+typedef struct session {
+    int fd;
+    pid_t pid;
+    char text[1 << 16]; /* what came since the last line was sent */
+    size_t n;
+} session;
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* The program that was built beside this test. */
+static void program_path(char *path, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", path, size - 8);
+    ck_assert(n > 0);
+    path[n] = 0;
+    strcpy(strrchr(path, '/'), "/dsk");
+}
+
+/* Milliseconds until `what` has been written; fails when it takes too long. */
+static double wait_for(session *s, const char *what, int limit_ms)
+{
+    double start = now_ms();
+    while (!strstr(s->text, what)) {
+        double left = start + limit_ms - now_ms();
+        struct pollfd p = {.fd = s->fd, .events = POLLIN};
+        if (left > 0 && poll(&p, 1, (int)left) >= 0) {
+            if (s->n > sizeof s->text / 2) s->n = 0;
+            ssize_t got = read(s->fd, s->text + s->n, sizeof s->text - 1 - s->n);
+            if (got > 0) s->text[s->n += (size_t)got] = 0;
+            if (got > 0) continue;
+        }
+        kill(s->pid, SIGKILL);
+        ck_abort_msg("no '%s' after %d ms; last: %s", what, limit_ms, s->text);
+    }
+    return now_ms() - start;
+}
+
+static void send_text(session *s, const char *text)
+{
+    s->text[s->n = 0] = 0;
+    ck_assert(write(s->fd, text, strlen(text)) == (ssize_t)strlen(text));
+}
+
+static void run(session *s, const char *line)
+{
+    send_text(s, line);
+    send_text(s, "\r");
+    wait_for(s, "\nIn [", START_MS);
+}
+
+static void session_start(session *s)
+{
+    char path[4096];
+    program_path(path, sizeof path);
+    *s = (session){0};
+    s->pid = forkpty(&s->fd, NULL, NULL, &(struct winsize){.ws_row = 40, .ws_col = 250});
+    ck_assert(s->pid >= 0);
+    if (s->pid == 0) {
+        setenv("TERM", "dumb", 1);
+        setenv("HOME", "/nonexistent", 1);
+        execl(path, path, (char *)NULL);
+        _exit(127);
+    }
+    wait_for(s, "\nIn [", START_MS);
+}
+
+static void session_end(session *s)
+{
+    send_text(s, "exit()\r");
+    int status;
+    waitpid(s->pid, &status, 0);
+    close(s->fd);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+}
+
+/* Interrupts a statement while it runs; how long the prompt took. */
+static double interrupt(session *s, const char *statement, int after_ms)
+{
+    char line[1024];
+    snprintf(line, sizeof line, "print('st' + 'arted', flush=True); %s\r", statement);
+    send_text(s, line);
+    wait_for(s, "\nstarted", START_MS);
+    nanosleep(&(struct timespec){.tv_nsec = after_ms * 1000000L}, NULL);
+    send_text(s, "\x03");
+    double t = wait_for(s, "\nIn [", PATIENCE_MS);
+    ck_assert_msg(strstr(s->text, "KeyboardInterrupt") != NULL, "%s: %s", statement, s->text);
+    printf("%6.1f ms  %s\n", t, statement);
+    return t;
+}
+
+static const char *const language[] = {
+    "exec('while True: pass')",
+    "exec('while True:\\n  try: pass\\n  except Exception: pass')",
+    "exec('def f(n): return f(n-1) + f(n-2) if n > 1 else n\\nf(90)', {})",
+    "exec('def g():\\n  while True: yield 1\\nfor x in g(): pass', {})",
+    "sum(range(10**12))",
+    "max(range(10**12))",
+    "any(i > 10**12 for i in range(10**13))",
+    "all(itertools.repeat(1))",
+    "-1 in itertools.count()",
+    "min(itertools.cycle([1.5, 2.5]))",
+    "collections.deque(itertools.count(), maxlen=0)",
+    "next(i for i in itertools.count() if i < 0)",
+    "[x for x in itertools.count() if x < 0]",
+    "list(map(abs, itertools.repeat(1, 10**12)))[:1]",
+    "list(filter(None, itertools.repeat(0)))",
+    "dict.fromkeys(itertools.repeat(0))",
+    "set(itertools.repeat(0))",
+    "''.join('' for i in itertools.count())",
+    "functools.reduce(max, itertools.count())",
+    "sorted(range(10**7), key=lambda x: -x)[:1] * 0; sorted(range(10**7), key=lambda x: x % 7)",
+    "exec('while True: sorted(floats)')",
+    "3 ** 10**8 % 7",
+    "math.factorial(10**7)",
+    "pow(3, 2**10**6, 10**5000 + 1)",
+    "exec('while True: text.replace(\"ab\", \"c\")')",
+    "re.match('(a+)+$', 'a' * 60 + 'b')",
+    "re.sub('x*', '-', 'y' * 10**8)",
+    "time.sleep(1000)",
+    "input()",
+    "queue.Queue().get()",
+    "subprocess.run(['sleep', '1000'])",
+    "asyncio.run(asyncio.sleep(1000))",
+};
+
+static const char *const arrays[] = {
+    "exec('while True: small @ small')",
+    "exec('while True: big @ big')",
+    "exec('while True: wide + wide')",
+    "exec('while True: np.sort(wide)')",
+    "exec('while True: np.linalg.svd(small)')",
+    "da.random.random((10**6, 10**5), chunks=1000).sum().compute()",
+    "da.ones((10**5, 10**5), chunks=100).sum().compute(scheduler='sync')",
+    "da.ones((20000, 20000), chunks=4000).dot(da.ones((20000, 20000), chunks=4000)).compute()",
+    "dask.delayed(sum)(range(10**12)).compute()",
+    "dask.compute(*[dask.delayed(spin)(i) for i in range(8)])",
+    "da.ones(8, chunks=1).map_blocks(spin).compute()",
+    "dask.delayed(time.sleep)(1000).compute()",
+    "dask.compute(dask.delayed(spin)(0), scheduler='processes')",
+};
+
+static const char setup[] =
+    "import itertools, collections, functools, math, re, time, threading, queue, subprocess, "
+    "asyncio, random, numpy as np, dask, dask.array as da";
+static const char values[] =
+    "floats = [random.random() for i in range(10**6)]; text = 'abx' * 10**7; small = "
+    "np.ones((300, 300)); big = np.ones((2000, 2000)); wide = np.random.random(10**7)";
+static const char function[] = "exec('def spin(x):\\n  while True: x += 1', globals())";
+
+static long memory_kib(session *s)
+{
+    send_text(s, "print('kib', int(open('/proc/self/statm').read().split()[1]) * 4)\r");
+    wait_for(s, "\nkib ", START_MS);
+    wait_for(s, "\nIn [", START_MS);
+    return atol(strstr(s->text, "\nkib ") + 5);
+}
+
+START_TEST(a_statement_of_the_language_ends)
+{
+    session s;
+    session_start(&s);
+    run(&s, setup);
+    run(&s, values);
+    interrupt(&s, language[_i], 100);
+    session_end(&s);
+}
+END_TEST
+
+START_TEST(a_statement_on_arrays_ends)
+{
+    session s;
+    session_start(&s);
+    run(&s, setup);
+    run(&s, values);
+    run(&s, function);
+    interrupt(&s, arrays[_i], 100);
+    session_end(&s);
+}
+END_TEST
+
+START_TEST(twenty_times_in_a_row_and_memory_is_given_back)
+{
+    session s;
+    session_start(&s);
+    run(&s, setup);
+    run(&s, function);
+    const char *const turn[] = {
+        "exec('l = []\\nwhile True: l.append(str(len(l)))')",
+        "sorted(range(3 * 10**6), key=lambda x: -x % 10007)",
+        "da.random.random((10**6, 10**5), chunks=2000).sum().compute()",
+        "dask.compute(*[dask.delayed(spin)(i) for i in range(8)])",
+    };
+    long before = 0;
+    for (int i = 0; i < 20; i++) {
+        interrupt(&s, turn[i % 4], 20 + 37 * (i % 5));
+        run(&s, "1 + 1");
+        if (i == 3) before = memory_kib(&s);
+    }
+    long after = memory_kib(&s);
+    printf("%ld KiB, then %ld KiB\n", before, after);
+    ck_assert_msg(after < before + 200 * 1024, "%ld KiB, then %ld KiB", before, after);
+    session_end(&s);
+}
+END_TEST
+
+int main(void)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    Suite *s = suite_create("Ctrl-C");
+    TCase *t = tcase_create("terminal");
+    const int nlanguage = sizeof language / sizeof *language;
+    const int narrays = sizeof arrays / sizeof *arrays;
+    tcase_add_loop_test(t, a_statement_of_the_language_ends, 0, nlanguage);
+    tcase_add_loop_test(t, a_statement_on_arrays_ends, 0, narrays);
+    tcase_add_test(t, twenty_times_in_a_row_and_memory_is_given_back);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failures = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failures != 0;
+}
