@@ -39,6 +39,17 @@ static bool check_joinable(int n, const nd *const *x, int axis, err *e)
     return true;
 }
 
+/* Are all parts of this type, in C order, one after the other in the result? */
+static bool follow_on(int n, const nd *const *x, int axis, dtype_of t)
+{
+    if (t.dt > DT_complex128) return false;
+    for (int i = 0; i < axis; i++)
+        if (nd_shape(x[0])[i] != 1) return false;
+    for (int k = 0; k < n; k++)
+        if (x[k]->dtype != t.dt || !(x[k]->flags & ND_C)) return false;
+    return true;
+}
+
 nd *nd_concat(int n, const nd *const *x, int axis, dtype_of want, err *e)
 {
     dtype_of t;
@@ -51,6 +62,14 @@ nd *nd_concat(int n, const nd *const *x, int axis, dtype_of want, err *e)
         fortran &= (x[k]->flags & ND_F) && !(x[k]->flags & ND_C);
     }
     nd *y = nd_new_order(t, x[0]->ndim, shape, fortran ? 'F' : 'C', e);
+    if (y && !fortran && follow_on(n, x, axis, t)) {
+        char *to = y->at;
+        for (int k = 0; k < n; k++) {
+            memcpy(to, x[k]->at, nd_bytes(x[k]));
+            to += nd_bytes(x[k]);
+        }
+        return y;
+    }
     for (int k = 0; y && k < n; k++) {
         int64_t len = nd_shape(x[k])[axis];
         nd *part = nd_slice(y, axis, at, len, 1);

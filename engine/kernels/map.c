@@ -266,6 +266,58 @@ static bool map_prepared(job *j, const nd *const use[], const map_opts *o, int n
     return ok;
 }
 
+/* a single element, or one that is repeated by strides of zero */
+static bool one_element(const nd *x)
+{
+    for (int i = 0; i < x->ndim; i++)
+        if (nd_strides(x)[i] && nd_shape(x)[i] != 1) return false;
+    return nd_count(x) > 0;
+}
+
+/* One operand of a run over whole C-ordered blocks: false when it needs a walk.  A single element
+ * is cast to `cell`. */
+static bool flat_operand(job *j, int k, const nd *x, int ndim, const int64_t *shape, char *cell,
+                         char **at, ptrdiff_t *step)
+{
+    bool same = same_type(nd_type(x), j->plan.arg[k]);
+    *at = x->at;
+    *step = (ptrdiff_t)x->size;
+    if (one_element(x)) {
+        cast_loop run = same ? NULL : cast_find(j->plan.arg[k], nd_type(x), j->e);
+        *step = 0;
+        if (same) return true;
+        *at = cell;
+        return run && run(1, cell, 16, x->at, 0, j->plan.arg[k], nd_type(x), j->e);
+    }
+    return same && x->flags & ND_C && x->ndim == ndim &&
+           !memcmp(nd_shape(x), shape, (size_t)ndim * sizeof *shape);
+}
+
+/* The common case, without a walk: fresh result, inputs of its shape in C order or single elements.
+ * False without an error: not that case. */
+static bool map_flat(job *j, const nd *const in[], int ndim, const int64_t *shape, nd *out[])
+{
+    char cell[UFUNC_MAXARG][16], *at[UFUNC_MAXARG];
+    ptrdiff_t step[UFUNC_MAXARG + 2] = {0};
+    int nin = j->f->nin;
+    if (j->f->nout != 1 || j->f->id == U_power) return false;
+    for (int k = 0; k < nin; k++)
+        if (in[k]->dtype > DT_complex128 || j->plan.arg[k].dt > DT_complex128 ||
+            !flat_operand(j, k, in[k], ndim, shape, cell[k], &at[k], &step[k]))
+            return false;
+    if (j->plan.arg[nin].dt > DT_complex128) return false;
+    nd *r = nd_new(j->plan.arg[nin], ndim, shape, j->e);
+    if (!r) return false;
+    at[nin] = r->at;
+    step[nin] = (ptrdiff_t)r->size;
+    if (j->narg == 3)
+        step[3] = (ptrdiff_t)j->plan.arg[0].size, step[4] = (ptrdiff_t)j->plan.arg[1].size;
+    size_t n = (size_t)nd_count(r);
+    if (n) j->plan.run(n, at, step);
+    out[0] = r;
+    return true;
+}
+
 bool nd_map(const ufunc *f, const nd *const in[], map_opts *o, nd *out[], err *e)
 {
     map_opts none = OPTS_NONE;
@@ -280,6 +332,12 @@ bool nd_map(const ufunc *f, const nd *const in[], map_opts *o, nd *out[], err *e
     for (int k = 0; k < f->nout; k++) out[k] = NULL;
     TRY(ufunc_resolve(f, kinds, o->dtype, o->casting, &j.plan, e));
     TRY(check_targets(&j, o) && find_shape(f, in, o, &ndim, shape, e));
+    if (!o->out[0] && !o->where) {
+        fp_clear();
+        bool done = map_flat(&j, in, ndim, shape, out);
+        if (done) o->flags |= fp_test() & ~(unsigned)FP_UNDER;
+        if (done || e->kind) return done;
+    }
     bool ok = (f->nin < 2 || check_power(&j, in[1])) && guard_overlap(f, in, o, copies, use, e) &&
               make_results(&j, use, o, ndim, shape, out);
     if (ok) {

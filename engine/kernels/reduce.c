@@ -372,6 +372,34 @@ static nd *without_first(const nd *x, uint32_t axes)
     return nd_ref(x);
 }
 
+/* All axes of a block in C order into one cell, without a walk: the order of additions is that of
+ * one merged run.  NULL without an error: not that case. */
+static nd *fold_flat(const ufunc *f, const nd *x, uint32_t axes, bool keepdims,
+                     const ufunc_plan *plan, err *e)
+{
+    int64_t ones[ND_MAXDIM], n = nd_count(x);
+    dtype_of t = plan->arg[2];
+    if (!(x->flags & ND_C) || axes != axes_of(x, UINT32_MAX) || x->ndim == 0 || n == 0) return NULL;
+    if (x->dtype != plan->arg[0].dt || x->dtype != t.dt || t.dt > DT_complex128) return NULL;
+    for (int i = 0; i < x->ndim; i++) ones[i] = 1;
+    nd *r = nd_new(t, keepdims ? x->ndim : 0, ones, e);
+    if (!r) return NULL;
+    char first[16];
+    if (!identity(f, t, first)) {
+        if (!keeps_value(f)) return datum_unref(r);
+        memcpy(first, x->at, x->size);
+    }
+    memcpy(r->at, first, t.size);
+    fold all = {.run = plan->run};
+    all.to = t;
+    all.w.step[X][0] = (ptrdiff_t)x->size;
+    all.w.at[RESULT] = r->at;
+    all.w.at[X] = x->at;
+    all.w.shape[0] = n;
+    fold_run(&all);
+    return r;
+}
+
 nd *nd_ufunc_reduce(const ufunc *f, const nd *x, uint32_t axes, bool keepdims, dtype_of want,
                     reduce_opts *o, err *e)
 {
@@ -381,6 +409,12 @@ nd *nd_ufunc_reduce(const ufunc *f, const nd *x, uint32_t axes, bool keepdims, d
     ufunc_plan plan;
     if (o->out && want.dt == DT_none) want = nd_type(o->out);
     TRY(fold_plan(f, nd_type(x), want, &plan, e) && check_axes(f, axes, e));
+    if (!o->out && !o->where && !o->initial) {
+        fp_clear();
+        nd *flat = fold_flat(f, x, axes, keepdims, &plan, e);
+        if (flat) o->flags |= fp_test() & ~(unsigned)FP_UNDER;
+        if (flat || e->kind) return flat;
+    }
     walk order;
     walk_init(&order, x->ndim, nd_shape(x));
     walk_add_nd(&order, x);

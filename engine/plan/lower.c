@@ -121,7 +121,7 @@ static program *make_program(walk *w, uint32_t root)
         p->prog = mem_grow(p->prog, (p->nprog ? 2 * p->nprog : 1) * sizeof *p->prog);
     x->prog = p->nprog;
     program *g = p->prog[p->nprog++] = program_new(n, step, by);
-    g->tiles = n > 1 && !w->no_tiles;
+    g->tiles &= !w->no_tiles;
     return g;
 }
 
@@ -149,7 +149,7 @@ static bool open_frame(walk *w, ref r, err *e)
             g->home |= (v.f->flags & FN_HOME) != 0;
             g->foreign |= !fn_is_native(v.f);
         }
-    } else
+    } else if (!g->closed)
         TRY(program_inputs(g, r.i, &w->scratch, push_ref, w, e));
     f.n = w->nref - f.first;
     w->stack[w->depth++] = f;

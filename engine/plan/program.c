@@ -3,7 +3,35 @@
 #include "engine/plan/program.h"
 #include "engine/plan/tiles.h"
 
+#include <math.h>
 #include <string.h>
+
+#include "engine/expr/reduceops.h"
+
+static bool is_closed(const program *p)
+{
+    for (uint32_t s = 0; s < p->nstep; s++)
+        for (uint32_t d = 0; d < p->by[s]->ndep; d++) {
+            bool inside = false;
+            for (uint32_t k = 1; k < p->nstep && !inside; k++)
+                inside = layer_same(p->by[s]->dep[d], p->step[k]);
+            if (!inside) return false;
+        }
+    return true;
+}
+
+/* Has some step blocks of more than one piece? Smaller ones are run whole. */
+static bool has_pieces(const program *p)
+{
+    for (uint32_t s = 0; s < p->nstep; s++) {
+        const grid *g = p->step[s]->grid;
+        double n = 1;
+        for (int k = 0; g && k < g->ndim; k++)
+            n *= g->ax[k]->largest < 0 ? INFINITY : (double)g->ax[k]->largest;
+        if (n > TILE) return true;
+    }
+    return false;
+}
 
 program *program_new(uint32_t nstep, const layer *const *step, const layer *const *by)
 {
@@ -12,6 +40,8 @@ program *program_new(uint32_t nstep, const layer *const *step, const layer *cons
     p->by = p->step + nstep;
     memcpy(p->step, step, nstep * sizeof *step);
     memcpy(p->by, by, nstep * sizeof *by);
+    p->closed = nstep > 1 && is_closed(p);
+    p->tiles = nstep > 1 && has_pieces(p);
     return p;
 }
 

@@ -13,6 +13,7 @@ struct program {
     uint32_t nstep;
     bool home, foreign;
     bool tiles;          /* may run piece by piece (tiles.c) */
+    bool closed;         /* its steps read nothing but each other: tasks have no inputs */
     const layer **by;    /* who makes the tasks: step[s] unless a pass put another in its place */
     const layer *step[]; /* the layers that users see, whose blocks the tasks make */
 };

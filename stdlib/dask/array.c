@@ -399,6 +399,28 @@ static value get_true_name(interp *in, const value *arg)
     return v_obj(str_new(in, name, dash ? (size_t)(dash - name) : strlen(name)));
 }
 
+/* _edges(axis, blocks): where blocks begin */
+static value m_edges(interp *in, const value *arg)
+{
+    expr *x = of(arg);
+    int64_t axis, block;
+    list *l = as_list(arg[2]), *out = l ? list_new(in, l->n) : NULL;
+    bool ok = out && to_int64(in, arg[1], &axis);
+    ok = ok && axis >= 0 && axis < expr_ndim(x);
+    for (int64_t i = 0; ok && i < l->n; i++) {
+        const cuts *c = x->chunks->ax[axis];
+        ok = to_int64(in, l->at[i], &block) && block >= 0 && block <= c->nblock;
+        int64_t at = !ok                 ? 0
+                     : block < c->nblock ? cuts_start(c, block)
+                     : block             ? cuts_start(c, block - 1) + cuts_size(c, block - 1)
+                                         : 0;
+        ok = ok && list_add(in, out, v_int(at));
+    }
+    if (ok) return v_obj(out);
+    obj_unref(in, out);
+    return throwing(in) ? FAIL : throw(in, IndexError, "_edges: no such axis or block");
+}
+
 static const builtin lazy_table[] = {
     {"@property shape", get_shape, "Extent along each axis; nan where unknown."},
     {"@property chunks", get_chunks, "Chunk sizes along each axis, a tuple of tuples."},
@@ -416,6 +438,7 @@ static const builtin lazy_table[] = {
     {"@property nbytes", get_nbytes, "Bytes of all elements; nan when unknown."},
     {"_layers(self)", m_layers, NULL},
     {"_layer_dependencies(self)", m_layer_deps, NULL},
+    {"_edges(self, axis, blocks)", m_edges, NULL},
     {"_counts(self)", m_counts, "(tasks, layers)"},
     {"__dask_keys__(self)", m_keys, "Nested lists of the keys of the chunks."},
     {0},
