@@ -11,6 +11,7 @@
 #include "engine/kernels/lapack_parts.h"
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/ops.h"
+#include "engine/kernels/qr_tall.h"
 #include "engine/kernels/ufunc.h"
 
 /* --- solve, inv
@@ -341,11 +342,15 @@ bool nd_qr(const nd *a, char mode, nd **q, nd **r, err *e)
         nr = mode == 'a' ? stack_new(a, j.k.t, 1, j.small, 0, e)
                          : stack_new(a, j.k.t, 2, rm, j.n, e);
     int64_t count = nr ? stack_count(a) : 0;
-    bool widened = blas_widen(stack_work(a));
-    for (int64_t i = 0; i < count; i++)
-        qr_one(&j, nth(p, i, (int64_t)j.m * j.n), mode, nq ? nth(nq, i, qm * qn) : NULL,
-               nth(nr, i, mode == 'a' ? j.small : rm * j.n));
-    blas_narrow(widened);
+    bool tall = (mode == 'r' || mode == 'R') && !j.k.is_complex && qr_is_tall(j.m, j.n);
+    for (int64_t i = 0; i < count; i++) {
+        char *from = nth(p, i, (int64_t)j.m * j.n), *to = nq ? nth(nq, i, qm * qn) : NULL;
+        char *r_to = nth(nr, i, mode == 'a' ? j.small : rm * j.n);
+        if (tall && qr_tall((double *)from, j.m, j.n, (double *)to, (double *)r_to)) continue;
+        bool widened = blas_widen(stack_work(a) / (double)count);
+        qr_one(&j, from, mode, to, r_to);
+        blas_narrow(widened);
+    }
     mem_free(j.a);
     datum_unref(p);
     if (!nr)
