@@ -5,6 +5,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/kernels/half.h"
+#include "engine/kernels/loops.h"
 
 static inline uint64_t turn64(uint64_t u)
 {
@@ -33,14 +34,20 @@ static inline double undo_double(uint64_t k)
 // clang-format off
 #define SIGN64 ((uint64_t)1 << 63)
 #define MAKE(T, expr)                                                                              \
-    for (int64_t i = 0; i < n; i++) { const T x = *(const T *)(at + i * step); key[i] = expr; }    \
+    if (step == sizeof(T)) {                                                                       \
+        const T *v = (const T *)at;                                                                \
+        for (int64_t i = 0; i < n; i++) { const T x = v[i]; key[i] = expr; }                       \
+    } else for (int64_t i = 0; i < n; i++) { const T x = *(const T *)(at + i * step); key[i] = expr; }    \
     return;
 #define UNDO(T, expr)                                                                              \
-    for (int64_t i = 0; i < n; i++) { const uint64_t k = key[i]; *(T *)(at + i * step) = (T)(expr); } \
+    if (step == sizeof(T)) {                                                                       \
+        T *v = (T *)at;                                                                            \
+        for (int64_t i = 0; i < n; i++) { const uint64_t k = key[i]; v[i] = (T)(expr); }           \
+    } else for (int64_t i = 0; i < n; i++) { const uint64_t k = key[i]; *(T *)(at + i * step) = (T)(expr); } \
     return;
 #define SIGNED(x) ((uint64_t)(int64_t)(x) ^ SIGN64)
 
-void keys_make(dtype_of t, int64_t n, const char *at, ptrdiff_t step, bool exact, uint64_t *key)
+KERNEL void keys_make(dtype_of t, int64_t n, const char *at, ptrdiff_t step, bool exact, uint64_t *key)
 {
     switch (t.dt) {
     case DT_bool:
@@ -59,7 +66,7 @@ void keys_make(dtype_of t, int64_t n, const char *at, ptrdiff_t step, bool exact
     }
 }
 
-void keys_undo(dtype_of t, int64_t n, const uint64_t *key, char *at, ptrdiff_t step)
+KERNEL void keys_undo(dtype_of t, int64_t n, const uint64_t *key, char *at, ptrdiff_t step)
 {
     switch (t.dt) {
     case DT_bool:
@@ -78,72 +85,6 @@ void keys_undo(dtype_of t, int64_t n, const uint64_t *key, char *at, ptrdiff_t s
     }
 }
 // clang-format on
-
-/* --- sorting keys -------------------------------------------------------------------------------
- */
-
-static void insertion(uint64_t *key, int64_t n)
-{
-    for (int64_t i = 1; i < n; i++) {
-        uint64_t k = key[i];
-        int64_t j = i;
-        for (; j > 0 && k < key[j - 1]; j--) key[j] = key[j - 1];
-        key[j] = k;
-    }
-}
-
-/* bytes in which not all keys agree */
-static unsigned differing(const uint64_t *key, int64_t n)
-{
-    uint64_t diff = 0;
-    unsigned bytes = 0;
-    for (int64_t i = 1; i < n; i++) diff |= key[i] ^ key[0];
-    for (unsigned b = 0; b < 8; b++)
-        if (diff >> (8 * b) & 0xff) bytes |= 1u << b;
-    return bytes;
-}
-
-static void merge_sort(uint64_t *key, uint64_t *scratch, int64_t n)
-{
-    if (n <= 24) {
-        insertion(key, n);
-        return;
-    }
-    int64_t half = n / 2;
-    merge_sort(key, scratch, half);
-    merge_sort(key + half, scratch, n - half);
-    if (key[half - 1] <= key[half]) return;
-    memcpy(scratch, key, (size_t)half * sizeof *key);
-    int64_t i = 0, j = half, k = 0;
-    while (i < half && j < n) key[k++] = key[j] < scratch[i] ? key[j++] : scratch[i++];
-    memcpy(key + k, scratch + i, (size_t)(half - i) * sizeof *key);
-}
-
-/* radix sort, least byte first, over the bytes that differ */
-void keys_sort(uint64_t *key, uint64_t *scratch, int64_t n)
-{
-    if (n < 512) {
-        merge_sort(key, scratch, n);
-        return;
-    }
-    unsigned bytes = differing(key, n);
-    uint64_t *from = key, *to = scratch;
-    for (int b = 0; b < 8; b++) {
-        if (!(bytes >> b & 1)) continue;
-        int64_t start[256] = {0}, at = 0;
-        for (int64_t i = 0; i < n; i++) start[from[i] >> (8 * b) & 0xff]++;
-        for (int d = 0; d < 256; d++) {
-            int64_t count = start[d];
-            start[d] = at;
-            at += count;
-        }
-        for (int64_t i = 0; i < n; i++) to[start[from[i] >> (8 * b) & 0xff]++] = from[i];
-        uint64_t *t = from;
-        from = to;
-        to = t;
-    }
-    if (from != key) memcpy(key, from, (size_t)n * sizeof *key);
-}
 
 /* --- comparing elements
  * --------------------------------------------------------------------------- */
@@ -199,40 +140,20 @@ static void merge_indices(const lane *v, int64_t *index, int64_t *scratch, int64
     memcpy(index + k, scratch + i, (size_t)(half - i) * sizeof *index);
 }
 
-typedef struct keyed {
-    uint64_t key;
-    int64_t index;
-} keyed;
-
-static bool radix_indices(const lane *v, int64_t *index, int64_t n, err *e)
+static bool order_by_key(const lane *v, int64_t *index, int64_t n, err *e)
 {
     keyed *all = try_alloc(2 * (size_t)n * sizeof *all, e);
     if (!all) return false;
-    keyed *from = all, *to = all + n;
-    for (int64_t i = 0; i < n; i++) from[i] = (keyed){v->key[index[i]], index[i]};
-    unsigned bytes = differing(v->key, n);
-    for (int b = 0; b < 8; b++) {
-        if (!(bytes >> b & 1)) continue;
-        int64_t start[256] = {0}, at = 0;
-        for (int64_t i = 0; i < n; i++) start[from[i].key >> (8 * b) & 0xff]++;
-        for (int d = 0; d < 256; d++) {
-            int64_t count = start[d];
-            start[d] = at;
-            at += count;
-        }
-        for (int64_t i = 0; i < n; i++) to[start[from[i].key >> (8 * b) & 0xff]++] = from[i];
-        keyed *t = from;
-        from = to;
-        to = t;
-    }
-    for (int64_t i = 0; i < n; i++) index[i] = from[i].index;
+    for (int64_t i = 0; i < n; i++) all[i] = (keyed){v->key[index[i]], index[i]};
+    keyed_order(all, all + n, n);
+    for (int64_t i = 0; i < n; i++) index[i] = all[i].index;
     mem_free(all);
     return true;
 }
 
 bool lane_sort_stable(const lane *v, int64_t *index, int64_t n, err *e)
 {
-    if (v->key && n >= 1024) return radix_indices(v, index, n, e);
+    if (v->key && n >= 64) return order_by_key(v, index, n, e);
     int64_t *scratch = try_alloc((size_t)n * sizeof *scratch, e);
     if (!scratch) return false;
     merge_indices(v, index, scratch, n);

@@ -15,8 +15,13 @@ static inline bool has_keys(enum dtype d)
 void keys_make(dtype_of t, int64_t n, const char *at, ptrdiff_t step, bool exact, uint64_t *key);
 /* exact keys back to elements */
 void keys_undo(dtype_of t, int64_t n, const uint64_t *key, char *at, ptrdiff_t step);
-/* Sorts keys; scratch holds n too. */
+/* Sorts keys; scratch holds n too.  (radix.c) */
 void keys_sort(uint64_t *key, uint64_t *scratch, int64_t n);
+typedef struct keyed {
+    uint64_t key;
+    int64_t index;
+} keyed;
+void keyed_order(keyed *x, keyed *scratch, int64_t n); /* stable */
 
 /* How two elements i, j of one lane compare; either by key or by the elements themselves. */
 typedef struct lane {

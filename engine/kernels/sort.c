@@ -5,12 +5,15 @@
  * are ordered by index, then gathered. */
 #include "engine/kernels/sort.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/par.h"
 #include "engine/kernels/index.h"
 #include "engine/kernels/keys.h"
 #include "engine/kernels/ops.h"
+#include "engine/kernels/radix.h"
 #include "engine/kernels/reduce.h"
 
 typedef struct lanes {
@@ -94,20 +97,142 @@ static void gather(lanes *l)
         memcpy(l->to + i * l->tstep, l->row + i * (int64_t)size, size);
 }
 
+/* --- lanes of types with keys: whoever is free takes the next ones -----------------------------
+ */
+
+typedef struct lane_job {
+    const nd *x;
+    nd *out;
+    int axis;
+    int64_t n, count, groups;
+    bool positions, stable; /* argsort */
+    _Atomic bool failed;
+} lane_job;
+
+/* how far lane i begins from the first element of x */
+static ptrdiff_t lane_offset(const nd *x, int axis, int64_t i)
+{
+    ptrdiff_t at = 0;
+    for (int k = x->ndim; k-- > 0;) {
+        if (k == axis) continue;
+        at += i % nd_shape(x)[k] * nd_strides(x)[k];
+        i /= nd_shape(x)[k];
+    }
+    return at;
+}
+
+static bool sort_large(const lane_job *j, const char *from, char *to, char *room, err *e)
+{
+    dtype_of t = nd_type(j->x);
+    ptrdiff_t step = nd_strides(j->out)[j->axis];
+    char *at = step == t.size ? to : room;
+    TRY(radix_sort(t, j->n, from, nd_strides(j->x)[j->axis], at, e));
+    for (int64_t i = 0; at == room && i < j->n; i++)
+        memcpy(to + i * step, room + i * t.size, t.size);
+    return true;
+}
+
+static bool order_large(const lane_job *j, const char *from, char *to, bool *ties, err *e)
+{
+    return radix_order(nd_type(j->x), j->n, from, nd_strides(j->x)[j->axis], to,
+                       nd_strides(j->out)[j->axis], ties, e);
+}
+
+/* positions with ties where NumPy's quicksort leaves them */
+static void order_as_numpy(const lane_job *j, const char *from, char *to, uint64_t *key,
+                           int64_t *order)
+{
+    lane v = {.t = nd_type(j->x), .at = from, .step = nd_strides(j->x)[j->axis], .key = key};
+    keys_make(v.t, j->n, from, v.step, false, key);
+    identity(order, j->n);
+    lane_quicksort(&v, order, j->n);
+    for (int64_t i = 0; i < j->n; i++)
+        *(int64_t *)(to + i * nd_strides(j->out)[j->axis]) = order[i];
+}
+
+/* room: 4 n words */
+static bool order_small(const lane_job *j, const char *from, char *to, uint64_t *room)
+{
+    ptrdiff_t step = nd_strides(j->out)[j->axis];
+    keyed *x = (keyed *)room, *y = x + j->n;
+    bool ties = false;
+    for (int64_t i = 0; i < j->n; i += 64) {
+        uint64_t key[64];
+        int64_t k = j->n - i < 64 ? j->n - i : 64;
+        ptrdiff_t from_step = nd_strides(j->x)[j->axis];
+        keys_make(nd_type(j->x), k, from + i * from_step, from_step, false, key);
+        for (int64_t m = 0; m < k; m++) x[i + m] = (keyed){key[m], i + m};
+    }
+    keyed_order(x, y, j->n);
+    for (int64_t i = 1; i < j->n; i++) ties |= x[i].key == x[i - 1].key;
+    if (ties && !j->stable && j->n > 16) return false;
+    for (int64_t i = 0; i < j->n; i++) *(int64_t *)(to + i * step) = x[i].index;
+    return true;
+}
+
+static bool run_lane(const lane_job *j, int64_t which, uint64_t *room, bool large, err *e)
+{
+    const char *from = j->x->at + lane_offset(j->x, j->axis, which);
+    char *to = j->out->at + lane_offset(j->out, j->axis, which);
+    ptrdiff_t fs = nd_strides(j->x)[j->axis], ts = nd_strides(j->out)[j->axis];
+    bool ties = false;
+    if (!j->positions) {
+        if (large) return sort_large(j, from, to, (char *)room, e);
+        keys_make(nd_type(j->x), j->n, from, fs, true, room);
+        keys_sort(room, room + j->n, j->n);
+        keys_undo(nd_type(j->x), j->n, room, to, ts);
+        return true;
+    }
+    if (large) TRY(order_large(j, from, to, &ties, e));
+    if (large ? ties && !j->stable : !order_small(j, from, to, room))
+        order_as_numpy(j, from, to, room, (int64_t *)room + j->n);
+    return true;
+}
+
+static void run_lanes(void *arg, int64_t group)
+{
+    lane_job *j = arg;
+    err e = {0};
+    bool large = radix_is_large(nd_type(j->x), j->n);
+    bool straight = nd_strides(j->out)[j->axis] == j->x->size;
+    int64_t words = j->positions ? (large && j->stable ? 0
+                                    : large            ? 2
+                                                       : 4)
+                    : large      ? (straight ? 0 : 1)
+                                 : 2;
+    uint64_t *room = try_alloc((size_t)(words * j->n) * sizeof *room + 8, &e);
+    bool ok = room != NULL;
+    for (int64_t i = group * j->count / j->groups; ok && i < (group + 1) * j->count / j->groups;
+         i++)
+        ok = run_lane(j, i, room, large, &e);
+    mem_free(room);
+    err_clear(&e);
+    if (!ok) atomic_store(&j->failed, true);
+}
+
+static nd *lanes_sorted(const nd *x, nd *y, int axis, bool positions, bool stable, err *e)
+{
+    lane_job j = {.x = x, .out = y, .axis = axis, .n = nd_shape(x)[axis]};
+    j.positions = positions;
+    j.stable = stable;
+    j.count = j.n ? nd_count(x) / j.n : 0;
+    j.groups = nd_count(x) < 1 << 15 || j.count < 2 ? 1 : 4 * par_width();
+    if (j.groups > j.count) j.groups = j.count;
+    par_for(j.groups, run_lanes, &j);
+    if (!j.failed) return y;
+    err_set(e, MemoryError, "no room to sort %lld elements", (long long)j.n);
+    return datum_unref(y);
+}
+
 nd *nd_sort(const nd *x, int axis, err *e)
 {
     TRY(check_sortable(x, e));
     nd *y = nd_new_like(x, nd_type(x), e);
     lanes l;
+    if (y && has_keys(x->dtype)) return lanes_sorted(x, y, axis, false, false, e);
     if (!y || !lanes_init(&l, x, y, axis, e)) return datum_unref(y);
-    bool ok = true, keyed = has_keys(x->dtype);
+    bool ok = true;
     if (l.count) do {
-            if (keyed) {
-                keys_make(nd_type(x), l.n, l.from, l.fstep, true, l.key);
-                keys_sort(l.key, l.scratch, l.n);
-                keys_undo(nd_type(x), l.n, l.key, l.to, l.tstep);
-                continue;
-            }
             lane v = lane_of(&l);
             identity(l.order, l.n);
             ok = lane_sort_stable(&v, l.order, l.n, e);
@@ -127,6 +252,7 @@ nd *nd_argsort(const nd *x, int axis, bool stable, err *e)
     TRY(check_sortable(x, e));
     nd *y = nd_new(dtype_plain(DT_int64), x->ndim, nd_shape(x), e);
     lanes l;
+    if (y && has_keys(x->dtype)) return lanes_sorted(x, y, axis, true, stable, e);
     if (!y || !lanes_init(&l, x, y, axis, e)) return datum_unref(y);
     bool ok = true;
     if (l.count) do {

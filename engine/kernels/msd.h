@@ -1,0 +1,61 @@
+/* engine/kernels/msd.h - a radix sort, most significant bits first; included once for each kind of
+ * element: MSD(name) names its functions, ELEMENT its type, UKEY the unsigned type of KEY(x).
+ *
+ * A piece is dealt into buckets by the bits below the highest in which its least and greatest key
+ * differ, from one of two arrays into the other, so that about eight elements share a bucket; each
+ * bucket then goes the other way.  Pieces that fit a line or two are sorted by insertion.  The
+ * order is stable.  Depth: each level takes three bits or more off the range of keys. */
+
+static inline void MSD(insert)(ELEMENT *x, int64_t n)
+{
+    for (int64_t i = 1; i < n; i++) {
+        ELEMENT v = x[i];
+        int64_t j = i;
+        for (; j > 0 && KEY(v) < KEY(x[j - 1]); j--) x[j] = x[j - 1];
+        x[j] = v;
+    }
+}
+
+KERNEL static void MSD(range)(const ELEMENT *x, int64_t n, UKEY *low, UKEY *high)
+{
+    UKEY lo = KEY(x[0]), hi = lo;
+    for (int64_t i = 1; i < n; i++) {
+        UKEY k = KEY(x[i]);
+        lo = k < lo ? k : lo;
+        hi = k > hi ? k : hi;
+    }
+    *low = lo;
+    *high = hi;
+}
+
+/* Sorts x[0..n) with the help of y[0..n); the result is in y if `over`, else in x. */
+static void MSD(sort)(ELEMENT *x, ELEMENT *y, int64_t n, bool over)
+{
+    if (n <= INSERT_MAX) {
+        MSD(insert)(x, n);
+        if (over) memcpy(y, x, (size_t)n * sizeof *x);
+        return;
+    }
+    UKEY low, high;
+    MSD(range)(x, n, &low, &high);
+    int shift = digit_shift((uint64_t)(high - low), n);
+    int64_t end[BUCKETS], buckets = (int64_t)((high - low) >> shift) + 1, at = 0;
+    if (high == low) {
+        if (over) memcpy(y, x, (size_t)n * sizeof *x);
+        return;
+    }
+    memset(end, 0, (size_t)buckets * sizeof *end);
+    for (int64_t i = 0; i < n; i++) end[(KEY(x[i]) - low) >> shift]++;
+    for (int64_t b = 0; b < buckets; b++) {
+        int64_t count = end[b];
+        end[b] = at;
+        at += count;
+    }
+    for (int64_t i = 0; i < n; i++) y[end[(KEY(x[i]) - low) >> shift]++] = x[i];
+    if (shift == 0) { /* a key for each bucket */
+        if (!over) memcpy(x, y, (size_t)n * sizeof *x);
+        return;
+    }
+    for (int64_t b = 0, first = 0; b < buckets; first = end[b++])
+        if (end[b] > first) MSD(sort)(y + first, x + first, end[b] - first, !over);
+}

@@ -1,0 +1,351 @@
+/* engine/kernels/radix.c - sorting keys, alone or with positions.
+ *
+ * Small lanes are sorted in one go by msd.h.  A large lane is dealt into 1024 buckets first,
+ * straight from the source into the result, each thread a slice of the source; the buckets are
+ * then sorted one by one, each in the cache, by whoever is free.  Beside source and result only
+ * the buckets at work need room. */
+#include "engine/kernels/radix.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/par.h"
+#include "engine/kernels/keys.h"
+#include "engine/kernels/loops.h"
+
+enum { DIGIT = 10, BUCKETS = 1 << DIGIT, INSERT_MAX = 24, STAGE = 512, LARGE = 1 << 15 };
+
+/* how far keys of a range must be shifted so that n of them fill buckets with about eight each */
+static int digit_shift(uint64_t range, int64_t n)
+{
+    int wide = range ? 64 - __builtin_clzll(range) : 0;
+    int bits = 60 - __builtin_clzll((uint64_t)n);
+    bits = bits < 3 ? 3 : bits > DIGIT ? DIGIT : bits;
+    return wide > bits ? wide - bits : 0;
+}
+
+#define UKEY    uint64_t
+#define ELEMENT uint64_t
+#define KEY(x)  (x)
+#define MSD(f)  wide_##f
+#include "engine/kernels/msd.h"
+#undef ELEMENT
+#undef KEY
+#undef MSD
+#define ELEMENT keyed
+#define KEY(x)  ((x).key)
+#define MSD(f)  keyed_##f
+#include "engine/kernels/msd.h"
+#undef ELEMENT
+#undef KEY
+#undef MSD
+#undef UKEY
+#define UKEY    uint32_t
+#define ELEMENT uint32_t
+#define KEY(x)  (x)
+#define MSD(f)  half_##f
+#include "engine/kernels/msd.h"
+
+void keys_sort(uint64_t *key, uint64_t *scratch, int64_t n)
+{
+    wide_sort(key, scratch, n, false);
+}
+
+void keyed_order(keyed *x, keyed *scratch, int64_t n)
+{
+    keyed_sort(x, scratch, n, false);
+}
+
+/* --- staging ------------------------------------------------------------------------------------
+ */
+
+static inline uint32_t key_float(uint32_t u)
+{
+    if ((u & 0x7fffffff) > 0x7f800000) return UINT32_MAX;
+    return u >> 31 ? ~u : u | (uint32_t)1 << 31;
+}
+
+static inline uint32_t undo_float(uint32_t k)
+{
+    if (k == UINT32_MAX) return 0x7fc00000;
+    return k >> 31 ? k & 0x7fffffff : ~k;
+}
+
+enum { FLIP_SIGN = 1, FLIP_FLOAT = 2 };
+
+/* how elements of four bytes become keys of four bytes */
+static int flip_of(dtype_of t)
+{
+    return t.dt == DT_float32 ? FLIP_FLOAT : t.dt == DT_int32 ? FLIP_SIGN : 0;
+}
+
+static inline uint32_t flipped(uint32_t u, int flip)
+{
+    return flip == FLIP_FLOAT ? key_float(u) : flip == FLIP_SIGN ? u ^ (uint32_t)1 << 31 : u;
+}
+
+/* elements from..from+n as exact keys; of four bytes as numbers below 2^32 */
+static void stage(dtype_of t, int64_t n, const char *from, ptrdiff_t step, bool exact,
+                  uint64_t *key)
+{
+    if (t.size != 4 || !exact) {
+        keys_make(t, n, from, step, exact, key);
+        return;
+    }
+    int flip = flip_of(t);
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t u;
+        memcpy(&u, from + i * step, sizeof u);
+        key[i] = flipped(u, flip);
+    }
+}
+
+/* keys in the place of elements become elements */
+static void unstage(dtype_of t, int64_t n, char *at)
+{
+    uint64_t key[STAGE];
+    if (t.size == 8)
+        for (int64_t i = 0; i < n; i += STAGE) {
+            int64_t k = n - i < STAGE ? n - i : STAGE;
+            memcpy(key, at + 8 * i, (size_t)k * 8);
+            keys_undo(t, k, key, at + 8 * i, 8);
+        }
+    int flip = t.size == 4 ? flip_of(t) : 0;
+    uint32_t *half = (uint32_t *)at;
+    for (int64_t i = 0; flip && i < n; i++)
+        half[i] = flip == FLIP_FLOAT ? undo_float(half[i]) : half[i] ^ (uint32_t)1 << 31;
+}
+
+/* --- dealing a large lane into buckets ----------------------------------------------------------
+ *
+ * The bits that tell a sample's keys apart give a coarse number; a coarse number that is frequent
+ * in the sample gets several buckets.  What is the same for smooth data of any spread: floats of
+ * many magnitudes fill their buckets as evenly as integers do. */
+
+enum { COARSE = 12, NCOARSE = 1 << COARSE, NSAMPLE = 1 << 14, MAX_SLICE = 64 };
+
+typedef struct deal {
+    dtype_of t;
+    const char *from;
+    ptrdiff_t step;
+    char *to;
+    int64_t n;
+    int size; /* of what is dealt: 8, 4 (keys), 16 (keyed) */
+    uint64_t low, high;
+    int left;               /* (key - low) << left has its highest bit in the highest place */
+    uint32_t plan[NCOARSE]; /* first bucket << 6 | log2 of their number */
+    uint32_t nbucket;
+    uint64_t sample[NSAMPLE];
+    int64_t nslice;
+    int64_t *end; /* nslice x nbucket: counts, then where each slice puts its next */
+    int64_t *first;
+    char *order; /* where positions go, keyed only */
+    ptrdiff_t order_step;
+    _Atomic bool failed, ties;
+} deal;
+
+KERNEL static void buckets_of(const deal *d, const uint64_t *restrict key, int64_t n,
+                              uint32_t *restrict bucket)
+{
+    const uint64_t low = d->low, high = d->high;
+    const int left = d->left;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t k = key[i] > high ? high : key[i];
+        k = (k < low ? 0 : k - low) << left;
+        uint32_t plan = d->plan[k >> (64 - COARSE)], bits = plan & 63;
+        bucket[i] = (plan >> 6) + (uint32_t)(k << COARSE >> 1 >> (63 - bits));
+    }
+}
+
+static void plan_buckets(deal *d)
+{
+    uint64_t *key = d->sample;
+    uint32_t seen[NCOARSE] = {0};
+    int64_t gap = d->n / NSAMPLE;
+    for (int64_t i = 0; i < NSAMPLE; i++)
+        stage(d->t, 1, d->from + i * gap * d->step, 0, d->size != 16, &key[i]);
+    wide_range(key, NSAMPLE, &d->low, &d->high);
+    d->left = d->high > d->low ? __builtin_clzll(d->high - d->low) : 0;
+    for (int64_t i = 0; i < NSAMPLE; i++) seen[((key[i] - d->low) << d->left) >> (64 - COARSE)]++;
+    for (int c = 0; c < NCOARSE; c++) {
+        uint64_t want = (uint64_t)seen[c] * BUCKETS / NSAMPLE;
+        uint32_t bits = want > 1 ? (uint32_t)(64 - __builtin_clzll(want - 1)) : 0;
+        d->plan[c] = d->nbucket << 6 | bits;
+        d->nbucket += (uint32_t)1 << bits;
+    }
+}
+
+static void slice_of(const deal *d, int64_t slice, int64_t *i, int64_t *end)
+{
+    *i = slice * d->n / d->nslice;
+    *end = (slice + 1) * d->n / d->nslice;
+}
+
+static void count_slice(void *arg, int64_t slice)
+{
+    deal *d = arg;
+    uint64_t key[STAGE];
+    uint32_t to[STAGE];
+    int64_t i, end, *count = d->end + slice * d->nbucket;
+    slice_of(d, slice, &i, &end);
+    for (int64_t k; i < end; i += k) {
+        k = end - i < STAGE ? end - i : STAGE;
+        stage(d->t, k, d->from + i * d->step, d->step, d->size != 16, key);
+        buckets_of(d, key, k, to);
+        for (int64_t j = 0; j < k; j++) count[to[j]]++;
+    }
+}
+
+static void deal_slice(void *arg, int64_t slice)
+{
+    deal *d = arg;
+    uint64_t key[STAGE];
+    uint32_t to[STAGE];
+    int64_t i, end, *at = d->end + slice * d->nbucket;
+    slice_of(d, slice, &i, &end);
+    for (int64_t k; i < end; i += k) {
+        k = end - i < STAGE ? end - i : STAGE;
+        stage(d->t, k, d->from + i * d->step, d->step, d->size != 16, key);
+        buckets_of(d, key, k, to);
+        if (d->size == 8)
+            for (int64_t j = 0; j < k; j++) ((uint64_t *)d->to)[at[to[j]]++] = key[j];
+        else if (d->size == 4)
+            for (int64_t j = 0; j < k; j++) ((uint32_t *)d->to)[at[to[j]]++] = (uint32_t)key[j];
+        else
+            for (int64_t j = 0; j < k; j++) ((keyed *)d->to)[at[to[j]]++] = (keyed){key[j], i + j};
+    }
+}
+
+static bool all_equal(const deal *d, const char *at, int64_t n)
+{
+    uint64_t low, high;
+    uint32_t l4, h4;
+    if (n < 2) return true;
+    if (d->size == 4) return half_range((const uint32_t *)at, n, &l4, &h4), l4 == h4;
+    if (d->size == 8) return wide_range((const uint64_t *)at, n, &low, &high), low == high;
+    return false;
+}
+
+static void put_positions(deal *d, const keyed *x, int64_t first, int64_t n)
+{
+    bool ties = false;
+    for (int64_t i = 0; i < n; i++) {
+        ties |= i && x[i].key == x[i - 1].key;
+        *(int64_t *)(d->order + (first + i) * d->order_step) = x[i].index;
+    }
+    if (ties) atomic_store_explicit(&d->ties, true, memory_order_relaxed);
+}
+
+static void sort_bucket(void *arg, int64_t b)
+{
+    deal *d = arg;
+    int64_t first = d->first[b], n = d->first[b + 1] - first;
+    char *at = d->to + first * d->size, *room = NULL;
+    if (n == 0) return;
+    if (!all_equal(d, at, n)) {
+        err e = {0};
+        if (n > INSERT_MAX && !(room = try_alloc((size_t)n * (size_t)d->size, &e))) {
+            err_clear(&e);
+            atomic_store(&d->failed, true);
+            return;
+        }
+        if (d->size == 8)
+            wide_sort((uint64_t *)at, (uint64_t *)room, n, false);
+        else if (d->size == 4)
+            half_sort((uint32_t *)at, (uint32_t *)room, n, false);
+        else
+            keyed_sort((keyed *)at, (keyed *)room, n, false);
+        mem_free(room);
+    }
+    if (d->size == 16)
+        put_positions(d, (const keyed *)at, first, n);
+    else
+        unstage(d->t, n, at);
+}
+
+static bool deal_and_sort(deal *d, err *e)
+{
+    plan_buckets(d);
+    d->nslice = par_width() > 1 ? 4 * par_width() : 1;
+    if (d->nslice > MAX_SLICE) d->nslice = MAX_SLICE;
+    size_t cells = (size_t)d->nslice * d->nbucket;
+    d->end = try_zero((cells + d->nbucket + 1) * sizeof *d->end, e);
+    if (!d->end) return false;
+    d->first = d->end + cells;
+    par_for(d->nslice, count_slice, d);
+    int64_t at = 0;
+    for (uint32_t b = 0; b < d->nbucket; b++) {
+        d->first[b] = at;
+        for (int64_t s = 0; s < d->nslice; s++) {
+            int64_t count = d->end[s * d->nbucket + b];
+            d->end[s * d->nbucket + b] = at;
+            at += count;
+        }
+    }
+    d->first[d->nbucket] = at;
+    par_for(d->nslice, deal_slice, d);
+    par_for(d->nbucket, sort_bucket, d);
+    mem_free(d->end);
+    return !d->failed || err_set(e, MemoryError, "no room to sort %lld elements", (long long)d->n);
+}
+
+/* --- the two faces ------------------------------------------------------------------------------
+ */
+
+/* elements of two bytes or one: counted */
+static bool sort_by_count(dtype_of t, int64_t n, const char *from, ptrdiff_t step, char *to, err *e)
+{
+    int64_t *count = try_zero(((size_t)1 << 16) * sizeof *count, e);
+    if (!count) return false;
+    uint16_t sign = t.dt == DT_int8 ? 0x80 : t.dt == DT_int16 ? 0x8000 : 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint16_t v = 0;
+        memcpy(&v, from + i * step, t.size);
+        if (t.dt == DT_float16)
+            v = (v & 0x7fff) > 0x7c00 ? 0xffff : v >> 15 ? (uint16_t)~v : v | 0x8000;
+        count[v ^ sign]++;
+    }
+    int values = t.size == 1 ? 1 << 8 : 1 << 16;
+    for (int v = 0; v < values; v++) {
+        uint16_t x = (uint16_t)v ^ sign;
+        if (t.dt == DT_float16) x = v == 0xffff ? 0x7e00 : v >> 15 ? x & 0x7fff : (uint16_t)~x;
+        for (int64_t k = count[v]; k > 0; k--, to += t.size) memcpy(to, &x, t.size);
+    }
+    mem_free(count);
+    return true;
+}
+
+bool radix_is_large(dtype_of t, int64_t n)
+{
+    return n >= LARGE && (t.size != 2 || n >= 1 << 16);
+}
+
+bool radix_sort(dtype_of t, int64_t n, const char *from, ptrdiff_t step, char *to, err *e)
+{
+    if (t.size < 4) return sort_by_count(t, n, from, step, to, e);
+    deal *d = try_zero(sizeof *d, e);
+    if (!d) return false;
+    *d = (deal){.t = t, .from = from, .step = step, .to = to, .n = n, .size = (int)t.size};
+    bool ok = deal_and_sort(d, e);
+    mem_free(d);
+    return ok;
+}
+
+bool radix_order(dtype_of t, int64_t n, const char *from, ptrdiff_t step, char *order,
+                 ptrdiff_t order_step, bool *ties, err *e)
+{
+    deal *d = try_zero(sizeof *d, e);
+    keyed *room = d ? try_alloc((size_t)n * sizeof *room, e) : NULL;
+    bool ok = room != NULL;
+    if (ok) {
+        *d = (deal){.t = t, .from = from, .step = step, .to = (char *)room, .n = n, .size = 16};
+        d->order = order;
+        d->order_step = order_step;
+        ok = deal_and_sort(d, e);
+        *ties = d->ties;
+    }
+    mem_free(room);
+    mem_free(d);
+    return ok;
+}

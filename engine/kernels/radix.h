@@ -1,0 +1,14 @@
+/* engine/kernels/radix.h - sorting large lanes of elements that have keys. */
+#pragma once
+
+#include "engine/data/nd.h"
+
+/* Is a lane long enough? */
+bool radix_is_large(dtype_of t, int64_t n);
+/* n elements, step bytes apart, in order into `to` (contiguous, apart from `from`): NaN and NaT
+ * last, -0 before 0.  Uses the processors that par.h has to offer. */
+bool radix_sort(dtype_of t, int64_t n, const char *from, ptrdiff_t step, char *to, err *e);
+/* Their positions in order (int64, order_step bytes apart), those of equal elements as they come;
+ * *ties: there are equal elements. */
+bool radix_order(dtype_of t, int64_t n, const char *from, ptrdiff_t step, char *order,
+                 ptrdiff_t order_step, bool *ties, err *e);
