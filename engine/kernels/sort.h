@@ -30,6 +30,6 @@ void unique_clear(unique_parts *u);
 
 /* int64 counts, or float64 sums of weights; at least minlength bins */
 nd *nd_bincount(const nd *x, const nd *weights, int64_t minlength, err *e);
-/* Counts (int64), or float64 sums of weights, of x in the bins between edges (float64,
- * ascending).  `uniform`: the edges are linspace(lo, hi, n + 1), found by arithmetic as NumPy. */
-nd *nd_histogram(const nd *x, const nd *weights, const nd *edges, bool uniform, err *e);
+/* Counts (int64), or float64 sums of weights, of x in the bins between ascending edges: bin k holds
+ * edges[k] <= x < edges[k + 1], the last one also its upper edge. */
+nd *nd_histogram(const nd *x, const nd *weights, const nd *edges, err *e);

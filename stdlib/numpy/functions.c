@@ -384,7 +384,7 @@ static value f_bincount(interp *in, const value *arg)
     return r;
 }
 
-/* _histogram(a, weights, edges, uniform) */
+/* _histogram(a, weights, edges) */
 static value f_histogram(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]), *w = NULL;
@@ -393,7 +393,7 @@ static value f_histogram(interp *in, const value *arg)
     err e = {0};
     value r = FAIL;
     if (edges && !throwing(in))
-        r = array_wrap(in, nd_histogram(x, w, edges, value_truth(in, arg[3]) == 1, &e), &e);
+        r = array_wrap(in, nd_histogram(x, w, edges, &e), &e);
     datum_unref(x);
     datum_unref(edges);
     datum_unref(w);
@@ -903,7 +903,7 @@ const builtin numpy_sort_functions[] = {
     {"_unique(ar, index, inverse, counts, equal_nan)", f_unique, NULL},
     {"bincount(x, /, weights=None, minlength=0)", f_bincount,
      "How often each non-negative int occurs."},
-    {"_histogram(a, weights, edges, uniform)", f_histogram, NULL},
+    {"_histogram(a, weights, edges)", f_histogram, NULL},
     {"_topk(a, k, axis)", f_topk, "The k largest, in descending order."},
     {"_argtopk(a, k, axis)", f_argtopk, "Indices of the k largest."},
     {"@def take_along_axis(arr, indices, axis)", f_take_along_axis,

@@ -1157,6 +1157,11 @@ static value f_sort(interp *in, const value *arg)
     err e = {0};
     int axis;
     if (!x || !sort_axis(in, arg[1], &x, &axis)) return datum_unref(x), FAIL;
+    if (x->dtype != DT_object) {
+        value sorted = array_wrap(in, nd_sort(x, axis, &e), &e);
+        datum_unref(x);
+        return sorted;
+    }
     value a = array_wrap(in, nd_copy_order(x, 'K', &e), &e);
     datum_unref(x);
     value done = is_fail(a) ? FAIL : m_sort(in, (value[]){a, v_int(axis), NONE, NONE});
