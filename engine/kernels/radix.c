@@ -142,6 +142,8 @@ typedef struct deal {
     int64_t *first;
     char *order; /* where positions go, keyed only */
     ptrdiff_t order_step;
+    bool *wanted;            /* buckets, for single places */
+    int64_t *skipped, nkept; /* elements of other buckets before each; of wanted ones */
     _Atomic bool failed, ties;
 } deal;
 
@@ -264,7 +266,8 @@ static void sort_bucket(void *arg, int64_t b)
         unstage(d->t, n, at);
 }
 
-static bool deal_and_sort(deal *d, err *e)
+/* buckets chosen, their sizes and where each slice puts its elements */
+static bool deal_counted(deal *d, err *e)
 {
     plan_buckets(d);
     d->nslice = par_width() > 1 ? 4 * par_width() : 1;
@@ -284,6 +287,12 @@ static bool deal_and_sort(deal *d, err *e)
         }
     }
     d->first[d->nbucket] = at;
+    return true;
+}
+
+static bool deal_and_sort(deal *d, err *e)
+{
+    TRY(deal_counted(d, e));
     par_for(d->nslice, deal_slice, d);
     par_for(d->nbucket, sort_bucket, d);
     mem_free(d->end);
@@ -346,6 +355,83 @@ bool radix_order(dtype_of t, int64_t n, const char *from, ptrdiff_t step, char *
         *ties = d->ties;
     }
     mem_free(room);
+    mem_free(d);
+    return ok;
+}
+
+/* --- single places ------------------------------------------------------------------------------
+ *
+ * Only the buckets in which a wanted place lies are dealt and sorted. */
+
+static void mark_buckets(deal *d, const int64_t *kth, int nkth)
+{
+    int64_t kept = 0;
+    uint32_t b = 0;
+    for (int i = 0; i < nkth; i++) {
+        while (d->first[b + 1] <= kth[i]) b++;
+        d->wanted[b] = true;
+    }
+    for (b = 0; b < d->nbucket; b++) {
+        d->skipped[b] = d->first[b] - kept;
+        if (d->wanted[b]) kept += d->first[b + 1] - d->first[b];
+    }
+    d->nkept = kept;
+}
+
+static void collect_slice(void *arg, int64_t slice)
+{
+    deal *d = arg;
+    uint64_t key[STAGE];
+    uint32_t to[STAGE];
+    int64_t i, end, *at = d->end + slice * d->nbucket;
+    slice_of(d, slice, &i, &end);
+    for (int64_t k; i < end; i += k) {
+        k = end - i < STAGE ? end - i : STAGE;
+        stage(d->t, k, d->from + i * d->step, d->step, true, key);
+        buckets_of(d, key, k, to);
+        for (int64_t j = 0; j < k; j++)
+            if (d->wanted[to[j]]) ((uint64_t *)d->to)[at[to[j]]++ - d->skipped[to[j]]] = key[j];
+    }
+}
+
+static bool pick_places(deal *d, const int64_t *kth, int nkth, char *out, err *e)
+{
+    uint64_t *kept = try_alloc((size_t)d->nkept * 2 * sizeof *kept, e);
+    if (!kept) return false;
+    d->to = (char *)kept;
+    par_for(d->nslice, collect_slice, d);
+    uint32_t b = 0;
+    for (int i = 0; i < nkth; i++) {
+        uint32_t before = b;
+        while (d->first[b + 1] <= kth[i]) b++;
+        int64_t first = d->first[b] - d->skipped[b], n = d->first[b + 1] - d->first[b];
+        if (i == 0 || b != before) wide_sort(kept + first, kept + d->nkept, n, false);
+        uint64_t key = kept[kth[i] - d->skipped[b]];
+        uint32_t half = (uint32_t)key;
+        memcpy(out + i * (int64_t)d->t.size, d->t.size == 4 ? (void *)&half : (void *)&key,
+               d->t.size);
+        unstage(d->t, 1, out + i * (int64_t)d->t.size);
+    }
+    mem_free(kept);
+    return true;
+}
+
+bool radix_select(dtype_of t, int64_t n, const char *from, ptrdiff_t step, const int64_t *kth,
+                  int nkth, char *out, err *e)
+{
+    deal *d = try_zero(sizeof *d, e);
+    if (!d) return false;
+    *d = (deal){.t = t, .from = from, .step = step, .n = n, .size = 8};
+    bool ok = deal_counted(d, e);
+    d->skipped = ok ? try_zero(d->nbucket * (sizeof *d->skipped + 1), e) : NULL;
+    if (d->skipped) {
+        d->wanted = (bool *)(d->skipped + d->nbucket);
+        mark_buckets(d, kth, nkth);
+        ok = pick_places(d, kth, nkth, out, e);
+    }
+    ok = ok && d->skipped;
+    mem_free(d->skipped);
+    mem_free(d->end);
     mem_free(d);
     return ok;
 }

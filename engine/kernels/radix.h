@@ -12,3 +12,6 @@ bool radix_sort(dtype_of t, int64_t n, const char *from, ptrdiff_t step, char *t
  * *ties: there are equal elements. */
 bool radix_order(dtype_of t, int64_t n, const char *from, ptrdiff_t step, char *order,
                  ptrdiff_t order_step, bool *ties, err *e);
+/* What stands at the places kth[0 .. nkth), ascending, of the sorted lane; t has 4 bytes or 8. */
+bool radix_select(dtype_of t, int64_t n, const char *from, ptrdiff_t step, const int64_t *kth,
+                  int nkth, char *out, err *e);

@@ -347,35 +347,71 @@ nd *nd_argpartition(const nd *x, const int64_t *kth, int nkth, int axis, err *e)
     return partition(x, kth, nkth, axis, true, e);
 }
 
-/* of a sorted block: its k last along the axis, the last one first (k < 0: its -k first) */
-static nd *cut_top(const nd *sorted, int64_t k, int axis, err *e)
+/* --- elements at given places, along the last axis ----------------------------------------------
+ */
+
+typedef struct kth_job {
+    const nd *x;
+    nd *out;
+    const int64_t *kth; /* ascending */
+    int nkth;
+    int64_t n, count, groups;
+    _Atomic bool failed;
+} kth_job;
+
+static void run_kth(void *arg, int64_t group)
 {
-    int64_t n = nd_shape(sorted)[axis], m = k < 0 ? -k : k;
-    if (m > n) m = n;
-    nd *part = nd_slice(sorted, axis, k < 0 ? 0 : n - m, m, 1);
-    nd *turned = k < 0 ? nd_ref(part) : nd_flip(part, axis_bit(axis));
-    nd *y = nd_copy(turned, e);
-    datum_unref(part);
-    datum_unref(turned);
-    return y;
+    kth_job *j = arg;
+    err e = {0};
+    int axis = j->x->ndim - 1;
+    dtype_of t = nd_type(j->x);
+    ptrdiff_t step = nd_strides(j->x)[axis];
+    bool large = radix_is_large(t, j->n) && t.size >= 4;
+    uint64_t *key = try_alloc((large ? 1 : 2 * (size_t)j->n) * sizeof *key, &e);
+    bool ok = key != NULL;
+    int64_t i = group * j->count / j->groups, end = (group + 1) * j->count / j->groups;
+    for (; ok && i < end; i++) {
+        const char *from = j->x->at + lane_offset(j->x, axis, i);
+        char *to = j->out->at + i * j->nkth * t.size;
+        if (large) {
+            ok = radix_select(t, j->n, from, step, j->kth, j->nkth, to, &e);
+            continue;
+        }
+        keys_make(t, j->n, from, step, true, key);
+        keys_sort(key, key + j->n, j->n);
+        for (int k = 0; k < j->nkth; k++)
+            keys_undo(t, 1, key + j->kth[k], to + k * (int64_t)t.size, t.size);
+    }
+    mem_free(key);
+    err_clear(&e);
+    if (!ok) atomic_store(&j->failed, true);
 }
 
-nd *nd_topk(const nd *x, int64_t k, int axis, err *e)
+/* any type: the whole lane sorted */
+static nd *kth_by_sort(const nd *x, const nd *places, err *e)
 {
-    if (axis >= x->ndim)
-        return err_set(e, AxisError, "axis %d is out of bounds for array of dimension %d", axis,
-                       x->ndim);
-    nd *sorted = nd_sort(x, axis, e), *y = sorted ? cut_top(sorted, k, axis, e) : NULL;
-    datum_unref(sorted);
-    return y;
+    nd *y = nd_sort(x, x->ndim - 1, e), *out = y ? nd_take(y, places, x->ndim - 1, 'r', e) : NULL;
+    datum_unref(y);
+    return out;
 }
 
-nd *nd_argtopk(const nd *x, int64_t k, int axis, err *e)
+nd *nd_kth(const nd *x, const nd *places, err *e)
 {
-    if (axis >= x->ndim)
-        return err_set(e, AxisError, "axis %d is out of bounds for array of dimension %d", axis,
-                       x->ndim);
-    nd *order = nd_argsort(x, axis, true, e), *y = order ? cut_top(order, k, axis, e) : NULL;
-    datum_unref(order);
-    return y;
+    if (!has_keys(x->dtype)) return kth_by_sort(x, places, e);
+    int64_t shape[ND_MAXDIM], n = nd_shape(x)[x->ndim - 1];
+    kth_job j = {.x = x, .kth = (const int64_t *)places->at, .nkth = (int)nd_count(places), .n = n};
+    for (int i = 0; i < j.nkth; i++)
+        if (j.kth[i] < (i ? j.kth[i - 1] : 0) || j.kth[i] >= n)
+            return err_set(e, ValueError, "kth(=%ld) out of bounds (%ld)", (long)j.kth[i], (long)n);
+    memcpy(shape, nd_shape(x), (size_t)x->ndim * sizeof *shape);
+    shape[x->ndim - 1] = j.nkth;
+    j.out = nd_new(nd_type(x), x->ndim, shape, e);
+    if (!j.out) return NULL;
+    j.count = n ? nd_count(x) / n : 0;
+    j.groups = nd_count(x) < 1 << 15 || j.count < 2 ? 1 : 4 * par_width();
+    if (j.groups > j.count) j.groups = j.count;
+    par_for(j.groups, run_kth, &j);
+    if (!j.failed) return j.out;
+    err_set(e, MemoryError, "no room to select among %lld elements", (long long)n);
+    return datum_unref(j.out);
 }

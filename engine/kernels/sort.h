@@ -14,6 +14,8 @@ nd *nd_lexsort(int n, const nd *const *keys, int axis, err *e); /* last key is p
  * NumPy's introselect leaves them. kth may be negative. */
 nd *nd_partition(const nd *x, const int64_t *kth, int nkth, int axis, err *e);
 nd *nd_argpartition(const nd *x, const int64_t *kth, int nkth, int axis, err *e);
+/* Along the last axis only what stands at `places` (int64, ascending, contiguous) after sorting. */
+nd *nd_kth(const nd *x, const nd *places, err *e);
 /* k > 0: the k largest, descending; k < 0: the -k smallest, ascending (dask's topk). */
 nd *nd_topk(const nd *x, int64_t k, int axis, err *e);
 nd *nd_argtopk(const nd *x, int64_t k, int axis, err *e);

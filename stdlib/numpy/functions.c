@@ -384,6 +384,18 @@ static value f_bincount(interp *in, const value *arg)
     return r;
 }
 
+/* _kth(a, places): what stands there along the last axis after sorting */
+static value f_kth(interp *in, const value *arg)
+{
+    nd *x = to_nd_any(in, arg[0]), *at = x ? to_nd(in, arg[1], dtype_plain(DT_int64)) : NULL;
+    err e = {0};
+    value r = FAIL;
+    if (at && !throwing(in)) r = array_wrap(in, nd_kth(x, at, &e), &e);
+    datum_unref(x);
+    datum_unref(at);
+    return r;
+}
+
 /* _histogram(a, weights, edges) */
 static value f_histogram(interp *in, const value *arg)
 {
@@ -392,8 +404,7 @@ static value f_histogram(interp *in, const value *arg)
     if (edges && !is_none(arg[1])) w = to_nd(in, arg[1], dtype_plain(DT_float64));
     err e = {0};
     value r = FAIL;
-    if (edges && !throwing(in))
-        r = array_wrap(in, nd_histogram(x, w, edges, &e), &e);
+    if (edges && !throwing(in)) r = array_wrap(in, nd_histogram(x, w, edges, &e), &e);
     datum_unref(x);
     datum_unref(edges);
     datum_unref(w);
@@ -903,6 +914,7 @@ const builtin numpy_sort_functions[] = {
     {"_unique(ar, index, inverse, counts, equal_nan)", f_unique, NULL},
     {"bincount(x, /, weights=None, minlength=0)", f_bincount,
      "How often each non-negative int occurs."},
+    {"_kth(a, places)", f_kth, NULL},
     {"_histogram(a, weights, edges)", f_histogram, NULL},
     {"_topk(a, k, axis)", f_topk, "The k largest, in descending order."},
     {"_argtopk(a, k, axis)", f_argtopk, "Indices of the k largest."},
