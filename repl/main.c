@@ -26,7 +26,8 @@ enum task {
     RUN_CELL,
     RUN_CELLS,
     RUN_VERSION,
-    RUN_HELP
+    RUN_HELP,
+    RUN_WORKER /* for this program's own use: the other end of a socket */
 };
 
 typedef struct options {
@@ -59,7 +60,7 @@ static const struct flag {
 } flags[] = {
     {"-c", RUN_CODE, true},       {"-m", RUN_MODULE, true},          {"-e", RUN_CELL, true},
     {"--cells", RUN_CELLS, true}, {"--version", RUN_VERSION, false}, {"-V", RUN_VERSION, false},
-    {"--help", RUN_HELP, false},  {"-h", RUN_HELP, false},
+    {"--help", RUN_HELP, false},  {"-h", RUN_HELP, false},           {"--worker", RUN_WORKER, true},
 };
 
 static bool bad_usage(const char *what, const char *flag)
@@ -260,11 +261,15 @@ int main(int argc, char **argv)
         return 0;
     }
     if (o.task == RUN_VERSION) return version_print();
+    const module_def **modules = all_modules();
+    if (o.task == RUN_WORKER) {
+        worker_serve(atoi(o.what), modules);
+        _exit(0); /* its threads may be in the middle of anything */
+    }
     session s = {0};
     host h;
     host_open(&h, &s);
     h.progress = show_progress;
-    const module_def **modules = all_modules();
     interp *in = interp_open(&h, modules);
     if (!in) {
         fputs("dsk: the interpreter could not start\n", stderr);

@@ -97,14 +97,14 @@ static inline void workers_close(workers *w) /* ends them, at once */
 }
 /* Queues a task at a worker: tasks run there in the order sent, nthread at a time.  False: the
  * worker is dead, or the task cannot travel (TypeError). */
-static inline bool workers_send(workers *w, int worker, const work *t, err *e)
+static inline bool workers_send(workers *w, int who, const work *t, err *e)
 {
-    return w->kind->send(w, worker, t, e);
+    return w->kind->send(w, who, t, e);
 }
 /* A value for a worker to hold, under an id like a result's. */
-static inline bool workers_put(workers *w, int worker, work_id id, datum *value, err *e)
+static inline bool workers_put(workers *w, int who, work_id id, datum *v, err *e)
 {
-    return w->kind->put(w, worker, id, value, e);
+    return w->kind->put(w, who, id, v, e);
 }
 /* Asks for a result: WORK_VALUE follows. False: nobody holds it. */
 static inline bool workers_fetch(workers *w, work_id id)
@@ -116,9 +116,9 @@ static inline void workers_drop(workers *w, work_id id)
 {
     w->kind->drop(w, id);
 }
-static inline bool workers_hold(workers *w, int worker, work_id id)
+static inline bool workers_hold(workers *w, int who, work_id id)
 {
-    return w->kind->holds(w, worker, id);
+    return w->kind->holds(w, who, id);
 }
 /* The next event; false: none within timeout_ms (-1: no limit), or woken. */
 static inline bool workers_poll(workers *w, int timeout_ms, work_event *ev)
@@ -130,34 +130,33 @@ static inline void workers_wake(workers *w) /* ends a poll; from any thread */
     w->kind->wake(w);
 }
 /* A task that has not begun will not; one that runs goes on, its result is dropped.  No event. */
-static inline void workers_cancel(workers *w, int worker, work_id id)
+static inline void workers_cancel(workers *w, int who, work_id id)
 {
-    w->kind->cancel(w, worker, id);
+    w->kind->cancel(w, who, id);
 }
-static inline void workers_kill(workers *w, int worker, int signal) /* WORKER_DIED follows */
+static inline void workers_kill(workers *w, int who, int signal) /* WORKER_DIED follows */
 {
-    w->kind->kill(w, worker, signal);
+    w->kind->kill(w, who, signal);
 }
-static inline bool workers_restart(workers *w, int worker, err *e) /* a new one in its place */
+static inline bool workers_restart(workers *w, int who, err *e) /* a new one in its place */
 {
-    return w->kind->restart(w, worker, e);
+    return w->kind->restart(w, who, e);
 }
 static inline int workers_add(workers *w, err *e) /* one more: its number; -1 failed */
 {
     return w->kind->add(w, e);
 }
-static inline bool workers_answer(workers *w, int worker, uint64_t ask, datum *value, bool raised,
-                                  err *e)
+static inline bool workers_answer(workers *w, int who, uint64_t ask, datum *v, bool raised, err *e)
 {
-    return w->kind->answer(w, worker, ask, value, raised, e);
+    return w->kind->answer(w, who, ask, v, raised, e);
 }
-static inline int64_t workers_pid(workers *w, int worker) /* of a thread: this process */
+static inline int64_t workers_pid(workers *w, int who) /* of a thread: this process */
 {
-    return w->kind->pid(w, worker);
+    return w->kind->pid(w, who);
 }
-static inline int64_t workers_memory(workers *w, int worker) /* resident bytes; -1 unknown */
+static inline int64_t workers_memory(workers *w, int who) /* resident bytes; -1 unknown */
 {
-    return w->kind->memory(w, worker);
+    return w->kind->memory(w, who);
 }
 
 /* ---- values ---- */

@@ -1,0 +1,213 @@
+/* stdlib/dask/worker_link.c - messages over a socket, and the processes at its other end. */
+#include "stdlib/dask/worker_link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/data/nd_wire.h"
+#include "lang/freeze.h"
+
+enum { MOST_PIECES = 64, WORKER_FD = 3 };
+
+/* ---- out ---- */
+
+parcel *parcel_new(wire_out *w)
+{
+    parcel *p = mem_zero(sizeof *p);
+    p->w = *w;
+    *w = (wire_out){0};
+    p->piece = wire_pieces(&p->w, &p->head, &p->n);
+    return p;
+}
+
+void parcel_free(parcel *p)
+{
+    wire_out_clear(&p->w);
+    sb_clear(&p->head);
+    mem_free(p->piece);
+    mem_free(p);
+}
+
+static void advance(parcel *p, size_t n)
+{
+    p->sent += n;
+    while (p->at < p->n && p->sent >= p->piece[p->at].n) p->sent -= p->piece[p->at++].n;
+}
+
+int parcel_send(int fd, parcel *p)
+{
+    while (p->at < p->n) {
+        struct iovec v[MOST_PIECES];
+        size_t k = 0;
+        for (uint32_t i = p->at; i < p->n && k < MOST_PIECES; i++, k++) {
+            size_t skip = i == p->at ? p->sent : 0;
+            v[k].iov_base = (char *)(uintptr_t)p->piece[i].at + skip;
+            v[k].iov_len = p->piece[i].n - skip;
+        }
+        struct msghdr m = {.msg_iov = v, .msg_iovlen = k};
+        ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL);
+        if (n >= 0)
+            advance(p, (size_t)n);
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return 0;
+        else if (errno != EINTR)
+            return -1;
+    }
+    return 1;
+}
+
+bool link_send(int fd, wire_out *w, err *e)
+{
+    parcel *p = parcel_new(w);
+    int sent = parcel_send(fd, p);
+    while (sent == 0) {
+        struct pollfd wait = {fd, POLLOUT, 0};
+        poll(&wait, 1, -1);
+        sent = parcel_send(fd, p);
+    }
+    parcel_free(p);
+    if (sent < 0) err_set(e, ConnectionError, "the worker process is gone");
+    return sent > 0;
+}
+
+/* ---- in ---- */
+
+int link_read(int fd, wire_in *r, err *e)
+{
+    while (r->want) {
+        ssize_t n = recv(fd, r->to, r->want, 0);
+        if (n == 0) return -1;
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
+        r->to += n;
+        r->want -= (size_t)n;
+        if (!r->want && !wire_step(r, e)) return -1;
+    }
+    return 1;
+}
+
+int link_receive(int fd, wire_in *r, err *e)
+{
+    wire_in_init(r, wire_kinds, &buf_room);
+    int got = link_read(fd, r, e);
+    while (got == 0) {
+        struct pollfd wait = {fd, POLLIN, 0};
+        poll(&wait, 1, -1);
+        got = link_read(fd, r, e);
+    }
+    if (got < 0) wire_in_clear(r);
+    return got > 0 ? 1 : e->kind ? -1 : 0;
+}
+
+/* ---- processes ---- */
+
+/* exec of this very program: no lock that another thread holds, no open file comes along.  SIGINT
+ * is blocked until the worker ignores it: Ctrl-C is for who started it. */
+static int spawn(int fd, pid_t *pid)
+{
+    extern char **environ;
+    char name[] = "dsk", flag[] = "--worker", number[] = "3";
+    char *argv[] = {name, flag, number, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t how;
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, fd, WORKER_FD);
+    posix_spawnattr_init(&how);
+    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigmask(&how, &blocked);
+    int failed = posix_spawn(pid, "/proc/self/exe", &actions, &how, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&how);
+    return failed;
+}
+
+bool process_start(process *p, bool nonblocking, err *e)
+{
+    int end[2];
+    *p = (process){.fd = -1};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, end)) {
+        err_errno(e, errno, NULL);
+        return false;
+    }
+    /* dup2 to the same number would leave it to be closed on exec */
+    int theirs = end[1] == WORKER_FD ? fcntl(end[1], F_DUPFD_CLOEXEC, WORKER_FD + 1) : end[1];
+    if (theirs != end[1]) close(end[1]);
+    pid_t pid;
+    int failed = theirs < 0 ? errno : spawn(theirs, &pid);
+    if (theirs >= 0) close(theirs);
+    if (failed) {
+        close(end[0]);
+        err_set(e, OSError, "a worker process could not be started: %s", strerror(failed));
+        return false;
+    }
+    if (nonblocking) fcntl(end[0], F_SETFL, O_NONBLOCK);
+    *p = (process){pid, end[0]};
+    return true;
+}
+
+void process_end(process *p, char why[64])
+{
+    int status = 0;
+    if (why) why[0] = 0;
+    if (!p->pid) return;
+    close(p->fd);
+    kill((pid_t)p->pid, SIGKILL);
+    while (waitpid((pid_t)p->pid, &status, 0) < 0 && errno == EINTR) continue;
+    if (why && WIFSIGNALED(status))
+        snprintf(why, 64, "killed by signal %d", WTERMSIG(status));
+    else if (why)
+        snprintf(why, 64, "exited with status %d", WEXITSTATUS(status));
+    *p = (process){.fd = -1};
+}
+
+int64_t process_memory(int64_t pid)
+{
+    char path[64], text[128];
+    snprintf(path, sizeof path, "/proc/%lld/statm", (long long)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0) close(fd);
+    long long size, resident;
+    if (n <= 0) return -1;
+    text[n] = 0;
+    if (sscanf(text, "%lld %lld", &size, &resident) != 2) return -1;
+    return resident * (int64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* ---- the greeting ---- */
+
+datum *greeting_setting(interp *home, err *e)
+{
+    value sys = interp_import(home, "sys");
+    dict *d = dict_new(home);
+    bool ok = !is_fail(sys) && d && dict_put(home, d, "path", value_getattr_c(home, sys, "path")) &&
+              dict_put(home, d, "argv", value_getattr_c(home, sys, "argv")) &&
+              dict_put(home, d, "limit", call_method(home, sys, "getrecursionlimit", 0));
+    datum *c = ok ? (datum *)freeze_copy(home, v_obj(d), e) : NULL;
+    if (!ok) exc_to_err(home, e);
+    obj_unref(home, d);
+    value_unref(home, sys);
+    return c;
+}
+
+void greeting_write(const greeting *g, wire_out *w, err *e)
+{
+    wire_u8(w, MSG_HELLO);
+    wire_u32(w, (uint32_t)g->number);
+    wire_u32(w, (uint32_t)g->nthread);
+    wire_u8(w, g->fresh);
+    wire_text(w, g->name, strlen(g->name));
+    wire_datum(w, g->setting, e);
+}
