@@ -4,11 +4,13 @@
  * ascending row are less than v[i] (right: not greater). */
 #pragma once
 
-#include "engine/kernels/loops.h"
+#include "engine/base/simd.h"
 
 #define BISECT_BLOCK(name, T)                                                                      \
-    KERNEL static void name(const T *row, int64_t n, const T *v, int64_t m, bool right,            \
-                            int64_t *restrict at)                                                  \
+    SIMD_KERNEL(                                                                                   \
+        static, name,                                                                              \
+        (const T *row, int64_t n, const T *v, int64_t m, bool right, int64_t *restrict at),        \
+        (row, n, v, m, right, at))                                                                 \
     {                                                                                              \
         memset(at, 0, (size_t)m * sizeof *at);                                                     \
         if (n == 0) return;                                                                        \

@@ -15,6 +15,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/par.h"
+#include "engine/base/simd.h"
 #include "engine/kernels/bisect.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/sort.h"
@@ -89,7 +90,8 @@ static bool tally_run(tally *t, err *e)
 /* --- bincount -----------------------------------------------------------------------------------
  */
 
-KERNEL static void limits(const int64_t *v, int64_t n, int64_t *least, int64_t *most)
+SIMD_KERNEL(static, limits, (const int64_t *v, int64_t n, int64_t *least, int64_t *most),
+            (v, n, least, most))
 {
     int64_t lo = INT64_MAX, hi = INT64_MIN;
     for (int64_t i = 0; i < n; i++) {
@@ -169,9 +171,11 @@ static void find_scale(tally *t)
     t->uniform = t->bins < INT32_MAX / 2 && isfinite(t->scale) && t->slack < 0.01;
 }
 
-/* true: some were not sure and hold nothing */
-KERNEL static bool uniform_bins(const double *restrict v, int64_t n, int32_t bins, double lo,
-                                double hi, double scale, double slack, int32_t *restrict bin)
+/* *sure: none of them is near the edge of a bin; else they are all to be looked at again */
+SIMD_KERNEL(static, uniform_bins,
+            (const double *restrict v, int64_t n, int32_t bins, double lo, double hi, double scale,
+             double slack, int32_t *restrict bin, bool *sure),
+            (v, n, bins, lo, hi, scale, slack, bin, sure))
 {
     int32_t unsure = 0;
     const double top = 1 - slack;
@@ -183,7 +187,7 @@ KERNEL static bool uniform_bins(const double *restrict v, int64_t n, int32_t bin
         unsure |= (rest < slack) | (rest > top) | (k >= bins);
         bin[i] = in ? k : bins;
     }
-    return unsure;
+    *sure = !unsure;
 }
 
 /* by comparing; outside: the bin after the last */
@@ -217,10 +221,12 @@ static bool histogram_piece(tally *t, int64_t first, int64_t n, int64_t *table)
     double lo = t->edge[0], hi = t->edge[t->bins];
     for (int64_t i = 0; i < n; i += STAGE) {
         int64_t k = n - i < STAGE ? n - i : STAGE;
-        if (!t->uniform)
+        bool sure = true;
+        if (t->uniform)
+            uniform_bins(v + i, k, (int32_t)t->bins, lo, hi, t->scale, t->slack, bin, &sure);
+        else
             searched_bins(t, v + i, k, bin);
-        else if (uniform_bins(v + i, k, (int32_t)t->bins, lo, hi, t->scale, t->slack, bin))
-            for (int64_t j = 0; j < k; j++) bin[j] = compared_bin(t, v[i + j]);
+        for (int64_t j = 0; !sure && j < k; j++) bin[j] = compared_bin(t, v[i + j]);
         count_block(bin, k, t->bins + 1, table);
     }
     return true;

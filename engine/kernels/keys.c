@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/simd.h"
 #include "engine/kernels/half.h"
-#include "engine/kernels/loops.h"
 
 static inline uint64_t turn64(uint64_t u)
 {
@@ -47,7 +47,9 @@ static inline double undo_double(uint64_t k)
     return;
 #define SIGNED(x) ((uint64_t)(int64_t)(x) ^ SIGN64)
 
-KERNEL void keys_make(dtype_of t, int64_t n, const char *at, ptrdiff_t step, bool exact, uint64_t *key)
+SIMD_KERNEL(, keys_make,
+            (dtype_of t, int64_t n, const char *at, ptrdiff_t step, bool exact, uint64_t *key),
+            (t, n, at, step, exact, key))
 {
     switch (t.dt) {
     case DT_bool:
@@ -66,7 +68,8 @@ KERNEL void keys_make(dtype_of t, int64_t n, const char *at, ptrdiff_t step, boo
     }
 }
 
-KERNEL void keys_undo(dtype_of t, int64_t n, const uint64_t *key, char *at, ptrdiff_t step)
+SIMD_KERNEL(, keys_undo, (dtype_of t, int64_t n, const uint64_t *key, char *at, ptrdiff_t step),
+            (t, n, key, at, step))
 {
     switch (t.dt) {
     case DT_bool:

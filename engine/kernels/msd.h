@@ -16,7 +16,8 @@ static inline void MSD(insert)(ELEMENT *x, int64_t n)
     }
 }
 
-KERNEL static void MSD(range)(const ELEMENT *x, int64_t n, UKEY *low, UKEY *high)
+SIMD_KERNEL(static, MSD(range), (const ELEMENT *x, int64_t n, UKEY *low, UKEY *high),
+            (x, n, low, high))
 {
     UKEY lo = KEY(x[0]), hi = lo;
     for (int64_t i = 1; i < n; i++) {

@@ -11,8 +11,8 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/par.h"
+#include "engine/base/simd.h"
 #include "engine/kernels/keys.h"
-#include "engine/kernels/loops.h"
 
 enum { DIGIT = 10, BUCKETS = 1 << DIGIT, INSERT_MAX = 24, STAGE = 512, LARGE = 1 << 15 };
 
@@ -147,8 +147,9 @@ typedef struct deal {
     _Atomic bool failed, ties;
 } deal;
 
-KERNEL static void buckets_of(const deal *d, const uint64_t *restrict key, int64_t n,
-                              uint32_t *restrict bucket)
+SIMD_KERNEL(static, buckets_of,
+            (const deal *d, const uint64_t *restrict key, int64_t n, uint32_t *restrict bucket),
+            (d, key, n, bucket))
 {
     const uint64_t low = d->low, high = d->high;
     const int left = d->left;

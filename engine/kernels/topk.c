@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/simd.h"
 #include "engine/kernels/index.h"
 #include "engine/kernels/keys.h"
-#include "engine/kernels/loops.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/reduce.h"
 #include "engine/kernels/sort.h"
@@ -33,14 +33,16 @@ static void cut(best *b)
     b->bar = b->smallest ? b->at[b->m - 1].key : b->at[0].key;
 }
 
-KERNEL static bool any_passes(const uint64_t *key, int64_t n, uint64_t bar, bool smallest)
+SIMD_KERNEL(static, find_passing,
+            (const uint64_t *key, int64_t n, uint64_t bar, bool smallest, bool *found),
+            (key, n, bar, smallest, found))
 {
     uint64_t any = 0;
     if (smallest)
         for (int64_t i = 0; i < n; i++) any |= key[i] < bar;
     else
         for (int64_t i = 0; i < n; i++) any |= key[i] >= bar;
-    return any;
+    *found = any;
 }
 
 static void take_lane(best *b, dtype_of t, int64_t n, const char *at, ptrdiff_t step)
@@ -52,7 +54,9 @@ static void take_lane(best *b, dtype_of t, int64_t n, const char *at, ptrdiff_t 
     for (int64_t i = 0; i < n; i += STAGE) {
         int64_t k = n - i < STAGE ? n - i : STAGE;
         keys_make(t, k, at + i * step, step, false, key);
-        if (!all && !any_passes(key, k, b->bar, b->smallest)) continue;
+        bool found = true;
+        if (!all) find_passing(key, k, b->bar, b->smallest, &found);
+        if (!found) continue;
         for (int64_t j = 0; j < k; j++) {
             if (!all && (b->smallest ? key[j] >= b->bar : key[j] < b->bar)) continue;
             b->at[b->n++] = (keyed){key[j], i + j};

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/simd.h"
 #include "engine/kernels/index.h"
 #include "engine/kernels/keys.h"
-#include "engine/kernels/loops.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/sort.h"
 
@@ -96,7 +96,8 @@ static bool unique_by_order(const nd *flat, unsigned want, unique_parts *out, er
 /* --- whole numbers of a small range -------------------------------------------------------------
  */
 
-KERNEL static void key_limits(const uint64_t *key, int64_t n, uint64_t *least, uint64_t *most)
+SIMD_KERNEL(static, key_limits, (const uint64_t *key, int64_t n, uint64_t *least, uint64_t *most),
+            (key, n, least, most))
 {
     uint64_t lo = *least, hi = *most;
     for (int64_t i = 0; i < n; i++) {
