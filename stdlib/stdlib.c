@@ -31,6 +31,7 @@ const module_def *const stdlib_modules[] = {
     &graph_def,
     &h5py_def,
     &wire_def,
+    &futures_def,
     NULL,
 };
 /* clang-format on */

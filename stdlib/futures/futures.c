@@ -1,0 +1,293 @@
+/* stdlib/futures/futures.c - the module _futures: schedulers, futures, watches.  What users see of
+ * them is in stdlib/dsk/distributed. */
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "stdlib/dask/bridge.h"
+#include "stdlib/futures/handles.h"
+#include "stdlib/stdlib.h"
+
+/* ---- claims: holds of errands that cross threads ---- */
+
+typedef struct claim {
+    datum hdr;
+    errand *e;
+} claim;
+
+static void claim_drop(datum *d)
+{
+    errand_release(((claim *)(void *)d)->e);
+    mem_free(d);
+}
+
+static const datum_kind claim_kind = {.name = "future", .drop = claim_drop};
+
+static bool future_save(freezer *f, obj *o)
+{
+    future *x = (future *)o;
+    if (!x->e) {
+        throw(freezer_interp(f), RuntimeError, "a released future cannot go to a worker");
+        return false;
+    }
+    claim *c = mem_zero(sizeof *c);
+    datum_init(&c->hdr, &claim_kind);
+    c->e = errand_hold(x->e);
+    freeze_datum(f, &c->hdr);
+    datum_unref(&c->hdr);
+    return true;
+}
+
+static obj *future_load(thawer *t, const type *cls)
+{
+    future *x = obj_new(thawer_interp(t), cls, 0);
+    datum *d = thaw_datum(t);
+    if (x) x->e = errand_hold(((claim *)(void *)d)->e);
+    return (obj *)x;
+}
+
+/* ---- futures ---- */
+
+static void future_drop(interp *in, obj *o)
+{
+    (void)in;
+    errand_release(((future *)o)->e);
+}
+
+value future_new(interp *in, const type *cls, errand *e)
+{
+    future *x = e ? obj_new(in, cls, 0) : NULL;
+    if (!x) {
+        errand_release(e);
+        return throwing(in) ? FAIL : throw(in, RuntimeError, "the scheduler is closed");
+    }
+    x->e = e;
+    return v_obj(x);
+}
+
+errand *peek_errand(interp *in, value v)
+{
+    future *x = as_future(v);
+    if (x && x->e) return x->e;
+    if (x) return THROW0(in, RuntimeError, "the future was released");
+    return THROW0(in, TypeError, "a Future is needed, not '%s'", type_of(in, v)->name);
+}
+
+static value get_key(interp *in, const value *arg)
+{
+    errand *e = peek_errand(in, arg[0]);
+    return e ? v_str(in, errand_key(e)) : FAIL;
+}
+
+static value get_id(interp *in, const value *arg)
+{
+    errand *e = peek_errand(in, arg[0]);
+    return e ? v_int((int64_t)errand_id(e)) : FAIL;
+}
+
+static value get_state(interp *in, const value *arg)
+{
+    future *x = as_future(arg[0]);
+    return v_str(in, errand_state_name[x->e ? errand_state_of(x->e) : ERRAND_RELEASED]);
+}
+
+static value get_scheduler(interp *in, const value *arg)
+{
+    errand *e = peek_errand(in, arg[0]);
+    return e ? v_int((int64_t)(uintptr_t)errand_foreman(e)) : FAIL;
+}
+
+static value get_type(interp *in, const value *arg)
+{
+    errand *e = peek_errand(in, arg[0]);
+    errand_view v;
+    if (!e) return FAIL;
+    errand_look(e, &v);
+    value r = v.type ? v_str(in, v.type) : NONE;
+    errand_view_clear(&v);
+    return r;
+}
+
+/* The result, which must be here. */
+static value m_value(interp *in, const value *arg)
+{
+    errand *e = peek_errand(in, arg[0]);
+    errand_view v;
+    if (!e) return FAIL;
+    errand_look(e, &v);
+    value r = v.value ? value_of(in, v.value)
+                      : throw(in, RuntimeError, "the result of %s is not here", errand_key(e));
+    errand_view_clear(&v);
+    return r;
+}
+
+/* The exception, or None. */
+static value m_error(interp *in, const value *arg)
+{
+    errand *e = peek_errand(in, arg[0]);
+    errand_view v;
+    if (!e) return FAIL;
+    errand_look(e, &v);
+    value r = NONE;
+    if (v.state == ERRAND_ERRED) {
+        err x = {.kind = v.kind, .msg = v.msg, .exc = v.error};
+        v.msg = NULL;
+        v.error = NULL;
+        throw_err(in, &x);
+        r = exc_take(in);
+    }
+    errand_view_clear(&v);
+    return r;
+}
+
+static value m_release(interp *in, const value *arg)
+{
+    (void)in;
+    future *x = as_future(arg[0]);
+    errand *e = x->e;
+    x->e = NULL;
+    errand_release(e);
+    return NONE;
+}
+
+static value m_again(interp *in, const value *arg)
+{
+    future *x = as_future(arg[0]);
+    return future_new(in, type_of(in, arg[0]), x->e ? errand_hold(x->e) : NULL);
+}
+
+static value m_forget(interp *in, const value *arg)
+{
+    errand *e = peek_errand(in, arg[0]);
+    if (!e) return FAIL;
+    errand_forget_when_done(e);
+    return NONE;
+}
+
+static const builtin future_table[] = {
+    {"@property key", get_key, "The name of the task."},
+    {"@property _id", get_id, NULL},
+    {"@property _state", get_state, NULL},
+    {"@property _type", get_type, NULL},
+    {"@property _scheduler_id", get_scheduler, NULL},
+    {"_value(self)", m_value, NULL},
+    {"_error(self)", m_error, NULL},
+    {"_let_go(self)", m_release, NULL},
+    {"_another(self)", m_again, NULL},
+    {"_forget_when_done(self)", m_forget, NULL},
+    {0},
+};
+
+static const crossing future_cross = {future_save, future_load};
+
+const type T_future = {TYPE_HEAD,
+                       .name = "Future",
+                       .module = "_futures",
+                       .size = sizeof(future),
+                       .flags = TYPE_BASE,
+                       .table = future_table,
+                       .cross = &future_cross,
+                       .drop = future_drop};
+
+/* ---- watches ---- */
+
+typedef struct watch_obj {
+    obj hdr;
+    watch *w;
+} watch_obj;
+
+static void watch_drop(interp *in, obj *o)
+{
+    (void)in;
+    watch_free(((watch_obj *)o)->w);
+}
+
+static value w_add(interp *in, const value *arg)
+{
+    watch_obj *w = (watch_obj *)arg[0].o;
+    errand *e = peek_errand(in, arg[1]);
+    int64_t tag;
+    int value_too = value_truth(in, arg[3]);
+    if (!e || value_too < 0 || !to_int64(in, arg[2], &tag)) return FAIL;
+    if (!w->w) w->w = watch_new(errand_foreman(e));
+    watch_add(w->w, e, value_too, (uint64_t)tag);
+    return NONE;
+}
+
+/* Waits in slices; a worker's thread gives up its place meanwhile. */
+static bool wait_for(interp *in, watch *w, size_t n, bool erred, double seconds)
+{
+    enum { SLICE_MS = 20 };
+    double left = seconds < 0 ? 1e300 : seconds;
+    helper *h = helper_of(in);
+    bool pause = h && !helper_is_paused(h) && seconds != 0 && !watch_wait(w, n, erred, 0);
+    bool came = false;
+    if (pause) helper_pause(h);
+    do {
+        double step = left < SLICE_MS * 1e-3 ? left : SLICE_MS * 1e-3;
+        came = watch_wait(w, n, erred, step);
+        teams_say(in);
+        left -= step;
+    } while (!came && left > 0 && check_interrupt(in));
+    if (pause) helper_resume(h);
+    return came;
+}
+
+static value w_wait(interp *in, const value *arg)
+{
+    watch_obj *w = (watch_obj *)arg[0].o;
+    int64_t n;
+    double seconds = -1;
+    int erred = value_truth(in, arg[2]);
+    if (erred < 0 || !to_int64(in, arg[1], &n)) return FAIL;
+    if (!is_none(arg[3]) && !to_double(in, arg[3], &seconds)) return FAIL;
+    if (!is_none(arg[3]) && seconds < 0) seconds = 0;
+    if (!w->w) return v_bool(n <= 0);
+    bool came = wait_for(in, w->w, n < 0 ? 0 : (size_t)n, erred, seconds);
+    return throwing(in) ? FAIL : v_bool(came);
+}
+
+static value w_next(interp *in, const value *arg)
+{
+    (void)in;
+    watch_obj *w = (watch_obj *)arg[0].o;
+    uint64_t tag;
+    return w->w && watch_next(w->w, &tag) ? v_int((int64_t)tag) : NONE;
+}
+
+static value w_came(interp *in, const value *arg)
+{
+    (void)in;
+    watch_obj *w = (watch_obj *)arg[0].o;
+    return v_int(w->w ? (int64_t)watch_came(w->w) : 0);
+}
+
+static value watch_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kw)
+{
+    (void)arg, (void)npos, (void)kw;
+    return v_obj(obj_new(in, cls, 0));
+}
+
+static const builtin watch_table[] = {
+    {"add(self, future, tag=0, value=False, /)", w_add, NULL},
+    {"wait(self, n, erred=False, seconds=None, /)", w_wait, NULL},
+    {"next(self)", w_next, NULL},
+    {"@property came", w_came, NULL},
+    {0},
+};
+
+const type T_watch = {TYPE_HEAD,
+                      .name = "Watch",
+                      .module = "_futures",
+                      .size = sizeof(watch_obj),
+                      .table = watch_table,
+                      .make = watch_make,
+                      .drop = watch_drop};
+
+static bool futures_open(interp *in, module *m)
+{
+    return module_put_type(in, m, &T_future) && module_put_type(in, m, &T_watch) &&
+           module_put_type(in, m, &T_office);
+}
+
+const module_def futures_def = {"_futures", "Schedulers and futures: the part that is written in C.",
+                                office_functions, futures_open};

@@ -1,0 +1,25 @@
+/* stdlib/futures/handles.h - objects of the language over schedulers and errands. */
+#pragma once
+
+#include "engine/run/foreman.h"
+#include "lang/freeze.h"
+#include "stdlib/futures/team.h"
+
+typedef struct future {
+    obj hdr;
+    errand *e; /* held; NULL: released */
+} future;
+
+extern const type T_future, T_watch, T_office;
+
+static inline future *as_future(value v)
+{
+    return (future *)as_obj(v, &T_future);
+}
+/* Takes the hold of e (NULL throws). */
+value future_new(interp *in, const type *cls, errand *e);
+errand *peek_errand(interp *in, value v);
+
+/* ---- office.c ---- */
+extern const builtin office_functions[];
+void teams_say(interp *in); /* writes what tasks of all clusters of this interpreter printed */

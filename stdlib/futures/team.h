@@ -1,0 +1,38 @@
+/* stdlib/futures/team.h - workers that are threads of this process: they take errands from a
+ * foreman and run them, each thread in an interpreter of its own.
+ *
+ * A task gets copies of its own, so that what it changes stays with it.  What it prints is kept
+ * until home looks (team_say). */
+#pragma once
+
+#include "engine/run/foreman.h"
+#include "lang/freeze.h"
+
+typedef struct team team;
+
+team *team_open(interp *home, foreman *f);
+/* One more worker: its number; -1: too many. */
+int team_add(team *t, int nthread);
+/* Stops what runs, joins the threads. On the thread of home. */
+void team_close(team *t);
+void team_say(team *t); /* home: writes what tasks printed */
+
+/* ---- inside a task ---- */
+
+typedef struct helper helper; /* a thread of a worker */
+
+helper *helper_of(interp *in); /* NULL: this interpreter is none's */
+foreman *helper_foreman(const helper *h);
+int helper_worker(const helper *h);
+errand *helper_errand(const helper *h); /* what it runs, borrowed; NULL */
+/* The task waits, or goes on: another may run in its place meanwhile. */
+void helper_pause(helper *h);
+void helper_resume(helper *h);
+bool helper_is_paused(const helper *h);
+
+/* ---- results ---- */
+
+/* A value as a datum that any thread may read. NULL: *e. */
+datum *result_pack(interp *in, value v, err *e);
+/* The class as Dask says it: "int", "numpy.ndarray", "__main__.Foo". mem_free */
+char *type_text(interp *in, value v);
