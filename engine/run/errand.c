@@ -44,8 +44,8 @@ static void inputs_leave(errand *e)
 void foreman_note_drop(foreman *f, uint64_t id)
 {
     if (f->ndrops == f->cap_drops)
-        f->drops = mem_grow(f->drops,
-                            (f->cap_drops = f->cap_drops ? f->cap_drops * 2 : 16) * sizeof id);
+        f->drops =
+            mem_grow(f->drops, (f->cap_drops = f->cap_drops ? f->cap_drops * 2 : 16) * sizeof id);
     f->drops[f->ndrops++] = id;
 }
 
@@ -161,10 +161,9 @@ void errand_put(errand *e)
 static void add_edge(errand *from, errand *to)
 {
     if (from->nwaiting == from->cap_waiting)
-        from->waiting =
-            mem_grow(from->waiting, (from->cap_waiting = from->cap_waiting ? from->cap_waiting * 2
-                                                                           : 2) *
-                                        sizeof *from->waiting);
+        from->waiting = mem_grow(
+            from->waiting, (from->cap_waiting = from->cap_waiting ? from->cap_waiting * 2 : 2) *
+                               sizeof *from->waiting);
     from->waiting[from->nwaiting++] = (edge){to, to->epoch};
     to->rc++;
 }

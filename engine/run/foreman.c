@@ -10,9 +10,8 @@
 #include "engine/run/board.h"
 
 const char *const errand_state_name[NERRAND_STATE] = {
-    [ERRAND_RELEASED] = "released",     [ERRAND_WAITING] = "waiting",
-    [ERRAND_READY] = "queued",          [ERRAND_PROCESSING] = "processing",
-    [ERRAND_MEMORY] = "memory",         [ERRAND_ERRED] = "erred",
+    [ERRAND_RELEASED] = "released",     [ERRAND_WAITING] = "waiting", [ERRAND_READY] = "queued",
+    [ERRAND_PROCESSING] = "processing", [ERRAND_MEMORY] = "memory",   [ERRAND_ERRED] = "erred",
     [ERRAND_CANCELLED] = "cancelled",
 };
 

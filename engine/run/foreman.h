@@ -94,7 +94,7 @@ errand *foreman_find(foreman *f, const char *name); /* held; NULL */
 errand **foreman_all(foreman *f, size_t *n);
 
 errand *errand_hold(errand *e);
-void errand_release(errand *e);       /* lets go of one hold */
+void errand_release(errand *e);          /* lets go of one hold */
 void errand_forget_when_done(errand *e); /* holds it until then */
 foreman *errand_foreman(const errand *e);
 const char *errand_key(const errand *e);
@@ -102,16 +102,16 @@ uint64_t errand_id(const errand *e);
 
 typedef struct errand_view {
     enum errand_state state;
-    datum *value;        /* counted: NULL when it is not here */
-    datum *error;        /* counted: the frozen exception; may be NULL */
-    enum err_kind kind;  /* of the error, and its text: mem_free */
+    datum *value;       /* counted: NULL when it is not here */
+    datum *error;       /* counted: the frozen exception; may be NULL */
+    enum err_kind kind; /* of the error, and its text: mem_free */
     char *msg;
-    const char *type;    /* lives as long as the errand */
+    const char *type; /* lives as long as the errand */
     size_t bytes;
-    uint64_t where;      /* mask of workers */
-    int worker;          /* that runs it, or did; -1 */
+    uint64_t where; /* mask of workers */
+    int worker;     /* that runs it, or did; -1 */
     uint32_t nin;
-    double begin, end;   /* of the task, seconds since 1970 */
+    double begin, end; /* of the task, seconds since 1970 */
 } errand_view;
 void errand_look(errand *e, errand_view *out);
 enum errand_state errand_state_of(errand *e);

@@ -112,16 +112,16 @@ void cond_wait_until(pthread_cond_t *c, pthread_mutex_t *m, double at); /* at 0:
 void heap_push(heap *h, errand *e);
 errand *heap_pop(heap *h); /* the count goes to the caller; NULL */
 void errand_ready(errand *e);
-void errand_lies(errand *e, uint64_t where);          /* where its result is, for the counts */
+void errand_lies(errand *e, uint64_t where);       /* where its result is, for the counts */
 uint64_t hands_scatter(foreman *f, uint64_t only); /* who gets a value from outside */
 void hands_replace(foreman *f);                    /* tries what is in limbo again */
 
 /* errand.c: transitions */
-void errand_check(errand *e);                 /* does anybody want it? */
-void errand_start(errand *e);                 /* waiting or ready, from its inputs */
+void errand_check(errand *e);                             /* does anybody want it? */
+void errand_start(errand *e);                             /* waiting or ready, from its inputs */
 void errand_fail(errand *e, failure *why, errand *blame); /* and those that wait for it */
 void errand_finish(errand *e, datum *value);
 void errand_cancel_one(errand *e);
-void errands_sweep(foreman *f); /* lets go of those that nobody wants any more */
+void errands_sweep(foreman *f);                  /* lets go of those that nobody wants any more */
 void foreman_note_drop(foreman *f, uint64_t id); /* workers will hear that it may go */
 failure *failure_new(err *e);

@@ -277,6 +277,22 @@ static value fn_compare(interp *in, enum cmpop op, value self, value other)
     return v_bool((a == b || hash128_eq(a->id, b->id)) == (op == OP_EQ));
 }
 
+static bool fn_save(freezer *f, obj *o)
+{
+    freeze_datum(f, (datum *)(void *)(uintptr_t)((fn_obj *)(void *)o)->f);
+    return true;
+}
+
+static obj *fn_load(thawer *t, const type *cls)
+{
+    fn_obj *o = obj_new(thawer_interp(t), cls, 0);
+    datum *d = thaw_datum(t);
+    if (o) o->f = datum_ref(d);
+    return (obj *)(void *)o;
+}
+
+static const crossing fn_cross = {fn_save, fn_load};
+
 static const builtin fn_table[] = {
     {"@property __name__", get_name, "The name of the operation."},
     {0},
@@ -289,6 +305,7 @@ static const type T_fn = {
     .size = sizeof(fn_obj),
     .flags = TYPE_IMMUTABLE,
     .table = fn_table,
+    .cross = &fn_cross,
     .drop = fn_drop,
     .repr = fn_repr,
     .hash = fn_hash,

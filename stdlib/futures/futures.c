@@ -179,14 +179,9 @@ static const builtin future_table[] = {
 
 static const crossing future_cross = {future_save, future_load};
 
-const type T_future = {TYPE_HEAD,
-                       .name = "Future",
-                       .module = "_futures",
-                       .size = sizeof(future),
-                       .flags = TYPE_BASE,
-                       .table = future_table,
-                       .cross = &future_cross,
-                       .drop = future_drop};
+const type T_future = {
+    TYPE_HEAD,          .name = "Future",      .module = "_futures",   .size = sizeof(future),
+    .flags = TYPE_BASE, .table = future_table, .cross = &future_cross, .drop = future_drop};
 
 /* ---- watches ---- */
 
@@ -289,5 +284,6 @@ static bool futures_open(interp *in, module *m)
            module_put_type(in, m, &T_office);
 }
 
-const module_def futures_def = {"_futures", "Schedulers and futures: the part that is written in C.",
+const module_def futures_def = {"_futures",
+                                "Schedulers and futures: the part that is written in C.",
                                 office_functions, futures_open};

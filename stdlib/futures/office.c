@@ -13,8 +13,8 @@
 typedef struct office {
     obj hdr;
     foreman *f;
-    team *t;          /* NULL: it belongs to another interpreter */
-    dict *known;      /* id(function) -> its datum, in a box that keeps the function */
+    team *t;     /* NULL: it belongs to another interpreter */
+    dict *known; /* id(function) -> its datum, in a box that keeps the function */
     struct office *next;
 } office;
 
@@ -250,8 +250,8 @@ static value o_scatter(interp *in, const value *arg)
     datum *d = result_pack(in, arg[3], &e);
     if (!d) return throw_err(in, &e);
     char *t = type_text(in, arg[3]);
-    errand_spec s = {.key = name->at, .value = d, .type = t, .bytes = datum_bytes(d),
-                     .only = (uint64_t)only};
+    errand_spec s = {
+        .key = name->at, .value = d, .type = t, .bytes = datum_bytes(d), .only = (uint64_t)only};
     value r = future_new(in, cls, foreman_submit(o->f, &s));
     datum_unref(d);
     mem_free(t);
@@ -364,11 +364,10 @@ static value o_tasks(interp *in, const value *arg)
     for (size_t i = 0; i < n; i++) {
         errand_view v;
         errand_look(all[i], &v);
-        tuple *t = tuple_pack(in, 8, v_str(in, errand_key(all[i])),
-                              v_str(in, errand_state_name[v.state]),
-                              v.type ? v_str(in, v.type) : NONE, v_int((int64_t)v.bytes),
-                              v_int((int64_t)v.where), v_int(v.worker), v_float(v.begin),
-                              v_float(v.end));
+        tuple *t =
+            tuple_pack(in, 8, v_str(in, errand_key(all[i])), v_str(in, errand_state_name[v.state]),
+                       v.type ? v_str(in, v.type) : NONE, v_int((int64_t)v.bytes),
+                       v_int((int64_t)v.where), v_int(v.worker), v_float(v.begin), v_float(v.end));
         ok = ok && list_add(in, l, v_obj(t));
         errand_view_clear(&v);
         errand_release(all[i]);
@@ -516,8 +515,12 @@ static const builtin office_table[] = {
     {0},
 };
 
-const type T_office = {TYPE_HEAD, .name = "Office", .module = "_futures", .size = sizeof(office),
-                       .table = office_table, .drop = office_drop};
+const type T_office = {TYPE_HEAD,
+                       .name = "Office",
+                       .module = "_futures",
+                       .size = sizeof(office),
+                       .table = office_table,
+                       .drop = office_drop};
 
 /* ---- functions ---- */
 
@@ -580,10 +583,6 @@ static value f_say(interp *in, const value *arg)
 }
 
 const builtin office_functions[] = {
-    {"open()", f_open, NULL},
-    {"here()", f_here, NULL},
-    {"secede()", f_secede, NULL},
-    {"rejoin()", f_rejoin, NULL},
-    {"say()", f_say, NULL},
-    {0},
+    {"open()", f_open, NULL},     {"here()", f_here, NULL}, {"secede()", f_secede, NULL},
+    {"rejoin()", f_rejoin, NULL}, {"say()", f_say, NULL},   {0},
 };

@@ -100,9 +100,8 @@ static value call_errand(helper *h, errand_run *r)
     value a = is_fail(f) ? FAIL : thaw_with(in, as_capsule(r->args), &inputs);
     tuple *t = as_tuple(a);
     value_ref(f);
-    value v = t && t->n == 2
-                  ? call_with(in, f, t->at[0], is_none(t->at[1]) ? FAIL : t->at[1])
-                  : FAIL;
+    value v =
+        t && t->n == 2 ? call_with(in, f, t->at[0], is_none(t->at[1]) ? FAIL : t->at[1]) : FAIL;
     value_unref(in, f);
     value_unref(in, a);
     return v;
