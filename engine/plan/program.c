@@ -110,6 +110,7 @@ static datum *call_view(const task_run *r, const layer *of, uint64_t index, cons
               .of = of,
               .index = index,
               .worker = r->w,
+              .into = task_reusable(r, v, in),
               .go_home = r->go_home,
               .snap = &r->p->snap};
     datum *out = fn_call(v->f, &c, e);

@@ -33,3 +33,6 @@ typedef struct task_run {
     bool *go_home;  /* see call.go_home; NULL: this is the calling thread */
 } task_run;
 datum *task_call(const task_run *r, err *e);
+/* An input of an elementwise task of one step that the result may be written over, or NULL.
+ * (reuse.c) */
+nd *task_reusable(const task_run *r, const task_view *v, datum *const *in);
