@@ -25,6 +25,9 @@ typedef struct datum_kind {
     /* How it travels (engine/base/wire.h): false and an error when it cannot.  NULL: not at all. */
     bool (*save)(const datum *d, struct wire_out *w, struct err *e);
     void *(*load)(struct wire_in *r, struct err *e); /* an owned datum */
+    /* Something that stands for another datum, kept elsewhere: fetches it (owned; NULL and the err
+     * when that fails).  NULL: it is what it is. */
+    datum *(*fetch)(const datum *d, void *err);
 } datum_kind;
 
 struct datum {

@@ -3,7 +3,8 @@
  * Small buffers lie behind their header in one allocation.  Large ones come from a pool of mapped
  * blocks that are kept when freed: fresh page faults cost more than most kernels.  Blocks of 2 MiB
  * and more are aligned for huge pages.  Free blocks are kept in one list per size class (a quarter
- * of a power of two), each under its own lock; beyond the limit they go back to the system. */
+ * of a power of two), each under its own lock; beyond the limit they go back to the system.  What
+ * is in use and what is kept together stay within the bound: kept blocks yield to new ones. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,10 @@ typedef struct shelf {
 /* The one process-wide state of the engine: memory that nobody uses. */
 static struct {
     shelf shelf[NCLASS];
-    _Atomic size_t kept, limit;
-} pool = {.limit = (size_t)1 << 30}; /* a zeroed pthread mutex is an open one */
+    _Atomic size_t kept, limit, bound;
+    _Alignas(64) _Atomic size_t live; /* in large buffers */
+    _Atomic size_t peak;
+} pool = {.limit = (size_t)1 << 30, .bound = SIZE_MAX}; /* a zeroed pthread mutex is an open one */
 
 static size_t class_size(int k)
 {
@@ -63,6 +66,16 @@ static void *map_block(size_t size)
     return at;
 }
 
+/* kept blocks go back to the system, the largest first, until `bytes` at most are left */
+static void trim(size_t bytes);
+
+static void make_room(size_t size)
+{
+    size_t bound = atomic_load_explicit(&pool.bound, memory_order_relaxed);
+    size_t live = atomic_load_explicit(&pool.live, memory_order_relaxed) + size;
+    if (live + buf_pool_kept() > bound) trim(live < bound ? bound - live : 0);
+}
+
 static void *take_block(int k, bool *fresh)
 {
     shelf *s = &pool.shelf[k];
@@ -71,7 +84,10 @@ static void *take_block(int k, bool *fresh)
     if (p) s->head = p->next;
     pthread_mutex_unlock(&s->lock);
     *fresh = !p;
-    if (!p) return map_block(class_size(k));
+    if (!p) {
+        make_room(class_size(k));
+        return map_block(class_size(k));
+    }
     atomic_fetch_sub_explicit(&pool.kept, class_size(k), memory_order_relaxed);
     return p;
 }
@@ -80,7 +96,8 @@ static void keep_block(int k, void *at)
 {
     size_t size = class_size(k);
     size_t kept = atomic_fetch_add_explicit(&pool.kept, size, memory_order_relaxed) + size;
-    if (kept > atomic_load_explicit(&pool.limit, memory_order_relaxed)) {
+    if (kept > atomic_load_explicit(&pool.limit, memory_order_relaxed) ||
+        kept + buf_live() > atomic_load_explicit(&pool.bound, memory_order_relaxed)) {
         atomic_fetch_sub_explicit(&pool.kept, size, memory_order_relaxed);
         munmap(at, size);
         return;
@@ -98,9 +115,39 @@ size_t buf_pool_kept(void)
     return atomic_load_explicit(&pool.kept, memory_order_relaxed);
 }
 
+size_t buf_live(void)
+{
+    return atomic_load_explicit(&pool.live, memory_order_relaxed);
+}
+
+size_t buf_peak(bool restart)
+{
+    size_t peak = atomic_load(&pool.peak);
+    if (restart) atomic_store(&pool.peak, buf_live());
+    return peak;
+}
+
+static void count_live(size_t size)
+{
+    size_t live = atomic_fetch_add_explicit(&pool.live, size, memory_order_relaxed) + size;
+    size_t peak = atomic_load_explicit(&pool.peak, memory_order_relaxed);
+    while (live > peak && !atomic_compare_exchange_weak(&pool.peak, &peak, live)) continue;
+}
+
+void buf_pool_bound(size_t bytes)
+{
+    atomic_store(&pool.bound, bytes);
+    make_room(0);
+}
+
 void buf_pool_limit(size_t bytes)
 {
     atomic_store(&pool.limit, bytes);
+    trim(bytes);
+}
+
+static void trim(size_t bytes)
+{
     for (int k = NCLASS; k-- > 0;) {
         while (buf_pool_kept() > bytes) {
             bool fresh;
@@ -149,11 +196,16 @@ static buf *new_buf(size_t size, bool zero, err *e)
 #endif
     if (size > PTRDIFF_MAX / 2) return err_nomem(e, size);
 #ifndef DSK_SANITIZE
-    if (size >= POOL_LEAST) return new_large(size, zero, e);
+    buf *b = size >= POOL_LEAST ? new_large(size, zero, e) : new_small(size, zero, e);
 #else
     (void)new_large;
+    buf *b = new_small(size, zero, e);
 #endif
-    return new_small(size, zero, e);
+    if (b && size >= POOL_LEAST) {
+        b->flags |= BUF_COUNTED;
+        count_live(size);
+    }
+    return b;
 }
 
 buf *buf_new(size_t size, err *e)
@@ -203,6 +255,8 @@ static void drop_cells(buf *b)
 void *buf_unref(buf *b)
 {
     if (!b || atomic_fetch_sub_explicit(&b->rc, 1, memory_order_acq_rel) != 1) return NULL;
+    if (b->flags & BUF_COUNTED)
+        atomic_fetch_sub_explicit(&pool.live, b->size, memory_order_relaxed);
     if (b->flags & BUF_OBJECTS) drop_cells(b);
     if (b->release) b->release(b);
     mem_free(b);

@@ -17,6 +17,7 @@ enum buf_flags {
     BUF_MMAP = 2,    /* mapped file, read only */
     BUF_OBJECTS = 4, /* holds objcells: release() drops them */
     BUF_READONLY = 8,
+    BUF_COUNTED = 16, /* in buf_live() */
 };
 
 typedef struct buf {
@@ -59,6 +60,11 @@ static inline const cell_ops *buf_cells(const buf *b)
 /* Free large blocks are kept for reuse up to this many bytes (1 GiB unless set). */
 void buf_pool_limit(size_t bytes);
 size_t buf_pool_kept(void);
+/* They are given back to the system when they and what is in use would exceed `bytes` together. */
+void buf_pool_bound(size_t bytes);
+/* Bytes in use now, in buffers of 64 KiB and more; the most there were since the last restart. */
+size_t buf_live(void);
+size_t buf_peak(bool restart);
 
 enum nd_flags { ND_C = 1, ND_F = 2 }; /* contiguous in C / Fortran order (both when ndim <= 1) */
 

@@ -50,6 +50,8 @@ fn *fn_ufunc(const ufunc *f, dtype_of want, int out, const char *name)
     u->want = want;
     u->out = out;
     if (f->nout == 1) u->base.flags = FN_ELEMENTWISE;
+    if (f->nin == 1 && dtype_is_float(f->loops[0].arg[0])) u->base.ns = 1.5f; /* exp and its kin */
+    if (f->id == U_power) u->base.ns = 3;
     int64_t param[] = {(int64_t)(f - ufuncs), want.dt, want.unit, want.size, out};
     fn_identify(&u->base, param, sizeof param);
     return &u->base;
@@ -125,7 +127,7 @@ static datum *view_call(const fn *f, const call *c, err *e)
     return &out->hdr;
 }
 
-static const fn_kind view_kind = {.name = "view", .version = 1, .call = view_call};
+static const fn_kind view_kind = {.name = "view", .version = 1, .call = view_call, .cost = {.view = true}};
 
 fn *fn_view(dtype_of t, char order)
 {
@@ -164,7 +166,7 @@ static datum *block_call(const fn *f, const call *c, err *e)
     return b->one ? (datum *)b->one(x[0], e) : (datum *)b->two(x[0], x[1], e);
 }
 
-static const fn_kind block_fn_kind = {.name = "block", .version = 1, .call = block_call};
+static const fn_kind block_fn_kind = {.name = "block", .version = 1, .call = block_call, .cost = {.copies = 1, .ns = 5}};
 
 fn *fn_block1(const char *name, nd *(*f)(const nd *, err *))
 {
@@ -195,7 +197,7 @@ static datum *item_call(const fn *f, const call *c, err *e)
     return err_set(e, IndexError, "tuple index out of range");
 }
 
-static const fn_kind item_kind = {.name = "item", .version = 1, .call = item_call};
+static const fn_kind item_kind = {.name = "item", .version = 1, .call = item_call, .cost = {.view = true}};
 
 fn *fn_item(uint32_t i)
 {
@@ -215,7 +217,7 @@ static datum *literal_call(const fn *f, const call *c, err *e)
     return d ? datum_ref(d) : &litbox_new(&c->arg[0])->hdr;
 }
 
-static const fn_kind literal_kind = {.name = "literal", .version = 1, .call = literal_call};
+static const fn_kind literal_kind = {.name = "literal", .version = 1, .call = literal_call, .cost = {.view = true}};
 
 fn *fn_literal(void)
 {
@@ -275,7 +277,7 @@ static datum *round_call(const fn *f, const call *c, err *e)
     return (datum *)round_scaled(x, decimals, e);
 }
 
-static const fn_kind round_kind = {.name = "round", .version = 1, .call = round_call};
+static const fn_kind round_kind = {.name = "round", .version = 1, .call = round_call, .cost = {.copies = 2}};
 
 fn *fn_round(int decimals)
 {

@@ -13,6 +13,7 @@ static nd *picked(const call *c, const lit *x, int pick, err *e)
     if (p && pick >= 0 && (uint32_t)pick < p->n) d = p->item[pick];
     nd *a = as_nd(d);
     if (a) return nd_ref(a);
+    if (d && d->kind->load) return as_nd(d->kind->load(d, e));
     return err_set(e, TypeError, "a block operation needs an array, not '%s'",
                    d ? d->kind->name : "a literal");
 }
@@ -32,6 +33,110 @@ nd *join_lists(const call *c, const lit *x, int naxis, const int *axes, int pick
     for (uint32_t i = 0; i < n; i++) datum_unref(part[i]);
     if (part != stack_room) mem_free(part);
     return out;
+}
+
+/* The same in one go: the result is made once, and every block is put in its place and let go of
+ * before the next one is fetched.  Blocks that are kept elsewhere are never in memory together. */
+typedef struct joint {
+    const call *c;
+    int naxis;
+    const int *axes;
+    nd *out;
+    dtype_of type;
+    bool fortran;
+    uint32_t n; /* blocks */
+} joint;
+
+/* as much of a block as is known without it */
+static const nd *outline(const joint *j, const lit *x)
+{
+    const datum *d = arg_datum(j->c, x);
+    return d && d->kind->load ? (const nd *)d : as_nd(d);
+}
+
+static bool survey(joint *j, const lit *x, const nd **first)
+{
+    for (uint32_t i = 0; x->kind == LIT_LIST && i < x->n; i++)
+        if (!survey(j, &x->item[i], first)) return false;
+    if (x->kind == LIT_LIST) return x->n > 0;
+    const nd *b = outline(j, x);
+    err e = {0};
+    if (!b || b->dtype == DT_object || (*first && b->ndim != (*first)->ndim)) return false;
+    if (!*first) {
+        *first = b;
+        j->type = nd_type(b);
+    } else if (!dtype_promote(j->type, nd_type(b), &j->type, &e)) {
+        err_clear(&e);
+        return false;
+    }
+    j->fortran &= (b->flags & ND_F) && !(b->flags & ND_C);
+    j->n++;
+    return true;
+}
+
+static bool joint_shape(const joint *j, const lit *x, int64_t *shape)
+{
+    for (int k = 0; k < j->naxis; k++, x = &x->item[0]) {
+        shape[j->axes[k]] = 0;
+        if (x->kind != LIT_LIST) return false;
+        for (uint32_t i = 0; i < x->n; i++) {
+            const lit *leaf = &x->item[i];
+            while (leaf->kind == LIT_LIST) leaf = &leaf->item[0];
+            shape[j->axes[k]] += nd_shape(outline(j, leaf))[j->axes[k]];
+        }
+    }
+    return x->kind != LIT_LIST;
+}
+
+/* puts the blocks of x at `at`; *size: what the first one takes along the axis of this level */
+static bool put_blocks(const joint *j, int level, const lit *x, int64_t *at, int64_t *size, err *e)
+{
+    if (level < j->naxis) {
+        int axis = j->axes[level];
+        int64_t begin = at[axis], n = 0;
+        if (x->kind != LIT_LIST) return false;
+        for (uint32_t i = 0; i < x->n; i++, at[axis] += n)
+            TRY(put_blocks(j, level + 1, &x->item[i], at, size, e) && ((n = size[axis]), true));
+        at[axis] = begin;
+        return true;
+    }
+    const nd *b = outline(j, x);
+    ptrdiff_t offset = 0;
+    for (int k = 0; k < b->ndim; k++) {
+        size[k] = nd_shape(b)[k];
+        if (at[k] + size[k] > nd_shape(j->out)[k]) return false;
+        offset += at[k] * nd_strides(j->out)[k];
+    }
+    nd *to = nd_view(j->out->b, j->out->at + offset, j->type, b->ndim, size, nd_strides(j->out));
+    nd *from = picked(j->c, x, -1, e);
+    bool ok = from && nd_assign(to, from, 'u', NULL, e);
+    datum_unref(from);
+    datum_unref(to);
+    return ok;
+}
+
+/* blocks of every level must fill the result */
+static bool fills(const joint *j, const lit *x, int64_t *elements)
+{
+    for (uint32_t i = 0; x->kind == LIT_LIST && i < x->n; i++) fills(j, &x->item[i], elements);
+    if (x->kind != LIT_LIST) *elements += nd_count(outline(j, x));
+    return *elements == nd_count(j->out);
+}
+
+static nd *join_all(const call *c, const lit *x, int naxis, const int *axes, err *e)
+{
+    joint j = {.c = c, .naxis = naxis, .axes = axes, .fortran = true};
+    const nd *first = NULL;
+    int64_t shape[GRID_MAXDIM], at[GRID_MAXDIM] = {0}, size[GRID_MAXDIM], elements = 0;
+    bool whole = survey(&j, x, &first) && j.n > 1;
+    for (int k = 0; k < naxis && whole; k++) whole = axes[k] < first->ndim;
+    if (whole) memcpy(shape, nd_shape(first), first->ndim * sizeof *shape);
+    if (!whole || !joint_shape(&j, x, shape)) return join_lists(c, x, naxis, axes, -1, e);
+    bool fortran = j.fortran && naxis == 1 && first->ndim > 1;
+    TRY(j.out = nd_new_order(j.type, first->ndim, shape, fortran ? 'F' : 'C', e));
+    if (fills(&j, x, &elements) && put_blocks(&j, 0, x, at, size, e)) return j.out;
+    datum_unref(j.out);
+    return e->kind ? NULL : join_lists(c, x, naxis, axes, -1, e); /* which says what is wrong */
 }
 
 typedef struct axes_fn { /* axes, a permutation or a shape */
@@ -57,12 +162,12 @@ static datum *concat_call(const fn *f, const call *c, err *e)
     int axes[GRID_MAXDIM];
     for (int i = 0; i < k->n; i++) axes[i] = (int)k->at[i];
     if (!c->narg) return err_set(e, ValueError, "need at least one array to concatenate");
-    if (c->arg[0].kind == LIT_LIST) return (datum *)join_lists(c, &c->arg[0], k->n, axes, -1, e);
+    if (c->arg[0].kind == LIT_LIST) return (datum *)join_all(c, &c->arg[0], k->n, axes, e);
     lit all = lit_items(LIT_LIST, c->narg, c->arg);
-    return (datum *)join_lists(c, &all, k->n, axes, -1, e);
+    return (datum *)join_all(c, &all, k->n, axes, e);
 }
 
-static const fn_kind concat_kind = {.name = "concatenate", .version = 1, .call = concat_call};
+static const fn_kind concat_kind = {.name = "concatenate", .version = 1, .call = concat_call, .cost = {.streams = true}};
 
 fn *fn_concat(int axis)
 {
@@ -112,7 +217,7 @@ static datum *getitem_call(const fn *f, const call *c, err *e)
     return n < 0 ? NULL : (datum *)nd_index(x, items, n, e);
 }
 
-static const fn_kind getitem_kind = {.name = "getitem", .version = 1, .call = getitem_call};
+static const fn_kind getitem_kind = {.name = "getitem", .version = 1, .call = getitem_call, .cost = {.view = true}};
 
 fn *fn_getitem(void)
 {
@@ -131,7 +236,7 @@ static datum *transpose_call(const fn *f, const call *c, err *e)
     return (datum *)nd_transpose(x, perm);
 }
 
-static const fn_kind transpose_kind = {.name = "transpose", .version = 1, .call = transpose_call};
+static const fn_kind transpose_kind = {.name = "transpose", .version = 1, .call = transpose_call, .cost = {.view = true}};
 
 fn *fn_transpose(int ndim, const int *perm)
 {
@@ -156,7 +261,7 @@ static datum *reshape_call(const fn *f, const call *c, err *e)
     return (datum *)nd_reshape(x, ndim, shape, e);
 }
 
-static const fn_kind reshape_kind = {.name = "reshape", .version = 1, .call = reshape_call};
+static const fn_kind reshape_kind = {.name = "reshape", .version = 1, .call = reshape_call, .cost = {.view = true}};
 
 fn *fn_reshape(int ndim, const int64_t *shape)
 {
@@ -174,7 +279,7 @@ static datum *broadcast_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind broadcast_kind = {
-    .name = "broadcast_to", .version = 1, .call = broadcast_call};
+    .name = "broadcast_to", .version = 1, .call = broadcast_call, .cost = {.view = true}};
 
 fn *fn_broadcast(void)
 {

@@ -136,6 +136,7 @@ static const fn_kind plain_kind = {.name = "draw",
                                    .version = 1,
                                    .call = draw_call,
                                    .takes = "is*",
+                                   .cost = {.ns = 3},
                                    .drop = draw_drop,
                                    .tile = &draw_tiles};
 static const fn_kind draw_kind_of = {

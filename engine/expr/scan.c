@@ -84,7 +84,7 @@ static datum *combine_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind scan_kind = {
-    .name = "scan", .version = 1, .call = scan_call, .drop = scan_drop};
+    .name = "scan", .version = 1, .call = scan_call, .drop = scan_drop, .cost = {.ns = 1}};
 static const fn_kind ident_kind = {
     .name = "scan_ident", .version = 1, .call = ident_call, .drop = scan_drop, .takes = "s*"};
 static const fn_kind carry_kind = {

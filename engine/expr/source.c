@@ -47,7 +47,8 @@ static const fn_kind full_kind = {.name = "full",
                                   .call = full_call,
                                   .drop = full_drop,
                                   .tile = &full_tiles,
-                                  .takes = "s*"};
+                                  .takes = "s*",
+                                  .cost = {.view = true, .ns = 0.05f}};
 
 static fn *full_new(const char *name, dtype_of t, const nd *value, err *e)
 {

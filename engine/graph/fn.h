@@ -135,6 +135,15 @@ enum fn_flags {
         4, /* runs code of the language: not fused, may sleep, needs a worker's user slot */
 };
 
+/* What a call takes beside its inputs and its result; see plan/cost.h. */
+typedef struct fn_cost {
+    bool view;      /* the result looks into the first input, or needs no memory at all */
+    bool streams;   /* fetches inputs that are not in memory (datum_kind.load) one at a time */
+    uint8_t copies; /* blocks as large as its largest input that it makes meanwhile */
+    bool product;   /* of its first two inputs, as matrices */
+    float ns;       /* for an element of its largest block, on one thread; 0: a simple loop's */
+} fn_cost;
+
 typedef struct fn_kind {
     const char *name; /* of the operation; with `version` the same everywhere and for ever */
     uint32_t version;
@@ -149,6 +158,7 @@ typedef struct fn_kind {
     /* Told of every task of it that a plan takes up, on the thread that makes the plan; may be
      * NULL. */
     void (*prepare)(const fn *f, const struct task_view *v);
+    fn_cost cost;
 } fn_kind;
 
 struct fn {
@@ -157,6 +167,7 @@ struct fn {
     char *name; /* as users see it: "add", "sum_chunk"; owned */
     hash128 id; /* kind and parameters: equal means interchangeable */
     uint32_t flags;
+    float ns; /* see fn_cost; 0: as its kind says */
     uint32_t nbound; /* what a functools.partial would show: keyword arguments */
     const struct bound {
         const char *name;

@@ -156,7 +156,7 @@ static bool open_frame(walk *w, ref r, err *e)
     return true;
 }
 
-static uint64_t block_bytes(const layer *l, uint64_t i)
+uint64_t block_bytes(const layer *l, uint64_t i)
 {
     int64_t block[GRID_MAXDIM];
     uint64_t n = l->type.size;

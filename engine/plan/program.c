@@ -50,13 +50,7 @@ void program_free(program *p)
     mem_free(p);
 }
 
-typedef struct steps {
-    task_view view[MAX_STEP];
-    uint64_t index[MAX_STEP];
-    bool known[MAX_STEP];
-} steps;
-
-static int step_of(const program *p, const layer *l)
+int program_step(const program *p, const layer *l)
 {
     for (uint32_t s = 1; s < p->nstep; s++)
         if (layer_same(p->step[s], l)) return (int)s;
@@ -69,7 +63,7 @@ static bool look(const program *p, steps *x, uint32_t s, arena *a, err *e)
     task_view *v = &x->view[s];
     TRY(layer_task(p->by[s], x->index[s], a, v, e));
     for (uint32_t k = 0; k < v->nin && p->nstep > 1; k++) {
-        int to = step_of(p, v->in[k].of);
+        int to = program_step(p, v->in[k].of);
         if (to < 0) continue;
         x->index[to] = v->in[k].i;
         x->known[to] = true;
@@ -77,7 +71,7 @@ static bool look(const program *p, steps *x, uint32_t s, arena *a, err *e)
     return true;
 }
 
-static bool look_all(const program *p, uint64_t index, steps *x, arena *a, err *e)
+bool program_look(const program *p, uint64_t index, steps *x, arena *a, err *e)
 {
     memset(x->known, 0, p->nstep * sizeof *x->known);
     x->index[0] = index;
@@ -91,10 +85,10 @@ bool program_inputs(const program *p, uint64_t index, arena *scratch, bool (*use
                     void *ctx, err *e)
 {
     steps x;
-    TRY(look_all(p, index, &x, scratch, e));
+    TRY(program_look(p, index, &x, scratch, e));
     for (uint32_t s = 0; s < p->nstep; s++)
         for (uint32_t k = 0; x.known[s] && k < x.view[s].nin; k++)
-            if (step_of(p, x.view[s].in[k].of) < 0) TRY(use(ctx, x.view[s].in[k]));
+            if (program_step(p, x.view[s].in[k].of) < 0) TRY(use(ctx, x.view[s].in[k]));
     return true;
 }
 
@@ -127,12 +121,25 @@ static datum **gather(const task_run *r, const program *g, const task_view *v, d
     const task *t = &p->task[r->t];
     datum **in = arena_alloc(r->scratch, v->nin * sizeof *in + 1);
     for (uint32_t k = 0; k < v->nin; k++) {
-        int s = g->nstep > 1 ? step_of(g, v->in[k].of) : -1;
+        int s = g->nstep > 1 ? program_step(g, v->in[k].of) : -1;
         in[k] = s >= 0
                     ? reg[s]
                     : atomic_load_explicit(&p->out[p->in[t->in + (*next)++]], memory_order_relaxed);
     }
     return in;
+}
+
+/* the blocks that step s was the last to read: no step before it does */
+static void drop_read(const program *g, const steps *x, uint32_t s, datum **reg)
+{
+    for (uint32_t k = 0; k < x->view[s].nin; k++) {
+        int q = program_step(g, x->view[s].in[k].of);
+        bool again = q < 0;
+        for (uint32_t b = 0; b < s && !again; b++)
+            for (uint32_t i = 0; x->known[b] && i < x->view[b].nin && !again; i++)
+                again = x->view[b].in[i].of == x->view[s].in[k].of;
+        if (!again) reg[q] = datum_unref(reg[q]);
+    }
 }
 
 static datum *run_steps(const task_run *r, const program *g, steps *x, err *e)
@@ -142,7 +149,7 @@ static datum *run_steps(const task_run *r, const program *g, steps *x, err *e)
     for (uint32_t s = 0; s < g->nstep; s++) { /* where each step's own inputs begin */
         first[s] = next;
         for (uint32_t k = 0; x->known[s] && k < x->view[s].nin; k++)
-            next += step_of(g, x->view[s].in[k].of) < 0;
+            next += program_step(g, x->view[s].in[k].of) < 0;
     }
     bool ok = true;
     for (uint32_t s = g->nstep; s-- > 0 && ok;) {
@@ -150,6 +157,7 @@ static datum *run_steps(const task_run *r, const program *g, steps *x, err *e)
         in[s] = gather(r, g, &x->view[s], reg, &first[s]);
         reg[s] = call_view(r, g->by[s], x->index[s], &x->view[s], in[s], e);
         ok = reg[s] != NULL;
+        drop_read(g, x, s, reg);
     }
     for (uint32_t s = 1; s < g->nstep; s++) datum_unref(reg[s]);
     return reg[0];
@@ -166,7 +174,7 @@ datum *task_call(const task_run *r, err *e)
         TRY(layer_task(g->by[0], t->index, r->scratch, &v, e));
         return call_view(r, g->by[0], t->index, &v, gather(r, g, &v, NULL, &next), e);
     }
-    TRY(look_all(g, t->index, &x, r->scratch, e));
+    TRY(program_look(g, t->index, &x, r->scratch, e));
     datum *out;
     bool all = true;
     for (uint32_t s = 0; s < g->nstep; s++) all &= x.known[s];

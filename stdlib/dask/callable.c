@@ -154,7 +154,8 @@ static const fn_kind callable_kind = {.name = "call",
                                       .version = 1,
                                       .call = run_callable,
                                       .drop = drop_callable,
-                                      .prepare = prepare_callable};
+                                      .prepare = prepare_callable,
+                                      .cost = {.copies = 1, .ns = 1}};
 
 static char *name_of(interp *in, value f)
 {

@@ -1,0 +1,229 @@
+/* engine/plan/cost.c - memory and time of tasks, from sizes and the operations' own words. */
+#include "engine/plan/cost.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "engine/expr/reduceops.h"
+#include "engine/expr/tile.h"
+
+/* One core's figures: a simple loop over elements in cache, a byte from or to memory, a byte of a
+ * file, a flop of a product, what surrounds a task. */
+static const double LOOP_NS = 0.4, BYTE_NS = 0.1, FILE_NS = 0.4, FLOP_NS = 0.0125, TASK_NS = 300,
+                    FOREIGN_NS = 5000;
+
+enum { PIECE = TILE * 8, WINDOW = 1 << 20 };
+
+typedef struct entry {
+    bool known;
+    uint64_t block;
+    task_cost cost;
+} entry;
+
+struct costs {
+    const plan *p;
+    arena scratch;
+    steps steps;
+    entry at[]; /* two for each program: blocks, helper tasks */
+};
+
+costs *costs_new(const plan *p)
+{
+    costs *c = mem_zero(sizeof *c + 2 * p->nprog * sizeof c->at[0]);
+    c->p = p;
+    return c;
+}
+
+void costs_free(costs *c)
+{
+    if (!c) return;
+    arena_clear(&c->scratch);
+    mem_free(c);
+}
+
+/* --- one step --- */
+
+static bool picks(const lit *x) /* an index with an array or list: the result is a copy */
+{
+    if (x->kind == LIT_DATUM || x->kind == LIT_LIST || x->kind == LIT_IN) return true;
+    for (uint32_t i = 0; x->kind == LIT_TUPLE && i < x->n; i++)
+        if (picks(&x->item[i])) return true;
+    return false;
+}
+
+static const source *resident(const layer *l)
+{
+    const source *s = l->flags & LAYER_LEAF ? layer_source(l) : NULL;
+    return s && !s->kind->fresh ? s : NULL;
+}
+
+static bool gives_view(const layer *l, const task_view *v)
+{
+    if (!v->f) return true;
+    if (resident(l)) return true;
+    if (!v->f->kind->cost.view) return false;
+    for (uint32_t k = 1; k < v->narg; k++)
+        if (picks(&v->arg[k])) return false;
+    return true;
+}
+
+static uint64_t elements(const layer *l, uint64_t i)
+{
+    return l->type.size ? block_bytes(l, i) / l->type.size : 0;
+}
+
+/* the largest input's bytes, and the elements of all */
+static uint64_t inputs_of(const task_view *v, uint64_t *total)
+{
+    uint64_t largest = 0;
+    *total = 0;
+    for (uint32_t k = 0; k < v->nin; k++) {
+        uint64_t n = block_bytes(v->in[k].of, v->in[k].i);
+        if (n > largest) largest = n;
+        *total += elements(v->in[k].of, v->in[k].i);
+    }
+    return largest;
+}
+
+static double step_seconds(const layer *l, uint64_t i, const task_view *v, bool in_cache)
+{
+    uint64_t total, out = elements(l, i), bytes = block_bytes(l, i);
+    if (!v->f) return 0;
+    inputs_of(v, &total);
+    if (gives_view(l, v) && !resident(l)) return 0;
+    const fn_cost *c = &v->f->kind->cost;
+    if (l->flags & LAYER_LEAF && layer_source(l))
+        return resident(l) ? 0 : (double)bytes * FILE_NS * 1e-9;
+    if (c->product && v->nin >= 2) {
+        double a = (double)elements(v->in[0].of, v->in[0].i),
+               b = (double)elements(v->in[1].of, v->in[1].i);
+        return 2 * sqrt(a * b * (double)out) * FLOP_NS * 1e-9;
+    }
+    double n = (double)(total / (v->nin ? v->nin : 1) > out ? total / v->nin : out);
+    double ns = v->f->ns > 0 ? (double)v->f->ns : c->ns > 0 ? (double)c->ns : LOOP_NS;
+    if (v->f->flags & FN_FOREIGN) n = n > 1 ? n : 1;
+    return (n * ns + (in_cache ? 0 : (double)(bytes + 8 * total) * BYTE_NS)) * 1e-9;
+}
+
+/* --- a task --- */
+
+/* Will it run piece by piece?  The same question as in tiles.c, without the blocks. */
+static bool tiled(const program *g, const steps *x, uint32_t *first)
+{
+    const fn *last = x->view[0].f;
+    if (!g->tiles || g->nstep < 2 || !last) return false;
+    *first = last->flags & FN_ELEMENTWISE ? 0 : 1;
+    uint64_t block = elements(g->step[*first], x->index[*first]);
+    if (*first && x->view[0].nin != 1) return false;
+    for (uint32_t s = *first; s < g->nstep; s++) {
+        const fn *f = x->view[s].f;
+        const source *from = x->known[s] ? layer_source(g->step[s]) : NULL;
+        if (!x->known[s] || !f) return false;
+        if (!(f->flags & FN_ELEMENTWISE) && !from && (x->view[s].nin || !f->kind->tile))
+            return false;
+        if (elements(g->step[s], x->index[s]) != block) return false;
+    }
+    if (*first) {
+        const grid *gr = g->step[1]->grid;
+        int64_t where[GRID_MAXDIM], shape[GRID_MAXDIM];
+        grid_block(gr, x->index[1], where);
+        grid_block_shape(gr, where, shape);
+        if (!red_streams(last, gr->ndim, shape, g->step[1]->type)) return false;
+    }
+    return block > TILE;
+}
+
+static uint64_t tiled_extra(const program *g, const steps *x, uint32_t first)
+{
+    uint64_t n = 0;
+    for (uint32_t s = first; s < g->nstep; s++) {
+        const source *from = layer_source(g->step[s]);
+        bool rows = from && from->kind->divisible && from->kind->fresh && !from->whole;
+        if (!from)
+            n += PIECE;
+        else if (!resident(g->step[s]))
+            n += rows ? WINDOW : block_bytes(g->step[s], x->index[s]);
+    }
+    return n;
+}
+
+/* Step by step: a block lives until its last reader is done. */
+static uint64_t stepped_extra(const program *g, const steps *x)
+{
+    uint64_t size[MAX_STEP] = {0}, live = 0, peak = 0;
+    int last[MAX_STEP];
+    for (uint32_t q = 0; q < g->nstep; q++) last[q] = 0;
+    for (uint32_t s = g->nstep; s-- > 0;)
+        for (uint32_t k = 0; x->known[s] && k < x->view[s].nin; k++) {
+            int q = program_step(g, x->view[s].in[k].of);
+            if (q > 0) last[q] = (int)s;
+        }
+    for (uint32_t s = g->nstep; s-- > 0;) {
+        uint64_t total, largest;
+        if (!x->known[s]) continue;
+        largest = inputs_of(&x->view[s], &total);
+        uint64_t copies = x->view[s].f ? x->view[s].f->kind->cost.copies * largest : 0;
+        if (s && !gives_view(g->step[s], &x->view[s]))
+            size[s] = block_bytes(g->step[s], x->index[s]);
+        live += size[s];
+        if (live + copies > peak) peak = live + copies;
+        for (uint32_t q = s + 1; q < g->nstep; q++)
+            if (last[q] == (int)s && x->known[q] && !x->view[s].f->kind->cost.view)
+                live -= size[q], size[q] = 0;
+    }
+    return peak;
+}
+
+static task_cost find_cost(costs *c, const program *g, uint64_t index)
+{
+    task_cost k = {.block = block_bytes(g->step[0], index)};
+    steps *x = &c->steps;
+    err e = {0};
+    arena_reset(&c->scratch);
+    memset(x->known, 0, g->nstep * sizeof *x->known);
+    if (!program_look(g, index, x, &c->scratch, &e)) {
+        err_clear(&e);
+        return k;
+    }
+    uint32_t first = 0;
+    bool pieces = tiled(g, x, &first), view = gives_view(g->step[0], &x->view[0]);
+    k.out = view && (x->view[0].nin == 0 || program_step(g, x->view[0].in[0].of) < 0) ? 0 : k.block;
+    k.extra = pieces ? tiled_extra(g, x, first) : stepped_extra(g, x);
+    k.streams = g->nstep == 1 && x->view[0].f && x->view[0].f->kind->cost.streams;
+    k.seconds = (g->foreign ? FOREIGN_NS : TASK_NS) * 1e-9;
+    for (uint32_t s = 0; s < g->nstep; s++) {
+        if (!x->known[s]) continue;
+        k.seconds += step_seconds(g->step[s], x->index[s], &x->view[s], pieces);
+        if (g->step[s]->flags & LAYER_LEAF && layer_source(g->step[s]))
+            k.read += block_bytes(g->step[s], x->index[s]);
+    }
+    return k;
+}
+
+task_cost costs_of(costs *c, tid t)
+{
+    const task *k = &c->p->task[t];
+    const program *g = c->p->prog[k->prog];
+    const layer *l = g->step[0];
+    bool helper = !l->grid || k->index >= l->grid->nblock;
+    entry *at = &c->at[2 * k->prog + helper];
+    uint64_t block = helper ? 0 : block_bytes(l, k->index);
+    if (!at->known || at->block != block)
+        *at = (entry){.known = true, .block = block, .cost = find_cost(c, g, k->index)};
+    return at->cost;
+}
+
+uint64_t layer_block_max(const layer *l)
+{
+    arena a = {0};
+    task_view v;
+    uint64_t n = l->type.size;
+    if (!l->grid || !l->grid->nblock) return 0;
+    bool ok = layer_task(l, 0, &a, &v, NULL) && !gives_view(l, &v);
+    arena_clear(&a);
+    for (int k = 0; k < l->grid->ndim && ok; k++) {
+        int64_t size = l->grid->ax[k]->largest;
+        if (size >= 0 && __builtin_mul_overflow(n, (uint64_t)size, &n)) return UINT64_MAX;
+    }
+    return ok ? n : 0;
+}

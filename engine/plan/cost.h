@@ -1,0 +1,25 @@
+/* engine/plan/cost.h - what a task will take: memory and time, before it runs.
+ *
+ * From the grids and the fn_cost of its steps; blocks of unknown size count as small.  Figures of
+ * tasks of one program and one block size are looked up, not found again. */
+#pragma once
+
+#include "engine/plan/program.h"
+
+typedef struct task_cost {
+    uint64_t out;   /* bytes that the result adds to memory; 0: it looks into its first input */
+    uint64_t block; /* bytes of the result's elements */
+    uint64_t extra; /* that are needed meanwhile, at most */
+    uint64_t read;  /* from files and arrays that are there */
+    double seconds; /* on one thread */
+    bool streams;   /* inputs may come one at a time */
+} task_cost;
+
+typedef struct costs costs; /* used by one thread at a time */
+
+costs *costs_new(const plan *p);
+void costs_free(costs *c);
+task_cost costs_of(costs *c, tid t);
+/* The largest block of a layer, of the smallest number of elements that it may have; 0: it has no
+ * blocks, or they take no memory of their own (views, constants). */
+uint64_t layer_block_max(const layer *l);
