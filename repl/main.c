@@ -39,7 +39,8 @@ typedef struct options {
 } options;
 
 static const char usage[] =
-    "usage: dsk [-i] [FILE | -c CODE | -m MODULE | -e CELL | --cells FILE | -] [ARGUMENT ...]\n"
+    "usage: dsk [-i] [--memory SIZE] [FILE | -c CODE | -m MODULE | -e CELL | --cells FILE | -] "
+    "[ARGUMENT ...]\n"
     "\n"
     "  FILE          run a program; '-' is stdin\n"
     "  -c CODE       run CODE\n"
@@ -47,6 +48,7 @@ static const char usage[] =
     "  -e CELL       run CELL as the prompt would: echo its value, magics allowed\n"
     "  --cells FILE  run a file of cells, separated by lines beginning with #%%\n"
     "  -i            then give a prompt\n"
+    "  --memory SIZE computations stay below it: 512MB, 2GiB; else 60 % of the machine's memory\n"
     "  --version     versions of dsk and of the libraries it uses\n"
     "\n"
     "Without arguments on a terminal: a prompt.\n";
@@ -88,12 +90,31 @@ static bool read_flag(options *o, int argc, char **argv, int i)
     return bad_usage("unknown option", argv[i]);
 }
 
+/* As if DASK_MEMORY_LIMIT were set: dask.config finds it, and so do processes that we start. */
+static bool set_memory(const char *size)
+{
+    char *end;
+    double n = strtod(size, &end);
+    size_t unit = strspn(end, "kKmMgGtTpPiIbB");
+    if (end == size || !(n > 0) || end[unit] || unit > 3) return bad_usage("not a size", size);
+    return setenv("DASK_MEMORY_LIMIT", size, 1) == 0;
+}
+
 static bool read_options(options *o, int argc, char **argv)
 {
     *o = (options){.task = RUN_PROMPT, .argc = argc, .argv = argv};
     int i = 1;
-    for (; i < argc && (!strcmp(argv[i], "-i") || !strcmp(argv[i], "-q")); i++)
-        o->stay |= argv[i][1] == 'i';
+    for (; i < argc; i++) {
+        if (!strncmp(argv[i], "--memory=", 9)) {
+            TRY(set_memory(argv[i] + 9));
+        } else if (!strcmp(argv[i], "--memory")) {
+            if (++i == argc) return bad_usage("an argument is missing", "--memory");
+            TRY(set_memory(argv[i]));
+        } else if (!strcmp(argv[i], "-i") || !strcmp(argv[i], "-q"))
+            o->stay |= argv[i][1] == 'i';
+        else
+            break;
+    }
     if (i == argc) {
         o->argc = 1;
         o->argv[0][0] = 0;

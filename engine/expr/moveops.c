@@ -13,7 +13,7 @@ static nd *picked(const call *c, const lit *x, int pick, err *e)
     if (p && pick >= 0 && (uint32_t)pick < p->n) d = p->item[pick];
     nd *a = as_nd(d);
     if (a) return nd_ref(a);
-    if (d && d->kind->load) return as_nd(d->kind->load(d, e));
+    if (d && d->kind->fetch) return as_nd(d->kind->fetch(d, e));
     return err_set(e, TypeError, "a block operation needs an array, not '%s'",
                    d ? d->kind->name : "a literal");
 }
@@ -51,7 +51,7 @@ typedef struct joint {
 static const nd *outline(const joint *j, const lit *x)
 {
     const datum *d = arg_datum(j->c, x);
-    return d && d->kind->load ? (const nd *)d : as_nd(d);
+    return d && d->kind->fetch ? (const nd *)d : as_nd(d);
 }
 
 static bool survey(joint *j, const lit *x, const nd **first)
@@ -167,7 +167,8 @@ static datum *concat_call(const fn *f, const call *c, err *e)
     return (datum *)join_all(c, &all, k->n, axes, e);
 }
 
-static const fn_kind concat_kind = {.name = "concatenate", .version = 1, .call = concat_call, .cost = {.streams = true}};
+static const fn_kind concat_kind = {
+    .name = "concatenate", .version = 1, .call = concat_call, .cost = {.streams = true}};
 
 fn *fn_concat(int axis)
 {
@@ -217,7 +218,8 @@ static datum *getitem_call(const fn *f, const call *c, err *e)
     return n < 0 ? NULL : (datum *)nd_index(x, items, n, e);
 }
 
-static const fn_kind getitem_kind = {.name = "getitem", .version = 1, .call = getitem_call, .cost = {.view = true}};
+static const fn_kind getitem_kind = {
+    .name = "getitem", .version = 1, .call = getitem_call, .cost = {.view = true}};
 
 fn *fn_getitem(void)
 {
@@ -236,7 +238,8 @@ static datum *transpose_call(const fn *f, const call *c, err *e)
     return (datum *)nd_transpose(x, perm);
 }
 
-static const fn_kind transpose_kind = {.name = "transpose", .version = 1, .call = transpose_call, .cost = {.view = true}};
+static const fn_kind transpose_kind = {
+    .name = "transpose", .version = 1, .call = transpose_call, .cost = {.view = true}};
 
 fn *fn_transpose(int ndim, const int *perm)
 {
@@ -261,7 +264,8 @@ static datum *reshape_call(const fn *f, const call *c, err *e)
     return (datum *)nd_reshape(x, ndim, shape, e);
 }
 
-static const fn_kind reshape_kind = {.name = "reshape", .version = 1, .call = reshape_call, .cost = {.view = true}};
+static const fn_kind reshape_kind = {
+    .name = "reshape", .version = 1, .call = reshape_call, .cost = {.view = true}};
 
 fn *fn_reshape(int ndim, const int64_t *shape)
 {

@@ -138,7 +138,8 @@ enum fn_flags {
 /* What a call takes beside its inputs and its result; see plan/cost.h. */
 typedef struct fn_cost {
     bool view;      /* the result looks into the first input, or needs no memory at all */
-    bool streams;   /* fetches inputs that are not in memory (datum_kind.load) one at a time */
+    bool streams;   /* fetches inputs that are not in memory (datum_kind.fetch) one at a time, */
+    bool parts;     /* and only what it uses of them (fetch_part) */
     uint8_t copies; /* blocks as large as its largest input that it makes meanwhile */
     bool product;   /* of its first two inputs, as matrices */
     float ns;       /* for an element of its largest block, on one thread; 0: a simple loop's */
@@ -167,7 +168,7 @@ struct fn {
     char *name; /* as users see it: "add", "sum_chunk"; owned */
     hash128 id; /* kind and parameters: equal means interchangeable */
     uint32_t flags;
-    float ns; /* see fn_cost; 0: as its kind says */
+    float ns;        /* see fn_cost; 0: as its kind says */
     uint32_t nbound; /* what a functools.partial would show: keyword arguments */
     const struct bound {
         const char *name;

@@ -23,7 +23,7 @@ typedef struct entry {
 struct costs {
     const plan *p;
     arena scratch;
-    steps steps;
+    stepset steps;
     entry at[]; /* two for each program: blocks, helper tasks */
 };
 
@@ -108,47 +108,47 @@ static double step_seconds(const layer *l, uint64_t i, const task_view *v, bool 
 /* --- a task --- */
 
 /* Will it run piece by piece?  The same question as in tiles.c, without the blocks. */
-static bool tiled(const program *g, const steps *x, uint32_t *first)
+static bool tiled(const program *g, const stepset *x, uint32_t *first)
 {
     const fn *last = x->view[0].f;
     if (!g->tiles || g->nstep < 2 || !last) return false;
     *first = last->flags & FN_ELEMENTWISE ? 0 : 1;
-    uint64_t block = elements(g->step[*first], x->index[*first]);
+    uint64_t block = elements(g->by[*first], x->index[*first]);
     if (*first && x->view[0].nin != 1) return false;
     for (uint32_t s = *first; s < g->nstep; s++) {
         const fn *f = x->view[s].f;
-        const source *from = x->known[s] ? layer_source(g->step[s]) : NULL;
+        const source *from = x->known[s] ? layer_source(g->by[s]) : NULL;
         if (!x->known[s] || !f) return false;
         if (!(f->flags & FN_ELEMENTWISE) && !from && (x->view[s].nin || !f->kind->tile))
             return false;
-        if (elements(g->step[s], x->index[s]) != block) return false;
+        if (elements(g->by[s], x->index[s]) != block) return false;
     }
     if (*first) {
-        const grid *gr = g->step[1]->grid;
+        const grid *gr = g->by[1]->grid;
         int64_t where[GRID_MAXDIM], shape[GRID_MAXDIM];
         grid_block(gr, x->index[1], where);
         grid_block_shape(gr, where, shape);
-        if (!red_streams(last, gr->ndim, shape, g->step[1]->type)) return false;
+        if (!red_streams(last, gr->ndim, shape, g->by[1]->type)) return false;
     }
     return block > TILE;
 }
 
-static uint64_t tiled_extra(const program *g, const steps *x, uint32_t first)
+static uint64_t tiled_extra(const program *g, const stepset *x, uint32_t first)
 {
     uint64_t n = 0;
     for (uint32_t s = first; s < g->nstep; s++) {
-        const source *from = layer_source(g->step[s]);
+        const source *from = layer_source(g->by[s]);
         bool rows = from && from->kind->divisible && from->kind->fresh && !from->whole;
         if (!from)
             n += PIECE;
-        else if (!resident(g->step[s]))
-            n += rows ? WINDOW : block_bytes(g->step[s], x->index[s]);
+        else if (!resident(g->by[s]))
+            n += rows ? WINDOW : block_bytes(g->by[s], x->index[s]);
     }
     return n;
 }
 
 /* Step by step: a block lives until its last reader is done. */
-static uint64_t stepped_extra(const program *g, const steps *x)
+static uint64_t stepped_extra(const program *g, const stepset *x)
 {
     uint64_t size[MAX_STEP] = {0}, live = 0, peak = 0;
     int last[MAX_STEP];
@@ -163,8 +163,7 @@ static uint64_t stepped_extra(const program *g, const steps *x)
         if (!x->known[s]) continue;
         largest = inputs_of(&x->view[s], &total);
         uint64_t copies = x->view[s].f ? x->view[s].f->kind->cost.copies * largest : 0;
-        if (s && !gives_view(g->step[s], &x->view[s]))
-            size[s] = block_bytes(g->step[s], x->index[s]);
+        if (s && !gives_view(g->by[s], &x->view[s])) size[s] = block_bytes(g->by[s], x->index[s]);
         live += size[s];
         if (live + copies > peak) peak = live + copies;
         for (uint32_t q = s + 1; q < g->nstep; q++)
@@ -176,8 +175,8 @@ static uint64_t stepped_extra(const program *g, const steps *x)
 
 static task_cost find_cost(costs *c, const program *g, uint64_t index)
 {
-    task_cost k = {.block = block_bytes(g->step[0], index)};
-    steps *x = &c->steps;
+    task_cost k = {.block = block_bytes(g->by[0], index)};
+    stepset *x = &c->steps;
     err e = {0};
     arena_reset(&c->scratch);
     memset(x->known, 0, g->nstep * sizeof *x->known);
@@ -186,16 +185,17 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
         return k;
     }
     uint32_t first = 0;
-    bool pieces = tiled(g, x, &first), view = gives_view(g->step[0], &x->view[0]);
+    bool pieces = tiled(g, x, &first), view = gives_view(g->by[0], &x->view[0]);
     k.out = view && (x->view[0].nin == 0 || program_step(g, x->view[0].in[0].of) < 0) ? 0 : k.block;
     k.extra = pieces ? tiled_extra(g, x, first) : stepped_extra(g, x);
     k.streams = g->nstep == 1 && x->view[0].f && x->view[0].f->kind->cost.streams;
+    k.parts = k.streams && x->view[0].f->kind->cost.parts;
     k.seconds = (g->foreign ? FOREIGN_NS : TASK_NS) * 1e-9;
     for (uint32_t s = 0; s < g->nstep; s++) {
         if (!x->known[s]) continue;
-        k.seconds += step_seconds(g->step[s], x->index[s], &x->view[s], pieces);
-        if (g->step[s]->flags & LAYER_LEAF && layer_source(g->step[s]))
-            k.read += block_bytes(g->step[s], x->index[s]);
+        k.seconds += step_seconds(g->by[s], x->index[s], &x->view[s], pieces);
+        if (g->by[s]->flags & LAYER_LEAF && layer_source(g->by[s]))
+            k.read += block_bytes(g->by[s], x->index[s]);
     }
     return k;
 }
@@ -204,7 +204,7 @@ task_cost costs_of(costs *c, tid t)
 {
     const task *k = &c->p->task[t];
     const program *g = c->p->prog[k->prog];
-    const layer *l = g->step[0];
+    const layer *l = g->by[0];
     bool helper = !l->grid || k->index >= l->grid->nblock;
     entry *at = &c->at[2 * k->prog + helper];
     uint64_t block = helper ? 0 : block_bytes(l, k->index);
@@ -219,11 +219,12 @@ uint64_t layer_block_max(const layer *l)
     task_view v;
     uint64_t n = l->type.size;
     if (!l->grid || !l->grid->nblock) return 0;
-    bool ok = layer_task(l, 0, &a, &v, NULL) && !gives_view(l, &v);
-    arena_clear(&a);
-    for (int k = 0; k < l->grid->ndim && ok; k++) {
+    for (int k = 0; k < l->grid->ndim; k++) {
         int64_t size = l->grid->ax[k]->largest;
-        if (size >= 0 && __builtin_mul_overflow(n, (uint64_t)size, &n)) return UINT64_MAX;
+        if (size >= 0 && __builtin_mul_overflow(n, (uint64_t)size, &n)) n = UINT64_MAX / 4;
     }
-    return ok ? n : 0;
+    if (n < WINDOW) return n;
+    if (!layer_task(l, 0, &a, &v, NULL) || gives_view(l, &v)) n = 0;
+    arena_clear(&a);
+    return n;
 }

@@ -12,7 +12,8 @@ typedef struct task_cost {
     uint64_t extra; /* that are needed meanwhile, at most */
     uint64_t read;  /* from files and arrays that are there */
     double seconds; /* on one thread */
-    bool streams;   /* inputs may come one at a time */
+    bool streams;   /* inputs may come one at a time, */
+    bool parts;     /* and only what is used of them */
 } task_cost;
 
 typedef struct costs costs; /* used by one thread at a time */

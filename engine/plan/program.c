@@ -58,7 +58,7 @@ int program_step(const program *p, const layer *l)
 }
 
 /* the view of step s, and the indices of the steps it reads */
-static bool look(const program *p, steps *x, uint32_t s, arena *a, err *e)
+static bool look(const program *p, stepset *x, uint32_t s, arena *a, err *e)
 {
     task_view *v = &x->view[s];
     TRY(layer_task(p->by[s], x->index[s], a, v, e));
@@ -71,7 +71,7 @@ static bool look(const program *p, steps *x, uint32_t s, arena *a, err *e)
     return true;
 }
 
-bool program_look(const program *p, uint64_t index, steps *x, arena *a, err *e)
+bool program_look(const program *p, uint64_t index, stepset *x, arena *a, err *e)
 {
     memset(x->known, 0, p->nstep * sizeof *x->known);
     x->index[0] = index;
@@ -84,7 +84,7 @@ bool program_look(const program *p, uint64_t index, steps *x, arena *a, err *e)
 bool program_inputs(const program *p, uint64_t index, arena *scratch, bool (*use)(void *ctx, ref r),
                     void *ctx, err *e)
 {
-    steps x;
+    stepset x;
     TRY(program_look(p, index, &x, scratch, e));
     for (uint32_t s = 0; s < p->nstep; s++)
         for (uint32_t k = 0; x.known[s] && k < x.view[s].nin; k++)
@@ -130,7 +130,7 @@ static datum **gather(const task_run *r, const program *g, const task_view *v, d
 }
 
 /* the blocks that step s was the last to read: no step before it does */
-static void drop_read(const program *g, const steps *x, uint32_t s, datum **reg)
+static void drop_read(const program *g, const stepset *x, uint32_t s, datum **reg)
 {
     for (uint32_t k = 0; k < x->view[s].nin; k++) {
         int q = program_step(g, x->view[s].in[k].of);
@@ -142,7 +142,7 @@ static void drop_read(const program *g, const steps *x, uint32_t s, datum **reg)
     }
 }
 
-static datum *run_steps(const task_run *r, const program *g, steps *x, err *e)
+static datum *run_steps(const task_run *r, const program *g, stepset *x, err *e)
 {
     datum *reg[MAX_STEP] = {0}, **in[MAX_STEP];
     uint32_t first[MAX_STEP], next = 0;
@@ -167,7 +167,7 @@ datum *task_call(const task_run *r, err *e)
 {
     const task *t = &r->p->task[r->t];
     const program *g = r->p->prog[t->prog];
-    steps x;
+    stepset x;
     if (g->nstep == 1) {
         uint32_t next = 0;
         task_view v;

@@ -21,12 +21,12 @@ struct program {
 program *program_new(uint32_t nstep, const layer *const *step, const layer *const *by);
 void program_free(program *p);
 /* The calls that a task consists of: view[s] and index[s] of each step that is known[s]. */
-typedef struct steps {
+typedef struct stepset {
     task_view view[MAX_STEP];
     uint64_t index[MAX_STEP];
     bool known[MAX_STEP];
-} steps;
-bool program_look(const program *p, uint64_t index, steps *x, arena *a, err *e);
+} stepset;
+bool program_look(const program *p, uint64_t index, stepset *x, arena *a, err *e);
 /* Which step l is; -1: none, or the first. */
 int program_step(const program *p, const layer *l);
 /* Calls `use` for each input of task `index`, in order, that is not another step's result. */

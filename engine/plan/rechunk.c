@@ -109,10 +109,17 @@ static nd *part_view(const nd *x, const int64_t *at, const int64_t *n)
     return nd_view(x->b, x->at + offset, nd_type(x), x->ndim, n, nd_strides(x));
 }
 
+/* of an old block that is kept elsewhere only the piece is fetched */
+static nd *fetch(const nd *x, const piece *p, err *e)
+{
+    if (x->hdr.kind->fetch_part) return as_nd(x->hdr.kind->fetch_part(&x->hdr, p->from, p->n, e));
+    return part_view(x, p->from, p->n);
+}
+
 static bool paste(nd *out, const nd *x, const piece *p, err *e)
 {
-    nd *to = part_view(out, p->to, p->n), *from = part_view(x, p->from, p->n);
-    bool ok = nd_assign(to, from, 'u', NULL, e);
+    nd *to = part_view(out, p->to, p->n), *from = fetch(x, p, e);
+    bool ok = from && nd_assign(to, from, 'u', NULL, e);
     datum_unref(to);
     datum_unref(from);
     return ok;
@@ -141,7 +148,7 @@ static datum *paste_call(const fn *base, const call *c, err *e)
     region_of(f, c->index, &r);
     memcpy(p.block, r.first, sizeof p.block);
     for (uint32_t i = 0; i < c->nin; i++) {
-        const nd *x = as_nd(c->in[i]);
+        const nd *x = c->in[i]->kind->fetch_part ? (const nd *)c->in[i] : as_nd(c->in[i]);
         bool ok = x || err_set(e, TypeError, "a block operation needs an array, not '%s'",
                                c->in[i]->kind->name);
         if (ok && !out) ok = (out = new_part(nd_type(x), &r, e)) != NULL;
@@ -161,8 +168,11 @@ static void paste_drop(fn *base)
     for (int i = 0; i <= f->nstep; i++) datum_unref(f->grid[i]);
 }
 
-static const fn_kind paste_kind = {
-    .name = "paste", .version = 1, .call = paste_call, .drop = paste_drop};
+static const fn_kind paste_kind = {.name = "paste",
+                                   .version = 1,
+                                   .call = paste_call,
+                                   .drop = paste_drop,
+                                   .cost = {.streams = true, .parts = true}};
 
 /* --- the layer --- */
 

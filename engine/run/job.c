@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/run/memory.h"
 #include "engine/run/pool.h"
 
 double run_clock(void)
@@ -39,17 +40,47 @@ static bool take_snapshots(plan *p, err *e)
     return true;
 }
 
+/* What the limit leaves for arrays; never so little that small things cannot be done. */
+static uint64_t left_of(uint64_t limit)
+{
+    uint64_t resident = memory_resident(), kept = buf_pool_kept();
+    uint64_t base = resident > kept ? resident - kept : 0;
+    uint64_t left = limit > base ? limit - base : 0;
+    return left > limit / 8 ? left : limit / 8;
+}
+
+/* Most runs are far from the limit and get no memory object. */
+static bool watch_memory(plan *p, const pool *on, const run_opts *o, memory **out, err *e)
+{
+    enum { FEW_FOREIGN = 4096, FEW = 1 << 20 };
+    uint64_t limit = o->limit ? o->limit : memory_default();
+    int nthread = on ? pool_size(on) : 1;
+    uint64_t most = plan_at_most(p, nthread);
+    bool few = most < FEW && !p->nforeign;
+    *out = NULL;
+    if (!o->limit && !o->budget && !o->use && (few || most < limit / 16) && !p->nforeign)
+        return true;
+    buf_pool_bound(limit);
+    if (few && !o->budget && !o->use) return true;
+    uint64_t budget = o->budget ? o->budget : left_of(limit), room = budget;
+    bool near = most > budget / 2;
+    if (near) TRY(plan_fits(p, budget, nthread, &room, e));
+    if (!o->budget) buf_pool_bound(buf_live() + budget);
+    if (near || o->use || (p->nforeign && p->nforeign <= FEW_FOREIGN))
+        *out = memory_new(p, room, o->spill);
+    return true;
+}
+
 job *job_new(plan *p, pool *on, const run_opts *o, err *e)
 {
-    if (!take_snapshots(p, e)) return NULL;
+    memory *m;
+    if (!take_snapshots(p, e) || !watch_memory(p, on, o, &m, e)) return NULL;
     job *j = mem_zero(sizeof *j);
     j->p = p;
     j->o = *o;
+    j->memory = m;
     j->pool = on;
     j->failed = NO_TASK;
-    if (!j->o.budget)
-        j->o.budget = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 10 * 6;
-    j->counted = p->bytes > j->o.budget;
     atomic_init(&j->left, p->ntask - p->ndone);
     atomic_init(&j->hold, 1);
     atomic_fetch_add(&p->hold, 1);
@@ -79,6 +110,7 @@ void job_unref(job *j)
     if (atomic_fetch_sub(&j->hold, 1) != 1) return;
     pthread_mutex_destroy(&j->lock);
     pthread_cond_destroy(&j->home_wake);
+    memory_free(j->memory);
     plan_free(j->p);
     err_clear(&j->failure);
     mem_free(j->leaf);
@@ -110,29 +142,6 @@ void job_fail(job *j, tid t, err *e)
     atomic_store_explicit(&j->stop, 1, memory_order_release);
     pthread_cond_signal(&j->home_wake);
     pthread_mutex_unlock(&j->lock);
-}
-
-/* --- the budget --- */
-
-static void count_live(job *j, const datum *d, int sign)
-{
-    if (j->counted)
-        atomic_fetch_add_explicit(&j->live, sign * (int64_t)datum_bytes(d), memory_order_relaxed);
-}
-
-bool job_admits(job *j, worker *w)
-{
-    if (!j->counted || atomic_load_explicit(&j->live, memory_order_relaxed) < (int64_t)j->o.budget)
-        return true;
-    bool none = false;
-    return w->leaf_mine = atomic_compare_exchange_strong(&j->leaf_out, &none, true);
-}
-
-static void leaf_done(job *j, worker *w)
-{
-    if (!w->leaf_mine) return;
-    w->leaf_mine = false;
-    atomic_store(&j->leaf_out, false);
 }
 
 /* --- one task --- */
@@ -179,9 +188,8 @@ static void free_inputs(job *j, const task *k)
         tid t = p->in[k->in + i];
         if (atomic_fetch_sub_explicit(&p->task[t].uses, 1, memory_order_acq_rel) != 1) continue;
         if (p->task[t].flags & TASK_WANTED) continue;
-        datum *d = atomic_exchange_explicit(&p->out[t], NULL, memory_order_relaxed);
-        count_live(j, d, -1);
-        datum_unref(d);
+        if (j->memory) memory_drop(j->memory, t);
+        datum_unref(atomic_exchange_explicit(&p->out[t], NULL, memory_order_relaxed));
     }
 }
 
@@ -195,11 +203,25 @@ static void report(job *j, worker *w, tid t, double begin, datum *out)
     if (tell) o->end(o->ctx, j->p, &ev, out);
 }
 
+/* the task did not yield: what it was given goes back */
+static tid no_result(job *j, tid t, uint64_t reserved)
+{
+    if (!j->memory) return NO_TASK;
+    memory_made(j->memory, t, reserved, NULL);
+    memory_leave(j->memory, t);
+    return NO_TASK;
+}
+
 tid job_run_one(job *j, worker *w, tid t)
 {
     plan *p = j->p;
     const task *k = &p->task[t];
     err e = {0};
+    uint64_t reserved = 0;
+    if (j->memory && !memory_enter(j->memory, t, &reserved, &j->stop, &e)) {
+        if (e.kind) job_fail(j, t, &e);
+        return NO_TASK;
+    }
     double begin = j->o.trace || j->o.end ? run_clock() : 0;
     arena_reset(&w->scratch);
     bool home = false;
@@ -208,28 +230,27 @@ tid job_run_one(job *j, worker *w, tid t)
     datum *out = task_call(&r, &e);
     if (!out && home) {
         err_clear(&e);
+        no_result(j, t, reserved);
         push_home(j, t);
         return NO_TASK;
     }
     if (!out) {
         job_fail(j, t, &e);
-        return NO_TASK;
+        return no_result(j, t, reserved);
     }
     if (atomic_load_explicit(&j->stop, memory_order_acquire)) { /* nobody waits for it any more */
         datum_unref(out);
-        return NO_TASK;
+        return no_result(j, t, reserved);
     }
     if (k->flags & TASK_PLACED) out = plan_put(p, t, out);
     bool dropped = !k->nsucc && !(k->flags & TASK_WANTED);
-    if (!dropped) {
-        count_live(j, out, 1);
-        atomic_store_explicit(&p->out[t], out, memory_order_release);
-    }
-    leaf_done(j, w);
+    if (!dropped) atomic_store_explicit(&p->out[t], out, memory_order_release);
     report(j, w, t, begin, out);
+    if (dropped) datum_unref(out);
+    if (j->memory) memory_made(j->memory, t, reserved, dropped ? NULL : out);
     tid next = make_ready(j, w, k);
     free_inputs(j, k);
-    if (dropped) datum_unref(out);
+    if (j->memory) memory_leave(j->memory, t);
     if (atomic_fetch_sub_explicit(&j->left, 1, memory_order_acq_rel) == 1) {
         wake_home(j);
         if (j->pool && atomic_load(&j->pool->nparked)) pool_wake(j->pool, MAX_WORKER);

@@ -9,14 +9,24 @@
 #include <time.h>
 
 #include "engine/base/par.h"
+#include "engine/run/memory.h"
 #include "engine/run/pool.h"
 
 /* --- finding work --- */
 
-static tid next_leaf(job *j, worker *w)
+/* While memory is short only what can begin at once is taken. */
+static tid admitted_leaf(job *j)
+{
+    uint32_t i = atomic_load_explicit(&j->next_leaf, memory_order_relaxed);
+    while (i < j->nleaf && memory_admits(j->memory, j->leaf[i]))
+        if (atomic_compare_exchange_weak(&j->next_leaf, &i, i + 1)) return j->leaf[i];
+    return NO_TASK;
+}
+
+static tid next_leaf(job *j)
 {
     if (atomic_load_explicit(&j->next_leaf, memory_order_relaxed) >= j->nleaf) return NO_TASK;
-    if (!job_admits(j, w)) return NO_TASK;
+    if (j->memory) return admitted_leaf(j);
     uint32_t i = atomic_fetch_add_explicit(&j->next_leaf, 1, memory_order_relaxed);
     return i < j->nleaf ? j->leaf[i] : NO_TASK;
 }
@@ -35,7 +45,8 @@ static tid steal(pool *p, const worker *thief)
 static tid find_task(job *j, worker *w)
 {
     tid t = deque_pop(&w->own);
-    if (t == NO_TASK) t = next_leaf(j, w);
+    if (t == NO_TASK && j->memory) t = steal(j->pool, w); /* what is begun is finished first */
+    if (t == NO_TASK) t = next_leaf(j);
     return t == NO_TASK ? steal(j->pool, w) : t;
 }
 

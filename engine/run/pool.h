@@ -25,7 +25,6 @@ struct worker {
     bool has_user;
     deque own;
     arena scratch;
-    bool leaf_mine;     /* it runs the one leaf that the budget admits */
     _Atomic(job *) job; /* the one it is in */
     _Atomic bool lost; /* its task did not end when the job was cancelled; the pool has let it go */
 };
@@ -40,9 +39,7 @@ struct job {
     _Atomic uint32_t next_leaf; /* into leaf */
     uint32_t nleaf;
     tid *leaf;
-    bool counted;          /* the plan may exceed the budget: live is kept */
-    _Atomic int64_t live;  /* bytes of results held */
-    _Atomic bool leaf_out; /* over budget: one new leaf at a time */
+    struct memory *memory; /* NULL: there is plenty */
     _Atomic uint32_t nevent;
     _Atomic uint32_t inside; /* workers in this job */
     pthread_mutex_t lock;    /* home, failure */
@@ -80,9 +77,6 @@ void job_unref(job *j);
 /* Runs t and whatever it makes ready that this thread should do next. */
 tid job_run_one(job *j, worker *w, tid t); /* the next task, or NO_TASK */
 bool job_over(job *j);
-/* May w begin a leaf?  While too much is held only one at a time, so that what is there is used up
- * first; never none, so that there is no deadlock. */
-bool job_admits(job *j, worker *w);
 void job_fail(job *j, tid t, err *e);
 
 /* pool.c */

@@ -36,6 +36,12 @@ typedef struct task_event {
     size_t bytes;      /* of the result */
 } task_event;
 
+typedef struct run_use { /* what a run took */
+    double seconds;
+    uint64_t budget, peak, spilled; /* bytes: of arrays allowed; held at once; moved to disk */
+    uint64_t resident;              /* growth of the process at its largest */
+} run_use;
+
 typedef struct run_opts {
     bool synchronous;           /* everything on the calling thread, in order of priority */
     const volatile int *cancel; /* becomes nonzero: stop (KeyboardInterrupt); may be NULL */
@@ -44,7 +50,10 @@ typedef struct run_opts {
     void (*end)(void *ctx, const plan *p, const task_event *ev, datum *result);
     bool (*tick)(void *ctx, const plan *p, tid done); /* every tick_ms; false: stop */
     int tick_ms;                                      /* 0: 100 */
-    uint64_t budget;   /* bytes of results at a time, about; 0: 60 % of the memory */
+    uint64_t limit;    /* bytes of the whole process; 0: 60 % of the machine's memory */
+    uint64_t budget;   /* bytes of arrays that the run may hold; 0: what the limit leaves */
+    const char *spill; /* folder for results that do not fit; NULL: the usual */
+    run_use *use;      /* filled at the end; or NULL. It has memory watched in any case */
     void *user;        /* worker_user() of the calling thread's pseudo worker */
     task_event *trace; /* ntask events, or NULL: filled in order of completion */
 } run_opts;

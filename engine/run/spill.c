@@ -16,7 +16,7 @@
 #include "engine/graph/fn.h"
 
 #ifndef FALLOC_FL_PUNCH_HOLE
-#define FALLOC_FL_KEEP_SIZE 1
+#define FALLOC_FL_KEEP_SIZE  1
 #define FALLOC_FL_PUNCH_HOLE 2
 #endif
 
@@ -28,7 +28,7 @@ struct spill {
     _Atomic uint64_t end, written;
 };
 
-/* A spilled block begins like the nd it stands for (see datum_kind.load), without buffer: shape,
+/* A spilled block begins like the nd it stands for (see datum_kind.fetch), without buffer: shape,
  * then strides of the block that load() will make, then this. */
 typedef struct place {
     spill *in;
@@ -189,7 +189,7 @@ static void lay_out(nd *a, const nd *x, const rows *r, place *p)
 typedef struct flow {
     spill *s;
     const rows *r;
-    size_t size, cap;   /* of an element; of the piece, whole elements */
+    size_t size, cap; /* of an element; of the piece, whole elements */
     char *piece;
     uint64_t offset;    /* in the file, of the piece */
     size_t have, taken; /* bytes in the piece; bytes of it used (reading) */
@@ -312,6 +312,62 @@ static datum *load(const datum *d, void *e)
     return &x->hdr;
 }
 
+/* Rows of the part, each read by itself. */
+static bool load_rows(const place *p, const nd *whole, const nd *x, const rows *r, int axis,
+                      uint64_t offset, char *at, err *e)
+{
+    const uint64_t size = x->size;
+    uint64_t inner = size; /* bytes in the file of one step along this axis */
+    for (int i = axis + 1; i < r->n; i++) inner *= (uint64_t)nd_shape(whole)[r->axis[i]];
+    if (axis == r->n) return read_all(p->in, at, size, offset, e);
+    int64_t n = nd_shape(x)[r->axis[axis]];
+    bool full = true;
+    for (int i = axis + 1; i < r->n; i++)
+        full &= nd_shape(x)[r->axis[i]] == nd_shape(whole)[r->axis[i]];
+    if (full) return read_all(p->in, at, (size_t)n * inner, offset, e);
+    int64_t step = nd_strides(x)[r->axis[axis]];
+    for (int64_t i = 0; i < n; i++)
+        TRY(load_rows(p, whole, x, r, axis + 1, offset + (uint64_t)i * inner, at + i * step, e));
+    return true;
+}
+
+/* A dense block with its axes in the order of memory that the file has. */
+static datum *load_part(const datum *d, const int64_t *from, const int64_t *n, void *e)
+{
+    const nd *a = (const nd *)d;
+    const place *p = place_of(a);
+    int64_t step[ND_MAXDIM], next = a->size;
+    rows r = rows_of(a);
+    uint64_t offset = p->offset;
+    bool odd = false;
+    for (int k = 0; k < a->ndim; k++) {
+        odd |= nd_strides(a)[k] < 0;
+        step[k] = nd_strides(a)[k] ? (int64_t)a->size : 0;
+    }
+    if (odd) { /* runs backwards: rare */
+        nd *x = (nd *)load(d, e);
+        char *at = x ? x->at : NULL;
+        for (int k = 0; x && k < x->ndim; k++) at += from[k] * nd_strides(x)[k];
+        nd *part = x ? nd_view(x->b, at, nd_type(x), x->ndim, n, nd_strides(x)) : NULL;
+        datum_unref(x);
+        return (datum *)part;
+    }
+    uint64_t inner = a->size;
+    for (int i = r.n; i-- > 0;) {
+        int k = r.axis[i];
+        step[k] = next;
+        next *= n[k];
+        offset += (uint64_t)from[k] * inner;
+        inner *= (uint64_t)nd_shape(a)[k];
+    }
+    buf *b = buf_new((size_t)next, e);
+    if (!b) return NULL;
+    nd *x = nd_view(b, b->data, nd_type(a), a->ndim, n, step);
+    buf_unref(b);
+    if (!load_rows(p, a, x, &r, 0, offset, x->at, e)) return datum_unref(x);
+    return &x->hdr;
+}
+
 /* An operation that met one among its inputs: joins fetch as they go, others never see one. */
 static void *apply(const void *f, const void *c, void *e)
 {
@@ -320,8 +376,11 @@ static void *apply(const void *f, const void *c, void *e)
     return err_set(e, SystemError, "'%s' was given a block that is not in memory", op->name);
 }
 
-static const datum_kind away_kind = {
-    .name = "spilled ndarray", .drop = drop, .apply = apply, .load = load};
+static const datum_kind away_kind = {.name = "spilled ndarray",
+                                     .drop = drop,
+                                     .apply = apply,
+                                     .fetch = load,
+                                     .fetch_part = load_part};
 
 bool is_spilled(const datum *d)
 {
@@ -338,8 +397,8 @@ datum *spill_block(spill *s, const nd *x, err *e)
 {
     rows r = rows_of(x);
     nd *a = mem_zero(sizeof *a + 2 * x->ndim * sizeof(int64_t) + sizeof(place));
-    place *p = place_of(a);
     memcpy(a, x, sizeof *a);
+    place *p = place_of(a);
     datum_init(&a->hdr, &away_kind);
     a->b = NULL;
     a->at = NULL;

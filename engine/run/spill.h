@@ -12,11 +12,11 @@ typedef struct spill spill;
 
 /* In `dir`; NULL: where temporary files go. */
 spill *spill_open(const char *dir, err *e);
-spill *spill_on(int fd); /* takes the descriptor: for tests of what happens when writing fails */
+spill *spill_on(int fd);    /* takes the descriptor: for tests of what happens when writing fails */
 void spill_unref(spill *s); /* blocks that are left keep the file */
 /* Can x be spilled at all?  (objects cannot) */
 bool spill_takes(const nd *x);
-/* x as a datum whose kind has a `load`; x is as it was.  OSError when the disk is full. */
+/* x as a datum whose kind has a `fetch`; x is as it was.  OSError when the disk is full. */
 datum *spill_block(spill *s, const nd *x, err *e);
 uint64_t spill_bytes(const spill *s); /* written so far */
 bool is_spilled(const datum *d);

@@ -3,7 +3,9 @@
 
 #include "stdlib/dask/bridge.h"
 
-plan_opts plan_settings(interp *in);            /* planning.c */
+plan_opts plan_settings(interp *in); /* planning.c */
+/* limits.c: memory; *keep holds the folder's name until the run is over */
+bool run_limits(interp *in, run_opts *o, value *keep);
 value dask_token(interp *in, const value *arg); /* token.c */
 value graph_get(interp *in, const value *arg);  /* graph.c */
 /* node.c */

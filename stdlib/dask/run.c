@@ -75,7 +75,10 @@ bool run_plan(interp *in, plan *pl, crew *c)
     if (c) crew_stop(c, false);
     run_opts o = {.synchronous = !c, .ctx = &r, .tick = still_wanted, .tick_ms = TICK_MS};
     err e = {0};
+    value folder;
+    if (!run_limits(in, &o, &folder)) return false;
     bool ok = plan_run(pl, c ? crew_pool(c) : NULL, &o, NULL, &e);
+    value_unref(in, folder);
     const host *h = interp_host(in);
     if (c) crew_say(c);
     if (h && h->progress) h->progress(h->ctx, pl->ntask, pl->ntask);

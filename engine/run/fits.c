@@ -1,0 +1,178 @@
+/* engine/run/fits.c - can a plan run in so many bytes at all?
+ *
+ * Asked before anything runs: the results themselves must fit, and so must each task with its
+ * inputs, alone.  Most plans are far from that and are let through by their sums. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/run/memory.h"
+
+uint64_t memory_default(void)
+{
+    return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 10 * 6;
+}
+
+uint64_t memory_resident(void)
+{
+    unsigned long total = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (!f) return 0;
+    if (fscanf(f, "%lu %lu", &total, &resident) != 2) resident = 0;
+    fclose(f);
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* "1.5 GiB" */
+static const char *size_text(uint64_t n, char out[32])
+{
+    static const char *const unit[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double x = (double)n;
+    int k = 0;
+    while (x >= 1000 && k < 6) x /= 1024, k++;
+    if (k == 0)
+        snprintf(out, 32, "%llu bytes", (unsigned long long)n);
+    else
+        snprintf(out, 32, "%.*f %s", x < 10 ? 2 : x < 100 ? 1 : 0, x, unit[k]);
+    return out;
+}
+
+/* "random_sample" of "random_sample-0123..." */
+static void short_name(const layer *l, char out[64])
+{
+    const char *dash = strrchr(l->name, '-');
+    size_t n = dash && strlen(dash) > 16 ? (size_t)(dash - l->name) : strlen(l->name);
+    snprintf(out, 64, "%.*s", n < 60 ? (int)n : 60, l->name);
+}
+
+/* "chunks of (500, 32000) would fit": the longest axis halved until `need` is a share of the
+ * budget that lets all threads work */
+static void advice(const layer *l, uint64_t index, uint64_t need, uint64_t budget, int nthread,
+                   char *out, size_t size)
+{
+    int64_t block[GRID_MAXDIM], shape[GRID_MAXDIM];
+    const grid *g = l->grid;
+    char text[200];
+    if (!g || index >= g->nblock || !g->ndim) {
+        snprintf(out, size, "smaller chunks would fit");
+        return;
+    }
+    grid_block(g, index, block);
+    grid_block_shape(g, block, shape);
+    double share = (double)need * nthread;
+    while (share > (double)budget) {
+        int longest = 0;
+        for (int k = 1; k < g->ndim; k++)
+            if (shape[k] > shape[longest]) longest = k;
+        if (shape[longest] <= 1) break;
+        int64_t half = (shape[longest] + 1) / 2;
+        share *= (double)half / (double)shape[longest];
+        shape[longest] = half;
+    }
+    shape_text(g->ndim, shape, text, sizeof text);
+    snprintf(out, size, "chunks=%s would fit", text);
+}
+
+static bool results_fit(const plan *p, uint64_t budget, uint64_t *sum, err *e)
+{
+    char need[32], have[32], name[64];
+    *sum = 0;
+    for (uint32_t k = 0; k < p->nwanted; k++) {
+        const task *t = &p->task[p->wanted[k]];
+        const layer *l = p->prog[t->prog]->step[0];
+        if (!(t->flags & TASK_DONE) && !l->foreign) *sum += block_bytes(l, t->index);
+    }
+    if (*sum <= budget) return true;
+    short_name(p->prog[p->task[p->wanted[0]].prog]->step[0], name);
+    return err_set(
+        e, MemoryError,
+        "the result of '%s' takes %s and memory_limit leaves %s: reduce or select before "
+        "compute(), write it with da.store or to_hdf5, or raise "
+        "dask.config.set(memory_limit=...)",
+        name, size_text(*sum, need), size_text(budget, have));
+}
+
+static bool task_fits(const plan *p, costs *c, tid t, uint64_t budget, int nthread, err *e)
+{
+    const task *k = &p->task[t];
+    const layer *l = p->prog[k->prog]->step[0];
+    task_cost cost = costs_of(c, t);
+    uint64_t need = cost.out + cost.extra;
+    char text[32], have[32], name[64], help[256];
+    for (uint32_t i = 0; i < k->nin && !cost.streams; i++) {
+        const task *in = &p->task[p->in[k->in + i]];
+        if (!(in->flags & TASK_DONE)) need += costs_of(c, p->in[k->in + i]).out;
+    }
+    if (need <= budget) return true;
+    short_name(l, name);
+    advice(l, k->index, need, budget, nthread, help, sizeof help);
+    return err_set(e, MemoryError,
+                   "a task of '%s' needs %s at once and memory_limit leaves %s: %s, or raise "
+                   "dask.config.set(memory_limit=...)",
+                   name, size_text(need, text), size_text(budget, have), help);
+}
+
+/* A step whose largest block is more than all there is, even where it might be made in pieces. */
+static bool step_fits(const plan *p, const program *g, uint32_t s, uint64_t budget, int nthread,
+                      err *e)
+{
+    arena a = {0};
+    stepset *x = mem_zero(sizeof *x);
+    bool fits = true;
+    for (tid t = 0; t < p->ntask && fits; t++) {
+        if (p->prog[p->task[t].prog] != g) continue;
+        arena_reset(&a);
+        if (!program_look(g, p->task[t].index, x, &a, NULL) || !x->known[s]) continue;
+        uint64_t n = block_bytes(g->step[s], x->index[s]);
+        char need[32], have[32], name[64], help[256], shape[200];
+        int64_t block[GRID_MAXDIM], size[GRID_MAXDIM];
+        if (n <= budget) continue;
+        short_name(g->step[s], name);
+        grid_block(g->step[s]->grid, x->index[s], block);
+        grid_block_shape(g->step[s]->grid, block, size);
+        shape_text(g->step[s]->grid->ndim, size, shape, sizeof shape);
+        advice(g->step[s], x->index[s], n, budget, nthread, help, sizeof help);
+        fits = err_set(e, MemoryError,
+                       "a chunk of '%s' with shape %s takes %s and memory_limit leaves %s: %s",
+                       name, shape, size_text(n, need), size_text(budget, have), help);
+    }
+    arena_clear(&a);
+    mem_free(x);
+    return fits;
+}
+
+static bool steps_fit(const plan *p, uint64_t budget, int nthread, err *e)
+{
+    for (uint32_t i = 0; i < p->nprog; i++)
+        for (uint32_t s = 0; s < p->prog[i]->nstep; s++)
+            if (layer_block_max(p->prog[i]->by[s]) > budget)
+                TRY(step_fits(p, p->prog[i], s, budget, nthread, e));
+    return true;
+}
+
+uint64_t plan_at_most(const plan *p, int nthread)
+{
+    uint64_t largest = 0;
+    for (uint32_t i = 0; i < p->nprog; i++) {
+        uint64_t sum = 0;
+        for (uint32_t s = 0; s < p->prog[i]->nstep; s++)
+            if (__builtin_add_overflow(sum, layer_block_max(p->prog[i]->by[s]), &sum))
+                return UINT64_MAX;
+        if (sum > largest) largest = sum;
+    }
+    if (largest > UINT64_MAX / 8 / (uint64_t)nthread) return UINT64_MAX;
+    return p->bytes + 3 * largest * (uint64_t)nthread;
+}
+
+bool plan_fits(const plan *p, uint64_t budget, int nthread, uint64_t *room, err *e)
+{
+    uint64_t results;
+    TRY(steps_fit(p, budget, nthread, e) && results_fit(p, budget, &results, e));
+    *room = budget - results;
+    costs *c = costs_new(p);
+    bool ok = true;
+    for (tid t = 0; t < p->ntask && ok; t++)
+        if (!(p->task[t].flags & TASK_DONE)) ok = task_fits(p, c, t, *room, nthread, e);
+    costs_free(c);
+    return ok;
+}

@@ -1,0 +1,508 @@
+/* engine/run/memory.c - who may run, and what has to leave.
+ *
+ * Memory belongs to buffers, and several results may look into one: the results of a buffer are a
+ * group, and a buffer is free when its whole group has been spilled or used up.  A group whose
+ * buffer somebody else holds too (an array of the user's) costs nothing and stays.
+ *
+ *     budget >= live (groups in memory) + running (reserved by tasks that have begun)
+ *
+ * One lock guards everything; it is not held while a task runs or bytes move. */
+#include "engine/run/memory.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/run/spill.h"
+
+enum where { NOWHERE, HERE, LEAVING, AWAY, COMING };
+
+enum {
+    NBUCKET = 1 << 12,
+    NO_GROUP = -1,
+    WAIT_MS = 20,
+    LEAST = 1 << 16 /* worth a place in the file */
+};
+
+typedef struct slot { /* a task's result */
+    uint8_t where;
+    bool done;     /* the task has run */
+    uint32_t pins; /* running tasks that read it */
+    uint32_t next; /* successors before it have run */
+    int32_t group;
+    tid sibling; /* the next of its group */
+} slot;
+
+typedef struct group {
+    const buf *of; /* NULL: something that is not one array */
+    uint64_t bytes;
+    uint32_t nresult, npinned;
+    tid first;
+    int32_t next; /* in its bucket, or of the free ones */
+    bool leaving;
+} group;
+
+struct memory {
+    plan *p;
+    costs *costs;
+    spill *file;
+    char *dir;
+    uint64_t budget, live, running, idle, leaving, peak, least;
+    uint32_t nrunning;
+    pthread_mutex_t lock;
+    pthread_cond_t change;
+    slot *at;
+    group *group;
+    int32_t ngroup, capgroup, unused;
+    int32_t bucket[NBUCKET];
+    datum **gone; /* spilled blocks that were fetched while a join was reading them */
+    uint32_t ngone;
+};
+
+/* --- life --- */
+
+static void init(memory *m)
+{
+    pthread_condattr_t a;
+    pthread_mutex_init(&m->lock, NULL);
+    pthread_condattr_init(&a);
+    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
+    pthread_cond_init(&m->change, &a);
+    pthread_condattr_destroy(&a);
+}
+
+memory *memory_new(plan *p, uint64_t budget, const char *dir)
+{
+    memory *m = mem_zero(sizeof *m);
+    init(m);
+    m->p = p;
+    m->costs = costs_new(p);
+    m->dir = dir ? mem_dup(dir) : NULL;
+    m->budget = budget;
+    m->least = budget >> 12 < LEAST ? budget >> 12 : LEAST;
+    m->unused = NO_GROUP;
+    for (int i = 0; i < NBUCKET; i++) m->bucket[i] = NO_GROUP;
+    m->at = mem_zero(((size_t)p->ntask + 1) * sizeof *m->at);
+    for (tid t = 0; t < p->ntask; t++) m->at[t].group = NO_GROUP;
+    return m;
+}
+
+void memory_free(memory *m)
+{
+    if (!m) return;
+    for (uint32_t i = 0; i < m->ngone; i++) datum_unref(m->gone[i]);
+    pthread_mutex_destroy(&m->lock);
+    pthread_cond_destroy(&m->change);
+    costs_free(m->costs);
+    spill_unref(m->file);
+    mem_free(m->gone);
+    mem_free(m->dir);
+    mem_free(m->group);
+    mem_free(m->at);
+    mem_free(m);
+}
+
+/* --- groups; with the lock --- */
+
+static uint32_t bucket_of(const buf *b)
+{
+    return (uint32_t)(((uint64_t)(uintptr_t)b >> 4) * 0x9e3779b97f4a7c15ull >> 40) % NBUCKET;
+}
+
+static int32_t find_group(const memory *m, const buf *b)
+{
+    int32_t i = b ? m->bucket[bucket_of(b)] : NO_GROUP;
+    while (i != NO_GROUP && m->group[i].of != b) i = m->group[i].next;
+    return i;
+}
+
+static int32_t new_group(memory *m, const buf *b, uint64_t bytes)
+{
+    int32_t i = m->unused;
+    if (i != NO_GROUP)
+        m->unused = m->group[i].next;
+    else {
+        if (m->ngroup == m->capgroup) {
+            m->capgroup = m->capgroup ? 2 * m->capgroup : 256;
+            m->group = mem_grow(m->group, (size_t)m->capgroup * sizeof *m->group);
+        }
+        i = m->ngroup++;
+    }
+    m->group[i] = (group){.of = b, .bytes = bytes, .first = NO_TASK, .next = NO_GROUP};
+    if (b) {
+        m->group[i].next = m->bucket[bucket_of(b)];
+        m->bucket[bucket_of(b)] = i;
+    }
+    m->live += bytes;
+    return i;
+}
+
+static void end_group(memory *m, int32_t i)
+{
+    group *g = &m->group[i];
+    if (g->of) {
+        int32_t *at = &m->bucket[bucket_of(g->of)];
+        while (*at != i) at = &m->group[*at].next;
+        *at = g->next;
+    }
+    m->live -= g->bytes;
+    *g = (group){.next = m->unused, .first = NO_TASK};
+    m->unused = i;
+}
+
+static bool may_idle(const group *g)
+{
+    return g->of && !g->npinned && !g->leaving;
+}
+
+static void count_idle(memory *m, const group *g, int sign)
+{
+    if (may_idle(g)) m->idle = sign > 0 ? m->idle + g->bytes : m->idle - g->bytes;
+}
+
+static void note_peak(memory *m)
+{
+    if (m->live + m->running > m->peak) m->peak = m->live + m->running;
+}
+
+/* t's result is in memory */
+static void add_result(memory *m, tid t, const datum *d)
+{
+    slot *s = &m->at[t];
+    const nd *x = as_nd(d);
+    int32_t i = x ? find_group(m, x->b) : NO_GROUP;
+    if (i == NO_GROUP && x) {
+        bool ours = !buf_shared(x->b);
+        i = new_group(m, x->b, ours ? x->b->size : 0);
+    } else if (i == NO_GROUP)
+        i = new_group(m, NULL, datum_bytes(d));
+    group *g = &m->group[i];
+    if (g->nresult) count_idle(m, g, -1);
+    g->nresult++;
+    g->npinned += s->pins != 0;
+    s->sibling = g->first;
+    g->first = t;
+    s->group = i;
+    s->where = HERE;
+    count_idle(m, g, 1);
+    note_peak(m);
+}
+
+static void remove_result(memory *m, tid t)
+{
+    slot *s = &m->at[t];
+    group *g = &m->group[s->group];
+    tid *at = &g->first;
+    while (*at != t) at = &m->at[*at].sibling;
+    *at = s->sibling;
+    count_idle(m, g, -1);
+    g->npinned -= s->pins != 0;
+    if (--g->nresult)
+        count_idle(m, g, 1);
+    else
+        end_group(m, s->group);
+    s->group = NO_GROUP;
+    s->where = NOWHERE;
+}
+
+static void pin(memory *m, tid t)
+{
+    slot *s = &m->at[t];
+    if (s->pins++ || s->group == NO_GROUP) return;
+    count_idle(m, &m->group[s->group], -1);
+    m->group[s->group].npinned++;
+}
+
+static void unpin(memory *m, tid t)
+{
+    slot *s = &m->at[t];
+    if (--s->pins || s->group == NO_GROUP) return;
+    m->group[s->group].npinned--;
+    count_idle(m, &m->group[s->group], 1);
+}
+
+static void pin_inputs(memory *m, const task *k, bool on)
+{
+    for (uint32_t i = 0; i < k->nin; i++)
+        if (on)
+            pin(m, m->p->in[k->in + i]);
+        else
+            unpin(m, m->p->in[k->in + i]);
+}
+
+/* --- what leaves --- */
+
+/* the first task that will read t: tasks are numbered by priority */
+static tid next_reader(memory *m, tid t)
+{
+    slot *s = &m->at[t];
+    const task *k = &m->p->task[t];
+    while (s->next < k->nsucc && m->at[m->p->succ[k->succ + s->next]].done) s->next++;
+    return s->next < k->nsucc ? m->p->succ[k->succ + s->next] : 0;
+}
+
+typedef struct victim {
+    int32_t group;
+    tid when;
+} victim;
+
+static int by_latest(const void *a, const void *b)
+{
+    const victim *x = a, *y = b;
+    return x->when < y->when ? 1 : x->when > y->when ? -1 : 0;
+}
+
+static bool may_leave(memory *m, const group *g, tid *when)
+{
+    if (!may_idle(g) || !g->nresult || g->bytes < m->least) return false;
+    if (atomic_load(&((buf *)(uintptr_t)g->of)->rc) > g->nresult) return false;
+    *when = NO_TASK;
+    for (tid t = g->first; t != NO_TASK; t = m->at[t].sibling) {
+        if (!spill_takes(as_nd(atomic_load(&m->p->out[t])))) return false;
+        tid reader = next_reader(m, t);
+        if (reader < *when) *when = reader;
+    }
+    return true;
+}
+
+/* groups to spill: those needed last, about `bytes` of them; mem_free it */
+static int32_t *choose(memory *m, uint64_t bytes, uint32_t *n)
+{
+    victim *all = mem_alloc(((size_t)m->ngroup + 1) * sizeof *all);
+    uint32_t have = 0;
+    uint64_t sum = 0;
+    for (int32_t i = 0; i < m->ngroup; i++)
+        if (may_leave(m, &m->group[i], &all[have].when)) all[have++].group = i;
+    qsort(all, have, sizeof *all, by_latest);
+    int32_t *chosen = mem_alloc((have + 1) * sizeof *chosen);
+    for (*n = 0; *n < have && sum < bytes; (*n)++) {
+        group *g = &m->group[chosen[*n] = all[*n].group];
+        count_idle(m, g, -1);
+        g->leaving = true;
+        m->leaving += g->bytes;
+        sum += g->bytes;
+        for (tid t = g->first; t != NO_TASK; t = m->at[t].sibling) m->at[t].where = LEAVING;
+    }
+    mem_free(all);
+    return chosen;
+}
+
+/* without the lock: nobody touches results that are leaving */
+static bool write_group(memory *m, int32_t i, err *e)
+{
+    pthread_mutex_lock(&m->lock);
+    uint32_t n = m->group[i].nresult, have = 0;
+    tid *t = mem_alloc(n * sizeof *t);
+    for (tid s = m->group[i].first; s != NO_TASK; s = m->at[s].sibling) t[have++] = s;
+    bool open = m->file || (m->file = spill_open(m->dir, e));
+    pthread_mutex_unlock(&m->lock);
+    bool ok = open;
+    datum **away = mem_zero(n * sizeof *away);
+    for (uint32_t k = 0; k < n && ok; k++)
+        ok = (away[k] = spill_block(m->file, as_nd(atomic_load(&m->p->out[t[k]])), e)) != NULL;
+    pthread_mutex_lock(&m->lock);
+    group *g = &m->group[i];
+    m->leaving -= g->bytes;
+    g->leaving = false;
+    count_idle(m, g, 1);
+    for (uint32_t k = 0; k < n; k++) {
+        m->at[t[k]].where = HERE;
+        if (!ok) continue;
+        remove_result(m, t[k]);
+        m->at[t[k]].where = AWAY;
+        datum *was = atomic_exchange(&m->p->out[t[k]], away[k]);
+        away[k] = was;
+    }
+    pthread_cond_broadcast(&m->change);
+    pthread_mutex_unlock(&m->lock);
+    for (uint32_t k = 0; k < n; k++) datum_unref(away[k]);
+    mem_free(away);
+    mem_free(t);
+    return ok;
+}
+
+/* with the lock, which it lets go of meanwhile.  False: nothing there to spill, or the error */
+static bool spill_some(memory *m, uint64_t bytes, err *e)
+{
+    uint32_t n;
+    if (bytes < m->budget / 16) bytes = m->budget / 16;
+    int32_t *chosen = choose(m, bytes, &n);
+    bool ok = n > 0;
+    pthread_mutex_unlock(&m->lock);
+    for (uint32_t i = 0; i < n; i++) ok &= write_group(m, chosen[i], e);
+    mem_free(chosen);
+    pthread_mutex_lock(&m->lock);
+    return ok;
+}
+
+/* --- who may run --- */
+
+static uint64_t room_for(const datum *d) /* of a spilled block, in memory */
+{
+    const nd *x = (const nd *)d;
+    return nd_bytes(x);
+}
+
+typedef struct demand {
+    uint64_t own, fetch; /* bytes: to reserve; of inputs to fetch */
+    bool streams, unsettled;
+} demand;
+
+static demand demand_of(memory *m, tid t)
+{
+    const task *k = &m->p->task[t];
+    task_cost c = costs_of(m->costs, t);
+    demand d = {.own = c.out + c.extra, .streams = c.streams};
+    uint64_t largest = 0;
+    for (uint32_t i = 0; i < k->nin; i++) {
+        tid in = m->p->in[k->in + i];
+        const slot *s = &m->at[in];
+        d.unsettled |= s->where == LEAVING || s->where == COMING;
+        if (s->where != AWAY) continue;
+        uint64_t n = room_for(atomic_load(&m->p->out[in]));
+        d.fetch += n;
+        if (n > largest) largest = n;
+    }
+    if (d.streams) {
+        uint64_t part = 2 * c.out / (k->nin ? k->nin : 1);
+        d.own += c.parts && part < largest ? part : largest;
+        d.fetch = 0;
+    }
+    return d;
+}
+
+static void wait_change(memory *m)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    ts.tv_nsec += WAIT_MS * 1000000;
+    if (ts.tv_nsec >= 1000000000) ts.tv_sec++, ts.tv_nsec -= 1000000000;
+    pthread_cond_timedwait(&m->change, &m->lock, &ts);
+}
+
+bool memory_admits(memory *m, tid t)
+{
+    pthread_mutex_lock(&m->lock);
+    demand d = demand_of(m, t);
+    uint64_t must = m->live - m->idle - m->leaving + m->running + d.own;
+    bool ok = !m->nrunning || must <= m->budget;
+    pthread_mutex_unlock(&m->lock);
+    return ok;
+}
+
+/* with the lock */
+static bool make_room(memory *m, tid t, demand *d, _Atomic int *stop, err *e)
+{
+    const task *k = &m->p->task[t];
+    while (!atomic_load_explicit(stop, memory_order_acquire)) {
+        *d = demand_of(m, t);
+        uint64_t need = m->live + m->running + d->own + d->fetch;
+        if (!d->unsettled && need <= m->budget) return true;
+        uint64_t over = need > m->budget ? need - m->budget : 0;
+        if (over > m->leaving) {
+            if (!d->streams) pin_inputs(m, k, true); /* it would have to fetch its own again */
+            bool some = spill_some(m, over - m->leaving, e);
+            if (!d->streams) pin_inputs(m, k, false);
+            if (e->kind) return false;
+            if (some) continue;
+            if (!m->nrunning && !d->unsettled) return true;
+        }
+        wait_change(m);
+    }
+    return false;
+}
+
+static bool fetch(memory *m, tid t, err *e)
+{
+    datum *away = atomic_load(&m->p->out[t]);
+    datum *d = away->kind->fetch(away, e);
+    pthread_mutex_lock(&m->lock);
+    m->running -= room_for(away);
+    if (d) {
+        atomic_store(&m->p->out[t], d);
+        add_result(m, t, d);
+        if (m->at[t].pins > 1) {
+            m->gone = mem_grow(m->gone, (m->ngone + 1) * sizeof *m->gone);
+            m->gone[m->ngone++] = away;
+            away = NULL;
+        }
+    } else
+        m->at[t].where = AWAY;
+    pthread_cond_broadcast(&m->change);
+    pthread_mutex_unlock(&m->lock);
+    if (d) datum_unref(away);
+    return d != NULL;
+}
+
+bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *e)
+{
+    const task *k = &m->p->task[t];
+    demand d;
+    uint32_t ncoming = 0;
+    pthread_mutex_lock(&m->lock);
+    bool ok = make_room(m, t, &d, stop, e);
+    if (!ok) {
+        pthread_mutex_unlock(&m->lock);
+        return false;
+    }
+    pin_inputs(m, k, true);
+    tid *coming = d.fetch ? mem_alloc(k->nin * sizeof *coming) : NULL;
+    for (uint32_t i = 0; i < k->nin && coming; i++) {
+        slot *s = &m->at[m->p->in[k->in + i]];
+        if (s->where != AWAY) continue;
+        s->where = COMING;
+        coming[ncoming++] = m->p->in[k->in + i];
+        m->running += room_for(atomic_load(&m->p->out[m->p->in[k->in + i]]));
+    }
+    *reserved = d.own;
+    m->running += d.own;
+    m->nrunning++;
+    note_peak(m);
+    pthread_mutex_unlock(&m->lock);
+    for (uint32_t i = 0; i < ncoming; i++) { /* all of them: others wait for what is announced */
+        err mine = {0};
+        if (fetch(m, coming[i], &mine)) continue;
+        err_move(e, &mine);
+        ok = false;
+    }
+    mem_free(coming);
+    if (ok) return true;
+    memory_made(m, t, *reserved, NULL);
+    memory_leave(m, t);
+    return false;
+}
+
+void memory_made(memory *m, tid t, uint64_t reserved, const datum *out)
+{
+    pthread_mutex_lock(&m->lock);
+    m->running -= reserved;
+    m->at[t].done = out != NULL;
+    if (out && !(m->p->task[t].flags & TASK_WANTED)) add_result(m, t, out);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void memory_drop(memory *m, tid t)
+{
+    pthread_mutex_lock(&m->lock);
+    if (m->at[t].group != NO_GROUP) remove_result(m, t);
+    m->at[t].where = NOWHERE;
+    pthread_mutex_unlock(&m->lock);
+}
+
+void memory_leave(memory *m, tid t)
+{
+    pthread_mutex_lock(&m->lock);
+    pin_inputs(m, &m->p->task[t], false);
+    m->nrunning--;
+    pthread_cond_broadcast(&m->change);
+    pthread_mutex_unlock(&m->lock);
+}
+
+memory_use memory_report(memory *m)
+{
+    pthread_mutex_lock(&m->lock);
+    memory_use u = {m->budget, m->peak, m->file ? spill_bytes(m->file) : 0};
+    pthread_mutex_unlock(&m->lock);
+    return u;
+}

@@ -1,0 +1,42 @@
+/* engine/run/memory.h - keeping a run within its budget of bytes.
+ *
+ * Every task asks before it begins: what it will need (plan/cost.h) is reserved, inputs that were
+ * spilled are fetched, and while there is no room, results that are needed last go to the spill
+ * file and tasks wait.  One task at least always runs.  Runs that cannot come near the budget have
+ * no memory object, and pay nothing. */
+#pragma once
+
+#include "engine/plan/cost.h"
+#include "engine/run/run.h"
+
+typedef struct memory memory;
+
+/* `budget`: bytes of arrays that tasks may hold and make; dir: where to spill, NULL: the usual. */
+memory *memory_new(plan *p, uint64_t budget, const char *dir);
+void memory_free(memory *m);
+
+/* May a task that nobody waits for yet begin, rather than what is ready be finished first? */
+bool memory_admits(memory *m, tid t);
+/* Before t runs; *reserved goes to memory_made.  Its inputs stay where they are until
+ * memory_leave.  False: *stop was set (no error), or spilling failed. */
+bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *e);
+/* t has run; out (borrowed) is its result in plan->out, or NULL. */
+void memory_made(memory *m, tid t, uint64_t reserved, const datum *out);
+void memory_drop(memory *m, tid t); /* nobody needs t's result any more; before it is taken out */
+void memory_leave(memory *m, tid t);
+
+typedef struct memory_use {
+    uint64_t budget, peak, spilled; /* bytes; the most results and reservations together */
+} memory_use;
+memory_use memory_report(memory *m);
+
+/* --- fits.c --- */
+
+/* The whole process as the system counts it; 0: unknown. */
+uint64_t memory_resident(void);
+uint64_t memory_default(void); /* 60 % of the machine's */
+/* More than the run can hold at any time, roughly and quickly. */
+uint64_t plan_at_most(const plan *p, int nthread);
+/* False and MemoryError, naming sizes and what would help, when no order of execution fits.
+ * *room: what is left of the budget beside the results. */
+bool plan_fits(const plan *p, uint64_t budget, int nthread, uint64_t *room, err *e);
