@@ -227,10 +227,12 @@ static const fn_kind arg_chunk_kind = {
 static const fn_kind arg_combine_kind = {
     .name = "arg_combine", .version = 1, .call = arg_combine_call};
 static const fn_kind arg_agg_kind = {.name = "arg_agg", .version = 1, .call = arg_agg_call};
-static const fn_kind topk_kind = {.name = "topk", .version = 1, .call = topk_call, .cost = {.copies = 1, .ns = 1}};
+static const fn_kind topk_kind = {
+    .name = "topk", .version = 1, .call = topk_call, .cost = {.copies = 1, .ns = 1}};
 static const fn_kind prepare_kind = {
     .name = "argtopk_preprocess", .version = 1, .call = argtopk_prepare_call};
-static const fn_kind argtopk_kind = {.name = "argtopk", .version = 1, .call = argtopk_call, .cost = {.copies = 2, .ns = 5}};
+static const fn_kind argtopk_kind = {
+    .name = "argtopk", .version = 1, .call = argtopk_call, .cost = {.copies = 2, .ns = 5}};
 static const fn_kind argtopk_agg_kind = {
     .name = "argtopk_aggregate", .version = 1, .call = argtopk_agg_call};
 

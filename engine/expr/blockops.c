@@ -127,7 +127,8 @@ static datum *view_call(const fn *f, const call *c, err *e)
     return &out->hdr;
 }
 
-static const fn_kind view_kind = {.name = "view", .version = 1, .call = view_call, .cost = {.view = true}};
+static const fn_kind view_kind = {
+    .name = "view", .version = 1, .call = view_call, .cost = {.view = true}};
 
 fn *fn_view(dtype_of t, char order)
 {
@@ -166,7 +167,8 @@ static datum *block_call(const fn *f, const call *c, err *e)
     return b->one ? (datum *)b->one(x[0], e) : (datum *)b->two(x[0], x[1], e);
 }
 
-static const fn_kind block_fn_kind = {.name = "block", .version = 1, .call = block_call, .cost = {.copies = 1, .ns = 5}};
+static const fn_kind block_fn_kind = {
+    .name = "block", .version = 1, .call = block_call, .cost = {.copies = 1, .ns = 5}};
 
 fn *fn_block1(const char *name, nd *(*f)(const nd *, err *))
 {
@@ -197,7 +199,8 @@ static datum *item_call(const fn *f, const call *c, err *e)
     return err_set(e, IndexError, "tuple index out of range");
 }
 
-static const fn_kind item_kind = {.name = "item", .version = 1, .call = item_call, .cost = {.view = true}};
+static const fn_kind item_kind = {
+    .name = "item", .version = 1, .call = item_call, .cost = {.view = true}};
 
 fn *fn_item(uint32_t i)
 {
@@ -217,7 +220,8 @@ static datum *literal_call(const fn *f, const call *c, err *e)
     return d ? datum_ref(d) : &litbox_new(&c->arg[0])->hdr;
 }
 
-static const fn_kind literal_kind = {.name = "literal", .version = 1, .call = literal_call, .cost = {.view = true}};
+static const fn_kind literal_kind = {
+    .name = "literal", .version = 1, .call = literal_call, .cost = {.view = true}};
 
 fn *fn_literal(void)
 {
@@ -277,7 +281,8 @@ static datum *round_call(const fn *f, const call *c, err *e)
     return (datum *)round_scaled(x, decimals, e);
 }
 
-static const fn_kind round_kind = {.name = "round", .version = 1, .call = round_call, .cost = {.copies = 2}};
+static const fn_kind round_kind = {
+    .name = "round", .version = 1, .call = round_call, .cost = {.copies = 2}};
 
 fn *fn_round(int decimals)
 {

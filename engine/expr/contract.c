@@ -45,7 +45,10 @@ static datum *tensordot_call(const fn *f, const call *c, err *e)
     return (datum *)insert_ones(nd_tensordot(x, y, d->n, d->left, d->right, e), d->n, sorted);
 }
 
-static const fn_kind tensordot_kind = {.name = "tensordot", .version = 1, .call = tensordot_call, .cost = {.copies = 1, .product = true}};
+static const fn_kind tensordot_kind = {.name = "tensordot",
+                                       .version = 1,
+                                       .call = tensordot_call,
+                                       .cost = {.copies = 1, .product = true}};
 
 static expr *add_up(const expr *x, uint32_t axes, int64_t split_every, err *e)
 {
@@ -143,7 +146,8 @@ static datum *chunk_sum_call(const fn *f, const call *c, err *e)
     return (datum *)out;
 }
 
-static const fn_kind matmul_kind = {.name = "matmul", .version = 1, .call = matmul_call, .cost = {.copies = 1, .product = true}};
+static const fn_kind matmul_kind = {
+    .name = "matmul", .version = 1, .call = matmul_call, .cost = {.copies = 1, .product = true}};
 static const fn_kind chunk_sum_kind = {.name = "chunk_sum", .version = 1, .call = chunk_sum_call};
 
 static fn *chunk_sum(int axis, bool squeeze)
@@ -291,8 +295,11 @@ static datum *einsum_call(const fn *f, const call *c, err *e)
     return (datum *)y;
 }
 
-static const fn_kind einsum_kind = {
-    .name = "einsum", .version = 1, .call = einsum_call, .drop = einsum_drop, .cost = {.copies = 1, .ns = 5}};
+static const fn_kind einsum_kind = {.name = "einsum",
+                                    .version = 1,
+                                    .call = einsum_call,
+                                    .drop = einsum_drop,
+                                    .cost = {.copies = 1, .ns = 5}};
 
 typedef struct einsum {
     int n, nout, nsum;

@@ -421,7 +421,8 @@ static datum *trim_call(const fn *f, const call *c, err *e)
     return (datum *)y;
 }
 
-static const fn_kind trim_kind = {.name = "trim", .version = 1, .call = trim_call, .cost = {.view = true}};
+static const fn_kind trim_kind = {
+    .name = "trim", .version = 1, .call = trim_call, .cost = {.view = true}};
 
 static cuts *trimmed(const cuts *a, int64_t before, int64_t after, bool none)
 {

@@ -319,8 +319,10 @@ static datum *moment_agg_call(const fn *f, const call *c, err *e)
     return (datum *)out;
 }
 
-static const fn_kind moment_chunk_kind = {
-    .name = "moment_chunk", .version = 1, .call = moment_chunk_call, .cost = {.copies = 2, .ns = 2}};
+static const fn_kind moment_chunk_kind = {.name = "moment_chunk",
+                                          .version = 1,
+                                          .call = moment_chunk_call,
+                                          .cost = {.copies = 2, .ns = 2}};
 static const fn_kind moment_combine_kind = {
     .name = "moment_combine", .version = 1, .call = moment_combine_call};
 static const fn_kind moment_agg_kind = {
