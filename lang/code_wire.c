@@ -6,6 +6,7 @@
 
 #include "engine/base/wire.h"
 #include "lang/code.h"
+#include "lang/pack.h"
 
 enum { MOST_DEPTH = 200 };
 
@@ -44,6 +45,14 @@ static void put_konst(wire_out *w, const konst *k)
     }
 }
 
+static void put_places(wire_out *w, const bytecode *c)
+{
+    pos *all = c->pos ? NULL : mem_alloc((c->ninsn + 1) * sizeof *all);
+    if (all) unpack_places(c->packed_pos, c->ninsn, all);
+    wire_bytes(w, all ? all : c->pos, c->ninsn * sizeof *all);
+    mem_free(all);
+}
+
 bool code_save(const datum *d, wire_out *w, err *e)
 {
     const bytecode *c = (const bytecode *)(const void *)d;
@@ -60,7 +69,7 @@ bool code_save(const datum *d, wire_out *w, err *e)
     wire_u32(w, (uint32_t)c->self_class);
     wire_u32(w, c->class_cell);
     wire_bytes(w, c->insn, c->ninsn * sizeof *c->insn);
-    wire_bytes(w, c->pos, c->ninsn * sizeof *c->pos);
+    put_places(w, c);
     wire_bytes(w, c->range, c->nrange * sizeof *c->range);
     wire_bytes(w, c->cell, c->ncell * sizeof *c->cell);
     for (uint32_t i = 0; i < c->nkonst; i++) put_konst(w, &c->konst[i]);

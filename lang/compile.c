@@ -525,6 +525,7 @@ bytecode *compile(arena *mem, const ast *tree, const char *filename, unsigned fl
     compiler c = {.mem = mem, .why = why, .filename = filename, .flags = flags};
     c.table = (symtab){
         .mem = mem, .why = why, .filename = filename, .top_await = (flags & COMPILE_AWAIT) != 0};
+    annotations_to_text(&c, tree);
     if (!symtab_build(&c.table, tree)) return NULL;
     unit *u = unit_open(&c, NULL, c.table.top, "<module>");
     unit_params(u, NULL);

@@ -60,6 +60,10 @@ typedef struct unit {
     vec free_names, cells;
 } unit;
 
+bool is_future(const ast *x); /* from __future__ import ... */
+/* Annotations become constants where the module asks for that (unparse.c). */
+void annotations_to_text(compiler *c, const ast *tree);
+
 /* emitting */
 uint32_t emit(unit *u, enum opcode op, unsigned x, unsigned a, unsigned b, unsigned c);
 uint32_t emit_jump(unit *u, enum opcode op, unsigned x, unsigned a); /* to be patched */

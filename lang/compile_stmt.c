@@ -325,9 +325,9 @@ static void import_stmt(unit *u, const ast *x)
     }
 }
 
-static bool is_future(const ast *x)
+bool is_future(const ast *x)
 {
-    return x->ImportFrom.level == 0 && x->ImportFrom.module.at &&
+    return x->kind == N_ImportFrom && x->ImportFrom.level == 0 && x->ImportFrom.module.at &&
            strcmp(x->ImportFrom.module.at, "__future__") == 0;
 }
 

@@ -280,6 +280,13 @@ static void save_exc(freezer *f, exc *x)
     freeze_value(f, x->context);
     freeze_byte(f, x->suppress);
     for (int i = 0; i < EXC_FIELDS; i++) freeze_value(f, x->field[i]);
+    uint32_t n = 0;
+    for (const traceback *t = x->tb; t; t = t->next) n++;
+    freeze_u32(f, n);
+    for (const traceback *t = x->tb; t; t = t->next) {
+        freeze_datum(f, &t->link->code->hdr);
+        freeze_u32(f, t->at);
+    }
 }
 
 /* The payload that the builtin type `native` gives an object. */

@@ -189,15 +189,6 @@ uint32_t pack_code(packer *p, const bytecode *c)
 
 /* ---- unpacking ---- */
 
-static void drop_code(datum *d)
-{
-    bytecode *c = (bytecode *)d;
-    for (uint32_t i = 0; i < c->nsub; i++) code_unref((bytecode *)(uintptr_t)c->sub[i]);
-    mem_free(c);
-}
-
-static const datum_kind packed_kind = {.name = "code", .drop = drop_code};
-
 static const void *at_offset(const char *pack, uint64_t at)
 {
     return pack + at;
@@ -240,7 +231,7 @@ bytecode *unpack_code(const char *pack, uint32_t at)
     bytecode *c = mem_alloc(sizeof *c + nk * sizeof(konst) + p->nsite * sizeof *c->site +
                             npointer * sizeof(void *));
     *c = (bytecode){.doc_n = p->doc.n, .class_cell = (uint16_t)p->class_cell};
-    datum_init(&c->hdr, &packed_kind);
+    datum_init(&c->hdr, &code_kind);
 #define COPY(field) c->field = p->field;
     EACH_COUNT(COPY)
 #undef COPY
@@ -278,16 +269,28 @@ static int64_t read_varint(const uint8_t **at)
     return (int64_t)(n >> 1) ^ -(int64_t)(n & 1);
 }
 
+/* The place after x. */
+static pos read_place(const uint8_t **at, pos x)
+{
+    if (!*(*at)++) return x;
+    x.line = (uint32_t)(x.line + read_varint(at));
+    x.end_line = (uint32_t)(x.line + read_varint(at));
+    x.col = (uint32_t)(x.col + read_varint(at));
+    x.end_col = (uint32_t)(x.col + read_varint(at));
+    return x;
+}
+
 pos unpack_pos(const char *packed, uint32_t at)
 {
     const uint8_t *s = (const uint8_t *)packed;
     pos x = {0};
-    for (uint32_t i = 0; i <= at; i++) {
-        if (!*s++) continue;
-        x.line = (uint32_t)(x.line + read_varint(&s));
-        x.end_line = (uint32_t)(x.line + read_varint(&s));
-        x.col = (uint32_t)(x.col + read_varint(&s));
-        x.end_col = (uint32_t)(x.col + read_varint(&s));
-    }
+    for (uint32_t i = 0; i <= at; i++) x = read_place(&s, x);
     return x;
+}
+
+void unpack_places(const char *packed, uint32_t n, pos *out)
+{
+    const uint8_t *s = (const uint8_t *)packed;
+    pos x = {0};
+    for (uint32_t i = 0; i < n; i++) out[i] = x = read_place(&s, x);
 }

@@ -23,3 +23,4 @@ uint32_t pack_code(packer *p, const bytecode *c);
 bytecode *unpack_code(const char *pack, uint32_t at);
 /* The place of one instruction, out of the packed places of a code. */
 pos unpack_pos(const char *packed, uint32_t at);
+void unpack_places(const char *packed, uint32_t n, pos *out); /* of the first n */

@@ -7,11 +7,23 @@
 #include "lang/compile.h"
 #include "lang/exc.h"
 #include "lang/frame.h"
+#include "lang/lexer.h"
 #include "lang/trace.h"
 
+/* Text of a source that may not be UTF-8: each foreign byte becomes U+FFFD. */
 static value text_or_none(interp *in, const char *s)
 {
-    return s ? v_str(in, s) : NONE;
+    if (!s) return NONE;
+    size_t n = strlen(s), good;
+    strbuf b = {0};
+    for (; (good = utf8_bad(s, n)) < n; s += good + 1, n -= good + 1) {
+        sb_add(&b, s, good);
+        sb_adds(&b, "\xef\xbf\xbd");
+    }
+    sb_add(&b, s, n);
+    value v = v_obj(str_new(in, sb_text(&b), b.n));
+    sb_clear(&b);
+    return v;
 }
 
 static void throw_syntax(interp *in, const syntax_error *e)
@@ -19,9 +31,10 @@ static void throw_syntax(interp *in, const syntax_error *e)
     value place =
         v_obj(tuple_pack(in, 6, text_or_none(in, e->filename), v_int(e->line), v_int(e->offset),
                          text_or_none(in, e->text), v_int(e->end_line), v_int(e->end_offset)));
-    value msg = v_str(in, e->msg ? e->msg : "invalid syntax");
-    value x = is_fail(place) || is_fail(msg) ? FAIL
-                                             : call_n(in, v_type(exc_type(e->kind)), 2, msg, place);
+    value msg = text_or_none(in, e->msg ? e->msg : "invalid syntax");
+    const type *t = exc_type(e->kind);
+    int nargs = type_is_sub(t, exc_type(SyntaxError)) ? 2 : 1; /* RecursionError has no place */
+    value x = is_fail(place) || is_fail(msg) ? FAIL : call_n(in, v_type(t), nargs, msg, place);
     value_unref(in, place);
     value_unref(in, msg);
     if (!is_fail(x)) exc_raise(in, x);

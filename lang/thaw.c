@@ -608,6 +608,19 @@ static void fill_exc(thawer *t, exc *x)
     x->context = thaw_value(t);
     x->suppress = get_byte(t);
     for (int i = 0; i < EXC_FIELDS; i++) x->field[i] = thaw_value(t);
+    uint32_t n = get_u32(t);
+    traceback **end = &x->tb;
+    for (uint32_t i = 0; i < n && !throwing(t->in); i++) {
+        bytecode *code = as_bytecode(thaw_datum(t));
+        uint32_t at = get_u32(t);
+        traceback *tb = code ? obj_new(t->in, &T_traceback, 0) : NULL;
+        if (!tb) break;
+        tb->link = code_link(t->in, code);
+        tb->at = at;
+        tb->globals = obj_ref(t->in->main);
+        *end = tb;
+        end = &tb->next;
+    }
 }
 
 static void fill_property(thawer *t, property *p)

@@ -1,9 +1,6 @@
 /* Any bytes, in any mode, are a tree or an error; a tree can be walked, an error shown.
  *
- *     clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -I. \
- *         tests/fuzz/fuzz_parser.c lang/{ast,lexer,number,utf8,types/ucd}.c \
- *         lang/parser*.c engine/base/{err,mem,str,hash,datum}.c -lutf8proc -lm -o fuzz_parser
- *     ./fuzz_parser -max_len=4096 -max_total_time=300 corpus/ */
+ *     tests/fuzz/run fuzz_parser 300 */
 #include "lang/parser.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
