@@ -234,6 +234,19 @@ static bool save_func(freezer *f, func *fn)
     return true;
 }
 
+/* By its name in whatever module of the library has it. */
+static bool named_somewhere(freezer *f, value v, str *name)
+{
+    value k, m, at;
+    for (int64_t i = 0; dict_next(f->in->modules, &i, &k, &m);) {
+        if (m.kind != V_OBJ || m.o->type != &T_module || !as_str(k)) continue;
+        dict *d = ((module *)(void *)m.o)->dict;
+        if (d == f->in->main || dict_get_str(f->in, d, name, &at) != 1) continue;
+        if (value_same(at, v) && freeze_named(f, v, as_str(k)->at, name->at)) return true;
+    }
+    return false;
+}
+
 static bool save_cfunc(freezer *f, cfunction *c)
 {
     if (!is_fail(c->self) || c->owner) { /* a method of something: found again by its name */
@@ -243,6 +256,7 @@ static bool save_cfunc(freezer *f, cfunction *c)
         return true;
     }
     if (freeze_named(f, OBJ(c), c->module ? c->module : "builtins", c->name->at)) return true;
+    if (named_somewhere(f, OBJ(c), c->name)) return true;
     return freeze_refuse(f, &c->hdr);
 }
 

@@ -9,7 +9,7 @@
 #include "stdlib/stdlib.h"
 
 const datum_kind *const wire_kinds[] = {
-    &nd_kind, &capsule_kind, &code_kind, &litbox_kind, &pack_kind, NULL,
+    &nd_kind, &capsule_kind, &code_kind, &litbox_kind, &pack_kind, &claim_kind, NULL,
 };
 
 datum *value_pack(interp *in, value v, err *e)

@@ -4,6 +4,7 @@
 #include "engine/base/wire.h"
 #include "lang/lang.h"
 
+extern const datum_kind claim_kind;          /* stdlib/futures/futures.c: a future, by its key */
 extern const datum_kind *const wire_kinds[]; /* all that may be read; ends with NULL */
 
 /* A value as a datum that may go anywhere (__reduce__ and its kin count).  NULL: *e (TypeError, as

@@ -92,6 +92,7 @@ void foreman_leave(foreman *f)
     uint64_t *drops = f->drops;
     uint32_t ntrash = f->ntrash, ndrops = f->ndrops, freed = f->freed;
     bool poke = f->poke;
+    foreman_hooks hooks = f->hooks;
     if (ntrash) {
         f->trash = NULL;
         f->ntrash = f->cap_trash = 0;
@@ -105,9 +106,9 @@ void foreman_leave(foreman *f)
     pthread_mutex_unlock(&f->lock);
     for (uint32_t i = 0; i < ntrash; i++) datum_unref(trash[i]);
     if (ntrash) mem_free(trash);
-    for (uint32_t i = 0; f->hooks.drop && i < ndrops; i++) f->hooks.drop(f->hooks.ctx, drops[i]);
+    for (uint32_t i = 0; hooks.drop && i < ndrops; i++) hooks.drop(hooks.ctx, drops[i]);
     if (ndrops) mem_free(drops);
-    if (poke && f->hooks.poke) f->hooks.poke(f->hooks.ctx);
+    if (poke && hooks.poke) hooks.poke(hooks.ctx);
     foreman_drop(f, freed);
 }
 
@@ -120,6 +121,13 @@ foreman *foreman_new(const foreman_hooks *h, bool remote)
     f->remote = remote;
     f->board = board_new();
     return f;
+}
+
+void foreman_hook(foreman *f, const foreman_hooks *h)
+{
+    foreman_enter(f);
+    f->hooks = *h;
+    foreman_leave(f);
 }
 
 void *foreman_ref(foreman *f)

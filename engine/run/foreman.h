@@ -43,6 +43,7 @@ typedef struct foreman_hooks { /* called without the lock, on any thread; may be
 /* remote: results stay with the workers; how an errand was made is kept, so that what dies with a
  * worker can be made again. */
 foreman *foreman_new(const foreman_hooks *h, bool remote);
+void foreman_hook(foreman *f, const foreman_hooks *h);
 void *foreman_ref(foreman *f);
 void *foreman_unref(foreman *f); /* NULL */
 /* Cancels what is pending; nothing can be submitted or taken any more. */

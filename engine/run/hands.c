@@ -241,7 +241,8 @@ void foreman_dismiss(foreman *f, int who, bool died)
 void foreman_pause(foreman *f, int who)
 {
     foreman_enter(f);
-    f->hand[who].running--;
+    if (f->hand[who].running) f->hand[who].running--;
+    f->poke = true;
     pthread_cond_signal(&f->hand[who].wake);
     foreman_leave(f);
 }

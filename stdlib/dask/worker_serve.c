@@ -50,6 +50,7 @@ typedef struct server {
     idmap held, func; /* datums, counted */
     ask *asks;
     uint64_t nask;
+    int idle;            /* task threads that wait for a job */
     pthread_mutex_t out; /* of the socket, in that direction */
 } server;
 
@@ -351,7 +352,9 @@ static void run_call(hand *h, job *j)
 static job *next_job(server *s)
 {
     pthread_mutex_lock(&s->lock);
+    s->idle++;
     while (!s->ready) pthread_cond_wait(&s->work, &s->lock);
+    s->idle--;
     job *j = s->ready;
     s->ready = j->next;
     pthread_mutex_unlock(&s->lock);
@@ -424,6 +427,16 @@ static void await(server *s, ask *a)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* While a task waits, the scheduler may send another: somebody must be there for it. */
+static void lend_a_hand(server *s)
+{
+    pthread_t t;
+    pthread_mutex_lock(&s->lock);
+    bool enough = s->idle > 0;
+    pthread_mutex_unlock(&s->lock);
+    if (!enough && !pthread_create(&t, NULL, hand_main, s)) pthread_detach(t);
+}
+
 value workers_ask(interp *in, value question)
 {
     hand *h = hand_of(in);
@@ -438,6 +451,7 @@ value workers_ask(interp *in, value question)
     h->s->asks = &a;
     pthread_mutex_unlock(&h->s->lock);
     flush_said(h);
+    lend_a_hand(h->s);
     wire_out w = {0};
     wire_u8(&w, MSG_ASKS);
     wire_u64(&w, h->id);

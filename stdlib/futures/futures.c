@@ -6,21 +6,55 @@
 #include "stdlib/dask/bridge.h"
 #include "stdlib/futures/handles.h"
 #include "stdlib/stdlib.h"
+#include "stdlib/wire.h"
 
 /* ---- claims: holds of errands that cross threads ---- */
 
 typedef struct claim {
     datum hdr;
-    errand *e;
+    errand *e;  /* held; NULL: of another process */
+    char *name; /* its key there */
 } claim;
 
 static void claim_drop(datum *d)
 {
-    errand_release(((claim *)(void *)d)->e);
-    mem_free(d);
+    claim *c = (claim *)(void *)d;
+    errand_release(c->e);
+    mem_free(c->name);
+    mem_free(c);
 }
 
-static const datum_kind claim_kind = {.name = "future", .drop = claim_drop};
+static bool claim_save(const datum *d, wire_out *w, err *e)
+{
+    (void)e;
+    const claim *c = (const claim *)(const void *)d;
+    const char *s = c->e ? errand_key(c->e) : c->name;
+    wire_text(w, s, strlen(s));
+    return true;
+}
+
+static void *claim_load(wire_in *r, err *e)
+{
+    char *name = wire_get_string(r);
+    if (!name) return wire_bad(r, e);
+    claim *c = mem_zero(sizeof *c);
+    datum_init(&c->hdr, &claim_kind);
+    c->name = name;
+    return c;
+}
+
+const datum_kind claim_kind = {
+    .name = "future", .drop = claim_drop, .save = claim_save, .load = claim_load};
+
+/* A future of another process: what remote.dsk makes of its key. */
+static obj *future_named(interp *in, const char *name)
+{
+    value m = interp_import(in, "distributed.remote"), s = v_str(in, name);
+    value v = is_fail(m) ? FAIL : call_method(in, m, "named", 1, s);
+    value_unref(in, m);
+    value_unref(in, s);
+    return v.kind == V_OBJ ? v.o : NULL;
+}
 
 static bool future_save(freezer *f, obj *o)
 {
@@ -39,9 +73,10 @@ static bool future_save(freezer *f, obj *o)
 
 static obj *future_load(thawer *t, const type *cls)
 {
+    const claim *c = (claim *)(void *)thaw_datum(t);
+    if (!c->e) return future_named(thawer_interp(t), c->name);
     future *x = obj_new(thawer_interp(t), cls, 0);
-    datum *d = thaw_datum(t);
-    if (x) x->e = errand_hold(((claim *)(void *)d)->e);
+    if (x) x->e = errand_hold(c->e);
     return (obj *)x;
 }
 
@@ -177,11 +212,18 @@ static const builtin future_table[] = {
     {0},
 };
 
+static value future_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kw)
+{
+    (void)arg, (void)npos, (void)kw;
+    return v_obj(obj_new(in, cls, 0));
+}
+
 static const crossing future_cross = {future_save, future_load};
 
 const type T_future = {
     TYPE_HEAD,          .name = "Future",      .module = "_futures",   .size = sizeof(future),
-    .flags = TYPE_BASE, .table = future_table, .cross = &future_cross, .drop = future_drop};
+    .flags = TYPE_BASE, .table = future_table, .cross = &future_cross, .make = future_make,
+    .drop = future_drop};
 
 /* ---- watches ---- */
 

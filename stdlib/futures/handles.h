@@ -22,4 +22,6 @@ errand *peek_errand(interp *in, value v);
 
 /* ---- office.c ---- */
 extern const builtin office_functions[];
+/* A view of a scheduler that belongs to somebody else. */
+value office_of(interp *in, foreman *f);
 void teams_say(interp *in); /* writes what tasks of all clusters of this interpreter printed */

@@ -8,11 +8,14 @@
 #include "engine/base/mem.h"
 #include "engine/run/board.h"
 #include "stdlib/dask/bridge.h"
+#include "stdlib/dask/workers.h"
+#include "stdlib/futures/fleet.h"
 #include "stdlib/futures/handles.h"
 
 typedef struct office {
     obj hdr;
     foreman *f;
+    fleet *p;    /* processes: instead of t */
     team *t;     /* NULL: it belongs to another interpreter */
     dict *known; /* id(function) -> its datum, in a box that keeps the function */
     struct office *next;
@@ -46,8 +49,10 @@ static opened *opened_of(interp *in, bool make)
 void teams_say(interp *in)
 {
     opened *o = helper_of(in) ? NULL : opened_of(in, false);
-    for (office *x = o ? o->first : NULL; x; x = x->next)
+    for (office *x = o ? o->first : NULL; x; x = x->next) {
         if (x->t) team_say(x->t);
+        if (x->p) fleet_say(x->p);
+    }
 }
 
 /* While home sleeps, what tasks print appears. */
@@ -315,7 +320,9 @@ static bool add_worker(interp *in, office *o, int64_t nthread)
         throw(in, ValueError, "a worker needs 1 to 1024 threads, not %lld", (long long)nthread);
         return false;
     }
-    if (team_add(o->t, (int)nthread) >= 0) return true;
+    err e = {0};
+    if (o->p ? fleet_add(o->p, &e) : team_add(o->t, (int)nthread) >= 0) return true;
+    if (e.kind) return throw_err(in, &e), false;
     throw(in, ValueError, "a cluster has at most %d workers", MAX_HANDS);
     return false;
 }
@@ -325,7 +332,7 @@ static value o_add(interp *in, const value *arg)
     office *o = peek_office(in, arg[0]);
     int64_t n;
     if (!o || !to_int64(in, arg[1], &n)) return FAIL;
-    if (!o->t) return throw(in, RuntimeError, "only the owner of a cluster adds workers");
+    if (!o->t && !o->p) return throw(in, RuntimeError, "only the owner of a cluster adds workers");
     return add_worker(in, o, n) ? v_int(foreman_hands(o->f) - 1) : FAIL;
 }
 
@@ -455,7 +462,7 @@ static value o_names(interp *in, const value *arg)
 
 static void office_close(interp *in, office *o)
 {
-    opened *all = o->t ? opened_of(in, false) : NULL;
+    opened *all = o->t || o->p ? opened_of(in, false) : NULL;
     for (office **p = all ? &all->first : NULL; p && *p; p = &(*p)->next)
         if (*p == o) {
             *p = o->next;
@@ -463,7 +470,9 @@ static void office_close(interp *in, office *o)
         }
     if (all && !all->first) interp_on_sleep(in, NULL);
     team_close(o->t);
+    fleet_close(o->p);
     o->t = NULL;
+    o->p = NULL;
     o->f = foreman_unref(o->f);
     obj_unref(in, o->known);
     o->known = NULL;
@@ -493,6 +502,42 @@ static void office_drop(interp *in, obj *o)
     office_close(in, (office *)o);
 }
 
+static value o_pids(interp *in, const value *arg)
+{
+    office *o = peek_office(in, arg[0]);
+    list *l = o ? list_new(in, 4) : NULL;
+    for (int i = 0; l && o->p && i < foreman_hands(o->f); i++)
+        if (!list_add(in, l, v_int(fleet_pid(o->p, i)))) return obj_unref(in, l), FAIL;
+    return v_obj(l);
+}
+
+static value o_pause(interp *in, const value *arg)
+{
+    office *o = peek_office(in, arg[0]);
+    int64_t i;
+    if (!o || !to_int64(in, arg[1], &i)) return FAIL;
+    foreman_pause(o->f, (int)i);
+    return NONE;
+}
+
+static value o_resume(interp *in, const value *arg)
+{
+    office *o = peek_office(in, arg[0]);
+    int64_t i;
+    if (!o || !to_int64(in, arg[1], &i)) return FAIL;
+    foreman_resume(o->f, (int)i);
+    return NONE;
+}
+
+static value o_kill(interp *in, const value *arg)
+{
+    office *o = peek_office(in, arg[0]);
+    int64_t i;
+    if (!o || !to_int64(in, arg[1], &i)) return FAIL;
+    if (o->p && i >= 0 && i < foreman_hands(o->f)) fleet_kill(o->p, (int)i);
+    return NONE;
+}
+
 static const builtin office_table[] = {
     {"submit(self, cls, key, function, args, kwargs, priority, retries, only, loose, /)", o_submit,
      "Has a function called by a worker; a future of its result."},
@@ -509,6 +554,10 @@ static const builtin office_table[] = {
     {"now(self)", o_now, NULL},
     {"changed(self, now, seconds=None, /)", o_changed, NULL},
     {"names(self)", o_names, NULL},
+    {"pause(self, worker, /)", o_pause, NULL},
+    {"resume(self, worker, /)", o_resume, NULL},
+    {"pids(self)", o_pids, NULL},
+    {"kill(self, worker, /)", o_kill, NULL},
     {"close(self)", o_close, NULL},
     {"@property closed", o_closed, NULL},
     {"@property id", o_id, NULL},
@@ -524,28 +573,67 @@ const type T_office = {TYPE_HEAD,
 
 /* ---- functions ---- */
 
-static value office_new(interp *in, foreman *f, bool own)
+value office_of(interp *in, foreman *f)
 {
     office *o = obj_new(in, &T_office, 0);
-    opened *all = o && own ? opened_of(in, true) : NULL;
-    if (!o || (own && !all)) {
-        foreman_unref(f);
-        return FAIL;
+    if (o) o->f = foreman_ref(f);
+    return v_obj(o);
+}
+
+static bool staff(interp *in, office *o, int64_t n, int64_t nthread, bool processes)
+{
+    err e = {0};
+    if (n < 0 || n > MAX_HANDS) {
+        throw(in, ValueError, "a cluster has at most %d workers, not %lld", MAX_HANDS,
+              (long long)n);
+        return false;
     }
-    o->f = f;
-    if (!own) return v_obj(o);
-    o->t = team_open(in, f);
+    if (processes) {
+        o->p = fleet_open(in, o->f, (int)n, (int)nthread, &e);
+        return o->p || (throw_err(in, &e), false);
+    }
+    o->t = team_open(in, o->f);
+    for (int64_t i = 0; i < n; i++) TRY(add_worker(in, o, nthread));
+    return true;
+}
+
+/* open(n, nthread, processes): a scheduler and its workers */
+static value f_open(interp *in, const value *arg)
+{
+    int64_t n, nthread;
+    int processes = value_truth(in, arg[2]);
+    if (processes < 0 || !to_int64(in, arg[0], &n) || !to_int64(in, arg[1], &nthread)) return FAIL;
+    opened *all = opened_of(in, true);
+    office *o = all ? obj_new(in, &T_office, 0) : NULL;
+    if (!o) return FAIL;
+    o->f = foreman_new(NULL, processes);
+    if (!staff(in, o, n, nthread, processes)) return obj_unref(in, o), FAIL;
     if (!all->first && !helper_of(in)) interp_on_sleep(in, nap);
     o->next = all->first;
     all->first = o;
     return v_obj(o);
 }
 
-/* open(): a scheduler in this process, without workers yet */
-static value f_open(interp *in, const value *arg)
+/* The same in a process of its own: what remote.dsk says. */
+static value far_here(interp *in)
+{
+    const char *name;
+    if (worker_number(in, &name) < 0) return NONE;
+    value m = interp_import(in, "distributed.remote");
+    value v = is_fail(m) ? FAIL : call_method(in, m, "here", 1, v_int(worker_number(in, &name)));
+    value_unref(in, m);
+    return v;
+}
+
+static value f_ask(interp *in, const value *arg)
+{
+    return workers_ask(in, arg[0]);
+}
+
+static value f_far(interp *in, const value *arg)
 {
     (void)arg;
-    return office_new(in, foreman_new(NULL, false), true);
+    return v_bool(worker_number(in, NULL) >= 0);
 }
 
 /* here(): what the task that calls runs under: (office, worker, key), or None */
@@ -554,15 +642,26 @@ static value f_here(interp *in, const value *arg)
     (void)arg;
     helper *h = helper_of(in);
     errand *e = h ? helper_errand(h) : NULL;
+    if (!h) return far_here(in);
     if (!e) return NONE;
-    value o = office_new(in, foreman_ref(helper_foreman(h)), false);
+    value o = office_of(in, helper_foreman(h));
     return v_obj(tuple_pack(in, 3, o, v_int(helper_worker(h)), v_str(in, errand_key(e))));
+}
+
+/* By way of the scheduler, in a process of its own. */
+static value far_say(interp *in, const char *what)
+{
+    value m = interp_import(in, "distributed.remote");
+    value v = is_fail(m) ? FAIL : call_method(in, m, what, 0);
+    value_unref(in, m);
+    return v;
 }
 
 static value f_secede(interp *in, const value *arg)
 {
     (void)arg;
     helper *h = helper_of(in);
+    if (worker_number(in, NULL) >= 0) return far_say(in, "secede");
     if (h) helper_pause(h);
     return NONE;
 }
@@ -571,6 +670,7 @@ static value f_rejoin(interp *in, const value *arg)
 {
     (void)arg;
     helper *h = helper_of(in);
+    if (worker_number(in, NULL) >= 0) return far_say(in, "rejoin");
     if (h) helper_resume(h);
     return NONE;
 }
@@ -583,6 +683,12 @@ static value f_say(interp *in, const value *arg)
 }
 
 const builtin office_functions[] = {
-    {"open()", f_open, NULL},     {"here()", f_here, NULL}, {"secede()", f_secede, NULL},
-    {"rejoin()", f_rejoin, NULL}, {"say()", f_say, NULL},   {0},
+    {"open(n, nthread, processes, /)", f_open, NULL},
+    {"here()", f_here, NULL},
+    {"ask(question, /)", f_ask, NULL},
+    {"far()", f_far, NULL},
+    {"secede()", f_secede, NULL},
+    {"rejoin()", f_rejoin, NULL},
+    {"say()", f_say, NULL},
+    {0},
 };

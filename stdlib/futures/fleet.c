@@ -1,0 +1,282 @@
+/* stdlib/futures/fleet.c - the thread that feeds worker processes and hears them.
+ *
+ * Whatever becomes ready pokes it; then it takes errands for every worker, asks for the results
+ * that somebody waits for, and reports events to the foreman. */
+#include "stdlib/futures/fleet.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
+#include "stdlib/dask/worker_link.h"
+#include "stdlib/dask/workers.h"
+#include "stdlib/futures/answers.h"
+
+struct fleet {
+    foreman *f;
+    interp *home;
+    workers *w;
+    pthread_t thread;
+    int nthread;
+    idmap runs;       /* id -> errand_run * */
+    idmap fetching;   /* id -> errand *, held */
+    answers *answers; /* questions of tasks; of the thread */
+    pthread_mutex_t lock;
+    strbuf said[2]; /* under the lock */
+    _Atomic bool closing;
+};
+
+/* ---- hooks ---- */
+
+static void poke(void *ctx)
+{
+    workers_wake(((fleet *)ctx)->w);
+}
+
+static void drop(void *ctx, uint64_t id)
+{
+    workers_drop(((fleet *)ctx)->w, id);
+}
+
+/* ---- giving out work ---- */
+
+static void fail_run(fleet *t, errand_run *r, err *e)
+{
+    idmap_put(&t->runs, r->id, NULL);
+    foreman_failed(t->f, r, e);
+    mem_free(r);
+}
+
+static bool held_somewhere(const fleet *t, uint64_t id)
+{
+    for (int i = 0; i < t->w->n; i++)
+        if (workers_hold(t->w, i, id)) return true;
+    return false;
+}
+
+/* Values that only home has go along. */
+static bool send_inputs(fleet *t, const errand_run *r, err *e)
+{
+    for (uint32_t i = 0; i < r->nin; i++)
+        if (r->in[i] && !held_somewhere(t, r->in_id[i]))
+            TRY(workers_put(t->w, r->worker, r->in_id[i], r->in[i], e));
+    return true;
+}
+
+static void send_run(fleet *t, const errand_run *taken)
+{
+    errand_run *r = mem_alloc(sizeof *r);
+    err e = {0};
+    *r = *taken;
+    idmap_put(&t->runs, r->id, r);
+    work job = {.id = r->id,
+                .key = errand_key(r->e),
+                .func = r->func,
+                .args = r->args,
+                .nin = r->nin,
+                .in = r->in_id};
+    if (!send_inputs(t, r, &e) || !workers_send(t->w, r->worker, &job, &e)) fail_run(t, r, &e);
+}
+
+static void feed(fleet *t)
+{
+    errand_run r;
+    for (int i = 0; i < t->w->n; i++)
+        while (foreman_take(t->f, i, 0, &r)) send_run(t, &r);
+    for (errand *e; (e = foreman_wanted(t->f));) {
+        errand *known = idmap_put(&t->fetching, errand_id(e), e);
+        errand_release(known);
+        if (workers_fetch(t->w, errand_id(e))) continue;
+        idmap_put(&t->fetching, errand_id(e), NULL);
+        foreman_deliver(t->f, e, NULL);
+        errand_release(e);
+    }
+}
+
+/* ---- hearing ---- */
+
+static errand_run *run_of(fleet *t, uint64_t id)
+{
+    return idmap_put(&t->runs, id, NULL);
+}
+
+static void hear_done(fleet *t, const work_event *ev)
+{
+    errand_run *r = run_of(t, ev->id);
+    if (!r) return;
+    foreman_done(t->f, r, NULL, ev->type, ev->bytes);
+    mem_free(r);
+}
+
+static void hear_failed(fleet *t, work_event *ev)
+{
+    errand_run *r = run_of(t, ev->id);
+    if (!r) return;
+    err e = {.kind = RuntimeError, .msg = ev->text ? ev->text : mem_dup(""), .exc = ev->value};
+    ev->text = NULL;
+    ev->value = NULL;
+    foreman_failed(t->f, r, &e);
+    mem_free(r);
+}
+
+static void hear_missing(fleet *t, const work_event *ev)
+{
+    errand_run *r = run_of(t, ev->id);
+    if (!r) return;
+    foreman_again(t->f, r);
+    mem_free(r);
+}
+
+static void hear_value(fleet *t, work_event *ev)
+{
+    errand *e = idmap_put(&t->fetching, ev->id, NULL);
+    if (!e) return;
+    foreman_deliver(t->f, e, ev->value);
+    ev->value = NULL;
+    errand_release(e);
+}
+
+static void hear_said(fleet *t, const work_event *ev)
+{
+    pthread_mutex_lock(&t->lock);
+    sb_add(&t->said[ev->other == 2], ev->text, ev->ntext);
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* Runs of a worker that died end without having said anything. */
+static void hear_died(fleet *t, int who)
+{
+    size_t i = 0;
+    uint64_t id;
+    void *at;
+    foreman_dismiss(t->f, who, true);
+    answers_forget(t->answers, who);
+    while (idmap_next(&t->runs, &i, &id, &at)) {
+        errand_run *r = at;
+        if (r->worker != who) continue;
+        idmap_put(&t->runs, id, NULL);
+        foreman_again(t->f, r);
+        mem_free(r);
+        i = 0;
+    }
+    err e = {0};
+    if (atomic_load(&t->closing)) return;
+    if (workers_restart(t->w, who, &e)) foreman_rehire(t->f, who);
+    err_clear(&e);
+}
+
+static void hear(fleet *t, work_event *ev)
+{
+    switch (ev->what) {
+    case WORK_DONE: hear_done(t, ev); break;
+    case WORK_FAILED: hear_failed(t, ev); break;
+    case WORK_VALUE: hear_value(t, ev); break;
+    case WORK_MISSING: hear_missing(t, ev); break;
+    case WORKER_DIED: hear_died(t, ev->worker); break;
+    case WORK_SAID: hear_said(t, ev); break;
+    case WORK_ASKS: answers_ask(t->answers, ev->worker, ev->other, ev->value); break;
+    default: break;
+    }
+    work_event_clear(ev);
+}
+
+static void *listen(void *arg)
+{
+    enum { PAUSE_MS = 500, BUSY_MS = 5 };
+    fleet *t = arg;
+    work_event ev;
+    t->answers = answers_open(t->home, t->f, t->w);
+    while (!atomic_load(&t->closing)) {
+        feed(t);
+        bool open = answers_check(t->answers);
+        if (!workers_poll(t->w, open ? BUSY_MS : PAUSE_MS, &ev)) continue;
+        do hear(t, &ev);
+        while (workers_poll(t->w, 0, &ev));
+    }
+    answers_close(t->answers);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+fleet *fleet_open(interp *home, foreman *f, int n, int nthread, err *e)
+{
+    fleet *t = mem_zero(sizeof *t);
+    workers_opts o = {.n = n, .nthread = nthread};
+    t->w = workers_open_processes(home, &o, e);
+    if (!t->w) return mem_free(t), NULL;
+    t->f = foreman_ref(f);
+    t->home = home;
+    t->nthread = nthread;
+    pthread_mutex_init(&t->lock, NULL);
+    foreman_hooks hooks = {t, poke, drop};
+    foreman_hook(f, &hooks);
+    for (int i = 0; i < n; i++) foreman_hire(f, nthread);
+    pthread_create(&t->thread, NULL, listen, t);
+    return t;
+}
+
+bool fleet_add(fleet *t, err *e)
+{
+    return workers_add(t->w, e) >= 0 && foreman_hire(t->f, t->nthread) >= 0;
+}
+
+static void clear_maps(fleet *t)
+{
+    size_t i = 0;
+    uint64_t id;
+    void *at;
+    while (idmap_next(&t->runs, &i, &id, &at)) {
+        foreman_again(t->f, at);
+        mem_free(at);
+    }
+    i = 0;
+    while (idmap_next(&t->fetching, &i, &id, &at)) errand_release(at);
+    idmap_clear(&t->runs);
+    idmap_clear(&t->fetching);
+}
+
+void fleet_close(fleet *t)
+{
+    if (!t) return;
+    atomic_store(&t->closing, true);
+    foreman_close(t->f);
+    workers_wake(t->w);
+    pthread_join(t->thread, NULL);
+    workers_close(t->w);
+    clear_maps(t);
+    fleet_say(t);
+    pthread_mutex_destroy(&t->lock);
+    foreman_unref(t->f);
+    mem_free(t);
+}
+
+void fleet_say(fleet *t)
+{
+    const host *h = interp_host(t->home);
+    for (int fd = 0; fd < 2; fd++) {
+        pthread_mutex_lock(&t->lock);
+        strbuf b = t->said[fd];
+        t->said[fd] = (strbuf){0};
+        pthread_mutex_unlock(&t->lock);
+        if (b.n && h && h->write) h->write(h->ctx, fd + 1, b.at, b.n);
+        sb_clear(&b);
+    }
+}
+
+int64_t fleet_pid(fleet *t, int who)
+{
+    return workers_pid(t->w, who);
+}
+
+int64_t fleet_memory(fleet *t, int who)
+{
+    return workers_memory(t->w, who);
+}
+
+void fleet_kill(fleet *t, int who)
+{
+    workers_kill(t->w, who, SIGKILL);
+}
