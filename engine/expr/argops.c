@@ -29,6 +29,16 @@ static nd *joined(const red_fn *r, const call *c, int pick, err *e)
     return join_lists(c, &c->arg[0], n, axes, pick, e);
 }
 
+/* Values and the places where they were found belong together. */
+static bool same_shape(const nd *vals, const nd *arg, err *e)
+{
+    if (vals->ndim == arg->ndim &&
+        !memcmp(nd_shape(vals), nd_shape(arg), vals->ndim * sizeof(int64_t)) &&
+        dtype_is_int(arg->dtype))
+        return true;
+    return err_set(e, ValueError, "values and their places have different shapes");
+}
+
 static bool is_min(enum reduction_id id)
 {
     return id == R_argmin || id == R_nanargmin;
@@ -123,7 +133,9 @@ static bool best(const red_fn *r, const call *c, nd **vals, nd **arg, err *e)
 {
     nd *v = joined(r, c, 0, e), *a = v ? joined(r, c, 1, e) : NULL, *at = NULL;
     *vals = *arg = NULL;
-    if (a && r->ravel) {
+    if (a && !same_shape(v, a, e)) {
+        /* nothing to find */
+    } else if (a && r->ravel) {
         at = find_arg(r, v, ALL_AXES, e);
         nd *fv = at ? nd_ravel(v, 'C', e) : NULL, *fa = fv ? nd_ravel(a, 'C', e) : NULL;
         if (fa) {
@@ -203,7 +215,7 @@ static datum *argtopk_call(const fn *f, const call *c, err *e)
     int axis = __builtin_ctz(r->axes);
     nd *x = joined(r, c, 0, e), *i = x ? joined(r, c, 1, e) : NULL, *at = NULL;
     nd *vals = NULL, *arg = NULL;
-    if (i) at = nd_argtopk(x, r->k, axis, e);
+    if (i && same_shape(x, i, e)) at = nd_argtopk(x, r->k, axis, e);
     if (at) {
         vals = nd_take_along(x, at, axis, e);
         arg = nd_take_along(i, at, axis, e);
@@ -223,18 +235,22 @@ static datum *argtopk_agg_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind arg_chunk_kind = {
-    .name = "arg_chunk", .version = 1, .call = arg_chunk_call, .takes = "..."};
+    .name = "arg_chunk", .version = 1, .call = arg_chunk_call, .takes = "x.."};
 static const fn_kind arg_combine_kind = {
-    .name = "arg_combine", .version = 1, .call = arg_combine_call};
-static const fn_kind arg_agg_kind = {.name = "arg_agg", .version = 1, .call = arg_agg_call};
+    .name = "arg_combine", .version = 1, .call = arg_combine_call, .takes = "X"};
+static const fn_kind arg_agg_kind = {
+    .name = "arg_agg", .version = 1, .call = arg_agg_call, .takes = "X"};
 static const fn_kind topk_kind = {
-    .name = "topk", .version = 1, .call = topk_call, .cost = {.copies = 1, .ns = 1}};
+    .name = "topk", .version = 1, .call = topk_call, .takes = "X", .cost = {.copies = 1, .ns = 1}};
 static const fn_kind prepare_kind = {
-    .name = "argtopk_preprocess", .version = 1, .call = argtopk_prepare_call};
-static const fn_kind argtopk_kind = {
-    .name = "argtopk", .version = 1, .call = argtopk_call, .cost = {.copies = 2, .ns = 5}};
+    .name = "argtopk_preprocess", .version = 1, .call = argtopk_prepare_call, .takes = "xx"};
+static const fn_kind argtopk_kind = {.name = "argtopk",
+                                     .version = 1,
+                                     .call = argtopk_call,
+                                     .takes = "X",
+                                     .cost = {.copies = 2, .ns = 5}};
 static const fn_kind argtopk_agg_kind = {
-    .name = "argtopk_aggregate", .version = 1, .call = argtopk_agg_call};
+    .name = "argtopk_aggregate", .version = 1, .call = argtopk_agg_call, .takes = "X"};
 
 const fn_kind *fn_arg_kind(enum red_step step)
 {

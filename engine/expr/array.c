@@ -61,6 +61,7 @@ const nd *source_peek(const source *s)
 typedef struct read_fn {
     fn base;
     source *s;
+    grid *g; /* of the whole */
 } read_fn;
 
 static const source *source_now(const call *c, const source *s)
@@ -76,6 +77,14 @@ static bool must_go_home(const call *c, const source *s, const source *now)
     return now == s && s->kind->snapshot && c->go_home;
 }
 
+/* one end of a slice of n elements */
+static int64_t bound(int64_t at, int64_t n, int64_t missing)
+{
+    if (at == INT64_MIN) return missing;
+    if (at < 0) at += n;
+    return at < 0 ? 0 : at > n ? n : at;
+}
+
 /* ([original,] (slice, ...)) */
 static datum *read_call(const fn *f, const call *c, err *e)
 {
@@ -85,11 +94,18 @@ static datum *read_call(const fn *f, const call *c, err *e)
     int64_t start[GRID_MAXDIM], count[GRID_MAXDIM];
     if (!region || region->kind != LIT_TUPLE || region->n > GRID_MAXDIM)
         return err_set(e, TypeError, "'%s' takes a tuple of slices", f->name);
+    const grid *g = ((const read_fn *)f)->g;
+    if ((int)region->n != g->ndim)
+        return err_set(e, IndexError, "%u slices do not fit an array of %d axes", region->n,
+                       g->ndim);
     for (uint32_t i = 0; i < region->n; i++) {
-        if (region->item[i].kind != LIT_SLICE)
+        const lit *x = &region->item[i];
+        int64_t n = g->ax[i]->extent;
+        if (x->kind != LIT_SLICE || (x->slice.step != INT64_MIN && x->slice.step != 1))
             return err_set(e, TypeError, "'%s' takes a tuple of slices", f->name);
-        start[i] = region->item[i].slice.start;
-        count[i] = region->item[i].slice.stop - start[i];
+        start[i] = bound(x->slice.start, n, 0);
+        count[i] = bound(x->slice.stop, n, n) - start[i];
+        if (count[i] < 0) count[i] = 0;
     }
     return (datum *)s->kind->read(s, start, count, e);
 }
@@ -97,6 +113,7 @@ static datum *read_call(const fn *f, const call *c, err *e)
 static void read_drop(fn *f)
 {
     datum_unref(((read_fn *)f)->s);
+    datum_unref(((read_fn *)f)->g);
 }
 
 static const fn_kind read_kind = {
@@ -187,6 +204,7 @@ expr *expr_array(label l, source *s, hash128 content, bool original, grid *g, dt
     char *name = array_name(l, content, g);
     read_fn *f = fn_new(sizeof *f, &read_kind, "getter");
     f->s = datum_ref(s);
+    f->g = datum_ref(g);
     if (s->kind->home) f->base.flags = FN_HOME | FN_FOREIGN;
     layer *first = original ? original_layer(name, &s->hdr, t) : NULL;
     block_layer *b = block_layer_new(name, &f->base, region_args, g, t, original ? 1 : 0, &first);

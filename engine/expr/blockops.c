@@ -91,7 +91,7 @@ static datum *cast_call(const fn *f, const call *c, err *e)
     return blocks_of(c, 1, &x, e) ? (datum *)nd_cast(x, k->t, k->mode, e) : NULL;
 }
 
-static const fn_kind cast_kind = {.name = "cast", .version = 1, .call = cast_call};
+static const fn_kind cast_kind = {.name = "cast", .version = 1, .call = cast_call, .takes = "x"};
 
 fn *fn_cast(dtype_of t, char casting)
 {
@@ -128,7 +128,7 @@ static datum *view_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind view_kind = {
-    .name = "view", .version = 1, .call = view_call, .cost = {.view = true}};
+    .name = "view", .version = 1, .call = view_call, .takes = "x", .cost = {.view = true}};
 
 fn *fn_view(dtype_of t, char order)
 {
@@ -246,7 +246,7 @@ static datum *clip_call(const fn *f, const call *c, err *e)
     return (datum *)(x[1] ? nd_map2(U_maximum, x[0], x[1], e) : nd_map2(U_minimum, x[0], x[2], e));
 }
 
-static const fn_kind clip_kind = {.name = "clip", .version = 1, .call = clip_call};
+static const fn_kind clip_kind = {.name = "clip", .version = 1, .call = clip_call, .takes = "x*"};
 
 fn *fn_clip(void)
 {
@@ -282,7 +282,7 @@ static datum *round_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind round_kind = {
-    .name = "round", .version = 1, .call = round_call, .cost = {.copies = 2}};
+    .name = "round", .version = 1, .call = round_call, .takes = "x", .cost = {.copies = 2}};
 
 fn *fn_round(int decimals)
 {

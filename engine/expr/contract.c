@@ -48,6 +48,7 @@ static datum *tensordot_call(const fn *f, const call *c, err *e)
 static const fn_kind tensordot_kind = {.name = "tensordot",
                                        .version = 1,
                                        .call = tensordot_call,
+                                       .takes = "xx",
                                        .cost = {.copies = 1, .product = true}};
 
 static expr *add_up(const expr *x, uint32_t axes, int64_t split_every, err *e)
@@ -81,6 +82,10 @@ expr *expr_tensordot(const expr *x, const expr *y, int n, const int *xaxes, cons
     for (int i = 0; i < yn; i++)
         if (yl[i] == xn + i) out[nout++] = yl[i];
     fn_identify(&f->base, f->left, sizeof f->left + sizeof f->right);
+    for (int i = 0; i < n; i++) {
+        if (f->base.rank[0].lo <= xaxes[i]) fn_ranks(&f->base, 0, xaxes[i] + 1, GRID_MAXDIM / 2);
+        if (f->base.rank[1].lo <= yaxes[i]) fn_ranks(&f->base, 1, yaxes[i] + 1, GRID_MAXDIM / 2);
+    }
     bw_arg arg[] = {{.x = x, .index = xl}, {.x = y, .index = yl}};
     expr *p = NULL;
     if (nout > GRID_MAXDIM)
@@ -124,6 +129,10 @@ static datum *matmul_call(const fn *f, const call *c, err *e)
     (void)f;
     nd *x = arg_nd(c, &c->arg[0], e), *y = x ? arg_nd(c, &c->arg[1], e) : NULL;
     nd *p = y ? nd_matmul(x, y, e) : NULL;
+    if (p && !p->ndim) {
+        err_set(e, ValueError, "matmul of blocks needs a block of two axes");
+        p = datum_unref(p);
+    }
     return p ? (datum *)insert_ones(p, 1, (int[]){p->ndim - 1}) : NULL;
 }
 
@@ -146,9 +155,13 @@ static datum *chunk_sum_call(const fn *f, const call *c, err *e)
     return (datum *)out;
 }
 
-static const fn_kind matmul_kind = {
-    .name = "matmul", .version = 1, .call = matmul_call, .cost = {.copies = 1, .product = true}};
-static const fn_kind chunk_sum_kind = {.name = "chunk_sum", .version = 1, .call = chunk_sum_call};
+static const fn_kind matmul_kind = {.name = "matmul",
+                                    .version = 1,
+                                    .call = matmul_call,
+                                    .takes = "xx",
+                                    .cost = {.copies = 1, .product = true}};
+static const fn_kind chunk_sum_kind = {
+    .name = "chunk_sum", .version = 1, .call = chunk_sum_call, .takes = "X"};
 
 static fn *chunk_sum(int axis, bool squeeze)
 {
@@ -288,6 +301,7 @@ static datum *einsum_call(const fn *f, const call *c, err *e)
 {
     const einsum_fn *k = (const einsum_fn *)f;
     const nd *x[GRID_MAXDIM];
+    if (c->narg > GRID_MAXDIM) return err_set(e, ValueError, "too many operands: %u", c->narg);
     for (uint32_t i = 0; i < c->narg; i++)
         if (!(x[i] = arg_nd(c, &c->arg[i], e))) return NULL;
     nd *y = nd_einsum(k->subscripts, (int)c->narg, x, k->want, e);
@@ -298,6 +312,7 @@ static datum *einsum_call(const fn *f, const call *c, err *e)
 static const fn_kind einsum_kind = {.name = "einsum",
                                     .version = 1,
                                     .call = einsum_call,
+                                    .takes = "x+",
                                     .drop = einsum_drop,
                                     .cost = {.copies = 1, .ns = 5}};
 

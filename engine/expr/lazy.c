@@ -39,6 +39,7 @@ static datum *pick_call(const fn *f, const call *c, err *e)
     const ints_fn *k = (const ints_fn *)f;
     nd *x = arg_nd(c, &c->arg[0], e), *index = arg_nd(c, &c->arg[1], e);
     nd *off = arg_nd(c, &c->arg[2], e), *first = NULL;
+    if (off && nd_count(off) != 1) return err_set(e, ValueError, "one offset is needed");
     if (x && index && off) first = nd_cast(off, dtype_plain(DT_int64), 'u', e);
     nd *at = first ? positions(index, k->size, e) : NULL;
     if (!at) {
@@ -88,11 +89,15 @@ static datum *order_call(const fn *f, const call *c, err *e)
     return (datum *)out;
 }
 
-static const fn_kind pick_kind = {
-    .name = "slice_with_int_dask_array", .version = 1, .call = pick_call, .drop = ints_drop};
+static const fn_kind pick_kind = {.name = "slice_with_int_dask_array",
+                                  .version = 1,
+                                  .call = pick_call,
+                                  .takes = "xxx",
+                                  .drop = ints_drop};
 static const fn_kind order_kind = {.name = "slice_with_int_dask_array_aggregate",
                                    .version = 1,
                                    .call = order_call,
+                                   .takes = "xx",
                                    .drop = ints_drop};
 
 static fn *ints_new(const fn_kind *kind, int axis, cuts *chunks)
@@ -103,6 +108,9 @@ static fn *ints_new(const fn_kind *kind, int axis, cuts *chunks)
     f->chunks = datum_ref(chunks);
     int64_t param[] = {axis, chunks->extent, chunks->nblock};
     fn_identify(&f->base, param, sizeof param);
+    bool picks = kind == &pick_kind;
+    fn_ranks(&f->base, picks ? 0 : 1, axis + 1, ND_MAXDIM);
+    fn_ranks(&f->base, picks ? 1 : 0, 1, 1);
     return &f->base;
 }
 
@@ -238,7 +246,7 @@ static datum *variadic_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind variadic_kind = {
-    .name = "getitem_variadic", .version = 1, .call = variadic_call};
+    .name = "getitem_variadic", .version = 1, .call = variadic_call, .takes = "x*"};
 
 expr *index_by_masks(const expr *x, int n, const expr *const *mask, err *e)
 {

@@ -101,6 +101,7 @@ static bool put_blocks(const joint *j, int level, const lit *x, int64_t *at, int
         return true;
     }
     const nd *b = outline(j, x);
+    if (!b) return false;
     ptrdiff_t offset = 0;
     for (int k = 0; k < b->ndim; k++) {
         size[k] = nd_shape(b)[k];
@@ -161,14 +162,17 @@ static datum *concat_call(const fn *f, const call *c, err *e)
     const axes_fn *k = (const axes_fn *)f;
     int axes[GRID_MAXDIM];
     for (int i = 0; i < k->n; i++) axes[i] = (int)k->at[i];
-    if (!c->narg) return err_set(e, ValueError, "need at least one array to concatenate");
+    if (!c->narg || !k->n) return err_set(e, ValueError, "need at least one array to concatenate");
     if (c->arg[0].kind == LIT_LIST) return (datum *)join_all(c, &c->arg[0], k->n, axes, e);
     lit all = lit_items(LIT_LIST, c->narg, c->arg);
     return (datum *)join_all(c, &all, k->n, axes, e);
 }
 
-static const fn_kind concat_kind = {
-    .name = "concatenate", .version = 1, .call = concat_call, .cost = {.streams = true}};
+static const fn_kind concat_kind = {.name = "concatenate",
+                                    .version = 1,
+                                    .call = concat_call,
+                                    .takes = "X+",
+                                    .cost = {.streams = true}};
 
 fn *fn_concat(int axis)
 {
@@ -204,6 +208,10 @@ static bool item_of(const call *c, const lit *x, index_item *out, err *e)
 int items_of(const call *c, const lit *tuple, index_item out[2 * ND_MAXDIM], err *e)
 {
     if (tuple->kind != LIT_TUPLE) return item_of(c, tuple, out, e) ? 1 : -1;
+    if (tuple->n > 2 * ND_MAXDIM) {
+        err_set(e, IndexError, "too many indices: %u", tuple->n);
+        return -1;
+    }
     for (uint32_t i = 0; i < tuple->n; i++)
         if (!item_of(c, &tuple->item[i], &out[i], e)) return -1;
     return (int)tuple->n;
@@ -219,7 +227,7 @@ static datum *getitem_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind getitem_kind = {
-    .name = "getitem", .version = 1, .call = getitem_call, .cost = {.view = true}};
+    .name = "getitem", .version = 1, .call = getitem_call, .takes = "xk", .cost = {.view = true}};
 
 fn *fn_getitem(void)
 {
@@ -238,14 +246,19 @@ static datum *transpose_call(const fn *f, const call *c, err *e)
     return (datum *)nd_transpose(x, perm);
 }
 
-static const fn_kind transpose_kind = {
-    .name = "transpose", .version = 1, .call = transpose_call, .cost = {.view = true}};
+static const fn_kind transpose_kind = {.name = "transpose",
+                                       .version = 1,
+                                       .call = transpose_call,
+                                       .takes = "x",
+                                       .cost = {.view = true}};
 
 fn *fn_transpose(int ndim, const int *perm)
 {
     int64_t at[GRID_MAXDIM];
     for (int i = 0; i < ndim; i++) at[i] = perm[i];
-    return axes_new(&transpose_kind, "transpose", ndim, at);
+    fn *f = axes_new(&transpose_kind, "transpose", ndim, at);
+    fn_ranks(f, 0, ndim, ndim);
+    return f;
 }
 
 /* the shape is the second argument when there is one */
@@ -265,7 +278,7 @@ static datum *reshape_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind reshape_kind = {
-    .name = "reshape", .version = 1, .call = reshape_call, .cost = {.view = true}};
+    .name = "reshape", .version = 1, .call = reshape_call, .takes = "xs?", .cost = {.view = true}};
 
 fn *fn_reshape(int ndim, const int64_t *shape)
 {
@@ -282,8 +295,11 @@ static datum *broadcast_call(const fn *f, const call *c, err *e)
     return (datum *)nd_broadcast(x, (int)c->arg[1].n, shape, e);
 }
 
-static const fn_kind broadcast_kind = {
-    .name = "broadcast_to", .version = 1, .call = broadcast_call, .cost = {.view = true}};
+static const fn_kind broadcast_kind = {.name = "broadcast_to",
+                                       .version = 1,
+                                       .call = broadcast_call,
+                                       .takes = "xs",
+                                       .cost = {.view = true}};
 
 fn *fn_broadcast(void)
 {

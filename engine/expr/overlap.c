@@ -406,6 +406,8 @@ static datum *trim_call(const fn *f, const call *c, err *e)
     if (!where || where->kind != &litbox_kind)
         return err_set(e, TypeError, "the place of the block is missing");
     const lit *at = &((const litbox *)where)->value;
+    if (!lit_is_shape(at) || (int)at->n < t->ndim)
+        return err_set(e, TypeError, "the place of the block is not %d numbers", t->ndim);
     nd *y = nd_ref(x);
     for (int k = 0; k < t->ndim && k < x->ndim && y; k++) {
         int64_t i = at->item[k].i, n = nd_shape(y)[k];
@@ -422,7 +424,7 @@ static datum *trim_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind trim_kind = {
-    .name = "trim", .version = 1, .call = trim_call, .cost = {.view = true}};
+    .name = "trim", .version = 1, .call = trim_call, .takes = "x.", .cost = {.view = true}};
 
 static cuts *trimmed(const cuts *a, int64_t before, int64_t after, bool none)
 {

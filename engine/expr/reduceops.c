@@ -69,7 +69,8 @@ static datum *plain_call(const fn *f, const call *c, err *e)
     return (datum *)out;
 }
 
-static const fn_kind plain_kind = {.name = "reduce", .version = 1, .call = plain_call};
+static const fn_kind plain_kind = {
+    .name = "reduce", .version = 1, .call = plain_call, .takes = "X"};
 
 /* --- mean --- */
 
@@ -143,10 +144,11 @@ static datum *mean_agg_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind mean_chunk_kind = {
-    .name = "mean_chunk", .version = 1, .call = mean_chunk_call};
+    .name = "mean_chunk", .version = 1, .call = mean_chunk_call, .takes = "x"};
 static const fn_kind mean_combine_kind = {
-    .name = "mean_combine", .version = 1, .call = mean_combine_call};
-static const fn_kind mean_agg_kind = {.name = "mean_agg", .version = 1, .call = mean_agg_call};
+    .name = "mean_combine", .version = 1, .call = mean_combine_call, .takes = "X"};
+static const fn_kind mean_agg_kind = {
+    .name = "mean_agg", .version = 1, .call = mean_agg_call, .takes = "X"};
 
 /* --- moments --- */
 
@@ -239,6 +241,8 @@ static bool moments_join(const red_fn *r, const call *c, moments *s, nd **sum_to
     TRY(s->total = joined(r, c, 0, e));
     TRY(s->n = joined(r, c, 1, e));
     TRY(s->m = joined(r, c, 2, e));
+    if (s->m->ndim < 1 || nd_shape(s->m)[s->m->ndim - 1] < r->order - 1)
+        return err_set(e, ValueError, "moments up to order %d are needed", r->order);
     TRY(s->sum_n = reduce_block(r, R_sum, s->n, true, r->want, e));
     TRY(*sum_total = reduce_block(r, R_sum, s->total, true, r->want, e));
     nd *mu = divide(nd_ref(*sum_total), nd_ref(s->sum_n), r->want, e);
@@ -322,11 +326,12 @@ static datum *moment_agg_call(const fn *f, const call *c, err *e)
 static const fn_kind moment_chunk_kind = {.name = "moment_chunk",
                                           .version = 1,
                                           .call = moment_chunk_call,
+                                          .takes = "x",
                                           .cost = {.copies = 2, .ns = 2}};
 static const fn_kind moment_combine_kind = {
-    .name = "moment_combine", .version = 1, .call = moment_combine_call};
+    .name = "moment_combine", .version = 1, .call = moment_combine_call, .takes = "X"};
 static const fn_kind moment_agg_kind = {
-    .name = "moment_agg", .version = 1, .call = moment_agg_call};
+    .name = "moment_agg", .version = 1, .call = moment_agg_call, .takes = "X"};
 
 /* --- blocks that come in pieces --- */
 
@@ -499,6 +504,8 @@ fn *fn_red(enum red_step step, const char *name, const red_fn *like)
     int64_t param[] = {step,         r->id,    r->axes, r->keepdims,   r->want.dt,
                        r->want.size, r->order, r->nan,  r->skip_empty, (int64_t)(r->ddof * 1e6)};
     fn_identify(&r->base, param, sizeof param);
+    int lo = r->axes && r->axes != ALL_AXES ? 32 - __builtin_clz(r->axes) : 0;
+    fn_ranks(&r->base, 0, lo, ND_MAXDIM - 1);
     return &r->base;
 }
 

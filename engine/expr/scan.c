@@ -83,14 +83,18 @@ static datum *combine_call(const fn *f, const call *c, err *e)
     return out;
 }
 
-static const fn_kind scan_kind = {
-    .name = "scan", .version = 1, .call = scan_call, .drop = scan_drop, .cost = {.ns = 1}};
+static const fn_kind scan_kind = {.name = "scan",
+                                  .version = 1,
+                                  .call = scan_call,
+                                  .takes = "x",
+                                  .drop = scan_drop,
+                                  .cost = {.ns = 1}};
 static const fn_kind ident_kind = {
     .name = "scan_ident", .version = 1, .call = ident_call, .drop = scan_drop, .takes = "s*"};
 static const fn_kind carry_kind = {
-    .name = "scan_carry", .version = 1, .call = carry_call, .drop = scan_drop, .takes = "bb"};
+    .name = "scan_carry", .version = 1, .call = carry_call, .drop = scan_drop, .takes = "xx"};
 static const fn_kind combine_kind = {
-    .name = "scan_combine", .version = 1, .call = combine_call, .drop = scan_drop, .takes = "bb"};
+    .name = "scan_combine", .version = 1, .call = combine_call, .drop = scan_drop, .takes = "xx"};
 
 static fn *scan_new(const fn_kind *kind, const char *name, const scan_fn *like)
 {
@@ -103,6 +107,7 @@ static fn *scan_new(const fn_kind *kind, const char *name, const scan_fn *like)
     datum_ref(s->ident);
     int64_t param[] = {s->s ? s->s - scans : -1, s->axis, s->want.dt, s->want.size};
     fn_identify(&s->base, param, sizeof param);
+    if (kind == &scan_kind) fn_ranks(&s->base, 0, s->axis + 1, ND_MAXDIM);
     if (s->binop) s->base.flags = s->binop->flags | (s->inner ? s->inner->flags : 0);
     return &s->base;
 }
@@ -355,7 +360,8 @@ static datum *total_call(const fn *f, const call *c, err *e)
     return (datum *)nd_reduce(&reductions[t->id], x, axis_bit(t->axis), true, t->want, NULL, e);
 }
 
-static const fn_kind total_kind = {.name = "scan_total", .version = 1, .call = total_call};
+static const fn_kind total_kind = {
+    .name = "scan_total", .version = 1, .call = total_call, .takes = "x"};
 
 expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, char method, err *e)
 {
@@ -374,6 +380,7 @@ expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, 
         pre->axis = axis;
         pre->want = t;
         fn_identify(&pre->base, &pre->id, sizeof *pre - offsetof(total_fn, id));
+        fn_ranks(&pre->base, 0, axis + 1, ND_MAXDIM);
         y = blelloch(l, s->name, f, &pre->base, binop, x, axis, t, e);
         datum_unref(pre);
     } else {

@@ -28,7 +28,8 @@ static datum *setitem_call(const fn *f, const call *c, err *e)
     return datum_unref(out);
 }
 
-static const fn_kind setitem_kind = {.name = "setitem", .version = 1, .call = setitem_call};
+static const fn_kind setitem_kind = {
+    .name = "setitem", .version = 1, .call = setitem_call, .takes = "xxl"};
 
 /* --- the items, with slices made to run forwards --- */
 

@@ -28,6 +28,9 @@ static datum *store_call(const fn *f, const call *c, err *e)
     nd *x = arg_nd(c, &c->arg[0], e);
     int64_t start[GRID_MAXDIM];
     if (!x) return NULL;
+    if (c->arg[2].n != x->ndim)
+        return err_set(e, ValueError, "a block of %d axes does not fit a place of %u", x->ndim,
+                       c->arg[2].n);
     for (uint32_t i = 0; i < c->arg[2].n; i++) start[i] = c->arg[2].item[i].i;
     if (!to->kind->write(to, start, x, e)) return NULL;
     return &litbox_new(&(lit){.kind = LIT_NONE})->hdr;
@@ -39,7 +42,7 @@ static void store_drop(fn *f)
 }
 
 static const fn_kind store_kind = {
-    .name = "store", .version = 1, .call = store_call, .drop = store_drop};
+    .name = "store", .version = 1, .call = store_call, .drop = store_drop, .takes = "x.s"};
 
 static bool store_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
 {

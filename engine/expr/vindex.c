@@ -41,6 +41,7 @@ static datum *merge_call(const fn *f, const call *c, err *e)
     if (!fit) return err_set(e, TypeError, "places and blocks do not fit");
     nd *first = arg_nd(c, &blocks->item[0], e);
     if (!first) return NULL;
+    if (!first->ndim) return err_set(e, ValueError, "blocks of points have at least one axis");
     memcpy(shape, nd_shape(first), first->ndim * sizeof *shape);
     for (uint32_t i = 0; i < places->n; i++) n += nd_count((const nd *)places->item[i].d);
     shape[0] = n;
@@ -54,7 +55,7 @@ static datum *merge_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind slice_kind = {
-    .name = "vindex_slice", .version = 1, .call = slice_call, .takes = "..i"};
+    .name = "vindex_slice", .version = 1, .call = slice_call, .takes = "xki"};
 static const fn_kind merge_kind = {
     .name = "vindex_merge", .version = 1, .call = merge_call, .takes = "ll"};
 

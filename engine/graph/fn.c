@@ -142,6 +142,7 @@ void *fn_new(size_t size, const fn_kind *kind, const char *name)
     datum_init(&f->hdr, &fn_datum);
     f->kind = kind;
     f->name = mem_dup(name);
+    for (int i = 0; i < 3; i++) f->rank[i] = (struct rank){0, ND_MAXDIM};
     fn_identify(f, NULL, 0);
     return f;
 }
@@ -170,6 +171,11 @@ void fn_bind(fn *f, const char *name, lit value)
     fn_identify(f, &f->id, sizeof f->id);
 }
 
+void fn_ranks(fn *f, int arg, int lo, int hi)
+{
+    f->rank[arg] = (struct rank){(uint8_t)lo, (uint8_t)hi};
+}
+
 /* --- arguments --- */
 
 datum *arg_datum(const call *c, const lit *x)
@@ -189,40 +195,96 @@ nd *arg_nd(const call *c, const lit *x, err *e)
 
 /* --- what a fn takes --- */
 
-static bool all_ints(const lit *x)
+bool lit_is_shape(const lit *x)
 {
+    double n = 1;
     if (x->kind != LIT_TUPLE && x->kind != LIT_LIST) return false;
-    for (uint32_t i = 0; i < x->n; i++)
+    for (uint32_t i = 0; i < x->n; i++) {
         if (x->item[i].kind != LIT_INT || x->item[i].i < 0) return false;
-    return x->n <= 32;
+        if (x->item[i].i) n *= (double)x->item[i].i;
+    }
+    return x->n <= ND_MAXDIM && n < 0x1p58;
 }
 
-static bool lit_fits(const lit *x, char what)
+typedef struct taking { /* one argument being looked at */
+    const call *c;
+    struct rank rank;
+    int misfit; /* the axes of a block that does not fit; -1: none met */
+} taking;
+
+static bool block_fits(taking *t, const datum *d)
+{
+    const nd *x = d && d->kind->fetch ? (const nd *)(const void *)d : as_nd(d);
+    const pack *p = d && d->kind == &pack_kind ? (const pack *)d : NULL;
+    for (uint32_t i = 0; p && i < p->n; i++)
+        if (!as_nd(p->item[i]) || !block_fits(t, p->item[i])) return false;
+    if (!x) return p || (d && d->kind->apply); /* things of the language: their kind looks */
+    if (x->ndim >= t->rank.lo && x->ndim <= t->rank.hi) return true;
+    t->misfit = x->ndim;
+    return false;
+}
+
+static bool blocks_fit(taking *t, const lit *x, int depth)
+{
+    if (x->kind != LIT_LIST && x->kind != LIT_TUPLE) return block_fits(t, arg_datum(t->c, x));
+    for (uint32_t i = 0; i < x->n; i++)
+        if (!blocks_fit(t, &x->item[i], depth + 1)) return false;
+    return x->n > 0 && depth < ND_MAXDIM;
+}
+
+static bool index_fits(const lit *x, int depth)
+{
+    if (x->kind == LIT_TUPLE && depth == 0) {
+        for (uint32_t i = 0; i < x->n; i++)
+            if (!index_fits(&x->item[i], 1)) return false;
+        return x->n <= 2 * ND_MAXDIM;
+    }
+    return x->kind == LIT_INT || x->kind == LIT_NONE || x->kind == LIT_SLICE ||
+           x->kind == LIT_DATUM || x->kind == LIT_IN;
+}
+
+static bool lit_fits(taking *t, const lit *x, char what)
 {
     switch (what) {
+    case 'x': return x->kind != LIT_LIST && x->kind != LIT_TUPLE && blocks_fit(t, x, 0);
+    case 'X': return blocks_fit(t, x, 0);
     case 'n': return x->kind == LIT_INT || x->kind == LIT_FLOAT || x->kind == LIT_BOOL;
     case 'f': return x->kind == LIT_FLOAT;
     case 'i': return x->kind == LIT_INT || x->kind == LIT_BOOL;
     case 't': return x->kind == LIT_DTYPE;
-    case 's': return all_ints(x);
+    case 's': return lit_is_shape(x);
+    case 'k': return index_fits(x, 0);
     case 'l': return x->kind == LIT_LIST || x->kind == LIT_TUPLE;
-    case 'b': return x->kind == LIT_IN || x->kind == LIT_DATUM;
     default: return true;
     }
 }
 
+static bool too_many_or_few(const fn *f, uint32_t have, err *e)
+{
+    size_t n = 0;
+    for (const char *w = f->kind->takes; *w && *w != '*' && *w != '+'; w++) n += *w != '?';
+    return err_set(e, TypeError, "%s() takes %zu positional argument%s but %u %s given", f->name, n,
+                   n == 1 ? "" : "s", have, have == 1 ? "was" : "were");
+}
+
 bool fn_takes(const fn *f, const call *c, err *e)
 {
-    const char *want = f->kind->takes;
-    size_t n = strlen(want);
-    bool more = n && want[n - 1] == '*';
-    n -= more;
-    if (c->narg < n || (c->narg > n && !more))
-        return err_set(e, TypeError, "%s() takes %zu positional argument%s but %u %s given",
-                       f->name, n, n == 1 ? "" : "s", c->narg, c->narg == 1 ? "was" : "were");
-    for (size_t i = 0; i < n; i++)
-        if (!lit_fits(&c->arg[i], want[i]))
-            return err_set(e, TypeError, "argument %zu of %s() is not what it takes", i + 1,
+    const char *w = f->kind->takes;
+    char what = '.';
+    for (uint32_t i = 0; i < c->narg; i++) {
+        if (*w == '?') w++;
+        if (!*w) return too_many_or_few(f, c->narg, e);
+        if (*w == '*') return true;
+        if (*w != '+') what = *w++;
+        taking t = {c, f->rank[i < 2 ? i : 2], -1};
+        if (lit_fits(&t, &c->arg[i], what)) continue;
+        if (t.misfit < 0)
+            return err_set(e, TypeError, "argument %u of %s() is not what it takes", i + 1,
                            f->name);
+        if (t.rank.lo == t.rank.hi) return err_set(e, ValueError, "axes don't match array");
+        return err_set(e, AxisError, "axis %d is out of bounds for array of dimension %d",
+                       t.rank.lo - 1, t.misfit);
+    }
+    if (*w && !strchr("*+?", *w) && w[1] != '?') return too_many_or_few(f, c->narg, e);
     return true;
 }

@@ -152,9 +152,12 @@ typedef struct fn_kind {
     datum *(*call)(const fn *f, const call *c, err *e);
     void (*drop)(fn *f);          /* releases what f holds, not f; may be NULL */
     const struct tile_kind *tile; /* how it runs on a piece of a block; NULL: whole blocks only */
-    /* What it takes, a letter for each argument, for calls that a user makes up: 'n' a number,
-     * 'i' an int, 't' a dtype, 's' a sequence of ints, 'l' a list or tuple, '.' anything (call
-     * looks itself), '*' any number more of anything. NULL: call looks itself. */
+    /* What it takes, a letter for each argument, since users call it with what they like: 'x' a
+     * block, 'X' a block or (nested lists of) blocks, 'n' a number, 'f' a float, 'i' an int, 't' a
+     * dtype, 's' a shape, 'k' an index, 'l' a list or tuple, '.' anything (call looks itself).  '?'
+     * after a letter: may be missing; at the end '+': any number more, as the last letter says;
+     * '*': any number more of anything.     * NULL: call looks itself.  Blocks must have as many
+     * axes as fn.rank says. */
     const char *takes;
     /* Told of every task of it that a plan takes up, on the thread that makes the plan; may be
      * NULL. */
@@ -168,7 +171,10 @@ struct fn {
     char *name; /* as users see it: "add", "sum_chunk"; owned */
     hash128 id; /* kind and parameters: equal means interchangeable */
     uint32_t flags;
-    float ns;        /* see fn_cost; 0: as its kind says */
+    float ns;     /* see fn_cost; 0: as its kind says */
+    struct rank { /* axes that blocks of argument 0, 1, and all others must have */
+        uint8_t lo, hi;
+    } rank[3];
     uint32_t nbound; /* what a functools.partial would show: keyword arguments */
     const struct bound {
         const char *name;
@@ -187,13 +193,15 @@ void *fn_new(size_t size, const fn_kind *kind, const char *name);
 /* id from name, kind, bound arguments and `n` bytes of parameters */
 void fn_identify(fn *f, const void *param, size_t n);
 void fn_bind(fn *f, const char *name, lit value); /* shown as name=value; deep-copied */
+/* The blocks of argument `arg` (2: of all others) have between lo and hi axes. */
+void fn_ranks(fn *f, int arg, int lo, int hi);
 /* flag: element i of the result depends on elements i of the (broadcast) arguments alone */
 enum { FN_ELEMENTWISE = 8 };
 static inline bool fn_is_native(const fn *f)
 {
     return !(f->flags & (FN_HOME | FN_IMPURE | FN_FOREIGN));
 }
-/* Do the arguments have the kinds that it takes? */
+/* Do the arguments have the kinds and ranks that it takes? */
 bool fn_takes(const fn *f, const call *c, err *e);
 static inline datum *fn_call(const fn *f, const call *c, err *e)
 {
@@ -210,6 +218,8 @@ void lit_release(const lit *x);
 /* the bytes that identify it */
 void lit_hash(strbuf *b, const lit *x);
 
+/* A list or tuple of at most 32 extents, the product of which is no absurd number. */
+bool lit_is_shape(const lit *x);
 /* The nd that argument `x` stands for: an input or a literal block; NULL and TypeError otherwise.
  * Borrowed. */
 nd *arg_nd(const call *c, const lit *x, err *e);

@@ -20,6 +20,9 @@ static bool check_joinable(int n, const nd *const *x, int axis, err *e)
     if (n == 0) return err_set(e, ValueError, "need at least one array to concatenate");
     if (x[0]->ndim == 0)
         return err_set(e, ValueError, "zero-dimensional arrays cannot be concatenated");
+    if (axis < 0 || axis >= x[0]->ndim)
+        return err_set(e, AxisError, "axis %d is out of bounds for array of dimension %d", axis,
+                       x[0]->ndim);
     for (int k = 1; k < n; k++) {
         if (x[k]->ndim != x[0]->ndim)
             return err_set(

@@ -1,6 +1,8 @@
 /* stdlib/dask/source.c - regions of arrays and of array-like objects, for from_array. */
 #include "stdlib/dask/source.h"
 
+#include <string.h>
+
 #include "engine/base/mem.h"
 #include "stdlib/numpy/numpy.h"
 
@@ -9,11 +11,16 @@
 typedef struct array_source {
     source s;
     datum *what; /* live value */
-    nd *content; /* taken by snapshot(); NULL before */
+    int ndim;
+    int64_t shape[ND_MAXDIM]; /* when the lazy array was made */
+    nd *content;              /* taken by snapshot(); NULL before */
 } array_source;
 
-static nd *region(const nd *x, const int64_t *start, const int64_t *count)
+static nd *region(const array_source *a, const nd *x, const int64_t *start, const int64_t *count,
+                  err *e)
 {
+    if (x->ndim != a->ndim || memcmp(nd_shape(x), a->shape, (size_t)a->ndim * sizeof *a->shape))
+        return err_set(e, ValueError, "the shape of an array was changed after from_array");
     char *at = x->at;
     for (int i = 0; i < x->ndim; i++) at += start[i] * nd_strides(x)[i];
     return nd_view(x->b, at, nd_type(x), x->ndim, count, nd_strides(x));
@@ -22,11 +29,11 @@ static nd *region(const nd *x, const int64_t *start, const int64_t *count)
 static nd *array_read(const source *s, const int64_t *start, const int64_t *count, err *e)
 {
     const array_source *a = (const array_source *)(const void *)s;
-    if (a->content) return region(a->content, start, count);
+    if (a->content) return region(a, a->content, start, count, e);
     live *l = as_live(a->what);
     if (l->home != interp_current())
         return err_set(e, RuntimeError, "an array was read before its run began");
-    return region(array_peek(as_ndarray(l->v)), start, count);
+    return region(a, array_peek(as_ndarray(l->v)), start, count, e);
 }
 
 static const source_kind array_kind;
@@ -37,6 +44,8 @@ static source *array_take(source *s, err *e)
     array_source *a = (array_source *)(void *)s, *now = mem_zero(sizeof *now);
     source_init(&now->s, &array_kind);
     now->what = datum_ref(a->what);
+    now->ndim = a->ndim;
+    memcpy(now->shape, a->shape, sizeof a->shape);
     now->content = array_snapshot(as_ndarray(as_live(a->what)->v));
     return &now->s;
 }
@@ -190,6 +199,8 @@ source *source_of(interp *in, value x, hash128 *id, bool *original)
         array_source *s = mem_zero(sizeof *s);
         source_init(&s->s, &array_kind);
         s->what = what;
+        s->ndim = content->ndim;
+        memcpy(s->shape, nd_shape(content), content->ndim * sizeof *s->shape);
         return &s->s;
     }
     *original = true;
