@@ -170,19 +170,72 @@ static bool order_small(const lane_job *j, const char *from, char *to, uint64_t 
     return true;
 }
 
+/* how many elements of the sorted lane are less than zero (right: or equal to it) */
+static int64_t zeros_at(const lane_job *j, const char *to, bool right)
+{
+    dtype_of t = nd_type(j->out);
+    uint64_t key, zero, none = 0;
+    int64_t low = 0, high = j->n;
+    keys_make(t, 1, (const char *)&none, 0, false, &zero);
+    while (low < high) {
+        int64_t mid = low + (high - low) / 2;
+        keys_make(t, 1, to + mid * nd_strides(j->out)[j->axis], 0, false, &key);
+        if (right ? key <= zero : key < zero)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* Zeros of both signs are equal: they come as a stable sort or NumPy's quicksort leaves them. */
+static bool settle_zeros(const lane_job *j, const char *from, char *to, err *e)
+{
+    dtype_of t = nd_type(j->x);
+    ptrdiff_t fs = nd_strides(j->x)[j->axis], ts = nd_strides(j->out)[j->axis];
+    int64_t first = zeros_at(j, to, false), end = zeros_at(j, to, true), at = first;
+    if (end - first < 2 || !memcmp(to + first * ts, to + (end - 1) * ts, t.size)) return true;
+    if (j->stable || j->n <= 16) {
+        uint64_t key, zero, none = 0;
+        keys_make(t, 1, (const char *)&none, 0, false, &zero);
+        for (int64_t i = 0; i < j->n && at < end; i++) {
+            keys_make(t, 1, from + i * fs, 0, false, &key);
+            if (key == zero) memcpy(to + at++ * ts, from + i * fs, t.size);
+        }
+        return true;
+    }
+    uint64_t *key = try_alloc(2 * (size_t)j->n * sizeof *key, e);
+    if (!key) return false;
+    int64_t *order = (int64_t *)(key + j->n);
+    lane v = {.t = t, .at = from, .step = fs, .key = key};
+    keys_make(t, j->n, from, fs, false, key);
+    identity(order, j->n);
+    lane_quicksort(&v, order, j->n);
+    for (; at < end; at++) memcpy(to + at * ts, from + order[at] * fs, t.size);
+    mem_free(key);
+    return true;
+}
+
+static bool sort_lane(const lane_job *j, const char *from, char *to, uint64_t *room, bool large,
+                      err *e)
+{
+    dtype_of t = nd_type(j->x);
+    if (large)
+        TRY(sort_large(j, from, to, (char *)room, e));
+    else {
+        keys_make(t, j->n, from, nd_strides(j->x)[j->axis], true, room);
+        keys_sort(room, room + j->n, j->n);
+        keys_undo(t, j->n, room, to, nd_strides(j->out)[j->axis]);
+    }
+    return dtypes[t.dt].kind != 'f' || settle_zeros(j, from, to, e);
+}
+
 static bool run_lane(const lane_job *j, int64_t which, uint64_t *room, bool large, err *e)
 {
     const char *from = j->x->at + lane_offset(j->x, j->axis, which);
     char *to = j->out->at + lane_offset(j->out, j->axis, which);
-    ptrdiff_t fs = nd_strides(j->x)[j->axis], ts = nd_strides(j->out)[j->axis];
     bool ties = false;
-    if (!j->positions) {
-        if (large) return sort_large(j, from, to, (char *)room, e);
-        keys_make(nd_type(j->x), j->n, from, fs, true, room);
-        keys_sort(room, room + j->n, j->n);
-        keys_undo(nd_type(j->x), j->n, room, to, ts);
-        return true;
-    }
+    if (!j->positions) return sort_lane(j, from, to, room, large, e);
     if (large) TRY(order_large(j, from, to, &ties, e));
     if (large ? ties && !j->stable : !order_small(j, from, to, room))
         order_as_numpy(j, from, to, room, (int64_t *)room + j->n);
@@ -226,10 +279,15 @@ static nd *lanes_sorted(const nd *x, nd *y, int axis, bool positions, bool stabl
 
 nd *nd_sort(const nd *x, int axis, err *e)
 {
+    return nd_sort_kind(x, axis, false, e);
+}
+
+nd *nd_sort_kind(const nd *x, int axis, bool stable, err *e)
+{
     TRY(check_sortable(x, e));
     nd *y = nd_new_like(x, nd_type(x), e);
     lanes l;
-    if (y && has_keys(x->dtype)) return lanes_sorted(x, y, axis, false, false, e);
+    if (y && has_keys(x->dtype)) return lanes_sorted(x, y, axis, false, stable, e);
     if (!y || !lanes_init(&l, x, y, axis, e)) return datum_unref(y);
     bool ok = true;
     if (l.count) do {

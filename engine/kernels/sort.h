@@ -5,7 +5,10 @@
 
 #include "engine/data/nd.h"
 
+/* Ascending along an axis.  Zeros of both signs, which are equal, come in the order that NumPy's
+ * quicksort leaves, or (stable) as they are. */
 nd *nd_sort(const nd *x, int axis, err *e);
+nd *nd_sort_kind(const nd *x, int axis, bool stable, err *e);
 /* stable: kind='stable' / 'mergesort'; otherwise ties come in the order NumPy's quicksort leaves.
  */
 nd *nd_argsort(const nd *x, int axis, bool stable, err *e);

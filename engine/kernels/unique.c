@@ -81,7 +81,8 @@ static bool fill_unique(const nd *flat, const int64_t *order, int64_t n, const i
 static bool unique_by_order(const nd *flat, unsigned want, unique_parts *out, err *e)
 {
     int64_t n = nd_count(flat);
-    nd *order = nd_argsort(flat, 0, true, e), *first = order ? ints(n, e) : NULL;
+    bool stable = want & UNIQUE_INDEX; /* as NumPy */
+    nd *order = nd_argsort(flat, 0, stable, e), *first = order ? ints(n, e) : NULL;
     bool ok = first != NULL;
     if (ok) {
         const int64_t *o = (const int64_t *)order->at;
@@ -215,21 +216,6 @@ static int64_t group_starts(const nd *y, bool nan_apart, int64_t *at)
     return g;
 }
 
-/* NumPy keeps the zero that comes first, or any in large arrays: the one that comes first */
-static void first_zero(const nd *flat, char *zero)
-{
-    double v = 1;
-    for (int64_t i = 0; i < nd_count(flat); i++) {
-        if (flat->dtype == DT_float64) v = ((const double *)flat->at)[i];
-        if (flat->dtype == DT_float32) v = (double)((const float *)flat->at)[i];
-        if (flat->dtype == DT_float16 && !(((const uint16_t *)flat->at)[i] & 0x7fff)) v = 0;
-        if (v == 0) {
-            memcpy(zero, flat->at + i * flat->size, flat->size);
-            return;
-        }
-    }
-}
-
 static bool unique_by_sort(const nd *flat, unsigned want, unique_parts *u, err *e)
 {
     nd *y = nd_sort(flat, 0, e);
@@ -243,12 +229,6 @@ static bool unique_by_sort(const nd *flat, unsigned want, unique_parts *u, err *
     for (int64_t k = 0; ok && k < g; k++) {
         char *to = u->values->at + k * y->size;
         memcpy(to, y->at + at[k] * y->size, y->size);
-        if (dtypes[y->dtype].kind == 'f' && !is_nan_at(u->values, k)) {
-            uint64_t key, zero[2] = {0};
-            keys_make(nd_type(y), 1, to, 0, false, &key);
-            keys_make(nd_type(y), 1, (const char *)&zero[0], 0, false, &zero[1]);
-            if (key == zero[1]) first_zero(flat, to);
-        }
         if (u->counts) ((int64_t *)u->counts->at)[k] = (k + 1 < g ? at[k + 1] : n) - at[k];
     }
     datum_unref(y);

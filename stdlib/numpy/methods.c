@@ -724,6 +724,17 @@ static value m_trace(interp *in, const value *arg)
 
 /* ---- order ---- */
 
+static bool is_stable(value kind)
+{
+    const str *s = as_str(kind);
+    return s && (str_is(s, "stable") || str_is(s, "mergesort"));
+}
+
+static nd *sorted(interp *in, const nd *x, int axis, bool stable, err *e)
+{
+    return stable ? nd_sort_kind(x, axis, true, e) : long_sort(in, x, axis, e);
+}
+
 static value m_sort(interp *in, const value *arg)
 {
     ndarray *a = as_ndarray(arg[0]);
@@ -732,7 +743,7 @@ static value m_sort(interp *in, const value *arg)
     err e = {0};
     if (!x || !to_axis(in, arg[1], x->ndim, &axis)) return FAIL;
     bool objects = x->dtype == DT_object;
-    nd *y = objects ? object_sort(in, x, axis, false) : long_sort(in, x, axis, &e);
+    nd *y = objects ? object_sort(in, x, axis, false) : sorted(in, x, axis, is_stable(arg[2]), &e);
     if (objects && !y) return FAIL;
     bool ok = y && nd_assign(x, y, 'u', NULL, &e);
     datum_unref(y);
@@ -758,8 +769,7 @@ static value m_argsort(interp *in, const value *arg)
     int axis;
     err e = {0};
     value r = FAIL;
-    const str *kind = as_str(arg[2]);
-    bool stable = kind && (str_is(kind, "stable") || str_is(kind, "mergesort"));
+    bool stable = is_stable(arg[2]);
     if (x && sort_axis(in, arg[1], &x, &axis)) {
         bool objects = x->dtype == DT_object;
         nd *y = objects ? object_sort(in, x, axis, true) : long_argsort(in, x, axis, stable, &e);
@@ -1158,9 +1168,9 @@ static value f_sort(interp *in, const value *arg)
     int axis;
     if (!x || !sort_axis(in, arg[1], &x, &axis)) return datum_unref(x), FAIL;
     if (x->dtype != DT_object) {
-        value sorted = array_wrap(in, nd_sort(x, axis, &e), &e);
+        nd *y = sorted(in, x, axis, is_stable(arg[2]), &e);
         datum_unref(x);
-        return sorted;
+        return array_wrap(in, y, &e);
     }
     value a = array_wrap(in, nd_copy_order(x, 'K', &e), &e);
     datum_unref(x);
