@@ -78,8 +78,10 @@ typedef struct source_kind {
     source *(*snapshot)(source *s, err *e);
     void (*drop)(source *s);
     bool divisible; /* reads may be split into smaller pieces (cheap random access) */
-    bool fresh;     /* a read is a new block in C order, never a view */
-    bool home;      /* only the thread that called compute() may read */
+    /* Into a C-ordered block that is the caller's; NULL: read() may answer with a view. */
+    bool (*read_into)(const source *s, const int64_t *start, const int64_t *count, const nd *out,
+                      err *e);
+    bool home; /* only the thread that called compute() may read */
 } source_kind;
 struct source {
     datum hdr;

@@ -116,21 +116,23 @@ static datum *draw_call(const fn *f, const call *c, err *e)
 
 static bool draw_begin(const tile_call *t, err *e)
 {
+    const draw_fn *k = (const draw_fn *)t->f;
     (void)e;
+    if (k->d.type.dt != k->d.dist->dtype) return false;
     start_stream((const draw_fn *)t->f, (uint64_t)t->c->arg[0].i, t->state);
     return true;
 }
 
-static nd *draw_tile(const tile_call *t, int64_t from, int64_t n, err *e)
+static bool draw_tile(const tile_call *t, int64_t from, int64_t n, void *out, err *e)
 {
     const draw_fn *k = (const draw_fn *)t->f;
-    nd *x = nd_new(k->d.type, 1, &n, e);
     (void)from;
-    if (x) random_fill(t->state, k->d.old, k->d.dist, k->p, (size_t)n, x->at);
-    return x;
+    (void)e;
+    random_fill(t->state, k->d.old, k->d.dist, k->p, (size_t)n, out);
+    return true;
 }
 
-static const tile_kind draw_tiles = {.state = sizeof(rng), .begin = draw_begin, .run = draw_tile};
+static const tile_kind draw_tiles = {.state = sizeof(rng), .begin = draw_begin, .fill = draw_tile};
 /* only plain draws can be made piece by piece */
 static const fn_kind plain_kind = {.name = "draw",
                                    .version = 1,

@@ -333,154 +333,11 @@ static const fn_kind moment_combine_kind = {
 static const fn_kind moment_agg_kind = {
     .name = "moment_agg", .version = 1, .call = moment_agg_call, .takes = "X"};
 
-/* --- blocks that come in pieces --- */
-
-static bool is_exact(enum reduction_id id, dtype_of t)
+datum *red_pack(int n, nd *const *part)
 {
-    return id == R_min || id == R_max || id == R_any || id == R_all ||
-           (id == R_sum && (dtype_is_int(t.dt) || t.dt == DT_bool));
-}
-
-static bool all_axes(const red_fn *r, int ndim)
-{
-    for (int i = 0; i < ndim; i++)
-        if (!(r->axes & axis_bit(i))) return false;
-    return true;
-}
-
-/* Pieces of a float sum are summed in its own type, else NumPy's buffering would show. */
-bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t)
-{
-    const red_fn *r = (const red_fn *)f;
-    enum reduction_id id = f->kind == &plain_kind ? r->id : R_sum;
-    bool mean = f->kind == &mean_chunk_kind, moment = f->kind == &moment_chunk_kind;
-    if (!mean && !moment && f->kind != &plain_kind) return false;
-    if (r->nan || !all_axes(r, ndim) || shape_count(ndim, shape) == 0) return false;
-    if (t.dt == DT_object) return false;
-    bool same = r->want.dt == DT_none || r->want.dt == t.dt;
-    bool real = t.dt == DT_float64 || t.dt == DT_float32;
-    if (moment) return real && same;
-    return (is_exact(id, t) && !(mean && !real)) || (id == R_sum && real && same);
-}
-
-/* NumPy adds a long run in blocks of this many, each summed pairwise */
-enum { SUM_BLOCK = 8192 };
-
-typedef nd *(*piece_of)(const stream *s, void *ctx, int64_t from, int64_t n, err *e);
-
-static nd *piece_itself(const stream *s, void *ctx, int64_t from, int64_t n, err *e)
-{
-    (void)ctx;
-    return s->next(s->ctx, from, n, e);
-}
-
-/* sum (0-d, ours to write) takes in x, of the same type, as NumPy's loop would */
-static void add_blocks(loop add, nd *sum, const nd *x)
-{
-    int64_t n = nd_shape(x)[0];
-    ptrdiff_t step = nd_strides(x)[0], steps[3] = {0, step, 0};
-    for (int64_t i = 0; i < n; i += SUM_BLOCK) {
-        char *p[3] = {sum->at, x->at + i * step, sum->at};
-        add((size_t)(n - i < SUM_BLOCK ? n - i : SUM_BLOCK), p, steps);
-    }
-}
-
-/* the loop that folds type t into t; NULL: other types are needed */
-static loop same_loop(const ufunc *f, dtype_of t)
-{
-    ufunc_plan plan;
-    err e = {0};
-    operand in[] = {{.t = t}, {.t = t}};
-    bool ok = ufunc_resolve(f, in, (dtype_of){.dt = DT_none}, 0, &plan, &e);
-    err_clear(&e);
-    for (int i = 0; i < 3 && ok; i++) ok = plan.arg[i].dt == t.dt;
-    return ok ? plan.run : NULL;
-}
-
-/* the stream folded piece after piece; the first block of all starts the sum */
-static nd *fold(const red_fn *r, enum reduction_id id, const stream *s, piece_of get, void *ctx,
-                err *e)
-{
-    const ufunc *f = reductions[id].fold;
-    nd *sum = NULL;
-    for (int64_t from = 0, n; from < s->count; from += n) {
-        n = s->count - from < TILE ? s->count - from : TILE;
-        if (!from && n > SUM_BLOCK) n = SUM_BLOCK;
-        nd *x = get(s, ctx, from, n, e);
-        bool typed = r->want.dt == DT_none || (x && r->want.dt == x->dtype);
-        loop add = sum && x && typed && sum->dtype == x->dtype ? same_loop(f, nd_type(x)) : NULL;
-        if (add)
-            add_blocks(add, sum, x);
-        else if (x) {
-            nd *part = nd_reduce(&reductions[id], x, 1, false, r->want, NULL, e);
-            sum = from ? op2((enum ufunc_id)(f - ufuncs), sum, part, e) : part;
-        }
-        datum_unref(x);
-        if (!x || !sum) return datum_unref(sum);
-    }
-    return sum;
-}
-
-/* a number as a block of ones, as keepdims leaves it; takes x */
-static nd *as_block(nd *x, int ndim, err *e)
-{
-    int64_t ones[GRID_MAXDIM];
-    for (int i = 0; i < ndim; i++) ones[i] = 1;
-    nd *y = x ? nd_reshape(x, ndim, ones, e) : NULL;
-    datum_unref(x);
-    return y;
-}
-
-static nd *stream_sum(const red_fn *r, enum reduction_id id, const stream *s, err *e)
-{
-    nd *x = fold(r, id, s, piece_itself, NULL, e);
-    return r->keepdims ? as_block(x, s->ndim, e) : x;
-}
-
-typedef struct centring {
-    const nd *mean; /* 0-d */
-    int order;
-} centring;
-
-static nd *piece_centred(const stream *s, void *ctx, int64_t from, int64_t n, err *e)
-{
-    const centring *c = ctx;
-    nd *x = s->next(s->ctx, from, n, e), *d = x ? nd_map2(U_subtract, x, c->mean, e) : NULL;
-    datum_unref(x);
-    return power(d, c->order, e);
-}
-
-static nd *count_of(const stream *s, dtype_of t, err *e)
-{
-    double n = (double)s->count;
-    nd *x = nd_scalar(DT_float64, &n), *y = nd_cast(x, t, 'u', e);
-    datum_unref(x);
-    return as_block(y, s->ndim, e);
-}
-
-static datum *stream_moment(const red_fn *r, const stream *s, err *e)
-{
-    nd *total = stream_sum(r, R_sum, s, e), *n = count_of(s, dtype_plain(DT_int64), e);
-    nd *mean = total && n ? nd_map2(U_divide, total, n, e) : NULL;
-    nd *flat = mean ? nd_reshape(mean, 0, NULL, e) : NULL, *sums[MAX_ORDER] = {0};
-    datum_unref(mean);
-    for (int k = 2; k <= r->order && flat; k++) {
-        if (!s->again(s->ctx, e)) break;
-        centring c = {flat, k};
-        sums[k - 2] = as_block(fold(r, R_sum, s, piece_centred, &c, e), s->ndim, e);
-    }
-    datum_unref(flat);
-    nd *part[3] = {total, n, stacked(r->order - 1, sums, e)};
-    return pack_of(3, moment_names, part);
-}
-
-datum *red_stream(const fn *f, const stream *s, err *e)
-{
-    const red_fn *r = (const red_fn *)f;
-    if (f->kind == &moment_chunk_kind) return stream_moment(r, s, e);
-    if (f->kind == &plain_kind) return (datum *)stream_sum(r, r->id, s, e);
-    nd *part[2] = {count_of(s, r->want, e), stream_sum(r, R_sum, s, e)};
-    return pack_of(2, mean_names, part);
+    nd *item[3];
+    for (int i = 0; i < n; i++) item[i] = part[i];
+    return pack_of((uint32_t)n, n == 2 ? mean_names : moment_names, item);
 }
 
 /* --- constructors --- */
@@ -507,6 +364,13 @@ fn *fn_red(enum red_step step, const char *name, const red_fn *like)
     int lo = r->axes && r->axes != ALL_AXES ? 32 - __builtin_clz(r->axes) : 0;
     fn_ranks(&r->base, 0, lo, ND_MAXDIM - 1);
     return &r->base;
+}
+
+enum red_step red_step_of(const fn *f)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (f->kind == kinds[i]) return (enum red_step)i;
+    return RED_OTHER;
 }
 
 const red_fn *fn_as_plain_reduce(const fn *f)

@@ -21,6 +21,7 @@ enum red_step {
     RED_ARGTOPK_PREPARE,
     RED_ARGTOPK,
     RED_ARGTOPK_AGG,
+    RED_OTHER,
 };
 
 typedef struct red_fn {
@@ -36,22 +37,10 @@ typedef struct red_fn {
     int64_t k; /* topk */
 } red_fn;
 
-/* A block that is made piece by piece, in C order: elements [from, from + n), 1-d. */
-typedef struct stream {
-    int ndim;
-    int64_t shape[GRID_MAXDIM], count;
-    dtype_of type;
-    void *ctx;
-    nd *(*next)(void *ctx, int64_t from, int64_t n, err *e);
-    bool (*again)(void *ctx, err *e); /* from the start; NULL: each piece only once */
-} stream;
-enum { TILE = 1 << 15 }; /* elements of a piece, at most; stays in the second-level cache */
-/* Can f's first argument be such a stream of type t?  Then red_stream gives the very bits that the
- * call on the whole block gives. */
-bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t);
-datum *red_stream(const fn *f, const stream *s, err *e);
-
 /* parameters copied from `like` */
 fn *fn_red(enum red_step step, const char *name, const red_fn *like);
 const red_fn *fn_as_plain_reduce(const fn *f);
 const fn_kind *fn_arg_kind(enum red_step step); /* argops.c */
+enum red_step red_step_of(const fn *f);         /* RED_OTHER: none of reduceops.c's */
+/* The parts of a mean (n, total) or of moments (total, n, M), taken. */
+datum *red_pack(int n, nd *const *part);

@@ -33,15 +33,12 @@ static void full_drop(fn *f)
     datum_unref(((full_fn *)f)->value);
 }
 
-static nd *full_tile(const tile_call *t, int64_t from, int64_t n, err *e)
+static const nd *full_value(const tile_call *t)
 {
-    (void)from;
-    (void)n;
-    (void)e;
-    return nd_ref(((const full_fn *)t->f)->value);
+    return ((const full_fn *)t->f)->value;
 }
 
-static const tile_kind full_tiles = {.run = full_tile};
+static const tile_kind full_tiles = {.value = full_value};
 static const fn_kind full_kind = {.name = "full",
                                   .version = 1,
                                   .call = full_call,
@@ -148,13 +145,13 @@ static bool arange_begin(const tile_call *t, err *e)
     return arange_ends(t->c, s, s + 16, e);
 }
 
-static nd *arange_tile(const tile_call *t, int64_t from, int64_t n, err *e)
+static bool arange_tile(const tile_call *t, int64_t from, int64_t n, void *out, err *e)
 {
     const char *s = t->state;
-    return nd_arange_part(t->c->arg[4].t, s, s + 16, from, n, e);
+    return arange_fill(t->c->arg[4].t, s, s + 16, from, n, out, e);
 }
 
-static const tile_kind arange_tiles = {.state = 32, .begin = arange_begin, .run = arange_tile};
+static const tile_kind arange_tiles = {.state = 32, .begin = arange_begin, .fill = arange_tile};
 static const fn_kind arange_kind = {
     .name = "arange", .version = 1, .call = arange_call, .tile = &arange_tiles, .takes = "nnnit"};
 
@@ -216,8 +213,26 @@ static datum *linspace_call(const fn *f, const call *c, err *e)
     return (datum *)y;
 }
 
-static const fn_kind linspace_kind = {
-    .name = "linspace", .version = 1, .call = linspace_call, .takes = "ffiit"};
+static bool linspace_begin(const tile_call *t, err *e)
+{
+    (void)e;
+    return t->c->arg[4].t.dt == DT_float64;
+}
+
+static bool linspace_tile(const tile_call *t, int64_t from, int64_t n, void *out, err *e)
+{
+    const lit *a = t->c->arg;
+    (void)e;
+    linspace_fill(a[0].f, a[1].f, a[2].i, a[3].i != 0, from, n, out);
+    return true;
+}
+
+static const tile_kind linspace_tiles = {.begin = linspace_begin, .fill = linspace_tile};
+static const fn_kind linspace_kind = {.name = "linspace",
+                                      .version = 1,
+                                      .call = linspace_call,
+                                      .tile = &linspace_tiles,
+                                      .takes = "ffiit"};
 
 static bool linspace_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
 {

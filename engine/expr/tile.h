@@ -1,11 +1,17 @@
-/* engine/expr/tile.h - block operations that can make a block piece by piece.
+/* engine/expr/tile.h - block operations that can work piece by piece.
  *
  * A fused program evaluates an elementwise chain on elements [from, from + n) of a block in C
- * order, few enough to stay in cache.  Elementwise callables work on pieces as they are; one that
- * makes a block from nothing does when it has a tile_kind. */
+ * order, few enough to stay in cache (plan/tiles.c).  One that makes a block from nothing takes
+ * part when it has a tile_kind; a reduction takes part when red_streams() says so. */
 #pragma once
 
+#include "engine/data/grid.h"
 #include "engine/graph/fn.h"
+
+enum {
+    TILE = 2048,     /* elements of a piece, usually: all that a chain needs stays in L1 */
+    TILE_MOST = 8192 /* at most: NumPy's block of a sum */
+};
 
 typedef struct tile_call {
     const fn *f;
@@ -15,7 +21,30 @@ typedef struct tile_call {
 
 typedef struct tile_kind {
     size_t state;
-    bool (*begin)(const tile_call *t, err *e); /* before the first piece; may be NULL */
-    /* the elements as a 1-d block, or one element for all; pieces come in order, each once */
-    nd *(*run)(const tile_call *t, int64_t from, int64_t n, err *e);
+    /* Before the first piece; may be NULL.  False without an error: not this one, after all. */
+    bool (*begin)(const tile_call *t, err *e);
+    /* Elements of the block's type into `out`; pieces come in order, each once. */
+    bool (*fill)(const tile_call *t, int64_t from, int64_t n, void *out, err *e);
+    /* instead of fill: the one element of all, 0-d, borrowed */
+    const nd *(*value)(const tile_call *t);
 } tile_kind;
+
+/* A block that is made piece by piece, in C order. */
+typedef struct stream {
+    int ndim;
+    int64_t shape[GRID_MAXDIM], count;
+    dtype_of type; /* of the pieces */
+    void *ctx;
+    /* Elements [from, from + n), n <= TILE_MOST, contiguous; borrowed until the next call.  Pieces
+     * come in order.  NULL: failed. */
+    const char *(*next)(void *ctx, int64_t from, int64_t n, err *e);
+    bool (*again)(void *ctx, err *e); /* from the start */
+} stream;
+
+/* Can f (a callable) be given its first argument, a block of type t, as a stream?  Then in *as is
+ * the type that the pieces must have, and red_stream gives the very bits that the call on the
+ * whole block gives. */
+bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of *as);
+/* Is that better even when the block lies in memory? */
+bool red_prefers_stream(const fn *f);
+datum *red_stream(const fn *f, const stream *s, err *e);

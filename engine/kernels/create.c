@@ -46,48 +46,60 @@ static const range_loop ranges[NDTYPE] = {
     [DT_timedelta64] = range_int64,
 };
 
-nd *nd_arange_part(dtype_of t, const void *start, const void *second, int64_t first, int64_t n,
-                   err *e)
+bool arange_fill(dtype_of t, const void *start, const void *second, int64_t first, int64_t n,
+                 void *out, err *e)
 {
+    char *to = out;
     if (!ranges[t.dt] && t.dt != DT_bool)
         return err_set(e, TypeError, "no fill-function for data-type.");
-    nd *x = nd_new(t, 1, &n, e);
-    if (!x) return NULL;
     if (t.dt == DT_bool) { /* at most False, True */
         for (int64_t i = 0; i < n; i++)
-            x->at[i] = (char)(*(const bool *)(first + i ? second : start) != 0);
-        return x;
+            to[i] = (char)(*(const bool *)(first + i ? second : start) != 0);
+        return true;
     }
-    ranges[t.dt](x->at, start, second, first, n);
+    ranges[t.dt](to, start, second, first, n);
     /* the first two are as given, whatever the rule rounds to */
     for (int64_t i = first; i < 2 && i < first + n; i++)
-        memcpy(x->at + (i - first) * t.size, i ? second : start, t.size);
-    return x;
+        memcpy(to + (i - first) * t.size, i ? second : start, t.size);
+    return true;
 }
 
 nd *nd_arange(dtype_of t, const void *start, const void *second, int64_t n, err *e)
 {
-    return nd_arange_part(t, start, second, 0, n, e);
+    nd *x = nd_new(t, 1, &n, e);
+    if (x && !arange_fill(t, start, second, 0, n, x->at, e)) x = datum_unref(x);
+    return x;
+}
+
+static double line_width(double start, double stop, int64_t n, bool endpoint)
+{
+    int64_t div = endpoint ? n - 1 : n;
+    return div > 0 ? (stop - start) / (double)div : (double)NAN;
+}
+
+void linspace_fill(double start, double stop, int64_t num, bool endpoint, int64_t first, int64_t n,
+                   double *out)
+{
+    int64_t div = endpoint ? num - 1 : num;
+    double delta = stop - start, width = line_width(start, stop, num, endpoint);
+    for (int64_t k = 0, i = first; k < n; k++, i++)
+        if (div <= 0)
+            out[k] = (double)i * delta + start;
+        else if (width == 0)
+            out[k] = (double)i / (double)div * delta + start;
+        else
+            out[k] = (double)i * width + start;
+    if (endpoint && num > 1 && first + n == num && n) out[n - 1] = stop;
 }
 
 nd *nd_linspace(double start, double stop, int64_t n, bool endpoint, double *step, err *e)
 {
     if (n < 0)
         return err_set(e, ValueError, "Number of samples, %ld, must be non-negative.", (long)n);
-    int64_t div = endpoint ? n - 1 : n;
-    double delta = stop - start, width = div > 0 ? delta / (double)div : (double)NAN;
     nd *x = nd_new(dtype_plain(DT_float64), 1, &n, e);
     if (!x) return NULL;
-    double *to = (double *)x->at;
-    for (int64_t i = 0; i < n; i++)
-        if (div <= 0)
-            to[i] = (double)i * delta + start;
-        else if (width == 0)
-            to[i] = (double)i / (double)div * delta + start;
-        else
-            to[i] = (double)i * width + start;
-    if (endpoint && n > 1) to[n - 1] = stop;
-    if (step) *step = width;
+    linspace_fill(start, stop, n, endpoint, 0, n, (double *)x->at);
+    if (step) *step = line_width(start, stop, n, endpoint);
     return x;
 }
 

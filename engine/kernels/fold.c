@@ -5,8 +5,6 @@
 
 #include "engine/base/simd.h"
 
-#pragma GCC diagnostic ignored "-Wpsabi" /* vectors are passed to inlined functions only */
-
 enum { SQUARES = 1, NANS = 2 };
 
 typedef double doubles8 __attribute__((vector_size(64)));

@@ -22,12 +22,13 @@ float fold_nansum_f32(const float *x, size_t n, int64_t *valid);
 double fold_nansquares_f64(const double *x, size_t n, double u);
 float fold_nansquares_f32(const float *x, size_t n, float u);
 
-/* Cell by cell: acc[i] += x[i], and so on; valid[i] counts. */
-void fold_row_sum_f64(double *acc, const double *x, size_t n);
-void fold_row_sum_f32(float *acc, const float *x, size_t n);
-void fold_row_squares_f64(double *acc, const double *x, const double *u, size_t n);
-void fold_row_squares_f32(float *acc, const float *x, const float *u, size_t n);
-void fold_row_nansum_f64(double *acc, double *valid, const double *x, size_t n);
-void fold_row_nansum_f32(float *acc, double *valid, const float *x, size_t n);
-void fold_row_nansquares_f64(double *acc, const double *x, const double *u, size_t n);
-void fold_row_nansquares_f32(float *acc, const float *x, const float *u, size_t n);
+/* Cell by cell: acc[i] += x[i] for `rows` rows of n elements, one after the other, and so on;
+ * valid[i] counts. */
+void fold_row_sum_f64(double *acc, const double *x, size_t n, size_t rows);
+void fold_row_sum_f32(float *acc, const float *x, size_t n, size_t rows);
+void fold_row_squares_f64(double *acc, const double *x, const double *u, size_t n, size_t rows);
+void fold_row_squares_f32(float *acc, const float *x, const float *u, size_t n, size_t rows);
+void fold_row_nansum_f64(double *acc, double *valid, const double *x, size_t n, size_t rows);
+void fold_row_nansum_f32(float *acc, double *valid, const float *x, size_t n, size_t rows);
+void fold_row_nansquares_f64(double *acc, const double *x, const double *u, size_t n, size_t rows);
+void fold_row_nansquares_f32(float *acc, const float *x, const float *u, size_t n, size_t rows);

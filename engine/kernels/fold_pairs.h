@@ -7,11 +7,11 @@
 #define NAME(a)      NAME__(a, SUFFIX)
 
 /* what one element of a sum is */
-SIMD_ALWAYS V NAME(take)(const T *x, int how, V u, VI *valid)
+SIMD_ALWAYS V NAME(take)(const T *x, int how, const V *u, VI *valid)
 {
     V v;
     memcpy(&v, x, sizeof v);
-    if (how & SQUARES) v = (v - u) * (v - u);
+    if (how & SQUARES) v = (v - *u) * (v - *u);
     if (how & NANS) {
         VI bits = (VI)v & NOT_SIGN, nan = (INF - bits) >> (8 * sizeof(T) - 1);
         v = (V)((VI)v & ~nan); /* in integers: compilers take comparisons of wide vectors apart */
@@ -54,7 +54,7 @@ SIMD_ALWAYS V NAME(across8)(const V *v)
 }
 
 /* 1024 elements: the sums of their 8 runs of 128 */
-SIMD_ALWAYS V NAME(runs)(const T *x, int how, V u, VI *valid)
+SIMD_ALWAYS V NAME(runs)(const T *x, int how, const V *u, VI *valid)
 {
     V t[8];
     for (int k = 0; k < 8; k++) t[k] = NAME(take)(x + 128 * k, how, u, valid);
@@ -63,9 +63,9 @@ SIMD_ALWAYS V NAME(runs)(const T *x, int how, V u, VI *valid)
     return NAME(across8)(t);
 }
 
-SIMD_ALWAYS void NAME(count)(VI valid, int64_t *out)
+SIMD_ALWAYS void NAME(count)(const VI *valid, int64_t *out)
 {
-    for (int k = 0; k < 8; k++) *out += (int64_t)valid[k];
+    for (int k = 0; k < 8; k++) *out += (int64_t)(*valid)[k];
 }
 
 /* 8 <= n <= 128 */
@@ -73,12 +73,12 @@ SIMD_ALWAYS T NAME(run)(const T *x, size_t n, int how, T u, int64_t *valid)
 {
     V all = {u, u, u, u, u, u, u, u};
     VI counts = {0};
-    V t = NAME(take)(x, how, all, &counts);
+    V t = NAME(take)(x, how, &all, &counts);
     size_t i = 8;
-    for (; i + 8 <= n; i += 8) t += NAME(take)(x + i, how, all, &counts);
+    for (; i + 8 <= n; i += 8) t += NAME(take)(x + i, how, &all, &counts);
     T sum = NAME(across)(t);
     for (; i < n; i++) sum += NAME(take1)(x[i], how, u, valid);
-    if (how & NANS) NAME(count)(counts, valid);
+    if (how & NANS) NAME(count)(&counts, valid);
     return sum;
 }
 
@@ -86,8 +86,8 @@ SIMD_ALWAYS T NAME(block)(const T *x, size_t n, int how, T u, int64_t *valid)
 {
     V all = {u, u, u, u, u, u, u, u}, v[8];
     VI counts = {0};
-    for (size_t k = 0; k < n / 1024; k++) v[k] = NAME(runs)(x + 1024 * k, how, all, &counts);
-    if (how & NANS) NAME(count)(counts, valid);
+    for (size_t k = 0; k < n / 1024; k++) v[k] = NAME(runs)(x + 1024 * k, how, &all, &counts);
+    if (how & NANS) NAME(count)(&counts, valid);
     return NAME(across)(n == 1024 ? v[0] : NAME(across8)(v));
 }
 
@@ -152,41 +152,30 @@ T NAME(fold_nansquares)(const T *x, size_t n, T u)
     return out;
 }
 
-/* --- cell by cell --- */
+/* --- cell by cell, row after row --- */
 
-SIMD_KERNEL(, NAME(fold_row_sum), (T * acc, const T *x, size_t n), (acc, x, n))
-{
-    T *restrict to = acc;
-    for (size_t i = 0; i < n; i++) to[i] += x[i];
-}
-
-SIMD_KERNEL(, NAME(fold_row_squares), (T * acc, const T *x, const T *u, size_t n), (acc, x, u, n))
-{
-    T *restrict to = acc;
-    for (size_t i = 0; i < n; i++) to[i] += (x[i] - u[i]) * (x[i] - u[i]);
-}
-
-SIMD_KERNEL(, NAME(fold_row_nansum), (T * acc, double *valid, const T *x, size_t n),
-            (acc, valid, x, n))
-{
-    T *restrict to = acc;
-    double *restrict count = valid;
-    for (size_t i = 0; i < n; i++) {
-        T v = x[i];
-        count[i] += v == v;
-        to[i] += v == v ? v : 0;
+#define ROWS(name, params, args, body)                                                             \
+    SIMD_KERNEL(, NAME(name), params, args)                                                        \
+    {                                                                                              \
+        T *restrict to = acc;                                                                      \
+        for (size_t k = 0; k < rows; k++, x += n)                                                  \
+            for (size_t i = 0; i < n; i++) body                                                    \
     }
-}
-
-SIMD_KERNEL(, NAME(fold_row_nansquares), (T * acc, const T *x, const T *u, size_t n),
-            (acc, x, u, n))
-{
-    T *restrict to = acc;
-    for (size_t i = 0; i < n; i++) {
-        T v = (x[i] - u[i]) * (x[i] - u[i]);
-        to[i] += v == v ? v : 0;
-    }
-}
+ROWS(fold_row_sum, (T * acc, const T *x, size_t n, size_t rows), (acc, x, n, rows), to[i] += x[i];)
+ROWS(fold_row_squares, (T * acc, const T *x, const T *u, size_t n, size_t rows),
+     (acc, x, u, n, rows), to[i] += (x[i] - u[i]) * (x[i] - u[i]);)
+ROWS(fold_row_nansum, (T * acc, double *restrict valid, const T *x, size_t n, size_t rows),
+     (acc, valid, x, n, rows), {
+         T v = x[i];
+         valid[i] += v == v;
+         to[i] += v == v ? v : 0;
+     })
+ROWS(fold_row_nansquares, (T * acc, const T *x, const T *u, size_t n, size_t rows),
+     (acc, x, u, n, rows), {
+         T v = (x[i] - u[i]) * (x[i] - u[i]);
+         to[i] += v == v ? v : 0;
+     })
+#undef ROWS
 #undef NAME
 #undef NAME_
 #undef NAME__

@@ -53,6 +53,8 @@ nd *nd_eye(int64_t rows, int64_t cols, int64_t k, dtype_of t, err *e);
 nd *nd_arange(dtype_of t, const void *start, const void *second, int64_t n, err *e);
 /* numpy.linspace of two float64: n points, step in *step */
 nd *nd_linspace(double start, double stop, int64_t n, bool endpoint, double *step, err *e);
-/* elements [first, first + n) of those two, for chunks: NumPy computes element i from i alone */
-nd *nd_arange_part(dtype_of t, const void *start, const void *second, int64_t first, int64_t n,
-                   err *e);
+/* Elements [first, first + n) of those two into `out`: NumPy computes element i from i alone. */
+bool arange_fill(dtype_of t, const void *start, const void *second, int64_t first, int64_t n,
+                 void *out, err *e);
+void linspace_fill(double start, double stop, int64_t num, bool endpoint, int64_t first, int64_t n,
+                   double *out);

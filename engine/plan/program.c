@@ -1,6 +1,7 @@
 /* engine/plan/program.c - running a task: its steps' arguments made on the spot, blocks passed
  * from step to step without ever becoming results of the plan. */
 #include "engine/plan/program.h"
+#include "engine/expr/tile.h"
 #include "engine/plan/tiles.h"
 
 #include <math.h>
@@ -20,17 +21,21 @@ static bool is_closed(const program *p)
     return true;
 }
 
-/* Has some step blocks of more than one piece? Smaller ones are run whole. */
+static bool more_than_a_piece(const grid *g)
+{
+    double n = 1;
+    for (int k = 0; g && k < g->ndim; k++)
+        n *= g->ax[k]->largest < 0 ? INFINITY : (double)g->ax[k]->largest;
+    return n > TILE;
+}
+
+/* Has some step, or the block that the only step reads, more than one piece?  Smaller ones are run
+ * whole. */
 static bool has_pieces(const program *p)
 {
-    for (uint32_t s = 0; s < p->nstep; s++) {
-        const grid *g = p->step[s]->grid;
-        double n = 1;
-        for (int k = 0; g && k < g->ndim; k++)
-            n *= g->ax[k]->largest < 0 ? INFINITY : (double)g->ax[k]->largest;
-        if (n > TILE) return true;
-    }
-    return false;
+    for (uint32_t s = 0; s < p->nstep; s++)
+        if (more_than_a_piece(p->step[s]->grid)) return true;
+    return p->nstep == 1 && p->by[0]->ndep == 1 && more_than_a_piece(p->by[0]->dep[0]->grid);
 }
 
 program *program_new(uint32_t nstep, const layer *const *step, const layer *const *by)
@@ -41,7 +46,7 @@ program *program_new(uint32_t nstep, const layer *const *step, const layer *cons
     memcpy(p->step, step, nstep * sizeof *step);
     memcpy(p->by, by, nstep * sizeof *by);
     p->closed = nstep > 1 && is_closed(p);
-    p->tiles = nstep > 1 && has_pieces(p);
+    p->tiles = has_pieces(p);
     return p;
 }
 
@@ -170,8 +175,11 @@ datum *task_call(const task_run *r, err *e)
     stepset x;
     if (g->nstep == 1) {
         uint32_t next = 0;
+        datum *whole;
         task_view v;
         TRY(layer_task(g->by[0], t->index, r->scratch, &v, e));
+        if (g->tiles && v.f && red_prefers_stream(v.f) && tiles_run(r, g, &v, &t->index, &whole, e))
+            return whole;
         return call_view(r, g->by[0], t->index, &v, gather(r, g, &v, NULL, &next), e);
     }
     TRY(program_look(g, t->index, &x, r->scratch, e));

@@ -40,6 +40,9 @@ typedef struct task_run {
     worker *w;
     arena *scratch; /* reset by the caller */
     bool *go_home;  /* see call.go_home; NULL: this is the calling thread */
+    /* become nonzero when the result is not wanted any more; may be NULL */
+    const _Atomic int *stop;
+    const volatile int *cancel;
 } task_run;
 datum *task_call(const task_run *r, err *e);
 /* An input of an elementwise task of one step that the result may be written over, or NULL.

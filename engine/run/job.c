@@ -225,8 +225,13 @@ tid job_run_one(job *j, worker *w, tid t)
     double begin = j->o.trace || j->o.end ? run_clock() : 0;
     arena_reset(&w->scratch);
     bool home = false;
-    task_run r = {
-        .p = p, .t = t, .w = w, .scratch = &w->scratch, .go_home = w->id >= 0 ? &home : NULL};
+    task_run r = {.p = p,
+                  .t = t,
+                  .w = w,
+                  .scratch = &w->scratch,
+                  .go_home = w->id >= 0 ? &home : NULL,
+                  .stop = &j->stop,
+                  .cancel = w->id < 0 ? j->o.cancel : NULL};
     datum *out = task_call(&r, &e);
     if (!out && home) {
         err_clear(&e);

@@ -30,6 +30,13 @@ static nd *source_read(const source *s, const int64_t *start, const int64_t *cou
     return h5_read(x, &(h5region){i.ndim, start, ones, count}, e);
 }
 
+static bool source_read_into(const source *s, const int64_t *start, const int64_t *count,
+                             const nd *out, err *e)
+{
+    h5obj *x = ((const h5_source *)(const void *)s)->x;
+    return h5_read_into(x, &(h5region){out->ndim, start, ones, count}, out, e);
+}
+
 static void source_drop(source *s)
 {
     datum_unref(((h5_source *)(void *)s)->x);
@@ -39,7 +46,7 @@ static const source_kind h5_source_kind = {.name = "HDF5 dataset",
                                            .read = source_read,
                                            .drop = source_drop,
                                            .divisible = true,
-                                           .fresh = true};
+                                           .read_into = source_read_into};
 
 /* The same dataset in the same state: the same names of arrays over it. */
 static bool identity(h5obj *x, hash128 *id, err *e)

@@ -51,8 +51,20 @@ static void file_drop(source *s)
     datum_unref(((file_source *)s)->x);
 }
 
-static const source_kind file_kind = {
-    .name = "file", .read = file_read, .drop = file_drop, .divisible = true, .fresh = true};
+static bool file_read_into(const source *s, const int64_t *start, const int64_t *count,
+                           const nd *out, err *e)
+{
+    nd *x = file_read(s, start, count, e);
+    if (x) nd_copy_into((nd *)(uintptr_t)out, x);
+    datum_unref(x);
+    return x != NULL;
+}
+
+static const source_kind file_kind = {.name = "file",
+                                      .read = file_read,
+                                      .read_into = file_read_into,
+                                      .drop = file_drop,
+                                      .divisible = true};
 
 static expr *array(bool file, int ndim, const int64_t *shape, const int64_t *chunk)
 {

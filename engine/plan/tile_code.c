@@ -1,0 +1,529 @@
+/* engine/plan/tile_code.c - steps -> loops over pieces.
+ *
+ * Types are chosen exactly as nd_map would for the whole block.  An operand of another type than
+ * its loop's gets a cast before it; a number is cast once.  Blocks that broadcast or have gaps
+ * between their rows are operands too: a loop over a piece is cut where a row ends. */
+#include "engine/plan/tile_code.h"
+
+#include <string.h>
+
+#include "engine/expr/build.h"
+#include "engine/kernels/cast.h"
+#include "engine/kernels/ops.h"
+
+enum { WINDOW = 1 << 15 }; /* elements of a source, read at once */
+
+enum op_kind { OP_MAP, OP_CAST, OP_FILL, OP_WINDOW };
+
+struct tile_op {
+    enum op_kind kind;
+    int nin; /* operands before the result */
+    loop run;
+    cast_loop cast;
+    tile_operand arg[UFUNC_MAXARG];
+    int step; /* OP_FILL, OP_WINDOW */
+    tile_call gen;
+    call call;
+};
+
+/* Part of a source, read ahead.  Elements [from, until) of the block lie at its register. */
+struct tile_window {
+    int64_t from, until;
+    const source *of;
+    dtype_of t;
+    int64_t start[GRID_MAXDIM]; /* of the block in the source */
+    int axis;                   /* units are whole below this axis ... */
+    int64_t unit, units, most;  /* ... of so many elements; in all; in a window */
+    buf *b;
+};
+
+static tile_op *add_op(tile_code *c, enum op_kind kind, int step)
+{
+    if (c->nop == c->maxop) return NULL;
+    tile_op *o = &c->op[c->nop++];
+    o->kind = kind;
+    o->step = step;
+    return o;
+}
+
+/* --- registers --- */
+
+static tile_operand new_register(tile_code *c, dtype_of t)
+{
+    int reg = c->nfree ? c->free[--c->nfree] : c->nreg++;
+    return (tile_operand){
+        .place = TILE_REGISTER, .t = t, .step = t.size, .reg = reg, .inner = INT64_MAX};
+}
+
+/* one reader of the step's value has been compiled */
+static void used(tile_code *c, int step)
+{
+    const tile_operand *v = &c->value[step];
+    if (--c->uses[step] == 0 && v->place == TILE_REGISTER) c->free[c->nfree++] = v->reg;
+}
+
+/* --- operands --- */
+
+static void hold(tile_code *c, const nd *x)
+{
+    c->held[c->nheld++] = nd_ref(x);
+}
+
+/* x, which broadcasts to the block's shape, as rows; false: it has more than two levels */
+static bool block_operand(const tile_code *c, const nd *x, tile_operand *out)
+{
+    int64_t step[2] = {0}, extent[2] = {1, 1};
+    int level = -1, skip = c->ndim - x->ndim;
+    if (skip < 0) return false;
+    for (int i = c->ndim; i-- > 0;) {
+        int64_t n = c->shape[i], s = 0;
+        if (i >= skip && nd_shape(x)[i - skip] != 1) {
+            if (nd_shape(x)[i - skip] != n) return false;
+            s = nd_strides(x)[i - skip];
+        }
+        if (n == 1) continue;
+        if (level >= 0 && s == step[level] * extent[level]) {
+            extent[level] *= n;
+            continue;
+        }
+        if (++level == 2) return false;
+        step[level] = s;
+        extent[level] = n;
+    }
+    /* blocks whose elements NumPy would visit in another order than C's go another way */
+    if (step[0] < 0 || step[1] < 0 || (step[1] && step[1] < step[0])) return false;
+    *out = (tile_operand){.place = TILE_BLOCK, .t = nd_type(x), .at = x->at};
+    out->step = level >= 0 ? step[0] : 0;
+    out->inner = level == 1 ? extent[0] : INT64_MAX;
+    out->row = level == 1 ? step[1] : 0;
+    if (level <= 0 && out->step == 0) out->place = TILE_FIXED;
+    return true;
+}
+
+static bool add_nd(tile_code *c, const nd *x, tile_operand *out)
+{
+    if (!dtype_is_number(x->dtype) || c->nheld == c->maxop) return false;
+    TRY(block_operand(c, x, out));
+    hold(c, x);
+    return true;
+}
+
+/* the value in another type */
+static bool add_cast(tile_code *c, tile_operand *v, dtype_of to, err *e)
+{
+    cast_loop cast = cast_find(to, v->t, e);
+    if (!cast) return false;
+    if (v->place == TILE_FIXED) {
+        char from[16];
+        memcpy(from, v->at ? v->at : v->own, v->t.size);
+        TRY(cast(1, v->own, to.size, from, v->t.size, to, v->t, e));
+        v->t = to;
+        v->at = NULL;
+        return true;
+    }
+    tile_op *o = add_op(c, OP_CAST, -1);
+    if (!o) return false;
+    o->nin = 1;
+    o->cast = cast;
+    o->arg[0] = *v;
+    o->arg[1] = *v = new_register(c, to);
+    return true;
+}
+
+/* --- steps --- */
+
+static call step_call(const tile_code *c, int s)
+{
+    const task_view *v = &c->view[s];
+    return (call){.nin = v->nin,
+                  .narg = v->narg,
+                  .arg = v->arg,
+                  .in = c->in[s],
+                  .of = c->g->by[s],
+                  .index = c->index[s],
+                  .worker = c->r->w,
+                  .go_home = c->r->go_home,
+                  .snap = &c->r->p->snap};
+}
+
+/* argument k of step s: *reader is the step that it is, or -1 */
+static bool argument(tile_code *c, int s, uint32_t k, tile_operand *out, operand *kind, int *reader)
+{
+    const lit *a = &c->view[s].arg[k];
+    *reader = -1;
+    if (a->kind == LIT_IN && c->from[s][a->i] >= 0) {
+        *reader = c->from[s][a->i];
+        *out = c->value[*reader];
+        *kind = (operand){.t = out->t};
+        return out->place != TILE_NOWHERE;
+    }
+    const nd *x = a->kind == LIT_DATUM ? as_nd(a->d)
+                  : a->kind == LIT_IN  ? as_nd(c->in[s][a->i])
+                                       : NULL;
+    if (!x) return false;
+    *kind = operand_of(x);
+    return add_nd(c, x, out);
+}
+
+/* integers have no reciprocals: only numbers that say so are let through */
+static bool power_is_safe(const ufunc *f, const ufunc_plan *p, const operand *y)
+{
+    if (f->id != U_power || dtypes[p->arg[1].dt].kind != 'i' || dtypes[y->t.dt].kind != 'i')
+        return true;
+    return y->scalar && y->value && !(((const char *)y->value)[y->t.size - 1] & 0x80);
+}
+
+static bool add_map(tile_code *c, int s, const ufunc *f, dtype_of want, err *e)
+{
+    tile_operand arg[UFUNC_MAXARG];
+    operand kind[UFUNC_MAXARG];
+    int reader[UFUNC_MAXARG];
+    ufunc_plan types;
+    if (f->nout != 1 || c->view[s].narg < f->nin) return false;
+    for (int k = 0; k < f->nin; k++)
+        TRY(argument(c, s, (uint32_t)k, &arg[k], &kind[k], &reader[k]));
+    TRY(ufunc_resolve(f, kind, want, 0, &types, e));
+    for (int k = 0; k <= f->nin; k++) TRY(dtype_is_number(types.arg[k].dt));
+    if (f->nin > 1 && !power_is_safe(f, &types, &kind[1])) return false;
+    int cast[UFUNC_MAXARG], ncast = 0;
+    for (int k = 0; k < f->nin; k++) {
+        if (arg[k].t.dt == types.arg[k].dt) continue;
+        TRY(add_cast(c, &arg[k], types.arg[k], e));
+        if (arg[k].place == TILE_REGISTER) cast[ncast++] = arg[k].reg;
+    }
+    tile_op *o = add_op(c, OP_MAP, s);
+    if (!o) return false;
+    o->nin = f->nin;
+    o->run = types.run;
+    memcpy(o->arg, arg, sizeof arg);
+    /* the result may take the place of an operand that nobody reads again, if it is as wide */
+    bool in_place = true;
+    for (int k = 0; k < f->nin; k++) in_place &= types.arg[k].size == types.arg[f->nin].size;
+    if (!in_place) o->arg[f->nin] = c->value[s] = new_register(c, types.arg[f->nin]);
+    for (int k = 0; k < f->nin; k++)
+        if (reader[k] >= 0) used(c, reader[k]);
+    while (ncast) c->free[c->nfree++] = cast[--ncast];
+    if (in_place) o->arg[f->nin] = c->value[s] = new_register(c, types.arg[f->nin]);
+    return true;
+}
+
+static bool add_astype(tile_code *c, int s, dtype_of to, err *e)
+{
+    operand kind;
+    int reader;
+    tile_operand v;
+    TRY(dtype_is_number(to.dt) && argument(c, s, 0, &v, &kind, &reader));
+    TRY(add_cast(c, &v, to, e));
+    c->value[s] = v;
+    if (reader >= 0) used(c, reader);
+    return true;
+}
+
+static bool add_generator(tile_code *c, int s)
+{
+    const task_view *v = &c->view[s];
+    const tile_kind *k = v->f->kind->tile;
+    dtype_of t = c->g->by[s]->type;
+    if (v->nin || !dtype_is_number(t.dt)) return false;
+    tile_call gen = {.f = v->f};
+    if (k->value) {
+        const nd *x = k->value(&gen);
+        return x->dtype == t.dt && add_nd(c, x, &c->value[s]);
+    }
+    tile_op *o = add_op(c, OP_FILL, s);
+    if (!o) return false;
+    o->call = step_call(c, s);
+    o->gen = gen;
+    o->gen.c = &o->call;
+    o->gen.state = k->state ? arena_alloc(c->r->scratch, k->state) : NULL;
+    o->arg[0] = c->value[s] = new_register(c, t);
+    return true;
+}
+
+/* --- sources --- */
+
+static const source *source_at_run(const tile_code *c, const source *s)
+{
+    const snapshots *snap = &c->r->p->snap;
+    for (uint32_t i = 0; i < snap->n; i++)
+        if (snap->at[i].of == s) return snap->at[i].now;
+    return s;
+}
+
+/* Reads go along whole units: as many trailing axes as fit into a window. */
+static bool add_window(tile_code *c, int s, const source *src, err *e)
+{
+    tile_window *w = &c->window[s];
+    const task_view *v = &c->view[s];
+    const lit *region = v->narg ? &v->arg[v->narg - 1] : NULL;
+    dtype_of t = c->g->by[s]->type;
+    if (!region || region->kind != LIT_TUPLE || (int)region->n != c->ndim) return false;
+    w->of = source_at_run(c, src);
+    w->t = t;
+    w->unit = 1;
+    for (int i = 0; i < c->ndim; i++) w->start[i] = region->item[i].slice.start;
+    for (w->axis = c->ndim - 1; w->axis > 0; w->axis--) {
+        if (w->unit * c->shape[w->axis] > WINDOW) break;
+        w->unit *= c->shape[w->axis];
+    }
+    w->units = c->count / w->unit;
+    w->most = WINDOW / w->unit;
+    if (w->most * w->unit < TILE_MOST) return false;
+    w->b = buf_new((size_t)(w->most + TILE_MOST / w->unit + 2) * (size_t)w->unit * t.size, e);
+    tile_op *o = w->b ? add_op(c, OP_WINDOW, s) : NULL;
+    if (!o) return false;
+    c->value[s] = (tile_operand){.place = TILE_BLOCK,
+                                 .t = t,
+                                 .at = w->b->data,
+                                 .step = t.size,
+                                 .inner = INT64_MAX,
+                                 .window = w};
+    return true;
+}
+
+/* units [from, from + n): a box for each stretch along the axis */
+static bool read_units(tile_code *c, tile_window *w, int64_t from, int64_t n, char *to, err *e)
+{
+    int64_t along = c->shape[w->axis];
+    while (n > 0) {
+        int64_t start[GRID_MAXDIM], count[GRID_MAXDIM], rest = from / along, at = from % along;
+        int64_t part = along - at < n ? along - at : n;
+        for (int i = c->ndim; i-- > 0;) {
+            start[i] = w->start[i];
+            count[i] = i > w->axis ? c->shape[i] : i == w->axis ? part : 1;
+            if (i == w->axis) start[i] += at;
+            if (i < w->axis) start[i] += rest % c->shape[i], rest /= c->shape[i];
+        }
+        nd *out = nd_view(w->b, to, w->t, c->ndim, count, NULL);
+        bool ok = w->of->kind->read_into(w->of, start, count, out, e);
+        datum_unref(out);
+        if (!ok) return false;
+        to += part * w->unit * w->t.size;
+        from += part;
+        n -= part;
+    }
+    return true;
+}
+
+/* Ranges come in order: what a range shares with the window before is moved to the front. */
+static bool window_holds(tile_code *c, const tile_op *o, int64_t from, int64_t n, err *e)
+{
+    tile_window *w = &c->window[o->step];
+    size_t size = w->t.size;
+    if (from >= w->from && from + n <= w->until) return true;
+    int64_t first = from / w->unit, kept = 0;
+    if (from >= w->from && from < w->until) {
+        kept = w->until / w->unit - first;
+        memmove(w->b->data, w->b->data + (first * w->unit - w->from) * size,
+                (size_t)(kept * w->unit) * size);
+    }
+    int64_t last = (from + n + w->unit - 1) / w->unit, units = w->most;
+    if (units < last - first - kept) units = last - first - kept;
+    if (units > w->units - first - kept) units = w->units - first - kept;
+    TRY(read_units(c, w, first + kept, units, w->b->data + kept * w->unit * size, e));
+    w->from = first * w->unit;
+    w->until = (first + kept + units) * w->unit;
+    return true;
+}
+
+static bool add_source(tile_code *c, int s, const source *src, err *e)
+{
+    dtype_of t = c->g->by[s]->type;
+    if (!dtype_is_number(t.dt)) return false;
+    if (src->kind->divisible && src->kind->read_into && !src->whole && c->ndim) {
+        if (add_window(c, s, src, e) || e->kind) return !e->kind;
+    }
+    call k = step_call(c, s);
+    datum *d = fn_call(c->view[s].f, &k, e);
+    bool ok = as_nd(d) && add_nd(c, as_nd(d), &c->value[s]);
+    datum_unref(d);
+    return ok;
+}
+
+/* --- all of it --- */
+
+static bool step_fits(const tile_code *c, int s)
+{
+    const grid *g = c->g->by[s]->grid;
+    int64_t block[GRID_MAXDIM], shape[GRID_MAXDIM];
+    if (!c->view[s].f || !g || c->index[s] >= g->nblock || g->ndim != c->ndim) return false;
+    grid_block(g, c->index[s], block);
+    grid_block_shape(g, block, shape);
+    return !c->ndim || !memcmp(shape, c->shape, (size_t)c->ndim * sizeof *shape);
+}
+
+static bool add_step(tile_code *c, int s, err *e)
+{
+    dtype_of t;
+    int out;
+    const fn *f = c->view[s].f;
+    const source *src = layer_source(c->g->by[s]);
+    if (src) return add_source(c, s, src, e);
+    if (f->kind->tile) return add_generator(c, s);
+    if (!(f->flags & FN_ELEMENTWISE)) return false;
+    const ufunc *u = fn_as_ufunc(f, &t, &out);
+    if (u) return add_map(c, s, u, t, e);
+    return fn_is_cast(f, &t) && add_astype(c, s, t, e);
+}
+
+bool tile_compile(tile_code *c, err *e)
+{
+    int n = (int)c->g->nstep;
+    arena *a = c->r->scratch;
+    c->maxop = UFUNC_MAXARG * n + 1; /* a loop and a cast for each of its operands */
+    c->op = arena_alloc(a, (size_t)c->maxop * sizeof *c->op);
+    c->held = arena_alloc(a, (size_t)c->maxop * sizeof *c->held);
+    c->free = arena_alloc(a, (size_t)c->maxop * sizeof *c->free);
+    c->value = arena_alloc(a, (size_t)(n + 1) * sizeof *c->value);
+    c->uses = arena_alloc(a, (size_t)(n + 1) * sizeof *c->uses);
+    c->window = arena_alloc(a, (size_t)n * sizeof *c->window);
+    if (c->first == n) return add_nd(c, c->resident, &c->value[n]);
+    for (int s = c->first; s < n; s++) {
+        TRY(step_fits(c, s));
+        for (uint32_t k = 0; k < c->view[s].narg; k++) {
+            const lit *x = &c->view[s].arg[k];
+            if (x->kind == LIT_IN && c->from[s][x->i] >= 0) c->uses[c->from[s][x->i]]++;
+        }
+    }
+    c->uses[c->first]++; /* the result */
+    for (int s = n; s-- > c->first;) TRY(add_step(c, s, e));
+    return true;
+}
+
+dtype_of tile_type(const tile_code *c)
+{
+    return c->value[c->first].t;
+}
+
+static bool is_flat(const tile_operand *v)
+{
+    return v->place == TILE_REGISTER ||
+           (v->place == TILE_BLOCK && v->step == (ptrdiff_t)v->t.size && v->inner == INT64_MAX);
+}
+
+/* A loop whose result is the value of `first` writes to `out` itself. */
+static bool last_writes(tile_code *c, const nd *out)
+{
+    tile_operand *v = &c->value[c->first];
+    tile_op *o = c->nop ? &c->op[c->nop - 1] : NULL;
+    if (!o || v->place != TILE_REGISTER || o->kind > OP_CAST) return false;
+    tile_operand *r = &o->arg[o->nin];
+    if (r->place != TILE_REGISTER || r->reg != v->reg) return false;
+    *r = *v = (tile_operand){
+        .place = TILE_BLOCK, .t = v->t, .at = out->at, .step = v->t.size, .inner = INT64_MAX};
+    return true;
+}
+
+bool tile_deliver(tile_code *c, dtype_of t, nd *out, err *e)
+{
+    tile_operand *v = &c->value[c->first];
+    if (out && t.dt == v->t.dt && last_writes(c, out)) out = NULL;
+    if (out || t.dt != v->t.dt || !is_flat(v)) {
+        tile_op *o = add_op(c, OP_CAST, -1);
+        cast_loop cast = cast_find(t, v->t, e);
+        if (!o || !cast) return false;
+        o->nin = 1;
+        o->cast = cast;
+        o->arg[0] = *v;
+        *v = out ? (tile_operand){.place = TILE_BLOCK,
+                                  .t = t,
+                                  .at = out->at,
+                                  .step = t.size,
+                                  .inner = INT64_MAX}
+                 : new_register(c, t);
+        o->arg[1] = *v;
+    }
+    size_t size = TILE_MOST * sizeof(double) + 512; /* not a multiple of a page apart */
+    for (int i = 0; i < c->nop; i++)
+        for (int k = 0; k <= c->op[i].nin; k++)
+            if (c->op[i].arg[k].t.size > sizeof(double)) size = TILE_MOST * 16 + 512;
+    c->registers = buf_new(size * (size_t)c->nreg + 1, e);
+    if (!c->registers) return false;
+    for (int i = 0; i < c->nop; i++)
+        for (int k = 0; k <= c->op[i].nin; k++) {
+            tile_operand *a = &c->op[i].arg[k];
+            if (a->place == TILE_REGISTER) a->at = c->registers->data + (size_t)a->reg * size;
+            if (a->place == TILE_FIXED && !a->at) a->at = a->own;
+        }
+    if (v->place == TILE_REGISTER) v->at = c->registers->data + (size_t)v->reg * size;
+    return true;
+}
+
+void tile_clear(tile_code *c)
+{
+    for (int i = 0; i < c->nheld; i++) datum_unref(c->held[i]);
+    for (uint32_t s = 0; c->window && s < c->g->nstep; s++) buf_unref(c->window[s].b);
+    buf_unref(c->registers);
+}
+
+bool tile_rewind(tile_code *c, err *e)
+{
+    for (int i = 0; i < c->nop; i++) {
+        tile_op *o = &c->op[i];
+        const tile_kind *k = o->kind == OP_FILL ? o->gen.f->kind->tile : NULL;
+        if (k && k->begin) TRY(k->begin(&o->gen, e));
+        if (o->kind == OP_WINDOW) c->window[o->step].from = c->window[o->step].until = 0;
+    }
+    return true;
+}
+
+/* --- running --- */
+
+/* where element i of the block is */
+static inline char *element(const tile_operand *a, int64_t i)
+{
+    if (a->place != TILE_BLOCK) return a->at;
+    if (a->window) i -= a->window->from;
+    if (a->inner == INT64_MAX) return a->at + i * a->step;
+    return a->at + i / a->inner * a->row + i % a->inner * a->step;
+}
+
+/* how many elements from i on lie in one row */
+static inline int64_t in_row(const tile_operand *a, int64_t i, int64_t n)
+{
+    if (a->inner == INT64_MAX) return n;
+    int64_t left = a->inner - i % a->inner;
+    return left < n ? left : n;
+}
+
+static bool run_loop(const tile_op *o, int64_t from, int64_t n, err *e)
+{
+    char *p[UFUNC_MAXARG];
+    ptrdiff_t step[UFUNC_MAXARG + 2] = {0};
+    int64_t done = 0;
+    while (done < n) {
+        int64_t m = n - done;
+        for (int k = 0; k < o->nin; k++) m = in_row(&o->arg[k], from + done, m);
+        for (int k = 0; k <= o->nin; k++) {
+            const tile_operand *a = &o->arg[k];
+            step[k] = a->place == TILE_FIXED ? 0 : a->step;
+            p[k] = element(a, from + done);
+            if (a->place == TILE_REGISTER) p[k] += done * a->step;
+        }
+        if (o->kind == OP_MAP)
+            o->run((size_t)m, p, step);
+        else
+            TRY(o->cast((size_t)m, p[1], step[1], p[0], step[0], o->arg[1].t, o->arg[0].t, e));
+        done += m;
+    }
+    return true;
+}
+
+static bool run_op(tile_code *c, const tile_op *o, int64_t from, int64_t n, err *e)
+{
+    switch (o->kind) {
+    case OP_FILL: return o->gen.f->kind->tile->fill(&o->gen, from, n, o->arg[0].at, e);
+    case OP_WINDOW: return window_holds(c, o, from, n, e);
+    default: return run_loop(o, from, n, e);
+    }
+}
+
+const char *tile_run(tile_code *c, int64_t from, int64_t n, err *e)
+{
+    const task_run *r = c->r;
+    if ((r->stop && atomic_load_explicit(r->stop, memory_order_relaxed)) ||
+        (r->cancel && *r->cancel))
+        return err_set(e, KeyboardInterrupt, "%s", "");
+    for (int i = 0; i < c->nop; i++) TRY(run_op(c, &c->op[i], from, n, e));
+    return element(&c->value[c->first], from);
+}
