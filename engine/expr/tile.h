@@ -9,8 +9,9 @@
 #include "engine/graph/fn.h"
 
 enum {
-    TILE = 2048,     /* elements of a piece, usually: all that a chain needs stays in L1 */
-    TILE_MOST = 8192 /* at most: NumPy's block of a sum */
+    TILE = 2048,          /* elements of a piece, usually: all that a chain needs stays in L1 */
+    TILE_MOST = 8192,     /* at most: NumPy's block of a sum */
+    TILE_LEAST = 4 * TILE /* of a block; in smaller ones pieces gain nothing */
 };
 
 typedef struct tile_call {

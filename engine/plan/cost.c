@@ -12,7 +12,7 @@
 static const double LOOP_NS = 0.4, BYTE_NS = 0.1, FILE_NS = 0.4, FLOP_NS = 0.0125, TASK_NS = 300,
                     FOREIGN_NS = 5000;
 
-enum { PIECE = TILE * 8, WINDOW = 1 << 20 };
+enum { PIECE = TILE_MOST * 8, WINDOW = 1 << 20 };
 
 typedef struct entry {
     bool known;
@@ -54,7 +54,7 @@ static bool picks(const lit *x) /* an index with an array or list: the result is
 static const source *resident(const layer *l)
 {
     const source *s = l->flags & LAYER_LEAF ? layer_source(l) : NULL;
-    return s && !s->kind->fresh ? s : NULL;
+    return s && !s->kind->read_into ? s : NULL;
 }
 
 static bool gives_view(const layer *l, const task_view *v)
@@ -128,9 +128,10 @@ static bool tiled(const program *g, const stepset *x, uint32_t *first)
         int64_t where[GRID_MAXDIM], shape[GRID_MAXDIM];
         grid_block(gr, x->index[1], where);
         grid_block_shape(gr, where, shape);
-        if (!red_streams(last, gr->ndim, shape, g->by[1]->type)) return false;
+        dtype_of as;
+        if (!red_streams(last, gr->ndim, shape, g->by[1]->type, &as)) return false;
     }
-    return block > TILE;
+    return block >= TILE_LEAST;
 }
 
 static uint64_t tiled_extra(const program *g, const stepset *x, uint32_t first)
@@ -138,7 +139,7 @@ static uint64_t tiled_extra(const program *g, const stepset *x, uint32_t first)
     uint64_t n = 0;
     for (uint32_t s = first; s < g->nstep; s++) {
         const source *from = layer_source(g->by[s]);
-        bool rows = from && from->kind->divisible && from->kind->fresh && !from->whole;
+        bool rows = from && from->kind->divisible && from->kind->read_into && !from->whole;
         if (!from)
             n += PIECE;
         else if (!resident(g->by[s]))
@@ -162,7 +163,9 @@ static uint64_t stepped_extra(const program *g, const stepset *x)
         uint64_t total, largest;
         if (!x->known[s]) continue;
         largest = inputs_of(&x->view[s], &total);
-        uint64_t copies = x->view[s].f ? x->view[s].f->kind->cost.copies * largest : 0;
+        const fn *f = x->view[s].f;
+        uint64_t copies = f ? f->kind->cost.copies * largest : 0;
+        if (f && g->tiles && g->nstep == 1 && red_prefers_stream(f)) copies = 0;
         if (s && !gives_view(g->by[s], &x->view[s])) size[s] = block_bytes(g->by[s], x->index[s]);
         live += size[s];
         if (live + copies > peak) peak = live + copies;

@@ -7,8 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/expr/reduceops.h"
-
 static bool is_closed(const program *p)
 {
     for (uint32_t s = 0; s < p->nstep; s++)

@@ -114,7 +114,7 @@ static bool add_cast(tile_code *c, tile_operand *v, dtype_of to, err *e)
     cast_loop cast = cast_find(to, v->t, e);
     if (!cast) return false;
     if (v->place == TILE_FIXED) {
-        char from[16];
+        _Alignas(16) char from[16];
         memcpy(from, v->at ? v->at : v->own, v->t.size);
         TRY(cast(1, v->own, to.size, from, v->t.size, to, v->t, e));
         v->t = to;

@@ -22,7 +22,7 @@ typedef struct tile_operand {
     ptrdiff_t step, row;
     int64_t inner;
     int reg;                          /* TILE_REGISTER */
-    char own[16];                     /* TILE_FIXED after a cast (at is NULL) */
+    _Alignas(16) char own[16];        /* TILE_FIXED after a cast (at is NULL) */
     const struct tile_window *window; /* TILE_BLOCK: a part of it, which moves */
 } tile_operand;
 

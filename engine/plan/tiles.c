@@ -12,8 +12,6 @@
 #include "engine/expr/build.h"
 #include "engine/plan/tile_code.h"
 
-enum { LEAST = 4 * TILE /* elements; below, pieces gain nothing */ };
-
 /* which inputs of each step are other steps, and the datums of those that are not */
 static void find_inputs(tile_code *c)
 {
@@ -43,7 +41,7 @@ static bool set_shape(tile_code *c, int ndim, const int64_t *shape)
     c->ndim = ndim;
     memcpy(c->shape, shape, (size_t)ndim * sizeof *shape);
     c->count = shape_count(ndim, shape);
-    return c->count >= LEAST;
+    return c->count >= TILE_LEAST;
 }
 
 static bool block_shape(tile_code *c, const layer *l, uint64_t index)
