@@ -32,6 +32,7 @@ const module_def *const stdlib_modules[] = {
     &h5py_def,
     &wire_def,
     &futures_def,
+    &zarr_def,
     NULL,
 };
 /* clang-format on */

@@ -25,3 +25,4 @@ extern const module_def futures_def;
 /* What `dsk --worker FD` does (stdlib/dask/worker_serve.c); returns when the other end closes: the
  * process then ends at once, whatever its threads do. */
 void worker_serve(int fd, const module_def *const *modules);
+extern const module_def zarr_def;

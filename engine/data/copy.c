@@ -109,3 +109,19 @@ void strided_copy(int ndim, const int64_t *shape, char *dst, const int64_t *dste
     else
         copy_runs(&w, run_for(size), size);
 }
+
+void nd_swap_bytes(char *at, size_t n, dtype_of t)
+{
+    size_t unit = t.dt == DT_str          ? 4
+                  : t.dt == DT_complex64  ? 4
+                  : t.dt == DT_complex128 ? 8
+                  : t.dt == DT_bytes      ? 1
+                                          : t.size;
+    for (; n >= unit; n -= unit, at += unit) {
+        for (size_t i = 0; i < unit / 2; i++) {
+            char c = at[i];
+            at[i] = at[unit - 1 - i];
+            at[unit - 1 - i] = c;
+        }
+    }
+}

@@ -123,6 +123,8 @@ void nd_copy_into(nd *dst, const nd *src);
 /* The same on raw strides: size bytes an element, ops for object cells (else NULL). */
 void strided_copy(int ndim, const int64_t *shape, char *dst, const int64_t *dstep, const char *src,
                   const int64_t *sstep, size_t size, const cell_ops *ops);
+/* n bytes of elements of foreign byte order are turned where they lie. */
+void nd_swap_bytes(char *at, size_t n, dtype_of t);
 /* NumPy's broadcast: false + ValueError "operands could not be broadcast together with shapes (10,)
  * (5,) " */
 bool shape_broadcast(int n, const nd *const *x, int *ndim, int64_t shape[ND_MAXDIM], err *e);

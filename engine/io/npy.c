@@ -263,23 +263,6 @@ void npy_head_write(const nd *x, strbuf *out)
 
 /* --- reading --- */
 
-/* Elements of foreign byte order are turned where they lie. */
-static void swap_bytes(char *at, size_t n, dtype_of t)
-{
-    size_t unit = t.dt == DT_str          ? 4
-                  : t.dt == DT_complex64  ? 4
-                  : t.dt == DT_complex128 ? 8
-                  : t.dt == DT_bytes      ? 1
-                                          : t.size;
-    for (; n >= unit; n -= unit, at += unit) {
-        for (size_t i = 0; i < unit / 2; i++) {
-            char c = at[i];
-            at[i] = at[unit - 1 - i];
-            at[unit - 1 - i] = c;
-        }
-    }
-}
-
 /* A view of the elements in `b` from `data` on, as the header describes them. */
 static nd *shape_block(const npy_head *h, buf *b, char *data)
 {
@@ -322,7 +305,7 @@ nd *npy_parse(const void *bytes, size_t n, err *e)
     buf *b = buf_new(size, e);
     if (!b) return NULL;
     if (size) memcpy(b->data, (const char *)bytes + h.at, size);
-    if (h.t.swapped) swap_bytes(b->data, size, h.t);
+    if (h.t.swapped) nd_swap_bytes(b->data, size, h.t);
     nd *x = shape_block(&h, b, b->data);
     buf_unref(b);
     return x;
@@ -375,7 +358,7 @@ nd *npy_load(const char *path, err *e)
         err_errno(e, errno, path);
     else if (b)
         x = shape_block(&f.head, b, b->data);
-    if (x && f.head.t.swapped) swap_bytes(b->data, f.bytes, f.head.t);
+    if (x && f.head.t.swapped) nd_swap_bytes(b->data, f.bytes, f.head.t);
     buf_unref(b);
     close(f.fd);
     return x;
