@@ -18,11 +18,10 @@ extern const module_def binascii_def;
 extern const module_def random_def;
 extern const module_def numpy_def, numpy_random_def;
 extern const module_def dask_def, graph_def;
-extern const module_def h5py_def;
+extern const module_def h5py_def, zarr_def;
 extern const module_def wire_def;
 extern const module_def futures_def;
 
 /* What `dsk --worker FD` does (stdlib/dask/worker_serve.c); returns when the other end closes: the
  * process then ends at once, whatever its threads do. */
 void worker_serve(int fd, const module_def *const *modules);
-extern const module_def zarr_def;
