@@ -124,6 +124,24 @@ static void join_factors(int n, const double *r1, double *r2, const double *sign
             for (int j = k; j < n; j++) r[i * n + j] += r2[i * n + k] * r1[k * n + j];
 }
 
+/* A glance: are the first columns of some rows independent?  No means: leave it to LAPACK. */
+static bool looks_full(const tall *t, potrf run)
+{
+    enum { COLUMNS = 32, ROWS = 4 * COLUMNS };
+    double x[ROWS * COLUMNS], g[COLUMNS * COLUMNS];
+    int c = t->n < COLUMNS ? t->n : COLUMNS, rows = t->m < ROWS ? (int)t->m : ROWS, info = 0;
+    int64_t gap = t->m / rows;
+    char uplo = 'L';
+    for (int i = 0; i < rows; i++) memcpy(x + i * c, t->a + i * gap * t->n, (size_t)c * sizeof *x);
+    t->f->dsyrk(ROW_MAJOR, UPPER, TRANS, c, rows, 1, x, c, 0, g, c);
+    double size[COLUMNS];
+    for (int i = 0; i < c; i++) size[i] = g[i * c + i];
+    run(&uplo, &c, g, &c, &info);
+    for (int i = 0; i < c && info == 0; i++)
+        if (!(g[i * c + i] * g[i * c + i] > 1e-14 * size[i])) return false;
+    return info == 0;
+}
+
 bool qr_is_tall(int64_t m, int64_t n)
 {
     return n >= 4 && n <= 4096 && m >= 2 * n && m * n >= 1 << 14;
@@ -134,7 +152,7 @@ bool qr_tall(const double *a, int64_t m, int64_t n, double *q, double *r)
     const blas *f = blas_open();
     potrf run = (potrf)lapack_find("dpotrf_");
     tall t = {.f = f, .a = a, .q = q, .m = m, .n = (int)n, .block = (int)(1 + (48 << 10) / n)};
-    if (!f || !run) return false;
+    if (!f || !run || !looks_full(&t, run)) return false;
     if (t.block < n) t.block = (int)n; /* the head lies in the first block */
     int64_t blocks = (m + t.block - 1) / t.block, square = n * n;
     t.ngroup = blocks < GROUPS ? (int)blocks : GROUPS;
