@@ -518,7 +518,7 @@ static value b_transpose(interp *in, const value *arg)
     if (!x || !ints_of(in, arg[1], &n, axes)) return FAIL;
     narrow(n, axes, perm);
     err e = {0};
-    return wrap_expr(in, expr_transpose((label){0}, x, perm, &e), &e);
+    return wrap_expr(in, expr_transpose((label){.prefix = "transpose"}, x, perm, &e), &e);
 }
 
 /* rechunk(x, chunks, threshold, limit) */

@@ -144,6 +144,14 @@ value array_compare(interp *in, enum cmpop op, value a, value b)
     if (is_none(b) && (op == OP_EQ || op == OP_NE) && !as_ndarray(a)) return v_bool(op == OP_NE);
     const ufunc *f = &ufuncs[compare_ids[op]];
     value r = apply2(in, f, f->name, a, b, NULL);
+    if (is_notimpl(r) &&
+        (as_ndarray(a) ||
+         a.kind == V_SCALAR)) { /* b handles ufuncs itself: NumPy calls the ufunc */
+        value u = ufunc_value(in, f);
+        r = is_fail(u) ? FAIL : call_n(in, u, 2, a, b);
+        value_unref(in, u);
+        return r;
+    }
     if (is_fail(r) && exc_is(in, UFuncTypeError)) { /* numbers against text */
         exc_clear(in);
         bool array = as_ndarray(a) || as_ndarray(b);
