@@ -121,7 +121,11 @@ void *obj_new(interp *in, const type *t, size_t extra)
     size_t size = t->size + extra, head = prefix_size(flags), all = size + head;
     char *p = all < size ? NULL : block_get(in, all);
     if (!p) return THROW0(in, MemoryError, "%s", "");
-    memset(p, 0, all);
+    if (all <= POOL_MAX) { /* a whole number of steps is ours */
+        for (char *q = p, *end = p + all; q < end; q += POOL_STEP)
+            memcpy(q, (const uint64_t[2]){0, 0}, POOL_STEP);
+    } else
+        memset(p, 0, all);
     obj *o = (obj *)(void *)(p + head);
     o->type = heap ? obj_ref((void *)(uintptr_t)t) : t;
     o->rc = 1;
@@ -135,6 +139,15 @@ void *obj_new(interp *in, const type *t, size_t extra)
         ring->next = h;
         if (++in->ngc >= in->gc_at && !in->gc_off) in->poll = &always;
     }
+    return o;
+}
+
+void *obj_flat(interp *in, const type *t, size_t size)
+{
+    obj *o = block_get(in, size);
+    if (!o) return THROW0(in, MemoryError, "%s", "");
+    *o = (obj){.type = t, .rc = 1};
+    o->gc = size > POOL_MAX ? 0 : (uint16_t)((size + POOL_STEP - 1) / POOL_STEP);
     return o;
 }
 
@@ -186,6 +199,10 @@ static void free_one(interp *in, obj *o)
 
 void obj_free(interp *in, obj *o)
 {
+    if (!(o->flags & (OBJ_GC | OBJ_DICT)) && !o->type->drop && !(o->type->flags & TYPE_HEAP)) {
+        block_free(in, o, o->gc ? (size_t)o->gc * POOL_STEP : POOL_MAX + 1);
+        return; /* flat: holds nothing */
+    }
     if (in->freeing >= FREE_DEPTH) {
         if (in->ntrash == in->trash_cap) {
             in->trash_cap = in->trash_cap ? in->trash_cap * 2 : 256;

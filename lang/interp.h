@@ -36,6 +36,9 @@ typedef struct pool { /* free lists of small blocks, by size */
 
 void *block_alloc(interp *in, size_t n); /* NULL: out of memory, nothing pending */
 void block_free(interp *in, void *p, size_t n);
+/* An instance of a builtin type that is no container and has no dict; only its header is set.
+ * NULL: MemoryError */
+void *obj_flat(interp *in, const type *t, size_t size);
 /* More room for a plain object in a big block, with some to spare; NULL: it is not one. */
 void *obj_grow(interp *in, obj *o, size_t size);
 void gc_open(interp *in);

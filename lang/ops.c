@@ -353,12 +353,12 @@ static value default_repr(interp *in, value v)
 
 static str *small_int_text(interp *in, int64_t i)
 {
-    char digits[24], *p = digits + sizeof digits;
-    uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
-    do *--p = (char)('0' + u % 10);
-    while ((u /= 10));
-    if (i < 0) *--p = '-';
-    return str_new(in, p, (size_t)(digits + sizeof digits - p));
+    char digits[INT_TEXT];
+    size_t n = int64_digits(i, 10, digits);
+    if (n == 1) return str_char(in, (uint32_t)digits[0]);
+    str *s = str_alloc(in, n, n);
+    if (s) memcpy(s->at, digits, n);
+    return s;
 }
 
 str *value_repr(interp *in, value v)

@@ -169,8 +169,28 @@ static void group_digits(strbuf *b, const char *digits, size_t n, size_t size, c
     sb_clear(&r);
 }
 
+/* Neither grouped nor filled with zeros or wide characters. */
+static value plain_layout(interp *in, const number_parts *p, const format_spec *f)
+{
+    size_t n = (p->sign != 0) + p->ndigits + p->nrest;
+    size_t pad = f->width > (int64_t)n ? (size_t)f->width - n : 0;
+    size_t left = f->align == '>' ? pad : f->align == '^' ? pad / 2 : 0;
+    str *s = str_alloc(in, n + pad, n + pad);
+    if (!s) return FAIL;
+    char *at = s->at;
+    memset(at, (char)f->fill, left);
+    at += left;
+    if (p->sign) *at++ = p->sign;
+    memcpy(at, p->digits, p->ndigits);
+    memcpy(at + p->ndigits, p->rest, p->nrest);
+    memset(at + p->ndigits + p->nrest, (char)f->fill, pad - left);
+    return v_obj(s);
+}
+
 value number_layout(interp *in, const number_parts *p, const format_spec *f)
 {
+    if (!f->group && !p->prefix && f->align != '=' && f->fill < 128 && p->ndigits + p->nrest > 1)
+        return plain_layout(in, p, f);
     size_t nprefix = p->prefix ? strlen(p->prefix) : 0;
     int64_t around = (p->sign != 0) + (int64_t)(nprefix + p->nrest);
     bool zeros = f->fill == '0' && f->align == '=';
@@ -255,8 +275,11 @@ static value format_digits(interp *in, value n, const format_spec *f)
 {
     uint32_t t = f->type;
     int base = t == 'b' ? 2 : t == 'o' ? 8 : t == 'x' || t == 'X' ? 16 : 10;
-    char *s = int_digits(in, n, base);
-    if (!s) return FAIL;
+    char few[INT_TEXT], *s = few;
+    if (n.kind == V_INT)
+        int64_digits(n.i, (unsigned)base, few);
+    else if (!(s = int_digits(in, n, base)))
+        return FAIL;
     for (char *p = s; t == 'X' && *p; p++) {
         if (*p >= 'a') *p ^= 32;
     }
@@ -268,7 +291,7 @@ static value format_digits(interp *in, value n, const format_spec *f)
         parts.prefix = t == 'b' ? "0b" : t == 'o' ? "0o" : t == 'x' ? "0x" : "0X";
     }
     value v = number_layout(in, &parts, f);
-    mem_free(s);
+    if (s != few) mem_free(s);
     return v;
 }
 
@@ -336,10 +359,12 @@ static bool add_rounded(strbuf *b, double x, char code, int precision)
         sb_addf(b, "e%c%02d", e < 0 ? '-' : '+', abs(e));
         return true;
     }
+    char text[2 * CERTAIN + 4], *p = text;
     for (int i = e > 0 ? e : 0; i >= -precision; i--) { /* the digit for 10^i */
-        if (i == -1) sb_addc(b, '.');
-        sb_addc(b, i <= e && e - i < k ? d[e - i] : '0');
+        if (i == -1) *p++ = '.';
+        *p++ = i <= e && e - i < k ? d[e - i] : '0';
     }
+    sb_add(b, text, (size_t)(p - text));
     return true;
 }
 

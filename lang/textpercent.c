@@ -173,6 +173,11 @@ static bool put_int(interp *in, percent *s, const field *f, value v, char code)
     value n = number_for(in, v, code);
     if (is_fail(n)) return false;
     int base = code == 'o' ? 8 : code == 'x' || code == 'X' ? 16 : 10;
+    if (n.kind == V_INT && !f->flags && f->width < 0 && f->precision < 0 && code != 'X') {
+        char few[INT_TEXT];
+        sb_add(&s->out, few, int64_digits(n.i, (unsigned)base, few));
+        return true;
+    }
     char *digits = int_digits(in, n, base);
     value_unref(in, n);
     if (!digits) return false;
@@ -298,9 +303,7 @@ value percent_format(interp *in, str *text, value args)
     s.narg = t ? t->n : 1;
     s.mapping = !t && !as_str(args) && type_of(in, args)->getitem ? args : FAIL;
     bool ok = all_fields(in, &s);
-    size_t n;
-    char *out = sb_take(&s.out, &n);
-    if (ok) return v_obj(str_take(in, out, n));
-    mem_free(out);
-    return FAIL;
+    value v = ok ? v_obj(str_new(in, sb_text(&s.out), s.out.n)) : FAIL;
+    sb_clear(&s.out);
+    return v;
 }

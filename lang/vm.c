@@ -13,60 +13,7 @@
 #include "lang/frame_fast.h"
 #include "lang/types/dunder.h"
 #include "lang/types/gen.h"
-
-/* Values move as two words in general registers: a 16-byte vector load right after two 8-byte
- * stores would wait for them. */
-typedef uint64_t __attribute__((may_alias)) half;
-#define TAG(p)    (((half *)(void *)(uintptr_t)(p))[0])
-#define BITS(p)   (((half *)(void *)(uintptr_t)(p))[1])
-#define KIND(tag) ((uint32_t)(tag))
-
-static inline __attribute__((always_inline)) value value_at(const value *p)
-{
-    uint64_t tag = TAG(p), bits = BITS(p);
-    value v = {.kind = (uint32_t)tag, .aux = (uint32_t)(tag >> 32)};
-    v.bits = bits;
-    return v;
-}
-
-static inline __attribute__((always_inline)) value ref_at(const value *p)
-{
-    return value_ref(value_at(p));
-}
-
-static inline __attribute__((always_inline)) void unref_bits(interp *in, uint64_t bits)
-{
-    obj *o = (obj *)(uintptr_t)bits;
-    if (!(o->flags & OBJ_FROZEN) && --o->rc == 0) obj_free(in, o);
-}
-
-static inline __attribute__((always_inline)) void set_words(interp *in, value *p, uint64_t tag,
-                                                            uint64_t bits)
-{
-    uint64_t old = TAG(p), old_bits = BITS(p);
-    TAG(p) = tag;
-    BITS(p) = bits;
-    if (KIND(old) == V_OBJ) unref_bits(in, old_bits);
-}
-
-static inline __attribute__((always_inline)) void set_value(interp *in, value *p, value v)
-{
-    set_words(in, p, (uint64_t)v.aux << 32 | v.kind, v.bits);
-}
-
-static inline __attribute__((always_inline)) void clear_value(interp *in, value *p)
-{
-    uint64_t old = TAG(p), bits = BITS(p);
-    TAG(p) = V_FAIL;
-    if (KIND(old) == V_OBJ) unref_bits(in, bits);
-}
-
-static inline uint64_t float_bits(double f)
-{
-    uint64_t u;
-    memcpy(&u, &f, sizeof u);
-    return u;
-}
+#include "lang/words.h"
 
 #define BOTH(a, b, k)     ((((a).kind ^ (k)) | ((b).kind ^ (k))) == 0)
 #define SET(reg, val)     set_value(in, &r[reg], (val))
@@ -128,13 +75,6 @@ static inline uint64_t float_bits(double f)
         SET(C, v_);                                                                                \
         NEXT;                                                                                      \
     } while (0)
-
-static inline __attribute__((always_inline)) value take(value *p)
-{
-    value v = value_at(p);
-    TAG(p) = V_FAIL;
-    return v;
-}
 
 /* Two floats, or a float and an int that is exactly one. */
 static inline bool both_floats(value a, value b, double *x, double *y)
@@ -951,6 +891,14 @@ value vm_run(interp *in)
     }
     CASE(UNPACK) :
     {
+        value t = value_at(&r[A]);
+        if (t.kind == V_OBJ && t.o->type == &T_tuple && ((tuple *)t.o)->n == (int64_t)B &&
+            !(A >= C && A < C + B)) {
+            const value *at = ((tuple *)t.o)->at;
+            for (uint32_t j = 0; j < B; j++) SET(C + j, ref_at(&at[j]));
+            USED(A);
+            NEXT;
+        }
         f->ip = ip;
         value a = OWN(A);
         bool ok = unpack(in, a, B, &r[C]);

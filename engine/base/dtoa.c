@@ -126,11 +126,29 @@ static void format_of(int width, int *bits, int *least)
     *least = width == 64 ? -1074 : width == 32 ? -149 : -24;
 }
 
+static void write_digits(shortest *r, uint64_t d)
+{
+    char text[20], *p = text + sizeof text;
+    do *--p = (char)('0' + d % 10);
+    while ((d /= 10));
+    r->n = (int)(text + sizeof text - p);
+    memcpy(r->digit, p, (size_t)r->n);
+    r->digit[r->n] = 0;
+}
+
 shortest float_shortest(double x, int width)
 {
     shortest r = {.digit = "0", .n = 1};
     x = fabs(x);
     if (x == 0) return r;
+    if (width == 64 && x < 0x1p53 && x == (double)(uint64_t)x) {
+        int zeros = 0;
+        uint64_t whole = (uint64_t)x;
+        for (; whole % 10 == 0; zeros++) whole /= 10;
+        write_digits(&r, whole);
+        r.exp10 = zeros + r.n - 1;
+        return r;
+    }
     int bits, least, e;
     format_of(width, &bits, &least);
     double m = frexp(x, &e); /* x = m 2^e, m in [1/2, 1) */
@@ -140,7 +158,7 @@ shortest float_shortest(double x, int width)
     int k;
     uint64_t d = schubfach(c, q, narrow, &k);
     for (; d % 10 == 0; k++) d /= 10;
-    r.n = snprintf(r.digit, sizeof r.digit, "%llu", (unsigned long long)d);
+    write_digits(&r, d);
     r.exp10 = k + r.n - 1;
     return r;
 }
@@ -176,7 +194,8 @@ static void add_repr(strbuf *b, double x, int width, bool point)
         if (point) sb_adds(b, ".0");
     } else {
         sb_add(b, d.digit, (size_t)d.exp10 + 1);
-        sb_addf(b, ".%s", d.digit + d.exp10 + 1);
+        sb_addc(b, '.');
+        sb_add(b, d.digit + d.exp10 + 1, (size_t)(d.n - d.exp10 - 1));
     }
 }
 

@@ -29,11 +29,6 @@ void sb_adds(strbuf *b, const char *s)
     sb_add(b, s, strlen(s));
 }
 
-void sb_addc(strbuf *b, char c)
-{
-    sb_add(b, &c, 1);
-}
-
 void sb_pad(strbuf *b, char c, size_t n)
 {
     reserve(b, n);

@@ -11,7 +11,15 @@ typedef struct strbuf {
 
 void sb_add(strbuf *b, const char *s, size_t n);
 void sb_adds(strbuf *b, const char *s);
-void sb_addc(strbuf *b, char c);
+static inline void sb_addc(strbuf *b, char c)
+{
+    if (b->n + 1 >= b->cap) {
+        sb_add(b, &c, 1);
+        return;
+    }
+    b->at[b->n++] = c;
+    b->at[b->n] = 0;
+}
 void sb_pad(strbuf *b, char c, size_t n); /* n times c */
 void sb_addf(strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sb_addv(strbuf *b, const char *fmt, va_list ap);

@@ -5,6 +5,7 @@
 #include "lang/lang.h"
 #include "lang/types/dict_impl.h"
 #include "lang/types/iter.h"
+#include "lang/words.h"
 
 /* ---- iterators ---- */
 
@@ -34,18 +35,18 @@ static value finish(interp *in, dict_iter *it)
     return FAIL;
 }
 
-static value entry_part(interp *in, dict_iter *it, dict_entry e, int what)
+static inline value entry_part(interp *in, dict_iter *it, const dict_entry *e, int what)
 {
-    if (what == 0) return value_ref(e.key);
-    if (what == 1) return value_ref(e.val);
-    value_ref(e.key), value_ref(e.val); /* what the old tuple lets go of may change the dict */
-    tuple *t = tuple_again(in, &it->last, 2);
+    if (what == 0) return ref_at(&e->key);
+    if (what == 1) return ref_at(&e->val);
+    value k = ref_at(&e->key), v = ref_at(&e->val);
+    tuple *t = tuple_again(in, &it->last, 2); /* letting go of the old one may change the dict */
     if (!t) {
-        value_unref(in, e.key), value_unref(in, e.val);
+        value_unref(in, k), value_unref(in, v);
         return FAIL;
     }
-    t->at[0] = e.key;
-    t->at[1] = e.val;
+    set_value(in, &t->at[0], k);
+    set_value(in, &t->at[1], v);
     return v_obj(t);
 }
 
@@ -65,7 +66,7 @@ static inline value step(interp *in, value self, int what, int by)
         finish(in, it);
         return throw(in, RuntimeError, "dictionary keys changed during iteration");
     }
-    dict_entry e = d->entry[it->i];
+    const dict_entry *e = &d->entry[it->i];
     it->i += by;
     it->left--;
     return entry_part(in, it, e, what);

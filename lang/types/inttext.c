@@ -45,21 +45,28 @@ static bool check_digits(interp *in, const mpz_t z)
     return false;
 }
 
-static char *small_digits(int64_t i, unsigned base)
+size_t int64_digits(int64_t i, unsigned base, char *out)
 {
-    char at[72], *p = at + sizeof at;
+    char at[INT_TEXT], *p = at + sizeof at;
     uint64_t u = i < 0 ? -(uint64_t)i : (uint64_t)i;
-    do {
-        *--p = "0123456789abcdefghijklmnopqrstuvwxyz"[u % base];
-        u /= base;
-    } while (u);
+    if (base == 10) { /* a division by a constant is a multiplication */
+        do *--p = (char)('0' + u % 10);
+        while ((u /= 10));
+    } else {
+        do *--p = "0123456789abcdefghijklmnopqrstuvwxyz"[u % base];
+        while ((u /= base));
+    }
     if (i < 0) *--p = '-';
-    return mem_dupn(p, (size_t)(at + sizeof at - p));
+    size_t n = (size_t)(at + sizeof at - p);
+    memcpy(out, p, n);
+    out[n] = 0;
+    return n;
 }
 
 char *int_digits(interp *in, value plain, int base)
 {
-    if (plain.kind == V_INT) return small_digits(plain.i, (unsigned)base);
+    char few[INT_TEXT];
+    if (plain.kind == V_INT) return mem_dupn(few, int64_digits(plain.i, (unsigned)base, few));
     mpz_srcptr z = ((bigint *)plain.o)->z;
     if (base == 10 && !check_digits(in, z)) return NULL;
     err e = {0};

@@ -46,8 +46,9 @@ size_t utf8_count(const char *s, size_t nbyte)
 str *str_alloc(interp *in, size_t nbyte, size_t nchar)
 {
     if (nbyte >> SIZE_LIMIT_BITS) return throw_nomem(in), NULL;
-    str *s = obj_new(in, &T_str, nbyte + 1);
+    str *s = obj_flat(in, &T_str, sizeof *s + nbyte + 1);
     if (!s) return NULL;
+    s->hash = 0;
     s->nbyte = nbyte;
     s->nchar = nchar;
     s->at[nbyte] = 0;

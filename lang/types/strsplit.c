@@ -116,7 +116,7 @@ static value split(interp *in, const value *arg, bool right)
     if (!is_none(arg[1]) && !(sep = check_str(in, arg[1], NULL))) return FAIL;
     if (!to_int64(in, arg[2], &max)) return FAIL;
     if (sep && !sep->nbyte) return throw(in, ValueError, "empty separator");
-    list *l = list_new(in, 0);
+    list *l = list_new(in, 8);
     if (!l) return FAIL;
     bool ok = right ? (sep ? rsplit_at(in, l, s, sep, max) : rsplit_blank(in, l, s, max))
                     : (sep ? split_at(in, l, s, sep, max) : split_blank(in, l, s, max));

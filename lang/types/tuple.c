@@ -4,6 +4,7 @@
 
 #include "lang/lang.h"
 #include "lang/types/iter.h"
+#include "lang/words.h"
 
 /* ---- life ---- */
 
@@ -28,9 +29,7 @@ tuple *tuple_again(interp *in, tuple **last, int64_t n)
     tuple *t = *last;
     if (t && t->hdr.rc == 1 && t->n == n) {
         for (int64_t i = 0; i < n; i++) {
-            value old = t->at[i];
-            t->at[i] = NONE;
-            value_unref(in, old);
+            set_words(in, &t->at[i], V_NONE, 0);
         }
         return obj_ref(t);
     }

@@ -35,8 +35,10 @@ bool type_is_sub(const type *t, const type *of)
         if (k->mro[i] == of) return true;
     }
     if (k) return false;
-    if (t->base && type_is_sub(t->base, of)) return true;
-    return t->base2 && type_is_sub(t->base2, of);
+    for (; t; t = t->base) {
+        if (t == of || (t->base2 && type_is_sub(t->base2, of))) return true;
+    }
+    return false;
 }
 
 bool obj_isa(const obj *o, const type *t)
@@ -57,8 +59,9 @@ value v_type(const type *t)
 const type *as_type(value v)
 {
     if (v.kind != V_OBJ) return NULL;
-    if (v.o->type == &T_type || obj_isa(v.o, &T_type)) return (const type *)(const void *)v.o;
-    return NULL;
+    const type *t = v.o->type; /* a metaclass is T_type or a user class */
+    if (t != &T_type && !(t->flags & TYPE_HEAP && obj_isa(v.o, &T_type))) return NULL;
+    return (const type *)(const void *)v.o;
 }
 
 /* ---- typeinfo ---- */

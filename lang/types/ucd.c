@@ -201,9 +201,8 @@ bool cp_is_alpha(uint32_t cp)
     return c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_LO;
 }
 
-bool cp_is_space(uint32_t cp)
+bool cp_is_far_space(uint32_t cp)
 {
-    if (cp < 128) return cp == ' ' || cp - 9 < 5 || cp - 0x1c < 4;
     return cp == 0x85 || cp == 0xa0 || cp == 0x1680 || cp - 0x2000 < 11 || cp == 0x2028 ||
            cp == 0x2029 || cp == 0x202f || cp == 0x205f || cp == 0x3000;
 }

@@ -8,7 +8,12 @@ int cp_decimal(uint32_t cp); /* the digit's value, -1: no decimal digit */
 bool cp_is_digit(uint32_t cp);
 bool cp_is_numeric(uint32_t cp);
 bool cp_is_alpha(uint32_t cp);
-bool cp_is_space(uint32_t cp);
+bool cp_is_far_space(uint32_t cp); /* beyond ASCII */
+static inline bool cp_is_space(uint32_t cp)
+{
+    if (cp < 128) return cp == ' ' || cp - 9 < 5 || cp - 0x1c < 4;
+    return cp_is_far_space(cp);
+}
 bool cp_is_linebreak(uint32_t cp);
 bool cp_is_lower(uint32_t cp);
 bool cp_is_upper(uint32_t cp);
