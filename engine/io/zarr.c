@@ -313,13 +313,10 @@ static bool read_part(const zarr *z, const zarr_region *r, const part *p, const 
     return got >= 0;
 }
 
-nd *zarr_read(zarr *z, const zarr_region *r, err *e)
+bool zarr_read_into(zarr *z, const zarr_region *r, const nd *x, err *e)
 {
-    dtype_of t = z->s.t;
-    t.swapped = false;
     TRY(check_region(z, r, e));
-    nd *x = nd_new(t, z->s.ndim, r->count, e);
-    if (!x || !nd_count(x)) return x;
+    if (!nd_count(x)) return true;
     part p;
     bool ok;
     first_part(z, r, &p);
@@ -328,7 +325,16 @@ nd *zarr_read(zarr *z, const zarr_region *r, err *e)
         ok = !nd_count(place) || read_part(z, r, &p, place, e);
         datum_unref(place);
     } while (ok && next_part(z, r, &p));
-    return ok ? x : datum_unref(x);
+    return ok;
+}
+
+nd *zarr_read(zarr *z, const zarr_region *r, err *e)
+{
+    dtype_of t = z->s.t;
+    t.swapped = false;
+    nd *x = nd_new(t, z->s.ndim, r->count, e);
+    if (!x || zarr_read_into(z, r, x, e)) return x;
+    return datum_unref(x);
 }
 
 /* --- writing --- */

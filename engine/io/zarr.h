@@ -33,5 +33,7 @@ typedef struct zarr_region {
 } zarr_region;
 /* A new block in C order and native byte order. */
 nd *zarr_read(zarr *z, const zarr_region *r, err *e);
+/* The same into a block that is the caller's to write: shape `count`, any strides. */
+bool zarr_read_into(zarr *z, const zarr_region *r, const nd *out, err *e);
 /* x: shape `count`, any strides, of the array's type. */
 bool zarr_write(zarr *z, const zarr_region *r, const nd *x, err *e);

@@ -175,13 +175,20 @@ static nd *source_read(const source *s, const int64_t *start, const int64_t *cou
                      e);
 }
 
+static bool source_read_into(const source *s, const int64_t *start, const int64_t *count,
+                             const nd *out, err *e)
+{
+    return zarr_read_into(((const zarr_source *)(const void *)s)->z,
+                          &(zarr_region){start, ones, count}, out, e);
+}
+
 static void source_drop(source *s)
 {
     datum_unref(((zarr_source *)(void *)s)->z);
 }
 
 static const source_kind zarr_source_kind = {
-    .name = "Zarr array", .read = source_read, .drop = source_drop, .fresh = true};
+    .name = "Zarr array", .read = source_read, .drop = source_drop, .read_into = source_read_into};
 
 /* Names of arrays over it tell its folder, and when that was last changed. */
 static hash128 identity(const zarr *z)
