@@ -69,8 +69,13 @@ static void *map_block(size_t size)
 /* kept blocks go back to the system, the largest first, until `bytes` at most are left */
 static void trim(size_t bytes);
 
+/* For a fresh block: what is kept for blocks of other sizes must stay small beside what is in use,
+ * so that the process is about as large as what it holds. */
 static void make_room(size_t size)
 {
+    enum { SPARE = 24 << 20 };
+    size_t most = SPARE + atomic_load_explicit(&pool.peak, memory_order_relaxed) / 5;
+    if (buf_pool_kept() > most) trim(most);
     size_t bound = atomic_load_explicit(&pool.bound, memory_order_relaxed);
     size_t live = atomic_load_explicit(&pool.live, memory_order_relaxed) + size;
     if (live + buf_pool_kept() > bound) trim(live < bound ? bound - live : 0);
@@ -140,10 +145,11 @@ void buf_pool_bound(size_t bytes)
     make_room(0);
 }
 
-void buf_pool_limit(size_t bytes)
+size_t buf_pool_limit(size_t bytes)
 {
-    atomic_store(&pool.limit, bytes);
+    size_t was = atomic_exchange(&pool.limit, bytes);
     trim(bytes);
+    return was;
 }
 
 static void trim(size_t bytes)

@@ -41,8 +41,12 @@ static void store_drop(fn *f)
     datum_unref(((store_fn *)f)->to);
 }
 
-static const fn_kind store_kind = {
-    .name = "store", .version = 1, .call = store_call, .drop = store_drop, .takes = "x.s"};
+static const fn_kind store_kind = {.name = "store",
+                                   .version = 1,
+                                   .call = store_call,
+                                   .drop = store_drop,
+                                   .takes = "x.s",
+                                   .cost = {.nothing = true, .copies = 1}};
 
 static bool store_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
 {

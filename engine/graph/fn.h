@@ -138,6 +138,7 @@ enum fn_flags {
 /* What a call takes beside its inputs and its result; see plan/cost.h. */
 typedef struct fn_cost {
     bool view;      /* the result looks into the first input, or needs no memory at all */
+    bool nothing;   /* the result is not worth counting */
     bool streams;   /* fetches inputs that are not in memory (datum_kind.fetch) one at a time, */
     bool parts;     /* and only what it uses of them (fetch_part) */
     uint8_t copies; /* blocks as large as its largest input that it makes meanwhile */

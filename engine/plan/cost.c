@@ -61,6 +61,7 @@ static bool gives_view(const layer *l, const task_view *v)
 {
     if (!v->f) return true;
     if (resident(l)) return true;
+    if (v->f->kind->cost.nothing) return true;
     if (!v->f->kind->cost.view) return false;
     for (uint32_t k = 1; k < v->narg; k++)
         if (picks(&v->arg[k])) return false;
@@ -190,6 +191,7 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     uint32_t first = 0;
     bool pieces = tiled(g, x, &first), view = gives_view(g->by[0], &x->view[0]);
     k.out = view && (x->view[0].nin == 0 || program_step(g, x->view[0].in[0].of) < 0) ? 0 : k.block;
+    if (x->view[0].f && x->view[0].f->kind->cost.nothing) k.out = k.block = 0;
     k.extra = pieces ? tiled_extra(g, x, first) : stepped_extra(g, x);
     k.streams = g->nstep == 1 && x->view[0].f && x->view[0].f->kind->cost.streams;
     k.parts = k.streams && x->view[0].f->kind->cost.parts;

@@ -86,6 +86,13 @@ nd *plan_placed(const plan *p, uint32_t first)
     return NULL;
 }
 
+uint64_t places_bytes(const plan *p)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < p->nplace; i++) n += nd_bytes(p->place[i].whole);
+    return n;
+}
+
 void places_free(plan *p)
 {
     for (uint32_t i = 0; i < p->nplace; i++) {

@@ -82,7 +82,8 @@ void plan_place(plan *p, uint32_t first, const expr *x);
 datum *plan_put(plan *p, tid t, datum *block);
 /* The array of plan_place with all blocks in it, or NULL. Borrowed. */
 nd *plan_placed(const plan *p, uint32_t first);
-void places_free(plan *p); /* by plan_free() */
+uint64_t places_bytes(const plan *p); /* of all such arrays */
+void places_free(plan *p);            /* by plan_free() */
 /* The key a task answers to. */
 void plan_key(const plan *p, tid t, key *out);
 /* Bytes of block i of l as its grid has it, unknown sizes as 1; 0: not a block. */

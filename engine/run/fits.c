@@ -23,6 +23,33 @@ uint64_t memory_resident(void)
     return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+void memory_restart_peak(void)
+{
+    FILE *f = fopen("/proc/self/clear_refs", "we");
+    if (!f) return;
+    fputs("5", f);
+    fclose(f);
+}
+
+uint64_t memory_peak_resident(void)
+{
+    char line[256];
+    unsigned long kib = 0;
+    FILE *f = fopen("/proc/self/status", "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmHWM: %lu", &kib) == 1) break;
+    if (f) fclose(f);
+    return (uint64_t)kib * 1024;
+}
+
+uint64_t run_budget(uint64_t limit)
+{
+    uint64_t resident = memory_resident(), kept = buf_pool_kept();
+    uint64_t base = resident > kept ? resident - kept : 0;
+    uint64_t left = limit > base ? limit - base : 0;
+    return left > limit / 8 ? left : limit / 8;
+}
+
 /* "1.5 GiB" */
 static const char *size_text(uint64_t n, char out[32])
 {
@@ -73,14 +100,14 @@ static void advice(const layer *l, uint64_t index, uint64_t need, uint64_t budge
     snprintf(out, size, "chunks=%s would fit", text);
 }
 
-static bool results_fit(const plan *p, uint64_t budget, uint64_t *sum, err *e)
+static bool results_fit(const plan *p, costs *c, uint64_t budget, uint64_t *sum, err *e)
 {
     char need[32], have[32], name[64];
     *sum = 0;
     for (uint32_t k = 0; k < p->nwanted; k++) {
         const task *t = &p->task[p->wanted[k]];
         const layer *l = p->prog[t->prog]->step[0];
-        if (!(t->flags & TASK_DONE) && !l->foreign) *sum += block_bytes(l, t->index);
+        if (!(t->flags & TASK_DONE) && !l->foreign) *sum += costs_of(c, p->wanted[k]).block;
     }
     if (*sum <= budget) return true;
     short_name(p->prog[p->task[p->wanted[0]].prog]->step[0], name);
@@ -105,7 +132,24 @@ static bool task_fits(const plan *p, costs *c, tid t, uint64_t budget, int nthre
     }
     if (need <= budget) return true;
     short_name(l, name);
-    advice(l, k->index, need, budget, nthread, help, sizeof help);
+    const layer *large = l;
+    uint64_t index = k->index, most = block_bytes(l, index);
+    for (uint32_t i = 0; i < k->nin; i++) { /* whose chunks are the cause */
+        const task *in = &p->task[p->in[k->in + i]];
+        uint64_t n = block_bytes(p->prog[in->prog]->step[0], in->index);
+        if (n <= most) continue;
+        most = n;
+        large = p->prog[in->prog]->step[0];
+        index = in->index;
+    }
+    for (uint32_t s = 1; s < p->prog[k->prog]->nstep; s++) {
+        uint64_t n = layer_block_max(p->prog[k->prog]->step[s]);
+        if (n <= most) continue;
+        most = n;
+        large = p->prog[k->prog]->step[s];
+        index = 0;
+    }
+    advice(large, index, need, budget, nthread, help, sizeof help);
     return err_set(e, MemoryError,
                    "a task of '%s' needs %s at once and memory_limit leaves %s: %s, or raise "
                    "dask.config.set(memory_limit=...)",
@@ -167,10 +211,10 @@ uint64_t plan_at_most(const plan *p, int nthread)
 bool plan_fits(const plan *p, uint64_t budget, int nthread, uint64_t *room, err *e)
 {
     uint64_t results;
-    TRY(steps_fit(p, budget, nthread, e) && results_fit(p, budget, &results, e));
-    *room = budget - results;
+    TRY(steps_fit(p, budget, nthread, e));
     costs *c = costs_new(p);
-    bool ok = true;
+    bool ok = results_fit(p, c, budget, &results, e);
+    if (ok) *room = budget - results;
     for (tid t = 0; t < p->ntask && ok; t++)
         if (!(p->task[t].flags & TASK_DONE)) ok = task_fits(p, c, t, *room, nthread, e);
     costs_free(c);

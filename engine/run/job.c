@@ -40,15 +40,6 @@ static bool take_snapshots(plan *p, err *e)
     return true;
 }
 
-/* What the limit leaves for arrays; never so little that small things cannot be done. */
-static uint64_t left_of(uint64_t limit)
-{
-    uint64_t resident = memory_resident(), kept = buf_pool_kept();
-    uint64_t base = resident > kept ? resident - kept : 0;
-    uint64_t left = limit > base ? limit - base : 0;
-    return left > limit / 8 ? left : limit / 8;
-}
-
 /* Most runs are far from the limit and get no memory object. */
 static bool watch_memory(plan *p, const pool *on, const run_opts *o, memory **out, err *e)
 {
@@ -62,7 +53,7 @@ static bool watch_memory(plan *p, const pool *on, const run_opts *o, memory **ou
         return true;
     buf_pool_bound(limit);
     if (few && !o->budget && !o->use) return true;
-    uint64_t budget = o->budget ? o->budget : left_of(limit), room = budget;
+    uint64_t budget = o->budget ? o->budget : run_budget(limit), room = budget;
     bool near = most > budget / 2;
     if (near) TRY(plan_fits(p, budget, nthread, &room, e));
     if (!o->budget) buf_pool_bound(buf_live() + budget);

@@ -34,7 +34,13 @@ memory_use memory_report(memory *m);
 
 /* The whole process as the system counts it; 0: unknown. */
 uint64_t memory_resident(void);
+/* The largest it has been since the restart. */
+void memory_restart_peak(void);
+uint64_t memory_peak_resident(void);
 uint64_t memory_default(void); /* 60 % of the machine's */
+/* What such a limit of the process leaves for arrays now; never so little that small things cannot
+ * be done. */
+uint64_t run_budget(uint64_t limit);
 /* More than the run can hold at any time, roughly and quickly. */
 uint64_t plan_at_most(const plan *p, int nthread);
 /* False and MemoryError, naming sizes and what would help, when no order of execution fits.

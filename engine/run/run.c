@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "engine/kernels/ops.h"
+#include "engine/run/memory.h"
 #include "engine/run/pool.h"
 
 static bool cancelled(const run_opts *o)
@@ -140,6 +141,34 @@ static bool small(const plan *p)
     return p->ntask - p->ndone <= 64 && !p->nforeign && p->bytes <= 1 << 17;
 }
 
+/* --- what it took --- */
+
+typedef struct measure {
+    double begin;
+    uint64_t live, resident;
+} measure;
+
+/* Nothing is kept from before, so that growth is what the run needs. */
+static measure measure_begin(void)
+{
+    size_t limit = buf_pool_limit(0);
+    buf_pool_limit(limit);
+    buf_peak(true);
+    memory_restart_peak();
+    return (measure){run_clock(), buf_live(), memory_resident()};
+}
+
+static void measure_end(const measure *m, const job *j, run_use *u)
+{
+    uint64_t peak = buf_peak(false), resident = memory_peak_resident();
+    memory_use held = j->memory ? memory_report(j->memory) : (memory_use){0};
+    *u = (run_use){.seconds = run_clock() - m->begin,
+                   .budget = held.budget,
+                   .peak = peak > m->live ? peak - m->live : 0,
+                   .spilled = held.spilled,
+                   .resident = resident > m->resident ? resident - m->resident : 0};
+}
+
 bool plan_run(plan *p, pool *on, const run_opts *o, tid *failed, err *e)
 {
     static const run_opts defaults = {0};
@@ -147,6 +176,7 @@ bool plan_run(plan *p, pool *on, const run_opts *o, tid *failed, err *e)
     if (failed) *failed = NO_TASK;
     if (p->ntask == p->ndone) return true;
     bool here = o->synchronous || !on || p->nhome == p->ntask - p->ndone || small(p);
+    measure m = o->use ? measure_begin() : (measure){0};
     job *j = job_new(p, here ? NULL : on, o, e);
     if (!j) return false;
     worker w = {.id = -1, .user = o->user, .pool = on, .own = {.lock = ATOMIC_FLAG_INIT}};
@@ -161,6 +191,7 @@ bool plan_run(plan *p, pool *on, const run_opts *o, tid *failed, err *e)
         run_pool(j, &w);
     par_alone(alone);
     bool ok = !j->failure.kind;
+    if (o->use) measure_end(&m, j, o->use);
     pthread_mutex_lock(&j->lock);
     if (!ok) {
         if (failed) *failed = j->failed;

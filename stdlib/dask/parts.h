@@ -6,6 +6,17 @@
 plan_opts plan_settings(interp *in); /* planning.c */
 /* limits.c: memory; *keep holds the folder's name until the run is over */
 bool run_limits(interp *in, run_opts *o, value *keep);
+/* run.c */
+typedef struct crew crew;
+bool native_scheduler(interp *in, value scheduler, value workers, crew **c);
+const expr **all_exprs(value seq, int *n);
+/* The plan of all of x, with room for results; what it gave, as a list. */
+plan *plan_results(interp *in, int n, const expr *const *x, err *e);
+value run_results(interp *in, const plan *pl, int n, const expr *const *x);
+bool run_plan_with(interp *in, plan *pl, crew *c, run_use *use, task_event *trace);
+/* explain.c */
+value explain_plan(interp *in, const value *arg);
+value memory_usage(interp *in, const value *arg);
 value dask_token(interp *in, const value *arg); /* token.c */
 value graph_get(interp *in, const value *arg);  /* graph.c */
 /* node.c */
@@ -21,7 +32,6 @@ value table_array(interp *in, const value *arg);
 value graph_array(interp *in, const value *arg);
 value normalized_chunks(interp *in, const value *arg);
 value copy_array(interp *in, const value *arg);
-value explain_array(interp *in, const value *arg);
 /* random.c */
 value new_stream(interp *in, const value *arg);
 value draw_dist(interp *in, const value *arg);

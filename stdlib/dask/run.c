@@ -59,7 +59,7 @@ static bool still_wanted(void *ctx, const plan *p, tid done)
 }
 
 /* scheduler: "sync", "threads", "processes"; anything else is not ours to run */
-static bool native(interp *in, value scheduler, value workers, crew **c)
+bool native_scheduler(interp *in, value scheduler, value workers, crew **c)
 {
     str *s = as_str(scheduler);
     int64_t n = 0;
@@ -71,9 +71,19 @@ static bool native(interp *in, value scheduler, value workers, crew **c)
 
 bool run_plan(interp *in, plan *pl, crew *c)
 {
+    return run_plan_with(in, pl, c, NULL, NULL);
+}
+
+bool run_plan_with(interp *in, plan *pl, crew *c, run_use *use, task_event *trace)
+{
     running r = {in, c};
     if (c) crew_stop(c, false);
-    run_opts o = {.synchronous = !c, .ctx = &r, .tick = still_wanted, .tick_ms = TICK_MS};
+    run_opts o = {.synchronous = !c,
+                  .ctx = &r,
+                  .tick = still_wanted,
+                  .tick_ms = TICK_MS,
+                  .use = use,
+                  .trace = trace};
     err e = {0};
     value folder;
     if (!run_limits(in, &o, &folder)) return false;
@@ -88,7 +98,7 @@ bool run_plan(interp *in, plan *pl, crew *c)
 }
 
 /* All collections as exprs, or NULL when some are not Arrays (nothing pending then). */
-static const expr **all_exprs(value seq, int *n)
+const expr **all_exprs(value seq, int *n)
 {
     list *l = as_list(seq);
     if (!l || !l->n) return NULL;
@@ -141,6 +151,30 @@ static value finished(interp *in, const plan *pl, uint32_t first, const expr *x)
     return r;
 }
 
+value run_results(interp *in, const plan *pl, int n, const expr *const *x)
+{
+    list *out = list_new(in, n);
+    uint32_t first = 0;
+    for (int i = 0; out && i < n; i++) {
+        if (!list_add(in, out, finished(in, pl, first, x[i]))) return obj_unref(in, out), FAIL;
+        first += (uint32_t)x[i]->chunks->nblock;
+    }
+    return v_obj(out);
+}
+
+plan *plan_results(interp *in, int n, const expr *const *x, err *e)
+{
+    plan_opts po = plan_settings(in);
+    live_new_run(in);
+    plan *pl = plan_exprs(n, x, &po, e);
+    uint32_t at = 0;
+    for (int i = 0; pl && i < n; i++) {
+        plan_place(pl, at, x[i]);
+        at += (uint32_t)x[i]->chunks->nblock;
+    }
+    return pl;
+}
+
 /* compute(collections, scheduler, num_workers): a list of results, or None when it is not ours to
  * do */
 static value r_compute(interp *in, const value *arg)
@@ -148,35 +182,17 @@ static value r_compute(interp *in, const value *arg)
     int n = 0;
     crew *c;
     const expr **x = all_exprs(arg[0], &n);
-    if (!x || !native(in, arg[1], arg[2], &c)) {
+    if (!x || !native_scheduler(in, arg[1], arg[2], &c)) {
         mem_free(x);
         return throwing(in) ? FAIL : NONE;
     }
     err e = {0};
-    plan_opts po = plan_settings(in);
-    live_new_run(in);
-    plan *pl = plan_exprs(n, x, &po, &e);
+    plan *pl = plan_results(in, n, x, &e);
     value r = FAIL;
-    uint32_t at = 0;
-    for (int i = 0; pl && i < n; i++) {
-        plan_place(pl, at, x[i]);
-        at += (uint32_t)x[i]->chunks->nblock;
-    }
-    if (!pl) {
+    if (!pl)
         throw_err(in, &e);
-    } else if (run_plan(in, pl, c)) {
-        list *out = list_new(in, n);
-        uint32_t first = 0;
-        bool ok = out != NULL;
-        for (int i = 0; ok && i < n; i++) {
-            ok = list_add(in, out, finished(in, pl, first, x[i]));
-            first += (uint32_t)x[i]->chunks->nblock;
-        }
-        if (ok)
-            r = v_obj(out);
-        else
-            obj_unref(in, out);
-    }
+    else if (run_plan(in, pl, c))
+        r = run_results(in, pl, n, x);
     if (pl) plan_free(pl);
     mem_free(x);
     return r;
@@ -189,7 +205,7 @@ static value r_execute(interp *in, const value *arg)
     int n = 0;
     crew *c;
     const expr **x = all_exprs(arg[0], &n);
-    if (!x || !native(in, arg[1], arg[2], &c)) {
+    if (!x || !native_scheduler(in, arg[1], arg[2], &c)) {
         mem_free(x);
         return throwing(in) ? FAIL : v_bool(false);
     }
@@ -210,7 +226,7 @@ static value r_persist(interp *in, const value *arg)
     int n = 0;
     crew *c;
     const expr **x = all_exprs(arg[0], &n);
-    if (!x || !native(in, arg[1], arg[2], &c)) {
+    if (!x || !native_scheduler(in, arg[1], arg[2], &c)) {
         mem_free(x);
         return throwing(in) ? FAIL : NONE;
     }

@@ -467,18 +467,3 @@ value copy_array(interp *in, const value *arg)
     err e = {0};
     return x ? wrap_expr(in, expr_ref(x), &e) : FAIL;
 }
-
-/* explain(x): the plan as text */
-value explain_array(interp *in, const value *arg)
-{
-    const expr *x = peek_expr(in, arg[0]);
-    err e = {0};
-    plan_opts o = plan_settings(in);
-    plan *p = x ? plan_exprs(1, &x, &o, &e) : NULL;
-    if (!p) return x ? throw_err(in, &e) : FAIL;
-    char *text = plan_text(p);
-    value v = v_str(in, text);
-    mem_free(text);
-    plan_free(p);
-    return v;
-}

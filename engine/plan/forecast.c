@@ -1,0 +1,201 @@
+/* engine/plan/forecast.c - playing a plan through. */
+#include "engine/plan/forecast.h"
+
+#include <string.h>
+
+enum { MAX_THREAD = 256 };
+
+typedef struct stack {
+    tid *at;
+    uint32_t n, cap, head;
+} stack;
+
+typedef struct state {
+    const plan *p;
+    costs *costs;
+    forecast *f;
+    uint64_t budget, live, running, total, largest;
+    uint32_t *waits, *uses;
+    tid *owner;      /* whose memory a result looks into; NO_TASK: nobody's here */
+    uint32_t *looks; /* results that look into it */
+    tid *leaf;
+    uint32_t nleaf, next_leaf;
+    int nthread;
+    struct player {
+        tid task;
+        double until;
+        stack own;
+    } at[MAX_THREAD];
+} state;
+
+static void push(stack *s, tid t)
+{
+    if (s->n == s->cap)
+        s->at = mem_grow(s->at, (s->cap = s->cap ? 2 * s->cap : 32) * sizeof *s->at);
+    s->at[s->n++] = t;
+}
+
+static tid pop(stack *s)
+{
+    return s->n > s->head ? s->at[--s->n] : NO_TASK;
+}
+
+static tid steal(state *s, int thief)
+{
+    for (int k = 1; k < s->nthread; k++) {
+        stack *from = &s->at[(thief + k) % s->nthread].own;
+        if (from->n > from->head) return from->at[from->head++];
+    }
+    return NO_TASK;
+}
+
+static tid find(state *s, int w)
+{
+    tid t = pop(&s->at[w].own);
+    if (t == NO_TASK && s->next_leaf < s->nleaf) t = s->leaf[s->next_leaf++];
+    return t == NO_TASK ? steal(s, w) : t;
+}
+
+/* --- memory --- */
+
+static void note_peak(state *s)
+{
+    uint64_t now = s->live + s->running;
+    if (now > s->budget) { /* what is needed last makes room */
+        uint64_t over = now - s->budget;
+        if (over > s->live) over = s->live;
+        s->f->spilled += over;
+        s->live -= over;
+        now -= over;
+    }
+    if (now > s->f->peak) s->f->peak = now;
+}
+
+static void let_go(state *s, tid t)
+{
+    tid o = s->owner[t];
+    if (o == NO_TASK || --s->looks[o]) return;
+    uint64_t n = costs_of(s->costs, o).out;
+    s->live = s->live > n ? s->live - n : 0;
+}
+
+static void made(state *s, tid t, const task_cost *c)
+{
+    const task *k = &s->p->task[t];
+    s->running -= c->out + c->extra;
+    tid first = k->nin ? s->p->in[k->in] : NO_TASK;
+    s->owner[t] = c->out ? t : first == NO_TASK ? NO_TASK : s->owner[first];
+    if (k->flags & TASK_PLACED || (!k->nsucc && !(k->flags & TASK_WANTED))) {
+        s->owner[t] = NO_TASK;
+        return;
+    }
+    if (s->owner[t] != NO_TASK) s->looks[s->owner[t]]++;
+    s->live += c->out;
+}
+
+/* --- tasks --- */
+
+static void begin(state *s, int w, tid t, double now)
+{
+    task_cost c = costs_of(s->costs, t);
+    program_forecast *g = &s->f->prog[s->p->task[t].prog];
+    if (!g->tasks++) g->first = t;
+    g->read += c.read;
+    g->made += c.out;
+    g->seconds += c.seconds;
+    if (c.extra > g->extra) g->extra = c.extra;
+    s->f->read += c.read;
+    s->f->made += c.out;
+    s->total += c.out;
+    if (c.out + c.extra > s->largest) s->largest = c.out + c.extra;
+    s->running += c.out + c.extra;
+    note_peak(s);
+    s->at[w].task = t;
+    s->at[w].until = now + c.seconds;
+}
+
+static void end(state *s, int w)
+{
+    tid t = s->at[w].task;
+    const task *k = &s->p->task[t];
+    task_cost c = costs_of(s->costs, t);
+    made(s, t, &c);
+    for (uint32_t i = k->flags & TASK_PLACED ? 0 : k->nsucc; i-- > 0;)
+        if (--s->waits[s->p->succ[k->succ + i]] == 0) push(&s->at[w].own, s->p->succ[k->succ + i]);
+    for (uint32_t i = 0; i < k->nin; i++) {
+        tid in = s->p->in[k->in + i];
+        if (--s->uses[in] == 0 && !(s->p->task[in].flags & TASK_WANTED)) let_go(s, in);
+    }
+    s->at[w].task = NO_TASK;
+}
+
+static void play(state *s)
+{
+    double now = 0;
+    for (;;) {
+        int next = -1;
+        for (int w = 0; w < s->nthread; w++) {
+            tid t = s->at[w].task == NO_TASK ? find(s, w) : NO_TASK;
+            if (t != NO_TASK) begin(s, w, t, now);
+            if (s->at[w].task != NO_TASK && (next < 0 || s->at[w].until < s->at[next].until))
+                next = w;
+        }
+        if (next < 0) break;
+        now = s->at[next].until;
+        end(s, next);
+    }
+    s->f->seconds = now;
+}
+
+static void prepare(state *s)
+{
+    const plan *p = s->p;
+    size_t n = (size_t)p->ntask + 1;
+    s->waits = mem_alloc(n * sizeof *s->waits);
+    s->uses = mem_alloc(n * sizeof *s->uses);
+    s->owner = mem_alloc(n * sizeof *s->owner);
+    s->looks = mem_zero(n * sizeof *s->looks);
+    s->leaf = mem_alloc(n * sizeof *s->leaf);
+    for (tid t = 0; t < p->ntask; t++) {
+        s->waits[t] = atomic_load((_Atomic uint32_t *)(uintptr_t)&p->task[t].waits);
+        s->uses[t] = atomic_load((_Atomic uint32_t *)(uintptr_t)&p->task[t].uses);
+        s->owner[t] = NO_TASK;
+        if (!s->waits[t] && !(p->task[t].flags & TASK_DONE)) s->leaf[s->nleaf++] = t;
+    }
+    for (uint32_t k = 0; k < p->nwanted; k++)
+        s->f->result += costs_of(s->costs, p->wanted[k]).block;
+    s->live = places_bytes(p);
+}
+
+forecast plan_forecast(const plan *p, int nthread, uint64_t budget)
+{
+    forecast f = {.nprog = p->nprog, .prog = mem_zero((p->nprog + 1) * sizeof *f.prog)};
+    state *s = mem_zero(sizeof *s);
+    s->p = p;
+    s->f = &f;
+    s->costs = costs_new(p);
+    s->budget = budget;
+    s->nthread = nthread < 1 ? 1 : nthread > MAX_THREAD ? MAX_THREAD : nthread;
+    for (int w = 0; w < s->nthread; w++) s->at[w].task = NO_TASK;
+    prepare(s);
+    note_peak(s);
+    play(s);
+    f.bound = places_bytes(p) + s->total + (uint64_t)s->nthread * s->largest;
+    if (f.bound > budget) f.bound = budget;
+    if (f.bound < f.peak) f.bound = f.peak;
+    for (int w = 0; w < s->nthread; w++) mem_free(s->at[w].own.at);
+    costs_free(s->costs);
+    mem_free(s->waits);
+    mem_free(s->uses);
+    mem_free(s->owner);
+    mem_free(s->looks);
+    mem_free(s->leaf);
+    mem_free(s);
+    return f;
+}
+
+void forecast_clear(forecast *f)
+{
+    mem_free(f->prog);
+    f->prog = NULL;
+}

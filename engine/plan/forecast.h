@@ -1,0 +1,28 @@
+/* engine/plan/forecast.h - how a plan will run: time and memory, by playing it through.
+ *
+ * Tasks take turns on so many workers exactly as in run/pool.c, with the sizes and times of
+ * plan/cost.h; results live until their last reader is done. */
+#pragma once
+
+#include "engine/plan/cost.h"
+
+typedef struct program_forecast { /* of all tasks of a program together */
+    uint64_t tasks;
+    tid first;
+    uint64_t read, made, extra; /* bytes: from sources; of results; extra of the largest */
+    double seconds;             /* of all tasks one after the other */
+} program_forecast;
+
+typedef struct forecast {
+    uint64_t peak;    /* bytes held at once */
+    uint64_t bound;   /* never more than that, in whatever order tasks run */
+    uint64_t spilled; /* bytes that go to disk because of the budget */
+    uint64_t read, made, result;
+    double seconds;
+    uint32_t nprog;
+    program_forecast *prog; /* of each of the plan's; forecast_clear */
+} forecast;
+
+/* After plan_place, before the run. */
+forecast plan_forecast(const plan *p, int nthread, uint64_t budget);
+void forecast_clear(forecast *f);
