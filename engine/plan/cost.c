@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/expr/build.h"
 #include "engine/expr/reduceops.h"
 #include "engine/expr/tile.h"
 
@@ -194,6 +195,10 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     if (x->view[0].f && x->view[0].f->kind->cost.nothing) k.out = k.block = 0;
     k.extra = pieces ? tiled_extra(g, x, first) : stepped_extra(g, x);
     k.streams = g->nstep == 1 && x->view[0].f && x->view[0].f->kind->cost.streams;
+    dtype_of want;
+    int which;
+    k.reuses = g->nstep == 1 && x->view[0].f && x->view[0].f->flags & FN_ELEMENTWISE &&
+               fn_as_ufunc(x->view[0].f, &want, &which);
     k.parts = k.streams && x->view[0].f->kind->cost.parts;
     k.seconds = (g->foreign ? FOREIGN_NS : TASK_NS) * 1e-9;
     for (uint32_t s = 0; s < g->nstep; s++) {

@@ -79,11 +79,36 @@ static void let_go(state *s, tid t)
     s->live = s->live > n ? s->live - n : 0;
 }
 
+/* the input whose place the result of t takes (plan/reuse.c), or NO_TASK */
+static tid replaced(const state *s, tid t, const task_cost *c)
+{
+    const task *k = &s->p->task[t];
+    for (uint32_t i = 0; i < k->nin && c->reuses && c->out; i++) {
+        tid in = s->p->in[k->in + i], o = s->owner[in];
+        if (s->uses[in] != 1 || o != in || s->looks[o] != 1) continue;
+        if (s->p->task[in].flags & (TASK_WANTED | TASK_DONE)) continue;
+        if (costs_of(s->costs, in).out == c->out) return in;
+    }
+    return NO_TASK;
+}
+
+static task_cost cost_now(const state *s, tid t)
+{
+    task_cost c = costs_of(s->costs, t);
+    if (c.reuses && replaced(s, t, &c) != NO_TASK) c.out = 0;
+    return c;
+}
+
 static void made(state *s, tid t, const task_cost *c)
 {
     const task *k = &s->p->task[t];
     s->running -= c->out + c->extra;
     tid first = k->nin ? s->p->in[k->in] : NO_TASK;
+    if (!c->out && c->reuses) {
+        task_cost whole = costs_of(s->costs, t);
+        tid place = replaced(s, t, &whole);
+        if (place != NO_TASK) first = place;
+    }
     s->owner[t] = c->out ? t : first == NO_TASK ? NO_TASK : s->owner[first];
     if (k->flags & TASK_PLACED || (!k->nsucc && !(k->flags & TASK_WANTED))) {
         s->owner[t] = NO_TASK;
@@ -97,7 +122,7 @@ static void made(state *s, tid t, const task_cost *c)
 
 static void begin(state *s, int w, tid t, double now)
 {
-    task_cost c = costs_of(s->costs, t);
+    task_cost c = cost_now(s, t);
     program_forecast *g = &s->f->prog[s->p->task[t].prog];
     if (!g->tasks++) g->first = t;
     g->read += c.read;
@@ -118,7 +143,7 @@ static void end(state *s, int w)
 {
     tid t = s->at[w].task;
     const task *k = &s->p->task[t];
-    task_cost c = costs_of(s->costs, t);
+    task_cost c = cost_now(s, t);
     made(s, t, &c);
     for (uint32_t i = k->flags & TASK_PLACED ? 0 : k->nsucc; i-- > 0;)
         if (--s->waits[s->p->succ[k->succ + i]] == 0) push(&s->at[w].own, s->p->succ[k->succ + i]);

@@ -17,7 +17,9 @@ static bool sole(const plan *p, tid t, const nd *x)
     const task *from = &p->task[t];
     size_t bytes = (size_t)nd_count(x) * x->size;
     if (bytes < WORTH || !(x->flags & ND_C) || !(x->b->flags & BUF_POOL)) return false;
-    if (x->b->flags & ~(uint32_t)BUF_POOL || x->at != x->b->data || buf_shared(x->b)) return false;
+    if (x->b->flags & ~(uint32_t)(BUF_POOL | BUF_COUNTED) || x->at != x->b->data ||
+        buf_shared(x->b))
+        return false;
     if (from->flags & (TASK_WANTED | TASK_DONE)) return false;
     return atomic_load_explicit(&from->uses, memory_order_acquire) == 1 &&
            atomic_load_explicit(&((nd *)(uintptr_t)x)->hdr.rc, memory_order_acquire) == 1;
