@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/expr/bw.h"
 #include "stdlib/dask/bridge.h"
 
 typedef struct layer_obj {
@@ -82,11 +83,22 @@ static value input_value(interp *in, const layer *l, ref r)
     return key_value(in, &name);
 }
 
+/* A block of an array that is in memory: users see the block itself. */
+static value block_value(interp *in, const layer *l, uint64_t i)
+{
+    err e = {0};
+    datum *d = layer_run(l, i, 0, NULL, &e);
+    value v = d ? value_of(in, d) : throw_err(in, &e);
+    datum_unref(d);
+    return v;
+}
+
 static value task_value(interp *in, const layer *l, uint64_t i)
 {
     arena a = {0};
     task_view t;
     err e = {0};
+    if (l->flags & LAYER_DATA) return block_value(in, l, i);
     if (!layer_task(l, i, &a, &t, &e)) {
         arena_clear(&a);
         return throw_err(in, &e);
@@ -310,6 +322,36 @@ static value m_none(interp *in, const value *arg)
     return NONE;
 }
 
+/* Which axis of the layer's blocks each axis of an input's blocks goes with: a tuple of ints, < 0:
+ * none (-1 the only block, else summed over). */
+static value letters_of(interp *in, const int16_t *from, int n)
+{
+    tuple *t = tuple_new(in, n);
+    for (int i = 0; t && i < n; i++) t->at[i] = v_int(from ? from[i] : i);
+    return v_obj(t);
+}
+
+/* A list of (name of the layer, letters) for each input that is one; None when the layer is not
+ * of that kind. */
+static value m_indices(interp *in, const value *arg)
+{
+    const layer *l = of(arg[0]);
+    const bw_layer *b = as_bw(l);
+    if (!(l->flags & LAYER_BLOCKWISE) || (!b && l->ndep && !(l->flags & LAYER_ONE_TO_ONE)))
+        return NONE;
+    list *out = list_new(in, l->ndep);
+    bool ok = out != NULL;
+    for (uint32_t i = 0; ok && i < (b ? b->narg : l->ndep); i++) {
+        const layer *d = b ? b->arg[i].of : l->dep[i];
+        if (!d) continue;
+        value letters = b         ? letters_of(in, b->arg[i].from, b->arg[i].ndim)
+                        : d->grid ? letters_of(in, NULL, d->grid->ndim)
+                                  : letters_of(in, NULL, 0);
+        ok = list_add(in, out, v_obj(tuple_pack(in, 2, v_str(in, d->name), letters)));
+    }
+    return ok ? v_obj(out) : (obj_unref(in, out), FAIL);
+}
+
 static const builtin layer_table[] = {
     {"get(self, key, default=None, /)", m_get, "The task of a key, or default."},
     {"keys(self)", m_keys, "All keys."},
@@ -320,6 +362,7 @@ static const builtin layer_table[] = {
     {"get_dependencies(self, key, all_hlg_keys=None)", m_dependencies,
      "The keys that a task reads, as a set."},
     {"@property mapping", m_mapping, "All tasks, as a dict."},
+    {"@property _indices", m_indices, NULL},
     {"@property name", m_name, "The name of the layer."},
     {"@property annotations", m_none, "None."},
     {"@property collection_annotations", m_none, "None."},
