@@ -52,7 +52,8 @@ static bool qr_init(qr_job *j, const nd *a, char mode, err *e)
         WORTH) { /* the room for applying does not depend on the number of reflections */
         char left = 'L', trans = 'T';
         if (j->k.is_complex) trans = 'C';
-        j->apply(&left, &trans, &j->m, &j->n, &j->small, w1, &lda, w1, w1, &lda, w2, &ask, &info);
+        int most = max_int(j->n, j->cols);
+        j->apply(&left, &trans, &j->m, &most, &j->small, w1, &lda, w1, w1, &lda, w2, &ask, &info);
         j->lwork = max_int(j->lwork, work_size(&j->k, w2));
     }
     size_t size = j->k.t.size, am = (size_t)j->m * (size_t)wide, sm = (size_t)j->small;
@@ -117,6 +118,26 @@ static int factor_panels(qr_job *j)
     return j->small;
 }
 
+/* Q of few reflections, applied to columns of the identity: LAPACK makes it one by one.  False: no
+ * room for them. */
+static bool expand_few(qr_job *j, int made, char *q)
+{
+    int lda = max_int(j->m, 1), info = 0;
+    char left = 'L', none = 'N';
+    size_t size = j->k.t.size;
+    err e = {0};
+    char *c = try_zero((size_t)j->m * (size_t)j->cols * size, &e);
+    err_clear(&e);
+    if (!c) return false;
+    for (int i = 0; i < j->cols; i++)
+        put_number(j->k.t, c + (size_t)i * (size_t)(j->m + 1) * size, 1, 0);
+    j->apply(&left, &none, &j->m, &j->cols, &made, j->a, &lda, j->tau, c, &lda, j->work, &j->lwork,
+             &info);
+    to_rows(q, c, j->m, j->m, j->cols, size);
+    mem_free(c);
+    return true;
+}
+
 static void qr_one(qr_job *j, const char *from, char mode, char *q, char *r)
 {
     int lda = max_int(j->m, 1), info = 0;
@@ -134,6 +155,7 @@ static void qr_one(qr_job *j, const char *from, char mode, char *q, char *r)
     }
     take_r(j, r, mode == 'c' ? j->m : j->small);
     if (mode == 'R') return;
+    if (made < j->small && expand_few(j, made, q)) return;
     if (j->small == 0)
         set_identity(&j->k, j->a, j->cols);
     else
