@@ -1,6 +1,7 @@
 /* engine/kernels/lapack_parts.c - types, stacks and layouts for the LAPACK files. */
 #include "engine/kernels/lapack_parts.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "engine/kernels/ops.h"
@@ -131,6 +132,39 @@ bool all_finite(const nd *a, err *e)
     datum_unref(f);
     datum_unref(c);
     return ok;
+}
+
+#if defined(__x86_64__)
+unsigned flush_begin(bool may)
+{
+    unsigned before = __builtin_ia32_stmxcsr();
+    if (may) __builtin_ia32_ldmxcsr(before | 0x8040); /* flush results, denormals are zero */
+    return before;
+}
+
+void flush_end(unsigned before)
+{
+    unsigned flags = __builtin_ia32_stmxcsr() & 0x3f;
+    __builtin_ia32_ldmxcsr(before | flags);
+}
+#else
+unsigned flush_begin(bool may)
+{
+    return may;
+}
+
+void flush_end(unsigned before)
+{
+    (void)before;
+}
+#endif
+
+bool far_from_denormal(const void *x, size_t n)
+{
+    const double *v = x;
+    double most = 0;
+    for (size_t i = 0; i < n; i++) most = fabs(v[i]) > most ? fabs(v[i]) : most;
+    return most > 1e-140;
 }
 
 /* the optimal workspace that a query left in w */

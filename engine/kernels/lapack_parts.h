@@ -49,6 +49,12 @@ static inline char *nth(const nd *x, int64_t i, int64_t elements)
 void to_columns(char *to, int64_t ld, const char *from, int64_t m, int64_t n, size_t size);
 void to_rows(char *to, const char *from, int64_t ld, int64_t m, int64_t n, size_t size);
 nd *prepared(const nd *a, dtype_of t, err *e); /* in type t, C contiguous */
+/* Denormal numbers, which cost a hundred times as much as others, count as zero on this thread from
+ * here to flush_end(what it answered).  For matrices whose own size is far from theirs. */
+unsigned flush_begin(bool may);
+void flush_end(unsigned before);
+/* Is the largest element of these doubles far above the least that a double holds? */
+bool far_from_denormal(const void *x, size_t n);
 /* the optimal workspace that a query left in w */
 int work_size(const kind *k, const void *w);
 void set_identity(const kind *k, char *at, int64_t n);

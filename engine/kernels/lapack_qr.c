@@ -101,7 +101,13 @@ static int factor_panels(qr_job *j)
 {
     int lda = max_int(j->m, 1), info = 0;
     char left = 'L', trans = j->k.is_complex ? 'C' : 'T';
-    for (int c = 0; c < j->n; c++) j->size[c] = column_size(j, 0, c);
+    bool large = true; /* all columns but those of zeros */
+    for (int c = 0; c < j->n; c++) {
+        j->size[c] = column_size(j, 0, c);
+        large &= j->size[c] > 1e-140 || j->size[c] == 0;
+    }
+    unsigned flushed = flush_begin(large);
+    int made = j->small;
     for (int at = 0, width = PANEL; at < j->small; width = at) {
         int rows = j->m - at, cols = j->small - at < 2 * width ? j->small - at : width;
         int rest = j->n - at - cols;
@@ -113,9 +119,13 @@ static int factor_panels(qr_job *j)
             j->apply(&left, &trans, &rows, &rest, &cols, a, &lda, tau, right, &lda, j->work,
                      &j->lwork, &info);
         at += cols;
-        if (rest > 0 && at < j->small && only_noise(j, at)) return at;
+        if (rest > 0 && at < j->small && only_noise(j, at)) {
+            made = at;
+            break;
+        }
     }
-    return j->small;
+    flush_end(flushed);
+    return made;
 }
 
 /* Q of few reflections, applied to columns of the identity: LAPACK makes it one by one.  False: no

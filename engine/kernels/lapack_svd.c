@@ -87,12 +87,15 @@ static bool svd_stack(const nd *a, bool full, nd **u, nd **s, nd **vt, err *e)
     bool widened = blas_widen(stack_work(a));
     for (int64_t i = 0; ok && i < count; i++) {
         to_columns(j.a, j.m, nth(p, i, (int64_t)j.m * j.n), j.m, j.n, size);
+        size_t parts = (size_t)j.m * (size_t)j.n * (j.k.is_complex ? 2 : 1);
+        unsigned flushed = flush_begin(far_from_denormal(j.a, parts));
         if (j.small)
             svd_call(&j, j.work, &j.lwork);
         else if (vectors) {
             set_identity(&j.k, j.u, j.ucols);
             set_identity(&j.k, j.vt, j.vrows);
         }
+        flush_end(flushed);
         if (j.info) ok = err_set(e, LinAlgError, "SVD did not converge");
         memcpy(nth(ns, i, j.small), j.s, (size_t)j.small * j.k.real.size);
         if (!vectors) continue;
