@@ -20,7 +20,9 @@ typedef void (*orgqr)(int *m, int *n, int *k, void *a, int *lda, void *tau, void
 typedef void (*ormqr)(char *side, char *trans, int *m, int *n, int *k, void *a, int *lda, void *tau,
                       void *c, int *ldc, void *work, int *lwork, int *info);
 
-enum { PANEL = 32, WORTH = 64 }; /* columns: of the first panel, of a matrix in panels */
+/* Columns of the first panel (more than the 32 that LAPACK applies at a time: fewer it applies one
+ * by one), and of a matrix that is cut into panels. */
+enum { PANEL = 40, WORTH = 64 };
 
 typedef struct qr_job {
     kind k;
