@@ -6,6 +6,7 @@
 
 #include "engine/base/str.h"
 #include "lang/exc.h"
+#include "lang/threads.h"
 #include "lang/types/dunder.h"
 #include "lang/types/func.h"
 
@@ -58,9 +59,14 @@ static void segment_close(interp *in, value *old_end)
     mem_free(s);
 }
 
-void frames_close(interp *in)
+void segments_close(interp *in)
 {
     while (in->segment) segment_close(in, NULL);
+}
+
+void frames_close(interp *in)
+{
+    segments_close(in);
     for (frame_block *b = in->frame_blocks, *next; b; b = next) {
         next = b->next;
         mem_free(b);

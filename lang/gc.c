@@ -9,6 +9,7 @@
 
 #include "engine/base/mem.h"
 #include "lang/interp.h"
+#include "lang/threads.h"
 #include "lang/types/klass.h"
 #include "lang/types/weak.h"
 
@@ -360,11 +361,16 @@ int64_t gc_collect(interp *in)
     return n;
 }
 
+void safe_point_ask(interp *in)
+{
+    in->poll = &always;
+}
+
 bool safe_point(interp *in)
 {
-    in->poll = in->host.signal ? in->host.signal : &never;
+    in->poll = threads_several(in) ? &always : in->host.signal ? in->host.signal : &never;
     if (in->ngc >= in->gc_at && !in->gc_off && in->freeing == 0) gc_collect(in);
-    return check_interrupt(in);
+    return check_interrupt(in) && threads_give_way(in);
 }
 
 void gc_open(interp *in)

@@ -6,6 +6,7 @@
 
 #include "engine/base/mem.h"
 #include "lang/freeze_impl.h"
+#include "lang/threads.h"
 #include "lang/types/dunder.h"
 
 /* ---- interned names ---- */
@@ -55,6 +56,7 @@ bool check_stack(interp *in)
 bool check_interrupt(interp *in)
 {
     const host *h = &in->host;
+    if (!threads_is_main(in)) return true;
     if (!h->signal || !atomic_load_explicit(h->signal, memory_order_relaxed)) return true;
     if (!h->interrupted(h->ctx)) return true;
     throw(in, KeyboardInterrupt, "%s", "");
@@ -70,6 +72,11 @@ static _Thread_local interp *current;
 interp *interp_current(void)
 {
     return current;
+}
+
+void interp_adopt(interp *in)
+{
+    current = in;
 }
 
 static bool names_open(interp *in)
@@ -122,6 +129,7 @@ void interp_close(interp *in)
 {
     exc_clear(in);
     run_at_exit(in);
+    threads_close(in);
     value_unref(in, in->echo);
     value_unref(in, in->stop);
     modules_close(in);

@@ -46,6 +46,7 @@ void gc_close(interp *in); /* frees what still lives */
 int64_t gc_collect(interp *in);
 /* between two instructions: polls Ctrl-C, sweeps when many containers were made */
 bool safe_point(interp *in);
+void safe_point_ask(interp *in); /* there will be one soon */
 
 /* ---- what the interpreter knows of one type ---- */
 
@@ -132,9 +133,10 @@ struct interp {
     void *ext;           /* freeze.c: capsules held, the trap */
     int32_t digit_limit; /* of int <-> str; 0: Python's own, -1: none */
     value build_class;   /* what class statements call */
-    value stop;   /* the value an exhausted iterator ended with (StopIteration.value); FAIL */
-    value echo;   /* of a cell: its last expression statement */
-    bool trapped; /* a write to a frozen object: unwinds everything, no handler runs */
+    value stop; /* the value an exhausted iterator ended with (StopIteration.value); FAIL */
+    value echo; /* of a cell: its last expression statement */
+    struct threads *threads; /* NULL: the program has started none */
+    bool trapped;            /* a write to a frozen object: unwinds everything, no handler runs */
     struct {
 #define X_NAME(n) str *n;
         LANG_NAMES(X_NAME)

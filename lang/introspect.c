@@ -5,6 +5,7 @@
 
 #include "engine/base/mem.h"
 #include "lang/builtins.h"
+#include "lang/threads.h"
 #include "lang/exc.h"
 #include "lang/trace.h"
 #include "lang/frame.h"
@@ -158,6 +159,12 @@ static bool open_weakref(interp *in, module *m)
 {
     return module_put(in, m, "ref", v_type(&T_weakref));
 }
+
+const module_def thread_def = {
+    .name = "_thread",
+    .doc = "Threads of a program, one at a time.",
+    .table = thread_table,
+};
 
 const module_def weakref_def = {
     .name = "_weakref",

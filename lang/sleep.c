@@ -4,7 +4,7 @@
 #include <math.h>
 #include <time.h>
 
-#include "lang/interp.h"
+#include "lang/threads.h"
 
 void interp_on_sleep(interp *in, sleep_hook f)
 {
@@ -15,6 +15,7 @@ bool interp_sleep(interp *in, double seconds)
 {
     enum { SLICE_NS = 20000000 };
     if (in->on_sleep) return in->on_sleep(in, seconds);
+    if (threads_several(in)) return threads_sleep(in, seconds);
     struct timespec now, end;
     clock_gettime(CLOCK_MONOTONIC, &end);
     double whole = floor(seconds);

@@ -8,6 +8,7 @@
 const module_def *const stdlib_modules[] = {
     &sys_def,
     &lang_def,
+    &thread_def,
     &weakref_def,
     &itertools_def,
     &operator_def,
