@@ -132,13 +132,13 @@ static inline link *link_ref(link *l)
 }
 void code_unref(bytecode *c);
 extern const datum_kind code_kind;
-static inline bytecode *as_bytecode(datum *d)
-{
-    return d && d->kind == &code_kind ? (bytecode *)(void *)d : NULL;
-}
 /* As bytes (code_wire.c): read by the very program that wrote it, or refused. */
 bool code_save(const datum *d, struct wire_out *w, err *e);
 void *code_load(struct wire_in *r, err *e);
+static inline bytecode *as_bytecode(datum *d) /* compiled here or embedded */
+{
+    return d && d->kind->save == code_save ? (bytecode *)(void *)d : NULL;
+}
 
 /* The place of an instruction. */
 pos code_pos(const bytecode *c, uint32_t at);

@@ -133,54 +133,6 @@ bool freeze_refuse(freezer *f, const obj *o)
     return false;
 }
 
-/* ---- things that go by name ---- */
-
-static bool is_library(interp *in, const char *name, module **out)
-{
-    value v = name ? dict_peek(in, in->modules, name) : FAIL;
-    module *m = v.kind == V_OBJ && v.o->type == &T_module ? (module *)(void *)v.o : NULL;
-    *out = m;
-    return m && m->dict != in->main && is_fail(dict_peek(in, m->dict, "__file__"));
-}
-
-/* Other processes import the user's modules, too, but for the program itself. */
-static bool goes_by_name(freezer *f, const char *name, module **out)
-{
-    return is_library(f->in, name, out) || (f->copy && *out && (*out)->dict != f->in->main);
-}
-
-/* Follows a.b.c from a module: borrowed; FAIL: not there. */
-static value follow(interp *in, module *m, const char *path)
-{
-    value v = OBJ(m);
-    value_ref(v);
-    while (*path && !is_fail(v)) {
-        size_t n = strcspn(path, ".");
-        str *s = str_intern(in, path, n);
-        value next = s ? value_getattr(in, v, s) : FAIL;
-        obj_unref(in, s);
-        value_unref(in, v);
-        v = next;
-        path += n + (path[n] == '.');
-    }
-    if (is_fail(v)) exc_clear(in);
-    return v;
-}
-
-bool freeze_named(freezer *f, value v, const char *home, const char *path)
-{
-    module *m;
-    if (!home || !path || strchr(path, '<') || !goes_by_name(f, home, &m)) return false;
-    value found = follow(f->in, m, path);
-    bool same = value_same(found, v);
-    value_unref(f->in, found);
-    if (!same) return false;
-    freeze_byte(f, RK_NAMED);
-    freeze_text(f, home, strlen(home));
-    freeze_text(f, path, strlen(path));
-    return true;
-}
-
 /* ---- functions ---- */
 
 static globals *globals_of(freezer *f, dict *d)
@@ -217,6 +169,7 @@ static bool save_func(freezer *f, func *fn)
 {
     str *home = as_str(fn->module);
     if (freeze_named(f, OBJ(fn), home ? home->at : NULL, fn->qualname->at)) return true;
+    if (home && freeze_is_library(f->in, home->at) && freeze_found(f, OBJ(fn))) return true;
     freeze_byte(f, RK_FUNC);
     freeze_datum(f, &fn->link->code->hdr);
     globals *g = globals_of(f, fn->globals);
@@ -234,30 +187,19 @@ static bool save_func(freezer *f, func *fn)
     return true;
 }
 
-/* By its name in whatever module of the library has it. */
-static bool named_somewhere(freezer *f, value v, str *name)
-{
-    value k, m, at;
-    for (int64_t i = 0; dict_next(f->in->modules, &i, &k, &m);) {
-        if (m.kind != V_OBJ || m.o->type != &T_module || !as_str(k)) continue;
-        dict *d = ((module *)(void *)m.o)->dict;
-        if (d == f->in->main || dict_get_str(f->in, d, name, &at) != 1) continue;
-        if (value_same(at, v) && freeze_named(f, v, as_str(k)->at, name->at)) return true;
-    }
-    return false;
-}
-
 static bool save_cfunc(freezer *f, cfunction *c)
 {
-    if (!is_fail(c->self) || c->owner) { /* a method of something: found again by its name */
+    const char *home = c->module ? c->module : "builtins";
+    bool plain = is_fail(c->self) && !c->owner;
+    if (plain && freeze_named(f, OBJ(c), home, c->name->at)) return true;
+    if (!c->owner && freeze_held(f, OBJ(c), c->name)) return true; /* random.choice */
+    if (!plain) { /* a method of something: found again by its name */
         freeze_byte(f, RK_GETATTR);
         freeze_value(f, is_fail(c->self) ? class_value(c->owner) : c->self);
         freeze_obj(f, c->name);
         return true;
     }
-    if (freeze_named(f, OBJ(c), c->module ? c->module : "builtins", c->name->at)) return true;
-    if (named_somewhere(f, OBJ(c), c->name)) return true;
-    return freeze_refuse(f, &c->hdr);
+    return freeze_found(f, OBJ(c)) || freeze_refuse(f, &c->hdr);
 }
 
 /* ---- containers and instances ---- */
@@ -286,6 +228,18 @@ static void save_set(freezer *f, const set *s)
     }
 }
 
+/* Where it came from: the code objects, so that a traceback shows them elsewhere, too. */
+static void save_traceback(freezer *f, const traceback *tb)
+{
+    uint32_t n = 0;
+    for (const traceback *t = tb; t; t = t->next) n++;
+    freeze_u32(f, n);
+    for (; tb; tb = tb->next) {
+        freeze_datum(f, &tb->link->code->hdr);
+        freeze_u32(f, tb->at);
+    }
+}
+
 static void save_exc(freezer *f, exc *x)
 {
     freeze_u32(f, (uint32_t)exc_kind(x->hdr.type));
@@ -294,13 +248,7 @@ static void save_exc(freezer *f, exc *x)
     freeze_value(f, x->context);
     freeze_byte(f, x->suppress);
     for (int i = 0; i < EXC_FIELDS; i++) freeze_value(f, x->field[i]);
-    uint32_t n = 0;
-    for (const traceback *t = x->tb; t; t = t->next) n++;
-    freeze_u32(f, n);
-    for (const traceback *t = x->tb; t; t = t->next) {
-        freeze_datum(f, &t->link->code->hdr);
-        freeze_u32(f, t->at);
-    }
+    save_traceback(f, x->tb);
 }
 
 /* The payload that the builtin type `native` gives an object. */
@@ -340,7 +288,6 @@ static int payload_kind(const type *native)
 }
 
 /* Instances of user classes, and the plain containers. */
-static bool save_by_name(freezer *f, obj *o);
 
 static bool save_instance(freezer *f, obj *o)
 {
@@ -350,7 +297,7 @@ static bool save_instance(freezer *f, obj *o)
     bool member = freeze_member(f, o);
     int reduced = member ? 0 : freeze_reduced(f, o);
     if (reduced) return reduced > 0;
-    if (kind < 0) return save_by_name(f, o) || freeze_refuse(f, o);
+    if (kind < 0) return freeze_by_name(f, o) || freeze_refuse(f, o);
     freeze_byte(f, (unsigned)kind);
     freeze_value(f, class_value(o->type));
     freeze_obj(f, o->flags & OBJ_DICT ? obj_head(o)->dict : NULL);
@@ -429,20 +376,6 @@ static bool save_cross(freezer *f, obj *o)
     freeze_value(f, class_value(o->type));
     freeze_obj(f, o->flags & OBJ_DICT ? obj_head(o)->dict : NULL);
     return o->type->cross->save(f, o);
-}
-
-/* What a module of the library holds under a name, whatever it is. */
-static bool save_by_name(freezer *f, obj *o)
-{
-    value v = {.kind = V_OBJ, .o = o}, name = FAIL, home = FAIL;
-    int has = value_findattr(f->in, v, "__name__", &name);
-    if (has == 1 && value_findattr(f->in, v, "__module__", &home) < 0) has = -1;
-    if (has < 0) exc_clear(f->in);
-    const char *m = as_str(home) ? as_str(home)->at : o->type->module;
-    bool ok = has == 1 && as_str(name) && freeze_named(f, v, m, as_str(name)->at);
-    value_unref(f->in, name);
-    value_unref(f->in, home);
-    return ok;
 }
 
 static bool save(freezer *f, obj *o)

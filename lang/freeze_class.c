@@ -28,25 +28,13 @@ static bool put_core(freezer *f, const type *t)
     return false;
 }
 
-/* Classes that only the module `types` has a name for. */
-static bool put_from_types(freezer *f, value cls)
-{
-    value m = interp_import(f->in, "types"), k, v;
-    bool found = false;
-    if (is_fail(m)) return false;
-    for (int64_t i = 0; !found && dict_next(module_dict((module *)(void *)m.o), &i, &k, &v);)
-        found = value_same(v, cls) && as_str(k) && freeze_named(f, cls, "types", as_str(k)->at);
-    value_unref(f->in, m);
-    return found;
-}
-
 static bool put_builtin(freezer *f, const type *t)
 {
     value v = class_value(t);
     if (put_core(f, t)) return true;
     if (freeze_named(f, v, t->module, t->name)) return true;
     if (f->copy) {
-        if (put_from_types(f, v) || throwing(f->in)) return !throwing(f->in);
+        if (freeze_found(f, v)) return true;
     }
     if (f->copy && !t->cross) { /* what crosses to other threads may do so without a name */
         throw(f->in, TypeError, "cannot pickle the class '" TYPE_FMT "'", TYPE_ARG(t));

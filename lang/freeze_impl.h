@@ -145,6 +145,11 @@ void freeze_obj(freezer *f, void *o); /* NULL: FAIL */
 bool freeze_refuse(freezer *f, const obj *o);
 /* By the name it has in a module: false, nothing written, when it has none. */
 bool freeze_named(freezer *f, value v, const char *home, const char *path);
+/* Under that name in some module of the library; under any name; under its own. */
+bool freeze_held(freezer *f, value v, str *under);
+bool freeze_found(freezer *f, value v);
+bool freeze_by_name(freezer *f, obj *o);
+bool freeze_is_library(interp *in, const char *name);
 bool freeze_class(freezer *f, const type *t);
 /* What __reduce__ and its kin say about o: 1 written, 0 they say nothing, -1 failed. */
 int freeze_reduced(freezer *f, obj *o);

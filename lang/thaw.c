@@ -600,6 +600,26 @@ static void fill_class(thawer *t, klass *k)
     k->sealed = get_byte(t);
 }
 
+static void fill_traceback(thawer *t, exc *x)
+{
+    traceback **to = &x->tb;
+    for (uint32_t n = get_u32(t); n && !throwing(t->in); n--) {
+        bytecode *c = as_bytecode(thaw_datum(t));
+        uint32_t at = get_u32(t);
+        link *l = c ? code_link(t->in, c) : NULL;
+        traceback *tb = l ? obj_new(t->in, &T_traceback, 0) : NULL;
+        if (!tb) {
+            link_unref(t->in, l);
+            return;
+        }
+        tb->link = l;
+        tb->at = at;
+        tb->globals = obj_ref(t->in->main);
+        *to = tb;
+        to = &tb->next;
+    }
+}
+
 static void fill_exc(thawer *t, exc *x)
 {
     get_u32(t);
@@ -608,19 +628,7 @@ static void fill_exc(thawer *t, exc *x)
     x->context = thaw_value(t);
     x->suppress = get_byte(t);
     for (int i = 0; i < EXC_FIELDS; i++) x->field[i] = thaw_value(t);
-    uint32_t n = get_u32(t);
-    traceback **end = &x->tb;
-    for (uint32_t i = 0; i < n && !throwing(t->in); i++) {
-        bytecode *code = as_bytecode(thaw_datum(t));
-        uint32_t at = get_u32(t);
-        traceback *tb = code ? obj_new(t->in, &T_traceback, 0) : NULL;
-        if (!tb) break;
-        tb->link = code_link(t->in, code);
-        tb->at = at;
-        tb->globals = obj_ref(t->in->main);
-        *end = tb;
-        end = &tb->next;
-    }
+    fill_traceback(t, x);
 }
 
 static void fill_property(thawer *t, property *p)

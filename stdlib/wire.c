@@ -9,13 +9,16 @@
 #include "stdlib/stdlib.h"
 
 const datum_kind *const wire_kinds[] = {
-    &nd_kind, &capsule_kind, &code_kind, &litbox_kind, &pack_kind, &claim_kind, NULL,
+    &nd_kind,   &capsule_kind, &code_kind,  &litbox_kind, &pack_kind,
+    &live_kind, &fn_datum,     &claim_kind, NULL,
 };
+
+const fn_kind *const wire_fns[] = {&callable_kind, NULL};
 
 datum *value_pack(interp *in, value v, err *e)
 {
     datum *d = datum_of(in, v);
-    if (!d || (!as_live(d) && d->kind->save)) return d;
+    if (!d || (!as_live(d) && !as_fn(d) && d->kind->save)) return d;
     datum_unref(d);
     return (datum *)freeze_copy(in, v, e);
 }
@@ -42,6 +45,7 @@ value value_from_bytes(interp *in, const void *p, size_t n)
     wire_in r;
     datum *d = NULL;
     wire_in_init(&r, wire_kinds, &buf_room);
+    r.extra = wire_fns;
     bool ok = wire_feed(&r, p, n, &used, &e) && wire_get_datum(&r, &d, &e);
     if (ok && !d) wire_bad(&r, &e);
     wire_in_clear(&r);

@@ -68,7 +68,8 @@ typedef struct wire_place {
 typedef struct wire_in {
     const datum_kind *const *kinds; /* that may occur; ends with NULL */
     const wire_room *room;
-    char *head; /* header, table and body */
+    const void *extra; /* for the kinds: what else there is to find by name */
+    char *head;        /* header, table and body */
     const char *p, *end;
     wire_place *seg;
     uint32_t nseg;

@@ -134,7 +134,7 @@ static void drop_fn(datum *d)
     mem_free(f);
 }
 
-const datum_kind fn_datum = {.name = "fn", .drop = drop_fn};
+const datum_kind fn_datum = {.name = "fn", .drop = drop_fn, .save = fn_save, .load = fn_load};
 
 void *fn_new(size_t size, const fn_kind *kind, const char *name)
 {

@@ -164,6 +164,12 @@ typedef struct fn_kind {
      * NULL. */
     void (*prepare)(const fn *f, const struct task_view *v);
     fn_cost cost;
+    /* How it travels to other processes (fn_wire.c): size 0, not at all. */
+    size_t size; /* of the whole fn */
+    /* Its own parameters, behind name and bound arguments.  load finds them zeroed; what it has set
+     * when it fails, drop lets go of.  NULL: there are none. */
+    bool (*save)(const fn *f, struct wire_out *w, err *e);
+    bool (*load)(fn *f, struct wire_in *r, err *e);
 } fn_kind;
 
 struct fn {

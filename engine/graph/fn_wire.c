@@ -1,4 +1,4 @@
-/* engine/graph/fn_wire.c - literals and packs as bytes. */
+/* engine/graph/fn_wire.c - literals, packs and block operations as bytes. */
 #include <string.h>
 
 #include "engine/graph/fn_wire.h"
@@ -150,4 +150,74 @@ void *pack_load(wire_in *r, err *e)
         return NULL;
     }
     return p;
+}
+
+/* ---- fns: the name of the kind, how the user sees it, what is bound, its own parameters ---- */
+
+bool fn_save(const datum *d, wire_out *w, err *e)
+{
+    const fn *f = (const fn *)(const void *)d;
+    const fn_kind *k = f->kind;
+    if (!k->size) {
+        err_set(e, TypeError, "the operation '%s' cannot run in another process", f->name);
+        return false;
+    }
+    wire_text(w, k->name, strlen(k->name));
+    wire_u32(w, k->version);
+    wire_text(w, f->name, strlen(f->name));
+    wire_bytes(w, &f->id, sizeof f->id);
+    wire_u32(w, f->flags);
+    wire_u32(w, f->nbound);
+    for (uint32_t i = 0; i < f->nbound; i++) {
+        wire_text(w, f->bound[i].name, strlen(f->bound[i].name));
+        TRY(lit_save(&f->bound[i].value, w, e));
+    }
+    return !k->save || k->save(f, w, e);
+}
+
+static const fn_kind *kind_of(wire_in *r, err *e)
+{
+    char *name = wire_get_string(r);
+    uint32_t version = wire_get_u32(r);
+    const fn_kind *const *k = r->extra;
+    while (name && k && *k && (strcmp((*k)->name, name) != 0 || (*k)->version != version)) k++;
+    bool found = name && k && *k;
+    if (name && !found)
+        err_set(e, ValueError, "there is no operation '%s' of version %u here", name, version);
+    mem_free(name);
+    return found ? *k : wire_bad(r, e);
+}
+
+static bool load_bound(fn *f, wire_in *r, err *e)
+{
+    uint32_t n = wire_get_u32(r);
+    if (n > (size_t)(r->end - r->p)) return wire_bad(r, e), false;
+    struct bound *all = arena_alloc(&f->mem, n * sizeof *all + 1);
+    f->bound = all;
+    for (uint32_t i = 0; i < n; i++) {
+        size_t size;
+        const char *s = wire_get_text(r, &size);
+        if (!s) return wire_bad(r, e), false;
+        all[i].name = arena_dup(&f->mem, s, size);
+        f->nbound = i + 1;
+        TRY(lit_load(r, &f->mem, &all[i].value, e));
+    }
+    return true;
+}
+
+void *fn_load(wire_in *r, err *e)
+{
+    const fn_kind *k = kind_of(r, e);
+    char *name = k ? wire_get_string(r) : NULL;
+    if (!name) return k ? wire_bad(r, e) : NULL;
+    fn *f = fn_new(k->size, k, name);
+    mem_free(name);
+    hash128 id;
+    wire_get(r, &id, sizeof id);
+    f->flags = wire_get_u32(r);
+    bool ok = load_bound(f, r, e) && (!k->load || k->load(f, r, e)) && !r->bad;
+    f->id = id;
+    if (ok) return f;
+    datum_unref(f);
+    return e->kind ? NULL : wire_bad(r, e);
 }

@@ -12,3 +12,6 @@ bool litbox_save(const datum *d, wire_out *w, err *e);
 void *litbox_load(wire_in *r, err *e);
 bool pack_save(const datum *d, wire_out *w, err *e);
 void *pack_load(wire_in *r, err *e);
+/* Reading needs the kinds there are: wire_in.extra is a list of them that ends with NULL. */
+bool fn_save(const datum *d, wire_out *w, err *e);
+void *fn_load(wire_in *r, err *e);

@@ -40,6 +40,7 @@ typedef struct live {
     interp *home;
     value v;
     datum *capsule; /* its frozen form during a run, or NULL */
+    char *why;      /* it cannot travel to another process; NULL: it can, or nobody has tried */
 } live;
 extern const datum_kind live_kind;
 datum *live_new(interp *in, value v); /* counts v */
@@ -74,6 +75,7 @@ void *live_apply(const void *fn, const void *call, void *err);
 
 /* ---- callable.c: functions of the user as fns ---- */
 
+extern const fn_kind callable_kind;
 /* A fn that calls f(*args, **kwargs); kwargs FAIL or a dict of extra keyword arguments. */
 fn *fn_callable(interp *in, value f, value kwargs);
 /* A fn of the engine as a function of the language: what stands in dict(x.dask). */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/wire.h"
 #include "stdlib/dask/crew.h"
 #include "stdlib/numpy/numpy.h"
 
@@ -112,6 +113,7 @@ static datum *run_callable(const fn *f, const call *c, err *e)
 {
     const callable *k = (const callable *)(const void *)f;
     seat *s = seat_of(c);
+    if (s && c->go_home && crew_copies(s->of)) return seat_call_away(s, f, c, e);
     if (s && c->go_home) {
         if (can_cross(k->what) && (!k->kwargs || can_cross(k->kwargs)))
             return seat_run(s, c, call_with_args, k, e);
@@ -126,20 +128,29 @@ static datum *run_callable(const fn *f, const call *c, err *e)
     return d;
 }
 
+static void freeze_callable(interp *in, const fn *f)
+{
+    const callable *k = (const callable *)(const void *)f;
+    live_freeze(in, k->what);
+    if (k->kwargs) live_freeze(in, k->kwargs);
+}
+
 static void freeze_lit(interp *in, const lit *x)
 {
-    if (x->kind == LIT_DATUM) live_freeze(in, x->d);
+    const fn *f = x->kind == LIT_DATUM ? as_fn(x->d) : NULL;
+    if (f && f->kind == &callable_kind)
+        freeze_callable(in, f);
+    else if (x->kind == LIT_DATUM)
+        live_freeze(in, x->d);
     if (x->kind == LIT_LIST || x->kind == LIT_TUPLE)
         for (uint32_t i = 0; i < x->n; i++) freeze_lit(in, &x->item[i]);
 }
 
 static void prepare_callable(const fn *f, const task_view *v)
 {
-    const callable *k = (const callable *)(const void *)f;
     interp *in = interp_current();
     if (!in) return;
-    live_freeze(in, k->what);
-    live_freeze(in, k->kwargs);
+    freeze_callable(in, f);
     for (uint32_t i = 0; i < v->narg; i++) freeze_lit(in, &v->arg[i]);
 }
 
@@ -150,12 +161,28 @@ static void drop_callable(fn *f)
     datum_unref(k->kwargs);
 }
 
-static const fn_kind callable_kind = {.name = "call",
-                                      .version = 1,
-                                      .call = run_callable,
-                                      .drop = drop_callable,
-                                      .prepare = prepare_callable,
-                                      .cost = {.copies = 1, .ns = 1}};
+static bool save_callable(const fn *f, wire_out *w, err *e)
+{
+    const callable *k = (const callable *)(const void *)f;
+    return wire_datum(w, k->what, e) && wire_datum(w, k->kwargs, e);
+}
+
+static bool load_callable(fn *f, wire_in *r, err *e)
+{
+    callable *k = (callable *)(void *)f;
+    f->flags |= FN_FOREIGN;
+    return wire_get_datum(r, &k->what, e) && k->what && wire_get_datum(r, &k->kwargs, e);
+}
+
+const fn_kind callable_kind = {.name = "call",
+                               .version = 1,
+                               .size = sizeof(callable),
+                               .call = run_callable,
+                               .drop = drop_callable,
+                               .prepare = prepare_callable,
+                               .save = save_callable,
+                               .load = load_callable,
+                               .cost = {.copies = 1, .ns = 1}};
 
 static char *name_of(interp *in, value f)
 {

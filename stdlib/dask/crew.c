@@ -10,6 +10,8 @@ struct crew {
     interp *home;
     pool *p;
     _Atomic int stopped;  /* the run was interrupted: workers leave the language */
+    _Atomic int broken;   /* a process died too often */
+    datum *setting;       /* of processes; NULL: they are threads */
     pthread_mutex_t lock; /* of `said`; nothing else is done under it */
     strbuf said[2];
 };
@@ -44,6 +46,8 @@ static void *sit_down(void *ctx, worker *w)
     host h = {.ctx = s, .write = hear, .signal = &c->stopped, .interrupted = stop_asked};
     s->of = c;
     s->w = w;
+    s->away.fd = -1;
+    if (c->setting) return s;
     s->in = interp_open_worker(c->home, &h);
     if (!s->in) return s;
     interp_on_sleep(s->in, nap);
@@ -56,18 +60,23 @@ static void stand_up(void *ctx, void *user)
     seat *s = user;
     (void)ctx;
     if (s->in) interp_close(s->in);
+    process_end(&s->away, NULL);
     sb_clear(&s->said[0]);
     sb_clear(&s->said[1]);
     mem_free(s);
 }
 
-crew *crew_new(interp *home, int n)
+crew *crew_new(interp *home, int n, bool processes)
 {
+    err e = {0};
+    datum *setting = processes ? greeting_setting(home, &e) : NULL;
+    if (e.kind) return throw_err(home, &e), NULL;
     crew *c = mem_zero(sizeof *c);
     c->home = home;
+    c->setting = setting;
     pthread_mutex_init(&c->lock, NULL);
     worker_hooks h = {c, sit_down, stand_up};
-    c->p = pool_new(n, n > 0, &h);
+    c->p = pool_new(n, n > 0 || processes, &h);
     return c;
 }
 
@@ -77,7 +86,33 @@ void crew_free(crew *c)
     pthread_mutex_destroy(&c->lock);
     sb_clear(&c->said[0]);
     sb_clear(&c->said[1]);
+    datum_unref(c->setting);
     mem_free(c);
+}
+
+bool crew_copies(const crew *c)
+{
+    return c && c->setting;
+}
+
+datum *crew_setting(const crew *c)
+{
+    return c->setting;
+}
+
+bool crew_stopped(const crew *c)
+{
+    return atomic_load(&c->stopped);
+}
+
+void crew_broken(crew *c)
+{
+    atomic_store(&c->broken, 1);
+}
+
+bool crew_was_broken(crew *c)
+{
+    return atomic_exchange(&c->broken, 0);
 }
 
 pool *crew_pool(crew *c)
@@ -119,5 +154,5 @@ void seat_done(seat *s, bool keep)
         }
         s->said[fd].n = 0;
     }
-    thaw_trim(s->in);
+    if (s->in) thaw_trim(s->in);
 }

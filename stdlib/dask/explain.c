@@ -134,7 +134,7 @@ static bool explain(explaining *q, bool then_run)
     uint64_t limit, room;
     int nthread = q->c ? pool_size(crew_pool(q->c)) : 1;
     if (!limits(q, &limit)) return false;
-    plan *pl = plan_results(q->in, q->n, q->x, &e);
+    plan *pl = plan_results(q->in, q->n, q->x, false, &e);
     if (!pl) {
         throw_err(q->in, &e);
         return false;

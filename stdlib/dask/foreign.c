@@ -69,6 +69,7 @@ void *live_apply(const void *function, const void *called, void *error)
     const call *c = called;
     err *e = error;
     seat *s = seat_of(c);
+    if (s && c->go_home && crew_copies(s->of)) return seat_call_away(s, function, c, e);
     if (s && c->go_home) return seat_run(s, c, apply, function, e);
     interp *in = interp_current();
     if (!in)

@@ -327,7 +327,7 @@ static bool run_shared(graph *g, uint32_t at, crew *c)
         if (is_fail(result[g->order[i]])) result[g->order[i]] = NONE;
     err e = {0};
     plan_opts po = {.keep_all = true};
-    live_new_run(g->in);
+    live_new_run(g->in, crew_copies(c));
     layer *l = layer_of_nodes(g->in, g->of, what, result);
     uint32_t n = 0;
     for (uint32_t i = at; l && i < g->norder; i++) want[n++] = (ref){l, g->order[i]};
@@ -402,9 +402,10 @@ value graph_get(interp *in, const value *arg)
     if (ok && !is_none(arg[3])) ok = to_int64(in, arg[3], &workers);
     bool threads = how && !str_is(how, "sync");
     uint32_t at = 0;
-    if (ok && !(threads && g.n <= FEW_TASKS)) ok = run_here(&g, &at, threads);
+    bool away = how && str_is(how, "processes");
+    if (ok && !away && !(threads && g.n <= FEW_TASKS)) ok = run_here(&g, &at, threads);
     if (ok && at < g.norder) {
-        crew *c = crew_of(in, workers);
+        crew *c = crew_of(in, workers, away);
         ok = c && run_shared(&g, at, c);
     }
     if (ok) r = results(&g, arg[1]);

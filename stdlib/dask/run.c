@@ -27,17 +27,18 @@ static void pool_drop(interp *in, obj *o)
 static const type T_pool = {TYPE_HEAD, .name = "pool", .module = "_dask", .size = sizeof(pool_obj),
                             .drop = pool_drop};
 
-crew *crew_of(interp *in, int64_t n)
+crew *crew_of(interp *in, int64_t n, bool processes)
 {
     module *m = dask_module(in);
     char name[32];
-    snprintf(name, sizeof name, "_pool%lld", (long long)n);
+    snprintf(name, sizeof name, "_%s%lld", processes ? "processes" : "pool", (long long)n);
     value v = m ? dict_peek(in, module_dict(m), name) : FAIL;
     pool_obj *o = (pool_obj *)as_obj(v, &T_pool);
     if (o || !m) return o ? o->c : NULL;
     o = obj_new(in, &T_pool, 0);
     if (!o) return NULL;
-    o->c = crew_new(in, (int)n);
+    o->c = crew_new(in, (int)n, processes);
+    if (!o->c) return obj_unref(in, o), NULL;
     o->attic = live_attic(in);
     return module_put(in, m, name, v_obj(o)) ? o->c : NULL;
 }
@@ -66,7 +67,22 @@ bool native_scheduler(interp *in, value scheduler, value workers, crew **c)
     *c = NULL;
     if (!s) return false;
     if (!is_none(workers) && !to_int64(in, workers, &n)) return false;
-    return str_is(s, "sync") || (*c = crew_of(in, n)) != NULL;
+    return str_is(s, "sync") || (*c = crew_of(in, n, str_is(s, "processes"))) != NULL;
+}
+
+/* The error of a call that ended its process whenever it was tried: concurrent.futures' own. */
+static void throw_broken(interp *in, err *e)
+{
+    value m = interp_import(in, "concurrent.futures.process");
+    value cls = is_fail(m) ? FAIL : value_getattr_c(in, m, "BrokenProcessPool");
+    value text = v_str(in, e->msg);
+    value x = is_fail(cls) ? FAIL : call_n(in, cls, 1, text);
+    if (!is_fail(x)) throw_value(in, x);
+    value_unref(in, x);
+    value_unref(in, text);
+    value_unref(in, cls);
+    value_unref(in, m);
+    err_clear(e);
 }
 
 bool run_plan(interp *in, plan *pl, crew *c)
@@ -92,7 +108,10 @@ bool run_plan_with(interp *in, plan *pl, crew *c, run_use *use, task_event *trac
     const host *h = interp_host(in);
     if (c) crew_say(c);
     if (h && h->progress) h->progress(h->ctx, pl->ntask, pl->ntask);
-    if (!ok) throw_err(in, &e);
+    if (c && crew_was_broken(c) && e.kind == RuntimeError && !e.exc)
+        throw_broken(in, &e);
+    else if (!ok)
+        throw_err(in, &e);
     live_sweep(in);
     return ok;
 }
@@ -162,10 +181,10 @@ value run_results(interp *in, const plan *pl, int n, const expr *const *x)
     return v_obj(out);
 }
 
-plan *plan_results(interp *in, int n, const expr *const *x, err *e)
+plan *plan_results(interp *in, int n, const expr *const *x, bool copies, err *e)
 {
     plan_opts po = plan_settings(in);
-    live_new_run(in);
+    live_new_run(in, copies);
     plan *pl = plan_exprs(n, x, &po, e);
     uint32_t at = 0;
     for (int i = 0; pl && i < n; i++) {
@@ -187,7 +206,7 @@ static value r_compute(interp *in, const value *arg)
         return throwing(in) ? FAIL : NONE;
     }
     err e = {0};
-    plan *pl = plan_results(in, n, x, &e);
+    plan *pl = plan_results(in, n, x, crew_copies(c), &e);
     value r = FAIL;
     if (!pl)
         throw_err(in, &e);
@@ -211,7 +230,7 @@ static value r_execute(interp *in, const value *arg)
     }
     err e = {0};
     plan_opts po = plan_settings(in);
-    live_new_run(in);
+    live_new_run(in, crew_copies(c));
     plan *pl = plan_exprs(n, x, &po, &e);
     if (!pl) throw_err(in, &e);
     bool ok = pl && run_plan(in, pl, c);
@@ -232,7 +251,7 @@ static value r_persist(interp *in, const value *arg)
     }
     err e = {0};
     plan_opts po = plan_settings(in);
-    live_new_run(in);
+    live_new_run(in, crew_copies(c));
     plan *pl = plan_exprs(n, x, &po, &e);
     value r = FAIL;
     if (!pl) {

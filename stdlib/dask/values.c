@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/wire.h"
 #include "stdlib/dask/crew.h"
 #include "stdlib/dask/source.h"
 #include "stdlib/numpy/numpy.h"
@@ -20,6 +21,7 @@ typedef struct attic {
     _Atomic uint32_t rc;
     _Atomic(live_box *) head;
     uint64_t run; /* number of the present run; home only */
+    bool copies;  /* its tasks run in other processes */
 } attic;
 
 struct live_box { /* what is allocated: the public part, then where to go home */
@@ -92,6 +94,7 @@ static void live_drop(datum *d)
     attic *a = b->home;
     datum_unref(b->l.capsule);
     b->l.capsule = NULL;
+    mem_free(b->l.why);
     if (interp_current() == b->l.home) {
         value_unref(b->l.home, b->l.v);
         mem_free(b);
@@ -103,7 +106,26 @@ static void live_drop(datum *d)
     while (!atomic_compare_exchange_weak(&a->head, &head, b));
 }
 
-const datum_kind live_kind = {.name = "live value", .drop = live_drop, .apply = live_apply};
+/* A live value travels as its frozen form. */
+static bool live_save(const datum *d, wire_out *w, err *e)
+{
+    const live *l = (const live *)(const void *)d;
+    if (l->capsule) return wire_datum(w, l->capsule, e);
+    err_set(e, TypeError, "%s", l->why ? l->why : "a value of one process was used in another");
+    return false;
+}
+
+static void *live_load(wire_in *r, err *e)
+{
+    datum *d;
+    return wire_get_datum(r, &d, e) ? d : NULL;
+}
+
+const datum_kind live_kind = {.name = "live value",
+                              .drop = live_drop,
+                              .apply = live_apply,
+                              .save = live_save,
+                              .load = live_load};
 
 void live_sweep(interp *in)
 {
@@ -124,10 +146,12 @@ datum *live_new(interp *in, value v)
     return &b->l.hdr;
 }
 
-void live_new_run(interp *in)
+void live_new_run(interp *in, bool copies)
 {
     attic *a = attic_of(in);
-    if (a) a->run++;
+    if (!a) return;
+    a->run++;
+    a->copies = copies;
 }
 
 void live_freeze(interp *in, datum *d)
@@ -139,7 +163,10 @@ void live_freeze(interp *in, datum *d)
     b->frozen = b->home->run;
     datum_unref(l->capsule);
     err e = {0};
-    l->capsule = (datum *)freeze(in, l->v, &e);
+    mem_free(l->why);
+    l->why = NULL;
+    l->capsule = (datum *)(b->home->copies ? freeze_copy(in, l->v, &e) : freeze(in, l->v, &e));
+    if (e.kind && b->home->copies) l->why = mem_dup(e.msg);
     err_clear(&e);
 }
 

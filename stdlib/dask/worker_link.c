@@ -95,9 +95,15 @@ int link_read(int fd, wire_in *r, err *e)
     return 1;
 }
 
-int link_receive(int fd, wire_in *r, err *e)
+void link_reader(wire_in *r)
 {
     wire_in_init(r, wire_kinds, &buf_room);
+    r->extra = wire_fns;
+}
+
+int link_receive(int fd, wire_in *r, err *e)
+{
+    link_reader(r);
     int got = link_read(fd, r, e);
     while (got == 0) {
         struct pollfd wait = {fd, POLLIN, 0};

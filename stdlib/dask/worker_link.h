@@ -28,6 +28,8 @@ enum message {
     MSG_ASKS,   /* id, ask, value */
 };
 
+void link_reader(wire_in *r); /* ready for a message */
+
 /* ---- blocking, for one thread at a time in each direction ---- */
 
 bool link_send(int fd, wire_out *w, err *e); /* clears w */

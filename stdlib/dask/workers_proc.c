@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/data/nd_wire.h"
 #include "stdlib/dask/worker_link.h"
 #include "stdlib/dask/workers.h"
 
@@ -201,7 +200,7 @@ static bool start(procs *w, int who, err *e)
     proc *p = w->at[who];
     if (!process_start(&p->p, true, e)) return false;
     p->dead = false;
-    wire_in_init(&p->in, wire_kinds, &buf_room);
+    link_reader(&p->in);
     char name[128];
     snprintf(name, sizeof name, "%s-%d", w->name, who);
     greeting g = {who, w->o.nthread > 0 ? w->o.nthread : 1, w->o.fresh, name, w->setting};
@@ -425,7 +424,7 @@ static void read_from(procs *w, int who)
         take_message(w, who, &p->in);
         if (p->dead) return;
         wire_in_clear(&p->in);
-        wire_in_init(&p->in, wire_kinds, &buf_room);
+        link_reader(&p->in);
     }
 }
 

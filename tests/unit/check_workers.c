@@ -26,10 +26,10 @@ static value named(stage *s, const char *name)
     return dict_peek(s->in, interp_main(s->in), name);
 }
 
-static stage open_stage(int n, const char *program)
+static stage open_stage(int n, const char *text)
 {
     stage s = {.in = interp_open(&quiet, stdlib_modules)};
-    ck_assert(interp_run(s.in, program, strlen(program), "<test>", 'f', interp_main(s.in), NULL));
+    ck_assert(interp_run(s.in, text, strlen(text), "<test>", 'f', interp_main(s.in), NULL));
     value_unref(s.in, interp_import(s.in, "_dask"));
     err e = {0};
     workers_opts o = {.n = n};
