@@ -347,8 +347,17 @@ static void joined_drop(fn *f)
     datum_unref(((joined_fn *)f)->inner);
 }
 
-static const fn_kind joined_kind = {
-    .name = "joined", .version = 1, .call = joined_call, .drop = joined_drop};
+static void joined_prepare(const fn *f, const struct task_view *v)
+{
+    const fn *inner = ((const joined_fn *)f)->inner;
+    if (inner->kind->prepare) inner->kind->prepare(inner, v);
+}
+
+static const fn_kind joined_kind = {.name = "joined",
+                                    .version = 1,
+                                    .call = joined_call,
+                                    .drop = joined_drop,
+                                    .prepare = joined_prepare};
 
 fn *fn_joined(const fn *inner, uint32_t narg, const int *n, int (*axes)[GRID_MAXDIM])
 {

@@ -83,6 +83,14 @@ static datum *combine_call(const fn *f, const call *c, err *e)
     return out;
 }
 
+static void scan_prepare(const fn *f, const struct task_view *v)
+{
+    const scan_fn *s = (const scan_fn *)f;
+    const fn *part[] = {s->inner, s->binop};
+    for (int i = 0; i < 2; i++)
+        if (part[i] && part[i]->kind->prepare) part[i]->kind->prepare(part[i], v);
+}
+
 static const fn_kind scan_kind = {.name = "scan",
                                   .version = 1,
                                   .call = scan_call,
@@ -91,10 +99,18 @@ static const fn_kind scan_kind = {.name = "scan",
                                   .cost = {.ns = 1}};
 static const fn_kind ident_kind = {
     .name = "scan_ident", .version = 1, .call = ident_call, .drop = scan_drop, .takes = "s*"};
-static const fn_kind carry_kind = {
-    .name = "scan_carry", .version = 1, .call = carry_call, .drop = scan_drop, .takes = "xx"};
-static const fn_kind combine_kind = {
-    .name = "scan_combine", .version = 1, .call = combine_call, .drop = scan_drop, .takes = "xx"};
+static const fn_kind carry_kind = {.name = "scan_carry",
+                                   .version = 1,
+                                   .call = carry_call,
+                                   .drop = scan_drop,
+                                   .prepare = scan_prepare,
+                                   .takes = "xx"};
+static const fn_kind combine_kind = {.name = "scan_combine",
+                                     .version = 1,
+                                     .call = combine_call,
+                                     .drop = scan_drop,
+                                     .prepare = scan_prepare,
+                                     .takes = "xx"};
 
 static fn *scan_new(const fn_kind *kind, const char *name, const scan_fn *like)
 {

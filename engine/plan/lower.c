@@ -125,6 +125,25 @@ static program *make_program(walk *w, uint32_t root)
     return g;
 }
 
+/* Tells the fn of a task that it will be called. */
+static void prepare(program *g, const task_view *v)
+{
+    if (!v->f) return;
+    if (v->f->kind->prepare) v->f->kind->prepare(v->f, v);
+    g->home |= (v->f->flags & FN_HOME) != 0;
+    g->foreign |= !fn_is_native(v->f);
+}
+
+/* Of steps run as one only the first may be a function of the user. */
+static bool prepare_first(program *g, const layer *l, uint64_t i, arena *scratch, err *e)
+{
+    task_view v;
+    TRY(layer_task(l, i, scratch, &v, e));
+    g->led = v.f && !fn_is_native(v.f) ? LED_FOREIGN : LED_NATIVE;
+    prepare(g, &v);
+    return true;
+}
+
 static bool open_frame(walk *w, ref r, err *e)
 {
     node *x = nodes_find(&w->s, r.of);
@@ -144,13 +163,11 @@ static bool open_frame(walk *w, ref r, err *e)
         f.value = v.value;
         f.alias = !v.value && !v.f;
         for (uint32_t k = 0; k < v.nin; k++) push_ref(w, v.in[k]);
-        if (v.f) {
-            if (v.f->kind->prepare) v.f->kind->prepare(v.f, &v);
-            g->home |= (v.f->flags & FN_HOME) != 0;
-            g->foreign |= !fn_is_native(v.f);
-        }
-    } else if (!g->closed)
-        TRY(program_inputs(g, r.i, &w->scratch, push_ref, w, e));
+        prepare(g, &v);
+    } else {
+        if (g->led != LED_NATIVE) TRY(prepare_first(g, x->by, r.i, &w->scratch, e));
+        if (!g->closed) TRY(program_inputs(g, r.i, &w->scratch, push_ref, w, e));
+    }
     f.n = w->nref - f.first;
     w->stack[w->depth++] = f;
     return true;

@@ -9,9 +9,12 @@
 
 enum { MAX_STEP = 64 };
 
+enum led { LED_UNKNOWN, LED_NATIVE, LED_FOREIGN }; /* by what the first of several steps calls */
+
 struct program {
     uint32_t nstep;
     bool home, foreign;
+    uint8_t led;
     bool tiles;          /* may run piece by piece (tiles.c) */
     bool closed;         /* its steps read nothing but each other: tasks have no inputs */
     const layer **by;    /* who makes the tasks: step[s] unless a pass put another in its place */

@@ -85,6 +85,15 @@ static void throw_broken(interp *in, err *e)
     err_clear(e);
 }
 
+/* Tasks that are data go to processes, too. */
+static void freeze_data(interp *in, const plan *pl)
+{
+    for (tid t = 0; t < pl->ntask && pl->ndone; t++) {
+        datum *d = atomic_load_explicit(&pl->out[t], memory_order_relaxed);
+        if (d) live_freeze(in, d);
+    }
+}
+
 bool run_plan(interp *in, plan *pl, crew *c)
 {
     return run_plan_with(in, pl, c, NULL, NULL);
@@ -93,6 +102,7 @@ bool run_plan(interp *in, plan *pl, crew *c)
 bool run_plan_with(interp *in, plan *pl, crew *c, run_use *use, task_event *trace)
 {
     running r = {in, c};
+    if (crew_copies(c)) freeze_data(in, pl);
     if (c) crew_stop(c, false);
     run_opts o = {.synchronous = !c,
                   .ctx = &r,
