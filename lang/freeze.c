@@ -165,6 +165,13 @@ static void name_globals(freezer *f, uint32_t gi, const bytecode *c)
     for (uint32_t i = 0; i < c->nsub; i++) name_globals(f, gi, c->sub[i]);
 }
 
+static bool code_is_home(const bytecode *c)
+{
+    bool is = c->flags & CODE_HOME;
+    for (uint32_t i = 0; i < c->nsub; i++) is = is || code_is_home(c->sub[i]);
+    return is;
+}
+
 static bool save_func(freezer *f, func *fn)
 {
     str *home = as_str(fn->module);
@@ -172,9 +179,15 @@ static bool save_func(freezer *f, func *fn)
     if (home && freeze_is_library(f->in, home->at) && freeze_found(f, OBJ(fn))) return true;
     freeze_byte(f, RK_FUNC);
     freeze_datum(f, &fn->link->code->hdr);
-    globals *g = globals_of(f, fn->globals);
-    name_globals(f, (uint32_t)(g - f->g), fn->link->code);
-    freeze_obj(f, fn->globals);
+    module *m = freeze_module_of(f, fn->globals);
+    if (m) { /* there it is in the module's namespace, too */
+        freeze_obj(f, m);
+        if (code_is_home(fn->link->code)) f->home_only = true;
+    } else {
+        globals *g = globals_of(f, fn->globals);
+        name_globals(f, (uint32_t)(g - f->g), fn->link->code);
+        freeze_obj(f, fn->globals);
+    }
     freeze_obj(f, fn->defaults);
     freeze_obj(f, fn->kwdefaults);
     freeze_obj(f, fn->closure);

@@ -145,6 +145,8 @@ void freeze_obj(freezer *f, void *o); /* NULL: FAIL */
 bool freeze_refuse(freezer *f, const obj *o);
 /* By the name it has in a module: false, nothing written, when it has none. */
 bool freeze_named(freezer *f, value v, const char *home, const char *path);
+/* The module that goes by name and has this namespace, or NULL. */
+module *freeze_module_of(freezer *f, dict *ns);
 /* Under that name in some module of the library; under any name; under its own. */
 bool freeze_held(freezer *f, value v, str *under);
 bool freeze_found(freezer *f, value v);

@@ -38,6 +38,13 @@ static value follow(interp *in, module *m, const char *path)
     return v;
 }
 
+module *freeze_module_of(freezer *f, dict *ns)
+{
+    module *m;
+    str *name = as_str(dict_peek(f->in, ns, "__name__"));
+    return name && goes_by_name(f, name->at, &m) && m->dict == ns ? m : NULL;
+}
+
 bool freeze_named(freezer *f, value v, const char *home, const char *path)
 {
     module *m;

@@ -8,6 +8,7 @@
 #include "lang/types/bytes.h"
 #include "lang/types/func.h"
 #include "lang/types/klass.h"
+#include "lang/types/module.h"
 
 /* What has been done for an object: its own values, its table; WHOLE: the same for all that it
  * refers to (but for cycles). */
@@ -567,12 +568,26 @@ static value shell(thawer *t, uint32_t id)
 
 /* ---- filling ---- */
 
+/* A dict, or the one of a module. */
+static dict *get_namespace(thawer *t)
+{
+    value v = thaw_value(t);
+    dict *d = as_dict(v);
+    if (d) return d;
+    if (v.kind == V_OBJ && v.o->type == &T_module)
+        d = obj_ref(((module *)(void *)v.o)->dict);
+    else
+        damaged(t);
+    value_unref(t->in, v);
+    return d;
+}
+
 static void fill_func(thawer *t, func *f)
 {
     interp *in = t->in;
     bytecode *c = as_bytecode(thaw_datum(t));
     f->link = c ? code_link(in, c) : NULL;
-    f->globals = get_obj(t, &T_dict);
+    f->globals = get_namespace(t);
     f->defaults = get_obj(t, &T_tuple);
     f->kwdefaults = get_obj(t, &T_dict);
     f->closure = get_obj(t, &T_tuple);
