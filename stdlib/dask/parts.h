@@ -10,7 +10,7 @@ bool run_limits(interp *in, run_opts *o, value *keep);
 typedef struct crew crew;
 bool native_scheduler(interp *in, value scheduler, value workers, crew **c);
 const expr **all_exprs(value seq, int *n);
-/* The plan of all of x, with room for results; what it gave, as a list. */
+/* The plan of all of x, with room for results (copies: for processes); what it gave, as a list. */
 plan *plan_results(interp *in, int n, const expr *const *x, bool copies, err *e);
 value run_results(interp *in, const plan *pl, int n, const expr *const *x);
 bool run_plan_with(interp *in, plan *pl, crew *c, run_use *use, task_event *trace);
