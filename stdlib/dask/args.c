@@ -230,3 +230,17 @@ void term_clear(term *t)
     datum_unref(t->other);
     *t = (term){0};
 }
+
+const expr **exprs_of(interp *in, value seq, int *n)
+{
+    list *l = as_list(seq);
+    tuple *t = as_tuple(seq);
+    *n = (int)(l ? l->n : t ? t->n : 0);
+    const expr **x = mem_zero(sizeof *x * (size_t)(*n + 1));
+    for (int i = 0; i < *n; i++)
+        if (!(x[i] = peek_expr(in, l ? l->at[i] : t->at[i]))) {
+            mem_free(x);
+            return NULL;
+        }
+    return x;
+}

@@ -102,7 +102,10 @@ cuts *cuts_of_value(interp *in, value v); /* an int, or a sequence of sizes (nan
 bool term_of(interp *in, value v, term *out);
 void term_clear(term *t);
 label label_of(value prefix, value name);
+/* A list or tuple of Arrays as exprs, borrowed; mem_free the array. NULL: pending. */
+const expr **exprs_of(interp *in, value seq, int *n);
 
 /* ---- the tables of dask.c ---- */
 
-extern const builtin dask_build_functions[], dask_run_functions[];
+extern const builtin dask_build_functions[], dask_fold_functions[], dask_index_functions[];
+extern const builtin dask_move_functions[], dask_blockwise_functions[], dask_run_functions[];

@@ -33,7 +33,11 @@ static const builtin dask_table[] = {
 
 static bool dask_open(interp *in, module *m)
 {
-    return put_rows(in, m, dask_build_functions) && module_put_type(in, m, &T_lazy);
+    static const builtin *const parts[] = {dask_build_functions, dask_fold_functions,
+                                           dask_index_functions, dask_move_functions,
+                                           dask_blockwise_functions};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) TRY(put_rows(in, m, parts[i]));
+    return module_put_type(in, m, &T_lazy);
 }
 
 const module_def dask_def = {"_dask", "Lazy arrays: the part that is written in C.", dask_table,
