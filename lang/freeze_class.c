@@ -35,8 +35,6 @@ static bool put_builtin(freezer *f, const type *t)
     if (freeze_named(f, v, t->module, t->name)) return true;
     if (f->copy) {
         if (freeze_found(f, v)) return true;
-    }
-    if (f->copy && !t->cross) { /* what crosses to other threads may do so without a name */
         throw(f->in, TypeError, "cannot pickle the class '" TYPE_FMT "'", TYPE_ARG(t));
         return false;
     }

@@ -116,8 +116,26 @@ static void read_drop(fn *f)
     datum_unref(((read_fn *)f)->g);
 }
 
-static const fn_kind read_kind = {
-    .name = "read", .version = 1, .call = read_call, .drop = read_drop};
+static fn *read_settle(const fn *f, err *e);
+
+static const fn_kind read_kind = {.name = "read",
+                                  .version = 1,
+                                  .call = read_call,
+                                  .drop = read_drop,
+                                  .settle = read_settle};
+
+static fn *read_settle(const fn *f, err *e)
+{
+    source *s = ((const read_fn *)f)->s;
+    if (!s->kind->snapshot) return datum_ref((fn *)(uintptr_t)f);
+    source *now = s->kind->snapshot(s, e);
+    if (!now) return NULL;
+    read_fn *r = fn_new(sizeof *r, &read_kind, f->name);
+    r->s = now;
+    r->base.id = f->id;
+    r->base.flags = f->flags;
+    return &r->base;
+}
 
 /* A layer of a single task that is data, under a bare string: "original-array-<hash>". */
 typedef struct value_layer {

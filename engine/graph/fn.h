@@ -163,6 +163,9 @@ typedef struct fn_kind {
     /* Told of every task of it that a plan takes up, on the thread that makes the plan; may be
      * NULL. */
     void (*prepare)(const fn *f, const struct task_view *v);
+    /* The same for a task that runs later, on any thread: what f reads and others may change
+     * meanwhile is as it is now.  Owned; NULL: itself. */
+    fn *(*settle)(const fn *f, err *e);
     fn_cost cost;
     /* How it travels to other processes (fn_wire.c): size 0, not at all. */
     size_t size; /* of the whole fn */

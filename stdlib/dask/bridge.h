@@ -78,6 +78,7 @@ void *live_apply(const void *fn, const void *call, void *err);
 extern const fn_kind callable_kind;
 /* A fn that calls f(*args, **kwargs); kwargs FAIL or a dict of extra keyword arguments. */
 fn *fn_callable(interp *in, value f, value kwargs);
+extern const type T_fn;
 /* A fn of the engine as a function of the language: what stands in dict(x.dask). */
 value fn_value(interp *in, const fn *f);
 const fn *as_fn_value(value v);

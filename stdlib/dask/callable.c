@@ -219,8 +219,6 @@ typedef struct fn_obj {
     const fn *f;
 } fn_obj;
 
-static const type T_fn;
-
 value fn_value(interp *in, const fn *f)
 {
     if (f->kind == &callable_kind) return value_of(in, ((const callable *)(const void *)f)->what);
@@ -307,7 +305,15 @@ static value fn_compare(interp *in, enum cmpop op, value self, value other)
 
 static bool fn_save(freezer *f, obj *o)
 {
-    freeze_datum(f, (datum *)(void *)(uintptr_t)((fn_obj *)(void *)o)->f);
+    const fn *x = ((fn_obj *)(void *)o)->f;
+    err e = {0};
+    fn *now = x->kind->settle ? x->kind->settle(x, &e) : datum_ref((void *)(uintptr_t)x);
+    if (!now) {
+        throw_err(freezer_interp(f), &e);
+        return false;
+    }
+    freeze_datum(f, &now->hdr);
+    datum_unref(now);
     return true;
 }
 
@@ -326,10 +332,10 @@ static const builtin fn_table[] = {
     {0},
 };
 
-static const type T_fn = {
+const type T_fn = {
     TYPE_HEAD,
     .name = "function",
-    .module = "builtins",
+    .module = "_dask",
     .size = sizeof(fn_obj),
     .flags = TYPE_IMMUTABLE,
     .table = fn_table,

@@ -37,7 +37,7 @@ static bool dask_open(interp *in, module *m)
                                            dask_index_functions, dask_move_functions,
                                            dask_blockwise_functions};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) TRY(put_rows(in, m, parts[i]));
-    return module_put_type(in, m, &T_lazy);
+    return module_put_type(in, m, &T_lazy) && module_put_type(in, m, &T_fn);
 }
 
 const module_def dask_def = {"_dask", "Lazy arrays: the part that is written in C.", dask_table,

@@ -204,6 +204,12 @@ plan *plan_results(interp *in, int n, const expr *const *x, bool copies, err *e)
     return pl;
 }
 
+/* "native": only when no task calls a function of the user, whose side effects would show. */
+static bool declines(value scheduler, const plan *pl)
+{
+    return str_is(as_str(scheduler), "native") && pl->nforeign;
+}
+
 /* compute(collections, scheduler, num_workers): a list of results, or None when it is not ours to
  * do */
 static value r_compute(interp *in, const value *arg)
@@ -220,6 +226,8 @@ static value r_compute(interp *in, const value *arg)
     value r = FAIL;
     if (!pl)
         throw_err(in, &e);
+    else if (declines(arg[1], pl))
+        r = NONE;
     else if (run_plan(in, pl, c))
         r = run_results(in, pl, n, x);
     if (pl) plan_free(pl);
