@@ -257,9 +257,21 @@ static value run_function(hand *h, job *j)
     return r;
 }
 
+/* os._exit() in a task ends its worker. */
+static void leave(hand *h)
+{
+    value x = exc_take(h->in), code;
+    int64_t status = 0;
+    if (value_findattr(h->in, x, "code", &code) == 1 && code.kind != V_NONE)
+        status = code.kind == V_INT ? code.i : 1;
+    flush_said(h);
+    _exit((int)status);
+}
+
 static void post_failure(hand *h, uint64_t id)
 {
     interp *in = h->in;
+    if (exc_is(in, SystemExit)) leave(h);
     value x = exc_take(in);
     char *text = exc_text(in, x);
     err e = {0};

@@ -33,7 +33,7 @@ struct team {
     helper *helpers;
     strbuf said[2];
     int running[MAX_HANDS], size[MAX_HANDS]; /* threads that may take errands, of each worker */
-    _Atomic bool closing;
+    _Atomic int closing; /* polled by what runs */
 };
 
 /* ---- what tasks print ---- */
@@ -162,7 +162,7 @@ static bool stop_asked(void *ctx)
 
 static bool sit_down(helper *h)
 {
-    host of = {.ctx = h, .write = hear, .interrupted = stop_asked};
+    host of = {.ctx = h, .write = hear, .signal = &h->of->closing, .interrupted = stop_asked};
     h->in = interp_open_worker(h->of->home, &of);
     if (!h->in) return false;
     value_unref(h->in, interp_import(h->in, "_numpy")); /* its scalar types */
