@@ -118,11 +118,8 @@ static void read_drop(fn *f)
 
 static fn *read_settle(const fn *f, err *e);
 
-static const fn_kind read_kind = {.name = "read",
-                                  .version = 1,
-                                  .call = read_call,
-                                  .drop = read_drop,
-                                  .settle = read_settle};
+static const fn_kind read_kind = {
+    .name = "read", .version = 1, .call = read_call, .drop = read_drop, .settle = read_settle};
 
 static fn *read_settle(const fn *f, err *e)
 {

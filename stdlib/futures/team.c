@@ -33,7 +33,7 @@ struct team {
     helper *helpers;
     strbuf said[2];
     int running[MAX_HANDS], size[MAX_HANDS]; /* threads that may take errands, of each worker */
-    _Atomic int closing; /* polled by what runs */
+    _Atomic int closing;                     /* polled by what runs */
 };
 
 /* ---- what tasks print ---- */
