@@ -129,6 +129,7 @@ static fn *read_settle(const fn *f, err *e)
     if (!now) return NULL;
     read_fn *r = fn_new(sizeof *r, &read_kind, f->name);
     r->s = now;
+    r->g = datum_ref(((const read_fn *)f)->g);
     r->base.id = f->id;
     r->base.flags = f->flags;
     return &r->base;

@@ -279,7 +279,7 @@ errand *foreman_submit(foreman *f, const errand_spec *s)
     if (fresh && s->value) {
         e->type = s->type ? mem_dup(s->type) : NULL;
         e->bytes = s->bytes;
-        e->begin = e->end = clock_now();
+        e->begin = clock_now(); /* no end: it is no news */
         errand_finish(e, datum_ref(s->value));
         errand_lies(e, hands_scatter(f, s->only));
     } else if (fresh) {
@@ -405,4 +405,12 @@ enum errand_state errand_state_of(errand *e)
     enum errand_state s = e->state;
     foreman_leave(e->of);
     return s;
+}
+
+double errand_age(errand *e)
+{
+    foreman_enter(e->of);
+    double end = errand_over(e) ? e->end : 0;
+    foreman_leave(e->of);
+    return end > 0 ? clock_now() - end : 1e300;
 }

@@ -24,4 +24,6 @@ errand *peek_errand(interp *in, value v);
 extern const builtin office_functions[];
 /* A view of a scheduler that belongs to somebody else. */
 value office_of(interp *in, foreman *f);
+void note_wait(interp *in);       /* it knows all that has happened until now */
+double last_wait_age(interp *in); /* seconds; 0 where nothing is kept back */
 void teams_say(interp *in); /* writes what tasks of all clusters of this interpreter printed */

@@ -4,6 +4,7 @@
  * sets and dicts go, becomes an input of the task.  Frozen functions are remembered by identity,
  * so that a function that is submitted often is frozen once. */
 #include <string.h>
+#include <time.h>
 
 #include "engine/base/mem.h"
 #include "engine/run/board.h"
@@ -31,6 +32,7 @@ static office *as_office(value v)
 typedef struct opened {
     obj hdr;
     office *first; /* not counted */
+    double waited; /* when it last waited for a task */
 } opened;
 
 static const type T_opened = {TYPE_HEAD, .name = "opened", .module = "_futures",
@@ -53,6 +55,25 @@ void teams_say(interp *in)
         if (x->t) team_say(x->t);
         if (x->p) fleet_say(x->p);
     }
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void note_wait(interp *in)
+{
+    opened *o = helper_of(in) ? NULL : opened_of(in, false);
+    if (o) o->waited = now();
+}
+
+double last_wait_age(interp *in)
+{
+    opened *o = helper_of(in) ? NULL : opened_of(in, false);
+    return o ? now() - o->waited : 0;
 }
 
 /* While home sleeps, what tasks print appears. */
