@@ -12,15 +12,22 @@
 #include "lang/types/dunder.h"
 #include "lang/types/klass.h"
 
+/* All exceptions have one layout, and one function that lets go of it. */
+static bool is_exc_type(const type *t)
+{
+    if (t->flags & TYPE_HEAP) t = ((const klass *)(const void *)t)->native;
+    return t->drop == exc_type(BaseException)->drop;
+}
+
 exc *as_exc(value v)
 {
-    return (exc *)as_obj(v, exc_type(BaseException));
+    return v.kind == V_OBJ && is_exc_type(v.o->type) ? (exc *)(void *)v.o : NULL;
 }
 
 bool is_exc_class(value v)
 {
     const type *t = as_type(v);
-    return t && type_is_sub(t, exc_type(BaseException));
+    return t && is_exc_type(t);
 }
 
 bool throwing(const interp *in)

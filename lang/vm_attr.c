@@ -48,9 +48,18 @@ value attr_load(interp *in, site *s, value v)
         return value_getattr(in, v, s->name);
     dict *d = obj_head(v.o)->dict;
     value found = type_lookup(in, t, s->name);
-    if (!d || (!is_fail(found) && type_of(in, found)->set)) return value_getattr(in, v, s->name);
+    bool hides = !is_fail(found) && type_of(in, found)->set && !is_member(found);
+    if (!d || hides) return value_getattr(in, v, s->name);
     if (!remember_place(in, s, d, t, SITE_FIELD)) return value_getattr(in, v, s->name);
     return value_ref(d->entry[s->hint].val);
+}
+
+/* The dict in which an instance keeps attributes and slots, made when there is none. */
+static dict *own_dict(interp *in, obj *o)
+{
+    dict_head *h = obj_head(o);
+    if (!h->dict) h->dict = dict_new(in);
+    return h->dict;
 }
 
 /* The usual way a new instance grows: the attribute comes next in the same place as last time. */
@@ -61,8 +70,8 @@ static bool append_field(interp *in, site *s, value v, value to)
         return false;
     }
     dict *d = obj_head(v.o)->dict;
-    if (!d && s->hint == 0 && as_klass(s->type) && !as_klass(s->type)->sealed) {
-        d = obj_dict(in, v.o, true);
+    if (!d && s->hint == 0 && as_klass(s->type)) {
+        d = own_dict(in, v.o);
         if (!d || !dict_reserve(in, d, 5)) return false; /* the slow way reports it */
     }
     if (!d || s->hint != d->used || d->used >= d->cap || d->nindex) return false;
@@ -85,12 +94,14 @@ bool attr_store(interp *in, site *s, value v, value to)
     const type *t = type_of(in, v);
     bool plain =
         !t->setattr && v.kind == V_OBJ && (v.o->flags & (OBJ_DICT | OBJ_FROZEN)) == OBJ_DICT;
-    if (plain && !is_fail(type_lookup(in, t, s->name))) {
-        plain = !type_of(in, type_lookup(in, t, s->name))->set;
-    }
-    if (plain && as_klass(t) && as_klass(t)->sealed) plain = false;
+    value found = plain ? type_lookup(in, t, s->name) : FAIL;
+    if (is_member(found)) /* a slot: no other name gets into the dict of a sealed class */
+        plain = true;
+    else if (plain)
+        plain =
+            (is_fail(found) || !type_of(in, found)->set) && !(as_klass(t) && as_klass(t)->sealed);
     if (!plain) return value_setattr(in, v, s->name, to);
-    dict *d = obj_dict(in, v.o, true);
+    dict *d = own_dict(in, v.o);
     if (!d || !dict_set_str(in, d, s->name, to)) return false;
     if (s->how == SITE_FIELD && s->type == t && s->version == type_version(t) &&
         s->hint < d->used && d->entry[s->hint].key.o == (obj *)s->name) {

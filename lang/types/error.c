@@ -101,6 +101,11 @@ void exc_fill(interp *in, exc *x, tuple *kwnames)
     case UnicodeEncodeError:
         for (int i = 0; i < 5 && x->args->n == 5; i++) set_field(in, x, i, x->args->at[i]);
         break;
+    case ValueError:
+    case TypeError:
+    case KeyError:
+    case IndexError:
+    case RuntimeError: break;
     default:
         if (type_is_sub(x->hdr.type, exc_type(OSError))) fill_oserror(in, x);
     }
@@ -117,6 +122,7 @@ static const type *class_for(const type *cls, const value *arg, size_t npos)
 
 static bool take_keywords(interp *in, exc *x, const value *kw, tuple *kwnames)
 {
+    if (!kwnames) return true;
     const struct fields *f = fields_of(x->hdr.type);
     for (int64_t i = 0; kwnames && i < kwnames->n; i++) {
         str *name = as_str(kwnames->at[i]);
