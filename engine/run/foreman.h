@@ -138,6 +138,8 @@ typedef struct errand_run {
 
 /* seconds: how long to wait (negative: no limit).  False: nothing, or closed. */
 bool foreman_take(foreman *f, int who, double seconds, errand_run *out);
+/* The errand that gives input i of a run, held. */
+errand *foreman_input(foreman *f, const errand_run *r, uint32_t i);
 /* Each of these ends the run and clears it.  value is taken; NULL: it lies at the worker. */
 void foreman_done(foreman *f, errand_run *r, datum *value, const char *type, size_t bytes);
 void foreman_failed(foreman *f, errand_run *r, err *e); /* takes e */

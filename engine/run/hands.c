@@ -337,6 +337,18 @@ bool foreman_take(foreman *f, int who, double seconds, errand_run *out)
     return e != NULL;
 }
 
+errand *foreman_input(foreman *f, const errand_run *r, uint32_t i)
+{
+    foreman_enter(f);
+    errand *e = i < r->e->nin ? r->e->in[i] : NULL; /* NULL: it was cancelled meanwhile */
+    if (e) {
+        e->holds++;
+        e->rc++;
+    }
+    foreman_leave(f);
+    return e;
+}
+
 static void run_clear(errand_run *r)
 {
     for (uint32_t i = 0; i < r->nin; i++) datum_unref(r->in[i]);

@@ -528,8 +528,11 @@ static bool procs_send(workers *base, int who, const work *t, err *e)
     wire_u8(&out, MSG_RUN);
     wire_u64(&out, t->id);
     wire_text(&out, t->key, t->key ? strlen(t->key) : 0);
-    bool ok = alive(w, who, e) && write_func(w->at[who], t->func, &out, e) &&
-              wire_datum(&out, t->args, e);
+    bool here = alive(w, who, e), ok = here && write_func(w->at[who], t->func, &out, e);
+    if (ok && !wire_datum(&out, t->args, e)) { /* nothing is sent: the function neither */
+        datum_unref(idmap_put(&w->at[who]->funcs, (uint64_t)(uintptr_t)t->func, NULL));
+        ok = false;
+    }
     if (ok) {
         wire_u32(&out, t->nin);
         wire_bytes(&out, t->in, t->nin * sizeof *t->in);

@@ -13,6 +13,7 @@
 #include "stdlib/dask/worker_link.h"
 #include "stdlib/dask/workers.h"
 #include "stdlib/futures/answers.h"
+#include "stdlib/futures/team.h"
 
 struct fleet {
     foreman *f;
@@ -22,6 +23,7 @@ struct fleet {
     int nthread;
     idmap runs;       /* id -> errand_run * */
     idmap fetching;   /* id -> errand *, held */
+    team *aside;      /* for what cannot travel */
     answers *answers; /* questions of tasks; of the thread */
     pthread_mutex_t lock;
     strbuf said[2]; /* under the lock */
@@ -41,13 +43,6 @@ static void drop(void *ctx, uint64_t id)
 }
 
 /* ---- giving out work ---- */
-
-static void fail_run(fleet *t, errand_run *r, err *e)
-{
-    idmap_put(&t->runs, r->id, NULL);
-    foreman_failed(t->f, r, e);
-    mem_free(r);
-}
 
 static bool held_somewhere(const fleet *t, uint64_t id)
 {
@@ -77,7 +72,15 @@ static void send_run(fleet *t, const errand_run *taken)
                 .args = r->args,
                 .nin = r->nin,
                 .in = r->in_id};
-    if (!send_inputs(t, r, &e) || !workers_send(t->w, r->worker, &job, &e)) fail_run(t, r, &e);
+    if (send_inputs(t, r, &e) && workers_send(t->w, r->worker, &job, &e)) return;
+    idmap_put(&t->runs, r->id, NULL);
+    if (e.kind == TypeError) { /* an operation that cannot travel: done here */
+        err_clear(&e);
+        team_run(t->aside, r);
+        return;
+    }
+    foreman_failed(t->f, r, &e);
+    mem_free(r);
 }
 
 static void feed(fleet *t)
@@ -211,6 +214,7 @@ fleet *fleet_open(interp *home, foreman *f, int n, int nthread, err *e)
     t->home = home;
     t->nthread = nthread;
     pthread_mutex_init(&t->lock, NULL);
+    t->aside = team_open(home, f);
     foreman_hooks hooks = {t, poke, drop};
     foreman_hook(f, &hooks);
     for (int i = 0; i < n; i++) foreman_hire(f, nthread);
@@ -245,6 +249,7 @@ void fleet_close(fleet *t)
     foreman_close(t->f);
     workers_wake(t->w);
     pthread_join(t->thread, NULL);
+    team_close(t->aside);
     workers_close(t->w);
     clear_maps(t);
     fleet_say(t);
@@ -256,6 +261,7 @@ void fleet_close(fleet *t)
 void fleet_say(fleet *t)
 {
     const host *h = interp_host(t->home);
+    if (!atomic_load(&t->closing)) team_say(t->aside);
     for (int fd = 0; fd < 2; fd++) {
         pthread_mutex_lock(&t->lock);
         strbuf b = t->said[fd];

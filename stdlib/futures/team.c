@@ -32,6 +32,10 @@ struct team {
     pthread_mutex_t lock; /* of what follows */
     helper *helpers;
     strbuf said[2];
+    errand_run **given; /* team_run() */
+    uint32_t first, ngiven, cap;
+    int idle, naside;
+    pthread_cond_t more;
     int running[MAX_HANDS], size[MAX_HANDS]; /* threads that may take errands, of each worker */
     _Atomic int closing;                     /* polled by what runs */
 };
@@ -180,6 +184,85 @@ static void stand_up(helper *h)
     if (h->in) interp_close(h->in);
 }
 
+/* ---- what others took ---- */
+
+/* False: it is not to be had. */
+static bool fetch_input(helper *h, errand_run *r, uint32_t i)
+{
+    errand *e = foreman_input(h->of->f, r, i);
+    if (!e) return false;
+    errand_view v;
+    watch *w = watch_new(h->of->f);
+    watch_add(w, e, true, 0);
+    while (!watch_wait(w, 1, false, 0.02))
+        if (atomic_load(&h->of->closing)) break;
+    watch_free(w);
+    errand_look(e, &v);
+    r->in[i] = datum_ref(v.value);
+    errand_view_clear(&v);
+    errand_release(e);
+    return r->in[i] != NULL;
+}
+
+static void run_given(helper *h, errand_run *r)
+{
+    bool ok = !atomic_load(&h->of->closing) && (h->in || sit_down(h));
+    for (uint32_t i = 0; ok && i < r->nin; i++) ok = r->in[i] || fetch_input(h, r, i);
+    if (ok)
+        run_errand(h, r);
+    else
+        foreman_again(h->of->f, r);
+    mem_free(r);
+}
+
+static errand_run *next_given(team *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->idle++;
+    while (t->first == t->ngiven && !atomic_load(&t->closing))
+        pthread_cond_wait(&t->more, &t->lock);
+    t->idle--;
+    errand_run *r = t->first < t->ngiven ? t->given[t->first++] : NULL;
+    if (t->first == t->ngiven) t->first = t->ngiven = 0;
+    pthread_mutex_unlock(&t->lock);
+    return r;
+}
+
+static void *run_aside(void *arg)
+{
+    helper *h = arg;
+    for (errand_run *r; (r = next_given(h->of));) run_given(h, r);
+    stand_up(h);
+    return NULL;
+}
+
+/* with t->lock held */
+static helper *start_thread(team *t, int who, void *(*life)(void *))
+{
+    helper *h = mem_zero(sizeof *h);
+    h->of = t;
+    h->worker = who;
+    if (pthread_create(&h->thread, NULL, life, h)) {
+        mem_free(h);
+        return NULL;
+    }
+    h->next = t->helpers;
+    t->helpers = h;
+    return h;
+}
+
+void team_run(team *t, errand_run *r)
+{
+    enum { MOST_ASIDE = 8 };
+    pthread_mutex_lock(&t->lock);
+    if (t->ngiven == t->cap)
+        t->given = mem_grow(t->given, (t->cap = t->cap ? t->cap * 2 : 16) * sizeof *t->given);
+    t->given[t->ngiven++] = r;
+    if (!t->idle && t->naside < MOST_ASIDE && start_thread(t, r->worker, run_aside)) t->naside++;
+    pthread_cond_signal(&t->more);
+    pthread_mutex_unlock(&t->lock);
+}
+
 /* More threads than the worker may use at a time are there when tasks paused; those too many go. */
 static bool is_spare(helper *h)
 {
@@ -213,16 +296,7 @@ static void *live_on(void *arg)
 /* with t->lock held */
 static void start(team *t, int who)
 {
-    helper *h = mem_zero(sizeof *h);
-    h->of = t;
-    h->worker = who;
-    if (pthread_create(&h->thread, NULL, live_on, h)) {
-        mem_free(h);
-        return;
-    }
-    h->next = t->helpers;
-    t->helpers = h;
-    t->running[who]++;
+    if (start_thread(t, who, live_on)) t->running[who]++;
 }
 
 team *team_open(interp *home, foreman *f)
@@ -231,6 +305,7 @@ team *team_open(interp *home, foreman *f)
     t->f = foreman_ref(f);
     t->home = home;
     pthread_mutex_init(&t->lock, NULL);
+    pthread_cond_init(&t->more, NULL);
     return t;
 }
 
@@ -250,6 +325,9 @@ void team_close(team *t)
     if (!t) return;
     atomic_store(&t->closing, true);
     foreman_close(t->f);
+    pthread_mutex_lock(&t->lock);
+    pthread_cond_broadcast(&t->more);
+    pthread_mutex_unlock(&t->lock);
     for (;;) {
         pthread_mutex_lock(&t->lock);
         helper *h = t->helpers;
@@ -266,7 +344,9 @@ void team_close(team *t)
         mem_free(h);
     }
     team_say(t);
+    pthread_cond_destroy(&t->more);
     pthread_mutex_destroy(&t->lock);
+    mem_free(t->given);
     foreman_unref(t->f);
     mem_free(t);
 }

@@ -15,6 +15,9 @@ team *team_open(interp *home, foreman *f);
 int team_add(team *t, int nthread);
 /* Stops what runs, joins the threads. On the thread of home. */
 void team_close(team *t);
+/* Runs what somebody else took (takes *r, which is mem_free()d): tasks that only this process can
+ * run.  Inputs that lie elsewhere are fetched first. */
+void team_run(team *t, errand_run *r);
 void team_say(team *t); /* home: writes what tasks printed */
 
 /* ---- inside a task ---- */
