@@ -17,10 +17,19 @@
         T *to = out;                                                                               \
         for (int64_t i = 0; i < n; i++) to[i] = (T)ST((D)(start + (D)(first + i) * delta));        \
     }
-RANGE(int8, int8_t, int8_t, , )       RANGE(uint8, uint8_t, uint8_t, , )
-RANGE(int16, int16_t, int16_t, , )    RANGE(uint16, uint16_t, uint16_t, , )
-RANGE(int32, int32_t, int32_t, , )    RANGE(uint32, uint32_t, uint32_t, , )
-RANGE(int64, int64_t, int64_t, , )    RANGE(uint64, uint64_t, uint64_t, , )
+/* whole numbers wrap: adding up is multiplying */
+#define COUNT(name, T)                                                                             \
+    SIMD_KERNEL(static, range_##name, (void *out, const void *a, const void *b, int64_t first, int64_t n), \
+                (out, a, b, first, n))                                                             \
+    {                                                                                              \
+        const T delta = (T)(*(const T *)b - *(const T *)a);                                        \
+        T *to = out, x = (T)(*(const T *)a + (T)((T)first * delta));                               \
+        for (int64_t i = 0; i < n; i++, x = (T)(x + delta)) to[i] = x;                             \
+    }
+COUNT(int8, int8_t)       COUNT(uint8, uint8_t)
+COUNT(int16, int16_t)    COUNT(uint16, uint16_t)
+COUNT(int32, int32_t)    COUNT(uint32, uint32_t)
+COUNT(int64, int64_t)    COUNT(uint64, uint64_t)
 RANGE(float32, float, float, , )      RANGE(float64, double, double, , )
 RANGE(float16, uint16_t, float, half_to_float, float_to_half)
 RANGE(complex64, float _Complex, float _Complex, , )

@@ -2,6 +2,7 @@
  * loops_int8.c and so on, which define LOOP_DT, LOOP_T, LOOP_U (its unsigned twin), LOOP_SIGNED.
  * Partial operations answer as NumPy does: division by zero is 0 and raises FP_DIVIDE. */
 #include <math.h>
+#include <string.h>
 
 #include "engine/kernels/fp.h"
 #include "engine/kernels/loops.h"
@@ -109,11 +110,45 @@ static inline num clamp(num x, num low, num high)
 }
 
 // clang-format off
+/* a contiguous fold in any order: bodies are operators, which work on vectors too */
+typedef num lanes __attribute__((vector_size(64)));
+enum { WIDTH = 64 / sizeof(num) };
+#define STEP_ANY(t, at, body)                                                                      \
+    do {                                                                                           \
+        lanes y;                                                                                   \
+        const lanes x = t;                                                                         \
+        memcpy(&y, at, sizeof y);                                                                  \
+        t = body;                                                                                  \
+    } while (0)
+#define FOLD_ANY(body)                                                                             \
+    if (IS_FOLD && sb == u && n >= 4 * WIDTH) {                                                    \
+        lanes t0, t1, t2, t3;                                                                      \
+        memcpy(&t0, b, 64), memcpy(&t1, b + 64, 64), memcpy(&t2, b + 128, 64);                     \
+        memcpy(&t3, b + 192, 64);                                                                  \
+        size_t i = 4 * WIDTH;                                                                      \
+        for (; i + 4 * WIDTH <= n; i += 4 * WIDTH) {                                               \
+            const char *at = b + (ptrdiff_t)i * u;                                                 \
+            STEP_ANY(t0, at, body);                                                                \
+            STEP_ANY(t1, at + 64, body);                                                           \
+            STEP_ANY(t2, at + 128, body);                                                          \
+            STEP_ANY(t3, at + 192, body);                                                          \
+        }                                                                                          \
+        { const lanes x = t0, y = t1; t0 = body; }                                                 \
+        { const lanes x = t2, y = t3; t2 = body; }                                                 \
+        { const lanes x = t0, y = t2; t0 = body; }                                                 \
+        num x = LD(r);                                                                             \
+        for (int k = 0; k < WIDTH; k++) { const num y = t0[k]; x = (num)(body); }                  \
+        for (; i < n; i++) { const num y = LD(b + (ptrdiff_t)i * u); x = (num)(body); }            \
+        ST(r, x);                                                                                  \
+        return;                                                                                    \
+    }                                                                                              \
+    FOLD_SEQ(body)
 #define I1(name, res, body) PASTE(I1_, res)(name, body)
 #define I1_SAME(name, body) LOOP1(name, ST, sizeof(num), body)
 #define I1_BOOL(name, body) LOOP1(name, PUT_BOOL, 1, body)
 #define I2(name, res, body) PASTE(I2_, res)(name, body)
 #define I2_SAME(name, body) LOOP2(name, ST, sizeof(num), FOLD_SEQ(body), body)
+#define I2_ANY(name, body) LOOP2(name, ST, sizeof(num), FOLD_ANY(body), body)
 #define I2_BOOL(name, body) LOOP2(name, PUT_BOOL, 1, NO_FOLD, body)
 #define I3(name, res, body) LOOP3(name, body)
 #include "engine/kernels/ufunc_rows.h"

@@ -57,6 +57,7 @@ enum {
 
 /* the loops; result types by the column `res` */
 #define RESULT_SAME(dt)      dt
+#define RESULT_ANY(dt)       dt
 #define RESULT_BOOL(dt)      DT_bool
 #define RESULT_REAL(dt)      REAL_##dt
 #define REAL_DT_complex64    DT_float32
