@@ -311,18 +311,20 @@ static bool window_holds(tile_code *c, const tile_op *o, int64_t from, int64_t n
     tile_window *w = &c->window[o->step];
     size_t size = w->t.size;
     if (from >= w->from && from + n <= w->until) return true;
-    int64_t first = from / w->unit, kept = 0;
+    int64_t first = from / w->unit, begin = first * w->unit;
     if (from >= w->from && from < w->until) {
-        kept = w->until / w->unit - first;
-        memmove(w->b->data, w->b->data + (first * w->unit - w->from) * size,
-                (size_t)(kept * w->unit) * size);
+        memmove(w->b->data, w->b->data + (size_t)(from - w->from) * size,
+                (size_t)(w->until - from) * size);
+        first = w->until / w->unit;
+        begin = from;
     }
-    int64_t last = (from + n + w->unit - 1) / w->unit, units = w->most;
-    if (units < last - first - kept) units = last - first - kept;
-    if (units > w->units - first - kept) units = w->units - first - kept;
-    TRY(read_units(c, w, first + kept, units, w->b->data + kept * w->unit * size, e));
-    w->from = first * w->unit;
-    w->until = (first + kept + units) * w->unit;
+    int64_t units = (from + n + w->unit - 1) / w->unit - first;
+    if (units < w->most) units = w->most;
+    if (units > w->units - first) units = w->units - first;
+    w->until = 0; /* nothing, if reading fails */
+    TRY(read_units(c, w, first, units, w->b->data + (size_t)(first * w->unit - begin) * size, e));
+    w->from = begin;
+    w->until = (first + units) * w->unit;
     return true;
 }
 
