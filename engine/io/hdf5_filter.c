@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "engine/io/hdf5_map.h"
+#include "engine/kernels/shuffle.h"
 
 enum { CHECKSUM = 4 }; /* bytes of a fletcher32 at the end of a chunk */
 
@@ -16,42 +17,6 @@ bool h5_filter_known(int filter)
 {
     return filter == H5Z_FILTER_SHUFFLE || filter == H5Z_FILTER_DEFLATE || filter == H5_LZF ||
            filter == H5Z_FILTER_FLETCHER32;
-}
-
-/* --- shuffle: byte k of every element together; the rest of a broken element stays --- */
-
-static void shuffle(const char *from, char *to, size_t n, size_t size)
-{
-    size_t count = n / size;
-    for (size_t k = 0; k < size; k++) {
-        for (size_t i = 0; i < count; i++) *to++ = from[i * size + k];
-    }
-    memcpy(to, from + count * size, n - count * size);
-}
-
-static void unshuffle8(const char *from, char *to, size_t count)
-{
-    const uint8_t *p[8];
-    for (size_t k = 0; k < 8; k++) p[k] = (const uint8_t *)from + k * count;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t v = (uint64_t)p[0][i] | (uint64_t)p[1][i] << 8 | (uint64_t)p[2][i] << 16 |
-                     (uint64_t)p[3][i] << 24 | (uint64_t)p[4][i] << 32 | (uint64_t)p[5][i] << 40 |
-                     (uint64_t)p[6][i] << 48 | (uint64_t)p[7][i] << 56;
-        memcpy(to + 8 * i, &v, 8);
-    }
-}
-
-static void unshuffle(const char *from, char *to, size_t n, size_t size)
-{
-    size_t count = n / size;
-    if (size == 8) {
-        unshuffle8(from, to, count);
-    } else {
-        for (size_t k = 0; k < size; k++) {
-            for (size_t i = 0; i < count; i++) to[i * size + k] = from[k * count + i];
-        }
-    }
-    memcpy(to + count * size, from + count * size, n - count * size);
 }
 
 /* --- fletcher32 over 16-bit big-endian words --- */
@@ -106,7 +71,7 @@ static bool undo(const h5map *m, int f, const char *from, size_t n, char *to, si
     if (f == H5Z_FILTER_DEFLATE) return undo_deflate(from, n, to, room, out);
     if (f == H5_LZF) return (*out = lzf_unpack(from, n, to, room)) > 0;
     if (n > room) return false;
-    unshuffle(from, to, n, m->info.type.t.size);
+    bytes_unshuffle(from, to, n, m->info.type.t.size);
     *out = n;
     return true;
 }
@@ -121,7 +86,9 @@ static bool more_below(const h5map *m, uint32_t skipped, int i)
 bool h5_unpack(const h5map *m, uint32_t skipped, char *raw, size_t n, char *to)
 {
     size_t room = m->chunk_bytes + CHECKSUM;
-    char *spare = NULL, *from = raw;
+    char *from = raw;
+    buf *spare = NULL; /* from the pool: its pages are there already */
+    err none = {0};
     bool ok = true;
     for (int i = m->nfilter, half = 0; ok && i-- > 0;) {
         if (skipped >> i & 1) continue;
@@ -135,15 +102,16 @@ bool h5_unpack(const h5map *m, uint32_t skipped, char *raw, size_t n, char *to)
             from = to;
             continue;
         }
-        if (!spare) spare = malloc(2 * room);
-        char *out = spare + (half ? room : 0);
-        ok = spare && undo(m, m->filter[i], from, n, out, room, &n);
+        if (!spare) spare = buf_new(2 * room, &none);
+        char *out = spare ? spare->data + (half ? room : 0) : NULL;
+        ok = out && undo(m, m->filter[i], from, n, out, room, &n);
         from = out;
         half = !half;
     }
     ok = ok && n == m->chunk_bytes;
     if (ok && from != to) memcpy(to, from, n);
-    free(spare);
+    buf_unref(spare);
+    err_clear(&none);
     return ok;
 }
 
@@ -168,7 +136,7 @@ static char *do_filter(const h5map *m, int f, const char *from, size_t n, size_t
     *out = n;
     if (!to) return NULL;
     if (f == H5Z_FILTER_SHUFFLE) {
-        shuffle(from, to, n, m->info.type.t.size);
+        bytes_shuffle(from, to, n, m->info.type.t.size);
     } else if (f == H5_LZF) {
         *out = lzf_pack(from, n, to, n);
     } else {

@@ -67,10 +67,12 @@ static void keep(const job *j, int64_t index, buf *b)
 
 static bool unpack(const job *j, const h5place *at, char *to)
 {
-    char *raw = malloc(at->size ? at->size : 1);
-    bool ok = raw && file_read_at(j->d->share->fd, raw, at->size, (off_t)at->address) &&
-              h5_unpack(j->m, at->skipped, raw, at->size, to);
-    free(raw);
+    err none = {0};
+    buf *raw = buf_new(at->size ? at->size : 1, &none);
+    bool ok = raw && file_read_at(j->d->share->fd, raw->data, at->size, (off_t)at->address) &&
+              h5_unpack(j->m, at->skipped, raw->data, at->size, to);
+    buf_unref(raw);
+    err_clear(&none);
     return ok;
 }
 

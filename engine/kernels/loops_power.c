@@ -29,7 +29,10 @@ SIMD_ALWAYS double whole(double x, int k)
 SIMD_KERNEL(static, run_whole, (size_t n, const double *a, int k, double *r), (n, a, k, r))
 {
     switch (k) {
-        POWER(2) POWER(3) POWER(4) POWER(5) POWER(6) POWER(7) POWER(8) default : break;
+    case 2:
+        EACH r[i] = a[i] * a[i];
+        break; /* rounded once already */
+        POWER(3) POWER(4) POWER(5) POWER(6) POWER(7) POWER(8) default : break;
     }
 }
 

@@ -97,12 +97,12 @@ static void status_restore(unsigned s)
 enum { CHUNK = 256 };
 
 /* Results that are not finite, and arguments so small that a series may lose them, are libm's. */
-#define RUN(name, T, fabs_, tiny, find)                                                            \
+#define RUN(name, T, BITS, fabs_, tiny, find)                                                            \
     SIMD_KERNEL(static, suspicious_##T, (size_t n, const T *in, const T *out, int *any), (n, in, out, any)) \
     {                                                                                              \
-        int bad = 0;                                                                               \
+        BITS bad = 0;                                                                              \
         for (size_t i = 0; i < n; i++) bad |= (out[i] - out[i] != 0) | (fabs_(in[i]) < tiny);      \
-        *any = bad;                                                                                \
+        *any = bad != 0;                                                                                \
     }                                                                                              \
     static void chunk_##T(find##_block run, T (*one)(T), size_t n, T *out, const T *in)            \
     {                                                                                              \
@@ -140,6 +140,6 @@ enum { CHUNK = 256 };
     }
 typedef vmath64 vmath64_find_block;
 typedef vmath32 vmath32_find_block;
-RUN(vmath64_run, double, fabs, 1e-300, vmath64_find)
-RUN(vmath32_run, float, fabsf, 1e-30f, vmath32_find)
+RUN(vmath64_run, double, int64_t, fabs, 1e-300, vmath64_find)
+RUN(vmath32_run, float, int32_t, fabsf, 1e-30f, vmath32_find)
 // clang-format on
