@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/simd.h"
 #include "engine/base/str.h"
 #include "lang/lang.h"
 #include "repl/cells.h"
@@ -100,8 +101,20 @@ static bool set_memory(const char *size)
     return setenv("DASK_MEMORY_LIMIT", size, 1) == 0;
 }
 
+/* DSK_SIMD=base | avx2 | avx512: kernels use no wider vectors than these (the results are the same)
+ */
+static bool limit_vectors(void)
+{
+    const char *name = getenv("DSK_SIMD");
+    if (!name || !*name) return true;
+    if (simd_named(name) < 0) return bad_usage("not base, avx2 or avx512: DSK_SIMD", name);
+    simd_limit((enum simd)simd_named(name));
+    return true;
+}
+
 static bool read_options(options *o, int argc, char **argv)
 {
+    TRY(limit_vectors());
     *o = (options){.task = RUN_PROMPT, .argc = argc, .argv = argv};
     int i = 1;
     for (; i < argc; i++) {
