@@ -2,6 +2,7 @@
  *
  * Files, -c and stdin are Python and echo nothing; the prompt, -e and --cells read cells. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -289,6 +290,8 @@ static const module_def **all_modules(void)
 int main(int argc, char **argv)
 {
     options o;
+    mallopt(M_MMAP_THRESHOLD, 4 << 20); /* fixed: large pieces go back to the system when freed */
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
     if (!read_options(&o, argc, argv)) return 2;
     if (o.task == RUN_HELP) {
         fputs(usage, stdout);

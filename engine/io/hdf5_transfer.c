@@ -349,12 +349,12 @@ static bool write_part(h5obj *d, const h5map *m, const h5region *r, const h5part
 
 static bool write_parts(h5obj *d, const h5map *m, const h5region *r, const nd *x, err *e)
 {
-    char *copy = try_alloc(m->chunk_bytes, e);
+    buf *copy = buf_new(m->chunk_bytes, e); /* counted, and given back at once */
     bool ok = copy != NULL;
     for (h5part p = {.index = -1}; ok && h5_next_part(m, r, &p);) {
-        ok = write_part(d, m, r, &p, x, copy, e);
+        ok = write_part(d, m, r, &p, x, copy->data, e);
     }
-    mem_free(copy);
+    buf_unref(copy);
     return ok;
 }
 
