@@ -357,7 +357,8 @@ static const fn_kind joined_kind = {.name = "joined",
                                     .version = 1,
                                     .call = joined_call,
                                     .drop = joined_drop,
-                                    .prepare = joined_prepare};
+                                    .prepare = joined_prepare,
+                                    .cost = {.joins = true}};
 
 fn *fn_joined(const fn *inner, uint32_t narg, const int *n, int (*axes)[GRID_MAXDIM])
 {

@@ -70,7 +70,7 @@ static datum *plain_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind plain_kind = {
-    .name = "reduce", .version = 1, .call = plain_call, .takes = "X"};
+    .name = "reduce", .version = 1, .call = plain_call, .takes = "X", .cost = {.joins = true}};
 
 /* --- mean --- */
 
@@ -145,10 +145,13 @@ static datum *mean_agg_call(const fn *f, const call *c, err *e)
 
 static const fn_kind mean_chunk_kind = {
     .name = "mean_chunk", .version = 1, .call = mean_chunk_call, .takes = "x"};
-static const fn_kind mean_combine_kind = {
-    .name = "mean_combine", .version = 1, .call = mean_combine_call, .takes = "X"};
+static const fn_kind mean_combine_kind = {.name = "mean_combine",
+                                          .version = 1,
+                                          .call = mean_combine_call,
+                                          .takes = "X",
+                                          .cost = {.joins = true}};
 static const fn_kind mean_agg_kind = {
-    .name = "mean_agg", .version = 1, .call = mean_agg_call, .takes = "X"};
+    .name = "mean_agg", .version = 1, .call = mean_agg_call, .takes = "X", .cost = {.joins = true}};
 
 /* --- moments --- */
 
@@ -328,10 +331,16 @@ static const fn_kind moment_chunk_kind = {.name = "moment_chunk",
                                           .call = moment_chunk_call,
                                           .takes = "x",
                                           .cost = {.copies = 2, .ns = 2}};
-static const fn_kind moment_combine_kind = {
-    .name = "moment_combine", .version = 1, .call = moment_combine_call, .takes = "X"};
-static const fn_kind moment_agg_kind = {
-    .name = "moment_agg", .version = 1, .call = moment_agg_call, .takes = "X"};
+static const fn_kind moment_combine_kind = {.name = "moment_combine",
+                                            .version = 1,
+                                            .call = moment_combine_call,
+                                            .takes = "X",
+                                            .cost = {.joins = true}};
+static const fn_kind moment_agg_kind = {.name = "moment_agg",
+                                        .version = 1,
+                                        .call = moment_agg_call,
+                                        .takes = "X",
+                                        .cost = {.joins = true}};
 
 datum *red_pack(int n, nd *const *part)
 {

@@ -141,6 +141,8 @@ typedef struct fn_cost {
     bool nothing;   /* the result is not worth counting */
     bool streams;   /* fetches inputs that are not in memory (datum_kind.fetch) one at a time, */
     bool parts;     /* and only what it uses of them (fetch_part) */
+    bool joins;     /* several inputs become one block first */
+    uint8_t maybe;  /* copies more that it may make, for all we know */
     uint8_t copies; /* blocks as large as its largest input that it makes meanwhile */
     bool product;   /* of its first two inputs, as matrices */
     float ns;       /* for an element of its largest block, on one thread; 0: a simple loop's */

@@ -74,6 +74,14 @@ static uint64_t elements(const layer *l, uint64_t i)
     return l->type.size ? block_bytes(l, i) / l->type.size : 0;
 }
 
+/* Inputs that are joined, as one block. */
+static uint64_t joined_bytes(const task_view *v)
+{
+    uint64_t n = 0;
+    for (uint32_t k = 0; v->nin > 1 && k < v->nin; k++) n += block_bytes(v->in[k].of, v->in[k].i);
+    return n;
+}
+
 /* the largest input's bytes, and the elements of all */
 static uint64_t inputs_of(const task_view *v, uint64_t *total)
 {
@@ -109,6 +117,14 @@ static double step_seconds(const layer *l, uint64_t i, const task_view *v, bool 
 
 /* --- a task --- */
 
+/* What tile_code.c makes loops of. */
+static bool compiles(const fn *f)
+{
+    dtype_of t;
+    int out;
+    return f->flags & FN_ELEMENTWISE && (fn_as_ufunc(f, &t, &out) || fn_is_cast(f, &t));
+}
+
 /* Will it run piece by piece?  The same question as in tiles.c, without the blocks. */
 static bool tiled(const program *g, const stepset *x, uint32_t *first)
 {
@@ -121,8 +137,7 @@ static bool tiled(const program *g, const stepset *x, uint32_t *first)
         const fn *f = x->view[s].f;
         const source *from = x->known[s] ? layer_source(g->by[s]) : NULL;
         if (!x->known[s] || !f) return false;
-        if (!(f->flags & FN_ELEMENTWISE) && !from && (x->view[s].nin || !f->kind->tile))
-            return false;
+        if (!from && !(f->kind->tile && !x->view[s].nin) && !compiles(f)) return false;
         if (elements(g->by[s], x->index[s]) != block) return false;
     }
     if (*first) {
@@ -169,6 +184,7 @@ static uint64_t stepped_extra(const program *g, const stepset *x)
         uint64_t copies = f ? f->kind->cost.copies * largest : 0;
         if (f && g->tiles && g->nstep == 1 && red_prefers_stream(f)) copies = 0;
         if (s && !gives_view(g->by[s], &x->view[s])) size[s] = block_bytes(g->by[s], x->index[s]);
+        if (f && f->kind->cost.joins) copies += joined_bytes(&x->view[s]);
         live += size[s];
         if (live + copies > peak) peak = live + copies;
         for (uint32_t q = s + 1; q < g->nstep; q++)
@@ -194,6 +210,12 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     k.out = view && (x->view[0].nin == 0 || program_step(g, x->view[0].in[0].of) < 0) ? 0 : k.block;
     if (x->view[0].f && x->view[0].f->kind->cost.nothing) k.out = k.block = 0;
     k.extra = pieces ? tiled_extra(g, x, first) : stepped_extra(g, x);
+    k.most = k.extra;
+    for (uint32_t s = 0; s < g->nstep; s++) {
+        uint64_t total;
+        const fn *f = x->known[s] ? x->view[s].f : NULL;
+        if (f) k.most += f->kind->cost.maybe * inputs_of(&x->view[s], &total);
+    }
     k.streams = g->nstep == 1 && x->view[0].f && x->view[0].f->kind->cost.streams;
     dtype_of want;
     int which;

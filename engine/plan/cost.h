@@ -9,7 +9,8 @@
 typedef struct task_cost {
     uint64_t out;   /* bytes that the result adds to memory; 0: it looks into its first input */
     uint64_t block; /* bytes of the result's elements, 0: it is not a block */
-    uint64_t extra; /* that are needed meanwhile, at most */
+    uint64_t extra; /* that are needed meanwhile, */
+    uint64_t most;  /* and at most */
     uint64_t read;  /* from files and arrays that are there */
     double seconds; /* on one thread */
     bool streams;   /* inputs may come one at a time, */

@@ -23,6 +23,8 @@ typedef struct state {
     int nthread;
     struct player {
         tid task;
+        task_cost cost; /* of it, as it began */
+        tid place;      /* the input that its result replaces */
         double until;
         stack own;
     } at[MAX_THREAD];
@@ -92,23 +94,12 @@ static tid replaced(const state *s, tid t, const task_cost *c)
     return NO_TASK;
 }
 
-static task_cost cost_now(const state *s, tid t)
-{
-    task_cost c = costs_of(s->costs, t);
-    if (c.reuses && replaced(s, t, &c) != NO_TASK) c.out = 0;
-    return c;
-}
-
-static void made(state *s, tid t, const task_cost *c)
+static void made(state *s, tid t, const task_cost *c, tid place)
 {
     const task *k = &s->p->task[t];
     s->running -= c->out + c->extra;
     tid first = k->nin ? s->p->in[k->in] : NO_TASK;
-    if (!c->out && c->reuses) {
-        task_cost whole = costs_of(s->costs, t);
-        tid place = replaced(s, t, &whole);
-        if (place != NO_TASK) first = place;
-    }
+    if (place != NO_TASK) first = place;
     s->owner[t] = c->out ? t : first == NO_TASK ? NO_TASK : s->owner[first];
     if (k->flags & TASK_PLACED || (!k->nsucc && !(k->flags & TASK_WANTED))) {
         s->owner[t] = NO_TASK;
@@ -122,7 +113,9 @@ static void made(state *s, tid t, const task_cost *c)
 
 static void begin(state *s, int w, tid t, double now)
 {
-    task_cost c = cost_now(s, t);
+    task_cost c = costs_of(s->costs, t);
+    tid place = replaced(s, t, &c);
+    if (place != NO_TASK) c.out = 0;
     program_forecast *g = &s->f->prog[s->p->task[t].prog];
     if (!g->tasks++) g->first = t;
     g->read += c.read;
@@ -131,11 +124,13 @@ static void begin(state *s, int w, tid t, double now)
     if (c.extra > g->extra) g->extra = c.extra;
     s->f->read += c.read;
     s->f->made += c.out;
-    s->total += c.out;
-    if (c.out + c.extra > s->largest) s->largest = c.out + c.extra;
+    s->total += costs_of(s->costs, t).out;
+    if (c.block + c.most > s->largest) s->largest = c.block + c.most;
     s->running += c.out + c.extra;
     note_peak(s);
     s->at[w].task = t;
+    s->at[w].cost = c;
+    s->at[w].place = place;
     s->at[w].until = now + c.seconds;
 }
 
@@ -143,8 +138,7 @@ static void end(state *s, int w)
 {
     tid t = s->at[w].task;
     const task *k = &s->p->task[t];
-    task_cost c = cost_now(s, t);
-    made(s, t, &c);
+    made(s, t, &s->at[w].cost, s->at[w].place);
     for (uint32_t i = k->flags & TASK_PLACED ? 0 : k->nsucc; i-- > 0;)
         if (--s->waits[s->p->succ[k->succ + i]] == 0) push(&s->at[w].own, s->p->succ[k->succ + i]);
     for (uint32_t i = 0; i < k->nin; i++) {

@@ -124,7 +124,7 @@ static bool task_fits(const plan *p, costs *c, tid t, uint64_t budget, int nthre
     const task *k = &p->task[t];
     const layer *l = p->prog[k->prog]->step[0];
     task_cost cost = costs_of(c, t);
-    uint64_t need = cost.out + cost.extra;
+    uint64_t need = cost.out + cost.extra; /* what is certain */
     char text[32], have[32], name[64], help[256];
     for (uint32_t i = 0; i < k->nin && !cost.streams; i++) {
         const task *in = &p->task[p->in[k->in + i]];

@@ -58,7 +58,7 @@ static bool watch_memory(plan *p, const pool *on, const run_opts *o, memory **ou
     if (near) TRY(plan_fits(p, budget, nthread, &room, e));
     if (!o->budget) buf_pool_bound(buf_live() + budget);
     if (near || o->use || (p->nforeign && p->nforeign <= FEW_FOREIGN))
-        *out = memory_new(p, room, o->spill);
+        *out = memory_new(p, room, near, o->spill);
     return true;
 }
 

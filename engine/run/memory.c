@@ -48,6 +48,7 @@ struct memory {
     costs *costs;
     spill *file;
     char *dir;
+    bool near;
     uint64_t budget, live, running, idle, leaving, peak, least;
     uint32_t nrunning;
     pthread_mutex_t lock;
@@ -72,7 +73,7 @@ static void init(memory *m)
     pthread_condattr_destroy(&a);
 }
 
-memory *memory_new(plan *p, uint64_t budget, const char *dir)
+memory *memory_new(plan *p, uint64_t budget, bool near, const char *dir)
 {
     memory *m = mem_zero(sizeof *m);
     init(m);
@@ -80,12 +81,18 @@ memory *memory_new(plan *p, uint64_t budget, const char *dir)
     m->costs = costs_new(p);
     m->dir = dir ? mem_dup(dir) : NULL;
     m->budget = budget;
+    m->near = near;
     m->least = budget >> 12 < LEAST ? budget >> 12 : LEAST;
     m->unused = NO_GROUP;
     for (int i = 0; i < NBUCKET; i++) m->bucket[i] = NO_GROUP;
     m->at = mem_zero(((size_t)p->ntask + 1) * sizeof *m->at);
     for (tid t = 0; t < p->ntask; t++) m->at[t].group = NO_GROUP;
     return m;
+}
+
+bool memory_is_near(const memory *m)
+{
+    return m && m->near;
 }
 
 void memory_free(memory *m)
@@ -353,7 +360,7 @@ static demand demand_of(memory *m, tid t)
 {
     const task *k = &m->p->task[t];
     task_cost c = costs_of(m->costs, t);
-    demand d = {.own = c.out + c.extra, .streams = c.streams};
+    demand d = {.own = c.out + c.most, .streams = c.streams};
     uint64_t largest = 0;
     for (uint32_t i = 0; i < k->nin; i++) {
         tid in = m->p->in[k->in + i];

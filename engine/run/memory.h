@@ -11,8 +11,10 @@
 
 typedef struct memory memory;
 
-/* `budget`: bytes of arrays that tasks may hold and make; dir: where to spill, NULL: the usual. */
-memory *memory_new(plan *p, uint64_t budget, const char *dir);
+/* `budget`: bytes of arrays that tasks may hold and make; `near`: the run may come near it, so what
+ * is begun is finished first; dir: where to spill, NULL: the usual. */
+memory *memory_new(plan *p, uint64_t budget, bool near, const char *dir);
+bool memory_is_near(const memory *m);
 void memory_free(memory *m);
 
 /* May a task that nobody waits for yet begin, rather than what is ready be finished first? */

@@ -26,7 +26,7 @@ static tid admitted_leaf(job *j)
 static tid next_leaf(job *j)
 {
     if (atomic_load_explicit(&j->next_leaf, memory_order_relaxed) >= j->nleaf) return NO_TASK;
-    if (j->memory) return admitted_leaf(j);
+    if (memory_is_near(j->memory)) return admitted_leaf(j);
     uint32_t i = atomic_fetch_add_explicit(&j->next_leaf, 1, memory_order_relaxed);
     return i < j->nleaf ? j->leaf[i] : NO_TASK;
 }
@@ -45,7 +45,8 @@ static tid steal(pool *p, const worker *thief)
 static tid find_task(job *j, worker *w)
 {
     tid t = deque_pop(&w->own);
-    if (t == NO_TASK && j->memory) t = steal(j->pool, w); /* what is begun is finished first */
+    if (t == NO_TASK && memory_is_near(j->memory))
+        t = steal(j->pool, w); /* what is begun is finished first */
     if (t == NO_TASK) t = next_leaf(j);
     return t == NO_TASK ? steal(j->pool, w) : t;
 }

@@ -161,6 +161,7 @@ static void drop_callable(fn *f)
     datum_unref(k->kwargs);
 }
 
+<<<<<<< HEAD
 static bool save_callable(const fn *f, wire_out *w, err *e)
 {
     const callable *k = (const callable *)(const void *)f;
@@ -183,6 +184,14 @@ const fn_kind callable_kind = {.name = "call",
                                .save = save_callable,
                                .load = load_callable,
                                .cost = {.copies = 1, .ns = 1}};
+=======
+static const fn_kind callable_kind = {.name = "call",
+                                      .version = 1,
+                                      .call = run_callable,
+                                      .drop = drop_callable,
+                                      .prepare = prepare_callable,
+                                      .cost = {.maybe = 2, .ns = 1}};
+>>>>>>> 817dbcd (Forecasts know joins, what is reused and what functions may copy; tests of memory)
 
 static char *name_of(interp *in, value f)
 {
