@@ -161,7 +161,6 @@ static void drop_callable(fn *f)
     datum_unref(k->kwargs);
 }
 
-<<<<<<< HEAD
 static bool save_callable(const fn *f, wire_out *w, err *e)
 {
     const callable *k = (const callable *)(const void *)f;
@@ -183,15 +182,7 @@ const fn_kind callable_kind = {.name = "call",
                                .prepare = prepare_callable,
                                .save = save_callable,
                                .load = load_callable,
-                               .cost = {.copies = 1, .ns = 1}};
-=======
-static const fn_kind callable_kind = {.name = "call",
-                                      .version = 1,
-                                      .call = run_callable,
-                                      .drop = drop_callable,
-                                      .prepare = prepare_callable,
-                                      .cost = {.maybe = 2, .ns = 1}};
->>>>>>> 817dbcd (Forecasts know joins, what is reused and what functions may copy; tests of memory)
+                               .cost = {.maybe = 2, .ns = 1}};
 
 static char *name_of(interp *in, value f)
 {
