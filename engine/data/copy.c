@@ -2,13 +2,13 @@
  *
  * Strategy: axes ordered and merged, so equal layouts become one memcpy; a run is copied by a loop
  * for its element size; where source and target disagree on the innermost axis (a transpose), the
- * two inner axes go in square blocks that stay in cache.  Object cells are counted one by one. */
+ * two inner axes go in blocks that stay in cache.  Object cells are counted one by one. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/data/walk.h"
 
-enum { BLOCK = 32 };
+enum { ALONG = 128, ACROSS = 8 }; /* of a block: its columns are a cache line wide */
 
 typedef void (*run_copy)(int64_t n, char *d, int64_t ds, const char *s, int64_t ss, size_t size);
 
@@ -67,9 +67,10 @@ static void copy_blocks(walk *w, run_copy run, size_t size)
     int64_t n = w->shape[0], m = w->shape[1];
     const int64_t *ds = w->step[0], *ss = w->step[1];
     do {
-        for (int64_t j0 = 0; j0 < m; j0 += BLOCK)
-            for (int64_t i0 = 0; i0 < n; i0 += BLOCK) {
-                int64_t jn = j0 + BLOCK < m ? j0 + BLOCK : m, in = n - i0 < BLOCK ? n - i0 : BLOCK;
+        for (int64_t j0 = 0; j0 < m; j0 += ACROSS)
+            for (int64_t i0 = 0; i0 < n; i0 += ALONG) {
+                int64_t jn = j0 + ACROSS < m ? j0 + ACROSS : m,
+                        in = n - i0 < ALONG ? n - i0 : ALONG;
                 for (int64_t j = j0; j < jn; j++)
                     run(in, w->at[0] + i0 * ds[0] + j * ds[1], ds[0],
                         w->at[1] + i0 * ss[0] + j * ss[1], ss[0], size);

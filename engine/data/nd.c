@@ -28,6 +28,18 @@ int64_t nd_count(const nd *x)
     return shape_count(x->ndim, x->ext);
 }
 
+bool nd_in_c_order(const nd *x)
+{
+    int64_t last = INT64_MAX;
+    for (int k = 0; k < x->ndim; k++) {
+        int64_t step = nd_strides(x)[k];
+        if (nd_shape(x)[k] == 1) continue;
+        if (step <= 0 || step > last) return false;
+        last = step;
+    }
+    return true;
+}
+
 bool nd_is_c(const nd *x)
 {
     return x->flags & ND_C;

@@ -115,6 +115,7 @@ static inline size_t nd_bytes(const nd *x)
     return (size_t)nd_count(x) * x->size;
 }
 bool nd_is_c(const nd *x);
+bool nd_in_c_order(const nd *x); /* every axis steps further than the next one; gaps allowed */
 nd *nd_contiguous(const nd *x, err *e); /* x itself (counted) when C contiguous, else a copy */
 nd *nd_copy(const nd *x, err *e);       /* always fresh, C order */
 /* Copies elements of equal type between blocks of one shape; dst is the caller's to write, the

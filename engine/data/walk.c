@@ -137,3 +137,20 @@ bool walk_next(walk *w)
 {
     return walk_next_from(w, 1);
 }
+
+nd *walk_new(const walk *order, dtype_of t, int ndim, const int64_t *shape, err *e)
+{
+    int64_t strides[ND_MAXDIM], size = t.size;
+    nd *base = nd_new(t, ndim, shape, e);
+    if (!base) return NULL;
+    bool c = true;
+    for (int i = 0; i < ndim; i++) c &= order->axis[i] == ndim - 1 - i;
+    if (c) return base;
+    for (int i = 0; i < ndim; i++) {
+        strides[order->axis[i]] = size;
+        size *= shape[order->axis[i]] ? shape[order->axis[i]] : 1;
+    }
+    nd *x = nd_view(base->b, base->at, t, ndim, shape, strides);
+    datum_unref(base);
+    return x;
+}

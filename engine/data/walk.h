@@ -36,6 +36,9 @@ static inline void walk_order(walk *w)
     walk_merge(w);
 }
 
+/* A fresh block whose axes lie in memory in the order of a sorted walk (NumPy's order 'K'). */
+nd *walk_new(const walk *sorted, dtype_of t, int ndim, const int64_t *shape, err *e);
+
 /* Moves every operand to the next inner run; false after the last (and rewound then). */
 bool walk_next(walk *w);
 /* the same from axis `first` on, for callers that run two inner axes themselves */

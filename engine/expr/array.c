@@ -40,8 +40,13 @@ static void nd_drop(source *s)
     datum_unref(((nd_source *)s)->x);
 }
 
+static bool nd_c_order(const source *s)
+{
+    return nd_in_c_order(((const nd_source *)s)->x);
+}
+
 static const source_kind nd_source_kind = {
-    .name = "block", .read = nd_read, .drop = nd_drop, .divisible = true};
+    .name = "block", .read = nd_read, .drop = nd_drop, .c_order = nd_c_order, .divisible = true};
 
 source *source_nd(const nd *x)
 {
@@ -271,6 +276,7 @@ expr *expr_constant(const nd *x)
     strbuf b = {0};
     nd *flat = nd_contiguous(x, NULL);
     lit_hash(&b, &(lit){.kind = LIT_DATUM, .d = flat ? &flat->hdr : (datum *)(uintptr_t)x});
+    sb_add(&b, (const char *)nd_strides(x), x->ndim * sizeof(int64_t));
     hash128 h = hash128_bytes(b.at, b.n);
     sb_clear(&b);
     datum_unref(flat);

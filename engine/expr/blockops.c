@@ -18,6 +18,13 @@ static bool blocks_of(const call *c, uint32_t n, const nd **out, err *e)
     return true;
 }
 
+static fn *elementwise(void *made)
+{
+    fn *f = made;
+    f->flags |= FN_ELEMENTWISE;
+    return f;
+}
+
 /* --- ufuncs --- */
 
 typedef struct ufunc_fn {
@@ -148,7 +155,7 @@ static const fn_kind where_kind = {.name = "where", .version = 1, .call = where_
 
 fn *fn_where(void)
 {
-    return fn_new(sizeof(fn), &where_kind, "where");
+    return elementwise(fn_new(sizeof(fn), &where_kind, "where"));
 }
 
 /* --- functions of one or two blocks --- */
@@ -250,7 +257,7 @@ static const fn_kind clip_kind = {.name = "clip", .version = 1, .call = clip_cal
 
 fn *fn_clip(void)
 {
-    return fn_new(sizeof(fn), &clip_kind, "clip");
+    return elementwise(fn_new(sizeof(fn), &clip_kind, "clip"));
 }
 
 /* x op f rounded, op back: NumPy's way, with its rounding errors */
@@ -289,5 +296,5 @@ fn *fn_round(int decimals)
     item_fn *f = fn_new(sizeof *f, &round_kind, "round_");
     f->i = (uint32_t)decimals;
     fn_identify(&f->base, &decimals, sizeof decimals);
-    return &f->base;
+    return elementwise(&f->base);
 }

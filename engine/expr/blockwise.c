@@ -83,6 +83,40 @@ const bw_layer *as_bw(const layer *l)
     return l->kind == &bw_kind ? (const bw_layer *)l : NULL;
 }
 
+layer *bw_again(const bw_layer *l, const char *name, layer *const *of, grid *g)
+{
+    layer **dep = mem_alloc((l->narg + 1) * sizeof *dep);
+    uint32_t ndep = 0;
+    for (uint32_t k = 0; k < l->narg; k++)
+        if (of[k]) dep[ndep++] = of[k];
+    bw_layer *n = layer_new(sizeof *n, &bw_kind, name, g, l->base.type, ndep, dep);
+    mem_free(dep);
+    n->base.flags = l->base.flags;
+    n->f = datum_ref(l->f);
+    n->narg = l->narg;
+    n->nref = l->nref;
+    n->nsummed = l->nsummed;
+    n->plain = l->plain;
+    memcpy(n->nsum, l->nsum, sizeof n->nsum);
+    n->arg = arena_alloc(&n->mem, l->narg * sizeof *n->arg + 1);
+    for (uint32_t k = 0; k < l->narg; k++) {
+        bw_input *in = &n->arg[k];
+        *in = l->arg[k];
+        in->of = of[k];
+        if (!of[k]) {
+            in->literal = lit_copy(&n->mem, &l->arg[k].literal);
+            continue;
+        }
+        for (int i = 0; i < in->ndim; i++) {
+            in->nblock[i] = of[k]->grid->ax[i]->nblock;
+            if (in->from[i] >= 0 && in->nblock[i] == 1 && g->ax[in->from[i]]->nblock != 1)
+                in->from[i] = BW_FIRST;
+            n->plain &= in->from[i] == i;
+        }
+    }
+    return &n->base;
+}
+
 /* --- building --- */
 
 static int find(int n, const int *letter, int x)

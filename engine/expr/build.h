@@ -49,6 +49,10 @@ int items_of(const call *c, const lit *tuple, index_item out[2 * ND_MAXDIM], err
 
 /* callables for this folder */
 const ufunc *fn_as_ufunc(const fn *f, dtype_of *want, int *out); /* NULL: something else */
+bool fn_is_part(const fn *f);
+/* what a call of such a fn shows, without the copy that it would make of it */
+nd *part_view(const fn *f, const call *c, bool *copies, err *e);
+bool fn_is_transpose(const fn *f);
 bool fn_is_cast(const fn *f, dtype_of *t);
 fn *fn_literal(void);        /* its argument is its result */
 fn *fn_concat_all(int ndim); /* nested lists, one level per axis */

@@ -77,6 +77,8 @@ typedef struct source_kind {
      * since the expr was built, and may change again while tasks run).  NULL: itself. */
     source *(*snapshot)(source *s, err *e);
     void (*drop)(source *s);
+    /* Do its blocks lie in memory in C order (gaps allowed)?  NULL: if they are fresh. */
+    bool (*c_order)(const source *s);
     bool divisible; /* reads may be split into smaller pieces (cheap random access) */
     /* Into a C-ordered block that is the caller's; NULL: read() may answer with a view. */
     bool (*read_into)(const source *s, const int64_t *start, const int64_t *count, const nd *out,
@@ -137,8 +139,9 @@ fn *fn_view(dtype_of t, char order);
 fn *fn_round(int decimals);
 fn *fn_clip(void); /* (x, lo, hi); none for absent */
 fn *fn_where(void);
-fn *fn_concat(int axis); /* joins its inputs */
-fn *fn_getitem(void);    /* (x, index tuple) */
+fn *fn_concat(int axis);   /* joins its inputs */
+fn *fn_getitem(void);      /* (x, index tuple) */
+fn *fn_getitem_part(void); /* likewise; what is half of x at most is a copy in C order (Dask's) */
 fn *fn_transpose(int ndim, const int *perm);
 fn *fn_reshape(int ndim, const int64_t *shape);
 /* (name, bound datum) of a pack: getitem of dicts and tuples between tasks */

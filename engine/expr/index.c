@@ -129,7 +129,7 @@ static const layer_kind index_kind = {"getitem", task_of, key_of, find, drop};
 
 /* --- pieces --- */
 
-static void add_piece(axis_pieces *a, piece p)
+void axis_add(axis_pieces *a, piece p)
 {
     if (a->n == a->cap) {
         a->cap = a->cap ? 2 * a->cap : 8;
@@ -155,12 +155,12 @@ static void forward(axis_pieces *out, const cuts *a, int64_t start, int64_t stop
         int64_t n = cuts_size(a, i);
         if (start < n && stop > 0) {
             bool whole = start == 0 && stop >= n && step == 1;
-            add_piece(out, (piece){.kind = whole ? PIECE_ALL : PIECE_SLICE,
-                                   .block = i,
-                                   .start = start,
-                                   .stop = stop < n ? stop : n,
-                                   .step = step,
-                                   .size = ((stop < n ? stop : n) - start + step - 1) / step});
+            axis_add(out, (piece){.kind = whole ? PIECE_ALL : PIECE_SLICE,
+                                  .block = i,
+                                  .start = start,
+                                  .stop = stop < n ? stop : n,
+                                  .step = step,
+                                  .size = ((stop < n ? stop : n) - start + step - 1) / step});
             start = floor_mod(start - n, step);
         } else
             start -= n;
@@ -174,12 +174,12 @@ static void backward(axis_pieces *out, const cuts *a, int64_t start, int64_t sto
         int64_t lo = cuts_start(a, i), hi = lo + cuts_size(a, i);
         if (!(lo <= start && start < hi && start > stop)) continue;
         int64_t from = start - hi, to = lo - hi - 1 > stop - hi ? lo - hi - 1 : stop - hi;
-        add_piece(out, (piece){.kind = PIECE_SLICE,
-                               .block = i,
-                               .start = from,
-                               .stop = to,
-                               .step = step,
-                               .size = (from - to - step - 1) / -step});
+        axis_add(out, (piece){.kind = PIECE_SLICE,
+                              .block = i,
+                              .start = from,
+                              .stop = to,
+                              .step = step,
+                              .size = (from - to - step - 1) / -step});
         start = lo + floor_mod(start - (lo - 1), step) - 1;
     }
 }
@@ -195,7 +195,7 @@ static void slice_pieces(axis_pieces *out, const cuts *a, int64_t start, int64_t
         forward(out, a, start, stop, step);
     else
         backward(out, a, start, stop, step);
-    if (!out->n) add_piece(out, (piece){.kind = PIECE_SLICE, .start = 0, .stop = 0, .step = 1});
+    if (!out->n) axis_add(out, (piece){.kind = PIECE_SLICE, .start = 0, .stop = 0, .step = 1});
 }
 
 static nd *run_of(const int64_t *at, int64_t n, int64_t less)
@@ -218,7 +218,7 @@ static bool list_pieces(axis_pieces *out, const cuts *a, const nd *index, err *e
         int64_t b = cuts_find(a, at[i]), lo = cuts_start(a, b), hi = lo + cuts_size(a, b);
         for (k = i + 1; k < n && at[k] >= lo && at[k] < hi;) k++;
         nd *part = run_of(at + i, k - i, lo);
-        add_piece(out, (piece){.kind = PIECE_ARRAY, .block = b, .array = part, .size = k - i});
+        axis_add(out, (piece){.kind = PIECE_ARRAY, .block = b, .array = part, .size = k - i});
     }
     datum_unref(c);
     return true;
@@ -279,8 +279,8 @@ static bool set_axis(axis_pieces *p, const expr *x, int k, const index_item *ite
     if (!cuts_known(a)) return unknown_error(x, e);
     if (item->kind == IDX_INT) {
         int64_t b = cuts_find(a, item->start);
-        add_piece(p,
-                  (piece){.kind = PIECE_INT, .block = b, .start = item->start - cuts_start(a, b)});
+        axis_add(p,
+                 (piece){.kind = PIECE_INT, .block = b, .start = item->start - cuts_start(a, b)});
         return true;
     }
     if (item->kind == IDX_ARRAY) return list_pieces(p, a, item->array, e);
@@ -319,17 +319,30 @@ static void token_items(token *t, int n, const index_item *items)
     }
 }
 
+const selection *as_getitem(const layer *l)
+{
+    const index_layer *x = l->kind == &index_kind ? (const index_layer *)l : NULL;
+    return x && !x->before ? x->pick : NULL;
+}
+
+layer *layer_getitem(const char *name, layer *of, fn *f, selection *s, dtype_of t, bool once)
+{
+    grid *g = selection_grid(s);
+    index_layer *l = layer_new(sizeof *l, &index_kind, name, g, t, 1, &of);
+    datum_unref(g);
+    l->getitem = f;
+    l->pick = s;
+    if (once) l->base.flags |= LAYER_ONCE;
+    return &l->base;
+}
+
 /* Takes the selections. */
 static expr *index_expr(const expr *x, selection *pick, selection *before, const char *name,
                         bool once)
 {
-    grid *g = selection_grid(pick);
-    index_layer *l = layer_new(sizeof *l, &index_kind, name, g, x->type, 1, &x->of);
-    datum_unref(g);
-    l->getitem = fn_getitem();
-    l->pick = pick;
+    index_layer *l =
+        (index_layer *)layer_getitem(name, x->of, fn_getitem_part(), pick, x->type, once);
     l->before = before;
-    if (once) l->base.flags |= LAYER_ONCE;
     if (before) {
         token t = {0};
         token_text(&t, name);
@@ -425,7 +438,7 @@ static bool block_pick(axis_pieces *p, const cuts *a, int k, const index_item *i
         if (i < 0 || i >= a->nblock)
             return err_set(e, IndexError, "Index %lld is out of bounds for axis %d with size %lld",
                            (long long)start, k, (long long)a->nblock);
-        add_piece(p, (piece){.kind = PIECE_ALL, .block = i, .size = cuts_size(a, i)});
+        axis_add(p, (piece){.kind = PIECE_ALL, .block = i, .size = cuts_size(a, i)});
         return true;
     }
     if (item->kind == IDX_ARRAY) {
@@ -442,9 +455,9 @@ static bool block_pick(axis_pieces *p, const cuts *a, int k, const index_item *i
     }
     TRY(slice_clip(a->nblock, &start, &stop, &step, &n, e));
     for (int64_t j = 0; j < n; j++)
-        add_piece(p, (piece){.kind = PIECE_ALL,
-                             .block = start + j * step,
-                             .size = cuts_size(a, start + j * step)});
+        axis_add(p, (piece){.kind = PIECE_ALL,
+                            .block = start + j * step,
+                            .size = cuts_size(a, start + j * step)});
     return true;
 }
 

@@ -24,6 +24,14 @@ typedef struct selection {
     axis_pieces ax[GRID_MAXDIM];
 } selection;
 
+void axis_add(axis_pieces *a, piece p); /* takes p.array */
+
+/* What a getitem layer in one step takes of its dependency's blocks; NULL: another layer. */
+const selection *as_getitem(const layer *l);
+/* The layer that takes it, by f (taken: fn_getitem or fn_getitem_part). Takes s; once: no block
+ * twice. */
+layer *layer_getitem(const char *name, layer *of, fn *f, selection *s, dtype_of t, bool once);
+
 selection *selection_new(const expr *x, int n, const index_item *items, err *e);
 void selection_free(selection *s);
 grid *selection_grid(const selection *s); /* of the result */

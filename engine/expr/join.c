@@ -4,18 +4,9 @@
 #include <string.h>
 
 #include "engine/expr/build.h"
+#include "engine/expr/join.h"
 
 enum { MAX_JOIN = 1 << 20 };
-
-typedef struct join_layer {
-    layer base;
-    fn *getitem; /* stack: adds the axis; NULL: concatenate */
-    int axis;
-    uint32_t n;
-    const layer **part;
-    const grid **part_grid;
-    int64_t *first; /* n + 1: blocks before each part, along the axis */
-} join_layer;
 
 static bool task_of(const layer *base, uint64_t i, arena *a, task_view *out, err *e)
 {
@@ -67,18 +58,16 @@ static void drop(layer *base)
 
 static const layer_kind join_kind = {"join", task_of, NULL, NULL, drop};
 
-static expr *join_parts(const char *prefix, uint32_t n, expr *const *x, int axis, bool stack,
-                        grid *g)
+const join_layer *as_join(const layer *l)
 {
-    token t = {0};
-    token_int(&t, axis);
-    layer **dep = mem_alloc(n * sizeof *dep);
-    for (uint32_t i = 0; i < n; i++) {
-        token_expr(&t, x[i]);
-        dep[i] = x[i]->of;
-    }
-    char *name = token_name(&t, prefix);
-    join_layer *l = layer_new(sizeof *l, &join_kind, name, g, x[0]->type, n, dep);
+    return l->kind == &join_kind ? (const join_layer *)l : NULL;
+}
+
+layer *layer_join(const char *name, uint32_t n, layer *const *part, const grid *const *part_grid,
+                  int axis, bool stack, grid *g, dtype_of t)
+{
+    join_layer *l = layer_new(sizeof *l, &join_kind, name, g, t, n, part);
+    if (l->base.ndep == n) l->base.flags |= LAYER_ONCE;
     l->axis = axis;
     l->n = n;
     l->getitem = stack ? fn_getitem() : NULL;
@@ -86,13 +75,31 @@ static expr *join_parts(const char *prefix, uint32_t n, expr *const *x, int axis
     l->part_grid = mem_alloc(n * sizeof *l->part_grid);
     l->first = mem_zero((n + 1) * sizeof *l->first);
     for (uint32_t i = 0; i < n; i++) {
-        l->part[i] = x[i]->of;
-        l->part_grid[i] = datum_ref(x[i]->chunks);
-        l->first[i + 1] = l->first[i] + (stack ? 1 : x[i]->chunks->ax[axis]->nblock);
+        l->part[i] = part[i];
+        l->part_grid[i] = datum_ref((grid *)(uintptr_t)part_grid[i]);
+        l->first[i + 1] = l->first[i] + (stack ? 1 : part_grid[i]->ax[axis]->nblock);
     }
+    return &l->base;
+}
+
+static expr *join_parts(const char *prefix, uint32_t n, expr *const *x, int axis, bool stack,
+                        grid *g)
+{
+    token t = {0};
+    token_int(&t, axis);
+    layer **dep = mem_alloc(n * sizeof *dep);
+    const grid **grids = mem_alloc(n * sizeof *grids);
+    for (uint32_t i = 0; i < n; i++) {
+        token_expr(&t, x[i]);
+        dep[i] = x[i]->of;
+        grids[i] = x[i]->chunks;
+    }
+    char *name = token_name(&t, prefix);
+    layer *l = layer_join(name, n, dep, grids, axis, stack, g, x[0]->type);
     mem_free(dep);
+    mem_free((void *)grids);
     mem_free(name);
-    return expr_of_layer(&l->base);
+    return expr_of_layer(l);
 }
 
 /* --- operands: one dtype, no empty ones --- */

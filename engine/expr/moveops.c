@@ -229,9 +229,46 @@ static datum *getitem_call(const fn *f, const call *c, err *e)
 static const fn_kind getitem_kind = {
     .name = "getitem", .version = 1, .call = getitem_call, .takes = "xk", .cost = {.view = true}};
 
+nd *part_view(const fn *f, const call *c, bool *copies, err *e)
+{
+    nd *x = arg_nd(c, &c->arg[0], e), *y = (nd *)getitem_call(f, c, e);
+    *copies = y && y->b == x->b && nd_count(x) >= 2 * nd_count(y);
+    return y;
+}
+
+static datum *part_call(const fn *f, const call *c, err *e)
+{
+    bool copies;
+    nd *y = part_view(f, c, &copies, e);
+    if (!y || !copies) return (datum *)y;
+    nd *own = nd_copy(y, e);
+    datum_unref(y);
+    return (datum *)own;
+}
+
+static const fn_kind part_kind = {
+    .name = "getitem_part", .version = 1, .call = part_call, .takes = "xk", .cost = {.view = true}};
+
+static fn *view_fn(const fn_kind *kind)
+{
+    fn *f = fn_new(sizeof(fn), kind, "getitem");
+    f->flags |= FN_VIEW;
+    return f;
+}
+
 fn *fn_getitem(void)
 {
-    return fn_new(sizeof(fn), &getitem_kind, "getitem");
+    return view_fn(&getitem_kind);
+}
+
+fn *fn_getitem_part(void)
+{
+    return view_fn(&part_kind);
+}
+
+bool fn_is_part(const fn *f)
+{
+    return f->kind == &part_kind;
 }
 
 /* --- axes and shapes --- */
@@ -258,7 +295,13 @@ fn *fn_transpose(int ndim, const int *perm)
     for (int i = 0; i < ndim; i++) at[i] = perm[i];
     fn *f = axes_new(&transpose_kind, "transpose", ndim, at);
     fn_ranks(f, 0, ndim, ndim);
+    f->flags |= FN_VIEW;
     return f;
+}
+
+bool fn_is_transpose(const fn *f)
+{
+    return f->kind == &transpose_kind;
 }
 
 /* the shape is the second argument when there is one */
@@ -303,7 +346,9 @@ static const fn_kind broadcast_kind = {.name = "broadcast_to",
 
 fn *fn_broadcast(void)
 {
-    return fn_new(sizeof(fn), &broadcast_kind, "broadcast_to");
+    fn *f = fn_new(sizeof(fn), &broadcast_kind, "broadcast_to");
+    f->flags |= FN_VIEW;
+    return f;
 }
 
 /* --- joining lists before another function --- */

@@ -207,8 +207,11 @@ void fn_identify(fn *f, const void *param, size_t n);
 void fn_bind(fn *f, const char *name, lit value); /* shown as name=value; deep-copied */
 /* The blocks of argument `arg` (2: of all others) have between lo and hi axes. */
 void fn_ranks(fn *f, int arg, int lo, int hi);
-/* flag: element i of the result depends on elements i of the (broadcast) arguments alone */
-enum { FN_ELEMENTWISE = 8 };
+enum {
+    FN_ELEMENTWISE = 8, /* element i of the result depends on elements i of the (broadcast)
+                           arguments alone; axes lie in memory in NumPy's order 'K' */
+    FN_VIEW = 16,       /* moves no element: the result shows argument 0's memory (almost always) */
+};
 static inline bool fn_is_native(const fn *f)
 {
     return !(f->flags & (FN_HOME | FN_IMPURE | FN_FOREIGN));

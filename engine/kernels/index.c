@@ -373,6 +373,30 @@ static bool make_plan(const nd *x, const index_item *items, int n, spread *s, pl
     return !p->narray || plan_list(p, e);
 }
 
+/* NumPy's layout: axes of the lists outermost, the others in the order of x's memory */
+static nd *new_picked(const plan *p, dtype_of t, int ndim, const int64_t *shape, err *e)
+{
+    int64_t strides[ND_MAXDIM], size = t.size;
+    walk w;
+    nd *base = nd_new(t, ndim, shape, e);
+    if (!base || ndim < 2) return base;
+    walk_init(&w, p->nview, p->shape);
+    walk_add(&w, p->at, p->strides);
+    walk_sort(&w);
+    for (int i = 0; i < p->nview; i++) {
+        int axis = w.axis[i] < p->split ? w.axis[i] : w.axis[i] + p->nlist;
+        strides[axis] = size;
+        size *= shape[axis] ? shape[axis] : 1;
+    }
+    for (int i = p->split + p->nlist; i-- > p->split;) {
+        strides[i] = size;
+        size *= shape[i] ? shape[i] : 1;
+    }
+    nd *y = nd_view(base->b, base->at, t, ndim, shape, strides);
+    datum_unref(base);
+    return y;
+}
+
 nd *nd_index(const nd *x, const index_item *items, int n, err *e)
 {
     if (is_full_mask(x, items, n)) return nd_mask(x, items[0].array, e);
@@ -387,7 +411,7 @@ nd *nd_index(const nd *x, const index_item *items, int n, err *e)
         if (!p.narray)
             y = nd_view(x->b, p.at, nd_type(x), p.nview, p.shape, p.strides);
         else {
-            y = nd_new(nd_type(x), result_shape(&p, shape), shape, e);
+            y = new_picked(&p, nd_type(x), result_shape(&p, shape), shape, e);
             const cell_ops *ops = x->dtype == DT_object ? buf_cells(x->b) : NULL;
             if (y && ops) buf_hold(y->b, ops);
             if (y && nd_count(y) && (x->dtype != DT_object || ops))

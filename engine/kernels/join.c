@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/data/walk.h"
 #include "engine/kernels/index.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/ufunc.h"
@@ -166,6 +167,15 @@ nd *nd_roll(const nd *x, int64_t shift, int axis, err *e)
     return y;
 }
 
+static nd *new_choice(dtype_of t, int ndim, const int64_t *shape, const nd *const *of, err *e)
+{
+    walk w;
+    walk_init(&w, ndim, shape);
+    for (int k = 0; k < 3; k++) walk_add_nd(&w, of[k]);
+    walk_sort(&w);
+    return walk_new(&w, t, ndim, shape, e);
+}
+
 nd *nd_where(const nd *cond, const nd *x, const nd *y, err *e)
 {
     operand both[2] = {operand_of(x), operand_of(y)};
@@ -175,7 +185,7 @@ nd *nd_where(const nd *cond, const nd *x, const nd *y, err *e)
     TRY(shape_broadcast(3, (const nd *const[]){cond, x, y}, &ndim, shape, e));
     TRY(result_type(2, both, &t, e));
     nd *truth = nd_cast(cond, dtype_plain(DT_bool), 'u', e),
-       *out = truth ? nd_new(t, ndim, shape, e) : NULL;
+       *out = truth ? new_choice(t, ndim, shape, (const nd *[]){truth, x, y}, e) : NULL;
     bool ok = out && nd_assign(out, y, 'u', NULL, e) && nd_assign(out, x, 'u', truth, e);
     datum_unref(truth);
     return ok ? out : datum_unref(out);

@@ -154,24 +154,6 @@ static bool find_shape(const ufunc *f, const nd *const in[], const map_opts *o, 
     return true;
 }
 
-/* a fresh block whose axes lie in memory in the order of the inputs (NumPy's order 'K') */
-static nd *new_result(const walk *order, dtype_of t, int ndim, const int64_t *shape, err *e)
-{
-    int64_t strides[ND_MAXDIM], size = t.size;
-    nd *base = nd_new(t, ndim, shape, e);
-    if (!base) return NULL;
-    bool c = true;
-    for (int i = 0; i < ndim; i++) c &= order->axis[i] == ndim - 1 - i;
-    if (c) return base;
-    for (int i = 0; i < ndim; i++) {
-        strides[order->axis[i]] = size;
-        size *= shape[order->axis[i]] ? shape[order->axis[i]] : 1;
-    }
-    nd *x = nd_view(base->b, base->at, t, ndim, shape, strides);
-    datum_unref(base);
-    return x;
-}
-
 /* one layout exactly: element i of the one is element i of the other */
 static bool same_layout(const nd *a, const nd *b)
 {
@@ -239,7 +221,7 @@ static bool make_results(job *j, const nd *const use[], const map_opts *o, int n
     walk_sort(&order);
     for (int k = 0; k < j->f->nout; k++) {
         out[k] = o->out[k] ? nd_ref(o->out[k])
-                           : new_result(&order, j->plan.arg[j->f->nin + k], ndim, shape, j->e);
+                           : walk_new(&order, j->plan.arg[j->f->nin + k], ndim, shape, j->e);
         if (!out[k]) return false;
     }
     return true;

@@ -177,9 +177,10 @@ nd *nd_take(const nd *x, const nd *indices, int axis, char mode, err *e)
         items[i] = (index_item){
             .kind = IDX_SLICE, .start = SLICE_NONE, .stop = SLICE_NONE, .step = SLICE_NONE};
     items[axis] = (index_item){.kind = IDX_ARRAY, .array = at};
-    nd *y = nd_index(x, items, axis + 1, e);
+    nd *y = nd_index(x, items, axis + 1, e), *c = y ? nd_contiguous(y, e) : NULL;
     datum_unref(at);
-    return y;
+    datum_unref(y);
+    return c;
 }
 
 /* byte offset of the k-th element in C order */

@@ -54,10 +54,10 @@ static reading how_read(const layer *l, const layer *d)
     return r;
 }
 
-/* tasks of our own operations, one block in its own right each */
-static bool may_join(const layer *l)
+/* tasks of our own operations; functions of the language are prepared task by task */
+static bool is_native(const layer *l)
 {
-    if (!l->grid || !(as_bw(l) || l->flags & (LAYER_ONE_TO_ONE | LAYER_LEAF))) return false;
+    if (as_bw(l)) return fn_is_native(as_bw(l)->f);
     arena a = {0};
     task_view v;
     bool ok = l->count > 0 && layer_task(l, 0, &a, &v, NULL) && v.f && fn_is_native(v.f);
@@ -65,10 +65,17 @@ static bool may_join(const layer *l)
     return ok;
 }
 
+/* each task makes one block in its own right */
+static bool may_join(const layer *l)
+{
+    if (!l->grid || !(as_bw(l) || l->flags & (LAYER_ONE_TO_ONE | LAYER_ONCE | LAYER_LEAF)))
+        return false;
+    return is_native(l);
+}
+
 static bool may_lead(const layer *l)
 {
-    if (as_bw(l)) return !(as_bw(l)->f->flags & FN_HOME);
-    return l->flags & (LAYER_ONE_TO_ONE | LAYER_ONCE);
+    return (as_bw(l) || l->flags & (LAYER_ONE_TO_ONE | LAYER_ONCE)) && is_native(l);
 }
 
 typedef struct joining {

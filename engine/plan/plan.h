@@ -27,6 +27,7 @@ typedef struct program program; /* one per (fused) layer, see plan/program.h */
 #define PLAN_PASSES(PASS)                                                                          \
     PASS(FUSE, fuse)       /* layers become steps of one program per block */                      \
     PASS(TILE, tile)       /* programs run piece by piece, in cache */                             \
+    PASS(SLICE, slice)     /* what is taken of a result is taken of what it is made of */          \
     PASS(RECHUNK, rechunk) /* pieces are copied straight into their new block */
 enum plan_pass_bit {
 #define PASS(NAME, name) PASS_##NAME##_BIT,
@@ -37,7 +38,7 @@ enum plan_pass {
 #define PASS(NAME, name) PASS_##NAME = 1 << PASS_##NAME##_BIT,
     PLAN_PASSES(PASS)
 #undef PASS
-        PASS_REWRITE = PASS_RECHUNK, /* those that put other layers in place of some */
+        PASS_REWRITE = PASS_SLICE | PASS_RECHUNK, /* those that put other layers in place of some */
     PASS_ALL = 0xffff
 };
 

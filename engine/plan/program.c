@@ -140,7 +140,7 @@ static void drop_read(const program *g, const stepset *x, uint32_t s, datum **re
         bool again = q < 0;
         for (uint32_t b = 0; b < s && !again; b++)
             for (uint32_t i = 0; x->known[b] && i < x->view[b].nin && !again; i++)
-                again = x->view[b].in[i].of == x->view[s].in[k].of;
+                again = layer_same(x->view[b].in[i].of, x->view[s].in[k].of);
         if (!again) reg[q] = datum_unref(reg[q]);
     }
 }

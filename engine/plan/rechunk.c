@@ -102,7 +102,7 @@ static bool next_block(const region *r, int64_t *block)
     return false;
 }
 
-static nd *part_view(const nd *x, const int64_t *at, const int64_t *n)
+static nd *sub_block(const nd *x, const int64_t *at, const int64_t *n)
 {
     ptrdiff_t offset = 0;
     for (int k = 0; k < x->ndim; k++) offset += at[k] * nd_strides(x)[k];
@@ -113,12 +113,12 @@ static nd *part_view(const nd *x, const int64_t *at, const int64_t *n)
 static nd *fetch(const nd *x, const piece *p, err *e)
 {
     if (x->hdr.kind->fetch_part) return as_nd(x->hdr.kind->fetch_part(&x->hdr, p->from, p->n, e));
-    return part_view(x, p->from, p->n);
+    return sub_block(x, p->from, p->n);
 }
 
 static bool paste(nd *out, const nd *x, const piece *p, err *e)
 {
-    nd *to = part_view(out, p->to, p->n), *from = fetch(x, p, e);
+    nd *to = sub_block(out, p->to, p->n), *from = fetch(x, p, e);
     bool ok = from && nd_assign(to, from, 'u', NULL, e);
     datum_unref(to);
     datum_unref(from);

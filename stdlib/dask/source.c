@@ -1,4 +1,6 @@
 /* stdlib/dask/source.c - regions of arrays and of array-like objects, for from_array. */
+#include <string.h>
+
 #include "stdlib/dask/source.h"
 
 #include <string.h>
@@ -57,10 +59,19 @@ static void array_drop(source *s)
     datum_unref(a->content);
 }
 
+static bool array_c_order(const source *s)
+{
+    const array_source *a = (const array_source *)(const void *)s;
+    live *l = as_live(a->what);
+    if (a->content) return nd_in_c_order(a->content);
+    return l->home == interp_current() && nd_in_c_order(array_peek(as_ndarray(l->v)));
+}
+
 static const source_kind array_kind = {.name = "array",
                                        .read = array_read,
                                        .snapshot = array_take,
                                        .drop = array_drop,
+                                       .c_order = array_c_order,
                                        .divisible = true};
 
 /* ---- anything else: x[slices] in the interpreter that has it ---- */
@@ -183,6 +194,14 @@ source *source_registered(interp *in, value v, hash128 *id)
 
 /* ---- which one ---- */
 
+/* two arrays of one content are two when their dtype, shape or order in memory differ */
+static hash128 layout_hash(const nd *x)
+{
+    int64_t at[3 + 2 * ND_MAXDIM] = {x->dtype, x->unit, x->size};
+    memcpy(at + 3, x->ext, 2 * x->ndim * sizeof *at);
+    return hash128_bytes(at, (3 + 2 * (size_t)x->ndim) * sizeof *at);
+}
+
 source *source_of(interp *in, value x, hash128 *id, bool *original)
 {
     ndarray *a = as_ndarray(x);
@@ -192,7 +211,8 @@ source *source_of(interp *in, value x, hash128 *id, bool *original)
         const nd *content = array_peek(a);
         err e = {0};
         nd *c = nd_contiguous(content, &e);
-        *id = c ? hash128_bytes(c->at, nd_bytes(c)) : (hash128){0};
+        *id =
+            c ? hash128_mix(hash128_bytes(c->at, nd_bytes(c)), layout_hash(content)) : (hash128){0};
         datum_unref(c);
         err_clear(&e);
         *original = false;

@@ -68,7 +68,7 @@ static bool add_array(interp *in, strbuf *b, ndarray *a, int depth)
     char name[32];
     dtype_str(nd_type(x), name);
     add_text(b, 'a', name, strlen(name));
-    sb_add(b, (const char *)nd_shape(x), sizeof(int64_t) * x->ndim);
+    sb_add(b, (const char *)x->ext, 2 * sizeof(int64_t) * x->ndim); /* shape and strides */
     if (x->dtype == DT_object) {
         value l = call_method(in, v_obj(a), "tolist", 0);
         bool ok = !is_fail(l) && add(in, b, l, depth + 1);

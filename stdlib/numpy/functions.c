@@ -497,13 +497,12 @@ static value f_place(interp *in, const value *arg)
 static value f_result_type(interp *in, const value *arg)
 {
     tuple *t = as_tuple(arg[0]);
-    operand op[ND_MAXDIM];
-    nd *x[ND_MAXDIM] = {0};
     dtype_of out;
     err e = {0};
     int n = (int)t->n;
-    if (n < 1 || n > ND_MAXDIM)
-        return throw(in, ValueError, "at least one array or dtype is required");
+    if (n < 1) return throw(in, ValueError, "at least one array or dtype is required");
+    operand *op = mem_zero((size_t)n * sizeof *op);
+    nd **x = mem_zero((size_t)n * sizeof *x);
     bool ok = true;
     for (int i = 0; ok && i < n; i++) {
         value v = t->at[i];
@@ -516,6 +515,8 @@ static value f_result_type(interp *in, const value *arg)
     }
     if (ok && !(ok = result_type(n, op, &out, &e))) throw_err(in, &e);
     for (int i = 0; i < n; i++) datum_unref(x[i]);
+    mem_free(op);
+    mem_free(x);
     return ok ? dtype_value(in, out) : FAIL;
 }
 

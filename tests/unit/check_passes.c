@@ -235,11 +235,95 @@ START_TEST(diamonds_and_turned_operands)
 }
 END_TEST
 
+static index_item cut(int64_t start, int64_t stop, int64_t step)
+{
+    return (index_item){.kind = IDX_SLICE, .start = start, .stop = stop, .step = step};
+}
+
+static index_item at(int64_t i)
+{
+    return (index_item){.kind = IDX_INT, .start = i};
+}
+
+static expr *taken2(expr *x, index_item i, index_item j) /* takes x */
+{
+    err e = {0};
+    expr *y = expr_index(x, 2, (expr_item[]){{.item = i}, {.item = j}}, &e);
+    ck_assert_msg(y != NULL, "%s", e.msg);
+    datum_unref(x);
+    return y;
+}
+
+static expr *taken1(expr *x, index_item i) /* takes x */
+{
+    err e = {0};
+    expr *y = expr_index(x, 1, (expr_item[]){{.item = i}}, &e);
+    ck_assert_msg(y != NULL, "%s", e.msg);
+    datum_unref(x);
+    return y;
+}
+
+static const index_item added = {.kind = IDX_NEW};
+
+static expr *joined(bool stack, int axis, expr *x, expr *y) /* takes both */
+{
+    err e = {0};
+    const expr *both[] = {x, y};
+    expr *z = stack ? expr_stack(2, both, axis, false, &e) : expr_concat(2, both, axis, false, &e);
+    ck_assert_msg(z != NULL, "%s", e.msg);
+    datum_unref(x);
+    datum_unref(y);
+    return z;
+}
+
+START_TEST(what_is_taken_of_a_result_is_taken_of_its_sources)
+{
+    nd *list = nd_new((dtype_of){.dt = DT_int64, .size = 8}, 1, &(int64_t){5}, NULL);
+    memcpy(list->at, (int64_t[]){3, 250, 7, 7, 120}, 40);
+    index_item some = {.kind = IDX_ARRAY, .array = list};
+    const index_item ways[][2] = {
+        {cut(10, 290, 3), cut(5, 260, 1)}, {cut(290, 10, -7), cut(0, 300, 1)},
+        {at(123), cut(50, 250, 2)},        {cut(40, 41, 1), at(299)},
+        {some, cut(17, 217, 4)},           {cut(0, 300, 1), some},
+    };
+    for (int file = 0; file < 2; file++)
+        for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+            index_item i = ways[w][0], j = ways[w][1];
+            expr *x = array2(file, 300, 300, 100, 70), *r = array2(file, 1, 300, 1, 70);
+            expr *row = array(file, 1, (int64_t[]){300}, (int64_t[]){70});
+            check_expr(taken2(map2(U_add, expr_ref(x), turned(expr_ref(x))), i, j),
+                       "(x + x.T)[..]");
+            check_expr(taken2(plus(plus(expr_ref(x), 1), 2), i, j), "(x + 1 + 2)[..]");
+            check_expr(taken2(map2(U_add, expr_ref(x), expr_ref(row)), i, j), "(x + row)[..]");
+            check_expr(taken2(map2(U_multiply, expr_ref(x), expr_ref(r)), i, j), "(x * one)[..]");
+            check_expr(taken2(turned(plus(expr_ref(x), 1)), i, j), "(x + 1).T[..]");
+            check_expr(taken2(expr_ref(x), i, j), "x[..]");
+            check_expr(taken2(rechunk(plus(expr_ref(x), 1), 45, 300), i, j), "rechunk[..]");
+            expr *both = joined(false, 0, plus(expr_ref(x), 1), expr_ref(x));
+            check_expr(taken2(both, i, j), "concatenate[..]");
+            both = joined(false, 1, expr_ref(x), plus(expr_ref(x), 1));
+            check_expr(taken2(both, i, j), "concatenate along 1 [..]");
+            both = joined(true, 0, plus(expr_ref(row), 1), expr_ref(row));
+            check_expr(taken2(both, at(1), cut(3, 200, 2)), "stack[1, ..]");
+            both = joined(true, 1, plus(expr_ref(row), 1), expr_ref(row));
+            check_expr(taken2(both, i, cut(0, 2, 1)), "stack[.., 0:2]");
+            check_expr(taken2(plus(expr_ref(row), 1), added, i), "row[None, ..]");
+            check_expr(taken1(taken2(plus(expr_ref(x), 1), cut(20, 280, 2), j), cut(5, 100, 3)),
+                       "twice");
+            datum_unref(x);
+            datum_unref(r);
+            datum_unref(row);
+        }
+    datum_unref(list);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("passes");
     TCase *t = tcase_create("passes");
     tcase_set_timeout(t, 120);
+    tcase_add_test(t, what_is_taken_of_a_result_is_taken_of_its_sources);
     tcase_add_test(t, diamonds_and_turned_operands);
     tcase_add_test(t, new_chunks_are_pasted_from_old_ones);
     suite_add_tcase(s, t);
