@@ -57,26 +57,6 @@ static void forget_value(errand *e)
     errand_lies(e, 0);
 }
 
-/* Nobody wants it: its result goes, or it is not begun. */
-static void let_go(errand *e)
-{
-    if (e->holds || e->users || e->state == ERRAND_PROCESSING) return;
-    if (e->state == ERRAND_MEMORY) forget_value(e);
-    e->epoch++;
-    e->state = ERRAND_RELEASED;
-    inputs_leave(e);
-    errand_unlist(e);
-}
-
-void errands_sweep(foreman *f)
-{
-    while (f->nwork) {
-        errand *e = f->work[--f->nwork];
-        let_go(e);
-        errand_put(e);
-    }
-}
-
 /* ---- memory ---- */
 
 static void put_all(errand **list, errand *e)
@@ -154,6 +134,33 @@ void errand_put(errand *e)
     errand *list = NULL;
     put_all(&list, e);
     free_list(list);
+}
+
+/* Nobody wants it: its result goes, or it is not begun (and lets go of those around it, which
+ * may hold it, too). */
+static void let_go(errand *e)
+{
+    if (e->holds || e->users || e->state == ERRAND_PROCESSING) return;
+    errand *list = NULL;
+    if (e->state == ERRAND_MEMORY) forget_value(e);
+    if (e->state == ERRAND_WAITING || e->state == ERRAND_READY) {
+        drop_edges(e, &list);
+        drop_inputs(e, &list);
+    }
+    e->epoch++;
+    e->state = ERRAND_RELEASED;
+    inputs_leave(e);
+    errand_unlist(e);
+    free_list(list);
+}
+
+void errands_sweep(foreman *f)
+{
+    while (f->nwork) {
+        errand *e = f->work[--f->nwork];
+        let_go(e);
+        errand_put(e);
+    }
 }
 
 /* ---- beginning ---- */

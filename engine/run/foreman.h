@@ -147,6 +147,7 @@ void foreman_again(foreman *f, errand_run *r);          /* as if it had not been
 /* Remote results: which are asked for (held; NULL: none), and what came (taken; NULL: lost). */
 errand *foreman_wanted(foreman *f);
 void foreman_deliver(foreman *f, errand *e, datum *value);
+void foreman_spoil(foreman *f, errand *e, err *x); /* it cannot come: fails after all; takes x */
 
 /* ---- waiting ---- */
 

@@ -453,3 +453,16 @@ void foreman_deliver(foreman *f, errand *e, datum *value)
     errand_notify(e);
     foreman_leave(f);
 }
+
+void foreman_spoil(foreman *f, errand *e, err *x)
+{
+    foreman_enter(f);
+    e->wanted = false;
+    if (e->state == ERRAND_MEMORY && !e->value) {
+        failure *why = failure_new(x);
+        errand_fail(e, why, e);
+        foreman_trash(f, why);
+    }
+    err_clear(x);
+    foreman_leave(f);
+}

@@ -136,7 +136,13 @@ static void hear_value(fleet *t, work_event *ev)
 {
     errand *e = idmap_put(&t->fetching, ev->id, NULL);
     if (!e) return;
-    foreman_deliver(t->f, e, ev->value);
+    if (!ev->value && held_somewhere(t, ev->id)) { /* it is there, but cannot travel */
+        err x = {0};
+        err_set(&x, TypeError, "%s", ev->text && *ev->text ? ev->text : "a result cannot be read");
+        foreman_spoil(t->f, e, &x);
+    } else {
+        foreman_deliver(t->f, e, ev->value);
+    }
     ev->value = NULL;
     errand_release(e);
 }
