@@ -113,6 +113,19 @@ unsigned settle(unit *u, unsigned reg, int want); /* moves a value to where it m
 unsigned dest(unit *u, int want); /* the register to write: want or the next temporary */
 void await_value(unit *u, unsigned reg, unsigned kind); /* reg = await reg */
 int binop_of(enum ast_op op);
+/* operators and constants (compile_op.c) */
+unsigned constant(unit *u, const ast *x, int want);
+bool all_konst(ast_list l);
+int number_operand(unit *u, const ast *x);
+void emit_binary(unit *u, enum ast_op op, unsigned inplace, unsigned a, unsigned b, bool k,
+                 unsigned c);
+unsigned binary(unit *u, const ast *x, int want);
+unsigned unary(unit *u, const ast *x, int want);
+unsigned compare(unit *u, const ast *x, int want);
+unsigned bool_op(unit *u, const ast *x, int want);
+unsigned if_exp(unit *u, const ast *x, int want);
+bool may_be_konst(const ast *x);
+bool konst_value(unit *u, const ast *x, konst *k);
 void augment(unit *u, const ast *x);
 
 /* statements and units */

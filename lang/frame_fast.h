@@ -29,6 +29,38 @@ static inline __attribute__((always_inline)) frame *push_frame(interp *in, link 
     return f;
 }
 
+static inline __attribute__((always_inline)) frame *of_function(frame *f, func *p)
+{
+    f->fn = p;
+    f->globals = p->globals;
+    f->closure = p->closure;
+    return f;
+}
+
+/* A frame for a call of p that binds its arguments. NULL: exception. */
+static inline frame *push_bound(interp *in, func *p, value *arg, size_t npos, tuple *names)
+{
+    frame *f = in->frame, *to = push_frame(in, p->link, NULL, 0);
+    if (!to) return NULL;
+    in->frame = f; /* errors of binding belong to the caller */
+    bool ok = func_bind(in, p, to->r, arg, npos, names);
+    in->frame = to;
+    if (ok) return of_function(to, p);
+    frame_pop(in);
+    return NULL;
+}
+
+/* The same for n positional arguments, which the usual function takes where they are. */
+static inline __attribute__((always_inline)) frame *push_call(interp *in, func *p, value *arg,
+                                                              uint32_t n)
+{
+    const bytecode *c = p->link->code;
+    if (!(c->flags & CODE_SIMPLE) || n != c->argcount || in->frame->flags & FRAME_GEN)
+        return push_bound(in, p, arg, n, NULL);
+    frame *to = push_frame(in, p->link, arg, n);
+    return to ? of_function(to, p) : NULL;
+}
+
 /* The end of a plain frame (no generator, segment, handler): its registers die. */
 static inline __attribute__((always_inline)) void pop_frame(interp *in, frame *f)
 {

@@ -13,9 +13,9 @@
 #include "lang/frame_fast.h"
 #include "lang/types/dunder.h"
 #include "lang/types/gen.h"
+#include "lang/vm_fast.h"
 #include "lang/words.h"
 
-#define BOTH(a, b, k)     ((((a).kind ^ (k)) | ((b).kind ^ (k))) == 0)
 #define SET(reg, val)     set_value(in, &r[reg], (val))
 #define SET_INT(reg, n)   set_words(in, &r[reg], V_INT, (uint64_t)(n))
 #define SET_BOOL(reg, t)  set_words(in, &r[reg], V_BOOL, (uint64_t)(t))
@@ -76,77 +76,6 @@
         NEXT;                                                                                      \
     } while (0)
 
-/* Two floats, or a float and an int that is exactly one. */
-static inline bool both_floats(value a, value b, double *x, double *y)
-{
-    if (BOTH(a, b, V_FLOAT)) {
-        *x = a.f;
-        *y = b.f;
-        return true;
-    }
-    if (a.kind == V_FLOAT && b.kind == V_INT) {
-        *x = a.f;
-        *y = (double)b.i;
-        return true;
-    }
-    if (a.kind == V_INT && b.kind == V_FLOAT) {
-        *x = (double)a.i;
-        *y = b.f;
-        return true;
-    }
-    return false;
-}
-
-static inline value binary_slow(interp *in, unsigned x, enum binop op, value a, value b)
-{
-    if (op == OP_ADD && BOTH(a, b, V_OBJ) && a.o->type == &T_str && b.o->type == &T_str) {
-        return v_obj(str_concat(in, (str *)a.o, (str *)b.o));
-    }
-    return x & 128 ? value_inplace(in, op, a, b) : value_binary(in, op, a, b);
-}
-
-static inline int compare_ints(unsigned op, int64_t a, int64_t b)
-{
-    switch (op) {
-    case OP_LT: return a < b;
-    case OP_LE: return a <= b;
-    case OP_EQ: return a == b;
-    case OP_NE: return a != b;
-    case OP_GT: return a > b;
-    default: return a >= b;
-    }
-}
-
-static inline int compare_floats(unsigned op, double a, double b)
-{
-    switch (op) {
-    case OP_LT: return a < b;
-    case OP_LE: return a <= b;
-    case OP_EQ: return a == b;
-    case OP_NE: return a != b;
-    case OP_GT: return a > b;
-    default: return a >= b;
-    }
-}
-
-/* Truth of a comparison: 1, 0, -1 failed. */
-static int compare_truth(interp *in, unsigned op, value a, value b)
-{
-    if (BOTH(a, b, V_FLOAT)) return compare_floats(op, a.f, b.f);
-    value v = value_compare(in, (enum cmpop)op, a, b);
-    if (v.kind == V_BOOL) return (int)v.i;
-    if (v.kind == V_FAIL) return -1;
-    int t = value_truth(in, v);
-    value_unref(in, v);
-    return t;
-}
-
-static inline int truth(interp *in, value v)
-{
-    if (v.kind == V_BOOL || v.kind == V_INT) return v.i != 0;
-    return v.kind == V_NONE ? 0 : value_truth(in, v);
-}
-
 /* Finds where an exception continues: the row's target, or NULL when the frame is done. */
 static const insn *find_handler(interp *in, frame *f)
 {
@@ -167,72 +96,6 @@ static const insn *find_handler(interp *in, frame *f)
         return c->insn + g->target;
     }
     return NULL;
-}
-
-/* The frame of a generator ends: by return (value kept) or by exception. */
-static void gen_finish(interp *in, frame *f)
-{
-    gen *g = f->gen;
-    frame_pop(in);
-    mem_free(g->regs);
-    g->regs = NULL;
-    g->state = GEN_DONE;
-}
-
-static void convert_stop(interp *in, const gen *g)
-{
-    bool async = g->hdr.type == &T_async_generator;
-    if (!exc_is(in, StopIteration) && !(async && exc_is(in, StopAsyncIteration))) return;
-    const char *what = g->hdr.type == &T_coroutine ? "coroutine"
-                       : async                     ? "async generator"
-                                                   : "generator";
-    const char *name = exc_is(in, StopIteration) ? "StopIteration" : "StopAsyncIteration";
-    value cause = exc_take(in);
-    throw(in, RuntimeError, "%s raised %s", what, name);
-    exc *x = as_exc(in->exc);
-    if (x) {
-        value_unref(in, x->cause);
-        value_unref(in, x->context);
-        x->cause = value_ref(cause);
-        x->context = value_ref(cause);
-        x->suppress = true;
-    }
-    value_unref(in, cause);
-}
-
-/* Puts a suspended generator on top, ready to continue with what is sent. False: exception. */
-static bool gen_resume(interp *in, gen *g, value send, unsigned flags)
-{
-    if (in->depth >= in->limit) {
-        throw(in, RecursionError, "maximum recursion depth exceeded");
-        return false;
-    }
-    frame *f = &g->f;
-    f->back = in->frame;
-    f->top = in->frame ? in->frame->top : stack_start(in);
-    f->flags = (uint8_t)(FRAME_GEN | flags);
-    if (g->state == GEN_SUSPENDED) {
-        value *at = &f->r[f->ip->c], old = *at;
-        *at = value_ref(send);
-        value_unref(in, old);
-    }
-    g->state = GEN_RUNNING;
-    in->frame = f;
-    in->depth++;
-    return true;
-}
-
-bool gen_enter(interp *in, gen *g, value send)
-{
-    return gen_resume(in, g, send, FRAME_ENTRY);
-}
-
-void gen_skip_delegate(interp *in, gen *g)
-{
-    const insn *at = g->f.ip; /* SEND, YIELD, LOOP, then the result is taken */
-    value old = take(&g->regs[at->b]);
-    g->f.ip = at + 1;
-    value_unref(in, old);
 }
 
 value vm_run(interp *in)
@@ -983,30 +846,11 @@ exhausted:
         f->ip = ip;
         if (fn.kind != V_OBJ) goto call_slow;
         if (fn.o->type == &T_function) {
-            func *p = (func *)fn.o;
-            link *l = p->link;
-            const bytecode *c = l->code;
-            frame *to;
-            if (c->flags & CODE_SIMPLE && n == c->argcount && !(f->flags & FRAME_GEN)) {
-                to = push_frame(in, l, w + 1, n);
-                if (!to) goto error;
-            } else {
-                to = push_frame(in, l, NULL, 0);
-                if (!to) goto error;
-                in->frame = f;
-                if (!func_bind(in, p, to->r, w + 1, n, NULL)) goto bind_failed;
-                in->frame = to;
-            }
-            to->fn = p;
-            to->globals = p->globals;
-            to->closure = p->closure;
+            frame *to = push_call(in, (func *)fn.o, w + 1, n);
+            if (!to) goto error;
             to->dst = C;
             RELOAD;
             NEXT;
-        bind_failed:
-            in->frame = to;
-            frame_pop(in);
-            goto error;
         }
         if (fn.o->type == &T_cfunction) {
             v = cfunction_call(in, (cfunction *)fn.o, w + 1, n, NULL);
@@ -1064,27 +908,8 @@ exhausted:
             n++;
         }
         if (fn.kind == V_OBJ && fn.o->type == &T_function) {
-            func *p = (func *)fn.o;
-            link *l = p->link;
-            const bytecode *c = l->code;
-            frame *to;
-            if (c->flags & CODE_SIMPLE && n == c->argcount && !(f->flags & FRAME_GEN)) {
-                to = push_frame(in, l, arg, n);
-                if (!to) goto error;
-            } else {
-                to = push_frame(in, l, NULL, 0);
-                if (!to) goto error;
-                in->frame = f;
-                bool ok = func_bind(in, p, to->r, arg, n, NULL);
-                in->frame = to;
-                if (!ok) {
-                    frame_pop(in);
-                    goto error;
-                }
-            }
-            to->fn = p;
-            to->globals = p->globals;
-            to->closure = p->closure;
+            frame *to = push_call(in, (func *)fn.o, arg, n);
+            if (!to) goto error;
             to->dst = C;
             RELOAD;
             NEXT;
@@ -1112,20 +937,8 @@ exhausted:
         }
         size_t npos = n - (size_t)names->n;
         if (fn.kind == V_OBJ && fn.o->type == &T_function) {
-            func *p = (func *)fn.o;
-            link *l = p->link;
-            frame *to = push_frame(in, l, NULL, 0);
+            frame *to = push_bound(in, (func *)fn.o, arg, npos, names);
             if (!to) goto error;
-            in->frame = f;
-            bool ok = func_bind(in, p, to->r, arg, npos, names);
-            in->frame = to;
-            if (!ok) {
-                frame_pop(in);
-                goto error;
-            }
-            to->fn = p;
-            to->globals = p->globals;
-            to->closure = p->closure;
             to->dst = A;
             RELOAD;
             NEXT;
@@ -1501,7 +1314,7 @@ unwind:
         if (flags & FRAME_INIT) value_unref(in, f->self);
         if (flags & FRAME_GEN) {
             gen *g = f->gen;
-            convert_stop(in, g);
+            gen_convert_stop(in, g);
             gen_finish(in, f);
         } else
             frame_pop(in);

@@ -57,8 +57,16 @@ value async_next(interp *in, value it);
 /* One step of a delegate that is no generator: as gen_send. */
 int iter_send(interp *in, value it, value send, value *out);
 
-/* modules (module.c) */
+/* generators (vm_gen.c) */
+struct gen;
+void gen_finish(interp *in, frame *f);
+void gen_convert_stop(interp *in, const struct gen *g);
+/* Puts a suspended generator on top, ready to continue with what is sent. False: exception. */
+bool gen_resume(interp *in, struct gen *g, value send, unsigned flags);
+
+/* modules and classes (import.c, class.c) */
 value import_name(interp *in, frame *f, str *name, value names, int64_t level, bool leaf);
 value import_from(interp *in, value m, str *name);
 bool import_star(interp *in, frame *f, value m);
 value build_class_function(interp *in);
+extern const builtin build_class_row;

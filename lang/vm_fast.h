@@ -1,0 +1,78 @@
+/* lang/vm_fast.h - arithmetic, comparisons and truth of the usual operands, inlined into the loop.
+ */
+#pragma once
+
+#include "lang/vm.h"
+
+#define BOTH(a, b, k) ((((a).kind ^ (k)) | ((b).kind ^ (k))) == 0)
+
+/* Two floats, or a float and an int that is exactly one. */
+static inline bool both_floats(value a, value b, double *x, double *y)
+{
+    if (BOTH(a, b, V_FLOAT)) {
+        *x = a.f;
+        *y = b.f;
+        return true;
+    }
+    if (a.kind == V_FLOAT && b.kind == V_INT) {
+        *x = a.f;
+        *y = (double)b.i;
+        return true;
+    }
+    if (a.kind == V_INT && b.kind == V_FLOAT) {
+        *x = (double)a.i;
+        *y = b.f;
+        return true;
+    }
+    return false;
+}
+
+static inline value binary_slow(interp *in, unsigned x, enum binop op, value a, value b)
+{
+    if (op == OP_ADD && BOTH(a, b, V_OBJ) && a.o->type == &T_str && b.o->type == &T_str) {
+        return v_obj(str_concat(in, (str *)a.o, (str *)b.o));
+    }
+    return x & 128 ? value_inplace(in, op, a, b) : value_binary(in, op, a, b);
+}
+
+static inline int compare_ints(unsigned op, int64_t a, int64_t b)
+{
+    switch (op) {
+    case OP_LT: return a < b;
+    case OP_LE: return a <= b;
+    case OP_EQ: return a == b;
+    case OP_NE: return a != b;
+    case OP_GT: return a > b;
+    default: return a >= b;
+    }
+}
+
+static inline int compare_floats(unsigned op, double a, double b)
+{
+    switch (op) {
+    case OP_LT: return a < b;
+    case OP_LE: return a <= b;
+    case OP_EQ: return a == b;
+    case OP_NE: return a != b;
+    case OP_GT: return a > b;
+    default: return a >= b;
+    }
+}
+
+/* Truth of a comparison: 1, 0, -1 failed. */
+static int compare_truth(interp *in, unsigned op, value a, value b)
+{
+    if (BOTH(a, b, V_FLOAT)) return compare_floats(op, a.f, b.f);
+    value v = value_compare(in, (enum cmpop)op, a, b);
+    if (v.kind == V_BOOL) return (int)v.i;
+    if (v.kind == V_FAIL) return -1;
+    int t = value_truth(in, v);
+    value_unref(in, v);
+    return t;
+}
+
+static inline int truth(interp *in, value v)
+{
+    if (v.kind == V_BOOL || v.kind == V_INT) return v.i != 0;
+    return v.kind == V_NONE ? 0 : value_truth(in, v);
+}
