@@ -1,19 +1,37 @@
 /* stdlib/wire.c - values as bytes: the module _wire, under pickle and cloudpickle. */
 #include "stdlib/wire.h"
 
+#include <string.h>
+
 #include "engine/data/nd_wire.h"
+#include "engine/expr/expr.h"
+#include "engine/expr/kinds.h"
 #include "engine/graph/fn_wire.h"
 #include "lang/freeze.h"
 #include "lang/types/bytes.h"
 #include "stdlib/dask/bridge.h"
+#include "stdlib/h5py/h5py.h"
 #include "stdlib/stdlib.h"
 
 const datum_kind *const wire_kinds[] = {
-    &nd_kind,   &capsule_kind, &code_kind,  &litbox_kind, &pack_kind,
-    &live_kind, &fn_datum,     &claim_kind, NULL,
+    &nd_kind,   &capsule_kind, &code_kind,  &litbox_kind,  &pack_kind, &live_kind,  &fn_datum,
+    &cuts_kind, &grid_kind,    &seeds_kind, &source_datum, &h5_kind,   &claim_kind, NULL,
 };
 
-const fn_kind *const wire_fns[] = {&callable_kind, NULL};
+static const fn_kind *find_fn(const char *name, uint32_t version)
+{
+    const fn_kind *k = &callable_kind;
+    if (strcmp(name, k->name) == 0 && version == k->version) return k;
+    return expr_fn_kind(name, version);
+}
+
+static source *find_source(datum *of, err *e)
+{
+    if (of->kind == &h5_kind) return h5_source_of((h5obj *)(void *)of);
+    return err_set(e, ValueError, "an array cannot be read from '%s'", of->kind->name);
+}
+
+const wire_names wire_found = {find_fn, find_source};
 
 datum *value_pack(interp *in, value v, err *e)
 {
@@ -45,7 +63,7 @@ value value_from_bytes(interp *in, const void *p, size_t n)
     wire_in r;
     datum *d = NULL;
     wire_in_init(&r, wire_kinds, &buf_room);
-    r.extra = wire_fns;
+    r.extra = &wire_found;
     bool ok = wire_feed(&r, p, n, &used, &e) && wire_get_datum(&r, &d, &e);
     if (ok && !d) wire_bad(&r, &e);
     wire_in_clear(&r);

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "engine/base/wire.h"
-#include "engine/graph/fn.h"
+#include "engine/graph/fn_wire.h"
 #include "lang/lang.h"
 
 extern const datum_kind claim_kind;          /* stdlib/futures/futures.c: a future, by its key */
 extern const datum_kind *const wire_kinds[]; /* all that may be read; ends with NULL */
-extern const fn_kind *const wire_fns[];      /* operations likewise: wire_in.extra */
+extern const wire_names wire_found;          /* operations and sources: wire_in.extra */
 
 /* A value as a datum that may go anywhere (__reduce__ and its kin count).  NULL: *e (TypeError, as
  * pickle says it). */

@@ -8,13 +8,39 @@
 #include "engine/base/hash.h"
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
+#include "engine/base/wire.h"
 
 static void drop_axis(datum *d)
 {
     mem_free(d);
 }
 
-static const datum_kind cuts_kind = {.name = "axis", .drop = drop_axis};
+static bool save_axis(const datum *d, wire_out *w, err *e)
+{
+    const cuts *a = (const cuts *)(const void *)d;
+    (void)e;
+    wire_u32(w, a->nrun);
+    wire_bytes(w, a->run, a->nrun * sizeof(run));
+    return true;
+}
+
+static void *load_axis(wire_in *r, err *e)
+{
+    uint32_t n = wire_get_u32(r);
+    const char *s = wire_peek(r, n * sizeof(run));
+    if (!s) return wire_bad(r, e);
+    cuts_builder b = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        run x;
+        memcpy(&x, s + i * sizeof x, sizeof x);
+        if (x.count < 0 || x.size < -1) return mem_free(b.run), wire_bad(r, e);
+        cuts_add(&b, x.size, x.count);
+    }
+    return cuts_build(&b);
+}
+
+const datum_kind cuts_kind = {
+    .name = "axis", .drop = drop_axis, .save = save_axis, .load = load_axis};
 
 /* --- building --- */
 
@@ -140,7 +166,34 @@ static void drop_grid(datum *d)
     mem_free(g);
 }
 
-static const datum_kind grid_kind = {.name = "grid", .drop = drop_grid};
+static bool save_grid(const datum *d, wire_out *w, err *e)
+{
+    const grid *g = (const grid *)(const void *)d;
+    wire_u8(w, g->ndim);
+    for (int i = 0; i < g->ndim; i++) TRY(wire_datum(w, &g->ax[i]->hdr, e));
+    return true;
+}
+
+static void *load_grid(wire_in *r, err *e)
+{
+    int n = (int)wire_get_u8(r), have = 0;
+    cuts *ax[GRID_MAXDIM] = {0};
+    datum *d;
+    bool ok = n <= GRID_MAXDIM;
+    for (; ok && have < n; have += ok) {
+        ok = wire_get_datum(r, &d, e) && d && d->kind == &cuts_kind;
+        if (ok)
+            ax[have] = (cuts *)(void *)d;
+        else
+            datum_unref(d);
+    }
+    grid *g = ok ? grid_new(n, ax) : NULL;
+    while (have) datum_unref(ax[--have]);
+    return g ? g : wire_bad(r, e);
+}
+
+const datum_kind grid_kind = {
+    .name = "grid", .drop = drop_grid, .save = save_grid, .load = load_grid};
 
 grid *grid_new(int ndim, cuts *const *ax)
 {

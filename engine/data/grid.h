@@ -30,6 +30,8 @@ typedef struct grid {
     cuts *ax[];
 } grid;
 
+extern const datum_kind cuts_kind, grid_kind; /* for readers of bytes */
+
 /* axes */
 cuts *cuts_new(int64_t n, const run *runs);     /* equal neighbours are merged */
 cuts *cuts_of(int64_t n, const int64_t *sizes); /* one by one */

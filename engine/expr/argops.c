@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
 #include "engine/expr/reduceops.h"
 #include "engine/kernels/index.h"
@@ -235,28 +236,30 @@ static datum *argtopk_agg_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind arg_chunk_kind = {
-    .name = "arg_chunk", .version = 1, .call = arg_chunk_call, .takes = "x.."};
+    .name = "arg_chunk", .version = 1, .size = sizeof(red_fn), .fields = red_fields, .call = arg_chunk_call, .takes = "x.."};
 static const fn_kind arg_combine_kind = {.name = "arg_combine",
-                                         .version = 1,
+                                         .version = 1, .size = sizeof(red_fn), .fields = red_fields,
                                          .call = arg_combine_call,
                                          .takes = "X",
                                          .cost = {.joins = true}};
 static const fn_kind arg_agg_kind = {
-    .name = "arg_agg", .version = 1, .call = arg_agg_call, .takes = "X", .cost = {.joins = true}};
+    .name = "arg_agg", .version = 1, .size = sizeof(red_fn), .fields = red_fields, .call = arg_agg_call, .takes = "X", .cost = {.joins = true}};
 static const fn_kind topk_kind = {.name = "topk",
-                                  .version = 1,
+                                  .version = 1, .size = sizeof(red_fn), .fields = red_fields,
                                   .call = topk_call,
                                   .takes = "X",
                                   .cost = {.joins = true, .maybe = 1, .ns = 1}};
 static const fn_kind prepare_kind = {
-    .name = "argtopk_preprocess", .version = 1, .call = argtopk_prepare_call, .takes = "xx"};
+    .name = "argtopk_preprocess", .version = 1, .size = sizeof(red_fn), .fields = red_fields, .call = argtopk_prepare_call, .takes = "xx"};
 static const fn_kind argtopk_kind = {.name = "argtopk",
                                      .version = 1,
+                                     .size = sizeof(red_fn),
+                                     .fields = red_fields,
                                      .call = argtopk_call,
                                      .takes = "X",
                                      .cost = {.copies = 2, .ns = 5, .joins = true}};
 static const fn_kind argtopk_agg_kind = {.name = "argtopk_aggregate",
-                                         .version = 1,
+                                         .version = 1, .size = sizeof(red_fn), .fields = red_fields,
                                          .call = argtopk_agg_call,
                                          .takes = "X",
                                          .cost = {.joins = true}};
@@ -271,3 +274,7 @@ const fn_kind *fn_arg_kind(enum red_step step)
     };
     return kinds[step];
 }
+
+const fn_kind *const argops_kinds[] = {
+    &arg_chunk_kind, &arg_combine_kind, &arg_agg_kind,     &topk_kind,
+    &prepare_kind,   &argtopk_kind,     &argtopk_agg_kind, NULL};

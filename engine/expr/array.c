@@ -1,8 +1,12 @@
 /* engine/expr/array.c - arrays read region by region from something that exists: from_array. */
 #include <string.h>
 
+#include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
+#include "engine/graph/fn_wire.h"
 #include "engine/kernels/ops.h"
+
+static const fn_kind read_kind;
 
 static void drop_source(datum *d)
 {
@@ -11,7 +15,31 @@ static void drop_source(datum *d)
     mem_free(s);
 }
 
-const datum_kind source_datum = {.name = "source", .drop = drop_source};
+/* A source travels as its block, or as the thing it reads (source_kind.of). */
+static bool save_source(const datum *d, wire_out *w, err *e)
+{
+    const source *s = (const source *)(const void *)d;
+    const nd *x = source_peek(s);
+    if (x) return wire_datum(w, (datum *)(uintptr_t)&x->hdr, e);
+    datum *of = s->kind->of ? s->kind->of(s) : NULL;
+    if (of) return wire_datum(w, of, e);
+    err_set(e, TypeError, "cannot pickle the source '%s' of an array", s->kind->name);
+    return false;
+}
+
+static void *load_source(wire_in *r, err *e)
+{
+    const wire_names *names = r->extra;
+    datum *d;
+    if (!wire_get_datum(r, &d, e)) return NULL;
+    nd *x = as_nd(d);
+    source *s = x ? source_nd(x) : d && names ? names->source(d, e) : NULL;
+    datum_unref(d);
+    return s ? s : wire_bad(r, e);
+}
+
+const datum_kind source_datum = {
+    .name = "source", .drop = drop_source, .save = save_source, .load = load_source};
 
 void source_init(source *s, const source_kind *kind)
 {
@@ -123,8 +151,19 @@ static void read_drop(fn *f)
 
 static fn *read_settle(const fn *f, err *e);
 
-static const fn_kind read_kind = {
-    .name = "read", .version = 1, .call = read_call, .drop = read_drop, .settle = read_settle};
+static const fn_field read_fields[] = {
+    PARAM_DATUM(read_fn, s),
+    PARAM_DATUM(read_fn, g),
+    {0},
+};
+
+static const fn_kind read_kind = {.name = "read",
+                                  .version = 1,
+                                  .size = sizeof(read_fn),
+                                  .fields = read_fields,
+                                  .call = read_call,
+                                  .drop = read_drop,
+                                  .settle = read_settle};
 
 static fn *read_settle(const fn *f, err *e)
 {
@@ -287,3 +326,5 @@ expr *expr_constant(const nd *x)
     datum_unref(g);
     return y;
 }
+
+const fn_kind *const array_kinds[] = {&read_kind, NULL};

@@ -4,6 +4,7 @@
  * and a constructor.  The kernels are the ones that eager arrays use. */
 #include <string.h>
 
+#include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
 #include "engine/kernels/ops.h"
 
@@ -48,7 +49,18 @@ static datum *ufunc_call(const fn *f, const call *c, err *e)
     return &out[u->out]->hdr;
 }
 
-static const fn_kind ufunc_kind = {.name = "ufunc", .version = 1, .call = ufunc_call};
+static const fn_field ufunc_fields[] = {
+    PARAM_ROW(ufunc_fn, f, ufuncs, NUFUNC),
+    PARAM(ufunc_fn, want),
+    PARAM(ufunc_fn, out),
+    {0},
+};
+
+static const fn_kind ufunc_kind = {.name = "ufunc",
+                                   .version = 1,
+                                   .size = sizeof(ufunc_fn),
+                                   .fields = ufunc_fields,
+                                   .call = ufunc_call};
 
 fn *fn_ufunc(const ufunc *f, dtype_of want, int out, const char *name)
 {
@@ -98,7 +110,17 @@ static datum *cast_call(const fn *f, const call *c, err *e)
     return blocks_of(c, 1, &x, e) ? (datum *)nd_cast(x, k->t, k->mode, e) : NULL;
 }
 
-static const fn_kind cast_kind = {.name = "cast", .version = 1, .call = cast_call, .takes = "x"};
+static const fn_field cast_fields[] = {
+    PARAMS_FROM(cast_fn, t),
+    {0},
+};
+
+static const fn_kind cast_kind = {.name = "cast",
+                                  .version = 1,
+                                  .size = sizeof(cast_fn),
+                                  .fields = cast_fields,
+                                  .call = cast_call,
+                                  .takes = "x"};
 
 fn *fn_cast(dtype_of t, char casting)
 {
@@ -134,8 +156,13 @@ static datum *view_call(const fn *f, const call *c, err *e)
     return &out->hdr;
 }
 
-static const fn_kind view_kind = {
-    .name = "view", .version = 1, .call = view_call, .takes = "x", .cost = {.view = true}};
+static const fn_kind view_kind = {.name = "view",
+                                  .version = 1,
+                                  .size = sizeof(cast_fn),
+                                  .fields = cast_fields,
+                                  .call = view_call,
+                                  .takes = "x",
+                                  .cost = {.view = true}};
 
 fn *fn_view(dtype_of t, char order)
 {
@@ -151,7 +178,8 @@ static datum *where_call(const fn *f, const call *c, err *e)
     return blocks_of(c, 3, x, e) ? (datum *)nd_where(x[0], x[1], x[2], e) : NULL;
 }
 
-static const fn_kind where_kind = {.name = "where", .version = 1, .call = where_call};
+static const fn_kind where_kind = {
+    .name = "where", .version = 1, .size = sizeof(fn), .call = where_call};
 
 fn *fn_where(void)
 {
@@ -206,8 +234,17 @@ static datum *item_call(const fn *f, const call *c, err *e)
     return err_set(e, IndexError, "tuple index out of range");
 }
 
-static const fn_kind item_kind = {
-    .name = "item", .version = 1, .call = item_call, .cost = {.view = true}};
+static const fn_field item_fields[] = {
+    PARAM(item_fn, i),
+    {0},
+};
+
+static const fn_kind item_kind = {.name = "item",
+                                  .version = 1,
+                                  .size = sizeof(item_fn),
+                                  .fields = item_fields,
+                                  .call = item_call,
+                                  .cost = {.view = true}};
 
 fn *fn_item(uint32_t i)
 {
@@ -227,8 +264,11 @@ static datum *literal_call(const fn *f, const call *c, err *e)
     return d ? datum_ref(d) : &litbox_new(&c->arg[0])->hdr;
 }
 
-static const fn_kind literal_kind = {
-    .name = "literal", .version = 1, .call = literal_call, .cost = {.view = true}};
+static const fn_kind literal_kind = {.name = "literal",
+                                     .version = 1,
+                                     .size = sizeof(fn),
+                                     .call = literal_call,
+                                     .cost = {.view = true}};
 
 fn *fn_literal(void)
 {
@@ -253,7 +293,8 @@ static datum *clip_call(const fn *f, const call *c, err *e)
     return (datum *)(x[1] ? nd_map2(U_maximum, x[0], x[1], e) : nd_map2(U_minimum, x[0], x[2], e));
 }
 
-static const fn_kind clip_kind = {.name = "clip", .version = 1, .call = clip_call, .takes = "x*"};
+static const fn_kind clip_kind = {
+    .name = "clip", .version = 1, .size = sizeof(fn), .call = clip_call, .takes = "x*"};
 
 fn *fn_clip(void)
 {
@@ -288,8 +329,13 @@ static datum *round_call(const fn *f, const call *c, err *e)
     return (datum *)round_scaled(x, decimals, e);
 }
 
-static const fn_kind round_kind = {
-    .name = "round", .version = 1, .call = round_call, .takes = "x", .cost = {.copies = 2}};
+static const fn_kind round_kind = {.name = "round",
+                                   .version = 1,
+                                   .size = sizeof(item_fn),
+                                   .fields = item_fields,
+                                   .call = round_call,
+                                   .takes = "x",
+                                   .cost = {.copies = 2}};
 
 fn *fn_round(int decimals)
 {
@@ -298,3 +344,7 @@ fn *fn_round(int decimals)
     fn_identify(&f->base, &decimals, sizeof decimals);
     return elementwise(&f->base);
 }
+
+const fn_kind *const blockops_kinds[] = {&ufunc_kind, &cast_kind,    &view_kind,
+                                         &where_kind, &literal_kind, &clip_kind,
+                                         &item_kind,  &round_kind,   NULL};

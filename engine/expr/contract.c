@@ -3,6 +3,7 @@
  * As in Dask the summed axis stays as an axis of one per block, and a tree reduction adds. */
 #include <string.h>
 
+#include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/ops.h"
@@ -45,8 +46,15 @@ static datum *tensordot_call(const fn *f, const call *c, err *e)
     return (datum *)insert_ones(nd_tensordot(x, y, d->n, d->left, d->right, e), d->n, sorted);
 }
 
+static const fn_field dot_fields[] = {
+    PARAMS_FROM(dot_fn, n),
+    {0},
+};
+
 static const fn_kind tensordot_kind = {.name = "tensordot",
                                        .version = 1,
+                                       .size = sizeof(dot_fn),
+                                       .fields = dot_fields,
                                        .call = tensordot_call,
                                        .takes = "xx",
                                        .cost = {.copies = 1, .product = true}};
@@ -157,11 +165,16 @@ static datum *chunk_sum_call(const fn *f, const call *c, err *e)
 
 static const fn_kind matmul_kind = {.name = "matmul",
                                     .version = 1,
+                                    .size = sizeof(fn),
                                     .call = matmul_call,
                                     .takes = "xx",
                                     .cost = {.copies = 1, .product = true}};
-static const fn_kind chunk_sum_kind = {
-    .name = "chunk_sum", .version = 1, .call = chunk_sum_call, .takes = "X"};
+static const fn_kind chunk_sum_kind = {.name = "chunk_sum",
+                                       .version = 1,
+                                       .size = sizeof(dot_fn),
+                                       .fields = dot_fields,
+                                       .call = chunk_sum_call,
+                                       .takes = "X"};
 
 static fn *chunk_sum(int axis, bool squeeze)
 {
@@ -309,8 +322,17 @@ static datum *einsum_call(const fn *f, const call *c, err *e)
     return (datum *)y;
 }
 
+static const fn_field einsum_fields[] = {
+    PARAM_TEXT(einsum_fn, subscripts),
+    PARAM(einsum_fn, want),
+    PARAM(einsum_fn, nsum),
+    {0},
+};
+
 static const fn_kind einsum_kind = {.name = "einsum",
                                     .version = 1,
+                                    .size = sizeof(einsum_fn),
+                                    .fields = einsum_fields,
                                     .call = einsum_call,
                                     .takes = "x+",
                                     .drop = einsum_drop,
@@ -442,3 +464,6 @@ expr *expr_einsum(const char *subscripts, int n, const expr *const *x, dtype_of 
     datum_unref(y);
     return z;
 }
+
+const fn_kind *const contract_kinds[] = {&tensordot_kind, &chunk_sum_kind, &matmul_kind,
+                                         &einsum_kind, NULL};

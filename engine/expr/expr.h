@@ -84,13 +84,15 @@ typedef struct source_kind {
     bool (*read_into)(const source *s, const int64_t *start, const int64_t *count, const nd *out,
                       err *e);
     bool home; /* only the thread that called compute() may read */
+    /* What it reads, borrowed: from this another process makes such a source. NULL: none can. */
+    datum *(*of)(const source *s);
 } source_kind;
 struct source {
     datum hdr;
     const source_kind *kind;
     bool whole; /* this one is not divisible after all (compressed chunks) */
 };
-extern const datum_kind source_datum;
+extern const datum_kind source_datum, seeds_kind;
 void source_init(source *s, const source_kind *kind);
 source *source_nd(const nd *x); /* an immutable block */
 /* The nd behind a source_nd, or NULL. Borrowed. */

@@ -4,6 +4,7 @@
  * A mask selects chunk by chunk; how much, nobody knows before: chunks of nan. */
 #include <string.h>
 
+#include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
 #include "engine/expr/index.h"
 #include "engine/kernels/ops.h"
@@ -89,13 +90,24 @@ static datum *order_call(const fn *f, const call *c, err *e)
     return (datum *)out;
 }
 
+static const fn_field ints_fields[] = {
+    PARAM(ints_fn, axis),
+    PARAM(ints_fn, size),
+    PARAM_DATUM(ints_fn, chunks),
+    {0},
+};
+
 static const fn_kind pick_kind = {.name = "slice_with_int_dask_array",
                                   .version = 1,
+                                  .size = sizeof(ints_fn),
+                                  .fields = ints_fields,
                                   .call = pick_call,
                                   .takes = "xxx",
                                   .drop = ints_drop};
 static const fn_kind order_kind = {.name = "slice_with_int_dask_array_aggregate",
                                    .version = 1,
+                                   .size = sizeof(ints_fn),
+                                   .fields = ints_fields,
                                    .call = order_call,
                                    .takes = "xx",
                                    .drop = ints_drop};
@@ -245,8 +257,11 @@ static datum *variadic_call(const fn *f, const call *c, err *e)
     return n < 0 ? NULL : (datum *)nd_index(x, item, n, e);
 }
 
-static const fn_kind variadic_kind = {
-    .name = "getitem_variadic", .version = 1, .call = variadic_call, .takes = "x*"};
+static const fn_kind variadic_kind = {.name = "getitem_variadic",
+                                      .version = 1,
+                                      .size = sizeof(fn),
+                                      .call = variadic_call,
+                                      .takes = "x*"};
 
 expr *index_by_masks(const expr *x, int n, const expr *const *mask, err *e)
 {
@@ -275,3 +290,5 @@ expr *index_by_masks(const expr *x, int n, const expr *const *mask, err *e)
     datum_unref(y);
     return z;
 }
+
+const fn_kind *const lazy_kinds[] = {&pick_kind, &order_kind, &variadic_kind, NULL};

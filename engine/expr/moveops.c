@@ -1,6 +1,8 @@
 /* engine/expr/moveops.c - callables that move elements: join, index, transpose, reshape. */
 #include <string.h>
 
+#include "engine/expr/kinds.h"
+#include "engine/base/wire.h"
 #include "engine/expr/build.h"
 #include "engine/kernels/ops.h"
 
@@ -142,7 +144,6 @@ static nd *join_all(const call *c, const lit *x, int naxis, const int *axes, err
 
 typedef struct axes_fn { /* axes, a permutation or a shape */
     fn base;
-    const fn *inner;
     int n;
     int64_t at[GRID_MAXDIM];
 } axes_fn;
@@ -168,8 +169,15 @@ static datum *concat_call(const fn *f, const call *c, err *e)
     return (datum *)join_all(c, &all, k->n, axes, e);
 }
 
+static const fn_field axes_fields[] = {
+    PARAMS_FROM(axes_fn, n),
+    {0},
+};
+
 static const fn_kind concat_kind = {.name = "concatenate",
                                     .version = 1,
+                                    .size = sizeof(axes_fn),
+                                    .fields = axes_fields,
                                     .call = concat_call,
                                     .takes = "X+",
                                     .cost = {.streams = true}};
@@ -226,8 +234,12 @@ static datum *getitem_call(const fn *f, const call *c, err *e)
     return n < 0 ? NULL : (datum *)nd_index(x, items, n, e);
 }
 
-static const fn_kind getitem_kind = {
-    .name = "getitem", .version = 1, .call = getitem_call, .takes = "xk", .cost = {.view = true}};
+static const fn_kind getitem_kind = {.name = "getitem",
+                                     .version = 1,
+                                     .size = sizeof(fn),
+                                     .call = getitem_call,
+                                     .takes = "xk",
+                                     .cost = {.view = true}};
 
 nd *part_view(const fn *f, const call *c, bool *copies, err *e)
 {
@@ -285,6 +297,8 @@ static datum *transpose_call(const fn *f, const call *c, err *e)
 
 static const fn_kind transpose_kind = {.name = "transpose",
                                        .version = 1,
+                                       .size = sizeof(axes_fn),
+                                       .fields = axes_fields,
                                        .call = transpose_call,
                                        .takes = "x",
                                        .cost = {.view = true}};
@@ -320,8 +334,13 @@ static datum *reshape_call(const fn *f, const call *c, err *e)
     return (datum *)nd_reshape(x, ndim, shape, e);
 }
 
-static const fn_kind reshape_kind = {
-    .name = "reshape", .version = 1, .call = reshape_call, .takes = "xs?", .cost = {.view = true}};
+static const fn_kind reshape_kind = {.name = "reshape",
+                                     .version = 1,
+                                     .size = sizeof(axes_fn),
+                                     .fields = axes_fields,
+                                     .call = reshape_call,
+                                     .takes = "xs?",
+                                     .cost = {.view = true}};
 
 fn *fn_reshape(int ndim, const int64_t *shape)
 {
@@ -340,6 +359,7 @@ static datum *broadcast_call(const fn *f, const call *c, err *e)
 
 static const fn_kind broadcast_kind = {.name = "broadcast_to",
                                        .version = 1,
+                                       .size = sizeof(fn),
                                        .call = broadcast_call,
                                        .takes = "xs",
                                        .cost = {.view = true}};
@@ -357,9 +377,9 @@ typedef struct joined_fn {
     fn base;
     fn *inner;
     uint32_t narg;
-    struct {
+    struct joined_arg {
         int n, axes[GRID_MAXDIM];
-    } arg[];
+    } * arg;
 } joined_fn;
 
 static datum *joined_call(const fn *f, const call *c, err *e)
@@ -390,6 +410,30 @@ static datum *joined_call(const fn *f, const call *c, err *e)
 static void joined_drop(fn *f)
 {
     datum_unref(((joined_fn *)f)->inner);
+    mem_free(((joined_fn *)f)->arg);
+}
+
+static bool joined_save(const fn *f, wire_out *w, err *e)
+{
+    const joined_fn *j = (const joined_fn *)f;
+    wire_u32(w, j->narg);
+    wire_bytes(w, j->arg, j->narg * sizeof *j->arg);
+    return wire_datum(w, &j->inner->hdr, e);
+}
+
+static bool joined_load(fn *f, wire_in *r, err *e)
+{
+    joined_fn *j = (joined_fn *)f;
+    datum *d;
+    j->narg = wire_get_u32(r);
+    const char *s = wire_peek(r, j->narg * sizeof *j->arg);
+    if (!s) return false;
+    j->arg = mem_alloc(j->narg * sizeof *j->arg + 1);
+    memcpy(j->arg, s, j->narg * sizeof *j->arg);
+    if (!wire_get_datum(r, &d, e)) return false;
+    j->inner = as_fn(d);
+    if (!j->inner) datum_unref(d);
+    return j->inner != NULL;
 }
 
 static void joined_prepare(const fn *f, const struct task_view *v)
@@ -400,6 +444,9 @@ static void joined_prepare(const fn *f, const struct task_view *v)
 
 static const fn_kind joined_kind = {.name = "joined",
                                     .version = 1,
+                                    .size = sizeof(joined_fn),
+                                    .save = joined_save,
+                                    .load = joined_load,
                                     .call = joined_call,
                                     .drop = joined_drop,
                                     .prepare = joined_prepare,
@@ -407,7 +454,8 @@ static const fn_kind joined_kind = {.name = "joined",
 
 fn *fn_joined(const fn *inner, uint32_t narg, const int *n, int (*axes)[GRID_MAXDIM])
 {
-    joined_fn *j = fn_new(sizeof *j + narg * sizeof j->arg[0], &joined_kind, inner->name);
+    joined_fn *j = fn_new(sizeof *j, &joined_kind, inner->name);
+    j->arg = mem_alloc(narg * sizeof *j->arg + 1);
     j->inner = datum_ref((fn *)(uintptr_t)inner);
     j->narg = narg;
     for (uint32_t i = 0; i < narg; i++) {
@@ -418,3 +466,7 @@ fn *fn_joined(const fn *inner, uint32_t narg, const int *n, int (*axes)[GRID_MAX
     fn_identify(&j->base, &inner->id, sizeof inner->id);
     return &j->base;
 }
+
+const fn_kind *const moveops_kinds[] = {&concat_kind,  &transpose_kind, &reshape_kind,
+                                        &getitem_kind, &broadcast_kind, &joined_kind,
+                                        NULL};

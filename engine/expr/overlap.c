@@ -5,6 +5,7 @@
  * first built around the array from slices of it. */
 #include <string.h>
 
+#include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
 #include "engine/kernels/ops.h"
 
@@ -403,9 +404,10 @@ static datum *trim_call(const fn *f, const call *c, err *e)
     nd *x = arg_nd(c, &c->arg[0], e);
     datum *where = arg_datum(c, &c->arg[1]);
     if (!x) return NULL;
-    if (!where || where->kind != &litbox_kind)
+    bool boxed = where && where->kind == &litbox_kind;
+    if (!boxed && c->arg[1].kind != LIT_TUPLE)
         return err_set(e, TypeError, "the place of the block is missing");
-    const lit *at = &((const litbox *)where)->value;
+    const lit *at = boxed ? &((const litbox *)where)->value : &c->arg[1];
     if (!lit_is_shape(at) || (int)at->n < t->ndim)
         return err_set(e, TypeError, "the place of the block is not %d numbers", t->ndim);
     nd *y = nd_ref(x);
@@ -423,8 +425,18 @@ static datum *trim_call(const fn *f, const call *c, err *e)
     return (datum *)y;
 }
 
-static const fn_kind trim_kind = {
-    .name = "trim", .version = 1, .call = trim_call, .takes = "x.", .cost = {.view = true}};
+static const fn_field trim_fields[] = {
+    PARAMS_FROM(trim_fn, ndim),
+    {0},
+};
+
+static const fn_kind trim_kind = {.name = "trim",
+                                  .version = 1,
+                                  .size = sizeof(trim_fn),
+                                  .fields = trim_fields,
+                                  .call = trim_call,
+                                  .takes = "x.",
+                                  .cost = {.view = true}};
 
 static cuts *trimmed(const cuts *a, int64_t before, int64_t after, bool none)
 {
@@ -473,3 +485,5 @@ expr *expr_trim(const expr *x, const int64_t *depth, const boundary *edge, err *
     datum_unref(f);
     return y;
 }
+
+const fn_kind *const overlap_kinds[] = {&trim_kind, NULL};

@@ -4,6 +4,8 @@
  * else, so chunks may be made in any order, twice, or tile by tile. */
 #include <string.h>
 
+#include "engine/expr/kinds.h"
+#include "engine/base/wire.h"
 #include "engine/expr/build.h"
 #include "engine/expr/tile.h"
 #include "engine/kernels/ops.h"
@@ -24,7 +26,38 @@ static size_t seeds_bytes(const datum *d)
     return ((const seeds *)d)->n * MT_WORDS * 4;
 }
 
-static const datum_kind seeds_kind = {.name = "seeds", .drop = drop_seeds, .bytes = seeds_bytes};
+static bool seeds_save(const datum *d, wire_out *w, err *e)
+{
+    const seeds *s = (const seeds *)(const void *)d;
+    (void)e;
+    wire_u64(w, s->n);
+    wire_segment(w, (const char *)s->words, seeds_bytes(d), (datum *)(uintptr_t)d);
+    return true;
+}
+
+static void *seeds_load(wire_in *r, err *e)
+{
+    char *at;
+    size_t n, bytes;
+    uint64_t count = wire_get_u64(r);
+    void *owner = wire_take_segment(r, &at, &n);
+    seeds *s = NULL;
+    if (owner && size_mul(count, MT_WORDS * 4, &bytes, e) && bytes == n)
+        s = try_alloc(sizeof *s + n, e);
+    if (s) {
+        datum_init(&s->hdr, &seeds_kind);
+        s->n = count;
+        memcpy(s->words, at, n);
+    }
+    if (owner) r->room->drop(owner);
+    return s;
+}
+
+const datum_kind seeds_kind = {.name = "seeds",
+                               .drop = drop_seeds,
+                               .bytes = seeds_bytes,
+                               .save = seeds_save,
+                               .load = seeds_load};
 
 typedef struct draw_fn {
     fn base;
@@ -37,6 +70,28 @@ typedef struct draw_fn {
 static void draw_drop(fn *f)
 {
     datum_unref(((draw_fn *)f)->seed);
+}
+
+enum { DRAW_FROM = 1, DRAW_WEIGHTS = 2 }; /* what comes as arguments */
+
+static bool draw_save(const fn *f, wire_out *w, err *e)
+{
+    const draw_fn *k = (const draw_fn *)f;
+    (void)e;
+    wire_u8(w, (k->d.from ? DRAW_FROM : 0) | (k->d.weights ? DRAW_WEIGHTS : 0));
+    return true;
+}
+
+/* Only whether they are there is asked of them. */
+static bool draw_load(fn *f, wire_in *r, err *e)
+{
+    static const expr some;
+    draw_fn *k = (draw_fn *)f;
+    unsigned with = wire_get_u8(r);
+    (void)e;
+    if (with & DRAW_FROM) k->d.from = &some;
+    if (with & DRAW_WEIGHTS) k->d.weights = &some;
+    return k->seed != NULL && (k->d.dist || k->d.kind != DRAW_DIST);
 }
 
 static void start_stream(const draw_fn *k, uint64_t block, rng *g)
@@ -134,15 +189,43 @@ static bool draw_tile(const tile_call *t, int64_t from, int64_t n, void *out, er
 
 static const tile_kind draw_tiles = {.state = sizeof(rng), .begin = draw_begin, .fill = draw_tile};
 /* only plain draws can be made piece by piece */
+static const fn_field draw_fields[] = {
+    PARAM(draw_fn, d.kind),
+    PARAM(draw_fn, d.old),
+    PARAM_ROW(draw_fn, d.dist, distributions, NDIST),
+    PARAM(draw_fn, d.nparam),
+    PARAM(draw_fn, d.type),
+    PARAM(draw_fn, d.low),
+    PARAM(draw_fn, d.high),
+    PARAM(draw_fn, d.closed),
+    PARAM(draw_fn, d.population),
+    PARAM(draw_fn, d.replace),
+    PARAM_DATUM(draw_fn, seed),
+    PARAM(draw_fn, plain),
+    PARAM(draw_fn, p),
+    {0},
+};
+
 static const fn_kind plain_kind = {.name = "draw",
                                    .version = 1,
+                                   .size = sizeof(draw_fn),
+                                   .fields = draw_fields,
+                                   .save = draw_save,
+                                   .load = draw_load,
                                    .call = draw_call,
                                    .takes = "is*",
                                    .cost = {.ns = 3},
                                    .drop = draw_drop,
                                    .tile = &draw_tiles};
-static const fn_kind draw_kind_of = {
-    .name = "draw_with", .version = 1, .call = draw_call, .takes = "is*", .drop = draw_drop};
+static const fn_kind draw_kind_of = {.name = "draw_with",
+                                     .version = 1,
+                                     .size = sizeof(draw_fn),
+                                     .fields = draw_fields,
+                                     .save = draw_save,
+                                     .load = draw_load,
+                                     .call = draw_call,
+                                     .takes = "is*",
+                                     .drop = draw_drop};
 
 /* --- the layer --- */
 
@@ -299,3 +382,5 @@ expr *expr_random(const drawing *d, rng *parent, grid *g, err *e)
     for (int i = 0; i < m.nlazy; i++) datum_unref(m.lazy[i]);
     return y;
 }
+
+const fn_kind *const random_kinds[] = {&plain_kind, &draw_kind_of, NULL};

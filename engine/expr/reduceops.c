@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
 #include "engine/expr/reduceops.h"
 #include "engine/kernels/ops.h"
@@ -69,8 +70,13 @@ static datum *plain_call(const fn *f, const call *c, err *e)
     return (datum *)out;
 }
 
+const fn_field red_fields[] = {
+    PARAMS_FROM(red_fn, id),
+    {0},
+};
+
 static const fn_kind plain_kind = {
-    .name = "reduce", .version = 1, .call = plain_call, .takes = "X", .cost = {.joins = true}};
+    .name = "reduce", .version = 1, .size = sizeof(red_fn), .fields = red_fields, .call = plain_call, .takes = "X", .cost = {.joins = true}};
 
 /* --- mean --- */
 
@@ -144,14 +150,14 @@ static datum *mean_agg_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind mean_chunk_kind = {
-    .name = "mean_chunk", .version = 1, .call = mean_chunk_call, .takes = "x"};
+    .name = "mean_chunk", .version = 1, .size = sizeof(red_fn), .fields = red_fields, .call = mean_chunk_call, .takes = "x"};
 static const fn_kind mean_combine_kind = {.name = "mean_combine",
-                                          .version = 1,
+                                          .version = 1, .size = sizeof(red_fn), .fields = red_fields,
                                           .call = mean_combine_call,
                                           .takes = "X",
                                           .cost = {.joins = true}};
 static const fn_kind mean_agg_kind = {
-    .name = "mean_agg", .version = 1, .call = mean_agg_call, .takes = "X", .cost = {.joins = true}};
+    .name = "mean_agg", .version = 1, .size = sizeof(red_fn), .fields = red_fields, .call = mean_agg_call, .takes = "X", .cost = {.joins = true}};
 
 /* --- moments --- */
 
@@ -328,16 +334,18 @@ static datum *moment_agg_call(const fn *f, const call *c, err *e)
 
 static const fn_kind moment_chunk_kind = {.name = "moment_chunk",
                                           .version = 1,
+                                          .size = sizeof(red_fn),
+                                          .fields = red_fields,
                                           .call = moment_chunk_call,
                                           .takes = "x",
                                           .cost = {.copies = 2, .ns = 2}};
 static const fn_kind moment_combine_kind = {.name = "moment_combine",
-                                            .version = 1,
+                                            .version = 1, .size = sizeof(red_fn), .fields = red_fields,
                                             .call = moment_combine_call,
                                             .takes = "X",
                                             .cost = {.joins = true}};
 static const fn_kind moment_agg_kind = {.name = "moment_agg",
-                                        .version = 1,
+                                        .version = 1, .size = sizeof(red_fn), .fields = red_fields,
                                         .call = moment_agg_call,
                                         .takes = "X",
                                         .cost = {.joins = true}};
@@ -386,3 +394,7 @@ const red_fn *fn_as_plain_reduce(const fn *f)
 {
     return f->kind == &plain_kind ? (const red_fn *)f : NULL;
 }
+
+const fn_kind *const reduceops_kinds[] = {
+    &plain_kind,        &mean_chunk_kind,     &mean_combine_kind, &mean_agg_kind,
+    &moment_chunk_kind, &moment_combine_kind, &moment_agg_kind,   NULL};

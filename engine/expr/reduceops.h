@@ -37,6 +37,7 @@ typedef struct red_fn {
     int64_t k; /* topk */
 } red_fn;
 
+extern const fn_field red_fields[];
 /* parameters copied from `like` */
 fn *fn_red(enum red_step step, const char *name, const red_fn *like);
 const red_fn *fn_as_plain_reduce(const fn *f);

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
 #include "engine/kernels/ops.h"
 
@@ -91,22 +92,43 @@ static void scan_prepare(const fn *f, const struct task_view *v)
         if (part[i] && part[i]->kind->prepare) part[i]->kind->prepare(part[i], v);
 }
 
+static const fn_field scan_fields[] = {
+    PARAM_ROW(scan_fn, s, scans, NSCAN),
+    PARAM(scan_fn, axis),
+    PARAM(scan_fn, want),
+    PARAM_DATUM(scan_fn, inner),
+    PARAM_DATUM(scan_fn, binop),
+    PARAM_DATUM(scan_fn, ident),
+    {0},
+};
+
 static const fn_kind scan_kind = {.name = "scan",
                                   .version = 1,
+                                  .size = sizeof(scan_fn),
+                                  .fields = scan_fields,
                                   .call = scan_call,
                                   .takes = "x",
                                   .drop = scan_drop,
                                   .cost = {.ns = 1}};
-static const fn_kind ident_kind = {
-    .name = "scan_ident", .version = 1, .call = ident_call, .drop = scan_drop, .takes = "s*"};
+static const fn_kind ident_kind = {.name = "scan_ident",
+                                   .version = 1,
+                                   .size = sizeof(scan_fn),
+                                   .fields = scan_fields,
+                                   .call = ident_call,
+                                   .drop = scan_drop,
+                                   .takes = "s*"};
 static const fn_kind carry_kind = {.name = "scan_carry",
                                    .version = 1,
+                                   .size = sizeof(scan_fn),
+                                   .fields = scan_fields,
                                    .call = carry_call,
                                    .drop = scan_drop,
                                    .prepare = scan_prepare,
                                    .takes = "xx"};
 static const fn_kind combine_kind = {.name = "scan_combine",
                                      .version = 1,
+                                     .size = sizeof(scan_fn),
+                                     .fields = scan_fields,
                                      .call = combine_call,
                                      .drop = scan_drop,
                                      .prepare = scan_prepare,
@@ -376,8 +398,17 @@ static datum *total_call(const fn *f, const call *c, err *e)
     return (datum *)nd_reduce(&reductions[t->id], x, axis_bit(t->axis), true, t->want, NULL, e);
 }
 
-static const fn_kind total_kind = {
-    .name = "scan_total", .version = 1, .call = total_call, .takes = "x"};
+static const fn_field total_fields[] = {
+    PARAMS_FROM(total_fn, id),
+    {0},
+};
+
+static const fn_kind total_kind = {.name = "scan_total",
+                                   .version = 1,
+                                   .size = sizeof(total_fn),
+                                   .fields = total_fields,
+                                   .call = total_call,
+                                   .takes = "x"};
 
 expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, char method, err *e)
 {
@@ -417,3 +448,6 @@ expr *expr_scan_with(label l, const fn *f, const fn *preop, const fn *binop, con
     return preop ? blelloch(l, f->name, f, preop, binop, x, axis, t, e)
                  : sequential(l, f->name, f, binop, ident, x, axis, t, e);
 }
+
+const fn_kind *const scan_kinds[] = {&scan_kind,    &ident_kind, &carry_kind,
+                                     &combine_kind, &total_kind, NULL};

@@ -5,6 +5,7 @@
  * those parts, as Dask's does. */
 #include <string.h>
 
+#include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
 #include "engine/kernels/ops.h"
 
@@ -29,7 +30,7 @@ static datum *setitem_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind setitem_kind = {
-    .name = "setitem", .version = 1, .call = setitem_call, .takes = "xxl"};
+    .name = "setitem", .version = 1, .size = sizeof(fn), .call = setitem_call, .takes = "xxl"};
 
 /* --- the items, with slices made to run forwards --- */
 
@@ -446,3 +447,5 @@ expr *expr_setitem(const expr *x, int n, const expr_item *items, const term *val
     datum_unref(v);
     return y;
 }
+
+const fn_kind *const setitem_kinds[] = {&setitem_kind, NULL};

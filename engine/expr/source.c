@@ -3,6 +3,7 @@
  * Each block is one call whose literal arguments say which part it is, as in Dask's tasks. */
 #include <string.h>
 
+#include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
 #include "engine/expr/tile.h"
 #include "engine/kernels/ops.h"
@@ -39,8 +40,16 @@ static const nd *full_value(const tile_call *t)
 }
 
 static const tile_kind full_tiles = {.value = full_value};
+static const fn_field full_fields[] = {
+    PARAM(full_fn, t),
+    PARAM_DATUM(full_fn, value),
+    {0},
+};
+
 static const fn_kind full_kind = {.name = "full",
                                   .version = 1,
+                                  .size = sizeof(full_fn),
+                                  .fields = full_fields,
                                   .call = full_call,
                                   .drop = full_drop,
                                   .tile = &full_tiles,
@@ -152,8 +161,12 @@ static bool arange_tile(const tile_call *t, int64_t from, int64_t n, void *out, 
 }
 
 static const tile_kind arange_tiles = {.state = 32, .begin = arange_begin, .fill = arange_tile};
-static const fn_kind arange_kind = {
-    .name = "arange", .version = 1, .call = arange_call, .tile = &arange_tiles, .takes = "nnnit"};
+static const fn_kind arange_kind = {.name = "arange",
+                                    .version = 1,
+                                    .size = sizeof(fn),
+                                    .call = arange_call,
+                                    .tile = &arange_tiles,
+                                    .takes = "nnnit"};
 
 static bool arange_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
 {
@@ -230,6 +243,7 @@ static bool linspace_tile(const tile_call *t, int64_t from, int64_t n, void *out
 static const tile_kind linspace_tiles = {.begin = linspace_begin, .fill = linspace_tile};
 static const fn_kind linspace_kind = {.name = "linspace",
                                       .version = 1,
+                                      .size = sizeof(fn),
                                       .call = linspace_call,
                                       .tile = &linspace_tiles,
                                       .takes = "ffiit"};
@@ -285,7 +299,8 @@ static datum *eye_call(const fn *f, const call *c, err *e)
     return (datum *)nd_eye(c->arg[0].i, c->arg[1].i, c->arg[2].i, c->arg[3].t, e);
 }
 
-static const fn_kind eye_kind = {.name = "eye", .version = 1, .call = eye_call, .takes = "iiit"};
+static const fn_kind eye_kind = {
+    .name = "eye", .version = 1, .size = sizeof(fn), .call = eye_call, .takes = "iiit"};
 
 static bool eye_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
 {
@@ -348,3 +363,5 @@ expr *expr_generate(label l, const fn *f, grid *g, dtype_of t, err *e)
     mem_free(name);
     return expr_of_layer(&b->base);
 }
+
+const fn_kind *const source_kinds[] = {&full_kind, &arange_kind, &linspace_kind, &eye_kind, NULL};

@@ -4,6 +4,7 @@
  * in order.  The points' axis comes first and is one chunk. */
 #include <string.h>
 
+#include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
 #include "engine/kernels/ops.h"
 
@@ -55,9 +56,9 @@ static datum *merge_call(const fn *f, const call *c, err *e)
 }
 
 static const fn_kind slice_kind = {
-    .name = "vindex_slice", .version = 1, .call = slice_call, .takes = "xki"};
+    .name = "vindex_slice", .version = 1, .size = sizeof(fn), .call = slice_call, .takes = "xki"};
 static const fn_kind merge_kind = {
-    .name = "vindex_merge", .version = 1, .call = merge_call, .takes = "ll"};
+    .name = "vindex_merge", .version = 1, .size = sizeof(fn), .call = merge_call, .takes = "ll"};
 
 typedef struct points {
     const expr *x;
@@ -318,3 +319,5 @@ expr *expr_vindex(const expr *x, int n, const index_item *items, err *e)
     datum_unref(rest);
     return y;
 }
+
+const fn_kind *const vindex_kinds[] = {&slice_kind, &merge_kind, NULL};

@@ -148,6 +148,23 @@ typedef struct fn_cost {
     float ns;       /* for an element of its largest block, on one thread; 0: a simple loop's */
 } fn_cost;
 
+/* A parameter of a fn as it travels. */
+typedef struct fn_field {
+    enum { FIELD_END, FIELD_RAW, FIELD_COUNTED, FIELD_STRING, FIELD_IN } kind;
+    uint32_t at, size;
+    const void *row; /* FIELD_IN: it points at one of n rows of a constant table */
+    uint32_t n, step;
+} fn_field;
+// clang-format off
+#define PARAM(T, m)         {.kind = FIELD_RAW, .at = offsetof(T, m), .size = sizeof(((T *)0)->m)}
+#define PARAMS_FROM(T, m)   {.kind = FIELD_RAW, .at = offsetof(T, m), \
+                             .size = sizeof(T) - offsetof(T, m)} /* all to the end, no pointers */
+#define PARAM_DATUM(T, m)   {.kind = FIELD_COUNTED, .at = offsetof(T, m)}
+#define PARAM_TEXT(T, m)    {.kind = FIELD_STRING, .at = offsetof(T, m)} /* owned */
+#define PARAM_ROW(T, m, table, count) \
+    {.kind = FIELD_IN, .at = offsetof(T, m), .row = table, .n = count, .step = sizeof *(table)}
+// clang-format on
+
 typedef struct fn_kind {
     const char *name; /* of the operation; with `version` the same everywhere and for ever */
     uint32_t version;
@@ -170,9 +187,10 @@ typedef struct fn_kind {
     fn *(*settle)(const fn *f, err *e);
     fn_cost cost;
     /* How it travels to other processes (fn_wire.c): size 0, not at all. */
-    size_t size; /* of the whole fn */
-    /* Its own parameters, behind name and bound arguments.  load finds them zeroed; what it has set
-     * when it fails, drop lets go of.  NULL: there are none. */
+    size_t size;                   /* of the whole fn */
+    const struct fn_field *fields; /* its own parameters; NULL: none */
+    /* What fields cannot say, behind them.  load finds it zeroed; what it has set when it fails,
+     * drop lets go of. */
     bool (*save)(const fn *f, struct wire_out *w, err *e);
     bool (*load)(fn *f, struct wire_in *r, err *e);
 } fn_kind;

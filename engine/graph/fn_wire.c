@@ -152,6 +152,63 @@ void *pack_load(wire_in *r, err *e)
     return p;
 }
 
+/* ---- the parameters of fns ---- */
+
+static void *member(const fn *f, const fn_field *p)
+{
+    return (char *)(uintptr_t)f + p->at;
+}
+
+static bool save_field(const fn *f, const fn_field *p, wire_out *w, err *e)
+{
+    void *at = member(f, p);
+    const char *s;
+    switch (p->kind) {
+    case FIELD_RAW: wire_bytes(w, at, p->size); return true;
+    case FIELD_COUNTED: return wire_datum(w, *(datum **)at, e);
+    case FIELD_STRING:
+        s = *(char **)at;
+        wire_text(w, s, s ? strlen(s) : 0);
+        return true;
+    case FIELD_IN:
+        s = *(const char **)at;
+        wire_u32(w, s ? (uint32_t)((size_t)(s - (const char *)p->row) / p->step) : UINT32_MAX);
+        return true;
+    case FIELD_END: break;
+    }
+    return true;
+}
+
+static bool load_field(fn *f, const fn_field *p, wire_in *r, err *e)
+{
+    void *at = member(f, p);
+    uint32_t i;
+    switch (p->kind) {
+    case FIELD_RAW: wire_get(r, at, p->size); break;
+    case FIELD_COUNTED: return wire_get_datum(r, at, e);
+    case FIELD_STRING: *(char **)at = wire_get_string(r); break;
+    case FIELD_IN:
+        i = wire_get_u32(r);
+        if (i != UINT32_MAX && i >= p->n) return false;
+        if (i != UINT32_MAX) *(const char **)at = (const char *)p->row + (size_t)i * p->step;
+        break;
+    case FIELD_END: break;
+    }
+    return !r->bad;
+}
+
+static bool save_fields(const fn *f, wire_out *w, err *e)
+{
+    for (const fn_field *p = f->kind->fields; p && p->kind; p++) TRY(save_field(f, p, w, e));
+    return !f->kind->save || f->kind->save(f, w, e);
+}
+
+static bool load_fields(fn *f, wire_in *r, err *e)
+{
+    for (const fn_field *p = f->kind->fields; p && p->kind; p++) TRY(load_field(f, p, r, e));
+    return !f->kind->load || f->kind->load(f, r, e);
+}
+
 /* ---- fns: the name of the kind, how the user sees it, what is bound, its own parameters ---- */
 
 bool fn_save(const datum *d, wire_out *w, err *e)
@@ -167,25 +224,26 @@ bool fn_save(const datum *d, wire_out *w, err *e)
     wire_text(w, f->name, strlen(f->name));
     wire_bytes(w, &f->id, sizeof f->id);
     wire_u32(w, f->flags);
+    wire_bytes(w, &f->ns, sizeof f->ns);
+    wire_bytes(w, f->rank, sizeof f->rank);
     wire_u32(w, f->nbound);
     for (uint32_t i = 0; i < f->nbound; i++) {
         wire_text(w, f->bound[i].name, strlen(f->bound[i].name));
         TRY(lit_save(&f->bound[i].value, w, e));
     }
-    return !k->save || k->save(f, w, e);
+    return save_fields(f, w, e);
 }
 
 static const fn_kind *kind_of(wire_in *r, err *e)
 {
     char *name = wire_get_string(r);
     uint32_t version = wire_get_u32(r);
-    const fn_kind *const *k = r->extra;
-    while (name && k && *k && (strcmp((*k)->name, name) != 0 || (*k)->version != version)) k++;
-    bool found = name && k && *k;
-    if (name && !found)
+    const wire_names *names = r->extra;
+    const fn_kind *k = name && names ? names->fn(name, version) : NULL;
+    if (name && !k)
         err_set(e, ValueError, "there is no operation '%s' of version %u here", name, version);
     mem_free(name);
-    return found ? *k : wire_bad(r, e);
+    return k ? k : wire_bad(r, e);
 }
 
 static bool load_bound(fn *f, wire_in *r, err *e)
@@ -215,7 +273,9 @@ void *fn_load(wire_in *r, err *e)
     hash128 id;
     wire_get(r, &id, sizeof id);
     f->flags = wire_get_u32(r);
-    bool ok = load_bound(f, r, e) && (!k->load || k->load(f, r, e)) && !r->bad;
+    wire_get(r, &f->ns, sizeof f->ns);
+    wire_get(r, f->rank, sizeof f->rank);
+    bool ok = load_bound(f, r, e) && load_fields(f, r, e) && !r->bad;
     f->id = id;
     if (ok) return f;
     datum_unref(f);

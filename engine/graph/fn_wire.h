@@ -12,6 +12,10 @@ bool litbox_save(const datum *d, wire_out *w, err *e);
 void *litbox_load(wire_in *r, err *e);
 bool pack_save(const datum *d, wire_out *w, err *e);
 void *pack_load(wire_in *r, err *e);
-/* Reading needs the kinds there are: wire_in.extra is a list of them that ends with NULL. */
+/* What readers have to find: wire_in.extra is one of these. */
+typedef struct wire_names {
+    const fn_kind *(*fn)(const char *name, uint32_t version);
+    struct source *(*source)(datum *of, err *e); /* that reads this (engine/expr/array.c) */
+} wire_names;
 bool fn_save(const datum *d, wire_out *w, err *e);
 void *fn_load(wire_in *r, err *e);

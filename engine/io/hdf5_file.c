@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/wire.h"
 #include "engine/io/hdf5_lib.h"
 
 /* --- handles --- */
@@ -34,7 +35,37 @@ static void drop(datum *d)
     mem_free(x);
 }
 
-const datum_kind h5_kind = {.name = "HDF5 object", .drop = drop};
+/* Elsewhere the file is opened again by its path, to be read. */
+static bool save(const datum *d, wire_out *w, err *e)
+{
+    h5obj *x = (h5obj *)(uintptr_t)d;
+    if (h5_is_writable(x)) {
+        err_set(e, ValueError, "Can only serialize read-only h5py files");
+        return false;
+    }
+    char *full = realpath(h5_path(x), NULL);
+    const char *path = full ? full : h5_path(x);
+    char *name = x->what == H5_FILE ? NULL : h5_name(x, e);
+    bool ok = x->what == H5_FILE || name;
+    wire_text(w, path, strlen(path));
+    wire_text(w, name, name ? strlen(name) : 0);
+    free(full);
+    mem_free(name);
+    return ok;
+}
+
+static void *load(wire_in *r, err *e)
+{
+    char *path = wire_get_string(r), *name = wire_get_string(r);
+    h5obj *file = path ? h5_open(path, "r", e) : wire_bad(r, e);
+    h5obj *x = file && name ? h5_child(file, name, e) : datum_ref(file);
+    datum_unref(file);
+    mem_free(path);
+    mem_free(name);
+    return x;
+}
+
+const datum_kind h5_kind = {.name = "HDF5 object", .drop = drop, .save = save, .load = load};
 
 static h5obj *new_handle(enum h5_what what, h5obj *file, h5share *share, hid_t id)
 {

@@ -219,9 +219,26 @@ typedef struct fn_obj {
     const fn *f;
 } fn_obj;
 
+/* The function of the user; with the keyword arguments that are given with it. */
+static value function_value(interp *in, const callable *k)
+{
+    value f = value_of(in, k->what);
+    if (!k->kwargs || is_fail(f)) return f;
+    value kwargs = value_of(in, k->kwargs), functools = interp_import(in, "functools");
+    value partial = is_fail(functools) ? FAIL : value_getattr_c(in, functools, "partial");
+    value args = v_obj(tuple_pack(in, 1, f)), r = FAIL;
+    if (!is_fail(kwargs) && !is_fail(partial) && !is_fail(args))
+        r = call_with(in, partial, args, kwargs);
+    value_unref(in, args);
+    value_unref(in, partial);
+    value_unref(in, functools);
+    value_unref(in, kwargs);
+    return r;
+}
+
 value fn_value(interp *in, const fn *f)
 {
-    if (f->kind == &callable_kind) return value_of(in, ((const callable *)(const void *)f)->what);
+    if (f->kind == &callable_kind) return function_value(in, (const callable *)(const void *)f);
     fn_obj *o = obj_new(in, &T_fn, 0);
     if (o) o->f = datum_ref((void *)(uintptr_t)f);
     return v_obj(o);
@@ -303,21 +320,27 @@ static value fn_compare(interp *in, enum cmpop op, value self, value other)
     return v_bool((a == b || hash128_eq(a->id, b->id)) == (op == OP_EQ));
 }
 
-static bool fn_save(freezer *f, obj *o)
+static bool fn_obj_save(freezer *f, obj *o)
 {
     const fn *x = ((fn_obj *)(void *)o)->f;
+    interp *in = freezer_interp(f);
     err e = {0};
     fn *now = x->kind->settle ? x->kind->settle(x, &e) : datum_ref((void *)(uintptr_t)x);
     if (!now) {
-        throw_err(freezer_interp(f), &e);
+        throw_err(in, &e);
         return false;
+    }
+    if (freezer_copies(f) && now->kind->prepare) { /* functions of the user in it */
+        task_view none = {0};
+        live_new_run(in, true);
+        now->kind->prepare(now, &none);
     }
     freeze_datum(f, &now->hdr);
     datum_unref(now);
     return true;
 }
 
-static obj *fn_load(thawer *t, const type *cls)
+static obj *fn_obj_load(thawer *t, const type *cls)
 {
     fn_obj *o = obj_new(thawer_interp(t), cls, 0);
     datum *d = thaw_datum(t);
@@ -325,7 +348,7 @@ static obj *fn_load(thawer *t, const type *cls)
     return (obj *)(void *)o;
 }
 
-static const crossing fn_cross = {fn_save, fn_load};
+static const crossing fn_cross = {fn_obj_save, fn_obj_load};
 
 static const builtin fn_table[] = {
     {"@property __name__", get_name, "The name of the operation."},

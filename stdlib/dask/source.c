@@ -67,7 +67,14 @@ static bool array_c_order(const source *s)
     return l->home == interp_current() && nd_in_c_order(array_peek(as_ndarray(l->v)));
 }
 
+/* Of a snapshot. */
+static datum *array_content(const source *s)
+{
+    return (datum *)(void *)((const array_source *)(const void *)s)->content;
+}
+
 static const source_kind array_kind = {.name = "array",
+                                       .of = array_content,
                                        .read = array_read,
                                        .snapshot = array_take,
                                        .drop = array_drop,

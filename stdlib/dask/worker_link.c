@@ -98,7 +98,7 @@ int link_read(int fd, wire_in *r, err *e)
 void link_reader(wire_in *r)
 {
     wire_in_init(r, wire_kinds, &buf_room);
-    r->extra = wire_fns;
+    r->extra = &wire_found;
 }
 
 int link_receive(int fd, wire_in *r, err *e)

@@ -15,6 +15,8 @@ typedef struct handle {
 extern const type T_handle;
 
 /* The object behind a handle, borrowed; TypeError. */
+/* What lazy arrays over a dataset read from. */
+struct source *h5_source_of(h5obj *x);
 h5obj *peek_h5(interp *in, value v);
 /* A handle that takes x; NULL throws e. */
 value wrap_h5(interp *in, h5obj *x, err *e);

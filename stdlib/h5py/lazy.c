@@ -42,7 +42,13 @@ static void source_drop(source *s)
     datum_unref(((h5_source *)(void *)s)->x);
 }
 
-static const source_kind h5_source_kind = {.name = "HDF5 dataset",
+static datum *source_object(const source *s)
+{
+    return (datum *)(void *)((const h5_source *)(const void *)s)->x;
+}
+
+static const source_kind h5_source_kind = {.of = source_object,
+                                           .name = "HDF5 dataset",
                                            .read = source_read,
                                            .drop = source_drop,
                                            .divisible = true,
@@ -70,6 +76,19 @@ static bool identity(h5obj *x, hash128 *id, err *e)
     return true;
 }
 
+source *h5_source_of(h5obj *x)
+{
+    h5info i;
+    err e = {0};
+    bool known = h5_info(x, &i, &e);
+    h5_source *s = mem_zero(sizeof *s);
+    source_init(&s->s, &h5_source_kind);
+    s->s.whole = known && (i.compression || i.shuffle || i.fletcher32);
+    s->x = datum_ref(x);
+    err_clear(&e);
+    return &s->s;
+}
+
 static value l_source(interp *in, const value *arg)
 {
     h5obj *x = peek_h5(in, arg[0]);
@@ -81,11 +100,7 @@ static value l_source(interp *in, const value *arg)
     if (i.empty || i.type.text == H5_VARIABLE || i.type.t.swapped) return NONE;
     source_obj *o = obj_new(in, &T_source, 0);
     if (!o) return FAIL;
-    h5_source *s = mem_zero(sizeof *s);
-    source_init(&s->s, &h5_source_kind);
-    s->s.whole = i.compression || i.shuffle || i.fletcher32;
-    s->x = datum_ref(x);
-    o->s = &s->s;
+    o->s = h5_source_of(x);
     o->id = id;
     return v_obj(o);
 }
