@@ -235,22 +235,39 @@ static datum *argtopk_agg_call(const fn *f, const call *c, err *e)
     return out;
 }
 
-static const fn_kind arg_chunk_kind = {
-    .name = "arg_chunk", .version = 1, .size = sizeof(red_fn), .fields = red_fields, .call = arg_chunk_call, .takes = "x.."};
+static const fn_kind arg_chunk_kind = {.name = "arg_chunk",
+                                       .version = 1,
+                                       .size = sizeof(red_fn),
+                                       .fields = red_fields,
+                                       .call = arg_chunk_call,
+                                       .takes = "x.."};
 static const fn_kind arg_combine_kind = {.name = "arg_combine",
-                                         .version = 1, .size = sizeof(red_fn), .fields = red_fields,
+                                         .version = 1,
+                                         .size = sizeof(red_fn),
+                                         .fields = red_fields,
                                          .call = arg_combine_call,
                                          .takes = "X",
                                          .cost = {.joins = true}};
-static const fn_kind arg_agg_kind = {
-    .name = "arg_agg", .version = 1, .size = sizeof(red_fn), .fields = red_fields, .call = arg_agg_call, .takes = "X", .cost = {.joins = true}};
+static const fn_kind arg_agg_kind = {.name = "arg_agg",
+                                     .version = 1,
+                                     .size = sizeof(red_fn),
+                                     .fields = red_fields,
+                                     .call = arg_agg_call,
+                                     .takes = "X",
+                                     .cost = {.joins = true}};
 static const fn_kind topk_kind = {.name = "topk",
-                                  .version = 1, .size = sizeof(red_fn), .fields = red_fields,
+                                  .version = 1,
+                                  .size = sizeof(red_fn),
+                                  .fields = red_fields,
                                   .call = topk_call,
                                   .takes = "X",
                                   .cost = {.joins = true, .maybe = 1, .ns = 1}};
-static const fn_kind prepare_kind = {
-    .name = "argtopk_preprocess", .version = 1, .size = sizeof(red_fn), .fields = red_fields, .call = argtopk_prepare_call, .takes = "xx"};
+static const fn_kind prepare_kind = {.name = "argtopk_preprocess",
+                                     .version = 1,
+                                     .size = sizeof(red_fn),
+                                     .fields = red_fields,
+                                     .call = argtopk_prepare_call,
+                                     .takes = "xx"};
 static const fn_kind argtopk_kind = {.name = "argtopk",
                                      .version = 1,
                                      .size = sizeof(red_fn),
@@ -259,7 +276,9 @@ static const fn_kind argtopk_kind = {.name = "argtopk",
                                      .takes = "X",
                                      .cost = {.copies = 2, .ns = 5, .joins = true}};
 static const fn_kind argtopk_agg_kind = {.name = "argtopk_aggregate",
-                                         .version = 1, .size = sizeof(red_fn), .fields = red_fields,
+                                         .version = 1,
+                                         .size = sizeof(red_fn),
+                                         .fields = red_fields,
                                          .call = argtopk_agg_call,
                                          .takes = "X",
                                          .cost = {.joins = true}};

@@ -75,8 +75,13 @@ const fn_field red_fields[] = {
     {0},
 };
 
-static const fn_kind plain_kind = {
-    .name = "reduce", .version = 1, .size = sizeof(red_fn), .fields = red_fields, .call = plain_call, .takes = "X", .cost = {.joins = true}};
+static const fn_kind plain_kind = {.name = "reduce",
+                                   .version = 1,
+                                   .size = sizeof(red_fn),
+                                   .fields = red_fields,
+                                   .call = plain_call,
+                                   .takes = "X",
+                                   .cost = {.joins = true}};
 
 /* --- mean --- */
 
@@ -149,15 +154,26 @@ static datum *mean_agg_call(const fn *f, const call *c, err *e)
     return (datum *)divide(total, n, r->want, e);
 }
 
-static const fn_kind mean_chunk_kind = {
-    .name = "mean_chunk", .version = 1, .size = sizeof(red_fn), .fields = red_fields, .call = mean_chunk_call, .takes = "x"};
+static const fn_kind mean_chunk_kind = {.name = "mean_chunk",
+                                        .version = 1,
+                                        .size = sizeof(red_fn),
+                                        .fields = red_fields,
+                                        .call = mean_chunk_call,
+                                        .takes = "x"};
 static const fn_kind mean_combine_kind = {.name = "mean_combine",
-                                          .version = 1, .size = sizeof(red_fn), .fields = red_fields,
+                                          .version = 1,
+                                          .size = sizeof(red_fn),
+                                          .fields = red_fields,
                                           .call = mean_combine_call,
                                           .takes = "X",
                                           .cost = {.joins = true}};
-static const fn_kind mean_agg_kind = {
-    .name = "mean_agg", .version = 1, .size = sizeof(red_fn), .fields = red_fields, .call = mean_agg_call, .takes = "X", .cost = {.joins = true}};
+static const fn_kind mean_agg_kind = {.name = "mean_agg",
+                                      .version = 1,
+                                      .size = sizeof(red_fn),
+                                      .fields = red_fields,
+                                      .call = mean_agg_call,
+                                      .takes = "X",
+                                      .cost = {.joins = true}};
 
 /* --- moments --- */
 
@@ -340,12 +356,16 @@ static const fn_kind moment_chunk_kind = {.name = "moment_chunk",
                                           .takes = "x",
                                           .cost = {.copies = 2, .ns = 2}};
 static const fn_kind moment_combine_kind = {.name = "moment_combine",
-                                            .version = 1, .size = sizeof(red_fn), .fields = red_fields,
+                                            .version = 1,
+                                            .size = sizeof(red_fn),
+                                            .fields = red_fields,
                                             .call = moment_combine_call,
                                             .takes = "X",
                                             .cost = {.joins = true}};
 static const fn_kind moment_agg_kind = {.name = "moment_agg",
-                                        .version = 1, .size = sizeof(red_fn), .fields = red_fields,
+                                        .version = 1,
+                                        .size = sizeof(red_fn),
+                                        .fields = red_fields,
                                         .call = moment_agg_call,
                                         .takes = "X",
                                         .cost = {.joins = true}};
