@@ -222,6 +222,9 @@ typedef struct reduce_args {
 expr *expr_reduce(const char *name, const expr *x, const reduce_args *a, err *e);
 expr *expr_topk(label l, const expr *x, int64_t k, int axis, int64_t split_every, bool arg, err *e);
 
+/* A 1-d array in ascending order, NaN last, in the same chunks (sort.c). Not Dask's. */
+expr *expr_sort(const expr *x, err *e);
+
 /* method: 's'equential, 'b'lelloch */
 expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, char method,
                 err *e);

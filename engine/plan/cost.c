@@ -210,6 +210,9 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     k.out = view && (x->view[0].nin == 0 || program_step(g, x->view[0].in[0].of) < 0) ? 0 : k.block;
     if (x->view[0].f && x->view[0].f->kind->cost.nothing) k.out = k.block = 0;
     k.extra = pieces ? tiled_extra(g, x, first) : stepped_extra(g, x);
+    const grid *gr = g->by[0]->grid;
+    k.unknown = !view && (!gr || index >= gr->nblock || !grid_known(gr)) &&
+                !(x->view[0].f && x->view[0].f->kind->cost.nothing);
     k.most = k.extra;
     for (uint32_t s = 0; s < g->nstep; s++) {
         uint64_t total;

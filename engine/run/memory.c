@@ -351,6 +351,11 @@ static uint64_t room_for(const datum *d) /* of a spilled block, in memory */
     return nd_bytes(x);
 }
 
+static uint64_t size_now(const datum *d) /* of a result, here or not */
+{
+    return is_spilled(d) ? room_for(d) : as_nd(d) ? nd_bytes(as_nd(d)) : datum_bytes(d);
+}
+
 typedef struct demand {
     uint64_t own, fetch; /* bytes: to reserve; of inputs to fetch */
     bool streams, unsettled;
@@ -361,16 +366,18 @@ static demand demand_of(memory *m, tid t)
     const task *k = &m->p->task[t];
     task_cost c = costs_of(m->costs, t);
     demand d = {.own = c.out + c.most, .streams = c.streams};
-    uint64_t largest = 0;
+    uint64_t largest = 0, given = 0;
     for (uint32_t i = 0; i < k->nin; i++) {
         tid in = m->p->in[k->in + i];
         const slot *s = &m->at[in];
+        if (c.unknown && s->where != NOWHERE) given += size_now(atomic_load(&m->p->out[in]));
         d.unsettled |= s->where == LEAVING || s->where == COMING;
         if (s->where != AWAY) continue;
         uint64_t n = room_for(atomic_load(&m->p->out[in]));
         d.fetch += n;
         if (n > largest) largest = n;
     }
+    if (given > d.own) d.own = given;
     if (d.streams) {
         uint64_t part = 2 * c.out / (k->nin ? k->nin : 1);
         d.own += c.parts && part < largest ? part : largest;

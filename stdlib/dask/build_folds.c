@@ -91,6 +91,14 @@ static value b_topk(interp *in, const value *arg)
                      &e);
 }
 
+/* sort(x) */
+static value b_sort(interp *in, const value *arg)
+{
+    expr *x = peek_expr(in, arg[0]);
+    err e = {0};
+    return x ? wrap_expr(in, expr_sort(x, &e), &e) : FAIL;
+}
+
 /* scan(op, x, axis, dtype, method) */
 static value b_scan(interp *in, const value *arg)
 {
@@ -115,6 +123,7 @@ const builtin dask_fold_functions[] = {
      "output_size=1, weights=None, chunk_prefix=None)",
      b_reduction, NULL},
     {"topk(x, k, axis, split_every, arg)", b_topk, NULL},
+    {"sort(x)", b_sort, NULL},
     {"scan(op, x, axis, dtype, method)", b_scan, NULL},
     {0},
 };
