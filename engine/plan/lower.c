@@ -218,6 +218,7 @@ static void close_frame(walk *w, const frame *f)
         p->nhome += g->home;
         p->nforeign += g->foreign;
         p->bytes += block_bytes(x->of, f->index);
+        p->inside += g->inside;
         for (uint32_t i = 0; i < f->n; i++) {
             ref r = w->ref[f->first + i];
             p->in[p->nin++] = tid_get(nodes_find(&w->s, r.of), r.i);

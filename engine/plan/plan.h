@@ -66,6 +66,7 @@ typedef struct plan {
     snapshots snap;      /* eager sources, taken at the start of the run */
     struct place *place; /* results that blocks are copied into as they are made */
     uint32_t nplace;
+    double inside;  /* elements of blocks that are no results: program.inside of all tasks */
     uint64_t bytes; /* of all results together, as far as grids tell */
 } plan;
 

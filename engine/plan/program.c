@@ -19,21 +19,21 @@ static bool is_closed(const program *p)
     return true;
 }
 
-static bool more_than_a_piece(const grid *g)
+static double elements(const grid *g)
 {
     double n = 1;
     for (int k = 0; g && k < g->ndim; k++)
         n *= g->ax[k]->largest < 0 ? INFINITY : (double)g->ax[k]->largest;
-    return n > TILE;
+    return g ? n : 0;
 }
 
-/* Has some step, or the block that the only step reads, more than one piece?  Smaller ones are run
- * whole. */
-static bool has_pieces(const program *p)
+/* Of the largest block that a step makes, or that the only step reads: those of no more than a
+ * piece are run whole. */
+static double largest(const program *p)
 {
-    for (uint32_t s = 0; s < p->nstep; s++)
-        if (more_than_a_piece(p->step[s]->grid)) return true;
-    return p->nstep == 1 && p->by[0]->ndep == 1 && more_than_a_piece(p->by[0]->dep[0]->grid);
+    double most = p->nstep == 1 && p->by[0]->ndep == 1 ? elements(p->by[0]->dep[0]->grid) : 0;
+    for (uint32_t s = 0; s < p->nstep; s++) most = fmax(most, elements(p->step[s]->grid));
+    return most;
 }
 
 program *program_new(uint32_t nstep, const layer *const *step, const layer *const *by)
@@ -44,7 +44,8 @@ program *program_new(uint32_t nstep, const layer *const *step, const layer *cons
     memcpy(p->step, step, nstep * sizeof *step);
     memcpy(p->by, by, nstep * sizeof *by);
     p->closed = nstep > 1 && is_closed(p);
-    p->tiles = has_pieces(p);
+    p->tiles = largest(p) > TILE;
+    if (nstep > 1) p->inside = largest(p);
     return p;
 }
 

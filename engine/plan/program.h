@@ -16,6 +16,7 @@ struct program {
     bool home, foreign;
     uint8_t led;
     bool tiles;          /* may run piece by piece (tiles.c) */
+    double inside;       /* elements of the largest block that passes between its steps */
     bool closed;         /* its steps read nothing but each other: tasks have no inputs */
     const layer **by;    /* who makes the tasks: step[s] unless a pass put another in its place */
     const layer *step[]; /* the layers that users see, whose blocks the tasks make */
@@ -41,11 +42,12 @@ typedef struct task_run {
     const plan *p;
     tid t;
     worker *w;
-    arena *scratch; /* reset by the caller */
-    bool *go_home;  /* see call.go_home; NULL: this is the calling thread */
-    /* become nonzero when the result is not wanted any more; may be NULL */
-    const _Atomic int *stop;
-    const volatile int *cancel;
+    arena *scratch;          /* reset by the caller */
+    bool *go_home;           /* see call.go_home; NULL: this is the calling thread */
+    const _Atomic int *stop; /* becomes nonzero when the result is not wanted any more; or NULL */
+    /* On the calling thread: long tasks call it now and then; false: stop.  Or NULL. */
+    bool (*poll)(void *ctx);
+    void *ctx;
 } task_run;
 datum *task_call(const task_run *r, err *e);
 /* An input of an elementwise task of one step that the result may be written over, or NULL.

@@ -520,12 +520,17 @@ static bool run_op(tile_code *c, const tile_op *o, int64_t from, int64_t n, err 
     }
 }
 
-const char *tile_run(tile_code *c, int64_t from, int64_t n, err *e)
+/* A worker is told by a flag; the calling thread asks, every 64 pieces or so. */
+static bool goes_on(tile_code *c)
 {
     const task_run *r = c->r;
-    if ((r->stop && atomic_load_explicit(r->stop, memory_order_relaxed)) ||
-        (r->cancel && *r->cancel))
-        return err_set(e, KeyboardInterrupt, "%s", "");
+    if (r->stop && atomic_load_explicit(r->stop, memory_order_relaxed)) return false;
+    return !r->poll || (++c->npiece & 63) != 0 || r->poll(r->ctx);
+}
+
+const char *tile_run(tile_code *c, int64_t from, int64_t n, err *e)
+{
+    if (!goes_on(c)) return err_set(e, KeyboardInterrupt, "%s", "");
     for (int i = 0; i < c->nop; i++) TRY(run_op(c, &c->op[i], from, n, e));
     return element(&c->value[c->first], from);
 }

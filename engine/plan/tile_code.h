@@ -43,6 +43,7 @@ typedef struct tile_code {
     /* private */
     tile_op *op;
     int nop, maxop;
+    unsigned npiece;
     tile_operand *value; /* of each step; of `resident` */
     int *uses;
     int nreg, nfree, *free;

@@ -222,7 +222,8 @@ tid job_run_one(job *j, worker *w, tid t)
                   .scratch = &w->scratch,
                   .go_home = w->id >= 0 ? &home : NULL,
                   .stop = &j->stop,
-                  .cancel = w->id < 0 ? j->o.cancel : NULL};
+                  .poll = w->id < 0 ? job_poll : NULL,
+                  .ctx = j};
     datum *out = task_call(&r, &e);
     if (!out && home) {
         err_clear(&e);

@@ -36,6 +36,7 @@ struct job {
     pool *pool;
     _Atomic uint32_t left;      /* tasks not finished */
     _Atomic int stop;           /* 1: failed or cancelled */
+    double next_tick;           /* of the calling thread while it runs tasks */
     _Atomic uint32_t next_leaf; /* into leaf */
     uint32_t nleaf;
     tid *leaf;
@@ -77,6 +78,8 @@ void job_unref(job *j);
 /* Runs t and whatever it makes ready that this thread should do next. */
 tid job_run_one(job *j, worker *w, tid t); /* the next task, or NO_TASK */
 bool job_over(job *j);
+/* The calling thread in the midst of a task: is it to go on?  Ticks when it is time. */
+bool job_poll(void *j);
 void job_fail(job *j, tid t, err *e);
 
 /* pool.c */

@@ -36,22 +36,34 @@ static bool tick(job *j)
     return true;
 }
 
+static bool tick_in_time(job *j)
+{
+    double now = run_clock();
+    if (now < j->next_tick) return true;
+    j->next_tick = now + (j->o.tick_ms ? j->o.tick_ms : 100) * 1e-3;
+    return tick(j);
+}
+
+bool job_poll(void *ctx)
+{
+    job *j = ctx;
+    if (cancelled(&j->o)) interrupt(j);
+    return !job_over(j) && tick_in_time(j);
+}
+
 /* --- everything here, in order of priority --- */
 
 static void run_here(job *j, worker *w)
 {
     const run_opts *o = &j->o;
-    double next_tick = run_clock() + 0.1;
+    j->next_tick = run_clock() + 0.1;
     for (tid t = 0; t < j->p->ntask && !job_over(j); t++) {
         if (j->p->task[t].flags & TASK_DONE) continue;
         if (cancelled(o)) {
             interrupt(j);
             return;
         }
-        if (o->tick && (t & 15) == 0 && run_clock() > next_tick) {
-            if (!tick(j)) return;
-            next_tick = run_clock() + (o->tick_ms ? o->tick_ms : 100) * 1e-3;
-        }
+        if (o->tick && (t & 15) == 0 && !tick_in_time(j)) return;
         if (o->begin) o->begin(o->ctx, j->p, t);
         job_run_one(j, w, t);
         while (deque_pop(&w->own) != NO_TASK) continue; /* tid order says what is next */
@@ -138,7 +150,7 @@ static void run_pool(job *j, worker *w)
 /* Small native plans are done before a worker would have woken up. */
 static bool small(const plan *p)
 {
-    return p->ntask - p->ndone <= 64 && !p->nforeign && p->bytes <= 1 << 17;
+    return p->ntask - p->ndone <= 64 && !p->nforeign && p->bytes <= 1 << 17 && p->inside <= 1 << 17;
 }
 
 /* --- what it took --- */
