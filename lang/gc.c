@@ -51,7 +51,7 @@ static inline void *block_get(interp *in, size_t n)
 {
 #ifdef DSK_SANITIZE
     (void)in;
-    return block_big(n); /* so that it is watched */
+    return n > POOL_MAX ? block_big(n) : mem_alloc(n); /* each by itself, so that it is watched */
 #else
     size_t k = (n + POOL_STEP - 1) / POOL_STEP;
     void *at = n <= POOL_MAX ? in->pool.free[k] : NULL;

@@ -258,6 +258,28 @@ static int run_prompt(session *s)
 
 /* ---- the program ---- */
 
+#ifdef DSK_SANITIZE
+/* tests/faults.sh: the allocation number DSK_FAIL of the program fails; 0 only counts them. */
+static void plan_fault(void)
+{
+    const char *n = getenv("DSK_FAIL");
+    if (n) mem_fail(atoll(n));
+}
+
+static void report_fault(void)
+{
+    if (getenv("DSK_FAIL")) fprintf(stderr, "allocations: %lld\n", (long long)mem_tries());
+}
+#else
+static void plan_fault(void)
+{
+}
+
+static void report_fault(void)
+{
+}
+#endif
+
 static int run(session *s, const options *o)
 {
     interp *in = s->in;
@@ -317,7 +339,9 @@ int main(int argc, char **argv)
                        (o.task == RUN_PROMPT && isatty(STDIN_FILENO)) || o.stay;
     s.in = in;
     if (cells && !session_open(&s, in, false)) return report(in);
+    plan_fault();
     int status = run(&s, &o);
+    report_fault();
     if (o.stay && o.task != RUN_PROMPT) status = run_prompt(&s);
     if (cells) session_close(&s);
     interp_close(in);

@@ -53,21 +53,48 @@ char *mem_dup(const char *s)
     return mem_dupn(s, strlen(s));
 }
 
+#ifdef DSK_SANITIZE
+static struct { /* process-wide, as memory is */
+    _Atomic int64_t tries, at;
+} fault;
+
+void mem_fail(int64_t n)
+{
+    fault.tries = 0;
+    fault.at = n;
+}
+
+int64_t mem_tries(void)
+{
+    return fault.tries;
+}
+
+static bool may_have(size_t n)
+{
+    return n <= PTRDIFF_MAX && ++fault.tries != fault.at;
+}
+#else
+static bool may_have(size_t n)
+{
+    return n <= PTRDIFF_MAX;
+}
+#endif
+
 void *try_alloc(size_t n, err *e)
 {
-    void *p = n > PTRDIFF_MAX ? NULL : malloc(n ? n : 1);
+    void *p = may_have(n) ? malloc(n ? n : 1) : NULL;
     return p ? p : err_nomem(e, n);
 }
 
 void *try_zero(size_t n, err *e)
 {
-    void *p = n > PTRDIFF_MAX ? NULL : calloc(1, n ? n : 1);
+    void *p = may_have(n) ? calloc(1, n ? n : 1) : NULL;
     return p ? p : err_nomem(e, n);
 }
 
 void *try_grow(void *p, size_t n, err *e)
 {
-    void *q = n > PTRDIFF_MAX ? NULL : realloc(p, n ? n : 1);
+    void *q = may_have(n) ? realloc(p, n ? n : 1) : NULL;
     return q ? q : err_nomem(e, n);
 }
 

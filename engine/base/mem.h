@@ -23,6 +23,12 @@ void *try_alloc(size_t n, err *e);
 void *try_zero(size_t n, err *e);
 void *try_grow(void *p, size_t n, err *e); /* p is untouched on failure */
 
+#ifdef DSK_SANITIZE /* builds for tests only */
+/* The n-th try_* from now on fails, once; 0: none. */
+void mem_fail(int64_t n);
+int64_t mem_tries(void); /* since mem_fail */
+#endif
+
 /* a * b, or false and MemoryError when it overflows */
 bool size_mul(size_t a, size_t b, size_t *out, err *e);
 

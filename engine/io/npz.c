@@ -388,7 +388,7 @@ static bool put_content(sink *s, member *m, const content *c, bool compressed)
 {
     m->size = m->packed = c->n[0] + c->n[1];
     m->crc = libdeflate_crc32(libdeflate_crc32(0, c->at[0], c->n[0]), c->at[1], c->n[1]);
-    size_t n;
+    size_t n = 0;
     char *packed = compressed ? deflate_content(c, &n) : NULL;
     m->method = packed ? DEFLATED : STORED;
     if (packed) m->packed = n;
