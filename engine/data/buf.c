@@ -185,14 +185,28 @@ static buf *new_large(size_t size, bool zero, err *e)
     return b;
 }
 
-static buf *new_small(size_t size, bool zero, err *e)
+/* A block of small_room(size) bytes as a buffer whose bytes lie behind its header. */
+static buf *small_buf(buf *b, size_t size)
 {
-    size_t room = sizeof(buf) + ALIGN + size;
-    buf *b = zero ? try_zero(room, e) : try_alloc(room, e);
-    if (!b) return NULL;
     char *at = (char *)(((uintptr_t)(b + 1) + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
     *b = (buf){.rc = 1, .data = at, .size = size};
     return b;
+}
+
+static size_t small_room(size_t size)
+{
+    return sizeof(buf) + ALIGN + size;
+}
+
+static buf *new_small(size_t size, bool zero, err *e)
+{
+    buf *b = zero ? try_zero(small_room(size), e) : try_alloc(small_room(size), e);
+    return b ? small_buf(b, size) : NULL;
+}
+
+buf *buf_few(size_t size)
+{
+    return small_buf(mem_alloc(small_room(size)), size);
 }
 
 static buf *new_buf(size_t size, bool zero, err *e)
