@@ -47,6 +47,7 @@ static inline bool node_own(const node *d)
     return d->nreader == 1 && !d->wanted;
 }
 layer *rewrite_slice(const nodes *all, const node *x);
+layer *rewrite_share(const nodes *all, const node *x);
 layer *rewrite_rechunk(const nodes *all, const node *x);
 
 /* over the finished nodes */

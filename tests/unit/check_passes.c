@@ -318,12 +318,32 @@ START_TEST(what_is_taken_of_a_result_is_taken_of_its_sources)
 }
 END_TEST
 
+START_TEST(reductions_of_one_array_go_over_it_once)
+{
+    static const char *const names[] = {"sum", "mean", "var", "std", "nansum", "nanmean", "nanvar"};
+    for (int file = 0; file < 2; file++)
+        for (uint32_t axes = 1; axes < 4; axes++) {
+            expr *x = plus(array2(file, 300, 320, 150, 160), 0.1), *all[7];
+            for (int i = 0; i < 7; i++) all[i] = folded(names[i], x, axes);
+            check_all(7, all, "together");
+            plan *p = plan_exprs(4, (const expr *const *)all, NULL, NULL);
+            char *text = plan_text(p), *first = strstr(text, "add");
+            ck_assert(first && !strstr(first + 3, "add")); /* one program */
+            mem_free(text);
+            plan_free(p);
+            for (int i = 0; i < 7; i++) datum_unref(all[i]);
+            datum_unref(x);
+        }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("passes");
     TCase *t = tcase_create("passes");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, what_is_taken_of_a_result_is_taken_of_its_sources);
+    tcase_add_test(t, reductions_of_one_array_go_over_it_once);
     tcase_add_test(t, diamonds_and_turned_operands);
     tcase_add_test(t, new_chunks_are_pasted_from_old_ones);
     suite_add_tcase(s, t);
