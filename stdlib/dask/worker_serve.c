@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -659,7 +660,8 @@ void worker_serve(int fd, const module_def *const *modules)
     pthread_mutex_init(&s.out, NULL);
     pthread_cond_init(&s.work, NULL);
     pthread_cond_init(&s.answered, NULL);
-    signal(SIGINT, SIG_IGN); /* Ctrl-C is for who started us */
+    signal(SIGINT, SIG_IGN);          /* Ctrl-C is for who started us */
+    prctl(PR_SET_NAME, "dsk-worker"); /* exec by /proc/self/exe has named it exe */
     close_range((unsigned)fd + 1, ~0u, 0);
     if (!begin(&s)) return;
     wire_out w = {0};
