@@ -208,6 +208,23 @@ datum *greeting_setting(interp *home, err *e)
     return c;
 }
 
+void greeting_apply(interp *in, datum *setting)
+{
+    value sys = interp_import(in, "sys"), v = value_unpack(in, setting);
+    dict *d = as_dict(v);
+    for (int i = 0; d && i < 2; i++) { /* the lists stay the lists that the language looks at */
+        const char *name = i ? "argv" : "path";
+        value at = value_getattr_c(in, sys, name);
+        value_unref(in, call_method(in, at, "clear", 0));
+        value_unref(in, call_method(in, at, "extend", 1, dict_peek(in, d, name)));
+        value_unref(in, at);
+    }
+    if (d) value_unref(in, call_method(in, sys, "setrecursionlimit", 1, dict_peek(in, d, "limit")));
+    exc_clear(in);
+    value_unref(in, v);
+    value_unref(in, sys);
+}
+
 void greeting_write(const greeting *g, wire_out *w, err *e)
 {
     wire_u8(w, MSG_HELLO);

@@ -74,6 +74,7 @@ typedef struct greeting {
     datum *setting; /* greeting_setting() */
 } greeting;
 datum *greeting_setting(interp *home, err *e);
+void greeting_apply(interp *in, datum *setting); /* what cannot be is left out */
 void greeting_write(const greeting *g, wire_out *w, err *e);
 
 /* ---- numbers to pointers ---- */

@@ -377,23 +377,9 @@ static job *next_job(server *s)
 /* sys.path, sys.argv and limits as at home. */
 static void settle(hand *h)
 {
-    interp *in = h->in;
-    value sys = interp_import(in, "sys"), v = value_of(in, h->s->setting);
-    dict *d = as_dict(v);
-    for (int i = 0; d && i < 2; i++) {
-        const char *name = i ? "argv" : "path";
-        str *s = str_intern(in, name, 4);
-        value_setattr(in, sys, s, dict_peek(in, d, name));
-        obj_unref(in, s);
-    }
-    if (d) {
-        value r = call_method(in, sys, "setrecursionlimit", 1, dict_peek(in, d, "limit"));
-        value_unref(in, r);
-    }
-    exc_clear(in);
-    value_unref(in, v);
-    value_unref(in, sys);
-    value_unref(in, interp_import(in, "_numpy")); /* its scalar types */
+    greeting_apply(h->in, h->s->setting);
+    value_unref(h->in, interp_import(h->in, "_numpy")); /* its scalar types */
+    exc_clear(h->in);
 }
 
 /* Returns only with the process. */

@@ -532,6 +532,14 @@ static value o_pids(interp *in, const value *arg)
     return v_obj(l);
 }
 
+static value o_settle(interp *in, const value *arg)
+{
+    office *o = peek_office(in, arg[0]);
+    if (!o) return FAIL;
+    if (o->t) team_settle(o->t);
+    return NONE;
+}
+
 static value o_pause(interp *in, const value *arg)
 {
     office *o = peek_office(in, arg[0]);
@@ -575,6 +583,7 @@ static const builtin office_table[] = {
     {"now(self)", o_now, NULL},
     {"changed(self, now, seconds=None, /)", o_changed, NULL},
     {"names(self)", o_names, NULL},
+    {"settle(self)", o_settle, NULL},
     {"pause(self, worker, /)", o_pause, NULL},
     {"resume(self, worker, /)", o_resume, NULL},
     {"pids(self)", o_pids, NULL},

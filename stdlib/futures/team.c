@@ -6,6 +6,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 #include "stdlib/dask/bridge.h"
+#include "stdlib/dask/worker_link.h"
 
 enum { KNOWN = 64 }; /* functions that a helper keeps thawed */
 
@@ -22,6 +23,7 @@ struct helper {
     strbuf said[2];
     errand_run *now;
     bool paused;
+    unsigned settled; /* which setting of the team it has */
     known known[KNOWN];
     helper *next;
 };
@@ -32,6 +34,8 @@ struct team {
     pthread_mutex_t lock; /* of what follows */
     helper *helpers;
     strbuf said[2];
+    datum *setting; /* sys.path, sys.argv, limits of home */
+    _Atomic unsigned nsetting;
     errand_run **given; /* team_run() */
     uint32_t first, ngiven, cap;
     int idle, naside;
@@ -71,6 +75,33 @@ void team_say(team *t)
         if (b.n && h && h->write) h->write(h->ctx, fd + 1, b.at, b.n);
         sb_clear(&b);
     }
+}
+
+/* ---- how home is set up ---- */
+
+void team_settle(team *t)
+{
+    err e = {0};
+    datum *d = greeting_setting(t->home, &e);
+    err_clear(&e);
+    pthread_mutex_lock(&t->lock);
+    datum *old = t->setting;
+    t->setting = d;
+    atomic_fetch_add(&t->nsetting, 1);
+    pthread_mutex_unlock(&t->lock);
+    datum_unref(old);
+}
+
+static void settle(helper *h)
+{
+    team *t = h->of;
+    if (h->settled == atomic_load(&t->nsetting)) return;
+    pthread_mutex_lock(&t->lock);
+    datum *d = datum_ref(t->setting);
+    h->settled = atomic_load(&t->nsetting);
+    pthread_mutex_unlock(&t->lock);
+    if (d) greeting_apply(h->in, d);
+    datum_unref(d);
 }
 
 /* ---- a call ---- */
@@ -139,6 +170,7 @@ static void run_errand(helper *h, errand_run *r)
     interp *in = h->in;
     err e = {0};
     h->now = r;
+    settle(h);
     value v = call_errand(h, r);
     datum *d = is_fail(v) ? NULL : result_pack(in, v, &e);
     char *name = d ? type_text(in, v) : NULL;
@@ -306,6 +338,7 @@ team *team_open(interp *home, foreman *f)
     t->home = home;
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->more, NULL);
+    team_settle(t);
     return t;
 }
 
@@ -347,6 +380,7 @@ void team_close(team *t)
     pthread_cond_destroy(&t->more);
     pthread_mutex_destroy(&t->lock);
     mem_free(t->given);
+    datum_unref(t->setting);
     foreman_unref(t->f);
     mem_free(t);
 }

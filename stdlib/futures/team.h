@@ -13,6 +13,7 @@ typedef struct team team;
 team *team_open(interp *home, foreman *f);
 /* One more worker: its number; -1: too many. */
 int team_add(team *t, int nthread);
+void team_settle(team *t); /* home: sys.path and its like are as they are now */
 /* Stops what runs, joins the threads. On the thread of home. */
 void team_close(team *t);
 /* Runs what somebody else took (takes *r, which is mem_free()d): tasks that only this process can
