@@ -1,6 +1,6 @@
-/* engine/kernels/rng_mt.c - MT19937: 624 words at a time, in vectors of eight.
+/* engine/kernels/rng_mt.c - MT19937: 624 words at a time, in vectors of sixteen.
  *
- * Twisting reads words 1 and 397 ahead of the one it writes, so eight can be done together
+ * Twisting reads words 1 and 397 ahead of the one it writes, so sixteen can be done together
  * until the read position wraps; tempering and the conversion to doubles have no such limit.
  * A double takes two words: 27 bits of the first and 26 of the second. */
 #include <string.h>
@@ -8,9 +8,10 @@
 #include "engine/base/simd.h"
 #include "engine/kernels/rng.h"
 
+typedef uint32_t words16 __attribute__((vector_size(64), aligned(4), may_alias));
 typedef uint32_t words8 __attribute__((vector_size(32), aligned(4), may_alias));
-typedef uint64_t longs4 __attribute__((vector_size(32), aligned(4), may_alias));
-typedef double doubles4 __attribute__((vector_size(32), aligned(8), may_alias));
+typedef uint64_t longs8 __attribute__((vector_size(64), aligned(4), may_alias));
+typedef double doubles8 __attribute__((vector_size(64), aligned(8), may_alias));
 
 enum { AHEAD = 397 };
 static const uint32_t UPPER = 0x80000000u, LOWER = 0x7fffffffu, TWIST = 0x9908b0dfu;
@@ -23,11 +24,18 @@ SIMD_ALWAYS void twist8(uint32_t *k, int i, int far)
     *(words8 *)(k + i) = MIX(a, b, f);
 }
 
+SIMD_ALWAYS void twist16(uint32_t *k, int i, int far)
+{
+    words16 a = *(words16 *)(k + i), b = *(words16 *)(k + i + 1), f = *(words16 *)(k + far);
+    *(words16 *)(k + i) = MIX(a, b, f);
+}
+
 SIMD_KERNEL(static, twist, (uint32_t * k), (k))
 {
     int i = 0;
-    for (; i + 8 <= MT_WORDS - AHEAD; i += 8) twist8(k, i, i + AHEAD);
+    for (; i + 16 <= MT_WORDS - AHEAD; i += 16) twist16(k, i, i + AHEAD);
     for (; i < MT_WORDS - AHEAD; i++) k[i] = MIX(k[i], k[i + 1], k[i + AHEAD]);
+    for (; i + 17 <= MT_WORDS; i += 16) twist16(k, i, i + AHEAD - MT_WORDS);
     for (; i + 9 <= MT_WORDS; i += 8) twist8(k, i, i + AHEAD - MT_WORDS);
     for (; i < MT_WORDS - 1; i++) k[i] = MIX(k[i], k[i + 1], k[i + AHEAD - MT_WORDS]);
     k[i] = MIX(k[i], k[0], k[AHEAD - 1]);
@@ -35,12 +43,12 @@ SIMD_KERNEL(static, twist, (uint32_t * k), (k))
 
 SIMD_KERNEL(static, temper, (const uint32_t *key, uint32_t *out), (key, out))
 {
-    for (int i = 0; i < MT_WORDS; i += 8) {
-        words8 y = *(const words8 *)(key + i);
+    for (int i = 0; i < MT_WORDS; i += 16) {
+        words16 y = *(const words16 *)(key + i);
         y ^= y >> 11;
         y ^= (y << 7) & 0x9d2c5680u;
         y ^= (y << 15) & 0xefc60000u;
-        *(words8 *)(out + i) = y ^ y >> 18;
+        *(words16 *)(out + i) = y ^ y >> 18;
     }
 }
 
@@ -98,14 +106,13 @@ void rng_seed_legacy_array(rng *g, size_t n, const uint32_t *seed)
 /* n doubles from 2n words: the integer of 53 bits is put together as two exact doubles. */
 SIMD_KERNEL(, mt_doubles, (const uint32_t *w, size_t n, double *out), (w, n, out))
 {
-    const longs4 magic = {0x4330000000000000, 0x4330000000000000, 0x4330000000000000,
-                          0x4330000000000000}; /* 2^52: adds an integer in the low bits */
+    const uint64_t magic = 0x4330000000000000; /* 2^52: adds an integer in the low bits */
     size_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        longs4 x = *(const longs4 *)(w + 2 * i);
-        longs4 high = (x & 0xffffffffu) >> 5 | magic, low = x >> 38 | magic;
-        doubles4 a = (doubles4)high - 0x1p52, b = (doubles4)low - 0x1p52;
-        *(doubles4 *)(out + i) = (a * 0x1p26 + b) * 0x1p-53;
+    for (; i + 8 <= n; i += 8) {
+        longs8 x = *(const longs8 *)(w + 2 * i);
+        longs8 high = (x & 0xffffffffu) >> 5 | magic, low = x >> 38 | magic;
+        doubles8 a = (doubles8)high - 0x1p52, b = (doubles8)low - 0x1p52;
+        *(doubles8 *)(out + i) = (a * 0x1p26 + b) * 0x1p-53;
     }
     for (; i < n; i++)
         out[i] = ((w[2 * i] >> 5) * 67108864.0 + (w[2 * i + 1] >> 6)) / 9007199254740992.0;
