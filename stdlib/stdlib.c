@@ -24,6 +24,7 @@ const module_def *const stdlib_modules[] = {
     &json_def,
     &time_def,
     &hashlib_def,
+    &zlib_def,
     &binascii_def,
     &random_def,
     &numpy_def,
