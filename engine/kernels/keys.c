@@ -164,98 +164,13 @@ bool lane_sort_stable(const lane *v, int64_t *index, int64_t n, err *e)
     return true;
 }
 
-/* --- ordering indices: quicksort
- * -------------------------------------------------------------------- */
-
-static inline void swap(int64_t *index, int64_t i, int64_t j)
-{
-    int64_t t = index[i];
-    index[i] = index[j];
-    index[j] = t;
-}
-
-static void heap_sort(const lane *v, int64_t *a, int64_t n)
-{
-    for (int64_t end = n, root = n / 2; end > 1;) {
-        int64_t i, k;
-        if (root > 0)
-            k = a[--root];
-        else {
-            k = a[--end];
-            a[end] = a[0];
-        }
-        for (i = root; 2 * i + 1 < end;) {
-            int64_t child = 2 * i + 1;
-            if (child + 1 < end && lane_less(v, a[child], a[child + 1])) child++;
-            if (!lane_less(v, k, a[child])) break;
-            a[i] = a[child];
-            i = child;
-        }
-        a[i] = k;
-    }
-}
-
-static void insert_indices(const lane *v, int64_t *index, int64_t low, int64_t high)
-{
-    for (int64_t i = low + 1; i <= high; i++) {
-        int64_t k = index[i], j = i;
-        for (; j > low && lane_less(v, k, index[j - 1]); j--) index[j] = index[j - 1];
-        index[j] = k;
-    }
-}
-
-/* The middle of first, middle and last becomes the pivot; answers where it ends up. */
-static int64_t split(const lane *v, int64_t *index, int64_t low, int64_t high)
-{
-    int64_t mid = low + ((high - low) >> 1), i = low, j = high - 1;
-    if (lane_less(v, index[mid], index[low])) swap(index, mid, low);
-    if (lane_less(v, index[high], index[mid])) swap(index, high, mid);
-    if (lane_less(v, index[mid], index[low])) swap(index, mid, low);
-    int64_t pivot = index[mid];
-    swap(index, mid, j);
-    for (;;) {
-        do i++;
-        while (lane_less(v, index[i], pivot));
-        do j--;
-        while (lane_less(v, pivot, index[j]));
-        if (i >= j) break;
-        swap(index, i, j);
-    }
-    swap(index, i, high - 1);
-    return i;
-}
+/* --- NumPy's orders of equal elements -----------------------------------------------------------
+ */
 
 static int top_bit(int64_t n)
 {
     return n > 0 ? 63 - __builtin_clzll((uint64_t)n) : 0;
 }
-
-static void quicksort(const lane *v, int64_t *index, int64_t low, int64_t high, int depth)
-{
-    while (high - low > 15) {
-        if (depth-- < 0) {
-            heap_sort(v, index + low, high - low + 1);
-            return;
-        }
-        int64_t at = split(v, index, low, high);
-        if (at - low < high - at) { /* the shorter side first, so recursion stays shallow */
-            quicksort(v, index, low, at - 1, depth);
-            low = at + 1;
-        } else {
-            quicksort(v, index, at + 1, high, depth);
-            high = at - 1;
-        }
-    }
-    insert_indices(v, index, low, high);
-}
-
-void lane_quicksort(const lane *v, int64_t *index, int64_t n)
-{
-    quicksort(v, index, 0, n - 1, 2 * top_bit(n));
-}
-
-/* --- selection
- * -------------------------------------------------------------------------------------- */
 
 static void keep_pivot(int64_t pivot, int64_t kth, pivots *p)
 {
@@ -264,46 +179,6 @@ static void keep_pivot(int64_t pivot, int64_t kth, pivots *p)
         p->at[p->n - 1] = pivot;
     else if (pivot >= kth && p->n < MAX_PIVOTS)
         p->at[p->n++] = pivot;
-}
-
-/* repeated minimum: best when kth is near the start */
-static void select_by_minimum(const lane *v, int64_t *index, int64_t n, int64_t kth)
-{
-    for (int64_t i = 0; i < kth; i++) {
-        int64_t least = i;
-        for (int64_t k = i + 1; k < n; k++)
-            if (lane_less(v, index[k], index[least])) least = k;
-        swap(index, i, least);
-    }
-}
-
-/* position of the median of five elements, ordering some of them on the way */
-static int64_t median_of_five(const lane *v, int64_t *a)
-{
-    if (lane_less(v, a[1], a[0])) swap(a, 1, 0);
-    if (lane_less(v, a[4], a[3])) swap(a, 4, 3);
-    if (lane_less(v, a[3], a[0])) swap(a, 3, 0);
-    if (lane_less(v, a[4], a[1])) swap(a, 4, 1);
-    if (lane_less(v, a[2], a[1])) swap(a, 2, 1);
-    if (lane_less(v, a[3], a[2])) return lane_less(v, a[3], a[1]) ? 1 : 3;
-    return 2;
-}
-
-static int64_t median_of_medians(const lane *v, int64_t *index, int64_t n)
-{
-    int64_t groups = n / 5;
-    for (int64_t i = 0; i < groups; i++) swap(index, 5 * i + median_of_five(v, index + 5 * i), i);
-    if (groups > 2) lane_select(v, index, groups, groups / 2, false, NULL);
-    return groups / 2;
-}
-
-/* pivot to low, the smallest of three to low + 1: guards for the partition below */
-static void median_of_three(const lane *v, int64_t *a, int64_t low, int64_t mid, int64_t high)
-{
-    if (lane_less(v, a[high], a[mid])) swap(a, high, mid);
-    if (lane_less(v, a[high], a[low])) swap(a, high, low);
-    if (lane_less(v, a[low], a[mid])) swap(a, low, mid);
-    swap(a, mid, low + 1);
 }
 
 /* bounds from the pivots of earlier selections; false: kth is in place already */
@@ -322,45 +197,44 @@ static bool narrow(pivots *p, int64_t kth, int64_t *low, int64_t *high)
     return true;
 }
 
+#define CONTEXT       lane
+#define ITEM          int64_t
+#define LESS(v, x, y) lane_less_slow(v, x, y)
+#define ORDER(f)      plain_##f
+#include "engine/kernels/order.h"
+#undef CONTEXT
+#undef LESS
+#undef ORDER
+#define CONTEXT       uint64_t
+#define LESS(v, x, y) ((v)[x] < (v)[y])
+#define ORDER(f)      keyed_##f
+#include "engine/kernels/order.h"
+#undef ITEM
+#undef LESS
+#undef ORDER
+#define SELECT_ONLY
+#define ITEM          uint64_t
+#define LESS(v, x, y) ((void)(v), (x) < (y))
+#define ORDER(f)      key_##f
+#include "engine/kernels/order.h"
+
+void lane_quicksort(const lane *v, int64_t *index, int64_t n)
+{
+    if (v->key)
+        keyed_quicksort(v->key, index, 0, n - 1, 2 * top_bit(n));
+    else
+        plain_quicksort(v, index, 0, n - 1, 2 * top_bit(n));
+}
+
 void lane_select(const lane *v, int64_t *index, int64_t n, int64_t kth, bool inexact, pivots *p)
 {
-    int64_t low = 0, high = n - 1;
-    if (!narrow(p, kth, &low, &high)) return;
-    if (kth - low < 3) {
-        select_by_minimum(v, index + low, high - low + 1, kth - low + 1);
-        keep_pivot(kth, kth, p);
-        return;
-    }
-    if (inexact && kth == n - 1) { /* asks whether there is a NaN: one pass for the maximum */
-        int64_t most = low;
-        for (int64_t k = low + 1; k < n; k++)
-            if (!lane_less(v, index[k], index[most])) most = k;
-        swap(index, kth, most);
-        return;
-    }
-    for (int depth = 2 * top_bit(n); low + 1 < high; depth--) {
-        int64_t i = low + 1, j = high;
-        if (depth > 0 || j - i < 5)
-            median_of_three(v, index, low, low + (high - low) / 2, high);
-        else {
-            swap(index, i + median_of_medians(v, index + i, j - i), low);
-            i--;
-            j++;
-        }
-        int64_t pivot = index[low];
-        for (;;) {
-            do i++;
-            while (lane_less(v, index[i], pivot));
-            do j--;
-            while (lane_less(v, pivot, index[j]));
-            if (j < i) break;
-            swap(index, i, j);
-        }
-        swap(index, low, j);
-        if (j != kth) keep_pivot(j, kth, p);
-        if (j >= kth) high = j - 1;
-        if (j <= kth) low = i;
-    }
-    if (high == low + 1 && lane_less(v, index[high], index[low])) swap(index, high, low);
-    keep_pivot(kth, kth, p);
+    if (v->key)
+        keyed_select(v->key, index, n, kth, inexact, p);
+    else
+        plain_select(v, index, n, kth, inexact, p);
+}
+
+void keys_select(uint64_t *key, int64_t n, int64_t kth, bool inexact, pivots *p)
+{
+    key_select(NULL, key, n, kth, inexact, p);
 }

@@ -47,3 +47,5 @@ typedef struct pivots {
     int n;
 } pivots;
 void lane_select(const lane *v, int64_t *index, int64_t n, int64_t kth, bool inexact, pivots *p);
+/* the same on keys themselves, which move */
+void keys_select(uint64_t *key, int64_t n, int64_t kth, bool inexact, pivots *p);

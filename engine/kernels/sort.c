@@ -363,6 +363,18 @@ static bool check_kth(const int64_t *kth, int nkth, int64_t n, int64_t *out, err
     return true;
 }
 
+/* Are there zeros, whose sign the keys of this lane have lost? */
+static bool has_zero(const lanes *l)
+{
+    dtype_of t = nd_type(l->x);
+    uint64_t zero, none = 0;
+    if (dtypes[t.dt].kind != 'f') return false;
+    keys_make(t, 1, (const char *)&none, 0, false, &zero);
+    for (int64_t i = 0; i < l->n; i++)
+        if (l->key[i] == zero) return true;
+    return false;
+}
+
 static nd *partition(const nd *x, const int64_t *kth, int nkth, int axis, bool positions, err *e)
 {
     TRY(check_sortable(x, e));
@@ -381,6 +393,11 @@ static nd *partition(const nd *x, const int64_t *kth, int nkth, int axis, bool p
     if (l.count) do {
             lane v = lane_of(&l);
             pivots p = {.n = 0};
+            if (!positions && v.key && !has_zero(&l)) {
+                for (int k = 0; k < nkth; k++) keys_select(l.key, l.n, want[k], inexact, &p);
+                keys_undo(v.t, l.n, l.key, l.to, l.tstep);
+                continue;
+            }
             identity(l.order, l.n);
             if (text) lane_quicksort(&v, l.order, l.n); /* as NumPy, which has no selection here */
             for (int k = 0; !text && k < nkth; k++)

@@ -2,6 +2,8 @@
  *
  * Names that begin with an underscore are primitives for the part of numpy that is written in dsk.
  */
+#include <string.h>
+
 #include "engine/base/mem.h"
 #include "engine/data/walk.h"
 #include "engine/kernels/linalg.h"
@@ -683,6 +685,19 @@ static bool sublists(interp *in, value first, tuple *rest, strbuf *text, list *o
     return add_labels(in, rest->at[n - 2], text);
 }
 
+/* optimize=True with three operands and more: step by step, in the language.  None: not this way */
+static value einsum_in_steps(interp *in, const char *subscripts, value of, value dtype)
+{
+    value m = interp_import(in, "numpy._numeric"), f = FAIL, r = FAIL;
+    str *s = is_fail(m) ? NULL : str_new(in, subscripts, strlen(subscripts));
+    if (s && value_findattr(in, m, "_einsum_in_steps", &f) == 1)
+        r = value_call(in, f, (value[]){v_obj(s), of, dtype}, 3, NULL);
+    obj_unref(in, s);
+    value_unref(in, f);
+    value_unref(in, m);
+    return r;
+}
+
 static value f_einsum(interp *in, const value *arg)
 {
     str *s = as_str(arg[0]);
@@ -702,8 +717,12 @@ static value f_einsum(interp *in, const value *arg)
     }
     value r = FAIL;
     err e = {0};
-    if (to_dtype_or_none(in, arg[3], &want) && blocks_of(in, of, &b)) {
-        const char *subscripts = s ? s->at : sb_text(&text);
+    const char *subscripts = s ? s->at : sb_text(&text);
+    int64_t count = operands ? operands->n : as_tuple(of)->n;
+    bool steps = count > 2 && value_truth(in, arg[6]) == 1;
+    if (steps) r = einsum_in_steps(in, subscripts, of, arg[3]);
+    bool done = steps && !is_none(r);
+    if (!done && to_dtype_or_none(in, arg[3], &want) && blocks_of(in, of, &b)) {
         r = array_result(in, nd_einsum(subscripts, b.n, (const nd *const *)b.at, want, &e), &e);
         blocks_clear(&b);
     }
