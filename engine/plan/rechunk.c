@@ -4,7 +4,8 @@
  * Here one task copies every piece to its place, and steps that nobody else reads are skipped as
  * long as the number of pieces stays in proportion.  What the graph would have made as a view of
  * one block stays a view, and a block that would have been cut from a larger one keeps gaps between
- * its rows: so sums over it go by the same runs. */
+ * its rows: so sums over it go by the same runs.  A source that can read any region reads the new
+ * blocks. */
 #include "engine/expr/rechunk.h"
 
 #include <string.h>
@@ -236,6 +237,83 @@ static void paste_layer_drop(layer *base)
 
 static const layer_kind paste_layer_kind = {"paste", paste_task, NULL, NULL, paste_layer_drop};
 
+/* --- straight from a source --- */
+
+typedef struct reread_layer { /* reads the same region of a source, cut otherwise */
+    layer base;
+    layer *of;
+} reread_layer;
+
+static bool reread_task(const layer *base, uint64_t i, arena *a, task_view *out, err *e)
+{
+    const reread_layer *l = (const reread_layer *)base;
+    int64_t block[GRID_MAXDIM], at[GRID_MAXDIM], n[GRID_MAXDIM];
+    int ndim = base->grid->ndim;
+    TRY(layer_task(l->of, 0, a, out, e));
+    lit *arg = arena_alloc(a, out->narg * sizeof *arg);
+    lit *item = arena_alloc(a, (size_t)ndim * sizeof *item + 1);
+    memcpy(arg, out->arg, out->narg * sizeof *arg);
+    grid_block(base->grid, i, block);
+    grid_block_start(base->grid, block, at);
+    grid_block_shape(base->grid, block, n);
+    for (int k = 0; k < ndim; k++) {
+        int64_t from = arg[out->narg - 1].item[k].slice.start + at[k];
+        item[k] = lit_slice(from, from + n[k], INT64_MIN);
+    }
+    arg[out->narg - 1] = lit_items(LIT_TUPLE, (uint32_t)ndim, item);
+    out->arg = arg;
+    return true;
+}
+
+static void reread_drop(layer *base)
+{
+    datum_unref(((reread_layer *)base)->of);
+}
+
+static const layer_kind reread_kind = {"reread", reread_task, NULL, NULL, reread_drop};
+
+/* Do l's blocks lie side by side in the source, from the first one's start to the last one's end?
+ */
+static bool reads_all(const layer *l)
+{
+    arena a = {0};
+    task_view first, last;
+    int ndim = l->grid->ndim;
+    bool ok = layer_task(l, 0, &a, &first, NULL) && first.narg &&
+              layer_task(l, l->count - 1, &a, &last, NULL) && last.narg;
+    const lit *lo = ok ? &first.arg[first.narg - 1] : NULL;
+    const lit *hi = ok ? &last.arg[last.narg - 1] : NULL;
+    ok = ok && lo->kind == LIT_TUPLE && hi->kind == LIT_TUPLE && (int)lo->n == ndim;
+    for (int k = 0; k < ndim && ok; k++)
+        ok = hi->item[k].slice.stop - lo->item[k].slice.start == l->grid->ax[k]->extent;
+    arena_clear(&a);
+    return ok;
+}
+
+enum { RUN_LEAST = 4096 }; /* bytes of a row: shorter ones are read with their block, once */
+
+static bool rows_are_long(const grid *old, const grid *to, size_t size)
+{
+    if (!to->ndim) return false;
+    const cuts *was = old->ax[to->ndim - 1], *is = to->ax[to->ndim - 1];
+    return is->largest >= was->largest || (size_t)is->largest * size >= RUN_LEAST;
+}
+
+static layer *from_source(const nodes *all, const node *x, const layer *first)
+{
+    const node *d = nodes_find(all, first->dep[0]);
+    const source *s =
+        node_own(d) && d->by->count == d->by->grid->nblock ? layer_source(d->by) : NULL;
+    if (!s || !s->kind->divisible || !s->kind->read_into || s->whole) return NULL;
+    if (!grid_eq(d->by->grid, as_rechunk(first)) || !reads_all(d->by)) return NULL;
+    if (!rows_are_long(d->by->grid, x->of->grid, x->of->type.size)) return NULL;
+    reread_layer *l = layer_new(sizeof *l, &reread_kind, x->of->name, x->of->grid, x->of->type,
+                                d->by->ndep, d->by->dep);
+    l->base.flags = d->by->flags;
+    l->of = datum_ref((layer *)(uintptr_t)d->by);
+    return &l->base;
+}
+
 /* --- when --- */
 
 static bool plain_grid(const grid *g)
@@ -277,6 +355,8 @@ layer *rewrite_rechunk(const nodes *all, const node *x)
     if (!as_rechunk(x->of) || !plain_grid(x->of->grid)) return NULL;
     int n = steps(all, x, step);
     if (!n) return NULL;
+    layer *read = from_source(all, x, step[n - 1]);
+    if (read) return read;
     paste_fn *f = fn_new(sizeof *f, &paste_kind, "paste");
     f->nstep = n;
     for (int i = 0; i < n; i++)
