@@ -1,5 +1,6 @@
 /* lang/capsule.c - capsules as datums, what interpreters remember of them, worker interpreters,
  * the trap. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "lang/code.h"
@@ -143,39 +144,59 @@ bool origin_add(interp *in, obj *o, capsule *c, uint32_t id)
     return true;
 }
 
-void origins_forget(interp *in, const capsule *c)
+static int by_address(const void *a, const void *b)
 {
-    crossings *x = in->ext;
-    for (uint32_t i = 0; i < x->cap; i++) {
-        if (x->origin[i].o && x->origin[i].c == c) x->origin[i].c = NULL;
-    }
+    uintptr_t x = (uintptr_t) * (capsule *const *)a, y = (uintptr_t) * (capsule *const *)b;
+    return (x > y) - (x < y);
+}
+
+/* dead: sorted */
+static void origins_forget(crossings *x, capsule *const *dead, size_t n)
+{
     origin *old = x->origin;
-    uint32_t n = x->cap;
+    uint32_t cap = x->cap;
     x->origin = NULL;
     x->cap = x->norigin = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        if (old[i].o && old[i].c) origin_add(in, old[i].o, old[i].c, old[i].id);
+    for (uint32_t i = 0; i < cap; i++) {
+        if (!old[i].o || bsearch(&old[i].c, dead, n, sizeof *dead, by_address)) continue;
+        if ((x->norigin + 1) * 2 > x->cap) origins_fit(x, x->cap ? x->cap * 2 : 64);
+        x->origin[origin_slot(x, old[i].o)] = old[i];
+        x->norigin++;
     }
     mem_free(old);
 }
 
-static thawed *find_thawed(interp *in, const capsule *c)
+static uint32_t thawed_slot(const crossings *x, const capsule *c)
 {
-    crossings *x = crossings_of(in);
-    thawed *t = x->thawed;
-    while (t && t->c != c) t = t->next;
-    return t;
+    uint32_t i = (uint32_t)((uintptr_t)c >> 4) * 2654435761u;
+    for (i &= x->capthawed - 1; x->thawed[i] && x->thawed[i]->c != c;)
+        i = (i + 1) & (x->capthawed - 1);
+    return i;
+}
+
+static void thawed_put(crossings *x, thawed *t)
+{
+    if ((x->nthawed + 1) * 2 > x->capthawed) {
+        thawed **old = x->thawed;
+        uint32_t n = x->capthawed;
+        x->capthawed = n ? n * 2 : 16;
+        x->thawed = mem_zero(x->capthawed * sizeof *x->thawed);
+        for (uint32_t i = 0; i < n; i++)
+            if (old[i]) x->thawed[thawed_slot(x, old[i]->c)] = old[i];
+        mem_free(old);
+    }
+    x->thawed[thawed_slot(x, t->c)] = t;
+    x->nthawed++;
 }
 
 thawed *thaw_shared(interp *in, capsule *c)
 {
-    thawed *t = find_thawed(in, c);
+    crossings *x = crossings_of(in);
+    thawed *t = x->nthawed ? x->thawed[thawed_slot(x, c)] : NULL;
     if (t) return t;
     t = thaw_build(in, c, true, NULL);
-    if (!t) return NULL;
-    crossings *x = in->ext;
-    t->next = x->thawed;
-    return x->thawed = t;
+    if (t) thawed_put(in->ext, t);
+    return t;
 }
 
 value thaw(interp *in, capsule *c)
@@ -199,35 +220,53 @@ value thaw_with(interp *in, capsule *c, const thaw_inputs *inputs)
     return v;
 }
 
+/* A few are looked at every time; many only after as many tasks as it costs to look. */
 void thaw_trim(interp *in)
 {
     crossings *x = in->ext;
-    if (!x) return;
+    enum { FEW = 16 };
+    if (!x || !x->nthawed) return;
+    if (++x->ntrim < x->nthawed / FEW) return;
+    x->ntrim = 0;
     bool any = false;
-    for (thawed *t = x->thawed; t; t = t->next) any = any || atomic_load(&t->c->hdr.rc) == 1;
+    for (uint32_t i = 0; i < x->capthawed && !any; i++)
+        any = x->thawed[i] && atomic_load(&x->thawed[i]->c->hdr.rc) == 1;
     if (!any) return;
     gc_collect(in); /* garbage may still refer to what goes */
-    for (thawed **p = &x->thawed; *p;) {
-        thawed *t = *p;
-        if (atomic_load(&t->c->hdr.rc) != 1) {
-            p = &t->next;
+    uint32_t n = x->capthawed;
+    thawed **old = x->thawed, **gone = mem_alloc(x->nthawed * sizeof *gone);
+    capsule **dead = mem_alloc(x->nthawed * sizeof *dead);
+    size_t ndead = 0;
+    x->thawed = NULL;
+    x->capthawed = x->nthawed = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!old[i]) continue;
+        if (atomic_load(&old[i]->c->hdr.rc) != 1) {
+            thawed_put(x, old[i]);
             continue;
         }
-        *p = t->next;
-        origins_forget(in, t->c);
-        thawed_free(in, t);
+        gone[ndead] = old[i];
+        dead[ndead++] = old[i]->c;
     }
+    qsort(dead, ndead, sizeof *dead, by_address);
+    origins_forget(x, dead, ndead);
+    for (size_t i = 0; i < ndead; i++) thawed_free(in, gone[i]);
+    mem_free(dead);
+    mem_free(gone);
+    mem_free(old);
 }
 
 void crossings_close(interp *in)
 {
     crossings *x = in->ext;
     if (!x) return;
-    while (x->thawed) {
-        thawed *t = x->thawed;
-        x->thawed = t->next;
-        thawed_free(in, t);
-    }
+    thawed **old = x->thawed;
+    uint32_t n = x->capthawed;
+    x->thawed = NULL;
+    x->capthawed = x->nthawed = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (old[i]) thawed_free(in, old[i]);
+    mem_free(old);
     mailbox_empty(in, x->box);
     mailbox_unref(x->box);
     mem_free(x->origin);

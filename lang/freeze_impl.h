@@ -89,7 +89,6 @@ typedef struct thawed { /* a capsule's objects in one interpreter */
     capsule *c;         /* counted */
     value root;
     value *at; /* by id; FAIL: not made */
-    struct thawed *next;
 } thawed;
 
 typedef struct origin { /* where a frozen object of this interpreter came from */
@@ -100,7 +99,9 @@ typedef struct origin { /* where a frozen object of this interpreter came from *
 
 typedef struct crossings { /* in->ext */
     mailbox *box;
-    thawed *thawed;
+    thawed **thawed; /* open addressing by capsule */
+    uint32_t nthawed, capthawed;
+    uint32_t ntrim; /* tasks since it was last looked for what can go */
     origin *origin; /* open addressing by address */
     uint32_t norigin, cap;
 } crossings;
@@ -174,7 +175,6 @@ mailbox *mailbox_ref(mailbox *b);
 capsule *capsule_new(interp *in);
 const origin *origin_find(interp *in, const obj *o);
 bool origin_add(interp *in, obj *o, capsule *c, uint32_t id);
-void origins_forget(interp *in, const capsule *c);
 /* Builds the objects of c. frozen: marks them. NULL: exception. */
 thawed *thaw_build(interp *in, capsule *c, bool frozen, const thaw_inputs *inputs);
 thawed *thaw_shared(interp *in, capsule *c); /* lends the one of this interpreter */

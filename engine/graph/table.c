@@ -29,6 +29,8 @@ typedef struct table {
     layer base;
     arena mem;
     entry *at;
+    uint32_t *slot; /* keys that have a name of their own: id + 1 by hash; NULL: few */
+    uint64_t nslot; /* a power of two */
 } table;
 
 enum { KEY_ANONYMOUS = -2 };
@@ -144,13 +146,20 @@ static void key_of(const layer *l, uint64_t i, key *out)
     }
 }
 
-static bool key_same(const key *a, const key *b)
+static bool key_same(const key *a, const key *b) /* a: of a table */
 {
     return a->n == b->n && !b->sub && !strcmp(a->name, b->name) &&
            (a->n <= 0 || !memcmp(a->i, b->i, (size_t)a->n * sizeof *a->i));
 }
 
-static bool find(const layer *l, const key *k, uint64_t *i)
+static uint64_t key_hash(const key *k)
+{
+    uint64_t h = hash_bytes(k->name, strlen(k->name), 0);
+    for (int i = 0; i < k->n; i++) h = (h ^ (uint64_t)k->i[i]) * 0x9e3779b97f4a7c15ull;
+    return h ^ h >> 29;
+}
+
+static bool find_slow(const layer *l, const key *k, uint64_t *i)
 {
     key have;
     for (uint64_t j = 0; j < layer_shown(l); j++) {
@@ -162,11 +171,46 @@ static bool find(const layer *l, const key *k, uint64_t *i)
     return false;
 }
 
+static bool find(const layer *l, const key *k, uint64_t *i)
+{
+    const table *t = (const table *)l;
+    key have;
+    if (!t->slot) return find_slow(l, k, i);
+    for (uint64_t s = key_hash(k) & (t->nslot - 1); t->slot[s]; s = (s + 1) & (t->nslot - 1)) {
+        key_of(l, t->slot[s] - 1, &have);
+        if (!key_same(&have, k)) continue;
+        *i = t->slot[s] - 1;
+        return true;
+    }
+    return false;
+}
+
+/* Of several equal keys the first is found. */
+static void index_keys(table *t)
+{
+    enum { FEW = 16 };
+    uint64_t n = layer_shown(&t->base), named = 0;
+    for (uint64_t j = 0; j < n && named <= FEW; j++) named += t->at[j].n != KEY_ANONYMOUS;
+    if (named <= FEW || n >= UINT32_MAX / 4) return;
+    for (t->nslot = 64; t->nslot < 2 * n;) t->nslot *= 2;
+    t->slot = mem_zero(t->nslot * sizeof *t->slot);
+    for (uint64_t j = 0; j < n; j++) {
+        key k = {0};
+        uint64_t known;
+        key_of(&t->base, j, &k);
+        if (find(&t->base, &k, &known)) continue;
+        uint64_t s = key_hash(&k) & (t->nslot - 1);
+        while (t->slot[s]) s = (s + 1) & (t->nslot - 1);
+        t->slot[s] = (uint32_t)j + 1;
+    }
+}
+
 static void drop(layer *l)
 {
     table *t = (table *)l;
     release(l->count, t->at);
     arena_clear(&t->mem);
+    mem_free(t->slot);
 }
 
 static const layer_kind table_kind = {"table", task_of, key_of, find, drop};
@@ -240,5 +284,6 @@ layer *graph_build(graph_builder *b, grid *g, dtype_of t, err *e)
             if (!b->at[i].in[k].of) b->at[i].in[k].of = &l->base;
     mem_free(b->name);
     mem_free(b);
+    index_keys(l);
     return &l->base;
 }

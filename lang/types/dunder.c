@@ -74,6 +74,8 @@ static bool k_hash(interp *in, value self, uint64_t *out)
     bool ok = is_int(v);
     if (!ok)
         throw(in, TypeError, "__hash__ method should return an integer");
+    else if (v.kind == V_INT) /* as it is; -1 is no hash */
+        *out = (uint64_t)(v.i == -1 ? -2 : v.i);
     else
         ok = value_hash(in, v, out);
     value_unref(in, v);
