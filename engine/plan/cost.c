@@ -181,7 +181,7 @@ static uint64_t stepped_extra(const program *g, const stepset *x)
         if (!x->known[s]) continue;
         largest = inputs_of(&x->view[s], &total);
         const fn *f = x->view[s].f;
-        uint64_t copies = f ? f->kind->cost.copies * largest : 0;
+        uint64_t copies = f ? (uint64_t)(f->kind->cost.copies + f->copies) * largest : 0;
         if (f && g->tiles && g->nstep == 1 && red_prefers_stream(f)) copies = 0;
         if (s && !gives_view(g->by[s], &x->view[s])) size[s] = block_bytes(g->by[s], x->index[s]);
         if (f && f->kind->cost.joins) copies += joined_bytes(&x->view[s]);
@@ -217,7 +217,11 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     for (uint32_t s = 0; s < g->nstep; s++) {
         uint64_t total;
         const fn *f = x->known[s] ? x->view[s].f : NULL;
-        if (f) k.most += f->kind->cost.maybe * inputs_of(&x->view[s], &total);
+        if (!f) continue;
+        uint64_t in = inputs_of(&x->view[s], &total), own = block_bytes(g->by[s], x->index[s]);
+        k.most += f->kind->cost.maybe * in;
+        if (in > k.largest) k.largest = in;
+        if (own > k.largest) k.largest = own;
     }
     k.streams = g->nstep == 1 && x->view[0].f && x->view[0].f->kind->cost.streams;
     dtype_of want;

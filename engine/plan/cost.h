@@ -7,16 +7,17 @@
 #include "engine/plan/program.h"
 
 typedef struct task_cost {
-    uint64_t out;   /* bytes that the result adds to memory; 0: it looks into its first input */
-    uint64_t block; /* bytes of the result's elements, 0: it is not a block */
-    uint64_t extra; /* that are needed meanwhile, */
-    uint64_t most;  /* and at most */
-    uint64_t read;  /* from files and arrays that are there */
-    double seconds; /* on one thread */
-    bool unknown;   /* no grid tells the size of the result: about that of its inputs */
-    bool streams;   /* inputs may come one at a time, */
-    bool reuses;    /* the result may take the place of an input of the same size */
-    bool parts;     /* and only what is used of them */
+    uint64_t out;     /* bytes that the result adds to memory; 0: it looks into its first input */
+    uint64_t block;   /* bytes of the result's elements, 0: it is not a block */
+    uint64_t extra;   /* that are needed meanwhile, */
+    uint64_t most;    /* and at most */
+    uint64_t largest; /* block that it touches, fused ones too */
+    uint64_t read;    /* from files and arrays that are there */
+    double seconds;   /* on one thread */
+    bool unknown;     /* no grid tells the size of the result: about that of its inputs */
+    bool streams;     /* inputs may come one at a time, */
+    bool reuses;      /* the result may take the place of an input of the same size */
+    bool parts;       /* and only what is used of them */
 } task_cost;
 
 typedef struct costs costs; /* used by one thread at a time */

@@ -125,7 +125,8 @@ static void begin(state *s, int w, tid t, double now)
     s->f->read += c.read;
     s->f->made += c.out;
     s->total += costs_of(s->costs, t).out;
-    if (c.block + c.most > s->largest) s->largest = c.block + c.most;
+    /* kernels may copy a block that lies badly */
+    if (c.block + c.most + c.largest > s->largest) s->largest = c.block + c.most + c.largest;
     s->running += c.out + c.extra;
     note_peak(s);
     s->at[w].task = t;

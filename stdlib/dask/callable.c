@@ -4,6 +4,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/wire.h"
+#include "lang/types/func.h"
 #include "stdlib/dask/crew.h"
 #include "stdlib/numpy/numpy.h"
 
@@ -33,21 +34,21 @@ static bool bind_args(interp *in, const call *c, value *out)
 static value call_with_args(interp *in, const call *c, const void *function)
 {
     const callable *k = function;
-    value func = value_of(in, k->what);
-    value kwargs = is_fail(func) || !k->kwargs ? FAIL : value_of(in, k->kwargs);
+    value called = value_of(in, k->what);
+    value kwargs = is_fail(called) || !k->kwargs ? FAIL : value_of(in, k->kwargs);
     value *arg = mem_zero((c->narg + 1) * sizeof(value));
     value r = FAIL;
-    if (!is_fail(func) && bind_args(in, c, arg)) {
+    if (!is_fail(called) && bind_args(in, c, arg)) {
         tuple *t = is_fail(kwargs) ? NULL : tuple_from(in, arg, c->narg);
         if (is_fail(kwargs))
-            r = value_call(in, func, arg, c->narg, NULL);
+            r = value_call(in, called, arg, c->narg, NULL);
         else if (t)
-            r = call_with(in, func, v_obj(t), kwargs);
+            r = call_with(in, called, v_obj(t), kwargs);
         obj_unref(in, t);
         for (uint32_t i = 0; i < c->narg; i++) value_unref(in, arg[i]);
     }
     mem_free(arg);
-    value_unref(in, func);
+    value_unref(in, called);
     value_unref(in, kwargs);
     return r;
 }
@@ -207,6 +208,9 @@ fn *fn_callable(interp *in, value f, value kwargs)
     k->what = live_new(in, f);
     k->kwargs = is_fail(kwargs) ? NULL : live_new(in, kwargs);
     k->f.flags |= FN_FOREIGN;
+    func *own =
+        as_func(f); /* b * 2 + 1 holds b * 2 for a while; functions of libraries are careful */
+    k->f.copies = own && own->globals == interp_main(in);
     void *id[2] = {f.kind == V_OBJ ? f.o : NULL, is_fail(kwargs) ? NULL : kwargs.o};
     fn_identify(&k->f, id, sizeof id);
     return &k->f;
