@@ -214,19 +214,25 @@ static void searched_bins(const tally *t, const double *v, int64_t n, int32_t *b
     }
 }
 
+/* the bins of n values, at most STAGE; those outside get the number after the last */
+static void find_bins(const tally *t, const double *v, int64_t n, int32_t *bin)
+{
+    double lo = t->edge[0], hi = t->edge[t->bins];
+    bool sure = true;
+    if (t->uniform)
+        uniform_bins(v, n, (int32_t)t->bins, lo, hi, t->scale, t->slack, bin, &sure);
+    else
+        searched_bins(t, v, n, bin);
+    for (int64_t j = 0; !sure && j < n; j++) bin[j] = compared_bin(t, v[j]);
+}
+
 static bool histogram_piece(tally *t, int64_t first, int64_t n, int64_t *table)
 {
     const double *v = (const double *)t->from + first;
     int32_t bin[STAGE];
-    double lo = t->edge[0], hi = t->edge[t->bins];
     for (int64_t i = 0; i < n; i += STAGE) {
         int64_t k = n - i < STAGE ? n - i : STAGE;
-        bool sure = true;
-        if (t->uniform)
-            uniform_bins(v + i, k, (int32_t)t->bins, lo, hi, t->scale, t->slack, bin, &sure);
-        else
-            searched_bins(t, v + i, k, bin);
-        for (int64_t j = 0; !sure && j < k; j++) bin[j] = compared_bin(t, v[i + j]);
+        find_bins(t, v + i, k, bin);
         count_block(bin, k, t->bins + 1, table);
     }
     return true;
@@ -238,10 +244,7 @@ static bool weigh(tally *t, const double *w, double *sum)
     const double *v = t->from;
     for (int64_t i = 0; i < t->n; i += STAGE) {
         int64_t k = t->n - i < STAGE ? t->n - i : STAGE;
-        if (t->uniform)
-            for (int64_t j = 0; j < k; j++) bin[j] = compared_bin(t, v[i + j]);
-        else
-            searched_bins(t, v + i, k, bin);
+        find_bins(t, v + i, k, bin);
         for (int64_t j = 0; j < k; j++)
             if (bin[j] < t->bins) sum[bin[j]] += w[i + j];
     }
