@@ -385,6 +385,8 @@ static bool save_globals(freezer *f, const globals *g)
 
 static bool save_cross(freezer *f, obj *o)
 {
+    int reduced = freeze_reduced(f, o);
+    if (reduced) return reduced > 0;
     freeze_byte(f, RK_CROSS);
     freeze_value(f, class_value(o->type));
     freeze_obj(f, o->flags & OBJ_DICT ? obj_head(o)->dict : NULL);
