@@ -92,8 +92,14 @@ bool interp_aside(interp *in, void (*work)(void *), void (*drop)(void *), void *
     bool done = a->done;
     a->left = !done;
     pthread_mutex_unlock(&a->lock);
+    if (!done) in->left_asides = true;
     if (!done) return false; /* the thread frees everything */
     aside_free(a);
     if (!ok) drop(ctx);
     return ok;
+}
+
+bool interp_left_asides(const interp *in)
+{
+    return in->left_asides;
 }

@@ -9,6 +9,10 @@
  * for what takes tens of milliseconds. */
 bool interp_aside(interp *in, void (*work)(void *ctx), void (*drop)(void *ctx), void *ctx);
 
+/* Did any go on alone?  Then the process must not run exit handlers, which take away what the
+ * libraries that still work stand on. */
+bool interp_left_asides(const interp *in);
+
 /* One function of GMP: out from a, b, c and n, as far as it uses them. */
 typedef void (*bigfn)(mpz_ptr out, mpz_srcptr a, mpz_srcptr b, mpz_srcptr c, unsigned long n);
 /* Calls f, aside when it is expected to take long; operands that f does not use are NULL. */

@@ -133,8 +133,9 @@ struct interp {
     void *ext;           /* freeze.c: capsules held, the trap */
     int32_t digit_limit; /* of int <-> str; 0: Python's own, -1: none */
     value build_class;   /* what class statements call */
-    value stop; /* the value an exhausted iterator ended with (StopIteration.value); FAIL */
-    value echo; /* of a cell: its last expression statement */
+    value stop;       /* the value an exhausted iterator ended with (StopIteration.value); FAIL */
+    value echo;       /* of a cell: its last expression statement */
+    bool left_asides; /* a long call was left to itself (aside.c) */
     struct threads *threads; /* NULL: the program has started none */
     bool trapped;            /* a write to a frozen object: unwinds everything, no handler runs */
     struct {

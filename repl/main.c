@@ -11,6 +11,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/simd.h"
 #include "engine/base/str.h"
+#include "lang/aside.h"
 #include "lang/lang.h"
 #include "repl/cells.h"
 #include "repl/host.h"
@@ -344,11 +345,13 @@ int main(int argc, char **argv)
     report_fault();
     if (o.stay && o.task != RUN_PROMPT) status = run_prompt(&s);
     if (cells) session_close(&s);
+    const bool at_work = interp_left_asides(in);
     interp_close(in);
     mem_free(modules);
     if (!host_flush()) {
         fprintf(stderr, "dsk: stdout: %s\n", strerror(errno));
         if (status == 0) status = 120; /* as CPython when stdout is lost */
     }
+    if (at_work) _exit(status); /* a library call that Ctrl-C left behind is still in the middle */
     return status;
 }
