@@ -89,6 +89,19 @@ bool board_set(board *b, const char *name, datum *d, uint64_t version)
     return ok;
 }
 
+void board_clear(board *b)
+{
+    size_t n;
+    char **names = board_names(b, &n);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t version;
+        datum_unref(board_get(b, names[i], &version));
+        board_set(b, names[i], NULL, version);
+        mem_free(names[i]);
+    }
+    mem_free(names);
+}
+
 uint64_t board_now(board *b)
 {
     pthread_mutex_lock(&b->lock);

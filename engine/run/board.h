@@ -13,6 +13,7 @@ board *board_new(void);
 datum *board_get(board *b, const char *name, uint64_t *version);
 /* Sets an entry (NULL: removes it) if its version is still the one given; counts d. */
 bool board_set(board *b, const char *name, datum *d, uint64_t version);
+void board_clear(board *b);   /* removes all */
 uint64_t board_now(board *b); /* changes when anything does */
 /* Waits until it is no longer that; false: not within the time. */
 bool board_wait(board *b, uint64_t now, double seconds);

@@ -178,6 +178,7 @@ void foreman_close(foreman *f)
     foreman_leave(f);
     for (size_t i = 0; i < n; i++) errand_release(all[i]);
     mem_free(all);
+    board_clear(f->board); /* what hangs there may hold errands, and they hold us */
 }
 
 /* ---- the table ---- */
