@@ -29,7 +29,8 @@ struct tile_op {
 /* Part of a source, read ahead.  Elements [from, until) of the block lie at its register. */
 struct tile_window {
     int64_t from, until;
-    const source *of;
+    const source *of; /* or */
+    const nd *x;
     dtype_of t;
     int64_t start[GRID_MAXDIM]; /* of the block in the source */
     int axis;                   /* units are whole below this axis ... */
@@ -173,6 +174,20 @@ static bool power_is_safe(const ufunc *f, const ufunc_plan *p, const operand *y)
     return y->scalar && y->value && !(((const char *)y->value)[y->t.size - 1] & 0x80);
 }
 
+/* Turned operands do not decide how the result lies in memory when one in C order is there. */
+static bool lies_in_c_order(const tile_operand *arg, int n)
+{
+    bool turned = false, straight = false;
+    for (int k = 0; k < n; k++) {
+        const tile_operand *a = &arg[k];
+        turned |= a->turned;
+        straight |=
+            a->place == TILE_REGISTER || (a->place == TILE_BLOCK && !a->turned && a->step > 0 &&
+                                          (a->inner == INT64_MAX || a->row > 0));
+    }
+    return straight || !turned;
+}
+
 static bool add_map(tile_code *c, int s, const ufunc *f, dtype_of want, err *e)
 {
     tile_operand arg[UFUNC_MAXARG];
@@ -182,6 +197,7 @@ static bool add_map(tile_code *c, int s, const ufunc *f, dtype_of want, err *e)
     if (f->nout != 1 || c->view[s].narg < f->nin) return false;
     for (int k = 0; k < f->nin; k++)
         TRY(argument(c, s, (uint32_t)k, &arg[k], &kind[k], &reader[k]));
+    TRY(lies_in_c_order(arg, f->nin));
     TRY(ufunc_resolve(f, kind, want, 0, &types, e));
     for (int k = 0; k <= f->nin; k++) TRY(dtype_is_number(types.arg[k].dt));
     if (f->nin > 1 && !power_is_safe(f, &types, &kind[1])) return false;
@@ -212,7 +228,7 @@ static bool add_astype(tile_code *c, int s, dtype_of to, err *e)
     operand kind;
     int reader;
     tile_operand v;
-    TRY(dtype_is_number(to.dt) && argument(c, s, 0, &v, &kind, &reader));
+    TRY(dtype_is_number(to.dt) && argument(c, s, 0, &v, &kind, &reader) && !v.turned);
     TRY(add_cast(c, &v, to, e));
     c->value[s] = v;
     if (reader >= 0) used(c, reader);
@@ -251,17 +267,11 @@ static const source *source_at_run(const tile_code *c, const source *s)
 }
 
 /* Reads go along whole units: as many trailing axes as fit into a window. */
-static bool add_window(tile_code *c, int s, const source *src, err *e)
+static bool open_window(tile_code *c, int s, dtype_of t, err *e)
 {
     tile_window *w = &c->window[s];
-    const task_view *v = &c->view[s];
-    const lit *region = v->narg ? &v->arg[v->narg - 1] : NULL;
-    dtype_of t = c->g->by[s]->type;
-    if (!region || region->kind != LIT_TUPLE || (int)region->n != c->ndim) return false;
-    w->of = source_at_run(c, src);
     w->t = t;
     w->unit = 1;
-    for (int i = 0; i < c->ndim; i++) w->start[i] = region->item[i].slice.start;
     for (w->axis = c->ndim - 1; w->axis > 0; w->axis--) {
         if (w->unit * c->shape[w->axis] > WINDOW) break;
         w->unit *= c->shape[w->axis];
@@ -281,6 +291,27 @@ static bool add_window(tile_code *c, int s, const source *src, err *e)
     return true;
 }
 
+static bool add_window(tile_code *c, int s, const source *src, err *e)
+{
+    tile_window *w = &c->window[s];
+    const task_view *v = &c->view[s];
+    const lit *region = v->narg ? &v->arg[v->narg - 1] : NULL;
+    if (!region || region->kind != LIT_TUPLE || (int)region->n != c->ndim) return false;
+    w->of = source_at_run(c, src);
+    for (int i = 0; i < c->ndim; i++) w->start[i] = region->item[i].slice.start;
+    return open_window(c, s, c->g->by[s]->type, e);
+}
+
+/* a box of a block that lies otherwise, in C order */
+static void gather(const nd *x, const int64_t *start, const int64_t *count, char *to)
+{
+    int64_t own[GRID_MAXDIM];
+    const char *at = x->at;
+    strides_c(x->ndim, count, x->size, own);
+    for (int i = 0; i < x->ndim; i++) at += start[i] * nd_strides(x)[i];
+    strided_copy(x->ndim, count, to, own, at, nd_strides(x), x->size, NULL);
+}
+
 /* units [from, from + n): a box for each stretch along the axis */
 static bool read_units(tile_code *c, tile_window *w, int64_t from, int64_t n, char *to, err *e)
 {
@@ -294,10 +325,14 @@ static bool read_units(tile_code *c, tile_window *w, int64_t from, int64_t n, ch
             if (i == w->axis) start[i] += at;
             if (i < w->axis) start[i] += rest % c->shape[i], rest /= c->shape[i];
         }
-        nd *out = nd_view(w->b, to, w->t, c->ndim, count, NULL);
-        bool ok = w->of->kind->read_into(w->of, start, count, out, e);
-        datum_unref(out);
-        if (!ok) return false;
+        if (w->x)
+            gather(w->x, start, count, to);
+        else {
+            nd *out = nd_view(w->b, to, w->t, c->ndim, count, NULL);
+            bool ok = w->of->kind->read_into(w->of, start, count, out, e);
+            datum_unref(out);
+            if (!ok) return false;
+        }
         to += part * w->unit * w->t.size;
         from += part;
         n -= part;
@@ -342,6 +377,68 @@ static bool add_source(tile_code *c, int s, const source *src, err *e)
     return ok;
 }
 
+/* --- views of blocks that are there --- */
+
+static bool is_view(const tile_code *c, int s)
+{
+    return c->view[s].f && c->view[s].f->flags & FN_VIEW && c->view[s].nin == 1;
+}
+
+/* Is it read by views only?  Its own shape does not matter then. */
+static bool under_view(const tile_code *c, int s)
+{
+    bool under = false;
+    for (int q = 0; q < s; q++)
+        for (uint32_t k = 0; k < c->view[q].nin; k++)
+            if (c->from[q][k] == s) {
+                if (!is_view(c, q)) return false;
+                under = true;
+            }
+    return under;
+}
+
+static nd *look_through(tile_code *c, int s, err *e)
+{
+    int from = c->from[s][0];
+    const nd *x = from < 0 ? as_nd(c->in[s][0]) : c->shown[from];
+    if (!x) return NULL;
+    datum *in[1] = {(datum *)(uintptr_t)x};
+    call k = step_call(c, s);
+    bool copies = false;
+    k.in = in;
+    nd *y = fn_is_part(c->view[s].f) ? part_view(c->view[s].f, &k, &copies, e)
+                                     : as_nd(fn_call(c->view[s].f, &k, e));
+    return copies && !nd_in_c_order(y) ? datum_unref(y) : y;
+}
+
+/* the block that views show parts of */
+static bool show_source(tile_code *c, int s, err *e)
+{
+    if (c->nheld + 1 >= c->maxop) return false;
+    call k = step_call(c, s);
+    nd *x = as_nd(fn_call(c->view[s].f, &k, e));
+    if (x) c->held[c->nheld++] = x;
+    return (c->shown[s] = x) != NULL;
+}
+
+static bool add_view(tile_code *c, int s, err *e)
+{
+    if (c->nheld + 1 >= c->maxop) return false;
+    nd *x = look_through(c, s, e);
+    if (!x) return false;
+    c->shown[s] = x;
+    c->held[c->nheld++] = x; /* ours from here on */
+    if (under_view(c, s)) return true;
+    if (!dtype_is_number(x->dtype) || x->ndim != c->ndim ||
+        memcmp(nd_shape(x), c->shape, (size_t)c->ndim * sizeof *c->shape))
+        return false;
+    if (block_operand(c, x, &c->value[s])) return true;
+    c->window[s].x = x;
+    if (!open_window(c, s, nd_type(x), e)) return false;
+    c->value[s].turned = !nd_in_c_order(x);
+    return true;
+}
+
 /* --- all of it --- */
 
 static bool step_fits(const tile_code *c, int s)
@@ -360,6 +457,8 @@ static bool add_step(tile_code *c, int s, err *e)
     int out;
     const fn *f = c->view[s].f;
     const source *src = layer_source(c->g->by[s]);
+    if (is_view(c, s)) return add_view(c, s, e);
+    if (under_view(c, s)) return src && show_source(c, s, e);
     if (src) return add_source(c, s, src, e);
     if (f->kind->tile) return add_generator(c, s);
     if (!(f->flags & FN_ELEMENTWISE)) return false;
@@ -380,8 +479,9 @@ bool tile_compile(tile_code *c, err *e)
     c->uses = arena_alloc(a, (size_t)(n + 1) * sizeof *c->uses);
     c->window = arena_alloc(a, (size_t)n * sizeof *c->window);
     if (c->first == n) return add_nd(c, c->resident, &c->value[n]);
+    c->shown = arena_alloc(a, (size_t)n * sizeof *c->shown);
     for (int s = c->first; s < n; s++) {
-        TRY(step_fits(c, s));
+        TRY(under_view(c, s) || step_fits(c, s));
         for (uint32_t k = 0; k < c->view[s].narg; k++) {
             const lit *x = &c->view[s].arg[k];
             if (x->kind == LIT_IN && c->from[s][x->i] >= 0) c->uses[c->from[s][x->i]]++;

@@ -24,6 +24,7 @@ typedef struct tile_operand {
     int reg;                          /* TILE_REGISTER */
     _Alignas(16) char own[16];        /* TILE_FIXED after a cast (at is NULL) */
     const struct tile_window *window; /* TILE_BLOCK: a part of it, which moves */
+    bool turned;                      /* in memory its axes are not in C order */
 } tile_operand;
 
 typedef struct tile_op tile_op;
@@ -51,6 +52,7 @@ typedef struct tile_code {
     nd **held; /* blocks that operands lie in */
     int nheld;
     tile_window *window;
+    const nd **shown; /* of steps that are views: what they show, held */
 } tile_code;
 
 /* c is zeroed, the public part filled in.  False, without an error: these steps do not lend
