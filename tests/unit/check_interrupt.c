@@ -138,7 +138,7 @@ static const char *const language[] = {
     "re.sub('x*', '-', 'y' * 10**8)",
     "time.sleep(1000)",
     "input()",
-    "queue.Queue().get()",
+    "queue.Queue().get(timeout=1000)",
     "subprocess.run(['sleep', '1000'])",
     "asyncio.run(asyncio.sleep(1000))",
 };
@@ -205,7 +205,7 @@ START_TEST(twenty_times_in_a_row_and_memory_is_given_back)
     run(&s, setup);
     run(&s, function);
     const char *const turn[] = {
-        "exec('l = []\\nwhile True: l.append(str(len(l)))')",
+        "exec('l = []\\nwhile True:\\n l.append(str(len(l)))\\n if len(l) > 10**6: l.clear()')",
         "sorted(range(3 * 10**6), key=lambda x: -x % 10007)",
         "da.random.random((10**6, 10**5), chunks=2000).sum().compute()",
         "dask.compute(*[dask.delayed(spin)(i) for i in range(8)])",
