@@ -195,7 +195,9 @@ thawed *thaw_shared(interp *in, capsule *c)
     thawed *t = x->nthawed ? x->thawed[thawed_slot(x, c)] : NULL;
     if (t) return t;
     t = thaw_build(in, c, true, NULL);
-    if (t) thawed_put(in->ext, t);
+    if (!t) return NULL;
+    t->turn = ++x->nturn;
+    thawed_put(x, t);
     return t;
 }
 
@@ -218,6 +220,21 @@ value thaw_with(interp *in, capsule *c, const thaw_inputs *inputs)
     value v = value_ref(t->root);
     thawed_free(in, t);
     return v;
+}
+
+static int latest_first(const void *a, const void *b)
+{
+    const thawed *const *x = a, *const *y = b;
+    return ((*y)->turn > (*x)->turn) - ((*y)->turn < (*x)->turn);
+}
+
+/* References to frozen objects are not counted: whoever holds objects of another capsule goes
+ * before it. Takes t. */
+static void thawed_free_all(interp *in, thawed **t, size_t n)
+{
+    if (n) qsort(t, n, sizeof *t, latest_first);
+    for (size_t i = 0; i < n; i++) thawed_free(in, t[i]);
+    mem_free(t);
 }
 
 /* A few are looked at every time; many only after as many tasks as it costs to look. */
@@ -250,9 +267,8 @@ void thaw_trim(interp *in)
     }
     qsort(dead, ndead, sizeof *dead, by_address);
     origins_forget(x, dead, ndead);
-    for (size_t i = 0; i < ndead; i++) thawed_free(in, gone[i]);
+    thawed_free_all(in, gone, ndead);
     mem_free(dead);
-    mem_free(gone);
     mem_free(old);
 }
 
@@ -264,9 +280,10 @@ void crossings_close(interp *in)
     uint32_t n = x->capthawed;
     x->thawed = NULL;
     x->capthawed = x->nthawed = 0;
+    uint32_t have = 0;
     for (uint32_t i = 0; i < n; i++)
-        if (old[i]) thawed_free(in, old[i]);
-    mem_free(old);
+        if (old[i]) old[have++] = old[i];
+    thawed_free_all(in, old, have);
     mailbox_empty(in, x->box);
     mailbox_unref(x->box);
     mem_free(x->origin);

@@ -88,7 +88,9 @@ struct capsule {
 typedef struct thawed { /* a capsule's objects in one interpreter */
     capsule *c;         /* counted */
     value root;
-    value *at; /* by id; FAIL: not made */
+    value *at;     /* by id; FAIL: not made */
+    bool *own;     /* by id: frozen by us, not an object of another capsule in this one */
+    uint64_t turn; /* the how manieth of its interpreter: what it refers to came before */
 } thawed;
 
 typedef struct origin { /* where a frozen object of this interpreter came from */
@@ -101,6 +103,7 @@ typedef struct crossings { /* in->ext */
     mailbox *box;
     thawed **thawed; /* open addressing by capsule */
     uint32_t nthawed, capthawed;
+    uint64_t nturn; /* capsules ever thawed */
     uint32_t ntrim; /* tasks since it was last looked for what can go */
     origin *origin; /* open addressing by address */
     uint32_t norigin, cap;

@@ -795,7 +795,8 @@ static bool build(thawer *t, bool frozen)
         obj *o = t->t->at[i].kind == V_OBJ ? t->t->at[i].o : NULL;
         if (!o || o->flags & OBJ_FROZEN) continue;
         if (has_identity(kind)) origin_add(t->in, o, c, i);
-        if (can_change(kind)) o->flags |= OBJ_FROZEN;
+        t->t->own[i] = can_change(kind);
+        if (t->t->own[i]) o->flags |= OBJ_FROZEN;
     }
     return ok && !throwing(t->in);
 }
@@ -809,6 +810,7 @@ thawed *thaw_build(interp *in, capsule *c, bool frozen, const thaw_inputs *input
     thawed *made = mem_zero(sizeof *made);
     made->c = datum_ref(c);
     made->at = mem_zero((c->nobj + 1) * sizeof *made->at);
+    made->own = mem_zero((c->nobj + 1) * sizeof *made->own);
     thawer t = {.in = in,
                 .c = c,
                 .t = made,
@@ -829,16 +831,12 @@ thawed *thaw_build(interp *in, capsule *c, bool frozen, const thaw_inputs *input
 void thawed_free(interp *in, thawed *t)
 {
     uint32_t n = t->c->nobj;
-    for (uint32_t i = 0; i < n; i++) { /* what we marked counts again */
-        const origin *from = t->at[i].kind == V_OBJ ? origin_find(in, t->at[i].o) : NULL;
-        bool ours = can_change((unsigned char)t->c->text[t->c->off[i]]);
-        if (t->at[i].kind == V_OBJ && ours && (!from || from->c == t->c)) {
-            t->at[i].o->flags &= (uint16_t)~OBJ_FROZEN;
-        }
-    }
+    for (uint32_t i = 0; i < n; i++) /* what we marked counts again */
+        if (t->own[i]) t->at[i].o->flags &= (uint16_t)~OBJ_FROZEN;
     value_unref(in, t->root);
     for (uint32_t i = 0; i < n; i++) value_unref(in, t->at[i]);
     mem_free(t->at);
+    mem_free(t->own);
     datum_unref(t->c);
     mem_free(t);
 }
