@@ -340,8 +340,9 @@ static str *check_text(interp *in, value r, const char *method)
 static value default_repr(interp *in, value v)
 {
     const type *t = type_of(in, v);
-    value qualname;
-    int has = value_findattr(in, v_type(t), "__qualname__", &qualname);
+    value cls = v_type(t), qualname;
+    int has = value_findattr(in, cls, "__qualname__", &qualname);
+    value_unref(in, cls);
     if (has < 0) return FAIL;
     const char *name = has && as_str(qualname) ? as_str(qualname)->at : t->name;
     str *s = t->module && strcmp(t->module, "builtins")

@@ -414,7 +414,9 @@ static int print_collection(printer *p, value v)
 {
     interp *in = p->in;
     const type *t = v.o->type;
-    str *home = text_attr(in, v_type(t), "__module__");
+    value cls = v_type(t);
+    str *home = text_attr(in, cls, "__module__");
+    value_unref(in, cls);
     const bool ours = home && str_is(home, "collections");
     obj_unref(in, home);
     if (!ours) return 0;

@@ -116,7 +116,7 @@ typedef struct errand_view {
 } errand_view;
 void errand_look(errand *e, errand_view *out);
 enum errand_state errand_state_of(errand *e);
-double errand_age(errand *e); /* seconds since its task ended; 1e300: it has not */
+double errand_ended(errand *e); /* seconds since 1970; 0: it has not, or had no task */
 void errand_view_clear(errand_view *v);
 
 /* Cancels them and what waits for them. force: even when others hold them. */

@@ -120,12 +120,13 @@ static value get_id(interp *in, const value *arg)
 }
 
 /* A program that has not waited hears of the end of a task a moment later, so that what it sees
- * right after submit() does not depend on who was faster. */
+ * right after submit() does not depend on who was faster.  What ended before a wait did is known:
+ * two times are compared, not two ages, which are taken at different moments. */
 static bool is_news(interp *in, errand *e)
 {
     const double moment = 2e-3;
-    double age = errand_age(e);
-    return age < moment && age < last_wait_age(in);
+    double end = errand_ended(e);
+    return end > last_wait(in) && clock_seconds() - end < moment;
 }
 
 static value get_state(interp *in, const value *arg)
@@ -297,10 +298,11 @@ static value w_wait(interp *in, const value *arg)
 
 static value w_next(interp *in, const value *arg)
 {
-    (void)in;
     watch_obj *w = (watch_obj *)arg[0].o;
     uint64_t tag;
-    return w->w && watch_next(w->w, &tag) ? v_int((int64_t)tag) : NONE;
+    if (!w->w || !watch_next(w->w, &tag)) return NONE;
+    note_wait(in); /* it may have come after the last wait */
+    return v_int((int64_t)tag);
 }
 
 static value w_came(interp *in, const value *arg)

@@ -24,6 +24,8 @@ errand *peek_errand(interp *in, value v);
 extern const builtin office_functions[];
 /* A view of a scheduler that belongs to somebody else. */
 value office_of(interp *in, foreman *f);
-void note_wait(interp *in);       /* it knows all that has happened until now */
-double last_wait_age(interp *in); /* seconds; 0 where nothing is kept back */
+void note_wait(interp *in); /* it knows all that has happened until now */
+/* When it last knew all: seconds since 1970; 1e300 where nothing is kept back. */
+double last_wait(interp *in);
+double clock_seconds(void); /* since 1970 */
 void teams_say(interp *in); /* writes what tasks of all clusters of this interpreter printed */

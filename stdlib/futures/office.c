@@ -57,7 +57,7 @@ void teams_say(interp *in)
     }
 }
 
-static double now(void)
+double clock_seconds(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
@@ -67,13 +67,13 @@ static double now(void)
 void note_wait(interp *in)
 {
     opened *o = helper_of(in) ? NULL : opened_of(in, false);
-    if (o) o->waited = now();
+    if (o) o->waited = clock_seconds();
 }
 
-double last_wait_age(interp *in)
+double last_wait(interp *in)
 {
     opened *o = helper_of(in) ? NULL : opened_of(in, false);
-    return o ? now() - o->waited : 0;
+    return o ? o->waited : 1e300;
 }
 
 /* While home sleeps, what tasks print appears. */

@@ -153,15 +153,16 @@ datum *result_pack(interp *in, value v, err *e)
 char *type_text(interp *in, value v)
 {
     const type *t = type_of(in, v);
-    value m;
+    value cls = v_type(t), m;
     strbuf b = {0};
-    if (value_findattr(in, v_type(t), "__module__", &m) == 1) {
+    if (value_findattr(in, cls, "__module__", &m) == 1) {
         str *s = as_str(m);
         if (s && !str_is(s, "builtins")) sb_addf(&b, "%s.", s->at);
         value_unref(in, m);
     }
     exc_clear(in);
     sb_adds(&b, t->name);
+    value_unref(in, cls);
     return sb_take(&b, NULL);
 }
 

@@ -387,7 +387,9 @@ static bool population_of(interp *in, const choosing *c, const nd *x, int axis, 
         return ok;
     }
     if (c->old) return THROW0(in, ValueError, "a must be 1-dimensional or an integer");
-    str *s = value_repr(in, v_type(type_of(in, c->from)));
+    value cls = v_type(type_of(in, c->from));
+    str *s = value_repr(in, cls);
+    value_unref(in, cls);
     if (s) throw(in, ValueError, "a must be a sequence or an integer, not %s", s->at);
     obj_unref(in, s);
     return false;
