@@ -397,11 +397,13 @@ datum *spill_block(spill *s, const nd *x, err *e)
 {
     rows r = rows_of(x);
     nd *a = mem_zero(sizeof *a + 2 * x->ndim * sizeof(int64_t) + sizeof(place));
-    memcpy(a, x, sizeof *a);
+    datum_init(&a->hdr, &away_kind); /* not copied: other threads may be counting x */
+    a->dtype = x->dtype;
+    a->ndim = x->ndim;
+    a->unit = x->unit;
+    a->flags = x->flags;
+    a->size = x->size;
     place *p = place_of(a);
-    datum_init(&a->hdr, &away_kind);
-    a->b = NULL;
-    a->at = NULL;
     memcpy(a->ext, nd_shape(x), x->ndim * sizeof(int64_t));
     lay_out(a, x, &r, p);
     p->in = s;

@@ -2,6 +2,7 @@
 #include "lang/freeze.h"
 #include "stdlib/numpy/numpy.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
@@ -35,7 +36,10 @@ static ndarray *array_alloc(interp *in, int ndim, buf *own, ndarray *of)
 static void embed(ndarray *a, const nd *x)
 {
     nd *y = embedded(a);
-    memcpy(y, x, sizeof *x + 2 * (size_t)x->ndim * sizeof(int64_t));
+    /* all but the header: other threads may be counting x */
+    const size_t skip = offsetof(nd, b);
+    memcpy((char *)y + skip, (const char *)x + skip,
+           sizeof *x - skip + 2 * (size_t)x->ndim * sizeof(int64_t));
     datum_init(&y->hdr, &nd_kind); /* never freed: its ndarray keeps one count */
     y->b = a->s->b;
     a->offset = x->at - a->s->b->data;
