@@ -317,7 +317,7 @@ bool nd_map(const ufunc *f, const nd *const in[], map_opts *o, nd *out[], err *e
     if (!o->out[0] && !o->where) {
         fp_clear();
         bool done = map_flat(&j, in, ndim, shape, out);
-        if (done) o->flags |= fp_test() & ~(unsigned)FP_UNDER;
+        if (done) o->flags |= fp_reported(f, in[0]->dtype, fp_test());
         if (done || e->kind) return done;
     }
     bool ok = (f->nin < 2 || check_power(&j, in[1])) && guard_overlap(f, in, o, copies, use, e) &&
@@ -325,7 +325,7 @@ bool nd_map(const ufunc *f, const nd *const in[], map_opts *o, nd *out[], err *e
     if (ok) {
         fp_clear();
         ok = map_prepared(&j, use, o, ndim, shape, out);
-        o->flags |= fp_test() & ~(unsigned)FP_UNDER;
+        o->flags |= fp_reported(f, in[0]->dtype, fp_test());
     }
     for (int k = 0; k < f->nin; k++) datum_unref(copies[k]);
     if (!ok)

@@ -412,7 +412,7 @@ nd *nd_ufunc_reduce(const ufunc *f, const nd *x, uint32_t axes, bool keepdims, d
     if (!o->out && !o->where && !o->initial) {
         fp_clear();
         nd *flat = fold_flat(f, x, axes, keepdims, &plan, e);
-        if (flat) o->flags |= fp_test() & ~(unsigned)FP_UNDER;
+        if (flat) o->flags |= fp_reported(f, x->dtype, fp_test());
         if (flat || e->kind) return flat;
     }
     walk order;
@@ -435,7 +435,7 @@ nd *nd_ufunc_reduce(const ufunc *f, const nd *x, uint32_t axes, bool keepdims, d
         ok = run_fold(x, r, where, strides, &plan, e);
     else if (ok && !skip && !keeps_value(f))
         ok = run_fold(x, r, where, strides, &plan, e);
-    o->flags |= fp_test() & ~(unsigned)FP_UNDER;
+    o->flags |= fp_reported(f, x->dtype, fp_test());
     datum_unref(where);
     if (ok && o->out) {
         ok = nd_assign(o->out, r, 'u', NULL, e);

@@ -119,7 +119,7 @@ nd *nd_accumulate(const ufunc *f, const nd *x, int axis, dtype_of want, unsigned
         quick(nd_shape(r)[0], r->at);
     else
         accumulate(r, axis, plan.run);
-    if (flags) *flags |= fp_test() & ~(unsigned)FP_UNDER;
+    if (flags) *flags |= fp_reported(f, x->dtype, fp_test());
     return r;
 }
 
@@ -193,7 +193,7 @@ nd *nd_reduceat(const ufunc *f, const nd *x, const nd *indices, int axis, dtype_
     if (ok) ok = check_places((const int64_t *)flat->at, m, n, f->name, e);
     fp_clear();
     if (ok) fold_pieces(work, r, (const int64_t *)flat->at, axis, plan.run);
-    if (flags) *flags |= fp_test() & ~(unsigned)FP_UNDER;
+    if (flags) *flags |= fp_reported(f, x->dtype, fp_test());
     datum_unref(at);
     datum_unref(flat);
     datum_unref(work);

@@ -116,3 +116,22 @@ const char *fp_flag_text(unsigned flag)
     default: return "invalid value";
     }
 }
+
+unsigned fp_reported(const ufunc *f, enum dtype t, unsigned raised)
+{
+    raised &= ~(unsigned)FP_UNDER;
+    switch (f->id) {
+    case U_less:
+    case U_less_equal:
+    case U_greater:
+    case U_greater_equal:
+    case U_sign: return dtype_is_complex(t) ? raised : raised & ~(unsigned)FP_INVALID;
+    case U_maximum:
+    case U_minimum:
+    case U_fmax:
+    case U_fmin:
+    case U_heaviside:
+    case U_absolute: return raised & ~(unsigned)FP_INVALID;
+    default: return raised;
+    }
+}

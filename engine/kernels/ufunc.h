@@ -86,6 +86,10 @@ enum fp_flags { FP_DIVIDE = 1, FP_OVER = 2, FP_UNDER = 4, FP_INVALID = 8 };
  * "RuntimeWarning: %s encountered in %s". */
 const char *fp_flag_text(unsigned flag);
 
+/* Those of the flags raised that NumPy reports of f over elements of type t: never underflow, and
+ * NaN is nothing invalid to what compares. */
+unsigned fp_reported(const ufunc *f, enum dtype t, unsigned raised);
+
 /* All fields may be zero, but set `dtype` with OPTS_NONE. */
 typedef struct map_opts {
     dtype_of dtype;  /* DT_none: chosen by the inputs */

@@ -69,12 +69,12 @@ static bool same_shape(const nd *x, const nd *y)
     return x->ndim == y->ndim && !memcmp(x->ext, y->ext, (size_t)x->ndim * sizeof(int64_t));
 }
 
-static bool run(interp *in, const ufunc_loop *l, const char *name, size_t n, char *const *p,
-                const ptrdiff_t *steps)
+static bool run(interp *in, const ufunc *f, const ufunc_loop *l, const char *name, size_t n,
+                char *const *p, const ptrdiff_t *steps)
 {
     fp_clear();
     l->run(n, p, steps);
-    unsigned flags = fp_test() & ~(unsigned)FP_UNDER;
+    unsigned flags = fp_reported(f, l->arg[0], fp_test());
     return !flags || warn_flags(in, flags, name);
 }
 
@@ -112,7 +112,7 @@ bool quick_binary(interp *in, const ufunc *f, const char *name, value a, value b
     const nd *y = array_peek(to);
     char *p[3] = {s[0].at, s[1].at, y->at};
     ptrdiff_t steps[3] = {s[0].step, s[1].step, (ptrdiff_t)y->size};
-    bool ok = run(in, l, name, n, p, steps);
+    bool ok = run(in, f, l, name, n, p, steps);
     *r = out ? value_ref((value){.kind = V_OBJ, .o = &out->hdr}) : v_obj(to);
     if (ok) return true;
     value_unref(in, *r);
@@ -129,7 +129,7 @@ bool quick_unary(interp *in, const ufunc *f, value a, value *r)
         if (!l || l->arg[1] != DT_float64) return false;
         memcpy(&d, &a.bits, 8);
         char *p[2] = {(char *)&d, (char *)&out};
-        if (!run(in, l, f->name, 1, p, (ptrdiff_t[]){8, 8})) return *r = FAIL, true;
+        if (!run(in, f, l, f->name, 1, p, (ptrdiff_t[]){8, 8})) return *r = FAIL, true;
         *r = (value){.kind = V_SCALAR, .aux = DT_float64};
         memcpy(&r->bits, &out, 8);
         return true;
@@ -143,7 +143,7 @@ bool quick_unary(interp *in, const ufunc *f, value a, value *r)
     char *p[2] = {s.at, y->at};
     ptrdiff_t steps[2] = {s.step, (ptrdiff_t)y->size};
     *r = v_obj(to);
-    if (run(in, l, f->name, (size_t)nd_count(y), p, steps)) return true;
+    if (run(in, f, l, f->name, (size_t)nd_count(y), p, steps)) return true;
     value_unref(in, *r);
     return *r = FAIL, true;
 }
@@ -170,7 +170,7 @@ bool quick_reduce(interp *in, const reduction *r, value v, value *out)
     else
         acc.number.d = f->identity == IDENTITY_1;
     char *p[3] = {(char *)&acc.number, s.at, (char *)&acc.number};
-    if (!run(in, l, "reduce", n, p, (ptrdiff_t[]){0, 8, 0})) return *out = FAIL, true;
+    if (!run(in, f, l, "reduce", n, p, (ptrdiff_t[]){0, 8, 0})) return *out = FAIL, true;
     if (mean) acc.number.d /= (double)n;
     *out = (value){.kind = V_SCALAR, .aux = whole ? DT_int64 : DT_float64};
     memcpy(&out->bits, &acc.number, 8);
