@@ -239,6 +239,19 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     return k;
 }
 
+/* Tasks of one layer may call different functions: a piece that is one whole block is not pasted.
+ */
+static bool task_streams(costs *c, const program *g, uint64_t index)
+{
+    stepset *x = &c->steps;
+    err e = {0};
+    arena_reset(&c->scratch);
+    memset(x->known, 0, g->nstep * sizeof *x->known);
+    bool ok = program_look(g, index, x, &c->scratch, &e);
+    err_clear(&e);
+    return ok && x->view[0].f && x->view[0].f->kind->cost.streams;
+}
+
 task_cost costs_of(costs *c, tid t)
 {
     const task *k = &c->p->task[t];
@@ -249,7 +262,9 @@ task_cost costs_of(costs *c, tid t)
     uint64_t block = helper ? 0 : block_bytes(l, k->index);
     if (!at->known || at->block != block)
         *at = (entry){.known = true, .block = block, .cost = find_cost(c, g, k->index)};
-    return at->cost;
+    task_cost cost = at->cost;
+    if (cost.streams && !task_streams(c, g, k->index)) cost.streams = cost.parts = false;
+    return cost;
 }
 
 uint64_t layer_block_max(const layer *l)

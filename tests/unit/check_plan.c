@@ -103,8 +103,9 @@ START_TEST(a_small_budget_changes_nothing_but_the_order)
     expr *s = expr_reduce("sum", z, &(reduce_args){.axes = ALL_AXES, .want = none}, &e);
     pool *p = pool_new(3, false, NULL);
     nd *out = NULL;
-    ck_assert(
-        exprs_compute(1, (const expr *[]){s}, p, NULL, &(run_opts){.budget = 50000}, &out, &e));
+    bool ok =
+        exprs_compute(1, (const expr *[]){s}, p, NULL, &(run_opts){.budget = 50000}, &out, &e);
+    ck_assert_msg(ok, "%s", e.msg ? e.msg : "no reason");
     ck_assert_int_eq(*(const int64_t *)out->at, 400000ll * 400001 / 2);
     pool_free(p);
     datum_unref(out);
