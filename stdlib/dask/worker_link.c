@@ -16,7 +16,7 @@
 #include "engine/data/nd_wire.h"
 #include "lang/freeze.h"
 
-enum { MOST_PIECES = 64, WORKER_FD = 3 };
+enum { MOST_PIECES = 64 };
 
 /* ---- out ---- */
 

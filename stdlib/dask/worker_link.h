@@ -28,6 +28,8 @@ enum message {
     MSG_ASKS,   /* id, ask, value */
 };
 
+enum { WORKER_FD = 3 }; /* a worker's end */
+
 void link_reader(wire_in *r); /* ready for a message */
 
 /* ---- blocking, for one thread at a time in each direction ---- */

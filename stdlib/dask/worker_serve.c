@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -639,9 +640,40 @@ static bool begin(server *s)
     return ok;
 }
 
+/* ---- who started us ---- */
+
+enum { ORPHANED = SIGUSR2 };
+
+static pid_t starter(int fd)
+{
+    struct ucred who;
+    socklen_t n = sizeof who;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) ? 0 : who.pid;
+}
+
+/* Sent when the thread that started us ends, too: only with its process we are orphans. */
+static void orphaned(int sig)
+{
+    (void)sig;
+    int was = errno;
+    if (getppid() != starter(WORKER_FD)) _exit(1);
+    errno = was;
+}
+
+/* The closed socket tells the reader; this also ends a task that keeps every processor busy, and
+ * does not wait for a result that is being sent.  False: it is dead already. */
+static bool end_with_starter(int fd)
+{
+    struct sigaction act = {.sa_handler = orphaned, .sa_flags = SA_RESTART};
+    sigaction(ORPHANED, &act, NULL);
+    prctl(PR_SET_PDEATHSIG, ORPHANED);
+    return getppid() == starter(fd);
+}
+
 void worker_serve(int fd, const module_def *const *modules)
 {
     server s = {.fd = fd, .modules = modules};
+    if (!end_with_starter(fd)) return;
     pthread_mutex_init(&s.lock, NULL);
     pthread_mutex_init(&s.out, NULL);
     pthread_cond_init(&s.work, NULL);

@@ -96,6 +96,7 @@ value future_new(interp *in, const type *cls, errand *e)
         return throwing(in) ? FAIL : throw(in, RuntimeError, "the scheduler is closed");
     }
     x->e = e;
+    x->at = clock_worked();
     return v_obj(x);
 }
 
@@ -119,21 +120,23 @@ static value get_id(interp *in, const value *arg)
     return e ? v_int((int64_t)errand_id(e)) : FAIL;
 }
 
-/* A program that has not waited hears of the end of a task a moment later, so that what it sees
- * right after submit() does not depend on who was faster.  What ended before a wait did is known:
- * two times are compared, not two ages, which are taken at different moments. */
-static bool is_news(interp *in, errand *e)
+/* What a program sees right after submit() must not depend on how busy the machine is: the end of a
+ * task is known when the program has waited for anything since, or has itself worked as long as the
+ * answer takes in Dask.  Its own time of the processor counts, so that no one else's load does; the
+ * hour of the clock only where it was held up by something else than waiting for us. */
+static bool is_news(interp *in, const future *x)
 {
-    const double moment = 1e-2; /* what the answer takes in Dask */
-    double end = errand_ended(e);
-    return end > last_wait(in) && clock_seconds() - end < moment;
+    const double answer = 2e-2, held_up = 1;
+    double end = errand_ended(x->e);
+    return end > last_wait(in) && clock_worked() - x->at < answer &&
+           clock_seconds() - end < held_up;
 }
 
 static value get_state(interp *in, const value *arg)
 {
     future *x = as_future(arg[0]);
     enum errand_state s = x->e ? errand_state_of(x->e) : ERRAND_RELEASED;
-    if ((s == ERRAND_MEMORY || s == ERRAND_ERRED) && is_news(in, x->e)) s = ERRAND_PROCESSING;
+    if ((s == ERRAND_MEMORY || s == ERRAND_ERRED) && is_news(in, x)) s = ERRAND_PROCESSING;
     return v_str(in, errand_state_name[s]);
 }
 

@@ -8,6 +8,7 @@
 typedef struct future {
     obj hdr;
     errand *e; /* held; NULL: released */
+    double at; /* clock_worked() of the thread that made it */
 } future;
 
 extern const type T_future, T_watch, T_office;
@@ -28,4 +29,5 @@ void note_wait(interp *in); /* it knows all that has happened until now */
 /* When it last knew all: seconds since 1970; 1e300 where nothing is kept back. */
 double last_wait(interp *in);
 double clock_seconds(void); /* since 1970 */
+double clock_worked(void);  /* seconds of a processor that this thread has used */
 void teams_say(interp *in); /* writes what tasks of all clusters of this interpreter printed */

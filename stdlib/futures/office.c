@@ -57,11 +57,21 @@ void teams_say(interp *in)
     }
 }
 
-double clock_seconds(void)
+static double seconds(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double clock_seconds(void)
+{
+    return seconds(CLOCK_REALTIME);
+}
+
+double clock_worked(void)
+{
+    return seconds(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void note_wait(interp *in)
@@ -77,16 +87,17 @@ double last_wait(interp *in)
 }
 
 /* While home sleeps, what tasks print appears. */
-static bool nap(interp *in, double seconds)
+static bool nap(interp *in, double left)
 {
     interp_on_sleep(in, NULL);
     bool ok = true;
     do {
-        double step = seconds < 0.02 ? seconds : 0.02;
+        double step = left < 0.02 ? left : 0.02;
         ok = interp_sleep(in, step);
         teams_say(in);
-        seconds -= step;
-    } while (ok && seconds > 0);
+        left -= step;
+    } while (ok && left > 0);
+    note_wait(in);
     interp_on_sleep(in, nap);
     return ok;
 }
