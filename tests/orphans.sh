@@ -20,7 +20,7 @@ orphans() {
     mark=$$-$1-$2
     mkdir -p "$out/tmp"
     printf '%s\n' "$3" >"$out/$1.dsk"
-    DSK_RUN=$mark TMPDIR=$out/tmp "$program" "$out/$1.dsk" "$out/busy" >"$out/log" 2>&1 &
+    DSK_RUN=$mark TMPDIR=$out/tmp "$program" "$out/$1.dsk" "$out/busy" >/dev/null 2>"$out/log" &
     pid=$!
     i=0
     while [ ! -e "$out/busy" ] && [ $i -lt 200 ]; do
@@ -41,7 +41,7 @@ orphans() {
     else
         failed=$((failed + 1))
         echo "FAIL $1, signal $2: left: $left $(ls -A "$out/tmp")"
-        cat "$out/log"
+        tail -c 500 "$out/log"
         # shellcheck disable=SC2086
         [ -z "$left" ] || kill -9 $left
     fi
