@@ -6,6 +6,35 @@
 #include "lang/lang.h"
 #include "lang/types/dunder.h"
 
+/* 1 found (the caller's), 0 there is no such attribute, -1 raised */
+static int generic_find(interp *in, value v, str *name, value *out)
+{
+    const type *t = type_of(in, v);
+    value found = type_lookup(in, t, name);
+    const type *kind = is_fail(found) ? NULL : type_of(in, found);
+    value_ref(found);
+    dict *d = NULL;
+    int have = 0;
+    *out = FAIL;
+    if (!(kind && kind->get && kind->set)) { /* a data descriptor comes before the own values */
+        d = v.kind == V_OBJ ? obj_dict(in, v.o, false) : NULL;
+        have = d ? dict_get_str(in, d, name, out) : 0;
+    }
+    if (have)
+        *out = have > 0 ? value_ref(*out) : FAIL;
+    else if (kind)
+        *out = kind->get ? kind->get(in, found, v, t) : value_ref(found);
+    bool missing = !have && !kind;
+    value_unref(in, found);
+    return missing ? 0 : is_fail(*out) ? -1 : 1;
+}
+
+value generic_getattr(interp *in, value v, str *name)
+{
+    value r;
+    return generic_find(in, v, name, &r) ? r : throw_attr(in, v, name);
+}
+
 value value_getattr(interp *in, value v, str *name)
 {
     const type *t = type_of(in, v);
@@ -20,25 +49,23 @@ value value_getattr_c(interp *in, value v, const char *name)
     return r;
 }
 
+int value_lookattr(interp *in, value v, str *name, value *out)
+{
+    const type *t = type_of(in, v);
+    int r = 1;
+    if (!t->getattr) /* the usual case: no exception is made only to be dropped */
+        r = generic_find(in, v, name, out);
+    else if (is_fail(*out = t->getattr(in, v, name)))
+        r = -1;
+    if (r >= 0 || !exc_is(in, AttributeError)) return r;
+    exc_clear(in);
+    return 0;
+}
+
 int value_findattr(interp *in, value v, const char *name, value *out)
 {
     str *s = str_intern(in, name, strlen(name));
-    if (!s) return -1;
-    int r = -1;
-    const type *t = type_of(in, v);
-    if (!t->getattr && !(t->flags & TYPE_HEAP) && is_fail(type_lookup(in, t, s)) &&
-        !(v.kind == V_OBJ && v.o->flags & OBJ_DICT)) {
-        *out = FAIL; /* the common case needs no exception */
-        r = 0;
-    } else {
-        *out = value_getattr(in, v, s);
-        if (!is_fail(*out))
-            r = 1;
-        else if (exc_is(in, AttributeError)) {
-            exc_clear(in);
-            r = 0;
-        }
-    }
+    int r = s ? value_lookattr(in, v, s, out) : -1;
     obj_unref(in, s);
     return r;
 }
@@ -47,30 +74,6 @@ bool value_setattr(interp *in, value v, str *name, value to)
 {
     const type *t = type_of(in, v);
     return t->setattr ? t->setattr(in, v, name, to) : generic_setattr(in, v, name, to);
-}
-
-value generic_getattr(interp *in, value v, str *name)
-{
-    const type *t = type_of(in, v);
-    value found = type_lookup(in, t, name), r;
-    const type *kind = is_fail(found) ? NULL : type_of(in, found);
-    value_ref(found);
-    if (kind && kind->get && kind->set)
-        r = kind->get(in, found, v, t);
-    else {
-        dict *d = v.kind == V_OBJ ? obj_dict(in, v.o, false) : NULL;
-        int have = d ? dict_get_str(in, d, name, &r) : 0;
-        if (have < 0)
-            r = FAIL;
-        else if (have)
-            value_ref(r);
-        else if (kind)
-            r = kind->get ? kind->get(in, found, v, t) : value_ref(found);
-        else
-            r = throw_attr(in, v, name);
-    }
-    value_unref(in, found);
-    return r;
 }
 
 static bool set_in_dict(interp *in, value v, str *name, value to, bool in_class)

@@ -217,10 +217,10 @@ static value getattr(interp *in, const value *arg)
 {
     str *name = attribute_name(in, arg[1], "getattr");
     if (!name) return FAIL;
-    value v = value_getattr(in, arg[0], name);
-    if (!is_fail(v) || is_fail(arg[2]) || !exc_is(in, AttributeError)) return v;
-    exc_clear(in);
-    return value_ref(arg[2]);
+    if (is_fail(arg[2])) return value_getattr(in, arg[0], name);
+    value v;
+    int have = value_lookattr(in, arg[0], name, &v);
+    return have ? v : value_ref(arg[2]);
 }
 
 static value setattr(interp *in, const value *arg)
@@ -239,14 +239,10 @@ static value hasattr(interp *in, const value *arg)
 {
     str *name = attribute_name(in, arg[1], "hasattr");
     if (!name) return FAIL;
-    value v = value_getattr(in, arg[0], name);
-    if (is_fail(v)) {
-        if (!exc_is(in, AttributeError)) return FAIL;
-        exc_clear(in);
-        return v_bool(false);
-    }
-    value_unref(in, v);
-    return v_bool(true);
+    value v;
+    int have = value_lookattr(in, arg[0], name, &v);
+    if (have > 0) value_unref(in, v);
+    return have < 0 ? FAIL : v_bool(have > 0);
 }
 
 static bool add_keys(interp *in, set *s, dict *d)

@@ -118,8 +118,9 @@ struct interp {
     link **links; /* linked code, open addressing by code */
     uint32_t nlinks, links_cap;
     const type *scalar[64];
-    klass *klasses; /* every user class */
-    str **dunder;   /* names of the rows of types/dunder.def */
+    klass *klasses;                /* every user class */
+    str **dunder;                  /* names of the rows of types/dunder.def */
+    struct dunder_ids *dunder_ids; /* the same by name */
 
     dict *modules, *builtins, *main; /* sys.modules, namespaces */
     list *path;                      /* sys.path */

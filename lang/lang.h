@@ -140,6 +140,7 @@ value next_or_stop(interp *in, value it); /* next(it): exhausted raises StopIter
 value value_getattr(interp *in, value v, str *name);
 value value_getattr_c(interp *in, value v, const char *name);
 /* 1 found (owned), 0 absent (nothing pending), -1 failed */
+int value_lookattr(interp *in, value v, str *name, value *out);
 int value_findattr(interp *in, value v, const char *name, value *out);
 bool value_setattr(interp *in, value v, str *name, value to); /* to FAIL: delete */
 value generic_getattr(interp *in, value v, str *name);        /* what a NULL slot does */

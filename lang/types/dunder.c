@@ -324,12 +324,49 @@ const dunder dunders[NDUNDER] = {
 #include "lang/types/dunder.def"
 };
 
+/* The ids of names that klass_fill looks for: those of the table, then what calls and ends. */
+enum { ID_INIT = NDUNDER, ID_NEW, ID_DEL, NID, ID_NONE = NID };
+
+/* A table from interned name to id, so that the names of a class body are sorted in one pass. */
+struct dunder_ids {
+    struct {
+        const str *name;
+        int id;
+    } slot[256];
+};
+enum { NIDSLOT = sizeof((struct dunder_ids *)0)->slot / sizeof((struct dunder_ids *)0)->slot[0] };
+_Static_assert(NID <= NIDSLOT / 2, "the table of dunder names wants more slots");
+
+static size_t id_slot(const struct dunder_ids *ids, const str *name)
+{
+    uintptr_t at = (uintptr_t)name;
+    size_t i = (at >> 4 ^ at >> 12) % NIDSLOT;
+    while (ids->slot[i].name && ids->slot[i].name != name) i = (i + 1) % NIDSLOT;
+    return i;
+}
+
+static int id_of(interp *in, str *name)
+{
+    if (strncmp(name->at, "__", 2) != 0) return ID_NONE;
+    const str *own = name->hdr.flags & OBJ_NAME ? name : intern_find(in, name);
+    size_t i = own ? id_slot(in->dunder_ids, own) : 0;
+    return own && in->dunder_ids->slot[i].name ? in->dunder_ids->slot[i].id : ID_NONE;
+}
+
 bool dunders_open(interp *in)
 {
     in->dunder = mem_zero(NDUNDER * sizeof *in->dunder);
+    in->dunder_ids = mem_zero(sizeof *in->dunder_ids);
     for (int i = 0; i < NDUNDER; i++) {
         in->dunder[i] = str_intern(in, dunders[i].name, strlen(dunders[i].name));
         if (!in->dunder[i]) return false;
+    }
+    str *const more[] = {in->name.__init__, in->name.__new__, in->name.__del__};
+    for (int i = 0; i < NID; i++) {
+        const str *name = i < NDUNDER ? in->dunder[i] : more[i - NDUNDER];
+        size_t at = id_slot(in->dunder_ids, name);
+        in->dunder_ids->slot[at].name = name;
+        in->dunder_ids->slot[at].id = i;
     }
     return true;
 }
@@ -338,21 +375,38 @@ void dunders_close(interp *in)
 {
     for (int i = 0; in->dunder && i < NDUNDER; i++) obj_unref(in, in->dunder[i]);
     mem_free(in->dunder);
+    mem_free(in->dunder_ids);
     in->dunder = NULL;
+    in->dunder_ids = NULL;
 }
 
-/* The value of k's MRO for a name when a user class (not a builtin one) has it, else FAIL. */
-static value from_user_class(interp *in, klass *k, str *name)
+/* Does a builtin class that comes before the nth of the MRO have the name? */
+static bool native_before(interp *in, const klass *k, uint32_t n, str *name)
 {
-    value v = type_lookup(in, &k->t, name);
-    if (is_fail(v)) return FAIL;
-    for (uint32_t i = 0; i < k->nmro; i++) {
-        klass *c = as_klass(k->mro[i]);
-        value own;
-        if (c && dict_get_str(in, c->dict, name, &own) == 1) return own;
-        if (!c && dict_get_str(in, type_attrs(in, k->mro[i]), name, &own) == 1) return FAIL;
+    value v;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!as_klass(k->mro[i]) && dict_get_str(in, type_attrs(in, k->mro[i]), name, &v) == 1)
+            return true;
     }
-    return FAIL;
+    return false;
+}
+
+/* For each id the value k's MRO gives when a user class (not a builtin one) has it, else FAIL. */
+static void gather(interp *in, const klass *k, value own[NID])
+{
+    bool seen[NID] = {0};
+    for (int i = 0; i < NID; i++) own[i] = FAIL;
+    for (uint32_t n = 0; n < k->nmro; n++) {
+        const klass *c = as_klass(k->mro[n]);
+        value key, v;
+        for (int64_t i = 0; c && dict_next(c->dict, &i, &key, &v);) {
+            str *name = as_str(key);
+            int id = name ? id_of(in, name) : ID_NONE;
+            if (id == ID_NONE || seen[id]) continue;
+            seen[id] = true;
+            if (!native_before(in, k, n, name)) own[id] = v;
+        }
+    }
 }
 
 void klass_fill(interp *in, klass *k)
@@ -363,8 +417,10 @@ void klass_fill(interp *in, klass *k)
                sizeof(any_fn));
     }
     k->t.make = native->make;
+    value own[NID];
+    gather(in, k, own);
     for (int i = 0; i < NDUNDER; i++) {
-        value v = from_user_class(in, k, in->dunder[i]);
+        value v = own[i];
         if (is_fail(v)) continue;
         any_fn f = is_none(v) && i != D_HASH ? NULL : dunders[i].fill;
         if (i == D_ITER && is_none(v)) f = NULL;
@@ -372,13 +428,13 @@ void klass_fill(interp *in, klass *k)
     }
     bool own_len = k->t.length == k_len, own_bool = k->t.truth == k_bool;
     if (own_len && !own_bool) k->t.truth = NULL;
-    k->init = from_user_class(in, k, in->name.__init__);
+    k->init = own[ID_INIT];
     if (is_fail(k->init) && has_init_row(native) && !type_is_sub(native, exc_type(BaseException)))
         k->init = type_lookup(in, native, in->name.__init__);
-    k->new_ = from_user_class(in, k, in->name.__new__);
-    k->del = from_user_class(in, k, in->name.__del__);
-    k->getattribute = from_user_class(in, k, in->dunder[D_GETATTRIBUTE]);
-    k->getattr = from_user_class(in, k, in->dunder[D_GETATTR]);
+    k->new_ = own[ID_NEW];
+    k->del = own[ID_DEL];
+    k->getattribute = own[D_GETATTRIBUTE];
+    k->getattr = own[D_GETATTR];
     /* another builtin base may bring a slot the layout base lacks */
     if (!k->t.hash && native == &T_object) k->t.hash = object_hash;
 }
