@@ -333,89 +333,51 @@ static value next(interp *in, const value *arg)
 // clang-format off
 const builtin builtin_functions[] = {
     {"id(obj, /)", id,
-     "Return the identity of an object.\n\n"
-     "This is guaranteed to be unique among simultaneously existing objects.\n"
-     "(CPython uses the object's memory address.)"},
+     "A number that no other living object has."},
     {"hash(obj, /)", hash,
-     "Return the hash value for the given object.\n\n"
-     "Two objects that compare equal must also have the same hash value, but the\n"
-     "reverse is not necessarily true."},
+     "The number by which dicts and sets find the object; equal objects have the same one."},
     {"repr(obj, /)", repr,
-     "Return the canonical string representation of the object.\n\n"
-     "For many object types, including most builtins, eval() will return\n"
-     "an object that is equivalent to the original."},
+     "The object as text for programmers: where it can be, as the source that makes it."},
     {"ascii(obj, /)", ascii,
-     "Return an ASCII-only representation of an object.\n\n"
-     "As repr(), return a string containing a printable representation of an\n"
-     "object, but escape the non-ASCII characters in the string returned by\n"
-     "repr() using \\\\x, \\\\u or \\\\U escapes. This generates a string similar\n"
-     "to that returned by repr() in Python 2."},
+     "repr(obj) with what is not ASCII written as \\x, \\u or \\U."},
     {"format(value, format_spec='', /)", format,
-     "Return type(value).__format__(value, format_spec)\n\n"
-     "Many built-in types implement format_spec according to the\n"
-     "Format Specification Mini-language. See help('FORMATTING') for\ndetails."},
-    {"len(obj, /)", len, "Return the number of items in a container."},
+     "The value as text, in the way that the format and the value's type say."},
+    {"len(obj, /)", len, "How many items the object has."},
     {"callable(obj, /)", callable,
-     "Return whether the object is callable (i.e., some kind of function).\n\n"
-     "Note that classes are callable, as are instances of classes with a\n__call__() method."},
+     "Whether the object may be called: functions, classes, instances with __call__."},
     {"bin(number, /)", bin,
-     "Return the binary representation of an integer.\n\n   >>> bin(2796202)\n"
-     "   '0b1010101010101010101010'"},
+     "The int in binary digits: bin(10) is '0b1010'."},
     {"oct(number, /)", oct,
-     "Return the octal representation of an integer.\n\n   >>> oct(342391)\n   '0o1234567'"},
+     "The int in octal digits: oct(10) is '0o12'."},
     {"hex(number, /)", hex,
-     "Return the hexadecimal representation of an integer.\n\n   >>> hex(12648430)\n"
-     "   '0xc0ffee'"},
+     "The int in hexadecimal digits: hex(10) is '0xa'."},
     {"chr(i, /)", chr,
-     "Return a Unicode string of one character with ordinal i; 0 <= i <= 0x10ffff."},
-    {"ord(c, /)", ord, "Return the Unicode code point for a one-character string."},
+     "The character of a code point, from 0 to 0x10ffff."},
+    {"ord(c, /)", ord, "The code point of a character."},
     {"isinstance(obj, class_or_tuple, /)", isinstance,
-     "Return whether an object is an instance of a class or of a subclass thereof.\n\n"
-     "A tuple, as in ``isinstance(x, (A, B, ...))``, may be given as the target to\n"
-     "check against. This is equivalent to ``isinstance(x, A) or isinstance(x, B)\n"
-     "or ...`` etc."},
+     "Whether the object is an instance of the class, or of one of a tuple of classes."},
     {"issubclass(cls, class_or_tuple, /)", issubclass,
-     "Return whether 'cls' is derived from another class or is the same class.\n\n"
-     "A tuple, as in ``issubclass(x, (A, B, ...))``, may be given as the target to\n"
-     "check against. This is equivalent to ``issubclass(x, A) or issubclass(x, B)\n"
-     "or ...``."},
+     "Whether the class is, or inherits from, the other, or one of a tuple of classes."},
     {"getattr(object, name, default=<unset>, /)", getattr,
-     "getattr(object, name[, default]) -> value\n\n"
-     "Get a named attribute from an object; getattr(x, 'y') is equivalent to x.y.\n"
-     "When a default argument is given, it is returned when the attribute doesn't\n"
-     "exist; without it, an exception is raised in that case."},
+     "The attribute of that name, as object.name; the default where there is none."},
     {"setattr(obj, name, value, /)", setattr,
-     "Sets the named attribute on the given object to the specified value.\n\n"
-     "setattr(x, 'y', v) is equivalent to ``x.y = v``"},
+     "Sets an attribute by its name: obj.name = value."},
     {"delattr(obj, name, /)", delattr,
-     "Deletes the named attribute from the given object.\n\n"
-     "delattr(x, 'y') is equivalent to ``del x.y``"},
+     "Deletes an attribute by its name: del obj.name."},
     {"hasattr(obj, name, /)", hasattr,
-     "Return whether the object has an attribute with the given name.\n\n"
-     "This is done by calling getattr(obj, name) and catching AttributeError."},
+     "Whether getattr(obj, name) finds something."},
     {"dir(object=<unset>, /)", dir,
      "Show attributes of an object: its own and those of its class; names in scope without one."},
     {"vars(object=<unset>, /)", vars,
-     "vars([object]) -> dictionary\n\nWithout arguments, equivalent to locals().\n"
-     "With an argument, equivalent to object.__dict__."},
+     "The names and values of an object, module or class: its __dict__; without one, locals()."},
     {"globals()", globals,
-     "Return the dictionary containing the current scope's global variables.\n\n"
-     "NOTE: Updates to this dictionary *will* affect name lookups in the current\n"
-     "global scope and vice-versa."},
+     "The names of this module, in the dict that holds them."},
     {"locals()", locals,
-     "Return a dictionary containing the current scope's local variables.\n\n"
-     "NOTE: Whether or not updates to this dictionary will affect name lookups in\n"
-     "the local scope and vice-versa is *implementation dependent* and not\n"
-     "covered by any backwards compatibility guarantees."},
+     "The names of this function, as a dict; of the module or class body outside functions."},
     {"iter(object, sentinel=<unset>, /)", iter,
-     "iter(iterable) -> iterator\niter(callable, sentinel) -> iterator\n\n"
-     "Get an iterator from an object.  In the first form, the argument must\n"
-     "supply its own iterator, or be a sequence.\n"
-     "In the second form, the callable is called until it returns the sentinel."},
+     "An iterator over an object, or over what calls of it return until that equals the sentinel."},
     {"next(iterator, default=<unset>, /)", next,
-     "next(iterator[, default])\n\n"
-     "Return the next item from the iterator. If default is given and the iterator\n"
-     "is exhausted, it is returned instead of raising StopIteration."},
+     "The next item of an iterator; at its end the default, or StopIteration."},
     {0},
 };
 // clang-format on

@@ -235,44 +235,25 @@ static value round_of(interp *in, const value *arg)
 // clang-format off
 const builtin builtin_reductions[] = {
     {"any(iterable, /)", any,
-     "Return True if bool(x) is True for any x in the iterable.\n\n"
-     "If the iterable is empty, return False."},
+     "Whether some item is true; False of nothing."},
     {"all(iterable, /)", all,
-     "Return True if bool(x) is True for all values x in the iterable.\n\n"
-     "If the iterable is empty, return True."},
+     "Whether all items are true; True of nothing."},
     {"sorted(iterable, /, *, key=None, reverse=False)", sorted,
-     "Return a new list containing all items from the iterable in ascending order.\n\n"
-     "A custom key function can be supplied to customize the sort order, and the\n"
-     "reverse flag can be set to request the result in descending order."},
+     "A list of the items, smallest first: by key(item), largest first with reverse. Equal items "
+     "stay in their order."},
     {"sum(iterable, /, start=0)", sum,
-     "Return the sum of a 'start' value (default: 0) plus an iterable of numbers\n\n"
-     "When the iterable is empty, return the start value.\n"
-     "This function is intended specifically for use with numeric values and may\n"
-     "reject non-numeric types."},
+     "The items added up, beginning with start."},
     {"min(*args, key=None, default=<unset>)", min,
-     "min(iterable, *[, default=obj, key=func]) -> value\n"
-     "min(arg1, arg2, *args, *[, key=func]) -> value\n\n"
-     "With a single iterable argument, return its smallest item. The\n"
-     "default keyword-only argument specifies an object to return if\n"
-     "the provided iterable is empty.\n"
-     "With two or more arguments, return the smallest argument."},
+     "The smallest item of an iterable, or of several arguments, by key(item); default of "
+     "nothing."},
     {"max(*args, key=None, default=<unset>)", max,
-     "max(iterable, *[, default=obj, key=func]) -> value\n"
-     "max(arg1, arg2, *args, *[, key=func]) -> value\n\n"
-     "With a single iterable argument, return its biggest item. The\n"
-     "default keyword-only argument specifies an object to return if\n"
-     "the provided iterable is empty.\n"
-     "With two or more arguments, return the largest argument."},
+     "The largest item of an iterable, or of several arguments, by key(item); default of nothing."},
     {"abs(x, /)", abs_of, "Return the absolute value of the argument."},
-    {"divmod(x, y, /)", divmod, "Return the tuple (x//y, x%y).  Invariant: div*y + mod == x."},
+    {"divmod(x, y, /)", divmod, "The quotient x // y and the remainder x % y."},
     {"pow(base, exp, mod=None)", power,
-     "Equivalent to base**exp with 2 arguments or base**exp % mod with 3 arguments.\n\n"
-     "Some types, such as ints, are able to use a more efficient algorithm when\n"
-     "invoked using the three argument form."},
+     "base ** exp, or with mod its remainder, found without the whole power."},
     {"round(number, ndigits=None)", round_of,
-     "Round a number to a given precision in decimal digits.\n\n"
-     "The return value is an integer if ndigits is omitted or None.  Otherwise\n"
-     "the return value has the same type as the number.  ndigits may be negative."},
+     "The number to ndigits decimals, of two equally near ones the even; an int without ndigits."},
     {0},
 };
 // clang-format on

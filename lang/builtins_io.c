@@ -199,23 +199,19 @@ static value leave(interp *in, const value *arg)
 // clang-format off
 const builtin builtin_effects[] = {
     {"print(*args, sep=' ', end='\\n', file=None, flush=False)", print,
-     "Prints the values to a stream, or to sys.stdout by default.\n\n"
-     "sep\n  string inserted between values, default a space.\n"
-     "end\n  string appended after the last value, default a newline.\n"
-     "file\n  a file-like object (stream); defaults to the current sys.stdout.\n"
-     "flush\n  whether to forcibly flush the stream."},
+     "Writes the values as text to file (sys.stdout), sep between them and end behind; flush "
+     "sends them on at once."},
     {"input(prompt=<unset>, /)", input,
-     "Read a string from standard input.  The trailing newline is stripped.\n\n"
-     "The prompt string, if given, is printed to standard output without a\n"
-     "trailing newline before reading input."},
+     "A line of the standard input, without its end; the prompt is printed first."},
     {"open(file, mode='r', buffering=-1, encoding=None, errors=None, newline=None, closefd=True, "
-     "opener=None)", open_builtin, "Open file and return a stream.  Raise OSError upon failure."},
+     "opener=None)", open_builtin, "A file, ready to be read or written; OSError when it cannot "
+                                   "be opened."},
     {"exec(source, globals=None, locals=None, /)", code_exec,
-     "Execute the given source in the context of globals and locals."},
+     "Runs source text or code in these namespaces."},
     {"eval(source, globals=None, locals=None, /)", code_eval,
-     "Evaluate the given source in the context of globals and locals."},
+     "The value of an expression, text or code, in these namespaces."},
     {"compile(source, filename, mode, flags=0, dont_inherit=False, optimize=-1)", code_compile,
-     "Compile source into a code object that can be executed by exec() or eval()."},
+     "Source text as code for exec() and eval()."},
     {"__import__(name, globals=None, locals=None, fromlist=(), level=0)", import,
      "Import a module."},
     {"help(object=<unset>, /)", help, "Show what is known about an object."},

@@ -221,42 +221,29 @@ static value filter_next(interp *in, value self)
 const type T_enumerate = {
     ITERATOR,
     .name = "enumerate",
-    .doc = "Return an enumerate object.\n\n  iterable\n    an object supporting iteration\n\n"
-           "The enumerate object yields pairs containing a count (from start, which\ndefaults to "
-           "zero) and a value yielded by the iterable argument.\n\nenumerate is useful for "
-           "obtaining an indexed list:\n    (0, seq[0]), (1, seq[1]), (2, seq[2]), ...",
+    .doc = "Pairs of a count, from start on, and an item: (0, a), (1, b), ...",
     .make = enumerate_make,
     .next = enumerate_next,
 };
 const type T_zip = {
     ITERATOR,
     .name = "zip",
-    .doc = "zip(*iterables, strict=False) --> Yield tuples until an input is exhausted.\n\n"
-           "   >>> list(zip('abcdefg', range(3), range(4)))\n"
-           "   [('a', 0, 0), ('b', 1, 1), ('c', 2, 2)]\n\n"
-           "The zip object yields n-length tuples, where n is the number of iterables\npassed as "
-           "positional arguments to zip().  The i-th element in every tuple\ncomes from the i-th "
-           "iterable argument to zip().  This continues until the\nshortest argument is "
-           "exhausted.\n\nIf strict is true and one of the arguments is exhausted before the "
-           "others,\nraise a ValueError.",
+    .doc = "Tuples of the first items, the second items and so on, until one iterable ends; with "
+           "strict all must end together.",
     .make = zip_make,
     .next = zip_next,
 };
 const type T_map = {
     ITERATOR,
     .name = "map",
-    .doc = "map(func, *iterables) --> map object\n\nMake an iterator that computes the function "
-           "using arguments from\neach of the iterables.  Stops when the shortest iterable is "
-           "exhausted.",
+    .doc = "func of the items, or of the items of several iterables together, until one ends.",
     .make = map_make,
     .next = map_next,
 };
 const type T_filter = {
     ITERATOR,
     .name = "filter",
-    .doc = "filter(function or None, iterable) --> filter object\n\nReturn an iterator yielding "
-           "those items of iterable for which function(item)\nis true. If function is None, "
-           "return the items that are true.",
+    .doc = "The items for which function(item) is true, or with None those that are true.",
     .make = filter_make,
     .next = filter_next,
 };

@@ -258,17 +258,15 @@ static value no(interp *in, const value *arg)
 static const builtin functions[] = {
     {"exit(status=<unset>, /)", leave, "Exit the interpreter by raising SystemExit(status)."},
     {"exc_info()", exc_info,
-     "Return current exception information: (type, value, traceback).\n\n"
-     "Return information about the most recent exception caught by an except\n"
-     "clause in the current stack frame or in an older stack frame."},
-    {"_getframe(depth=0, /)", getframe, "Return a frame object from the call stack, as it is now."},
-    {"getrecursionlimit()", getrecursionlimit, "Return the current value of the recursion limit."},
+     "(type, value, traceback) of the exception that is being handled, or three times None."},
+    {"_getframe(depth=0, /)", getframe, "The frame that runs, or one depth calls further out."},
+    {"getrecursionlimit()", getrecursionlimit, "How deep calls may be."},
     {"setrecursionlimit(limit, /)", setrecursionlimit,
      "Set the maximum depth of calls of Python functions."},
     {"get_int_max_str_digits()", get_digits,
-     "Return the maximum string digits limit for non-binary int<->str conversions."},
+     "How many digits int() and str() take; 0 is no bound."},
     {"set_int_max_str_digits(maxdigits)", set_digits,
-     "Set the maximum string digits limit for non-binary int<->str conversions."},
+     "Sets how many digits int() and str() take; 0 is no bound."},
     {"getsizeof(object, default=<unset>)", getsizeof, "Return the size of object in bytes."},
     {"getrefcount(object, /)", getrefcount, "Return the reference count of object."},
     {"intern(string, /)", intern, "``Intern'' the given string."},
@@ -357,8 +355,7 @@ static bool open_sys(interp *in, module *m)
 
 const module_def sys_def = {
     .name = "sys",
-    .doc = "This module provides access to some objects used or maintained by the\ninterpreter and "
-           "to functions that interact strongly with the interpreter.",
+    .doc = "What the program knows about itself: arguments, path, modules, streams, limits.",
     .table = functions,
     .open = open_sys,
 };

@@ -319,24 +319,22 @@ static const builtin table[] = {
     // clang-format off
     FUNCTIONS1(X_ROW)
     // clang-format on
-    {"log(z, base=<unset>, /)", cmath_log,
-     "log(z[, base]) -> the logarithm of z to the given base."},
+    {"log(z, base=<unset>, /)", cmath_log, "The logarithm of z, natural or to a base."},
     {"log10(z, /)", cmath_log10, "Return the base-10 logarithm of z."},
-    {"phase(z, /)", cmath_phase, "Return argument, also known as the phase angle, of a complex."},
-    {"polar(z, /)", cmath_polar, "Convert a complex from rectangular coordinates to polar."},
+    {"phase(z, /)", cmath_phase, "The angle of z, from -pi to pi."},
+    {"polar(z, /)", cmath_polar, "The absolute value and the angle of z."},
     {"rect(r, phi, /)", cmath_rect, "Convert from polar coordinates to rectangular coordinates."},
-    {"isnan(z, /)", cmath_isnan, "Checks if the real or imaginary part of z not a number (NaN)."},
-    {"isfinite(z, /)", cmath_isfinite,
-     "Return True if both the real and imaginary parts of z are finite, else False."},
-    {"isinf(z, /)", cmath_isinf, "Checks if the real or imaginary part of z is infinite."},
+    {"isnan(z, /)", cmath_isnan, "Whether a part of z is NaN."},
+    {"isfinite(z, /)", cmath_isfinite, "Whether neither part of z is infinite or NaN."},
+    {"isinf(z, /)", cmath_isinf, "Whether a part of z is infinite."},
     {"isclose(a, b, *, rel_tol=1e-09, abs_tol=0.0)", cmath_isclose,
-     "Determine whether two complex numbers are close in value."},
+     "Whether two complex numbers differ by no more than the tolerances."},
     {0},
 };
 
 const module_def cmath_def = {
     .name = "cmath",
-    .doc = "This module provides access to mathematical functions for complex\nnumbers.",
+    .doc = "The functions of math, for complex numbers.",
     .table = table,
     .open = constants,
 };

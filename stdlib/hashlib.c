@@ -93,11 +93,9 @@ static value hasher_repr(interp *in, value self)
 }
 
 static const builtin hasher_table[] = {
-    {"update(self, obj, /)", method_update,
-     "Update this hash object's state with the provided string."},
-    {"digest(self, /)", method_digest, "Return the digest value as a bytes object."},
-    {"hexdigest(self, /)", method_hexdigest,
-     "Return the digest value as a string of hexadecimal digits."},
+    {"update(self, obj, /)", method_update, "Adds bytes to what is digested."},
+    {"digest(self, /)", method_digest, "The digest as bytes."},
+    {"hexdigest(self, /)", method_hexdigest, "The digest as hexadecimal digits."},
     {"copy(self, /)", method_copy, "Return a copy of the hash object."},
     {"@property name", get_name, NULL},
     {"@property digest_size", get_size, NULL},
@@ -109,7 +107,7 @@ static const type T_hasher = {
     TYPE_HEAD,
     .name = "HASH",
     .module = "_hashlib",
-    .doc = "A hash is an object used to calculate a checksum of a string of information.",
+    .doc = "The digest of the bytes that were given so far.",
     .size = sizeof(hasher),
     .table = hasher_table,
     .repr = hasher_repr,

@@ -37,26 +37,26 @@ static value call1(interp *in, const value *arg, double (*f)(double), enum at_in
 // clang-format off
 /* X(function, what an infinite result means, doc) */
 #define FUNCTIONS1(X)                                                                              \
-    X(acos, POLE, "Return the arc cosine (measured in radians) of x.")                             \
+    X(acos, POLE, "The angle whose cosine is x, from 0 to pi.")                             \
     X(acosh, POLE, "Return the inverse hyperbolic cosine of x.")                                   \
-    X(asin, POLE, "Return the arc sine (measured in radians) of x.")                               \
+    X(asin, POLE, "The angle whose sine is x, from -pi/2 to pi/2.")                               \
     X(asinh, POLE, "Return the inverse hyperbolic sine of x.")                                     \
-    X(atan, POLE, "Return the arc tangent (measured in radians) of x.")                            \
+    X(atan, POLE, "The angle whose tangent is x, from -pi/2 to pi/2.")                            \
     X(atanh, POLE, "Return the inverse hyperbolic tangent of x.")                                  \
     X(cbrt, POLE, "Return the cube root of x.")                                                    \
-    X(cos, POLE, "Return the cosine of x (measured in radians).")                                  \
+    X(cos, POLE, "The cosine of an angle in radians.")                                  \
     X(cosh, OVERFLOWS, "Return the hyperbolic cosine of x.")                                       \
     X(erf, POLE, "Error function at x.")                                                           \
     X(erfc, POLE, "Complementary error function at x.")                                            \
-    X(exp, OVERFLOWS, "Return e raised to the power of x.")                                        \
-    X(exp2, OVERFLOWS, "Return 2 raised to the power of x.")                                       \
+    X(exp, OVERFLOWS, "e ** x, closer than pow.")                                        \
+    X(exp2, OVERFLOWS, "2 ** x.")                                       \
     X(expm1, OVERFLOWS, "Return exp(x)-1.")                                                        \
-    X(fabs, POLE, "Return the absolute value of the float x.")                                     \
-    X(log1p, POLE, "Return the natural logarithm of 1+x (base e).")                                \
-    X(sin, POLE, "Return the sine of x (measured in radians).")                                    \
+    X(fabs, POLE, "x without its sign, as a float.")                                     \
+    X(log1p, POLE, "The natural logarithm of 1 + x, exact near 0.")                                \
+    X(sin, POLE, "The sine of an angle in radians.")                                    \
     X(sinh, OVERFLOWS, "Return the hyperbolic sine of x.")                                         \
     X(sqrt, POLE, "Return the square root of x.")                                                  \
-    X(tan, POLE, "Return the tangent of x (measured in radians).")                                 \
+    X(tan, POLE, "The tangent of an angle in radians.")                                 \
     X(tanh, POLE, "Return the hyperbolic tangent of x.")
 // clang-format on
 
@@ -324,53 +324,50 @@ static const builtin table[] = {
     // clang-format on
     {"degrees(x, /)", degrees, "Convert angle x from radians to degrees."},
     {"radians(x, /)", radians, "Convert angle x from degrees to radians."},
-    {"ulp(x, /)", ulp, "Return the value of the least significant bit of the float x."},
-    {"frexp(x, /)", math_frexp, "Return the mantissa and exponent of x, as pair (m, e)."},
-    {"modf(x, /)", math_modf, "Return the fractional and integer parts of x."},
-    {"isfinite(x, /)", math_isfinite, "Return True if x is neither an infinity nor a NaN."},
-    {"isinf(x, /)", math_isinf, "Return True if x is a positive or negative infinity."},
-    {"isnan(x, /)", math_isnan, "Return True if x is a NaN (not a number)."},
-    {"ceil(x, /)", math_ceil, "Return the ceiling of x as an Integral."},
-    {"floor(x, /)", math_floor, "Return the floor of x as an Integral."},
-    {"trunc(x, /)", math_trunc, "Truncates the Real x to the nearest Integral toward 0."},
-    {"atan2(y, x, /)", math_atan2, "Return the arc tangent (measured in radians) of y/x."},
+    {"ulp(x, /)", ulp, "What the last bit of x is worth."},
+    {"frexp(x, /)", math_frexp, "(m, n) with x == m * 2 ** n and m from 0.5 to 1."},
+    {"modf(x, /)", math_modf, "Fraction and whole part of x, both with its sign."},
+    {"isfinite(x, /)", math_isfinite, "Whether x is a number, neither infinite nor NaN."},
+    {"isinf(x, /)", math_isinf, "Whether x is an infinity."},
+    {"isnan(x, /)", math_isnan, "Whether x is NaN."},
+    {"ceil(x, /)", math_ceil, "The nearest int not below x."},
+    {"floor(x, /)", math_floor, "The nearest int not above x."},
+    {"trunc(x, /)", math_trunc, "x without its fraction, as an int."},
+    {"atan2(y, x, /)", math_atan2, "The angle of the point (x, y), from -pi to pi."},
     {"copysign(x, y, /)", math_copysign,
      "Return a float with the magnitude of x but the sign of y."},
-    {"fmod(x, y, /)", math_fmod, "Return fmod(x, y), according to platform C."},
+    {"fmod(x, y, /)", math_fmod,
+     "What is left of x after whole multiples of y, with the sign of "
+     "x."},
     {"remainder(x, y, /)", math_remainder, "Difference between x and the closest multiple of y."},
-    {"nextafter(x, y, /)", math_nextafter,
-     "Return the next floating-point value after x towards y."},
-    {"pow(x, y, /)", math_pow, "Return x**y (x to the power of y)."},
+    {"nextafter(x, y, /)", math_nextafter, "The float next to x, on the side of y."},
+    {"pow(x, y, /)", math_pow, "x ** y in floating point."},
     {"ldexp(x, i, /)", math_ldexp, "Return x * (2**i)."},
     {"isclose(a, b, *, rel_tol=1e-09, abs_tol=0.0)", math_isclose,
-     "Determine whether two floating point numbers are close in value."},
-    {"log(x, base=<unset>, /)", math_log,
-     "log(x, [base=math.e])\nReturn the logarithm of x to the given base."},
+     "Whether two numbers differ by no more than the tolerances."},
+    {"log(x, base=<unset>, /)", math_log, "The logarithm of x, natural or to a base."},
     {"log2(x, /)", math_log2, "Return the base 2 logarithm of x."},
     {"log10(x, /)", math_log10, "Return the base 10 logarithm of x."},
     {"gamma(x, /)", math_gamma, "Gamma function at x."},
-    {"lgamma(x, /)", math_lgamma, "Natural logarithm of absolute value of Gamma function at x."},
+    {"lgamma(x, /)", math_lgamma, "The logarithm of the absolute value of gamma(x)."},
     {"factorial(n, /)", math_factorial, "Find n!."},
     {"gcd(*integers)", math_gcd, "Greatest Common Divisor."},
     {"lcm(*integers)", math_lcm, "Least Common Multiple."},
-    {"comb(n, k, /)", math_comb,
-     "Number of ways to choose k items from n items without repetition and without order."},
+    {"comb(n, k, /)", math_comb, "In how many ways k of n things can be chosen."},
     {"perm(n, k=None, /)", math_perm,
-     "Number of ways to choose k items from n items without repetition and with order."},
-    {"isqrt(n, /)", math_isqrt, "Return the integer part of the square root of the input."},
-    {"fsum(seq, /)", math_fsum,
-     "Return an accurate floating point sum of values in the iterable seq."},
-    {"prod(iterable, /, *, start=1)", math_prod,
-     "Calculate the product of all the elements in the input iterable."},
+     "In how many orders k of n things can be chosen; all n without k."},
+    {"isqrt(n, /)", math_isqrt, "The largest int whose square is not above n."},
+    {"fsum(seq, /)", math_fsum, "The sum of the items, rounded once."},
+    {"prod(iterable, /, *, start=1)", math_prod, "The items multiplied, beginning with start."},
     {"hypot(*coordinates)", math_hypot,
-     "Multidimensional Euclidean distance from the origin to a point."},
-    {"dist(p, q, /)", math_dist, "Return the Euclidean distance between two points p and q."},
+     "The distance of a point from the origin, without overflow."},
+    {"dist(p, q, /)", math_dist, "The distance of two points, without overflow."},
     {0},
 };
 
 const module_def math_def = {
     .name = "math",
-    .doc = "This module provides access to the mathematical functions\ndefined by the C standard.",
+    .doc = "Functions of real numbers, most of them those of C.",
     .table = table,
     .open = constants,
 };

@@ -175,10 +175,11 @@ static value method_setstate(interp *in, const value *arg)
 }
 
 static const builtin random_table[] = {
-    {"seed(self, n=None, /)", method_seed, "Defaults to use urandom and falls back to the time."},
+    {"seed(self, n=None, /)", method_seed,
+     "Starts the sequence that belongs to a number; without "
+     "one, an unforeseeable one."},
     {"random(self, /)", method_random, "random() -> x in the interval [0, 1)."},
-    {"getrandbits(self, k, /)", method_getrandbits,
-     "getrandbits(k) -> x.  Generates an int with k random bits."},
+    {"getrandbits(self, k, /)", method_getrandbits, "An int of k bits by chance."},
     {"getstate(self, /)", method_getstate, "getstate() -> tuple containing the current state."},
     {"setstate(self, state, /)", method_setstate, "setstate(state) -> None."},
     {0},
@@ -188,7 +189,7 @@ static const type T_random = {
     TYPE_HEAD,
     .name = "Random",
     .module = "_random",
-    .doc = "Random() -> create a random number generator with its own internal state.",
+    .doc = "A generator of random numbers with a state of its own.",
     .size = sizeof(twister),
     .flags = TYPE_BASE,
     .table = random_table,

@@ -531,14 +531,14 @@ static const builtin pattern_table[] = {
      "Scan through string looking for a match, and return a corresponding match object "
      "instance."},
     {"findall(self, /, " RANGE, method_findall,
-     "Return a list of all non-overlapping matches of pattern in string."},
+     "The matches in string: as texts, with a group as that group's text, with more as tuples."},
     {"finditer(self, /, " RANGE, method_finditer,
-     "Return an iterator over all non-overlapping matches for the RE pattern in string."},
+     "The matches in string as Match objects, one after the other."},
     {"split(self, /, string, maxsplit=0)", method_split,
      "Split string by the occurrences of pattern."},
     {"sub(self, /, repl, string, count=0)", method_sub,
-     "Return the string obtained by replacing the leftmost non-overlapping occurrences of "
-     "pattern in string by the replacement repl."},
+     "string with its matches, from the left, replaced by a text or by what a function of the "
+     "Match returns."},
     {"subn(self, /, repl, string, count=0)", method_subn,
      "Return the tuple (new_string, number_of_subs_made)."},
     {"__copy__(self, /)", pattern_copy, NULL},

@@ -23,10 +23,10 @@ static int64_t clock_ns(clockid_t id)
 /* X(name, clock, doc) */
 // clang-format off
 #define CLOCKS(X)                                                                                  \
-    X(time, CLOCK_REALTIME, "Return the current time in seconds since the Epoch.")                 \
+    X(time, CLOCK_REALTIME, "Seconds since the start of 1970.")                 \
     X(perf_counter, CLOCK_MONOTONIC, "Performance counter for benchmarking.")                      \
     X(monotonic, CLOCK_MONOTONIC, "Monotonic clock, cannot go backward.")                          \
-    X(process_time, CLOCK_PROCESS_CPUTIME_ID, "Process time for profiling: sum of the kernel and user-space CPU time.") \
+    X(process_time, CLOCK_PROCESS_CPUTIME_ID, "Seconds that the processor worked for this process.") \
     X(thread_time, CLOCK_THREAD_CPUTIME_ID, "Thread time for profiling.")
 // clang-format on
 
@@ -196,10 +196,10 @@ static const builtin table[] = {
     // clang-format off
     CLOCKS(X_ROW)
     // clang-format on
-    {"sleep(seconds, /)", time_sleep, "Delay execution for a given number of seconds."},
+    {"sleep(seconds, /)", time_sleep, "Waits for so many seconds."},
     {"localtime(seconds=None, /)", time_localtime, NULL},
     {"gmtime(seconds=None, /)", time_gmtime, NULL},
-    {"mktime(t, /)", time_mktime, "Convert a time tuple in local time to seconds since the Epoch."},
+    {"mktime(t, /)", time_mktime, "Seconds since 1970 of a moment given in local time."},
     {"strftime(format, t, /)", time_strftime, NULL},
     {0},
 };

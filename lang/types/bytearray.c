@@ -169,7 +169,7 @@ bool bytearray_setitem(interp *in, value self, value key, value v)
 
 const builtin bytearray_table[] = {
     BYTES_METHODS,
-    {"append(self, item, /)", append, "Append a single item to the end of the bytearray."},
+    {"append(self, item, /)", append, "Puts one byte behind the last."},
     {"extend(self, iterable_of_ints, /)", extend, "Append all the items to the end."},
     {"insert(self, index, item, /)", insert, "Insert a single item before the given index."},
     {"pop(self, index=-1, /)", pop, "Remove and return a single item."},

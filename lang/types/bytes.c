@@ -440,10 +440,8 @@ const type T_bytes = {
     TYPE_HEAD,
     .name = "bytes",
     .module = "builtins",
-    .doc = "bytes(iterable_of_ints) -> bytes\nbytes(string, encoding[, errors]) -> bytes\n"
-           "bytes(bytes_or_buffer) -> immutable copy of bytes_or_buffer\n"
-           "bytes(int) -> bytes object of size given by the parameter initialized with null bytes\n"
-           "bytes() -> empty bytes object",
+    .doc = "Bytes, numbers from 0 to 255: of an iterable of ints, of a text with its encoding, of "
+           "what has a buffer, or so many zeros.",
     .size = sizeof(bytes),
     .flags = TYPE_BASE | TYPE_IMMUTABLE,
     .table = bytes_table,

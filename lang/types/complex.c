@@ -324,8 +324,7 @@ static value imag(interp *in, const value *arg)
 }
 
 static const builtin table[] = {
-    {"conjugate(self, /)", conjugate,
-     "Return the complex conjugate of its argument. (3-4j).conjugate() == 3+4j."},
+    {"conjugate(self, /)", conjugate, "The number with the other sign of its imaginary part."},
     {"@property real", real, "the real part of a complex number"},
     {"@property imag", imag, "the imaginary part of a complex number"},
     {0},
@@ -335,8 +334,7 @@ const type T_complex = {
     TYPE_HEAD,
     .name = "complex",
     .module = "builtins",
-    .doc = "Create a complex number from a real part and an optional imaginary part.\n\n"
-           "This is equivalent to (real + imag*1j) where imag defaults to 0.",
+    .doc = "The number real + imag * 1j, or the one that a text stands for.",
     .size = sizeof(cplx),
     .flags = TYPE_BASE | TYPE_IMMUTABLE,
     .table = table,

@@ -302,33 +302,26 @@ static value fromkeys(interp *in, const value *arg)
 // clang-format off
 static const builtin table[] = {
     {"__init__(self, /, *args, **kwargs)", init,
-     "Initialize self.  See help(type(self)) for accurate signature."},
-    {"clear(self, /)", clear, "D.clear() -> None.  Remove all items from D."},
+     "Stores the pairs of a mapping or iterable, and the keywords."},
+    {"clear(self, /)", clear, "Empties the dict."},
     {"copy(self, /)", copy, "D.copy() -> a shallow copy of D"},
     {"@classmethod fromkeys(cls, iterable, value=None, /)", fromkeys,
-     "Create a new dictionary with keys from iterable and values set to value."},
+     "A dict of the keys, in their order, each with the same value."},
     {"get(self, key, default=None, /)", get,
-     "Return the value for key if key is in the dictionary, else default."},
+     "The value of the key, or the default."},
     {"items(self, /)", items,
-     "D.items() -> a set-like object providing a view on D's items"},
-    {"keys(self, /)", keys, "D.keys() -> a set-like object providing a view on D's keys"},
+     "The pairs, as a set that follows changes."},
+    {"keys(self, /)", keys, "The keys, as a set that follows changes."},
     {"pop(self, key, default=<unset>, /)", pop,
-     "D.pop(k[,d]) -> v, remove specified key and return the corresponding value.\n\n"
-     "If the key is not found, return the default if given; otherwise,\nraise a KeyError."},
+     "Takes the key out and returns its value, or the default; without one, KeyError."},
     {"popitem(self, /)", popitem,
-     "Remove and return a (key, value) pair as a 2-tuple.\n\n"
-     "Pairs are returned in LIFO (last-in, first-out) order.\n"
-     "Raises KeyError if the dict is empty."},
+     "Takes the pair that came last out and returns it; KeyError from an empty dict."},
     {"setdefault(self, key, default=None, /)", setdefault,
-     "Insert key with a value of default if key is not in the dictionary.\n\n"
-     "Return the value for key if key is in the dictionary, else default."},
+     "The value of the key; a key that is not there gets the default first."},
     {"update(self, /, *args, **kwargs)", update,
-     "D.update([E, ]**F) -> None.  Update D from dict/iterable E and F.\n"
-     "If E is present and has a .keys() method, then does:  for k in E: D[k] = E[k]\n"
-     "If E is present and lacks a .keys() method, then does:  for k, v in E: D[k] = v\n"
-     "In either case, this is followed by: for k in F:  D[k] = F[k]"},
-    {"values(self, /)", values, "D.values() -> an object providing a view on D's values"},
-    {"__reversed__(self, /)", reversed, "Return a reverse iterator over the dict keys."},
+     "Stores the pairs of a mapping, of what has keys(), or of an iterable, then the keywords."},
+    {"values(self, /)", values, "The values, as a collection that follows changes."},
+    {"__reversed__(self, /)", reversed, "The keys, the last one first."},
     {0},
 };
 // clang-format on
@@ -337,15 +330,8 @@ const type T_dict = {
     TYPE_HEAD,
     .name = "dict",
     .module = "builtins",
-    .doc = "dict() -> new empty dictionary\n"
-           "dict(mapping) -> new dictionary initialized from a mapping object's\n"
-           "    (key, value) pairs\n"
-           "dict(iterable) -> new dictionary initialized as if via:\n"
-           "    d = {}\n"
-           "    for k, v in iterable:\n"
-           "        d[k] = v\n"
-           "dict(**kwargs) -> new dictionary initialized with the name=value pairs\n"
-           "    in the keyword argument list.  For example:  dict(one=1, two=2)",
+    .doc = "Values found by keys, in the order in which the keys came: of a mapping or an "
+           "iterable of pairs, and of keywords.",
     .size = sizeof(dict),
     .flags = TYPE_BASE | TYPE_GC,
     .table = table,

@@ -116,8 +116,7 @@ static value iter_hint(interp *in, const value *arg)
 }
 
 static const builtin iter_table[] = {
-    {"__length_hint__(self, /)", iter_hint,
-     "Private method returning an estimate of len(list(it))."},
+    {"__length_hint__(self, /)", iter_hint, "About how many items are left."},
     {0},
 };
 

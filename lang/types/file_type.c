@@ -436,7 +436,7 @@ static void drop(interp *in, obj *o)
 #define SHARED                                                                                     \
     {"read(self, size=-1, /)", read_method, "Read at most size characters or bytes; all without."},\
     {"readline(self, size=-1, /)", readline, "Read until newline or EOF."},                        \
-    {"readlines(self, hint=-1, /)", readlines, "Return a list of lines from the stream."},         \
+    {"readlines(self, hint=-1, /)", readlines, "The lines that are left, as a list."},         \
     {"write(self, text, /)", write_method, "Write to the stream, return how much was written."},   \
     {"writelines(self, lines, /)", writelines, "Write a list of lines to stream."},                \
     {"flush(self, /)", flush, "Flush write buffers, if applicable."},                              \

@@ -466,16 +466,15 @@ static value getformat(interp *in, const value *arg)
 }
 
 static const builtin table[] = {
-    {"is_integer(self, /)", is_integer, "Return True if the float is an integer."},
+    {"is_integer(self, /)", is_integer, "Whether the float has no fraction."},
     {"as_integer_ratio(self, /)", as_integer_ratio,
-     "Return integer ratio.\n\nReturn a pair of integers, whose ratio is exactly equal to the "
-     "original float\nand with a positive denominator."},
-    {"hex(self, /)", hex, "Return a hexadecimal representation of a floating-point number."},
+     "Two ints in lowest terms whose quotient is exactly the float; the second is positive."},
+    {"hex(self, /)", hex, "The float in hexadecimal: nothing is rounded."},
     {"@classmethod fromhex(cls, string, /)", fromhex,
      "Create a floating-point number from a hexadecimal string."},
-    {"conjugate(self, /)", conjugate, "Return self, the complex conjugate of any float."},
+    {"conjugate(self, /)", conjugate, "The float itself."},
     {"__round__(self, ndigits=None, /)", round_method,
-     "Return the Integral closest to x, rounding half toward even."},
+     "The nearest int, of two the even one; with ndigits a float."},
     {"@classmethod __getformat__(cls, typestr, /)", getformat, NULL},
     {"@property real", conjugate, "the real part of a complex number"},
     {"@property imag", zero, "the imaginary part of a complex number"},
@@ -486,7 +485,7 @@ const type T_float = {
     TYPE_HEAD,
     .name = "float",
     .module = "builtins",
-    .doc = "Convert a string or number to a floating point number, if possible.",
+    .doc = "A floating point number: of a number, or of a text.",
     .size = sizeof(boxed),
     .flags = TYPE_BASE | TYPE_IMMUTABLE,
     .table = table,

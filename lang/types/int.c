@@ -453,15 +453,12 @@ static value sizeof_method(interp *in, const value *arg)
 }
 
 static const builtin int_table[] = {
-    {"bit_length(self, /)", bit_length, "Number of bits necessary to represent self in binary."},
-    {"bit_count(self, /)", bit_count,
-     "Number of ones in the binary representation of the absolute value of self."},
-    {"conjugate(self, /)", conjugate, "Returns self, the complex conjugate of any int."},
-    {"as_integer_ratio(self, /)", as_integer_ratio,
-     "Return integer ratio.\n\nReturn a pair of integers, whose ratio is exactly equal to the "
-     "original int\nand with a positive denominator."},
+    {"bit_length(self, /)", bit_length, "How many bits the number has, its sign not counted."},
+    {"bit_count(self, /)", bit_count, "How many bits of the absolute value are 1."},
+    {"conjugate(self, /)", conjugate, "The int itself."},
+    {"as_integer_ratio(self, /)", as_integer_ratio, "The int and 1."},
     {"to_bytes(self, /, length=1, byteorder='big', *, signed=False)", to_bytes,
-     "Return an array of bytes representing an integer."},
+     "The int as so many bytes, first or last byte highest."},
     {"@classmethod from_bytes(cls, /, bytes, byteorder='big', *, signed=False)", from_bytes,
      "Return the integer represented by the given array of bytes."},
     {"__round__(self, ndigits=<unset>, /)", round_method,
@@ -470,8 +467,8 @@ static const builtin int_table[] = {
     {"__sizeof__(self, /)", sizeof_method, "Returns size in memory, in bytes."},
     {"@property real", conjugate, "the real part of a complex number"},
     {"@property imag", zero, "the imaginary part of a complex number"},
-    {"@property numerator", conjugate, "the numerator of a rational number in lowest terms"},
-    {"@property denominator", one, "the denominator of a rational number in lowest terms"},
+    {"@property numerator", conjugate, "The int itself."},
+    {"@property denominator", one, "1: an int is a ratio with 1 below."},
     {0},
 };
 
@@ -479,8 +476,8 @@ const type T_int = {
     TYPE_HEAD,
     .name = "int",
     .module = "builtins",
-    .doc = "int([x]) -> integer\nint(x, base=10) -> integer\n\n"
-           "Convert a number or string to an integer, or return 0 if no arguments\nare given.",
+    .doc = "A whole number: of a number, whose fraction is dropped, or of a text, written in the "
+           "base.",
     .size = sizeof(bigint) > sizeof(boxed) ? sizeof(bigint) : sizeof(boxed),
     .flags = TYPE_BASE | TYPE_IMMUTABLE,
     .table = int_table,
@@ -517,7 +514,7 @@ const type T_bool = {
     TYPE_HEAD,
     .name = "bool",
     .module = "builtins",
-    .doc = "bool(x) -> bool\n\nReturns True when the argument x is true, False otherwise.",
+    .doc = "True or False: the truth of x.",
     .base = &T_int,
     .size = sizeof(boxed),
     .flags = TYPE_IMMUTABLE,

@@ -147,8 +147,7 @@ static value callable_next(interp *in, value self)
 }
 
 static const builtin reversed_table[] = {
-    {"__length_hint__(self, /)", reversed_hint,
-     "Private method returning an estimate of len(list(it))."},
+    {"__length_hint__(self, /)", reversed_hint, "About how many items are left."},
     {0},
 };
 
@@ -163,7 +162,7 @@ const type T_list_reverse_iter = {ITERATOR, .name = "list_reverseiterator", .tab
 const type T_reversed = {
     ITERATOR,
     .name = "reversed",
-    .doc = "Return a reverse iterator over the values of the given sequence.",
+    .doc = "The items of a sequence, the last one first.",
     .table = reversed_table,
     .make = reversed_make,
     .next = reversed_next,

@@ -432,8 +432,7 @@ static value iter_hint(interp *in, const value *arg)
 }
 
 static const builtin iter_table[] = {
-    {"__length_hint__(self, /)", iter_hint,
-     "Private method returning an estimate of len(list(it))."},
+    {"__length_hint__(self, /)", iter_hint, "About how many items are left."},
     {0},
 };
 
@@ -447,8 +446,7 @@ const type T_list = {
     TYPE_HEAD,
     .name = "list",
     .module = "builtins",
-    .doc = "Built-in mutable sequence.\n\nIf no argument is given, the constructor creates a new "
-           "empty list.\nThe argument must be an iterable if specified.",
+    .doc = "Items in an order, that can change: of an iterable, or none.",
     .size = sizeof(list),
     .flags = TYPE_BASE | TYPE_GC,
     .table = list_table,

@@ -133,28 +133,23 @@ static value reversed(interp *in, const value *arg)
 // clang-format off
 const builtin list_table[] = {
     {"__init__(self, iterable=<unset>, /)", init,
-     "Initialize self.  See help(type(self)) for accurate signature."},
-    {"append(self, object, /)", append, "Append object to the end of the list."},
+     "Makes the list hold the items of an iterable."},
+    {"append(self, object, /)", append, "Puts an item behind the last."},
     {"clear(self, /)", clear, "Remove all items from list."},
     {"copy(self, /)", copy, "Return a shallow copy of the list."},
     {"count(self, value, /)", count, "Return number of occurrences of value."},
-    {"extend(self, iterable, /)", extend, "Extend list by appending elements from the iterable."},
+    {"extend(self, iterable, /)", extend, "Puts the items of an iterable behind the last."},
     {"index(self, value, start=0, stop=9223372036854775807, /)", index_method,
-     "Return first index of value.\n\nRaises ValueError if the value is not present."},
+     "Where the value is first between start and stop; ValueError when nowhere."},
     {"insert(self, index, object, /)", insert, "Insert object before index."},
     {"pop(self, index=-1, /)", pop,
-     "Remove and return item at index (default last).\n\n"
-     "Raises IndexError if list is empty or index is out of range."},
+     "Takes the item at index (the last) out and returns it; IndexError when there is none."},
     {"remove(self, value, /)", remove_item,
-     "Remove first occurrence of value.\n\nRaises ValueError if the value is not present."},
+     "Takes out the first item that equals the value; ValueError when none does."},
     {"reverse(self, /)", reverse, "Reverse *IN PLACE*."},
     {"sort(self, /, *, key=None, reverse=False)", sort,
-     "Sort the list in ascending order and return None.\n\n"
-     "The sort is in-place (i.e. the list itself is modified) and stable (i.e. the\n"
-     "order of two equal elements is maintained).\n\n"
-     "If a key function is given, apply it once to each list item and sort them,\n"
-     "ascending or descending, according to their function values.\n\n"
-     "The reverse flag can be set to sort in descending order."},
+     "Puts the list in order, smallest first: by key(item), largest first with reverse. Equal "
+     "items stay in their order."},
     {"__reversed__(self, /)", reversed, "Return a reverse iterator over the list."},
     {0},
 };

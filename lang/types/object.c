@@ -185,9 +185,7 @@ const type T_object = {
     TYPE_HEAD,
     .name = "object",
     .module = "builtins",
-    .doc = "The base class of the class hierarchy.\n\nWhen called, it accepts no arguments and "
-           "returns a "
-           "new featureless\ninstance that has no instance attributes and cannot be given any.\n",
+    .doc = "The class that all classes inherit from. Its own instances have no attributes.",
     .size = sizeof(obj),
     .flags = TYPE_BASE,
     .table = table,

@@ -120,11 +120,10 @@ FORWARD(items)
 FORWARD(copy)
 
 static const builtin table[] = {
-    {"get(self, key, default=None, /)", get,
-     "Return the value for key if key is in the mapping, else default."},
-    {"keys(self, /)", keys, "D.keys() -> a set-like object providing a view on D's keys"},
-    {"values(self, /)", values, "D.values() -> an object providing a view on D's values"},
-    {"items(self, /)", items, "D.items() -> a set-like object providing a view on D's items"},
+    {"get(self, key, default=None, /)", get, "The value of the key, or the default."},
+    {"keys(self, /)", keys, "The keys, as a set that follows changes."},
+    {"values(self, /)", values, "The values, as a collection that follows changes."},
+    {"items(self, /)", items, "The pairs, as a set that follows changes."},
     {"copy(self, /)", copy, "D.copy() -> a shallow copy of D"},
     {0},
 };

@@ -389,8 +389,7 @@ static void long_drop(interp *in, obj *o)
 }
 
 static const builtin iter_table[] = {
-    {"__length_hint__(self, /)", iter_hint,
-     "Private method returning an estimate of len(list(it))."},
+    {"__length_hint__(self, /)", iter_hint, "About how many items are left."},
     {0},
 };
 
@@ -410,12 +409,8 @@ static const type T_long_iter = {
 };
 
 static const builtin table[] = {
-    {"count(self, value, /)", count,
-     "rangeobject.count(value) -> integer -- return number of "
-     "occurrences of value"},
-    {"index(self, value, /)", index_method,
-     "rangeobject.index(value) -> integer -- return index of value.\n"
-     "Raise ValueError if the value is not present."},
+    {"count(self, value, /)", count, "How many items equal the value: 0 or 1."},
+    {"index(self, value, /)", index_method, "Where the value is; ValueError when it is nowhere."},
     {"@property start", get_start, NULL},
     {"@property stop", get_stop, NULL},
     {"@property step", get_step, NULL},
@@ -427,12 +422,7 @@ const type T_range = {
     TYPE_HEAD,
     .name = "range",
     .module = "builtins",
-    .doc = "range(stop) -> range object\nrange(start, stop[, step]) -> range object\n\nReturn an "
-           "object that produces a sequence of integers from start (inclusive)\nto stop "
-           "(exclusive) by step.  range(i, j) produces i, i+1, i+2, ..., j-1.\nstart defaults to "
-           "0, and stop is omitted!  range(4) produces 0, 1, 2, 3.\nThese are exactly the valid "
-           "indices for a list of 4 elements.\nWhen step is given, it specifies the increment "
-           "(or decrement).",
+    .doc = "The ints start, start + step, ... before stop. They are not stored.",
     .size = sizeof(range_obj),
     .flags = TYPE_IMMUTABLE,
     .table = table,

@@ -445,46 +445,39 @@ static const type T_set_iter = {
 #define SHARED_METHODS                                                                             \
     {"copy(self, /)", copy, "Return a shallow copy of a set."},                                    \
     {"difference(self, /, *others)", difference,                                                   \
-     "Return the difference of two or more sets as a new set.\n\n"                                 \
-     "(i.e. all elements that are in this set but not the others.)"},                              \
+     "What is in this set and in none of the others."},                                            \
     {"intersection(self, /, *others)", intersection,                                               \
-     "Return the intersection of two sets as a new set.\n\n"                                       \
-     "(i.e. all elements that are in both sets.)"},                                                \
+     "What is in this set and in all of the others."},                                             \
     {"isdisjoint(self, other, /)", isdisjoint,                                                     \
-     "Return True if two sets have a null intersection."},                                         \
+     "Whether no element is in both."},                                                            \
     {"issubset(self, other, /)", issubset, "Report whether another set contains this set."},       \
     {"issuperset(self, other, /)", issuperset, "Report whether this set contains another set."},   \
     {"symmetric_difference(self, other, /)", symmetric_difference,                                 \
-     "Return the symmetric difference of two sets as a new set.\n\n"                               \
-     "(i.e. all elements that are in exactly one of the sets.)"},                                  \
+     "What is in one of the two sets, but not in both."},                                          \
     {"union(self, /, *others)", union_of,                                                          \
-     "Return the union of sets as a new set.\n\n"                                                  \
-     "(i.e. all elements that are in either set.)"}
+     "What is in this set or in one of the others."}
 
 static const builtin set_table[] = {
     SHARED_METHODS,
     {"__init__(self, iterable=<unset>, /)", init,
-     "Initialize self.  See help(type(self)) for accurate signature."},
+     "Makes the set hold the items of an iterable."},
     {"add(self, object, /)", add,
-     "Add an element to a set.\n\nThis has no effect if the element is already present."},
+     "Puts an element in, if it is not there."},
     {"clear(self, /)", clear, "Remove all elements from this set."},
     {"difference_update(self, /, *others)", difference_update,
-     "Remove all elements of another set from this set."},
+     "Takes out what is in one of the others."},
     {"discard(self, object, /)", discard,
-     "Remove an element from a set if it is a member.\n\n"
-     "Unlike set.remove(), the discard() method does not raise\n"
-     "an exception when an element is missing from the set."},
+     "Takes an element out, if it is there."},
     {"intersection_update(self, /, *others)", intersection_update,
-     "Update a set with the intersection of itself and another."},
+     "Takes out what is not in all of the others."},
     {"pop(self, /)", pop,
      "Remove and return an arbitrary set element.\nRaises KeyError if the set is empty."},
     {"remove(self, object, /)", remove_member,
-     "Remove an element from a set; it must be a member.\n\n"
-     "If the element is not a member, raise a KeyError."},
+     "Takes an element out; KeyError when it is not there."},
     {"symmetric_difference_update(self, other, /)", symmetric_difference_update,
-     "Update a set with the symmetric difference of itself and another."},
+     "Takes out what is in both and puts in what is only in the other."},
     {"update(self, /, *others)", update,
-     "Update a set with the union of itself and others."},
+     "Puts in what is in one of the others."},
     {0},
 };
 
@@ -499,8 +492,7 @@ static const builtin frozen_table[] = {SHARED_METHODS, {0}};
 const type T_set = {
     SET,
     .name = "set",
-    .doc = "set() -> new empty set object\nset(iterable) -> new set object\n\nBuild an unordered "
-           "collection of unique elements.",
+    .doc = "Elements in no order, each once: of an iterable, or none.",
     .table = set_table,
     .make = make,
     .inplace = inplace,
@@ -509,8 +501,7 @@ const type T_set = {
 const type T_frozenset = {
     SET,
     .name = "frozenset",
-    .doc = "frozenset() -> empty frozenset object\nfrozenset(iterable) -> frozenset object\n\n"
-           "Build an immutable unordered collection of unique elements.",
+    .doc = "Elements in no order, each once, that cannot change: of an iterable, or none.",
     .table = frozen_table,
     .make = make_frozen,
     .hash = hash_frozen,

@@ -96,9 +96,7 @@ static const builtin table[] = {
     {"@property stop", get_stop, NULL},
     {"@property step", get_step, NULL},
     {"indices(self, len, /)", indices,
-     "S.indices(len) -> (start, stop, stride)\n\nAssuming a sequence of length len, calculate the "
-     "start and stop\nindices, and the stride length of the extended slice described by\nS. Out of "
-     "bounds indices are clipped in a manner consistent with the\nhandling of normal slices."},
+     "(start, stop, step) for a sequence of that length: within it, and without None."},
     {0},
 };
 
@@ -164,8 +162,7 @@ const type T_slice = {
     TYPE_HEAD,
     .name = "slice",
     .module = "builtins",
-    .doc = "slice(stop)\nslice(start, stop[, step])\n\nCreate a slice object.  This is used for "
-           "extended slicing (e.g. a[0:10:2]).",
+    .doc = "What stands for start:stop:step in an index.",
     .size = sizeof(slice),
     .flags = TYPE_GC,
     .table = table,

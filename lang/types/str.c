@@ -509,8 +509,7 @@ const type T_str = {
     TYPE_HEAD,
     .name = "str",
     .module = "builtins",
-    .doc = "str(object='') -> str\nstr(bytes_or_buffer[, encoding[, errors]]) -> str\n\n"
-           "Create a new string object from the given object.",
+    .doc = "Text: of any object, by its __str__; or of bytes, by their encoding.",
     .size = sizeof(str),
     .flags = TYPE_BASE | TYPE_IMMUTABLE,
     .table = str_table,

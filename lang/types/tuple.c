@@ -236,7 +236,7 @@ static value getnewargs(interp *in, const value *arg)
 static const builtin table[] = {
     {"count(self, value, /)", count, "Return number of occurrences of value."},
     {"index(self, value, start=0, stop=9223372036854775807, /)", index_method,
-     "Return first index of value.\n\nRaises ValueError if the value is not present."},
+     "Where the value is first between start and stop; ValueError when nowhere."},
     {"__getnewargs__(self, /)", getnewargs, NULL},
     {0},
 };
@@ -279,8 +279,7 @@ static value iter_hint(interp *in, const value *arg)
 }
 
 static const builtin iter_table[] = {
-    {"__length_hint__(self, /)", iter_hint,
-     "Private method returning an estimate of len(list(it))."},
+    {"__length_hint__(self, /)", iter_hint, "About how many items are left."},
     {0},
 };
 
@@ -294,9 +293,7 @@ const type T_tuple = {
     TYPE_HEAD,
     .name = "tuple",
     .module = "builtins",
-    .doc = "Built-in immutable sequence.\n\nIf no argument is given, the constructor returns an "
-           "empty tuple.\nIf iterable is specified the tuple is initialized from iterable's "
-           "items.\n\nIf the argument is a tuple, the return value is the same object.",
+    .doc = "Items in an order, that cannot change: of an iterable, or none.",
     .size = sizeof(tuple),
     .flags = TYPE_BASE | TYPE_GC,
     .table = table,

@@ -134,7 +134,7 @@ static value count_elements(interp *in, const value *arg)
 
 static const builtin functions[] = {
     {"_count_elements(mapping, iterable, /)", count_elements,
-     "Count elements in the iterable, updating the mapping"},
+     "Adds how often each element occurs to the counts in a mapping."},
     {0},
 };
 

@@ -176,10 +176,9 @@ static value partial_setstate(interp *in, const value *arg)
 }
 
 static const builtin partial_table[] = {
-    {"@property func", partial_func, "function object to use in future partial calls"},
+    {"@property func", partial_func, "the function that is called"},
     {"@property args", partial_args, "tuple of arguments to future partial calls"},
-    {"@property keywords", partial_keywords,
-     "dictionary of keyword arguments to future partial calls"},
+    {"@property keywords", partial_keywords, "the keyword arguments that are given to every call"},
     {"__reduce__(self, /)", partial_reduce, NULL},
     {"__setstate__(self, state, /)", partial_setstate, NULL},
     {0},
@@ -211,8 +210,7 @@ static const type T_partial = {
     .cross = &partial_cross,
     .name = "partial",
     .module = "functools",
-    .doc = "partial(func, *args, **keywords) - new function with partial application\n    of the "
-           "given arguments and keywords.",
+    .doc = "A function with some of its arguments given: those of the call come after them.",
     .size = sizeof(partial),
     .flags = TYPE_BASE | TYPE_GC | TYPE_DICT,
     .table = partial_table,
@@ -478,10 +476,11 @@ static value cmp_to_key(interp *in, const value *arg)
 
 static const builtin functions[] = {
     {"reduce(function, iterable, initial=<unset>, /)", reduce,
-     "reduce(function, iterable[, initial]) -> value\n\nApply a function of two arguments "
-     "cumulatively to the items of a sequence\nor iterable, from left to right, so as to reduce "
-     "the iterable to a single\nvalue."},
-    {"cmp_to_key(mycmp)", cmp_to_key, "Convert a cmp= function into a key= function."},
+     "function(function(function(a, b), c), d) of the items a, b, c, d; initial comes before "
+     "them."},
+    {"cmp_to_key(mycmp)", cmp_to_key,
+     "A key function that orders as a function of two arguments "
+     "does: below, at or above 0."},
     {"_lru_cache_wrapper(function, maxsize, typed, info)", cache_new, NULL},
     {0},
 };

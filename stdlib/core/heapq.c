@@ -127,22 +127,19 @@ static value heapify(interp *in, const value *arg)
 }
 
 static const builtin functions[] = {
-    {"heappush(heap, item, /)", heappush, "Push item onto heap, maintaining the heap invariant."},
-    {"heappop(heap, /)", heappop,
-     "Pop the smallest item off the heap, maintaining the heap invariant."},
-    {"heapify(heap, /)", heapify, "Transform list into a heap, in-place, in O(len(heap)) time."},
+    {"heappush(heap, item, /)", heappush, "Puts an item into the heap."},
+    {"heappop(heap, /)", heappop, "Takes the smallest item out of the heap and returns it."},
+    {"heapify(heap, /)", heapify, "Orders a list as a heap, in time proportional to its length."},
     {"heapreplace(heap, item, /)", heapreplace,
-     "Pop and return the current smallest value, and add the new item.\n\nThis is more efficient "
-     "than heappop() followed by heappush(), and can be\nmore appropriate when using a "
-     "fixed-size heap."},
+     "Takes the smallest item out of the heap, puts another in, and returns the one taken out."},
     {"heappushpop(heap, item, /)", heappushpop,
-     "Push item on the heap, then pop and return the smallest item from the heap.\n\nThe combined "
-     "action runs more efficiently than heappush() followed by\na separate call to heappop()."},
+     "The smaller of the item and the smallest of the heap; the other one is in the heap "
+     "afterwards."},
     {0},
 };
 
 const module_def heapq_def = {
     .name = "_heapq",
-    .doc = "Heap queue algorithm (a.k.a. priority queue).",
+    .doc = "Lists as heaps: the smallest item is at hand, and the next after it soon.",
     .table = functions,
 };

@@ -428,7 +428,7 @@ static value leave(interp *in, value self, value exc)
 #define SHARED                                                                                     \
     {"read(self, size=-1, /)", read_method, "Read at most size characters or bytes; all without."},\
     {"readline(self, size=-1, /)", readline, "Read until newline or EOF."},                        \
-    {"readlines(self, hint=-1, /)", readlines, "Return a list of lines from the stream."},         \
+    {"readlines(self, hint=-1, /)", readlines, "The lines that are left, as a list."},         \
     {"write(self, s, /)", write_method, "Write to the file; return how much was written."},        \
     {"writelines(self, lines, /)", writelines, "Write a list of lines to stream."},                \
     {"getvalue(self, /)", getvalue, "Retrieve the entire contents of the object."},                \
@@ -437,9 +437,9 @@ static value leave(interp *in, value self, value exc)
     {"truncate(self, pos=None, /)", truncate_method, "Truncate size to pos."},                     \
     {"close(self, /)", close_method, "Close the IO object."},                                      \
     {"flush(self, /)", flush, "Does nothing."},                                                    \
-    {"readable(self, /)", yes, "Returns True if the IO object can be read."},                      \
-    {"writable(self, /)", yes, "Returns True if the IO object can be written."},                   \
-    {"seekable(self, /)", yes, "Returns True if the IO object can be seeked."},                    \
+    {"readable(self, /)", yes, "Whether it can be read from."},                      \
+    {"writable(self, /)", yes, "Whether it can be written to."},                   \
+    {"seekable(self, /)", yes, "Whether its place can be changed."},                    \
     {"isatty(self, /)", no, "Always returns False."},                                              \
     {"fileno(self, /)", no_fileno, "There is no descriptor."},                                     \
     {"@property closed", get_closed, NULL}
@@ -469,14 +469,14 @@ static const builtin bytes_table[] = {
 static const type T_stringio = {
     MEMFILE,
     .name = "StringIO",
-    .doc = "Text I/O implementation using an in-memory buffer.",
+    .doc = "A text file whose content is a string in memory.",
     .table = text_table,
     .make = stringio_make,
 };
 static const type T_bytesio = {
     MEMFILE,
     .name = "BytesIO",
-    .doc = "Buffered I/O implementation using an in-memory bytes buffer.",
+    .doc = "A binary file whose content is bytes in memory.",
     .table = bytes_table,
     .make = bytesio_make,
 };

@@ -494,49 +494,42 @@ static const builtin chain_table[] = {
 
 static const type T_chain = {
     LAZY, .name = "chain", .make = chain_make, .next = chain_next, .table = chain_table,
-    .doc = "chain(*iterables) --> chain object\n\nReturn a chain object whose .__next__() method "
-           "returns elements from the\nfirst iterable until it is exhausted, then elements from "
-           "the next\niterable, until all of the iterables are exhausted."};
+    .doc = "The items of one iterable after those of the other."};
 static const type T_count = {
     LAZY, .name = "count", .make = count_make, .next = count_next, .repr = count_repr,
-    .doc = "Return a count object whose .__next__() method returns consecutive values."};
+    .doc = "start, start + step, start + 2 * step and so on, without end."};
 static const type T_repeat = {
     LAZY, .name = "repeat", .make = repeat_make, .next = repeat_next, .repr = repeat_repr,
     .length = repeat_length,
-    .doc = "repeat(object [,times]) -> create an iterator which returns the object\nfor the "
-           "specified number of times.  If not specified, returns the object\nendlessly."};
+    .doc = "The object again and again, without end or so many times."};
 static const type T_cycle = {
     LAZY, .name = "cycle", .make = cycle_make, .next = cycle_next,
-    .doc = "Return elements from the iterable until it is exhausted. Then repeat the sequence "
-           "indefinitely."};
+    .doc = "The items, and again the items, without end."};
 static const type T_accumulate = {
     LAZY, .name = "accumulate", .make = accumulate_make, .next = accumulate_next,
     .doc = "Return series of accumulated sums."};
 static const type T_takewhile = {
     LAZY, .name = "takewhile", .make = takewhile_make, .next = takewhile_next,
-    .doc = "Return successive entries from an iterable as long as the predicate evaluates to true "
-           "for each entry."};
+    .doc = "The items as long as the predicate holds."};
 static const type T_dropwhile = {
     LAZY, .name = "dropwhile", .make = dropwhile_make, .next = dropwhile_next,
-    .doc = "Drop items from the iterable while predicate(item) is true.\n\nAfterwards, return "
-           "every element until the iterable is exhausted."};
+    .doc = "The items from the first one on for which the predicate does not hold."};
 static const type T_filterfalse = {
     LAZY, .name = "filterfalse", .make = filterfalse_make, .next = filterfalse_next,
-    .doc = "Return those items of iterable for which function(item) is false."};
+    .doc = "The items for which the function is false, or with None those that are false."};
 static const type T_starmap = {
     LAZY, .name = "starmap", .make = starmap_make, .next = starmap_next,
-    .doc = "Return an iterator whose values are returned from the function evaluated with an "
-           "argument tuple taken from the given sequence."};
+    .doc = "function(*item) of every item."};
 static const type T_compress = {
     LAZY, .name = "compress", .make = compress_make, .next = compress_next,
-    .doc = "Return data elements corresponding to true selector elements."};
+    .doc = "The items of data whose selector is true."};
 static const type T_islice = {
     LAZY, .name = "islice", .make = islice_make, .next = islice_next,
     .doc = "islice(iterable, stop) --> islice object\n"
            "islice(iterable, start, stop[, step]) --> islice object"};
 static const type T_pairwise = {
     LAZY, .name = "pairwise", .make = pairwise_make, .next = pairwise_next,
-    .doc = "Return an iterator of overlapping pairs taken from the input iterator."};
+    .doc = "Pairs of neighbours: (a, b), (b, c), (c, d) ..."};
 static const type T_zip_longest = {
     LAZY, .name = "zip_longest", .make = longest_make, .next = longest_next,
     .doc = "zip_longest(*iterables, fillvalue=None) --> zip_longest object"};

@@ -191,5 +191,5 @@ static const type T_group = {
     .drop = group_drop, .visit = group_visit, .iter = iter_self, .next = group_next};
 const type T_groupby = {
     LAZY, .name = "groupby", .make = groupby_make, .next = groupby_next,
-    .doc = "make an iterator that returns consecutive keys and groups from the iterable"};
+    .doc = "Pairs of a key and the run of neighbours that have it."};
 // clang-format on

@@ -211,32 +211,28 @@ static value permutations_next(interp *in, value self)
 const type T_product = {
     LAZY,
     .name = "product",
-    .doc = "product(*iterables, repeat=1) --> product object\n\nCartesian product of input "
-           "iterables.  Equivalent to nested for-loops.",
+    .doc = "All tuples with an item of each iterable, the last one running fastest.",
     .make = product_make,
     .next = product_next,
 };
 const type T_combinations = {
     LAZY,
     .name = "combinations",
-    .doc = "Return successive r-length combinations of elements in the iterable.\n\n"
-           "combinations(range(4), 3) --> (0,1,2), (0,1,3), (0,2,3), (1,2,3)",
+    .doc = "All ways to take r items, in their order, as tuples.",
     .make = combinations_make,
     .next = combinations_next,
 };
 const type T_combinations_repeat = {
     LAZY,
     .name = "combinations_with_replacement",
-    .doc = "Return successive r-length combinations of elements in the iterable allowing "
-           "individual elements to have successive repeats.",
+    .doc = "All ways to take r items, each as often as wanted, in their order, as tuples.",
     .make = combinations_make,
     .next = repeats_next,
 };
 const type T_permutations = {
     LAZY,
     .name = "permutations",
-    .doc = "Return successive r-length permutations of elements in the iterable.\n\n"
-           "permutations(range(3), 2) --> (0,1), (0,2), (1,0), (1,2), (2,0), (2,1)",
+    .doc = "All orders of r items, as tuples.",
     .make = permutations_make,
     .next = permutations_next,
 };

@@ -185,9 +185,9 @@ static const builtin functions[] = {
     {"add(a, b, /)", add, "Same as a + b."},
     {"and_(a, b, /)", and_, "Same as a & b."},
     {"call(obj, /, *args, **kwargs)", call, "Same as obj(*args, **kwargs)."},
-    {"concat(a, b, /)", concat, "Same as a + b, for a and b sequences."},
-    {"contains(a, b, /)", contains, "Same as b in a (note reversed operands)."},
-    {"countOf(a, b, /)", count_of, "Return the number of items in a which are, or which equal, b."},
+    {"concat(a, b, /)", concat, "a + b, of sequences."},
+    {"contains(a, b, /)", contains, "b in a: the operands are the other way round."},
+    {"countOf(a, b, /)", count_of, "How many items of a are b or equal it."},
     {"delitem(a, b, /)", delitem, "Same as del a[b]."},
     {"eq(a, b, /)", eq, "Same as a == b."},
     {"floordiv(a, b, /)", floordiv, "Same as a // b."},
@@ -196,14 +196,14 @@ static const builtin functions[] = {
     {"gt(a, b, /)", gt, "Same as a > b."},
     {"iadd(a, b, /)", iadd, "Same as a += b."},
     {"iand(a, b, /)", iand, "Same as a &= b."},
-    {"iconcat(a, b, /)", iconcat, "Same as a += b, for a and b sequences."},
+    {"iconcat(a, b, /)", iconcat, "a += b, of sequences."},
     {"ifloordiv(a, b, /)", ifloordiv, "Same as a //= b."},
     {"ilshift(a, b, /)", ilshift, "Same as a <<= b."},
     {"imatmul(a, b, /)", imatmul, "Same as a @= b."},
     {"imod(a, b, /)", imod, "Same as a %= b."},
     {"imul(a, b, /)", imul, "Same as a *= b."},
     {"index(a, /)", index_, "Same as a.__index__()"},
-    {"indexOf(a, b, /)", index_of_item, "Return the first index of b in a."},
+    {"indexOf(a, b, /)", index_of_item, "Where the first item of a is that equals b."},
     {"inv(a, /)", invert, "Same as ~a."},
     {"invert(a, /)", invert, "Same as ~a."},
     {"ior(a, b, /)", ior, "Same as a |= b."},
@@ -216,7 +216,7 @@ static const builtin functions[] = {
     {"ixor(a, b, /)", ixor, "Same as a ^= b."},
     {"le(a, b, /)", le, "Same as a <= b."},
     {"length_hint(obj, default=0, /)", length_hint,
-     "Return an estimate of the number of items in obj."},
+     "About how many items obj has."},
     {"lshift(a, b, /)", lshift, "Same as a << b."},
     {"lt(a, b, /)", lt, "Same as a < b."},
     {"matmul(a, b, /)", matmul, "Same as a @ b."},
@@ -232,7 +232,7 @@ static const builtin functions[] = {
     {"setitem(a, b, c, /)", setitem, "Same as a[b] = c."},
     {"sub(a, b, /)", sub, "Same as a - b."},
     {"truediv(a, b, /)", truediv, "Same as a / b."},
-    {"truth(a, /)", truth, "Return True if a is true, False otherwise."},
+    {"truth(a, /)", truth, "Whether a is true."},
     {"xor(a, b, /)", xor, "Same as a ^ b."},
     {0},
 };
@@ -443,23 +443,22 @@ static const crossing cross = {save, load};
 static const type T_itemgetter = {
     GETTER,
     .name = "itemgetter",
-    .doc = "Return a callable object that fetches the given item(s) from its operand.\nAfter f = "
-           "itemgetter(2), the call f(r) returns r[2].\nAfter g = itemgetter(2, 5, 3), the call "
-           "g(r) returns (r[2], r[5], r[3])",
+    .doc = "A function that gets an item, f(x) is x[2], or a tuple of several.",
     .make = getter_new,
     .call = item_call,
 };
 static const type T_attrgetter = {
     GETTER,
     .name = "attrgetter",
-    .doc = "Return a callable object that fetches the given attribute(s) from its operand.",
+    .doc = "A function that gets an attribute, f(x) is x.name, or a tuple of several; names may "
+           "have dots.",
     .make = attr_make,
     .call = attr_call,
 };
 static const type T_methodcaller = {
     GETTER,
     .name = "methodcaller",
-    .doc = "Return a callable object that calls the given method on its operand.",
+    .doc = "A function that calls a method: f(x) is x.name(*args, **kwargs).",
     .make = method_make,
     .call = method_call,
 };
@@ -480,9 +479,7 @@ static bool open_operator(interp *in, module *m)
 
 const module_def operator_def = {
     .name = "operator",
-    .doc = "Operator interface.\n\nThis module exports a set of functions implemented in C "
-           "corresponding\nto the intrinsic operators of Python.  For example, operator.add(x, "
-           "y)\nis equivalent to the expression x+y.",
+    .doc = "The operators as functions: add(x, y) is x + y.",
     .table = functions,
     .open = open_operator,
 };
