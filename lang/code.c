@@ -100,9 +100,15 @@ static link *link_new(interp *in, bytecode *c)
     l->rc = 1;
     l->name = str_intern(in, c->name, strlen(c->name));
     l->qualname = str_intern(in, c->qualname, strlen(c->qualname));
+    l->sub = mem_zero((c->nsub + 1) * sizeof *l->sub);
+    return l;
+}
+
+void link_fill(interp *in, link *l)
+{
+    const bytecode *c = l->code;
     l->k = mem_zero((c->nkonst + 1) * sizeof *l->k);
     l->site = mem_zero((c->nsite + 1) * sizeof *l->site);
-    l->sub = mem_zero((c->nsub + 1) * sizeof *l->sub);
     for (uint32_t i = 0; i < c->nkonst; i++) {
         l->k[i] = konst_value(in, &c->konst[i]);
         if (is_fail(l->k[i])) exc_clear(in);
@@ -110,7 +116,6 @@ static link *link_new(interp *in, bytecode *c)
     for (uint32_t i = 0; i < c->nsite; i++) {
         l->site[i].name = str_intern(in, c->site[i].at, c->site[i].n);
     }
-    return l;
 }
 
 link *code_link(interp *in, bytecode *c)
@@ -136,8 +141,8 @@ static void link_free(interp *in, link *l)
     bytecode *c = l->code;
     links_remove(in, c);
     for (uint32_t i = 0; i < c->nsub; i++) link_unref(in, l->sub[i]);
-    for (uint32_t i = 0; i < c->nkonst; i++) value_unref(in, l->k[i]);
-    for (uint32_t i = 0; i < c->nsite; i++) obj_unref(in, l->site[i].name);
+    for (uint32_t i = 0; l->k && i < c->nkonst; i++) value_unref(in, l->k[i]);
+    for (uint32_t i = 0; l->k && i < c->nsite; i++) obj_unref(in, l->site[i].name);
     obj_unref(in, l->name);
     obj_unref(in, l->qualname);
     mem_free(l->k);
@@ -231,6 +236,7 @@ static value co_names(interp *in, const value *arg)
 static value co_consts(interp *in, const value *arg)
 {
     link *l = code_of_value(arg[0]);
+    if (!l->k) link_fill(in, l);
     return v_obj(tuple_from(in, l->k, l->code->nkonst));
 }
 

@@ -115,7 +115,7 @@ struct link {
     bytecode *code; /* counted */
     interp *in;
     uint32_t rc;
-    value *k;
+    value *k; /* with site: made for the first run, for most functions never run */
     site *site;
     link **sub;
     str *name, *qualname;
@@ -125,6 +125,7 @@ struct link {
 link *code_link(interp *in, bytecode *c);        /* counted; NULL: exception */
 link *link_sub(interp *in, link *l, uint32_t i); /* lends the link of sub code i */
 void link_unref(interp *in, link *l);
+void link_fill(interp *in, link *l); /* constants and caches */
 static inline link *link_ref(link *l)
 {
     l->rc++;

@@ -97,6 +97,7 @@ frame *frame_push(interp *in, link *l, value *r, uint32_t nargs)
     if (in->depth >= in->limit) {
         return THROW0(in, RecursionError, "maximum recursion depth exceeded");
     }
+    if (!l->k) link_fill(in, l);
     frame *f = frame_alloc(in), *back = in->frame;
     value *old = in->stack_end, *at = r ? r : back ? back->top : NULL;
     f->flags = 0;

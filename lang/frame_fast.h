@@ -1,5 +1,5 @@
-/* lang/frame_fast.h - the usual push and pop of a frame, inlined into the loop; the unusual (a new
- * segment, the recursion limit) stays in frame.c. */
+/* lang/frame_fast.h - the usual push and pop of a frame, inlined into the loop; the unusual (a
+ * function's first run, a new segment, the recursion limit) stays in frame.c. */
 #pragma once
 
 #include "lang/frame.h"
@@ -11,7 +11,7 @@ static inline __attribute__((always_inline)) frame *push_frame(interp *in, link 
     uint32_t nreg = l->code->nreg;
     frame *f = in->spare_frames, *back = in->frame;
     value *at = r ? r : back->top;
-    if (!f || in->depth >= in->limit || in->stack_end - at < (ptrdiff_t)nreg) {
+    if (!f || !l->k || in->depth >= in->limit || in->stack_end - at < (ptrdiff_t)nreg) {
         return frame_push(in, l, r, nargs);
     }
     in->spare_frames = f->back;
