@@ -17,6 +17,7 @@ typedef struct row { /* of the table */
 } row;
 
 enum { FLAG_SUMS = 1 };
+enum { OUTSIDE = 2 }; /* instead of a sum, which is odd */
 enum datum_mark { MARK_NULL, MARK_AGAIN, MARK_NEW };
 
 static size_t padding(size_t at)
@@ -59,7 +60,7 @@ void wire_segment(wire_out *w, const void *p, size_t n, datum *hold)
         w->seg = mem_grow(w->seg, w->cap_seg * sizeof *w->seg);
     }
     wire_u32(w, w->nseg);
-    w->seg[w->nseg++] = (wire_seg){p, n, datum_ref(hold)};
+    w->seg[w->nseg++] = (wire_seg){p, n, datum_ref(hold), false};
 }
 
 static bool write_memo(wire_out *w, datum *d)
@@ -116,9 +117,10 @@ wire_piece *wire_pieces(wire_out *w, strbuf *head, uint32_t *n)
     *head = (strbuf){0};
     sb_add(head, (const char *)&h, sizeof h);
     for (uint32_t i = 0; i < w->nseg; i++) {
-        row r = {w->seg[i].n, w->sums ? hash_bytes(w->seg[i].at, w->seg[i].n, 1) | 1 : 0};
+        const wire_seg *s = &w->seg[i];
+        row r = {s->n, s->outside ? OUTSIDE : w->sums ? hash_bytes(s->at, s->n, 1) | 1 : 0};
         sb_add(head, (const char *)&r, sizeof r);
-        at += padding(at) + w->seg[i].n;
+        if (!s->outside) at += padding(at) + s->n;
     }
     sb_add(head, sb_text(&w->body), w->body.n);
     h.ntotal = at;
@@ -130,6 +132,7 @@ wire_piece *wire_pieces(wire_out *w, strbuf *head, uint32_t *n)
     at = head->n;
     p[k++] = (wire_piece){head->at, head->n};
     for (uint32_t i = 0; i < w->nseg; i++) {
+        if (w->seg[i].outside) continue;
         size_t gap = padding(at);
         if (gap) p[k++] = (wire_piece){zeros, gap};
         if (w->seg[i].n) p[k++] = (wire_piece){w->seg[i].at, w->seg[i].n};
@@ -172,6 +175,7 @@ void wire_in_clear(wire_in *r)
         if (r->seg[i].owner) r->room->drop(r->seg[i].owner);
     }
     for (uint32_t i = 0; i < r->nmemo; i++) datum_unref(r->memo[i]);
+    if (r->carrier) r->carrier->free(r->carrier);
     mem_free(r->seg);
     mem_free(r->memo);
     mem_free(r->head);
@@ -219,9 +223,11 @@ static bool check_head(wire_in *r, err *e)
     for (uint32_t i = 0; i < h.nseg; i++) {
         row w;
         memcpy(&w, r->head + sizeof h + i * sizeof w, sizeof w);
+        r->seg[i].n = w.n;
+        r->seg[i].outside = w.sum == OUTSIDE;
+        if (r->seg[i].outside) continue;
         if (w.n > h.ntotal) return wire_bad(r, e), false;
         at += padding(at) + w.n;
-        r->seg[i].n = w.n;
         r->seg[i].sum = w.sum;
     }
     if (at != h.ntotal) return wire_bad(r, e), false;
@@ -238,6 +244,12 @@ static bool next_segment(wire_in *r, err *e)
     r->want = 0;
     for (int i = r->stage - READ_SEGMENT; i < (int)r->nseg; i++) {
         wire_place *s = &r->seg[i];
+        if (s->outside) {
+            r->stage++;
+            s->owner = r->carrier ? r->carrier->take(r->carrier, s->n, &s->at, e) : NULL;
+            if (!s->owner) return e->kind ? false : (wire_bad(r, e), false);
+            continue;
+        }
         size_t gap = padding(r->total);
         if (gap) {
             r->to = r->pad;

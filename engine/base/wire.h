@@ -20,7 +20,8 @@ enum { WIRE_VERSION = 1, WIRE_ALIGN = 64 };
 typedef struct wire_seg {
     const char *at;
     size_t n;
-    datum *hold; /* counted: keeps it alive */
+    datum *hold;  /* counted: keeps it alive */
+    bool outside; /* it does not stand in the message: whoever carries that brings it, too */
 } wire_seg;
 
 typedef struct wire_out {
@@ -63,13 +64,21 @@ typedef struct wire_place {
     char *at;
     size_t n;
     uint64_t sum;
+    bool outside;
 } wire_place;
+
+/* What came beside a message: the segments outside it, in their order. */
+typedef struct wire_carrier {
+    void *(*take)(struct wire_carrier *c, size_t n, char **at, err *e); /* as room->make */
+    void (*free)(struct wire_carrier *c);
+} wire_carrier;
 
 typedef struct wire_in {
     const datum_kind *const *kinds; /* that may occur; ends with NULL */
     const wire_room *room;
-    const void *extra; /* for the kinds: what else there is to find by name */
-    char *head;        /* header, table and body */
+    const void *extra;     /* for the kinds: what else there is to find by name */
+    wire_carrier *carrier; /* owned; NULL: segments outside are damage */
+    char *head;            /* header, table and body */
     const char *p, *end;
     wire_place *seg;
     uint32_t nseg;

@@ -139,6 +139,12 @@ static void count_live(size_t size)
     while (live > peak && !atomic_compare_exchange_weak(&pool.peak, &peak, live)) continue;
 }
 
+void buf_count(buf *b)
+{
+    b->flags |= BUF_COUNTED;
+    count_live(b->size);
+}
+
 void buf_pool_bound(size_t bytes)
 {
     atomic_store(&pool.bound, bytes);
@@ -221,10 +227,7 @@ static buf *new_buf(size_t size, bool zero, err *e)
     (void)new_large;
     buf *b = new_small(size, zero, e);
 #endif
-    if (b && size >= POOL_LEAST) {
-        b->flags |= BUF_COUNTED;
-        count_live(size);
-    }
+    if (b && size >= POOL_LEAST) buf_count(b);
     return b;
 }
 

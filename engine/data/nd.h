@@ -32,6 +32,7 @@ typedef struct buf {
 buf *buf_new(size_t size, err *e);  /* uninitialised, 64-byte aligned; large ones from the pool */
 buf *buf_zero(size_t size, err *e); /* zeroed (fresh pages are not touched) */
 buf *buf_wrap(void *data, size_t size, void (*release)(buf *), void *owner);
+void buf_count(buf *b);    /* in buf_live(), until it is freed */
 buf *buf_few(size_t size); /* for sizes that the program fixes: never fails */
 static inline buf *buf_ref(buf *b)
 {

@@ -14,23 +14,57 @@
 #include <unistd.h>
 
 #include "engine/data/nd_wire.h"
+#include "engine/data/share.h"
 #include "lang/freeze.h"
 
-enum { MOST_PIECES = 64 };
+enum { MOST_PIECES = 64, MOST_FDS = 250 }; /* the system passes on 253 at a time */
 
 /* ---- out ---- */
+
+/* Large segments: memory that holds them already goes as it is, others are copied into some. */
+static void pack_memory(parcel *p)
+{
+    for (uint32_t i = 0; i < p->w.nseg && p->nfd < MOST_FDS; i++) {
+        wire_seg *s = &p->w.seg[i];
+        if (s->n < SHARE_LEAST) continue;
+        int fd = share_peek(s->hold, s->at, s->n);
+        bool own = fd < 0;
+        if (own) fd = share_copy(s->at, s->n);
+        if (fd < 0) return;
+        p->fd = mem_grow(p->fd, (p->nfd + 1) * sizeof *p->fd);
+        p->own = mem_grow(p->own, (p->nfd + 1) * sizeof *p->own);
+        p->fd[p->nfd] = fd;
+        p->own[p->nfd++] = own;
+        s->outside = true;
+        if (!own) continue;
+        s->hold = datum_unref(s->hold); /* the copy is enough */
+    }
+}
 
 parcel *parcel_new(wire_out *w)
 {
     parcel *p = mem_zero(sizeof *p);
     p->w = *w;
     *w = (wire_out){0};
+    pack_memory(p);
     p->piece = wire_pieces(&p->w, &p->head, &p->n);
     return p;
 }
 
+static void unpack_memory(parcel *p)
+{
+    for (uint32_t i = 0; i < p->nfd; i++)
+        if (p->own[i]) close(p->fd[i]);
+    mem_free(p->fd);
+    mem_free(p->own);
+    p->fd = NULL;
+    p->own = NULL;
+    p->nfd = 0;
+}
+
 void parcel_free(parcel *p)
 {
+    unpack_memory(p);
     wire_out_clear(&p->w);
     sb_clear(&p->head);
     mem_free(p->piece);
@@ -41,6 +75,21 @@ static void advance(parcel *p, size_t n)
 {
     p->sent += n;
     while (p->at < p->n && p->sent >= p->piece[p->at].n) p->sent -= p->piece[p->at++].n;
+}
+
+typedef union fd_room {
+    struct cmsghdr align;
+    char at[CMSG_SPACE(MOST_FDS * sizeof(int))];
+} fd_room;
+
+static void attach(struct msghdr *m, fd_room *room, const int *fd, uint32_t n)
+{
+    m->msg_control = room->at;
+    m->msg_controllen = CMSG_SPACE(n * sizeof *fd);
+    memset(room->at, 0, m->msg_controllen);
+    struct cmsghdr *c = CMSG_FIRSTHDR(m);
+    *c = (struct cmsghdr){CMSG_LEN(n * sizeof *fd), SOL_SOCKET, SCM_RIGHTS};
+    memcpy(CMSG_DATA(c), fd, n * sizeof *fd);
 }
 
 int parcel_send(int fd, parcel *p)
@@ -54,7 +103,10 @@ int parcel_send(int fd, parcel *p)
             v[k].iov_len = p->piece[i].n - skip;
         }
         struct msghdr m = {.msg_iov = v, .msg_iovlen = k};
+        fd_room room;
+        if (p->nfd) attach(&m, &room, p->fd, p->nfd);
         ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL);
+        if (n > 0) unpack_memory(p); /* they have gone */
         if (n >= 0)
             advance(p, (size_t)n);
         else if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -81,10 +133,59 @@ bool link_send(int fd, wire_out *w, err *e)
 
 /* ---- in ---- */
 
+typedef struct luggage { /* memory that came with a message */
+    wire_carrier base;
+    uint32_t n, at;
+    int fd[MOST_FDS];
+} luggage;
+
+static void *take_memory(wire_carrier *c, size_t n, char **at, err *e)
+{
+    luggage *l = (luggage *)(void *)c;
+    if (l->at == l->n) return NULL;
+    buf *b = share_open(l->fd[l->at++], n, e);
+    if (b) *at = b->data;
+    return b;
+}
+
+static void luggage_free(wire_carrier *c)
+{
+    luggage *l = (luggage *)(void *)c;
+    while (l->at < l->n) close(l->fd[l->at++]);
+    mem_free(l);
+}
+
+static void load(wire_in *r, struct msghdr *m)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        luggage *l = mem_zero(sizeof *l);
+        l->base = (wire_carrier){take_memory, luggage_free};
+        l->n = (uint32_t)(n < MOST_FDS ? n : MOST_FDS);
+        memcpy(l->fd, CMSG_DATA(c), l->n * sizeof *l->fd);
+        if (r->carrier) luggage_free(r->carrier);
+        r->carrier = &l->base;
+    }
+}
+
+/* Memory comes with the first byte of a message only. */
+static ssize_t receive(int fd, wire_in *r)
+{
+    if (r->to != r->pad || r->head) return recv(fd, r->to, r->want, 0);
+    fd_room room;
+    struct iovec v = {r->to, r->want};
+    struct msghdr m = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = room.at, .msg_controllen = sizeof room.at};
+    ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+    if (n > 0) load(r, &m);
+    return n;
+}
+
 int link_read(int fd, wire_in *r, err *e)
 {
     while (r->want) {
-        ssize_t n = recv(fd, r->to, r->want, 0);
+        ssize_t n = receive(fd, r);
         if (n == 0) return -1;
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;

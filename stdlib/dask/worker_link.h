@@ -1,6 +1,7 @@
 /* stdlib/dask/worker_link.h - between a process and its worker: the messages and their transport.
  *
- * Each message is one wire message (engine/base/wire.h) whose body begins with its kind.  A worker
+ * Each message is one wire message (engine/base/wire.h) whose body begins with its kind.  Large
+ * blocks are not in it: the memory they lie in goes along (engine/data/share.h).  A worker
  * is this program again, started as `dsk --worker FD`, at the other end of a socket pair: when one
  * end closes, the other one ends, too. */
 #pragma once
@@ -46,6 +47,9 @@ typedef struct parcel { /* a message on its way out */
     wire_piece *piece;
     uint32_t n, at;
     size_t sent; /* of piece[at] */
+    int *fd;     /* memory that goes along with the first byte */
+    bool *own;   /* is it closed here? */
+    uint32_t nfd;
     struct parcel *next;
 } parcel;
 parcel *parcel_new(wire_out *w); /* takes w's content */

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/data/share.h"
 #include "engine/graph/fn_wire.h"
 #include "lang/freeze.h"
 #include "stdlib/dask/worker_link.h"
@@ -558,11 +559,27 @@ static void keep(server *s, wire_in *r)
     err_clear(&e);
 }
 
+/* A block that travels stays in the memory that it travels in: there is one of it on the machine.
+ */
+static datum *shared(server *s, uint64_t id, datum *d)
+{
+    nd *x = as_nd(d);
+    datum *there = x ? &nd_share(x)->hdr : NULL;
+    if (!there) return d;
+    pthread_mutex_lock(&s->lock);
+    datum *old = idmap_get(&s->held, id) == d ? idmap_put(&s->held, id, datum_ref(there)) : NULL;
+    pthread_mutex_unlock(&s->lock);
+    datum_unref(old);
+    datum_unref(d);
+    return there;
+}
+
 static void fetch(server *s, uint64_t id)
 {
     pthread_mutex_lock(&s->lock);
     datum *d = datum_ref(idmap_get(&s->held, id));
     pthread_mutex_unlock(&s->lock);
+    d = shared(s, id, d);
     err e = {0};
     wire_out w = {0};
     wire_u8(&w, MSG_VALUE);

@@ -1,10 +1,13 @@
 /* Worker processes: stdlib/dask/workers.h.  The worker is this program, too. */
 #include <check.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/data/share.h"
+#include "engine/graph/fn.h"
 #include "stdlib/dask/worker_link.h"
 #include "stdlib/dask/workers.h"
 #include "stdlib/stdlib.h"
@@ -225,6 +228,84 @@ START_TEST(big_arrays_go_both_ways)
 }
 END_TEST
 
+static nd *fetch_block(stage *s, work_id id, datum **hold)
+{
+    ck_assert(workers_fetch(s->w, id));
+    work_event ev = next_event(s);
+    ck_assert_int_eq(ev.what, WORK_VALUE);
+    nd *x = as_nd(ev.value);
+    ck_assert_ptr_nonnull(x);
+    *hold = datum_ref(ev.value);
+    work_event_clear(&ev);
+    return x;
+}
+
+static int open_files(void)
+{
+    int n = 0;
+    for (int fd = 0; fd < 256; fd++) n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+START_TEST(one_memory_serves_all_who_hold_a_block)
+{
+    int before = open_files();
+    stage s = open_stage(2, "import numpy as np\n"
+                            "def make(n): return np.arange(n)\n"
+                            "def spoil(x):\n"
+                            "    x[0] = 7\n"
+                            "    return int(x.sum()) - 7\n");
+    send1(&s, 0, 1, "make", v_int(100000));
+    expect(&s, WORK_DONE, 1);
+    datum *first, *again;
+    nd *x = fetch_block(&s, 1, &first);
+    int fd = share_peek(first, x->at, nd_bytes(x));
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_lt(ftruncate(fd, 1000), 0); /* sealed */
+    send_after(&s, 1, 2, "spoil", 1);         /* the block goes from worker to worker */
+    expect(&s, WORK_DONE, 2);
+    int64_t sum = 100000LL * 99999 / 2;
+    ck_assert_int_eq(fetch_int(&s, 2), sum);
+    workers_kill(s.w, 0, SIGKILL);
+    work_event ev = next_event(&s);
+    ck_assert_int_eq(ev.what, WORKER_DIED);
+    work_event_clear(&ev);
+    nd *y = fetch_block(&s, 1, &again); /* from the other one, which wrote to its own copy */
+    for (int64_t i = 0; i < 100000; i++) {
+        ck_assert_int_eq(((int64_t *)(void *)x->at)[i], i);
+        ck_assert_int_eq(((int64_t *)(void *)y->at)[i], i);
+    }
+    datum_unref(first);
+    datum_unref(again);
+    close_stage(&s);
+    ck_assert_int_eq(open_files(), before);
+}
+END_TEST
+
+START_TEST(memory_that_nobody_brought_is_damage)
+{
+    err e = {0};
+    int64_t n = 20000;
+    nd *x = nd_new(dtype_plain(DT_float64), 1, &n, &e);
+    memset(x->at, 0, nd_bytes(x));
+    wire_out w = {0};
+    wire_in r;
+    size_t size, used;
+    ck_assert(wire_datum(&w, &x->hdr, &e));
+    w.seg[0].outside = true;
+    char *s = wire_joined(&w, &size, &e);
+    ck_assert_uint_lt(size, 500);
+    link_reader(&r);
+    ck_assert(!wire_feed(&r, s, size, &used, &e));
+    ck_assert_int_eq(e.kind, ValueError);
+    err_clear(&e);
+    wire_in_clear(&r);
+    wire_out_clear(&w);
+    mem_free(s);
+    datum_unref(x);
+}
+END_TEST
+
 START_TEST(prints_come_as_events)
 {
     stage s = open_stage(1, "def f(x): print('hello', x)");
@@ -279,6 +360,8 @@ int main(int argc, char **argv)
     tcase_add_test(c, a_killed_worker_is_told_of_and_starts_again);
     tcase_add_test(c, a_task_that_has_not_begun_can_be_cancelled);
     tcase_add_test(c, big_arrays_go_both_ways);
+    tcase_add_test(c, one_memory_serves_all_who_hold_a_block);
+    tcase_add_test(c, memory_that_nobody_brought_is_damage);
     tcase_add_test(c, prints_come_as_events);
     tcase_add_test(c, workers_end_with_who_started_them);
     suite_add_tcase(s, c);
