@@ -19,7 +19,7 @@ void *vec_add(arena *mem, vec *v, size_t size); /* a zeroed new item */
 #define VEC_ADD(u, v, T) ((T *)vec_add((u)->c->mem, (v), sizeof(T)))
 #define VEC_AT(v, T)     ((T *)(v)->at)
 
-enum block_kind { B_LOOP, B_TRY, B_FINALLY, B_HANDLER, B_WITH, B_NAME, B_DROP };
+enum block_kind { B_LOOP, B_TRY, B_FINALLY, B_HANDLER, B_WITH, B_NAME, B_DROP, B_STAR };
 
 typedef struct block { /* what encloses the statement being compiled */
     enum block_kind kind;

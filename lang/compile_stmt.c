@@ -174,6 +174,16 @@ static void reopen(unit *u)
     for (block *b = u->block; b; b = b->outer) b->start = here(u);
 }
 
+/* Nothing jumps out of an except* clause (down_to NULL: out of the function). */
+static bool check_star(unit *u, const ast *x, const block *down_to)
+{
+    for (block *b = u->block; b && b != down_to; b = b->outer) {
+        if (b->kind != B_STAR) continue;
+        return fail_at(u, x, "'break', 'continue' and 'return' cannot appear in an except* block");
+    }
+    return true;
+}
+
 static void break_stmt(unit *u, const ast *x)
 {
     block *loop = loop_of(u);
@@ -181,6 +191,7 @@ static void break_stmt(unit *u, const ast *x)
         fail_at(u, x, "'break' outside loop");
         return;
     }
+    if (!check_star(u, x, loop)) return;
     leave_blocks(u, loop, true);
     u->at = x;
     if (loop->reg >= 0) emit(u, I_DROP, 0, (unsigned)loop->reg, 0, 0);
@@ -195,6 +206,7 @@ static void continue_stmt(unit *u, const ast *x)
         fail_at(u, x, "'continue' not properly in loop");
         return;
     }
+    if (!check_star(u, x, loop)) return;
     leave_blocks(u, loop, true);
     u->at = x;
     jump_back(u, loop->top_of_loop);
@@ -221,6 +233,7 @@ static void return_stmt(unit *u, const ast *x)
         return;
     }
     const ast *v = x->Return.value;
+    if (!check_star(u, v && v->kind == N_Constant && v->line == x->line ? v : x, NULL)) return;
     if (!v || v->kind == N_Constant) {
         uint32_t k = v ? konst_ast(u, v) : NONE_K(u);
         if (k <= 0xffff) {
@@ -388,8 +401,8 @@ static void statement(unit *u, const ast *x)
     case N_FunctionDef:
     case N_AsyncFunctionDef: function_def(u, x); break;
     case N_ClassDef: class_def(u, x); break;
-    case N_Try: try_stmt(u, x); break;
-    case N_TryStar: fail_at(u, x, "except* is not supported yet"); break;
+    case N_Try:
+    case N_TryStar: try_stmt(u, x); break;
     case N_With: with_stmt(u, x, 0); break;
     case N_AsyncWith: with_stmt(u, x, 0); break;
     case N_Raise: raise_stmt(u, x); break;

@@ -77,7 +77,8 @@ void leave_blocks(unit *u, block *down_to, bool jumps)
             if (jumps) emit(u, I_DROP, 0, (unsigned)b->reg, 0, 0);
             break;
         case B_LOOP: /* a return leaves its iterator to the frame's end */
-        case B_TRY: break;
+        case B_TRY:
+        case B_STAR: break;
         }
     }
     u->block = inner;
@@ -161,6 +162,80 @@ static void handlers(unit *u, const ast *x, block *body, vec *ends)
     top_to(u, depth);
 }
 
+static uint32_t jump_none(unit *u, unsigned kept)
+{
+    uint32_t top = u->top;
+    u->top = kept + 1;
+    unsigned t = temp(u);
+    emit(u, I_MOVE, 0, kept, 0, t);
+    top_to(u, top);
+    return emit_jump(u, I_JNONE, 0, t);
+}
+
+/* What a clause raises joins the list; the group that was handled stays so. */
+static void star_raised(unit *u, block *body, const char *name, unsigned raised)
+{
+    uint32_t top = u->top;
+    block handler;
+    unsigned h = enter_handler(u, body, &handler, top);
+    if (name) clear_name(u, name);
+    emit(u, I_APPEND, KEEP, raised, h + 1, 0);
+    emit(u, I_UNHANDLE, 0, h, 0, 0);
+    close_block(u, &handler);
+    top_to(u, top);
+}
+
+static void star_clause(unit *u, const ast *e, unsigned rest)
+{
+    const char *name = e->ExceptHandler.name.at;
+    uint32_t top = u->top;
+    block b;
+    u->at = e;
+    unsigned m = expr_temp(u, e->ExceptHandler.type);
+    u->at = e->ExceptHandler.type;
+    emit(u, I_EGMATCH, 0, rest, m, m);
+    uint32_t next = jump_none(u, m);
+    if (name)
+        store_name(u, name, m);
+    else
+        emit(u, I_DROP, 0, m, 0, 0);
+    top_to(u, top);
+    open_block(u, &b, B_STAR);
+    statements(u, e->ExceptHandler.body);
+    close_block(u, &b);
+    if (name) clear_name(u, name);
+    uint32_t end = emit_jump(u, I_JMP, 0, 0);
+    star_raised(u, &b, name, rest + 1);
+    patch(u, end);
+    patch(u, next);
+}
+
+/* Registers: what was handled, what was raised, what no clause has taken yet, the list of what
+ * clauses raised. */
+static void star_handlers(unit *u, const ast *x, block *body)
+{
+    unsigned depth = u->top;
+    block handler;
+    uint8_t *bound = save_bound(u);
+    u->at = x->Try.handlers.at[0];
+    unsigned h = enter_handler(u, body, &handler, depth), rest = temp(u), raised = temp(u);
+    emit(u, I_MOVE, 0, h + 1, 0, rest);
+    emit(u, I_LIST, 0, raised, 0, raised);
+    for (size_t i = 0; i < x->Try.handlers.n; i++) {
+        star_clause(u, x->Try.handlers.at[i], rest);
+        restore_bound(u, bound);
+    }
+    emit(u, I_APPEND, 0, raised, rest, 0);
+    emit(u, I_EGLEFT, KEEP, h + 1, raised, rest);
+    close_block(u, &handler);
+    add_ranges(u, &handler, RANGE_RESTORE, 0, h);
+    emit(u, I_UNHANDLE, 0, h, 0, 0);
+    uint32_t done = jump_none(u, rest);
+    emit(u, I_RERAISE, 0, rest, 0, 0);
+    patch(u, done);
+    top_to(u, depth);
+}
+
 static void try_except(unit *u, const ast *x)
 {
     if (x->Try.handlers.n == 0) {
@@ -176,7 +251,10 @@ static void try_except(unit *u, const ast *x)
     statements(u, x->Try.orelse);
     add_jump(u, &ends, emit_jump(u, I_JMP, 0, 0));
     restore_bound(u, bound);
-    handlers(u, x, &b, &ends);
+    if (x->kind == N_TryStar)
+        star_handlers(u, x, &b);
+    else
+        handlers(u, x, &b, &ends);
     patch_all(u, &ends);
     restore_bound(u, bound);
 }

@@ -428,13 +428,18 @@ static bool check_text(arena *a, const char *text, size_t n, const char *filenam
                   (uint8_t)text[bad], filename, line);
 }
 
-/* The line the error is in, for the traceback. */
-static void add_source(arena *a, const char *text, size_t n, syntax_error *why)
+/* The line the error is in, for the traceback; what is no expression ends with a newline. */
+static void add_source(arena *a, const char *text, size_t n, enum parse_mode mode,
+                       syntax_error *why)
 {
     if (why->text || why->line <= 0) return;
     size_t width;
     const char *s = source_line(text, n, (uint32_t)why->line, &width);
-    why->text = arena_dup(a, s, width);
+    const bool end = mode != PARSE_EVAL && (width == 0 || s[width - 1] != '\n');
+    char *line = arena_alloc(a, width + 2);
+    memcpy(line, s, width);
+    if (end) line[width] = '\n';
+    why->text = line;
 }
 
 ast *parse(arena *a, const char *text, size_t n, const char *filename, enum parse_mode mode,
@@ -466,7 +471,7 @@ ast *parse(arena *a, const char *text, size_t n, const char *filename, enum pars
         tokens_clear(&p.t);
         mem_free(p.stack);
         mem_free(table.slot);
-        add_source(a, copy, n, why);
+        add_source(a, copy, n, mode, why);
     }
     why->filename = name;
     return root;

@@ -40,6 +40,16 @@ static void throw_syntax(interp *in, const syntax_error *e)
     if (!is_fail(x)) exc_raise(in, x);
 }
 
+/* Is the text to be seen with what the compiler has to say? As in Python, where it reads the file
+ * again: not that of `-c`, of stdin or of compile(). */
+static bool shows_text(interp *in, const char *filename, char mode)
+{
+    char *line = mode == 'c' ? NULL : trace_line(in, filename, 1);
+    bool yes = mode == 'c' || line;
+    mem_free(line);
+    return yes;
+}
+
 /* The compiler knows places, not lines: fills in the text of the line. */
 static void add_line(arena *a, syntax_error *e, const char *text, size_t n)
 {
@@ -64,7 +74,7 @@ bytecode *compile_text(interp *in, const char *text, size_t n, const char *filen
     if (tree) why = (syntax_error){0};
     bytecode *c = tree ? compile(&a, tree, filename, flags, &why) : NULL;
     if (!c) {
-        add_line(&a, &why, text, n);
+        if (!tree || shows_text(in, filename, mode)) add_line(&a, &why, text, n);
         throw_syntax(in, &why);
     }
     arena_clear(&a);

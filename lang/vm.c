@@ -12,6 +12,7 @@
 
 #include "lang/frame_fast.h"
 #include "lang/types/dunder.h"
+#include "lang/types/excgroup.h"
 #include "lang/types/gen.h"
 #include "lang/vm_fast.h"
 #include "lang/words.h"
@@ -1149,6 +1150,27 @@ leave : {
         if (t < 0) goto error;
         CLEAR(A + 1);
         if (!t) JUMP(FAR);
+        NEXT;
+    }
+    CASE(EGMATCH) :
+    {
+        f->ip = ip;
+        if (!group_match(in, &r[A], r[B], &v)) goto error;
+        CLEAR(B);
+        if (v.kind != V_NONE) {
+            value old = f->handled;
+            f->handled = value_ref(v);
+            value_unref(in, old);
+        }
+        SET(C, v);
+        NEXT;
+    }
+    CASE(EGLEFT) :
+    {
+        v = group_left(in, r[A], (list *)r[B].o);
+        if (v.kind == V_FAIL) goto error;
+        CLEAR(B);
+        SET(C, v);
         NEXT;
     }
     CASE(WITH) :

@@ -8,6 +8,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
+#include "lang/exc.h"
 #include "lang/interp.h"
 #include "lang/lang.h"
 
@@ -51,7 +52,7 @@ static void visit(obj *o, visitor f, void *ctx)
 static bool is_generic(const type *t)
 {
     return t == &T_list || t == &T_tuple || t == &T_dict || t == &T_set || t == &T_frozenset ||
-           t == &T_type;
+           t == &T_type || t == exc_type(BaseExceptionGroup) || t == exc_type(ExceptionGroup);
 }
 
 value class_getitem(interp *in, value cls, value key)

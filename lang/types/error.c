@@ -8,6 +8,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 #include "lang/exc.h"
+#include "lang/types/excgroup.h"
 
 enum { NBASE = BaseException };
 
@@ -29,6 +30,7 @@ static const struct fields {
       "print_file_and_line"}},
     {UnicodeDecodeError, {"encoding", "object", "start", "end", "reason"}},
     {UnicodeEncodeError, {"encoding", "object", "start", "end", "reason"}},
+    {UnicodeTranslateError, {"object", "start", "end", "reason"}},
 };
 enum { NKINDS = sizeof kinds / sizeof *kinds };
 
@@ -101,6 +103,9 @@ void exc_fill(interp *in, exc *x, tuple *kwnames)
     case UnicodeEncodeError:
         for (int i = 0; i < 5 && x->args->n == 5; i++) set_field(in, x, i, x->args->at[i]);
         break;
+    case UnicodeTranslateError:
+        for (int i = 0; i < 4 && x->args->n == 4; i++) set_field(in, x, i, x->args->at[i]);
+        break;
     case ValueError:
     case TypeError:
     case KeyError:
@@ -145,6 +150,9 @@ static bool take_keywords(interp *in, exc *x, const value *kw, tuple *kwnames)
 
 static value make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
 {
+    if (type_is_sub(cls, exc_type(BaseExceptionGroup))) {
+        return group_make(in, cls, arg, npos, kwnames);
+    }
     exc *x = obj_new(in, class_for(cls, arg, npos), 0);
     if (!x) return FAIL;
     x->args = tuple_from(in, arg, (int64_t)npos);
@@ -238,40 +246,50 @@ static str *syntax_text(interp *in, exc *x)
     return s;
 }
 
-static str *unicode_text(interp *in, exc *x, bool decode)
+/* The character as messages show it: \xe9, \u20ac, \U0001f600 */
+static str *escaped(interp *in, const str *ch)
 {
-    str *codec = as_str(x->field[0]), *why = as_str(x->field[4]);
-    if (!codec || !why || x->field[2].kind != V_INT || x->field[3].kind != V_INT) return NULL;
-    long long from = x->field[2].i, to = x->field[3].i;
+    unsigned cp = 0, n = (unsigned char)ch->at[0];
+    int more = n < 0x80 ? 0 : n < 0xe0 ? 1 : n < 0xf0 ? 2 : 3;
+    cp = more ? n & (0x3fu >> more) : n;
+    for (int i = 1; i <= more; i++) cp = cp << 6 | ((unsigned char)ch->at[i] & 0x3f);
+    if (cp < 0x100) return str_fmt(in, "\\x%02x", cp);
+    return cp < 0x10000 ? str_fmt(in, "\\u%04x", cp) : str_fmt(in, "\\U%08x", cp);
+}
+
+/* field: object, start, end, reason; NULL with nothing pending when they are not as they should be
+ */
+static str *unicode_text(interp *in, const value *field, const char *before, bool decode)
+{
+    str *why = as_str(field[3]);
+    if (!why || field[1].kind != V_INT || field[2].kind != V_INT) return NULL;
+    long long from = field[1].i, to = field[2].i;
+    const char *verb = decode ? "decode" : *before == '\'' ? "encode" : "translate";
     if (to - from != 1) {
-        return str_fmt(in, "'%s' codec can't %s %s in position %lld-%lld: %s", codec->at,
-                       decode ? "decode" : "encode", decode ? "bytes" : "characters", from, to - 1,
-                       why->at);
+        return str_fmt(in, "%scan't %s %s in position %lld-%lld: %s", before, verb,
+                       decode ? "bytes" : "characters", from, to - 1, why->at);
     }
-    value item = value_getitem(in, x->field[1], v_int(from));
+    value item = value_getitem(in, field[0], v_int(from));
     if (is_fail(item)) return NULL;
-    str *s = NULL, *ch = as_str(item);
+    str *s = NULL, *ch = as_str(item) ? escaped(in, as_str(item)) : NULL;
     if (decode) {
-        s = str_fmt(in, "'%s' codec can't decode byte 0x%02llx in position %lld: %s", codec->at,
+        s = str_fmt(in, "%scan't decode byte 0x%02llx in position %lld: %s", before,
                     (unsigned long long)item.i, from, why->at);
     } else if (ch) {
-        unsigned cp = 0, n = (unsigned char)ch->at[0];
-        int more = n < 0x80 ? 0 : n < 0xe0 ? 1 : n < 0xf0 ? 2 : 3;
-        cp = more ? n & (0x3fu >> more) : n;
-        for (int i = 1; i <= more; i++) cp = cp << 6 | ((unsigned char)ch->at[i] & 0x3f);
-        const char *fmt = cp < 0x100 ? "\\x%02x" : cp < 0x10000 ? "\\u%04x" : "\\U%08x";
-        strbuf b = {0};
-        if (fmt[1] == 'x')
-            sb_addf(&b, "\\x%02x", cp);
-        else if (fmt[1] == 'u')
-            sb_addf(&b, "\\u%04x", cp);
-        else
-            sb_addf(&b, "\\U%08x", cp);
-        s = str_fmt(in, "'%s' codec can't encode character '%s' in position %lld: %s", codec->at,
-                    sb_text(&b), from, why->at);
-        sb_clear(&b);
+        s = str_fmt(in, "%scan't %s character '%s' in position %lld: %s", before, verb, ch->at,
+                    from, why->at);
     }
+    obj_unref(in, ch);
     value_unref(in, item);
+    return s;
+}
+
+static str *codec_text(interp *in, exc *x, bool decode)
+{
+    str *codec = as_str(x->field[0]),
+        *before = codec ? str_fmt(in, "'%s' codec ", codec->at) : NULL;
+    str *s = before ? unicode_text(in, x->field + 1, before->at, decode) : NULL;
+    obj_unref(in, before);
     return s;
 }
 
@@ -289,7 +307,11 @@ static value tostr(interp *in, value self)
     enum err_kind kind = exc_kind(x->hdr.type);
     if (kind == KeyError && x->args->n == 1) return v_obj(value_repr(in, x->args->at[0]));
     if (kind == UnicodeDecodeError || kind == UnicodeEncodeError) {
-        s = unicode_text(in, x, kind == UnicodeDecodeError);
+        s = codec_text(in, x, kind == UnicodeDecodeError);
+        if (s || throwing(in)) return v_obj(s);
+    }
+    if (kind == UnicodeTranslateError) {
+        s = unicode_text(in, x->field, "", false);
         if (s || throwing(in)) return v_obj(s);
     }
     if (kind == SyntaxError || kind == IndentationError || kind == TabError) {
@@ -298,6 +320,7 @@ static value tostr(interp *in, value self)
     if ((kind == ImportError || kind == ModuleNotFoundError) && as_str(x->field[0])) {
         return value_ref(x->field[0]);
     }
+    if (as_group(x)) return group_text(in, x);
     if (!is_fail(x->field[0]) && !is_fail(x->field[1]) &&
         type_is_sub(x->hdr.type, exc_type(OSError))) {
         return v_obj(os_text(in, x));
@@ -503,6 +526,9 @@ static const builtin syntax_table[] = {ROW("msg", 0),
 static const builtin unicode_table[] = {ROW("encoding", 0), ROW("object", 1), ROW("start", 2),
                                         ROW("end", 3),      ROW("reason", 4), {0}};
 
+static const builtin translate_table[] = {
+    ROW("object", 0), ROW("start", 1), ROW("end", 2), ROW("reason", 3), {0}};
+
 const builtin *exc_table(const type *t)
 {
     if (t < exc_type(BaseException) || t >= exc_type(BaseException) + (NERR - NBASE)) return NULL;
@@ -517,6 +543,8 @@ const builtin *exc_table(const type *t)
     case SyntaxError: return syntax_table;
     case UnicodeDecodeError:
     case UnicodeEncodeError: return unicode_table;
+    case UnicodeTranslateError: return translate_table;
+    case BaseExceptionGroup: return group_table;
     default: return NULL;
     }
 }

@@ -390,6 +390,13 @@ bool has_init_row(const type *native)
     return false;
 }
 
+/* Does the builtin __init__ have something to do after __new__? */
+static bool inits_again(const klass *k)
+{
+    if (has_init_row(k->native)) return true;
+    return !is_fail(k->new_) && type_is_sub(k->native, exc_type(BaseException));
+}
+
 /* The bare instance for a user class. */
 static value make_instance(interp *in, klass *k, const value *arg, size_t npos, tuple *kwnames)
 {
@@ -428,7 +435,7 @@ value type_call(interp *in, value self, const value *arg, size_t npos, tuple *kw
     if (is_fail(v) || !value_isa(in, v, t)) return v;
     klass *made = as_klass(type_of(in, v));
     value init = made ? made->init : FAIL;
-    if (is_fail(init) && has_init_row(k->native)) init = type_lookup(in, t, in->name.__init__);
+    if (is_fail(init) && inits_again(k)) init = type_lookup(in, t, in->name.__init__);
     if (is_fail(init)) return v;
     const type *ti = type_of(in, init);
     value m = ti->get ? ti->get(in, init, v, type_of(in, v)) : value_ref(init);
