@@ -41,6 +41,7 @@ typedef struct compiler {
     syntax_error *why;
     const char *filename;
     unsigned flags;
+    bool started; /* a statement was compiled that may not stand before `from __future__` */
 } compiler;
 
 typedef struct unit {
@@ -63,6 +64,7 @@ typedef struct unit {
 bool is_future(const ast *x); /* from __future__ import ... */
 /* Annotations become constants where the module asks for that (unparse.c). */
 void annotations_to_text(compiler *c, const ast *tree);
+const char *expr_text(arena *mem, const ast *x); /* as ast.unparse; of simple expressions */
 
 /* emitting */
 uint32_t emit(unit *u, enum opcode op, unsigned x, unsigned a, unsigned b, unsigned c);
@@ -133,6 +135,7 @@ void statements(unit *u, ast_list body);
 void function_def(unit *u, const ast *x);
 void class_def(unit *u, const ast *x);
 void match_stmt(unit *u, const ast *x);
+bool check_pattern(unit *u, const ast *p, bool last); /* last: it may fit whatever comes */
 void try_stmt(unit *u, const ast *x);
 void with_stmt(unit *u, const ast *x, size_t i);
 void leave_blocks(unit *u, block *down_to, bool jumps);

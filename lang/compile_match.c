@@ -47,7 +47,6 @@ static void sequence(unit *u, const ast *p, unsigned subject, vec *no)
     int star = -1;
     for (size_t i = 0; i < l.n; i++) {
         if (l.at[i]->kind != N_MatchStar) continue;
-        if (star >= 0) fail_at(u, p, "multiple starred expressions in sequence pattern");
         star = (int)i;
     }
     unsigned t = temp(u);
@@ -205,6 +204,8 @@ void match_stmt(unit *u, const ast *x)
     for (size_t i = 0; i < x->Match.cases.n; i++) {
         const ast *c = x->Match.cases.at[i];
         vec no = {0};
+        const bool last = i + 1 == x->Match.cases.n || c->match_case.guard;
+        if (!check_pattern(u, c->match_case.pattern, last)) break;
         u->top = s + 1;
         pattern(u, c->match_case.pattern, s, &no);
         if (c->match_case.guard) jump_if(u, c->match_case.guard, false, &no);

@@ -344,12 +344,42 @@ bool is_future(const ast *x)
            strcmp(x->ImportFrom.module.at, "__future__") == 0;
 }
 
+static bool check_future(unit *u, const ast *x)
+{
+    static const char *const known[] = {"nested_scopes",
+                                        "generators",
+                                        "division",
+                                        "absolute_import",
+                                        "with_statement",
+                                        "print_function",
+                                        "unicode_literals",
+                                        "barry_as_FLUFL",
+                                        "generator_stop",
+                                        "annotations",
+                                        NULL};
+    if (u->c->started) {
+        return fail_at(u, x, "from __future__ imports must occur at the beginning of the file");
+    }
+    for (size_t i = 0; i < x->ImportFrom.names.n; i++) {
+        const char *name = x->ImportFrom.names.at[i]->alias.name.at;
+        int k = 0;
+        while (known[k] && strcmp(known[k], name) != 0) k++;
+        if (known[k]) continue;
+        if (strcmp(name, "braces") == 0) return fail_at(u, x, "not a chance");
+        return fail_at(u, x, "future feature %s is not defined", name);
+    }
+    return true;
+}
+
 static void import_from(unit *u, const ast *x)
 {
     uint32_t top = u->top;
     const char *from = x->ImportFrom.module.at ? x->ImportFrom.module.at : "";
     ast_list names = x->ImportFrom.names;
-    if (is_future(x)) return;
+    if (is_future(x)) {
+        check_future(u, x);
+        return;
+    }
     unsigned t = u->top;
     emit_import(u, from, x->ImportFrom.level, names, 0, t);
     temp(u);
@@ -386,6 +416,9 @@ static void expr_stmt(unit *u, const ast *x)
 static void statement(unit *u, const ast *x)
 {
     u->at = x;
+    if (!u->c->started && !is_future(x)) {
+        u->c->started = x->kind != N_Expr || x->Expr.value->kind != N_Constant;
+    }
     switch (x->kind) {
     case N_Expr: expr_stmt(u, x); break;
     case N_Assign: assign(u, x); break;

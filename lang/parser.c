@@ -91,6 +91,12 @@ span span_join(span a, span b)
     return (span){a.line, a.col, b.end_line, b.end_col};
 }
 
+span span_to_here(const parser *p, span a)
+{
+    const token *far = &p->t.at[p->far];
+    return (span){a.line, a.col, far->end_line, (int32_t)far->end_col - 1};
+}
+
 /* Offset in characters of a byte column of a line, which may be that of another line. */
 static int char_offset(const tokens *t, uint32_t line, int32_t col)
 {

@@ -199,7 +199,7 @@ static bool hint_pair(parser *p, const ast *key)
                  "expression expected after dictionary key and ':'");
     } else if (take(p, T_STAR) && parse_binary(p, P_BITOR)) {
         miss(p);
-        complain(p, SyntaxError, span_join(span_token(star), span_token(&p->t.at[p->far])),
+        complain(p, SyntaxError, span_to_here(p, span_token(star)),
                  "cannot use a starred expression in a dictionary value");
     }
     return false;

@@ -149,7 +149,7 @@ static void *hint_except(parser *p, const ast *first)
     if (take(p, T_COMMA) && parse_exprs(p)) {
         if (take(p, T_AS)) take(p, T_NAME);
         miss(p);
-        span s = span_join(span_of(p, first), span_token(&p->t.at[p->far]));
+        span s = span_to_here(p, span_of(p, first));
         if (at(p, T_COLON))
             complain(p, SyntaxError, s, "multiple exception types must be parenthesized");
     }
@@ -194,7 +194,7 @@ static bool parse_handlers(parser *p, ast *x)
         const enum ast_kind kind = star ? N_TryStar : N_Try;
         if (p->nstack > mark && kind != x->kind) {
             if (hinting(p))
-                complain(p, SyntaxError, span_token(start),
+                complain(p, SyntaxError, span_join(span_token(start), span_token(start + star)),
                          "cannot have both 'except' and 'except*' on the same 'try'");
             return miss(p);
         }
@@ -241,7 +241,10 @@ static ast *parse_def(parser *p, const token *start, ast_list decorators)
     x->FunctionDef.name = name_text(p, name);
     x->FunctionDef.decorator_list = decorators;
     if (!(x->FunctionDef.args = parse_params(p, T_RPAR)) || !need(p, T_RPAR)) return NULL;
-    if (take(p, T_ARROW) && !(x->FunctionDef.returns = parse_expr(p))) return NULL;
+    if (at(p, T_ARROW) && peek(p) != T_COLON) {
+        advance(p);
+        if (!(x->FunctionDef.returns = parse_expr(p))) return NULL;
+    }
     if (!force(p, T_COLON)) return NULL;
     if (!parse_block(p, &x->FunctionDef.body, "function definition", line)) return NULL;
     return node_end(p, x);

@@ -116,6 +116,7 @@ typedef struct span {
 span span_of(const parser *p, const ast *x);
 span span_token(const token *t);
 span span_join(span a, span b);
+span span_to_here(const parser *p, span a); /* to the last character read, as Python counts then */
 void *complain(parser *p, enum err_kind kind, span at, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 /* At the furthest token looked at. */

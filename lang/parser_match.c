@@ -115,7 +115,8 @@ static ast *parse_mapping_key(parser *p)
     if (at(p, T_NUMBER) || at(p, T_MINUS)) return parse_number_pattern(p);
     if (at(p, T_STRING)) return parse_strings(p);
     if (at(p, T_NONE) || at(p, T_TRUE) || at(p, T_FALSE)) return parse_primary(p);
-    return parse_dotted_name(p);
+    ast *x = parse_dotted_name(p);
+    return x && x->kind == N_Name ? miss(p) : x;
 }
 
 /* '{' (key ':' pattern | '**' NAME) (',' ...)* [','] '}' */

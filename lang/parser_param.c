@@ -109,7 +109,7 @@ static bool hint_order(parser *p, const call *c, const token *first, bool star)
 {
     if (!hinting(p)) return miss(p);
     if (star) {
-        complain(p, SyntaxError, span_join(span_token(first), span_token(tok(p) - 2)),
+        complain(p, SyntaxError, span_join(span_token(first), span_token(tok(p) - 3)),
                  "iterable argument unpacking follows keyword argument unpacking");
         return false;
     }
@@ -226,6 +226,7 @@ static bool parse_star_param(parser *p, params *q)
     }
     if (at(p, q->end)) {
         miss(p);
+        if (q->end == T_COLON) t = tok(p);
         return hint_here(p, t, "named arguments must follow bare *");
     }
     q->x->arguments.vararg = parse_param(p, q, true);

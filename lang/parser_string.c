@@ -271,8 +271,11 @@ static void locate(const parser *p, const token *t, const char *at, uint32_t *li
 
 static ast *parse_expression(parser *p, const literal *l, const char *from, const char *end)
 {
-    if (is_blank(from, end))
+    if (is_blank(from, end)) {
+        if (*end == '!' || *end == ':' || *end == '=')
+            return complain_here(p, SyntaxError, "f-string: expression required before '%c'", *end);
         return complain_here(p, SyntaxError, "f-string: empty expression not allowed");
+    }
     strbuf b = {0};
     sb_addc(&b, '(');
     sb_add(&b, from, (size_t)(end - from));

@@ -210,7 +210,9 @@ static void class_def(walk *w, const ast *x)
 
 static void comprehension(walk *w, const ast *x, ast_list gens, const ast *a, const ast *b)
 {
+    w->s->in_iterable++;
     visit(w, gens.at[0]->comprehension.iter);
+    w->s->in_iterable--;
     walk in = {w->t, scope_new(w->t, w->s, SCOPE_COMP, x)};
     add(w->t, in.s, ".0", SYM_BOUND | SYM_PARAM);
     in.s->generator = x->kind == N_GeneratorExp;
@@ -218,27 +220,37 @@ static void comprehension(walk *w, const ast *x, ast_list gens, const ast *a, co
         const ast *g = gens.at[i];
         if (g->comprehension.is_async) in.s->coroutine = true;
         visit(&in, g->comprehension.target);
+        in.s->in_iterable++;
         if (i) visit(&in, g->comprehension.iter);
+        in.s->in_iterable--;
         visit_list(&in, g->comprehension.ifs);
     }
     visit(&in, a);
     if (b) visit(&in, b);
-    if (in.s->coroutine && x->kind != N_GeneratorExp && w->s->kind == SCOPE_COMP) {
+    if (!in.s->coroutine || x->kind == N_GeneratorExp) return;
+    if (w->s->kind == SCOPE_COMP)
         w->s->coroutine = true;
-    }
+    else if (!w->s->coroutine && !(w->t->top_await && w->s->kind == SCOPE_MODULE))
+        fail_at(w, x, "asynchronous comprehension outside of an asynchronous function%s", "");
 }
 
 /* The name := of a comprehension belongs to the function around it. */
 static void walrus(walk *w, const ast *x)
 {
+    scope *s = w->s;
+    if (s->in_iterable) {
+        fail_at(w, x,
+                "assignment expression cannot be used in a comprehension iterable expression%s",
+                "");
+        return;
+    }
     visit(w, x->NamedExpr.value);
     const char *name = x->NamedExpr.target->Name.id.at;
-    scope *s = w->s;
     s->walrus = true;
     while (s->kind == SCOPE_COMP) {
         symbol *own = scope_find(s, name);
         if (own && own->flags & SYM_BOUND && !(own->flags & SYM_NONLOCAL)) {
-            fail_at(w, x,
+            fail_at(w, x->NamedExpr.target,
                     "assignment expression cannot rebind comprehension iteration variable '%s'",
                     name);
             return;
@@ -278,18 +290,18 @@ static void declare(walk *w, const ast *x, ast_texts names, uint32_t flag)
             sb_addf(&b, "nonlocal declaration not allowed at module level");
         } else if (s && s->flags & SYM_PARAM) {
             sb_addf(&b, "name '%s' is parameter and %s", name, word);
-        } else if (s && s->flags & (SYM_GLOBAL | SYM_NONLOCAL) && !(s->flags & flag)) {
-            sb_addf(&b, "name '%s' is nonlocal and global", name);
         } else if (s && s->flags & SYM_ANNOT) {
             sb_addf(&b, "annotated name '%s' can't be %s", name, word);
-        } else if (s && s->flags & SYM_USED && !(s->flags & flag)) {
+        } else if (s && s->flags & SYM_USED) {
             sb_addf(&b, "name '%s' is used prior to %s declaration", name, word);
-        } else if (s && s->flags & SYM_BOUND && !(s->flags & flag)) {
+        } else if (s && s->flags & SYM_BOUND) {
             sb_addf(&b, "name '%s' is assigned to before %s declaration", name, word);
+        } else if (s && s->flags & (SYM_GLOBAL | SYM_NONLOCAL) && !(s->flags & flag)) {
+            sb_addf(&b, "name '%s' is nonlocal and global", name);
         }
         if (b.n) fail_at(w, x, "%s", sb_text(&b));
         sb_clear(&b);
-        add(w->t, w->s, names.at[i].at, flag);
+        add(w->t, w->s, names.at[i].at, flag)->declared = x;
         if (flag == SYM_GLOBAL) {
             scope *top = w->s;
             while (top->parent) top = top->parent;
@@ -475,8 +487,8 @@ static void resolve(symtab *t, scope *s)
                 s->writes_outside = true;
             }
         } else if (y->flags & SYM_NONLOCAL) {
-            syntax_at(t->why, t->mem, t->filename, s->node, "no binding for nonlocal '%s' found",
-                      y->name);
+            syntax_at(t->why, t->mem, t->filename, y->declared ? y->declared : s->node,
+                      "no binding for nonlocal '%s' found", y->name);
             t->failed = true;
         }
     }

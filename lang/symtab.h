@@ -19,7 +19,8 @@ enum symbol_flags {
 typedef struct symbol {
     const char *name;
     uint32_t flags;
-    int reg; /* register when local or cell; index in free */
+    const ast *declared; /* by this global or nonlocal statement */
+    int reg;             /* register when local or cell; index in free */
     int free;
 } symbol;
 
@@ -35,6 +36,7 @@ typedef struct scope {
     uint32_t cap_index;
     const char *private_class; /* for __name mangling */
     bool generator, coroutine, walrus, class_cell, nested, has_annotations;
+    int in_iterable;     /* inside what a comprehension iterates over */
     bool writes_outside; /* stores to globals or to captured variables */
     struct scope *next;  /* all of them, by node */
 } scope;

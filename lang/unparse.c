@@ -231,6 +231,15 @@ static bool write_expr(strbuf *b, const ast *x, enum level need)
     return ok;
 }
 
+const char *expr_text(arena *mem, const ast *x)
+{
+    strbuf b = {0};
+    write_expr(&b, x, TEST);
+    const char *s = arena_dup(mem, sb_text(&b), b.n);
+    sb_clear(&b);
+    return s;
+}
+
 /* ---- annotations ---- */
 
 static void to_text(compiler *c, ast **at)
