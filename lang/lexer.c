@@ -55,14 +55,14 @@ bool lex_fail(lexer *lx, uint32_t end_offset, const char *fmt, ...)
     sb_addv(&b, fmt, ap);
     va_end(ap);
     int offset = (int)utf8_length(lx->line_start, (size_t)(lx->at - lx->line_start));
-    *lx->why = (syntax_error){.kind = SyntaxError,
-                              .msg = arena_dup(lx->arena, sb_text(&b), b.n),
-                              .text = arena_dup(lx->arena, lx->line_start,
-                                                strcspn(lx->line_start, "\n")),
-                              .line = (int)lx->line,
-                              .end_line = (int)lx->line,
-                              .offset = offset,
-                              .end_offset = end_offset ? (int)end_offset : offset};
+    *lx->why =
+        (syntax_error){.kind = SyntaxError,
+                       .msg = arena_dup(lx->arena, sb_text(&b), b.n),
+                       .text = arena_dup(lx->arena, lx->line_start, strcspn(lx->line_start, "\n")),
+                       .line = (int)lx->line,
+                       .end_line = (int)lx->line,
+                       .offset = offset,
+                       .end_offset = end_offset ? (int)end_offset : offset};
     sb_clear(&b);
     lx->out->stop = LEX_SAID;
     return false;
