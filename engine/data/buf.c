@@ -35,6 +35,7 @@ static struct {
     _Atomic size_t kept, limit, bound;
     _Alignas(64) _Atomic size_t live; /* in large buffers */
     _Atomic size_t peak;
+    _Atomic bool is_short;
 } pool = {.limit = (size_t)1 << 30, .bound = SIZE_MAX}; /* a zeroed pthread mutex is an open one */
 
 static size_t class_size(int k)
@@ -149,6 +150,16 @@ void buf_pool_bound(size_t bytes)
 {
     atomic_store(&pool.bound, bytes);
     make_room(0);
+}
+
+void buf_set_short(bool is)
+{
+    atomic_store(&pool.is_short, is);
+}
+
+bool buf_is_short(void)
+{
+    return atomic_load_explicit(&pool.is_short, memory_order_relaxed);
 }
 
 size_t buf_pool_limit(size_t bytes)

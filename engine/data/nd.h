@@ -64,6 +64,9 @@ size_t buf_pool_limit(size_t bytes); /* what it was */
 size_t buf_pool_kept(void);
 /* They are given back to the system when they and what is in use would exceed `bytes` together. */
 void buf_pool_bound(size_t bytes);
+/* Whether what is being computed comes near what it may take: memory is worth some time then. */
+void buf_set_short(bool is);
+bool buf_is_short(void);
 /* Bytes in use now, in buffers of 64 KiB and more; the most there were since the last restart. */
 size_t buf_live(void);
 size_t buf_peak(bool restart);

@@ -46,7 +46,7 @@ static const fn_kind store_kind = {.name = "store",
                                    .call = store_call,
                                    .drop = store_drop,
                                    .takes = "x.s",
-                                   .cost = {.nothing = true, .copies = 1}};
+                                   .cost = {.nothing = true}};
 
 static bool store_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
 {

@@ -186,6 +186,9 @@ typedef struct fn_kind {
      * meanwhile is as it is now.  Owned; NULL: itself. */
     fn *(*settle)(const fn *f, err *e);
     fn_cost cost;
+    /* cost.parts: how tasks of it cut block i of what they read, a grid over the block, so that it
+     * can be kept as they will ask for it; may be NULL, and answer NULL. */
+    struct grid *(*tiles)(const fn *f, uint64_t i);
     /* How it travels to other processes (fn_wire.c): size 0, not at all. */
     size_t size;                   /* of the whole fn */
     const struct fn_field *fields; /* its own parameters; NULL: none */

@@ -6,6 +6,7 @@
 #include "engine/io/box.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,6 +52,16 @@ bool file_read_at(int fd, void *to, size_t n, off_t at)
         n -= (size_t)k;
     }
     return true;
+}
+
+void file_let_go(int fd, size_t n)
+{
+    enum { LEAST = 1 << 20 };
+    if (n < LEAST || !buf_is_short()) return;
+    int was = errno; /* what was being put on the disk is waited for, the new is begun */
+    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    errno = was;
 }
 
 typedef struct reader {

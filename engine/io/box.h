@@ -28,3 +28,6 @@ bool box_read(const file_array *a, const int64_t *start, const int64_t *step, co
               char *to, const int64_t *to_strides);
 /* Reads exactly n bytes. */
 bool file_read_at(int fd, void *to, size_t n, off_t at);
+/* n bytes were written to the file and nobody is about to read them: where memory is short
+ * (buf_is_short), the system's cache need not hold them. */
+void file_let_go(int fd, size_t n);

@@ -374,6 +374,7 @@ bool h5_write(h5obj *d, const h5region *r, const nd *x, err *e)
         if (info.type.text == H5_FIXED) t.utf8 = info.type.utf8;
         ok = write_library(d, &t, r, x, e);
     }
+    if (ok) file_let_go(d->share->fd, nd_bytes(x));
     h5_map_unref(m);
     return ok;
 }

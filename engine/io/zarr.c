@@ -209,6 +209,7 @@ static bool file_replace(zarr *z, char *path, const char *at, size_t n, err *e)
             (unsigned long long)atomic_fetch_add(&z->made, 1));
     int fd = open(b.at, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     bool ok = fd >= 0 && write_all(fd, at, n);
+    if (ok) file_let_go(fd, n);
     if (fd >= 0) ok = close(fd) == 0 && ok;
     ok = ok && rename(b.at, path) == 0;
     if (!ok) {
@@ -339,21 +340,31 @@ nd *zarr_read(zarr *z, const zarr_region *r, err *e)
 
 /* --- writing --- */
 
-static bool pack_chunk(zarr *z, const part *p, char *at, err *e)
+static bool pack_chunk(zarr *z, const part *p, const char *at, err *e)
 {
-    size_t n = 0;
-    if (z->s.t.swapped) nd_swap_bytes(at, z->chunk_bytes, z->s.t);
-    buf *packed = codec_pack(&z->s.codec, z->s.t.size, at, z->chunk_bytes, &n, e);
-    if (!packed) return false;
+    size_t n = z->chunk_bytes;
+    bool packs = z->s.codec.kind != NULL;
+    buf *packed = packs ? codec_pack(&z->s.codec, z->s.t.size, at, n, &n, e) : NULL;
+    if (packs && !packed) return false;
     char *path = chunk_path(z, p);
-    bool ok = file_replace(z, path, packed->data, n, e);
+    bool ok = file_replace(z, path, packed ? packed->data : at, n, e);
     mem_free(path);
     buf_unref(packed);
     return ok;
 }
 
+/* Is the block the chunk, byte for byte? */
+static bool is_chunk(const zarr *z, const part *p, const nd *x)
+{
+    for (int k = 0; k < x->ndim; k++)
+        if (nd_shape(x)[k] != z->s.chunk[k]) return false;
+    return p->whole && !z->s.t.swapped && x->dtype == z->s.t.dt && x->size == z->s.t.size &&
+           x->flags & (z->s.fortran ? ND_F : ND_C);
+}
+
 static bool replace_part(zarr *z, const zarr_region *r, const part *p, const nd *from, err *e)
 {
+    if (is_chunk(z, p, from)) return pack_chunk(z, p, from->at, e);
     buf *b = buf_new(z->chunk_bytes, e);
     if (!b) return false;
     nd *chunk = chunk_view(z, b);
@@ -364,6 +375,7 @@ static bool replace_part(zarr *z, const zarr_region *r, const part *p, const nd 
         nd_copy_into(to, from);
         datum_unref(to);
     }
+    if (z->s.t.swapped) nd_swap_bytes(b->data, z->chunk_bytes, z->s.t);
     bool ok = got >= 0 && pack_chunk(z, p, b->data, e);
     datum_unref(chunk);
     buf_unref(b);

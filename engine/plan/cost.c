@@ -165,8 +165,20 @@ static uint64_t tiled_extra(const program *g, const stepset *x, uint32_t first)
     return n;
 }
 
-/* Step by step: a block lives until its last reader is done. */
-static uint64_t stepped_extra(const program *g, const stepset *x)
+/* The step whose block the result is, seen as it may be; -1: it is an input of the task. */
+static int result_step(const program *g, const stepset *x)
+{
+    int s = 0;
+    while (s >= 0 && x->known[s] && gives_view(g->by[s], &x->view[s])) {
+        if (!x->view[s].nin) return -1;
+        int from = program_step(g, x->view[s].in[0].of);
+        s = from > 0 ? from : -1;
+    }
+    return s;
+}
+
+/* Step by step: a block lives until its last reader is done.  That of `result` is not counted. */
+static uint64_t stepped_extra(const program *g, const stepset *x, int result)
 {
     uint64_t size[MAX_STEP] = {0}, live = 0, peak = 0;
     int last[MAX_STEP];
@@ -183,7 +195,8 @@ static uint64_t stepped_extra(const program *g, const stepset *x)
         const fn *f = x->view[s].f;
         uint64_t copies = f ? (uint64_t)(f->kind->cost.copies + f->copies) * largest : 0;
         if (f && g->tiles && g->nstep == 1 && red_prefers_stream(f)) copies = 0;
-        if (s && !gives_view(g->by[s], &x->view[s])) size[s] = block_bytes(g->by[s], x->index[s]);
+        if ((int)s != result && !gives_view(g->by[s], &x->view[s]))
+            size[s] = block_bytes(g->by[s], x->index[s]);
         if (f && f->kind->cost.joins) copies += joined_bytes(&x->view[s]);
         live += size[s];
         if (live + copies > peak) peak = live + copies;
@@ -207,9 +220,11 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     }
     uint32_t first = 0;
     bool pieces = tiled(g, x, &first), view = gives_view(g->by[0], &x->view[0]);
-    k.out = view && (x->view[0].nin == 0 || program_step(g, x->view[0].in[0].of) < 0) ? 0 : k.block;
-    if (x->view[0].f && x->view[0].f->kind->cost.nothing) k.out = k.block = 0;
-    k.extra = pieces ? tiled_extra(g, x, first) : stepped_extra(g, x);
+    bool nothing = x->view[0].f && x->view[0].f->kind->cost.nothing;
+    int result = result_step(g, x);
+    k.out = result < 0 ? 0 : block_bytes(g->by[result], x->index[result]);
+    if (nothing) k.out = k.block = 0;
+    k.extra = pieces ? tiled_extra(g, x, first) : stepped_extra(g, x, nothing ? 0 : result);
     const grid *gr = g->by[0]->grid;
     k.unknown = !view && (!gr || index >= gr->nblock || !grid_known(gr)) &&
                 !(x->view[0].f && x->view[0].f->kind->cost.nothing);

@@ -163,6 +163,31 @@ static datum *paste_call(const fn *base, const call *c, err *e)
     return (datum *)out;
 }
 
+/* the borders of the new blocks that cross old block i */
+static grid *paste_tiles(const fn *base, uint64_t i)
+{
+    const paste_fn *f = (const paste_fn *)base;
+    const grid *old = f->grid[0], *to = f->grid[f->nstep];
+    int64_t block[GRID_MAXDIM];
+    cuts *ax[GRID_MAXDIM];
+    if (i >= old->nblock) return NULL;
+    grid_block(old, i, block);
+    for (int k = 0; k < old->ndim; k++) {
+        cuts_builder b = {0};
+        int64_t at = cuts_start(old->ax[k], block[k]), end = at + cuts_size(old->ax[k], block[k]);
+        for (int64_t j = cuts_find(to->ax[k], at); at < end; j++) {
+            int64_t stop = cuts_start(to->ax[k], j + 1);
+            if (stop > end) stop = end;
+            cuts_add(&b, stop - at, 1);
+            at = stop;
+        }
+        ax[k] = cuts_build(&b);
+    }
+    grid *g = grid_new(old->ndim, ax);
+    for (int k = 0; k < old->ndim; k++) datum_unref(ax[k]);
+    return g;
+}
+
 static void paste_drop(fn *base)
 {
     paste_fn *f = (paste_fn *)base;
@@ -173,6 +198,7 @@ static const fn_kind paste_kind = {.name = "paste",
                                    .version = 1,
                                    .call = paste_call,
                                    .drop = paste_drop,
+                                   .tiles = paste_tiles,
                                    .cost = {.streams = true, .parts = true}};
 
 /* --- the layer --- */

@@ -179,8 +179,9 @@ static void free_inputs(job *j, const task *k)
         tid t = p->in[k->in + i];
         if (atomic_fetch_sub_explicit(&p->task[t].uses, 1, memory_order_acq_rel) != 1) continue;
         if (p->task[t].flags & TASK_WANTED) continue;
-        if (j->memory) memory_drop(j->memory, t);
+        uint64_t going = j->memory ? memory_drop(j->memory, t) : 0;
         datum_unref(atomic_exchange_explicit(&p->out[t], NULL, memory_order_relaxed));
+        if (going) memory_dropped(j->memory, going);
     }
 }
 
@@ -246,6 +247,7 @@ tid job_run_one(job *j, worker *w, tid t)
     if (dropped) datum_unref(out);
     if (j->memory) memory_made(j->memory, t, reserved, dropped ? NULL : out);
     tid next = make_ready(j, w, k);
+    if (j->memory && next != NO_TASK) memory_claim(j->memory, next);
     free_inputs(j, k);
     if (j->memory) memory_leave(j->memory, t);
     if (atomic_fetch_sub_explicit(&j->left, 1, memory_order_acq_rel) == 1) {

@@ -28,6 +28,7 @@ enum {
 typedef struct slot { /* a task's result */
     uint8_t where;
     bool done;     /* the task has run */
+    bool claimed;  /* the task is somebody's next */
     uint32_t pins; /* running tasks that read it */
     uint32_t next; /* successors before it have run */
     int32_t group;
@@ -82,6 +83,7 @@ memory *memory_new(plan *p, uint64_t budget, bool near, const char *dir)
     m->dir = dir ? mem_dup(dir) : NULL;
     m->budget = budget;
     m->near = near;
+    if (near) buf_set_short(true);
     m->least = budget >> 12 < LEAST ? budget >> 12 : LEAST;
     m->unused = NO_GROUP;
     for (int i = 0; i < NBUCKET; i++) m->bucket[i] = NO_GROUP;
@@ -98,6 +100,7 @@ bool memory_is_near(const memory *m)
 void memory_free(memory *m)
 {
     if (!m) return;
+    if (m->near) buf_set_short(false);
     for (uint32_t i = 0; i < m->ngone; i++) datum_unref(m->gone[i]);
     pthread_mutex_destroy(&m->lock);
     pthread_cond_destroy(&m->change);
@@ -295,23 +298,54 @@ static int32_t *choose(memory *m, uint64_t bytes, uint32_t *n)
     return chosen;
 }
 
+/* How its first reader will cut t's result, or NULL. */
+static grid *tiles_of(const plan *p, tid t, tid reader, arena *a)
+{
+    const task *k = &p->task[reader];
+    const program *g = p->prog[k->prog];
+    task_view v = {0};
+    err e = {0};
+    arena_reset(a);
+    if (g->nstep != 1 || !layer_task(g->by[0], k->index, a, &v, &e)) {
+        err_clear(&e);
+        return NULL;
+    }
+    if (!v.f || !v.f->kind->tiles || v.nin != k->nin) return NULL;
+    for (uint32_t i = 0; i < k->nin; i++)
+        if (p->in[k->in + i] == t) return v.f->kind->tiles(v.f, v.in[i].i);
+    return NULL;
+}
+
+static datum *write_result(memory *m, tid t, tid reader, err *e)
+{
+    arena a = {0};
+    grid *tiles = reader < m->p->ntask ? tiles_of(m->p, t, reader, &a) : NULL;
+    datum *away = spill_block(m->file, as_nd(atomic_load(&m->p->out[t])), tiles, e);
+    datum_unref(tiles);
+    arena_clear(&a);
+    return away;
+}
+
 /* without the lock: nobody touches results that are leaving */
 static bool write_group(memory *m, int32_t i, err *e)
 {
     pthread_mutex_lock(&m->lock);
     uint32_t n = m->group[i].nresult, have = 0;
-    tid *t = mem_alloc(n * sizeof *t);
+    tid *t = mem_alloc(2 * n * sizeof *t), *reader = t + n;
     for (tid s = m->group[i].first; s != NO_TASK; s = m->at[s].sibling) t[have++] = s;
+    for (uint32_t k = 0; k < n; k++) reader[k] = next_reader(m, t[k]);
     bool open = m->file || (m->file = spill_open(m->dir, e));
     pthread_mutex_unlock(&m->lock);
     bool ok = open;
     datum **away = mem_zero(n * sizeof *away);
     for (uint32_t k = 0; k < n && ok; k++)
-        ok = (away[k] = spill_block(m->file, as_nd(atomic_load(&m->p->out[t[k]])), e)) != NULL;
+        ok = (away[k] = write_result(m, t[k], reader[k], e)) != NULL;
     pthread_mutex_lock(&m->lock);
     group *g = &m->group[i];
-    m->leaving -= g->bytes;
+    uint64_t going = ok ? g->bytes : 0;
+    m->leaving -= g->bytes - going;
     g->leaving = false;
+    m->running += going; /* until it is really gone */
     count_idle(m, g, 1);
     for (uint32_t k = 0; k < n; k++) {
         m->at[t[k]].where = HERE;
@@ -321,9 +355,9 @@ static bool write_group(memory *m, int32_t i, err *e)
         datum *was = atomic_exchange(&m->p->out[t[k]], away[k]);
         away[k] = was;
     }
-    pthread_cond_broadcast(&m->change);
     pthread_mutex_unlock(&m->lock);
     for (uint32_t k = 0; k < n; k++) datum_unref(away[k]);
+    memory_dropped(m, going);
     mem_free(away);
     mem_free(t);
     return ok;
@@ -412,7 +446,8 @@ static bool make_room(memory *m, tid t, demand *d, _Atomic int *stop, err *e)
     while (!atomic_load_explicit(stop, memory_order_acquire)) {
         *d = demand_of(m, t);
         uint64_t need = m->live + m->running + d->own + d->fetch;
-        if (!d->unsettled && need <= m->budget) return true;
+        bool gives = !d->own && !d->fetch; /* all it does is let go of its inputs */
+        if (!d->unsettled && (gives || need <= m->budget)) return true;
         uint64_t over = need > m->budget ? need - m->budget : 0;
         if (over > m->leaving) {
             if (!d->streams) pin_inputs(m, k, true); /* it would have to fetch its own again */
@@ -449,12 +484,22 @@ static bool fetch(memory *m, tid t, err *e)
     return d != NULL;
 }
 
+void memory_claim(memory *m, tid t)
+{
+    pthread_mutex_lock(&m->lock);
+    if (!m->at[t].claimed) pin_inputs(m, &m->p->task[t], true);
+    m->at[t].claimed = true;
+    pthread_mutex_unlock(&m->lock);
+}
+
 bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *e)
 {
     const task *k = &m->p->task[t];
     demand d;
     uint32_t ncoming = 0;
     pthread_mutex_lock(&m->lock);
+    if (m->at[t].claimed) pin_inputs(m, k, false);
+    m->at[t].claimed = false;
     bool ok = make_room(m, t, &d, stop, e);
     if (!ok) {
         pthread_mutex_unlock(&m->lock);
@@ -496,11 +541,25 @@ void memory_made(memory *m, tid t, uint64_t reserved, const datum *out)
     pthread_mutex_unlock(&m->lock);
 }
 
-void memory_drop(memory *m, tid t)
+uint64_t memory_drop(memory *m, tid t)
 {
     pthread_mutex_lock(&m->lock);
+    uint64_t live = m->live;
     if (m->at[t].group != NO_GROUP) remove_result(m, t);
     m->at[t].where = NOWHERE;
+    live -= m->live;
+    m->running += live;
+    m->leaving += live;
+    pthread_mutex_unlock(&m->lock);
+    return live;
+}
+
+void memory_dropped(memory *m, uint64_t bytes)
+{
+    pthread_mutex_lock(&m->lock);
+    m->running -= bytes;
+    m->leaving -= bytes;
+    pthread_cond_broadcast(&m->change);
     pthread_mutex_unlock(&m->lock);
 }
 

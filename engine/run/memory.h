@@ -19,12 +19,17 @@ void memory_free(memory *m);
 
 /* May a task that nobody waits for yet begin, rather than what is ready be finished first? */
 bool memory_admits(memory *m, tid t);
+/* t is what the caller does next: its inputs stay until it enters. */
+void memory_claim(memory *m, tid t);
 /* Before t runs; *reserved goes to memory_made.  Its inputs stay where they are until
  * memory_leave.  False: *stop was set (no error), or spilling failed. */
 bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *e);
 /* t has run; out (borrowed) is its result in plan->out, or NULL. */
 void memory_made(memory *m, tid t, uint64_t reserved, const datum *out);
-void memory_drop(memory *m, tid t); /* nobody needs t's result any more; before it is taken out */
+/* Nobody needs t's result any more; before it is taken out.  What it answers stays counted until
+ * the result is gone. */
+uint64_t memory_drop(memory *m, tid t);
+void memory_dropped(memory *m, uint64_t bytes);
 void memory_leave(memory *m, tid t);
 
 typedef struct memory_use {

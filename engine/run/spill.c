@@ -2,30 +2,21 @@
  *
  * Elements are written in the order in which they lie in memory, repeated ones (steps of 0) once.
  * A block that was contiguous is so again; one that had gaps between rows gets small gaps, because
- * kernels take other paths, and add in another order, where axes can be merged. */
-#include "engine/run/spill.h"
+ * kernels take other paths, and add in another order, where axes can be merged.
+ *
+ * When those who will read it want parts, as when it is cut anew, these parts (tiles) lie in the
+ * file one after another, each in one piece. */
+#include "engine/run/spill_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "engine/base/mem.h"
 #include "engine/graph/fn.h"
 
-#ifndef FALLOC_FL_PUNCH_HOLE
-#define FALLOC_FL_KEEP_SIZE  1
-#define FALLOC_FL_PUNCH_HOLE 2
-#endif
-
-enum { PIECE = 1 << 20, PAGE = 4096 };
-
-struct spill {
-    _Atomic uint32_t rc;
-    int fd;
-    _Atomic uint64_t end, written;
+enum {
+    LARGEST = 1 << 20,   /* element */
+    PAGED = 1 << 16,     /* tiles of so many bytes begin on pages of their own */
+    MOST_TILES = 1 << 14 /* in a block */
 };
 
 /* A spilled block begins like the nd it stands for (see datum_kind.fetch), without buffer: shape,
@@ -34,100 +25,13 @@ typedef struct place {
     spill *in;
     uint64_t offset, bytes; /* in the file */
     uint64_t room, first;   /* of the buffer in memory; where the first element is in it */
+    grid *tiles;            /* NULL: one */
+    uint64_t *at;           /* where each tile is, from `offset` on */
 } place;
 
 static place *place_of(const nd *away)
 {
     return (place *)(uintptr_t)(away->ext + 2 * away->ndim);
-}
-
-/* --- the file --- */
-
-static int open_in(const char *dir)
-{
-#ifdef O_TMPFILE
-    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
-    if (fd >= 0) return fd;
-#endif
-    strbuf b = {0};
-    sb_addf(&b, "%s/dsk-spill-XXXXXX", dir);
-    char *name = sb_take(&b, NULL);
-    int named = mkostemp(name, O_CLOEXEC);
-    if (named >= 0) unlink(name);
-    mem_free(name);
-    return named;
-}
-
-spill *spill_on(int fd)
-{
-    spill *s = mem_zero(sizeof *s);
-    atomic_init(&s->rc, 1);
-    s->fd = fd;
-    return s;
-}
-
-spill *spill_open(const char *dir, err *e)
-{
-    const char *const usual[] = {"/var/tmp", "/tmp", "."};
-    int fd = -1;
-    if (dir)
-        fd = open_in(dir);
-    else
-        for (size_t i = 0; i < sizeof usual / sizeof *usual && fd < 0; i++) fd = open_in(usual[i]);
-    if (fd >= 0) return spill_on(fd);
-    return err_set(e, OSError, "[Errno %d] %s: no place for a temporary file in '%s'", errno,
-                   strerror(errno), dir ? dir : "/var/tmp");
-}
-
-void spill_unref(spill *s)
-{
-    if (!s || atomic_fetch_sub(&s->rc, 1) != 1) return;
-    close(s->fd);
-    mem_free(s);
-}
-
-uint64_t spill_bytes(const spill *s)
-{
-    return atomic_load((_Atomic uint64_t *)(uintptr_t)&s->written);
-}
-
-static void *write_failed(const spill *s, err *e)
-{
-    return err_set(e, OSError,
-                   "[Errno %d] %s: results did not fit into memory and were being moved to a "
-                   "temporary file, %.1f MiB so far; dask.config.set(temporary_directory=...) "
-                   "chooses another disk, dask.config.set(memory_limit=...) another limit",
-                   errno, strerror(errno), (double)spill_bytes(s) / 1048576);
-}
-
-static bool write_all(spill *s, const char *at, size_t n, uint64_t offset, err *e)
-{
-    while (n) {
-        ssize_t k = pwrite(s->fd, at, n, (off_t)offset);
-        if (k < 0 && errno == EINTR) continue;
-        if (k == 0) errno = ENOSPC;
-        if (k <= 0) return write_failed(s, e);
-        atomic_fetch_add_explicit(&s->written, (uint64_t)k, memory_order_relaxed);
-        at += k;
-        offset += (uint64_t)k;
-        n -= (size_t)k;
-    }
-    return true;
-}
-
-static bool read_all(const spill *s, char *at, size_t n, uint64_t offset, err *e)
-{
-    while (n) {
-        ssize_t k = pread(s->fd, at, n, (off_t)offset);
-        if (k < 0 && errno == EINTR) continue;
-        if (k <= 0)
-            return err_set(e, OSError, "[Errno %d] %s: reading back from the temporary file",
-                           k ? errno : EIO, strerror(k ? errno : EIO));
-        at += k;
-        offset += (uint64_t)k;
-        n -= (size_t)k;
-    }
-    return true;
 }
 
 /* --- layouts --- */
@@ -170,7 +74,6 @@ static void lay_out(nd *a, const nd *x, const rows *r, place *p)
     int64_t *step = a->ext + x->ndim, next = x->size;
     for (int k = 0; k < x->ndim; k++) step[k] = nd_strides(x)[k] ? (int64_t)x->size : 0;
     p->room = x->size;
-    p->bytes = x->size;
     for (int i = r->n; i-- > 0;) {
         bool gap = i + 1 < r->n
                        ? size_of_step(r->step[i]) != size_of_step(r->step[i + 1]) * r->shape[i + 1]
@@ -179,124 +82,196 @@ static void lay_out(nd *a, const nd *x, const rows *r, place *p)
         step[r->axis[i]] = r->step[i] < 0 ? -next : next;
         if (r->step[i] < 0) p->first += (uint64_t)next * (uint64_t)(r->shape[i] - 1);
         p->room += (uint64_t)next * (uint64_t)(r->shape[i] - 1);
-        p->bytes *= (uint64_t)r->shape[i];
         next *= r->shape[i];
     }
 }
 
+/* --- tiles --- */
+
+static void tile_shape(const nd *a, uint64_t t, int64_t *shape, int64_t *start)
+{
+    const place *p = place_of(a);
+    int64_t block[GRID_MAXDIM];
+    for (int k = 0; k < a->ndim && !p->tiles; k++) {
+        shape[k] = a->ext[k];
+        start[k] = 0;
+    }
+    if (!p->tiles) return;
+    grid_block(p->tiles, t, block);
+    grid_block_shape(p->tiles, block, shape);
+    grid_block_start(p->tiles, block, start);
+}
+
+/* Repeated elements, and those that run backwards, are left in one piece. */
+static bool may_tile(const nd *x, const grid *tiles)
+{
+    if (!tiles || tiles->ndim != x->ndim || tiles->nblock < 2 || tiles->nblock > MOST_TILES)
+        return false;
+    for (int k = 0; k < x->ndim; k++)
+        if (nd_strides(x)[k] <= 0 || tiles->ax[k]->extent != nd_shape(x)[k]) return false;
+    return true;
+}
+
+static void place_tiles(const nd *a, place *p, const rows *r)
+{
+    uint64_t n = p->tiles ? p->tiles->nblock : 1, next = 0, count = 1;
+    int64_t shape[ND_MAXDIM], start[ND_MAXDIM];
+    for (int i = 0; i < r->n; i++) count *= (uint64_t)r->shape[i];
+    bool paged = count * a->size / n >= PAGED;
+    p->at = mem_alloc(n * sizeof *p->at);
+    for (uint64_t t = 0; t < n; t++) {
+        uint64_t bytes = a->size;
+        tile_shape(a, t, shape, start);
+        for (int i = 0; i < r->n; i++) bytes *= (uint64_t)shape[r->axis[i]];
+        p->at[t] = next = paged ? page_up(next) : next;
+        next += bytes;
+    }
+    p->bytes = next;
+}
+
 /* --- elements in and out --- */
 
-typedef struct flow {
-    spill *s;
+typedef struct flow { /* a tile, or a part of it, between memory and the file */
     const rows *r;
-    size_t size, cap; /* of an element; of the piece, whole elements */
-    char *piece;
-    uint64_t offset;    /* in the file, of the piece */
-    size_t have, taken; /* bytes in the piece; bytes of it used (reading) */
-    uint64_t left;      /* bytes still to read */
+    size_t size;
+    int64_t tile[ND_MAXDIM], n[ND_MAXDIM]; /* along the axes of r: of the tile, of the part */
+    int64_t step[ND_MAXDIM];               /* in memory, */
+    uint64_t inner[ND_MAXDIM];             /* and in the file */
+    int outer;                             /* axes before the runs: */
+    int64_t run, run_step;                 /* elements evenly spaced in memory, dense in the file */
     bool reading;
+    spill_in in;
+    spill_out out;
     err *e;
 } flow;
 
-static bool flush(flow *f)
+static void find_runs(flow *f)
 {
-    TRY(write_all(f->s, f->piece, f->have, f->offset, f->e));
-    f->offset += f->have;
-    f->have = 0;
-    return true;
-}
-
-static bool fill(flow *f)
-{
-    f->have = f->left < f->cap ? (size_t)f->left : f->cap;
-    f->taken = 0;
-    TRY(read_all(f->s, f->piece, f->have, f->offset, f->e));
-    f->offset += f->have;
-    f->left -= f->have;
-    return true;
-}
-
-/* n elements, `step` apart */
-static bool move_row(flow *f, char *at, int64_t n, int64_t step)
-{
-    const int64_t one[1] = {(int64_t)f->size};
-    while (n) {
-        if (f->reading && f->taken == f->have) TRY(fill(f));
-        if (!f->reading && f->have == f->cap) TRY(flush(f));
-        size_t room = (f->reading ? f->have - f->taken : f->cap - f->have) / f->size;
-        int64_t k = n < (int64_t)room ? n : (int64_t)room;
-        if (f->reading) {
-            strided_copy(1, &k, at, &step, f->piece + f->taken, one, f->size, NULL);
-            f->taken += (size_t)k * f->size;
-        } else {
-            strided_copy(1, &k, f->piece + f->have, one, at, &step, f->size, NULL);
-            f->have += (size_t)k * f->size;
+    uint64_t inner = f->size;
+    bool whole = true;
+    f->outer = f->r->n;
+    f->run = 1;
+    f->run_step = (int64_t)f->size;
+    for (int i = f->r->n; i-- > 0;) {
+        f->inner[i] = inner;
+        inner *= (uint64_t)f->tile[i];
+        if (!whole) continue;
+        if (f->run > 1 && f->n[i] > 1 && f->step[i] != f->run_step * f->run) {
+            whole = false;
+            continue;
         }
-        at += k * step;
-        n -= k;
+        if (f->run == 1 && f->n[i] > 1) f->run_step = f->step[i];
+        f->run *= f->n[i];
+        f->outer = i;
+        whole = f->n[i] == f->tile[i];
     }
+}
+
+static bool move_rows(flow *f, int axis, char *at, uint64_t offset)
+{
+    if (axis == f->outer)
+        return f->reading ? spill_get(&f->in, offset, at, f->run, f->run_step, f->size, f->e)
+                          : spill_put(&f->out, at, f->run, f->run_step, f->size, f->e);
+    for (int64_t i = 0; i < f->n[axis]; i++)
+        TRY(move_rows(f, axis + 1, at + i * f->step[axis], offset + (uint64_t)i * f->inner[axis]));
     return true;
 }
 
-static bool move_rows(flow *f, int axis, char *at)
+/* How far to read at once: rows far apart are read each by itself. */
+static void look_ahead(flow *f, uint64_t offset, uint64_t end)
 {
-    const rows *r = f->r;
-    if (axis >= r->n) return move_row(f, at, 1, 0);
-    if (axis == r->n - 1) return move_row(f, at, r->shape[axis], r->step[axis]);
-    for (int64_t i = 0; i < r->shape[axis]; i++)
-        TRY(move_rows(f, axis + 1, at + i * r->step[axis]));
+    enum { SPARSE = 4 };
+    uint64_t last = offset, bytes = f->size;
+    for (int i = 0; i < f->r->n; i++) {
+        last += (uint64_t)(f->n[i] - 1) * f->inner[i];
+        bytes *= (uint64_t)f->n[i];
+    }
+    bool sparse = (last + f->size - offset) / SPARSE > bytes;
+    f->in.until = sparse ? 0 : end ? end : last + f->size;
+}
+
+/* What tile t has of the part [from, from + n) of block a, which lies at `at` in memory with steps
+ * `step`; false: nothing. */
+static bool cut_tile(flow *f, const nd *a, uint64_t t, const int64_t *from, const int64_t *n,
+                     const int64_t *step, char **at, uint64_t *offset)
+{
+    const place *p = place_of(a);
+    int64_t shape[ND_MAXDIM], start[ND_MAXDIM], lo[ND_MAXDIM];
+    tile_shape(a, t, shape, start);
+    for (int k = 0; k < a->ndim; k++)
+        if (start[k] >= from[k] + n[k] || start[k] + shape[k] <= from[k]) return false;
+    for (int i = 0; i < f->r->n; i++) {
+        int k = f->r->axis[i];
+        int64_t end = from[k] + n[k] < start[k] + shape[k] ? from[k] + n[k] : start[k] + shape[k];
+        lo[i] = from[k] > start[k] ? from[k] : start[k];
+        f->tile[i] = shape[k];
+        f->n[i] = end - lo[i];
+        f->step[i] = step[k];
+        *at += (lo[i] - from[k]) * step[k];
+        lo[i] -= start[k];
+    }
+    find_runs(f);
+    *offset = p->offset + p->at[t];
+    for (int i = 0; i < f->r->n; i++) *offset += (uint64_t)lo[i] * f->inner[i];
     return true;
+}
+
+/* The elements of a part of block a, to or from `at`. */
+static bool move_part(const nd *a, const rows *r, const int64_t *from, const int64_t *n, char *at,
+                      const int64_t *step, bool reading, err *e)
+{
+    const place *p = place_of(a);
+    flow f = {.r = r, .size = a->size, .reading = reading, .e = e};
+    uint64_t ntile = p->tiles ? p->tiles->nblock : 1, offset;
+    bool all = !memcmp(n, a->ext, a->ndim * sizeof *n);
+    bool ok =
+        reading ? spill_in_begin(&f.in, p->in, e) : spill_out_begin(&f.out, p->in, p->offset, e);
+    for (uint64_t t = 0; t < ntile && ok; t++) {
+        char *to = at;
+        if (!cut_tile(&f, a, t, from, n, step, &to, &offset)) continue;
+        if (reading) look_ahead(&f, offset, all ? p->offset + p->bytes : 0);
+        if (!reading && p->at[t] % SPILL_PAGE == 0) ok = spill_put_page(&f.out, e);
+        ok = ok && move_rows(&f, 0, to, offset);
+    }
+    if (reading)
+        spill_in_end(&f.in);
+    else
+        ok = spill_out_end(&f.out, ok, e);
+    return ok;
 }
 
 /* from the lowest address on, whatever the signs of the steps */
-static char *lowest(rows *r, char *at)
+static char *lowest(const nd *x, int64_t *step)
 {
-    for (int i = 0; i < r->n; i++)
-        if (r->step[i] < 0) {
-            at += (r->shape[i] - 1) * r->step[i];
-            r->step[i] = -r->step[i];
+    char *at = x->at;
+    for (int k = 0; k < x->ndim; k++) {
+        step[k] = nd_strides(x)[k];
+        if (step[k] < 0) {
+            at += (nd_shape(x)[k] - 1) * step[k];
+            step[k] = -step[k];
         }
+    }
     return at;
 }
 
-static bool move_block(spill *s, const nd *x, const place *p, bool reading, err *e)
+/* All elements of block a, to or from x. */
+static bool move_block(const nd *a, const nd *x, const rows *r, bool reading, err *e)
 {
-    rows r = rows_of(x);
-    char *at = lowest(&r, x->at);
-    bool dense = p->bytes == p->room;
-    for (int i = 0; i < r.n && dense; i++)
-        dense = r.step[i] == (i + 1 < r.n ? r.step[i + 1] * r.shape[i + 1] : (int64_t)x->size);
-    if (dense)
-        return reading ? read_all(s, at, p->bytes, p->offset, e)
-                       : write_all(s, at, p->bytes, p->offset, e);
-    flow f = {.s = s,
-              .r = &r,
-              .size = x->size,
-              .cap = PIECE - PIECE % x->size,
-              .piece = try_alloc(PIECE, e),
-              .offset = p->offset,
-              .left = p->bytes,
-              .reading = reading,
-              .e = e};
-    bool ok = f.piece && move_rows(&f, 0, at) && (reading || flush(&f));
-    mem_free(f.piece);
-    return ok;
+    const int64_t zero[ND_MAXDIM] = {0};
+    int64_t step[ND_MAXDIM];
+    char *at = lowest(x, step);
+    return move_part(a, r, zero, nd_shape(x), at, step, reading, e);
 }
 
 /* --- spilled blocks --- */
 
-static void give_back(spill *s, uint64_t offset, uint64_t bytes)
-{
-    uint64_t n = (bytes + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-    if (n && fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)n))
-        errno = 0; /* a file system without holes: the space comes back with the file */
-}
-
 static void drop(datum *d)
 {
     place *p = place_of((nd *)d);
-    give_back(p->in, p->offset, p->bytes);
+    spill_give_back(p->in, p->offset, p->bytes);
     spill_unref(p->in);
+    datum_unref(p->tiles);
+    mem_free(p->at);
     mem_free(d);
 }
 
@@ -308,63 +283,41 @@ static datum *load(const datum *d, void *e)
     if (!b) return NULL;
     nd *x = nd_view(b, b->data + p->first, nd_type(a), a->ndim, nd_shape(a), nd_strides(a));
     buf_unref(b);
-    if (!move_block(p->in, x, p, true, e)) return datum_unref(x);
+    rows r = rows_of(x);
+    if (!move_block(a, x, &r, true, e)) return datum_unref(x);
     return &x->hdr;
 }
 
-/* Rows of the part, each read by itself. */
-static bool load_rows(const place *p, const nd *whole, const nd *x, const rows *r, int axis,
-                      uint64_t offset, char *at, err *e)
+/* of a block that runs backwards: rare */
+static datum *part_of_all(const datum *d, const int64_t *from, const int64_t *n, err *e)
 {
-    const uint64_t size = x->size;
-    uint64_t inner = size; /* bytes in the file of one step along this axis */
-    for (int i = axis + 1; i < r->n; i++) inner *= (uint64_t)nd_shape(whole)[r->axis[i]];
-    if (axis == r->n) return read_all(p->in, at, size, offset, e);
-    int64_t n = nd_shape(x)[r->axis[axis]];
-    bool full = true;
-    for (int i = axis + 1; i < r->n; i++)
-        full &= nd_shape(x)[r->axis[i]] == nd_shape(whole)[r->axis[i]];
-    if (full) return read_all(p->in, at, (size_t)n * inner, offset, e);
-    int64_t step = nd_strides(x)[r->axis[axis]];
-    for (int64_t i = 0; i < n; i++)
-        TRY(load_rows(p, whole, x, r, axis + 1, offset + (uint64_t)i * inner, at + i * step, e));
-    return true;
+    nd *x = (nd *)load(d, e), *part = NULL;
+    char *at = x ? x->at : NULL;
+    for (int k = 0; x && k < x->ndim; k++) at += from[k] * nd_strides(x)[k];
+    if (x) part = nd_view(x->b, at, nd_type(x), x->ndim, n, nd_strides(x));
+    datum_unref(x);
+    return (datum *)part;
 }
 
 /* A dense block with its axes in the order of memory that the file has. */
 static datum *load_part(const datum *d, const int64_t *from, const int64_t *n, void *e)
 {
     const nd *a = (const nd *)d;
-    const place *p = place_of(a);
     int64_t step[ND_MAXDIM], next = a->size;
     rows r = rows_of(a);
-    uint64_t offset = p->offset;
-    bool odd = false;
     for (int k = 0; k < a->ndim; k++) {
-        odd |= nd_strides(a)[k] < 0;
+        if (nd_strides(a)[k] < 0) return part_of_all(d, from, n, e);
         step[k] = nd_strides(a)[k] ? (int64_t)a->size : 0;
     }
-    if (odd) { /* runs backwards: rare */
-        nd *x = (nd *)load(d, e);
-        char *at = x ? x->at : NULL;
-        for (int k = 0; x && k < x->ndim; k++) at += from[k] * nd_strides(x)[k];
-        nd *part = x ? nd_view(x->b, at, nd_type(x), x->ndim, n, nd_strides(x)) : NULL;
-        datum_unref(x);
-        return (datum *)part;
-    }
-    uint64_t inner = a->size;
     for (int i = r.n; i-- > 0;) {
-        int k = r.axis[i];
-        step[k] = next;
-        next *= n[k];
-        offset += (uint64_t)from[k] * inner;
-        inner *= (uint64_t)nd_shape(a)[k];
+        step[r.axis[i]] = next;
+        next *= n[r.axis[i]];
     }
     buf *b = buf_new((size_t)next, e);
     if (!b) return NULL;
     nd *x = nd_view(b, b->data, nd_type(a), a->ndim, n, step);
     buf_unref(b);
-    if (!load_rows(p, a, x, &r, 0, offset, x->at, e)) return datum_unref(x);
+    if (next && !move_part(a, &r, from, n, x->at, step, true, e)) return datum_unref(x);
     return &x->hdr;
 }
 
@@ -390,10 +343,10 @@ bool is_spilled(const datum *d)
 bool spill_takes(const nd *x)
 {
     return x && x->dtype != DT_object && !(x->b->flags & BUF_OBJECTS) && x->size > 0 &&
-           x->size <= PIECE && nd_count(x) > 0;
+           x->size <= LARGEST && nd_count(x) > 0;
 }
 
-datum *spill_block(spill *s, const nd *x, err *e)
+datum *spill_block(spill *s, const nd *x, const grid *tiles, err *e)
 {
     rows r = rows_of(x);
     nd *a = mem_zero(sizeof *a + 2 * x->ndim * sizeof(int64_t) + sizeof(place));
@@ -406,9 +359,10 @@ datum *spill_block(spill *s, const nd *x, err *e)
     place *p = place_of(a);
     memcpy(a->ext, nd_shape(x), x->ndim * sizeof(int64_t));
     lay_out(a, x, &r, p);
-    p->in = s;
-    p->offset = atomic_fetch_add(&s->end, (p->bytes + PAGE - 1) & ~(uint64_t)(PAGE - 1));
-    atomic_fetch_add(&s->rc, 1);
-    if (move_block(s, x, p, false, e)) return &a->hdr;
+    p->in = spill_ref(s);
+    p->tiles = may_tile(x, tiles) ? datum_ref((grid *)(uintptr_t)tiles) : NULL;
+    place_tiles(a, p, &r);
+    p->offset = spill_place(s, p->bytes);
+    if (move_block(a, x, &r, false, e)) return &a->hdr;
     return datum_unref(a);
 }

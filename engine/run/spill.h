@@ -6,6 +6,7 @@
  * back when it is dropped.  Any thread may do anything here. */
 #pragma once
 
+#include "engine/data/grid.h"
 #include "engine/data/nd.h"
 
 typedef struct spill spill;
@@ -16,7 +17,8 @@ spill *spill_on(int fd);    /* takes the descriptor: for tests of what happens w
 void spill_unref(spill *s); /* blocks that are left keep the file */
 /* Can x be spilled at all?  (objects cannot) */
 bool spill_takes(const nd *x);
-/* x as a datum whose kind has a `fetch`; x is as it was.  OSError when the disk is full. */
-datum *spill_block(spill *s, const nd *x, err *e);
+/* x as a datum whose kind has a `fetch`; x is as it was.  OSError when the disk is full.  `tiles`:
+ * how readers will cut it, a grid over x, or NULL. */
+datum *spill_block(spill *s, const nd *x, const grid *tiles, err *e);
 uint64_t spill_bytes(const spill *s); /* written so far */
 bool is_spilled(const datum *d);
