@@ -2,9 +2,10 @@
  *
  * The dict of keys to tasks is copied once; an entry's place in the copy is the number of its node.
  * A node lists, for every leaf of its task in order, the node that the leaf names, so that nothing
- * is looked up a second time when the task runs.  Nodes run in depth-first postorder, so that
- * results die young; a value is dropped as soon as its last consumer has run.  Keys may be any
- * hashable values. */
+ * is looked up a second time when the task runs.  Nodes run in Dask's order, so that results die
+ * young; a value is dropped as soon as its last consumer has run.  Keys may be any hashable
+ * values. */
+#include <string.h>
 #include <time.h>
 
 #include "engine/base/mem.h"
@@ -185,36 +186,107 @@ static bool cycle_error(graph *g)
     return false;
 }
 
-/* Depth-first postorder from every node that nobody needs; what is left is a cycle. */
-static bool sort(graph *g)
+/* ---- order ---- */
+
+typedef struct links { /* each node's inputs, or its readers, in a row */
+    uint32_t *first, *at;
+} links;
+
+static void links_clear(links *l)
 {
-    uint32_t *stack = mem_alloc(sizeof *stack * (size_t)(g->n + 1)),
-             *next = mem_zero(sizeof *next * (size_t)(g->n + 1));
-    g->order = mem_alloc(sizeof *g->order * (size_t)(g->n + 1));
-    bool ok = true;
-    for (uint32_t root = 0; ok && root < g->n; root++) {
-        if (g->at[root].uses || g->at[root].state) continue;
-        uint32_t top = 0;
-        stack[top++] = root;
-        g->at[root].state = 1;
-        while (ok && top) {
-            node *x = &g->at[stack[top - 1]];
-            if (next[stack[top - 1]] < x->nref) {
-                uint32_t d = g->ref[x->first + next[stack[top - 1]]++];
-                if (d == NO_NODE) continue;
-                if (g->at[d].state == 1) ok = false;
-                if (g->at[d].state) continue;
-                g->at[d].state = 1;
-                stack[top++] = d;
-            } else {
-                x->state = 2;
-                g->order[g->norder++] = stack[--top];
-            }
+    mem_free(l->first);
+    mem_free(l->at);
+}
+
+/* inputs, each once */
+static links inputs_of(const graph *g)
+{
+    links l = {mem_alloc(sizeof *l.first * ((size_t)g->n + 1)),
+               mem_alloc(sizeof *l.at * (g->nref + 1))};
+    uint32_t *last = mem_alloc(sizeof *last * ((size_t)g->n + 1)), n = 0;
+    memset(last, 0xff, sizeof *last * g->n);
+    for (uint32_t i = 0; i < g->n; i++) {
+        l.first[i] = n;
+        for (uint32_t k = 0; k < g->at[i].nref; k++) {
+            uint32_t d = g->ref[g->at[i].first + k];
+            if (d == NO_NODE || last[d] == i) continue;
+            last[d] = i;
+            l.at[n++] = d;
         }
     }
+    l.first[g->n] = n;
+    mem_free(last);
+    return l;
+}
+
+/* readers of each node, by priority; at[] lists the nodes by priority */
+static links readers_of(const graph *g, const links *in, const uint32_t *at)
+{
+    uint32_t n = in->first[g->n], *end = mem_zero(sizeof *end * ((size_t)g->n + 2));
+    links l = {end, mem_alloc(sizeof *l.at * ((size_t)n + 1))};
+    for (uint32_t k = 0; k < n; k++) end[in->at[k] + 2]++;
+    for (uint32_t i = 0; i < g->n; i++) end[i + 2] += end[i + 1];
+    for (uint32_t i = 0; i < g->n; i++)
+        for (uint32_t k = in->first[at[i]]; k < in->first[at[i] + 1]; k++)
+            l.at[end[in->at[k] + 1]++] = at[i];
+    return l;
+}
+
+static bool has_task(interp *in, value v)
+{
+    const list *l = as_list(v);
+    bool yes = !l && is_task(in, v);
+    for (int64_t i = 0; l && i < l->n && !yes; i++) yes = has_task(in, l->at[i]);
+    return yes;
+}
+
+static bool is_data(const graph *g, uint32_t i)
+{
+    const node *x = &g->at[i];
+    for (uint32_t k = 0; k < x->nref; k++)
+        if (g->ref[x->first + k] != NO_NODE) return false;
+    return !has_task(g->in, what_of(g, i));
+}
+
+/* Data first, then tasks as Dask's scheduler takes them: of those that are ready the latest, by
+ * priority. */
+static void list_order(graph *g, const links *in, const uint32_t *rank)
+{
+    size_t n = (size_t)g->n + 1;
+    uint32_t *at = mem_alloc(sizeof *at * n), *stack = mem_alloc(sizeof *stack * n),
+             *left = mem_alloc(sizeof *left * n), top = 0;
+    for (uint32_t i = 0; i < g->n; i++) at[rank[i]] = i;
+    links up = readers_of(g, in, at);
+    for (uint32_t i = 0; i < g->n; i++) left[i] = in->first[i + 1] - in->first[i];
+    for (uint32_t i = 0; i < g->n; i++) {
+        if (!is_data(g, i)) continue;
+        g->order[g->norder++] = i;
+        left[i] = UINT32_MAX; /* not to be run */
+        for (uint32_t k = up.first[i]; k < up.first[i + 1]; k++) left[up.at[k]]--;
+    }
+    for (uint32_t i = g->n; i-- > 0;)
+        if (!left[at[i]]) stack[top++] = at[i];
+    while (top) {
+        uint32_t t = g->order[g->norder++] = stack[--top];
+        for (uint32_t k = up.first[t + 1]; k-- > up.first[t];)
+            if (!--left[up.at[k]]) stack[top++] = up.at[k];
+    }
+    links_clear(&up);
+    mem_free(at);
     mem_free(stack);
-    mem_free(next);
-    return ok && g->norder == g->n ? true : cycle_error(g);
+    mem_free(left);
+}
+
+static bool sort(graph *g)
+{
+    uint32_t *rank = mem_alloc(sizeof *rank * ((size_t)g->n + 1));
+    links in = inputs_of(g);
+    g->order = mem_alloc(sizeof *g->order * ((size_t)g->n + 1));
+    bool ok = order_keys(g->in, g->of, in.first, in.at, rank);
+    if (ok) list_order(g, &in, rank);
+    links_clear(&in);
+    mem_free(rank);
+    return ok || cycle_error(g);
 }
 
 /* ---- execution in this interpreter ---- */
@@ -313,6 +385,14 @@ static bool run_here(graph *g, uint32_t *at, bool shareable)
 
 /* ---- execution by workers ---- */
 
+/* All tasks are to run, but only what was asked for is kept. */
+static void want_only(const graph *g, plan *pl, const ref *want)
+{
+    for (uint32_t i = 0; i < pl->nwanted; i++) pl->task[pl->wanted[i]].flags &= ~TASK_WANTED;
+    for (uint32_t i = 0; i < pl->nwanted; i++)
+        if (g->at[want[i].i].wanted) pl->task[pl->wanted[i]].flags |= TASK_WANTED;
+}
+
 /* Runs everything from `at` on in the order of the graph, in parallel. */
 static bool run_shared(graph *g, uint32_t at, crew *c)
 {
@@ -333,6 +413,7 @@ static bool run_shared(graph *g, uint32_t at, crew *c)
     for (uint32_t i = at; l && i < g->norder; i++) want[n++] = (ref){l, g->order[i]};
     plan *pl = l ? plan_refs(n, want, &po, &e) : NULL;
     if (l && !pl) throw_err(g->in, &e);
+    if (pl) want_only(g, pl, want);
     bool ok = pl && run_plan(g->in, pl, c);
     for (uint32_t i = 0; ok && i < n; i++) {
         node *x = &g->at[want[i].i];

@@ -19,6 +19,10 @@ value explain_plan(interp *in, const value *arg);
 value memory_usage(interp *in, const value *arg);
 value dask_token(interp *in, const value *arg); /* token.c */
 value graph_get(interp *in, const value *arg);  /* graph.c */
+/* key_order.c: Dask's priorities of the n entries of a dict without gaps (engine/plan/order.h);
+ * false: there is a cycle */
+bool order_keys(interp *in, dict *of, const uint32_t *first, const uint32_t *dep, uint32_t *rank);
+value graph_order(interp *in, const value *arg);
 /* node.c */
 const type *node_type(void);
 value node_is_collection(interp *in, const value *arg);

@@ -1,0 +1,705 @@
+/* engine/plan/order.c - Dask's static order: a walk down dependencies to what a goal needs, then up
+ * dependents as long as that lets results go.
+ *
+ * Goals wait on a stack of stacks, which lie one after the other in one array: `seg` says where
+ * each begins, the last is the one being worked on, its first element the goal.  Dependents that
+ * promise less than the goal are put off, by their `part`: how much work a goal is that is not
+ * shared with smaller ones.  Everything is proportional to tasks and edges but for the sorting of
+ * short lists. */
+#include "engine/plan/order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+
+enum { FEW = 100, SOME = 1000 }; /* longer lists are taken as they come */
+static const uint32_t NOBODY = UINT32_MAX;
+
+__extension__ typedef __int128 part_of; /* products of counts of paths */
+
+typedef struct ids {
+    uint32_t *at;
+    size_t n, cap;
+} ids;
+
+typedef struct pool { /* dependents of one task with one part */
+    part_of part;
+    size_t seq, first, n; /* in walk.pooled */
+} pool;
+
+typedef struct pools {
+    pool *at;
+    size_t n, cap;
+} pools;
+
+typedef struct metric { /* of the results above a task that nobody reads */
+    int64_t waiting;    /* paths to them, with their tasks */
+    int64_t least, most;
+    uint32_t low, high; /* steps to them */
+} metric;
+
+typedef struct walk {
+    const order_graph *g;
+    uint32_t *number, done;
+    uint32_t *above, *above_first, *nabove; /* dependents, those not yet dealt with */
+    uint32_t *needed;                       /* dependencies not yet numbered */
+    int64_t *total;
+    metric *m;
+    part_of *part;
+    bool *seen;    /* was a goal or on the way to one */
+    uint32_t root; /* the only result of all, which says nothing about where to go; or NOBODY */
+    ids cells, seg;
+    ids singles, spare; /* may run at once; will free their parent */
+    uint32_t *parent;   /* of singles; NOBODY: is none */
+    ids found, below, chosen;
+    uint32_t *stamp, now; /* found: each once */
+    pools soon, later, outer;
+    ids pooled;
+    size_t seq;
+    ids starts;
+    bool sorted;
+    uint32_t item;
+    bool detour; /* what is placed comes from singles */
+    bool follow; /* an empty stack goes on with the best dependent */
+} walk;
+
+static void add(ids *v, uint32_t x)
+{
+    if (v->n == v->cap)
+        v->at = mem_grow(v->at, (v->cap = v->cap ? 2 * v->cap : 64) * sizeof *v->at);
+    v->at[v->n++] = x;
+}
+
+/* --- measures --- */
+
+/* Paths may be more than can be counted. */
+static int64_t plus(int64_t a, int64_t b)
+{
+    const int64_t most = (int64_t)1 << 60;
+    return a + b < most ? a + b : most;
+}
+
+static void link_above(walk *w)
+{
+    const order_graph *g = w->g;
+    uint32_t n = g->n;
+    w->above_first = mem_zero((n + 2) * sizeof *w->above_first);
+    w->nabove = mem_zero((n + 1) * sizeof *w->nabove);
+    w->above = mem_alloc((g->first[n] + 1) * sizeof *w->above);
+    for (uint32_t k = 0; k < g->first[n]; k++) w->above_first[g->dep[k] + 1]++;
+    for (uint32_t t = 0; t < n; t++) w->above_first[t + 1] += w->above_first[t];
+    for (uint32_t t = 0; t < n; t++)
+        for (uint32_t k = g->first[t]; k < g->first[t + 1]; k++)
+            w->above[w->above_first[g->dep[k]] + w->nabove[g->dep[k]]++] = t;
+}
+
+static uint32_t *above_of(const walk *w, uint32_t t)
+{
+    return w->above + w->above_first[t];
+}
+
+static uint32_t nbelow(const walk *w, uint32_t t)
+{
+    return w->g->first[t + 1] - w->g->first[t];
+}
+
+/* Tasks in an order in which each stands after what it needs; false: there is a cycle. */
+static bool topological(const walk *w, ids *out)
+{
+    uint32_t n = w->g->n, *left = mem_alloc((n + 1) * sizeof *left);
+    for (uint32_t t = 0; t < n; t++)
+        if (!(left[t] = nbelow(w, t))) add(out, t);
+    for (size_t i = 0; i < out->n; i++) {
+        uint32_t t = out->at[i];
+        for (uint32_t k = 0; k < w->nabove[t]; k++)
+            if (!--left[above_of(w, t)[k]]) add(out, above_of(w, t)[k]);
+    }
+    mem_free(left);
+    return out->n == n;
+}
+
+static metric metric_of(const walk *w, uint32_t t)
+{
+    uint32_t n = w->nabove[t];
+    if (!n) return (metric){1, w->total[t], w->total[t], 0, 0};
+    metric m = {1, INT64_MAX, 0, UINT32_MAX, 0};
+    for (uint32_t k = 0; k < n; k++) {
+        const metric *p = &w->m[above_of(w, t)[k]];
+        m.waiting = plus(m.waiting, p->waiting);
+        if (p->least < m.least) m.least = p->least;
+        if (p->most > m.most) m.most = p->most;
+        if (p->low < m.low) m.low = p->low;
+        if (p->high > m.high) m.high = p->high;
+    }
+    m.low++;
+    m.high++;
+    return m;
+}
+
+static bool measure(walk *w)
+{
+    uint32_t n = w->g->n, nroot = 0;
+    ids up = {0};
+    bool ok = topological(w, &up);
+    w->total = mem_alloc((n + 1) * sizeof *w->total);
+    w->m = mem_alloc((n + 1) * sizeof *w->m);
+    w->part = mem_alloc((n + 1) * sizeof *w->part);
+    for (uint32_t i = 0; ok && i < n; i++) {
+        uint32_t t = up.at[i];
+        w->total[t] = 1;
+        for (uint32_t k = w->g->first[t]; k < w->g->first[t + 1]; k++)
+            w->total[t] = plus(w->total[t], w->total[w->g->dep[k]]);
+    }
+    for (uint32_t i = n; ok && i-- > 0;) {
+        uint32_t t = up.at[i];
+        w->m[t] = metric_of(w, t);
+        w->part[t] = (part_of)(w->m[t].least - w->total[t] + 1) * (w->m[t].waiting - w->m[t].low);
+        w->needed[t] = nbelow(w, t);
+        if (!w->nabove[t]) nroot++, w->root = t;
+    }
+    if (nroot != 1 || n < 2) w->root = NOBODY;
+    mem_free(up.at);
+    return ok;
+}
+
+/* --- comparing --- */
+
+static int tell(const walk *w, uint32_t a, uint32_t b)
+{
+    if (a == b) return 0;
+    if (!w->g->less) return a < b ? -1 : 1;
+    return w->g->less(w->g->ctx, a, b) ? -1 : 1;
+}
+
+#define BY(a, b)                                                                                   \
+    if ((a) != (b)) return (a) < (b) ? -1 : 1
+
+/* what to begin with: high and narrow */
+static int by_start(const void *x, const void *y, void *ctx)
+{
+    const walk *w = ctx;
+    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+    const metric *p = &w->m[a], *q = &w->m[b];
+    int64_t na = w->above_first[a + 1] - w->above_first[a],
+            nb = w->above_first[b + 1] - w->above_first[b];
+    BY(q->most, p->most);
+    BY(na - p->high, nb - q->high);
+    BY(p->least, q->least);
+    BY(na - p->low, nb - q->low);
+    BY(q->waiting, p->waiting);
+    BY(na, nb);
+    return tell(w, a, b);
+}
+
+/* dependents: what holds little, and is far from its result */
+static int by_above(const void *x, const void *y, void *ctx)
+{
+    const walk *w = ctx;
+    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+    int64_t ha = (int64_t)w->nabove[a] - nbelow(w, a) + w->needed[a],
+            hb = (int64_t)w->nabove[b] - nbelow(w, b) + w->needed[b];
+    BY(ha, hb);
+    BY(w->m[b].low, w->m[a].low);
+    return tell(w, a, b);
+}
+
+/* dependencies: where most work is, short and narrow */
+static int by_below(const void *x, const void *y, void *ctx)
+{
+    const walk *w = ctx;
+    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+    const metric *p = &w->m[a], *q = &w->m[b];
+    int64_t na = w->nabove[a], nb = w->nabove[b], ha = na - nbelow(w, a) + w->needed[a],
+            hb = nb - nbelow(w, b) + w->needed[b];
+    BY(q->most, p->most);
+    BY(na + p->high, nb + q->high);
+    BY(p->least, q->least);
+    BY(na + p->low, nb + q->low);
+    BY(w->total[b], w->total[a]);
+    BY(ha, hb);
+    BY(na, nb);
+    BY(p->waiting, q->waiting);
+    return tell(w, a, b);
+}
+
+static int by_inputs(const void *x, const void *y, void *ctx)
+{
+    const walk *w = ctx;
+    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+    BY(nbelow(w, b), nbelow(w, a));
+    return tell(w, a, b);
+}
+
+static int by_part(const void *x, const void *y, void *ctx) /* the last comes off first */
+{
+    const pool *p = x, *q = y;
+    (void)ctx;
+    BY(q->part, p->part);
+    BY(q->seq, p->seq);
+    return 0;
+}
+
+static void sort(walk *w, uint32_t *at, size_t n, int (*by)(const void *, const void *, void *))
+{
+    if (n > 1) qsort_r(at, n, sizeof *at, by, w);
+}
+
+static void reverse(uint32_t *at, size_t n)
+{
+    for (size_t i = 0; i < n / 2; i++) {
+        uint32_t t = at[i];
+        at[i] = at[n - 1 - i];
+        at[n - 1 - i] = t;
+    }
+}
+
+/* --- stacks --- */
+
+static size_t stack_from(const walk *w)
+{
+    return w->seg.at[w->seg.n - 1];
+}
+
+static bool stack_has(const walk *w)
+{
+    return w->cells.n > stack_from(w);
+}
+
+/* a stack of one on top of the others */
+static void open_stack(walk *w, uint32_t t)
+{
+    add(&w->seg, (uint32_t)w->cells.n);
+    add(&w->cells, t);
+    w->seen[t] = true;
+}
+
+/* at[] are the next goals, the first one first; instead: an empty stack goes */
+static void go_to(walk *w, const uint32_t *at, size_t n, bool instead)
+{
+    if (instead) w->seg.n--;
+    while (n-- > 0) open_stack(w, at[n]);
+}
+
+/* --- numbering --- */
+
+static bool has(const walk *w, uint32_t t)
+{
+    return w->number[t] != NOBODY;
+}
+
+static void give_number(walk *w, uint32_t t)
+{
+    w->number[t] = w->done++;
+}
+
+/* results that need nothing else run with t */
+static bool end_results(walk *w, uint32_t t)
+{
+    ids *now = &w->chosen;
+    uint32_t *at = above_of(w, t), n = 0;
+    now->n = 0;
+    for (uint32_t k = 0; k < w->nabove[t]; k++)
+        if (w->needed[at[k]] == 1 && !w->nabove[at[k]])
+            add(now, at[k]);
+        else
+            at[n++] = at[k];
+    w->nabove[t] = n;
+    sort(w, now->at, now->n, by_inputs);
+    for (size_t i = 0; i < now->n; i++) give_number(w, now->at[i]);
+    return now->n;
+}
+
+static void forget_root(walk *w, uint32_t t)
+{
+    uint32_t *at = above_of(w, t), n = 0;
+    if (w->root == NOBODY) return;
+    for (uint32_t k = 0; k < w->nabove[t]; k++)
+        if (at[k] != w->root) at[n++] = at[k];
+    w->needed[w->root] -= w->nabove[t] - n;
+    w->nabove[t] = n;
+}
+
+/* t runs. True: results ran with it. */
+static bool finish(walk *w, uint32_t t)
+{
+    bool ended = false;
+    give_number(w, t);
+    if (w->m[t].low == 1 && !(ended = end_results(w, t))) forget_root(w, t);
+    for (uint32_t k = 0; k < w->nabove[t]; k++) w->needed[above_of(w, t)[k]]--;
+    return ended;
+}
+
+/* --- singles --- */
+
+static void find_fresh(walk *w)
+{
+    w->now++;
+    w->found.n = 0;
+}
+
+static void find_more(walk *w, const uint32_t *at, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        if (w->stamp[at[k]] == w->now) continue;
+        w->stamp[at[k]] = w->now;
+        add(&w->found, at[k]);
+    }
+}
+
+static void add_single(walk *w, uint32_t t)
+{
+    if (w->parent[t] == NOBODY) add(&w->singles, t);
+    w->parent[t] = w->item;
+}
+
+static uint32_t only_ready(const walk *w, const uint32_t *at, size_t n)
+{
+    return n == 1 && !w->needed[at[0]] ? at[0] : NOBODY;
+}
+
+/* those of at[] that have not been on a stack, into `below` */
+static size_t unseen(walk *w, const uint32_t *at, size_t n)
+{
+    w->below.n = 0;
+    for (size_t k = 0; k < n; k++)
+        if (!w->seen[at[k]]) add(&w->below, at[k]);
+    return w->below.n;
+}
+
+/* t, and what follows it alone; other dependents are found */
+static void run_chain(walk *w, uint32_t t, bool busy)
+{
+    while (t != NOBODY) {
+        finish(w, t);
+        const uint32_t *at = above_of(w, t);
+        size_t n = w->nabove[t], fresh = busy ? unseen(w, at, n) : n;
+        if (n && !fresh) {
+            t = only_ready(w, at, n);
+            continue;
+        }
+        if (fresh < n) at = w->below.at;
+        t = only_ready(w, at, fresh);
+        if (t == NOBODY) {
+            find_more(w, at, fresh);
+        } else if (fresh < n) {
+            add(&w->spare, t);
+            return;
+        }
+    }
+}
+
+static size_t left_above(const walk *w, uint32_t t)
+{
+    size_t n = 0;
+    for (uint32_t k = 0; k < w->nabove[t]; k++) n += !has(w, above_of(w, t)[k]);
+    return n;
+}
+
+/* what is found and not done, and comes from singles */
+static void end_detour(walk *w)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < w->found.n; k++)
+        if (!has(w, w->found.at[k])) w->found.at[n++] = w->found.at[k];
+    w->found.n = n;
+    w->detour = true;
+    w->follow = false;
+}
+
+static void run_singles(walk *w)
+{
+    bool busy = stack_has(w) || w->seg.n > 1;
+    find_fresh(w);
+    for (size_t i = 0; i < w->singles.n; i++) {
+        uint32_t t = w->singles.at[i], from = w->parent[t];
+        w->parent[t] = NOBODY;
+        if (has(w, t)) continue;
+        if (busy && left_above(w, from) > 1)
+            add(&w->spare, t);
+        else
+            run_chain(w, t, busy);
+    }
+    w->singles.n = 0;
+    end_detour(w);
+}
+
+static void run_spare(walk *w)
+{
+    find_fresh(w);
+    for (size_t i = 0; i < w->spare.n; i++)
+        if (!has(w, w->spare.at[i])) run_chain(w, w->spare.at[i], false);
+    w->spare.n = 0;
+    end_detour(w);
+}
+
+/* --- where dependents go --- */
+
+static void put_into(walk *w, pools *to, const uint32_t *at, size_t n, part_of part)
+{
+    if (to->n == to->cap)
+        to->at = mem_grow(to->at, (to->cap = to->cap ? 2 * to->cap : 64) * sizeof *to->at);
+    to->at[to->n++] = (pool){part, w->seq++, w->pooled.n, n};
+    for (size_t k = 0; k < n; k++) add(&w->pooled, at[k]);
+}
+
+static void put_off(walk *w, const uint32_t *at, size_t n, part_of part)
+{
+    put_into(w, part < w->part[w->item] ? &w->soon : &w->later, at, n, part);
+}
+
+static part_of goal(const walk *w)
+{
+    return w->part[w->cells.at[stack_from(w)]];
+}
+
+static void place_one(walk *w, uint32_t t)
+{
+    bool busy = stack_has(w), better = busy ? w->part[t] < goal(w) : w->follow;
+    if (better)
+        go_to(w, &t, 1, !busy);
+    else if (!w->needed[t])
+        add_single(w, t);
+    else
+        put_off(w, &t, 1, w->part[t]);
+}
+
+static void place_two(walk *w, uint32_t one, uint32_t two)
+{
+    bool busy = stack_has(w), swap = w->part[two] < w->part[one];
+    if (w->part[one] == w->part[two]) swap = by_above(&two, &one, w) < 0;
+    uint32_t both[2] = {swap ? two : one, swap ? one : two};
+    part_of p1 = w->part[both[0]], p2 = w->part[both[1]];
+    bool ready = !w->needed[both[1]], go_one, go_two;
+    if (busy) {
+        go_one = p1 < goal(w);
+        go_two = p2 < goal(w);
+    } else {
+        go_one = w->follow;
+        go_two = go_one && !ready && p1 == p2 && 5 * w->part[w->item] > 22 * p1;
+    }
+    if (go_one)
+        go_to(w, both, go_two ? 2 : 1, false);
+    else
+        put_off(w, both, 1, p1);
+    if (ready && go_one && busy && w->detour)
+        add(&w->spare, both[1]);
+    else if (ready && go_one)
+        add_single(w, both[1]);
+    else if (!go_two)
+        put_off(w, both + 1, 1, p2);
+}
+
+static void rank(walk *w, uint32_t *at, size_t n)
+{
+    if (n > 1 && n < FEW)
+        sort(w, at, n, by_above);
+    else
+        reverse(at, n);
+}
+
+/* The smallest pool: all of it when that is much less work than what was just done (Dask's own
+ * measure), else one. */
+static void follow_best(walk *w, uint32_t *at, size_t n)
+{
+    part_of least = w->part[at[0]];
+    long double much = 11.0L * (long double)n * (long double)n * (long double)least;
+    if (n == 1 || 10.0L * (long double)w->part[w->item] > much) {
+        rank(w, at, n);
+        go_to(w, at, n, true);
+        return;
+    }
+    size_t best = n - 1;
+    for (size_t i = 0; n < FEW && i < n; i++)
+        if (by_above(&at[i], &at[best], w) < 0) best = i;
+    uint32_t t = at[best];
+    put_into(w, &w->soon, at, n, least);
+    go_to(w, &t, 1, true);
+}
+
+static int by_own_part(const void *x, const void *y, void *ctx)
+{
+    const walk *w = ctx;
+    BY(w->part[*(const uint32_t *)x], w->part[*(const uint32_t *)y]);
+    return 0;
+}
+
+static void place_many(walk *w, uint32_t *at, size_t n)
+{
+    bool busy = stack_has(w);
+    sort(w, at, n, by_own_part);
+    part_of aim = busy ? goal(w) : 0;
+    ids *now = &w->chosen;
+    now->n = 0;
+    for (size_t i = 0, k; i < n; i = k) {
+        part_of p = w->part[at[i]];
+        for (k = i + 1; k < n && w->part[at[k]] == p;) k++;
+        if (busy && p < aim) {
+            rank(w, at + i, k - i);
+            for (size_t q = i; q < k; q++) add(now, at[q]);
+        } else if (!busy && w->follow && !i)
+            follow_best(w, at, k);
+        else
+            put_off(w, at + i, k - i, p);
+    }
+    if (now->n) go_to(w, now->at, now->n, false);
+}
+
+static void place(walk *w, const uint32_t *at, size_t n)
+{
+    size_t fresh = unseen(w, at, n);
+    if (!fresh) {
+        uint32_t t = only_ready(w, at, n);
+        if (t != NOBODY) add_single(w, t);
+        return;
+    }
+    if (fresh < n) w->follow = false;
+    if (fresh == 1)
+        place_one(w, w->below.at[0]);
+    else if (fresh == 2)
+        place_two(w, w->below.at[0], w->below.at[1]);
+    else
+        place_many(w, w->below.at, fresh);
+}
+
+/* --- the walk --- */
+
+static void open_below(walk *w, uint32_t t)
+{
+    if (t == w->root) return;
+    add(&w->cells, t);
+    w->below.n = 0;
+    for (uint32_t k = w->g->first[t]; k < w->g->first[t + 1]; k++)
+        if (!has(w, w->g->dep[k])) add(&w->below, w->g->dep[k]);
+    if (w->below.n < SOME)
+        sort(w, w->below.at, w->below.n, by_below);
+    else
+        reverse(w->below.at, w->below.n);
+    for (size_t k = w->below.n; k-- > 0;) {
+        add(&w->cells, w->below.at[k]);
+        w->seen[w->below.at[k]] = true;
+    }
+}
+
+/* the uppermost of the stack */
+static void take(walk *w)
+{
+    uint32_t t = w->item = w->cells.at[--w->cells.n];
+    if (has(w, t)) return;
+    if (w->needed[t]) {
+        open_below(w, t);
+        if (!w->singles.n) return;
+        run_singles(w);
+        if (w->found.n) place(w, w->found.at, w->found.n);
+        return;
+    }
+    w->follow = !finish(w, t);
+    w->detour = false;
+    if (w->nabove[t]) place(w, above_of(w, t), w->nabove[t]);
+}
+
+/* until stacks and singles are empty */
+static void work(walk *w)
+{
+    for (;;) {
+        if (stack_has(w)) {
+            take(w);
+            continue;
+        }
+        if (w->seg.n > 1) {
+            w->seg.n--;
+            continue;
+        }
+        if (!w->singles.n && !w->spare.n) return;
+        if (w->singles.n)
+            run_singles(w);
+        else
+            run_spare(w);
+        if (w->found.n) place(w, w->found.at, w->found.n);
+    }
+}
+
+static void bring_soon(walk *w)
+{
+    pools *s = &w->soon, *o = &w->outer;
+    if (!s->n) return;
+    qsort_r(s->at, s->n, sizeof *s->at, by_part, NULL);
+    if (o->n + s->n > o->cap) o->at = mem_grow(o->at, (o->cap = 2 * (o->n + s->n)) * sizeof *o->at);
+    memcpy(o->at + o->n, s->at, s->n * sizeof *s->at);
+    o->n += s->n;
+    s->n = 0;
+}
+
+/* the next pool that is not done yet becomes goals */
+static bool take_pool(walk *w)
+{
+    while (w->outer.n) {
+        pool p = w->outer.at[--w->outer.n];
+        w->below.n = 0;
+        for (size_t k = 0; k < p.n; k++)
+            if (!has(w, w->pooled.at[p.first + k])) add(&w->below, w->pooled.at[p.first + k]);
+        if (!w->below.n) continue;
+        rank(w, w->below.at, w->below.n);
+        go_to(w, w->below.at, w->below.n, true);
+        return true;
+    }
+    return false;
+}
+
+static void begin_next(walk *w)
+{
+    for (;;) {
+        bring_soon(w);
+        if (take_pool(w)) return;
+        if (!w->later.n) break;
+        pools p = w->soon;
+        w->soon = w->later;
+        w->later = p;
+    }
+    if (!w->sorted) {
+        sort(w, w->starts.at, w->starts.n, by_start);
+        reverse(w->starts.at, w->starts.n);
+        w->sorted = true;
+    }
+    while (has(w, w->starts.at[w->starts.n - 1])) w->starts.n--;
+    add(&w->cells, w->starts.at[--w->starts.n]);
+}
+
+static void walk_all(walk *w)
+{
+    uint32_t first = NOBODY;
+    for (uint32_t t = 0; t < w->g->n; t++) {
+        if (nbelow(w, t)) continue;
+        add(&w->starts, t);
+        if (first == NOBODY || by_start(&t, &first, w) < 0) first = t;
+    }
+    if (w->root != NOBODY) w->seen[w->root] = true;
+    add(&w->seg, 0);
+    add(&w->cells, first);
+    for (;;) {
+        work(w);
+        if (w->done == w->g->n) return;
+        begin_next(w);
+    }
+}
+
+bool order_find(const order_graph *g, uint32_t *number)
+{
+    size_t n = g->n;
+    walk w = {.g = g, .number = number, .root = NOBODY};
+    memset(number, 0xff, n * sizeof *number);
+    w.needed = mem_alloc((n + 1) * sizeof *w.needed);
+    w.seen = mem_zero(n + 1);
+    w.stamp = mem_zero((n + 1) * sizeof *w.stamp);
+    w.parent = mem_alloc((n + 1) * sizeof *w.parent);
+    memset(w.parent, 0xff, n * sizeof *w.parent);
+    link_above(&w);
+    bool ok = measure(&w);
+    if (ok && n) walk_all(&w);
+    void *own[] = {w.above,      w.above_first, w.nabove,    w.needed,   w.total,     w.m,
+                   w.part,       w.seen,        w.stamp,     w.parent,   w.cells.at,  w.seg.at,
+                   w.singles.at, w.spare.at,    w.found.at,  w.below.at, w.chosen.at, w.soon.at,
+                   w.later.at,   w.outer.at,    w.pooled.at, w.starts.at};
+    for (size_t k = 0; k < sizeof own / sizeof *own; k++) mem_free(own[k]);
+    return ok;
+}
