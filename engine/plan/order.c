@@ -6,232 +6,13 @@
  * promise less than the goal are put off, by their `part`: how much work a goal is that is not
  * shared with smaller ones.  Everything is proportional to tasks and edges but for the sorting of
  * short lists. */
-#include "engine/plan/order.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/mem.h"
+#include "engine/plan/order_impl.h"
 
 enum { FEW = 100, SOME = 1000 }; /* longer lists are taken as they come */
-static const uint32_t NOBODY = UINT32_MAX;
-
-__extension__ typedef __int128 part_of; /* products of counts of paths */
-
-typedef struct ids {
-    uint32_t *at;
-    size_t n, cap;
-} ids;
-
-typedef struct pool { /* dependents of one task with one part */
-    part_of part;
-    size_t seq, first, n; /* in walk.pooled */
-} pool;
-
-typedef struct pools {
-    pool *at;
-    size_t n, cap;
-} pools;
-
-typedef struct metric { /* of the results above a task that nobody reads */
-    int64_t waiting;    /* paths to them, with their tasks */
-    int64_t least, most;
-    uint32_t low, high; /* steps to them */
-} metric;
-
-typedef struct walk {
-    const order_graph *g;
-    uint32_t *number, done;
-    uint32_t *above, *above_first, *nabove; /* dependents, those not yet dealt with */
-    uint32_t *needed;                       /* dependencies not yet numbered */
-    int64_t *total;
-    metric *m;
-    part_of *part;
-    bool *seen;    /* was a goal or on the way to one */
-    uint32_t root; /* the only result of all, which says nothing about where to go; or NOBODY */
-    ids cells, seg;
-    ids singles, spare; /* may run at once; will free their parent */
-    uint32_t *parent;   /* of singles; NOBODY: is none */
-    ids found, below, chosen;
-    uint32_t *stamp, now; /* found: each once */
-    pools soon, later, outer;
-    ids pooled;
-    size_t seq;
-    ids starts;
-    bool sorted;
-    uint32_t item;
-    bool detour; /* what is placed comes from singles */
-    bool follow; /* an empty stack goes on with the best dependent */
-} walk;
-
-static void add(ids *v, uint32_t x)
-{
-    if (v->n == v->cap)
-        v->at = mem_grow(v->at, (v->cap = v->cap ? 2 * v->cap : 64) * sizeof *v->at);
-    v->at[v->n++] = x;
-}
-
-/* --- measures --- */
-
-/* Paths may be more than can be counted. */
-static int64_t plus(int64_t a, int64_t b)
-{
-    const int64_t most = (int64_t)1 << 60;
-    return a + b < most ? a + b : most;
-}
-
-static void link_above(walk *w)
-{
-    const order_graph *g = w->g;
-    uint32_t n = g->n;
-    w->above_first = mem_zero((n + 2) * sizeof *w->above_first);
-    w->nabove = mem_zero((n + 1) * sizeof *w->nabove);
-    w->above = mem_alloc((g->first[n] + 1) * sizeof *w->above);
-    for (uint32_t k = 0; k < g->first[n]; k++) w->above_first[g->dep[k] + 1]++;
-    for (uint32_t t = 0; t < n; t++) w->above_first[t + 1] += w->above_first[t];
-    for (uint32_t t = 0; t < n; t++)
-        for (uint32_t k = g->first[t]; k < g->first[t + 1]; k++)
-            w->above[w->above_first[g->dep[k]] + w->nabove[g->dep[k]]++] = t;
-}
-
-static uint32_t *above_of(const walk *w, uint32_t t)
-{
-    return w->above + w->above_first[t];
-}
-
-static uint32_t nbelow(const walk *w, uint32_t t)
-{
-    return w->g->first[t + 1] - w->g->first[t];
-}
-
-/* Tasks in an order in which each stands after what it needs; false: there is a cycle. */
-static bool topological(const walk *w, ids *out)
-{
-    uint32_t n = w->g->n, *left = mem_alloc((n + 1) * sizeof *left);
-    for (uint32_t t = 0; t < n; t++)
-        if (!(left[t] = nbelow(w, t))) add(out, t);
-    for (size_t i = 0; i < out->n; i++) {
-        uint32_t t = out->at[i];
-        for (uint32_t k = 0; k < w->nabove[t]; k++)
-            if (!--left[above_of(w, t)[k]]) add(out, above_of(w, t)[k]);
-    }
-    mem_free(left);
-    return out->n == n;
-}
-
-static metric metric_of(const walk *w, uint32_t t)
-{
-    uint32_t n = w->nabove[t];
-    if (!n) return (metric){1, w->total[t], w->total[t], 0, 0};
-    metric m = {1, INT64_MAX, 0, UINT32_MAX, 0};
-    for (uint32_t k = 0; k < n; k++) {
-        const metric *p = &w->m[above_of(w, t)[k]];
-        m.waiting = plus(m.waiting, p->waiting);
-        if (p->least < m.least) m.least = p->least;
-        if (p->most > m.most) m.most = p->most;
-        if (p->low < m.low) m.low = p->low;
-        if (p->high > m.high) m.high = p->high;
-    }
-    m.low++;
-    m.high++;
-    return m;
-}
-
-static bool measure(walk *w)
-{
-    uint32_t n = w->g->n, nroot = 0;
-    ids up = {0};
-    bool ok = topological(w, &up);
-    w->total = mem_alloc((n + 1) * sizeof *w->total);
-    w->m = mem_alloc((n + 1) * sizeof *w->m);
-    w->part = mem_alloc((n + 1) * sizeof *w->part);
-    for (uint32_t i = 0; ok && i < n; i++) {
-        uint32_t t = up.at[i];
-        w->total[t] = 1;
-        for (uint32_t k = w->g->first[t]; k < w->g->first[t + 1]; k++)
-            w->total[t] = plus(w->total[t], w->total[w->g->dep[k]]);
-    }
-    for (uint32_t i = n; ok && i-- > 0;) {
-        uint32_t t = up.at[i];
-        w->m[t] = metric_of(w, t);
-        w->part[t] = (part_of)(w->m[t].least - w->total[t] + 1) * (w->m[t].waiting - w->m[t].low);
-        w->needed[t] = nbelow(w, t);
-        if (!w->nabove[t]) nroot++, w->root = t;
-    }
-    if (nroot != 1 || n < 2) w->root = NOBODY;
-    mem_free(up.at);
-    return ok;
-}
-
-/* --- comparing --- */
-
-static int tell(const walk *w, uint32_t a, uint32_t b)
-{
-    if (a == b) return 0;
-    if (!w->g->less) return a < b ? -1 : 1;
-    return w->g->less(w->g->ctx, a, b) ? -1 : 1;
-}
-
-#define BY(a, b)                                                                                   \
-    if ((a) != (b)) return (a) < (b) ? -1 : 1
-
-/* what to begin with: high and narrow */
-static int by_start(const void *x, const void *y, void *ctx)
-{
-    const walk *w = ctx;
-    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
-    const metric *p = &w->m[a], *q = &w->m[b];
-    int64_t na = w->above_first[a + 1] - w->above_first[a],
-            nb = w->above_first[b + 1] - w->above_first[b];
-    BY(q->most, p->most);
-    BY(na - p->high, nb - q->high);
-    BY(p->least, q->least);
-    BY(na - p->low, nb - q->low);
-    BY(q->waiting, p->waiting);
-    BY(na, nb);
-    return tell(w, a, b);
-}
-
-/* dependents: what holds little, and is far from its result */
-static int by_above(const void *x, const void *y, void *ctx)
-{
-    const walk *w = ctx;
-    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
-    int64_t ha = (int64_t)w->nabove[a] - nbelow(w, a) + w->needed[a],
-            hb = (int64_t)w->nabove[b] - nbelow(w, b) + w->needed[b];
-    BY(ha, hb);
-    BY(w->m[b].low, w->m[a].low);
-    return tell(w, a, b);
-}
-
-/* dependencies: where most work is, short and narrow */
-static int by_below(const void *x, const void *y, void *ctx)
-{
-    const walk *w = ctx;
-    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
-    const metric *p = &w->m[a], *q = &w->m[b];
-    int64_t na = w->nabove[a], nb = w->nabove[b], ha = na - nbelow(w, a) + w->needed[a],
-            hb = nb - nbelow(w, b) + w->needed[b];
-    BY(q->most, p->most);
-    BY(na + p->high, nb + q->high);
-    BY(p->least, q->least);
-    BY(na + p->low, nb + q->low);
-    BY(w->total[b], w->total[a]);
-    BY(ha, hb);
-    BY(na, nb);
-    BY(p->waiting, q->waiting);
-    return tell(w, a, b);
-}
-
-static int by_inputs(const void *x, const void *y, void *ctx)
-{
-    const walk *w = ctx;
-    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
-    BY(nbelow(w, b), nbelow(w, a));
-    return tell(w, a, b);
-}
-
-static int by_part(const void *x, const void *y, void *ctx) /* the last comes off first */
+static int by_turn(const void *x, const void *y, void *ctx) /* the last comes off first */
 {
     const pool *p = x, *q = y;
     (void)ctx;
@@ -269,8 +50,8 @@ static bool stack_has(const walk *w)
 /* a stack of one on top of the others */
 static void open_stack(walk *w, uint32_t t)
 {
-    add(&w->seg, (uint32_t)w->cells.n);
-    add(&w->cells, t);
+    ids_add(&w->seg, (uint32_t)w->cells.n);
+    ids_add(&w->cells, t);
     w->seen[t] = true;
 }
 
@@ -301,7 +82,7 @@ static bool end_results(walk *w, uint32_t t)
     now->n = 0;
     for (uint32_t k = 0; k < w->nabove[t]; k++)
         if (w->needed[at[k]] == 1 && !w->nabove[at[k]])
-            add(now, at[k]);
+            ids_add(now, at[k]);
         else
             at[n++] = at[k];
     w->nabove[t] = n;
@@ -343,13 +124,13 @@ static void find_more(walk *w, const uint32_t *at, size_t n)
     for (size_t k = 0; k < n; k++) {
         if (w->stamp[at[k]] == w->now) continue;
         w->stamp[at[k]] = w->now;
-        add(&w->found, at[k]);
+        ids_add(&w->found, at[k]);
     }
 }
 
 static void add_single(walk *w, uint32_t t)
 {
-    if (w->parent[t] == NOBODY) add(&w->singles, t);
+    if (w->parent[t] == NOBODY) ids_add(&w->singles, t);
     w->parent[t] = w->item;
 }
 
@@ -363,7 +144,7 @@ static size_t unseen(walk *w, const uint32_t *at, size_t n)
 {
     w->below.n = 0;
     for (size_t k = 0; k < n; k++)
-        if (!w->seen[at[k]]) add(&w->below, at[k]);
+        if (!w->seen[at[k]]) ids_add(&w->below, at[k]);
     return w->below.n;
 }
 
@@ -383,7 +164,7 @@ static void run_chain(walk *w, uint32_t t, bool busy)
         if (t == NOBODY) {
             find_more(w, at, fresh);
         } else if (fresh < n) {
-            add(&w->spare, t);
+            ids_add(&w->spare, t);
             return;
         }
     }
@@ -416,7 +197,7 @@ static void run_singles(walk *w)
         w->parent[t] = NOBODY;
         if (has(w, t)) continue;
         if (busy && left_above(w, from) > 1)
-            add(&w->spare, t);
+            ids_add(&w->spare, t);
         else
             run_chain(w, t, busy);
     }
@@ -440,7 +221,7 @@ static void put_into(walk *w, pools *to, const uint32_t *at, size_t n, part_of p
     if (to->n == to->cap)
         to->at = mem_grow(to->at, (to->cap = to->cap ? 2 * to->cap : 64) * sizeof *to->at);
     to->at[to->n++] = (pool){part, w->seq++, w->pooled.n, n};
-    for (size_t k = 0; k < n; k++) add(&w->pooled, at[k]);
+    for (size_t k = 0; k < n; k++) ids_add(&w->pooled, at[k]);
 }
 
 static void put_off(walk *w, const uint32_t *at, size_t n, part_of part)
@@ -483,7 +264,7 @@ static void place_two(walk *w, uint32_t one, uint32_t two)
     else
         put_off(w, both, 1, p1);
     if (ready && go_one && busy && w->detour)
-        add(&w->spare, both[1]);
+        ids_add(&w->spare, both[1]);
     else if (ready && go_one)
         add_single(w, both[1]);
     else if (!go_two)
@@ -517,17 +298,10 @@ static void follow_best(walk *w, uint32_t *at, size_t n)
     go_to(w, &t, 1, true);
 }
 
-static int by_own_part(const void *x, const void *y, void *ctx)
-{
-    const walk *w = ctx;
-    BY(w->part[*(const uint32_t *)x], w->part[*(const uint32_t *)y]);
-    return 0;
-}
-
 static void place_many(walk *w, uint32_t *at, size_t n)
 {
     bool busy = stack_has(w);
-    sort(w, at, n, by_own_part);
+    sort(w, at, n, by_part);
     part_of aim = busy ? goal(w) : 0;
     ids *now = &w->chosen;
     now->n = 0;
@@ -536,7 +310,7 @@ static void place_many(walk *w, uint32_t *at, size_t n)
         for (k = i + 1; k < n && w->part[at[k]] == p;) k++;
         if (busy && p < aim) {
             rank(w, at + i, k - i);
-            for (size_t q = i; q < k; q++) add(now, at[q]);
+            for (size_t q = i; q < k; q++) ids_add(now, at[q]);
         } else if (!busy && w->follow && !i)
             follow_best(w, at, k);
         else
@@ -567,16 +341,16 @@ static void place(walk *w, const uint32_t *at, size_t n)
 static void open_below(walk *w, uint32_t t)
 {
     if (t == w->root) return;
-    add(&w->cells, t);
+    ids_add(&w->cells, t);
     w->below.n = 0;
     for (uint32_t k = w->g->first[t]; k < w->g->first[t + 1]; k++)
-        if (!has(w, w->g->dep[k])) add(&w->below, w->g->dep[k]);
+        if (!has(w, w->g->dep[k])) ids_add(&w->below, w->g->dep[k]);
     if (w->below.n < SOME)
         sort(w, w->below.at, w->below.n, by_below);
     else
         reverse(w->below.at, w->below.n);
     for (size_t k = w->below.n; k-- > 0;) {
-        add(&w->cells, w->below.at[k]);
+        ids_add(&w->cells, w->below.at[k]);
         w->seen[w->below.at[k]] = true;
     }
 }
@@ -623,7 +397,7 @@ static void bring_soon(walk *w)
 {
     pools *s = &w->soon, *o = &w->outer;
     if (!s->n) return;
-    qsort_r(s->at, s->n, sizeof *s->at, by_part, NULL);
+    qsort_r(s->at, s->n, sizeof *s->at, by_turn, NULL);
     if (o->n + s->n > o->cap) o->at = mem_grow(o->at, (o->cap = 2 * (o->n + s->n)) * sizeof *o->at);
     memcpy(o->at + o->n, s->at, s->n * sizeof *s->at);
     o->n += s->n;
@@ -637,7 +411,7 @@ static bool take_pool(walk *w)
         pool p = w->outer.at[--w->outer.n];
         w->below.n = 0;
         for (size_t k = 0; k < p.n; k++)
-            if (!has(w, w->pooled.at[p.first + k])) add(&w->below, w->pooled.at[p.first + k]);
+            if (!has(w, w->pooled.at[p.first + k])) ids_add(&w->below, w->pooled.at[p.first + k]);
         if (!w->below.n) continue;
         rank(w, w->below.at, w->below.n);
         go_to(w, w->below.at, w->below.n, true);
@@ -662,7 +436,7 @@ static void begin_next(walk *w)
         w->sorted = true;
     }
     while (has(w, w->starts.at[w->starts.n - 1])) w->starts.n--;
-    add(&w->cells, w->starts.at[--w->starts.n]);
+    ids_add(&w->cells, w->starts.at[--w->starts.n]);
 }
 
 static void walk_all(walk *w)
@@ -670,12 +444,12 @@ static void walk_all(walk *w)
     uint32_t first = NOBODY;
     for (uint32_t t = 0; t < w->g->n; t++) {
         if (nbelow(w, t)) continue;
-        add(&w->starts, t);
+        ids_add(&w->starts, t);
         if (first == NOBODY || by_start(&t, &first, w) < 0) first = t;
     }
     if (w->root != NOBODY) w->seen[w->root] = true;
-    add(&w->seg, 0);
-    add(&w->cells, first);
+    ids_add(&w->seg, 0);
+    ids_add(&w->cells, first);
     for (;;) {
         work(w);
         if (w->done == w->g->n) return;
@@ -693,8 +467,7 @@ bool order_find(const order_graph *g, uint32_t *number)
     w.stamp = mem_zero((n + 1) * sizeof *w.stamp);
     w.parent = mem_alloc((n + 1) * sizeof *w.parent);
     memset(w.parent, 0xff, n * sizeof *w.parent);
-    link_above(&w);
-    bool ok = measure(&w);
+    bool ok = walk_measure(&w);
     if (ok && n) walk_all(&w);
     void *own[] = {w.above,      w.above_first, w.nabove,    w.needed,   w.total,     w.m,
                    w.part,       w.seen,        w.stamp,     w.parent,   w.cells.at,  w.seg.at,

@@ -61,7 +61,8 @@ static value normalizer(interp *in, const value *arg)
 static const builtin graph_table[] = {
     {"get(dsk, keys, scheduler, num_workers=None, cache=None, /)", graph_get,
      "Computes keys of a graph."},
-    {"order(dependencies, /)", graph_order, "Priorities of keys as a dict; None: there is a cycle."},
+    {"order(dependencies, /)", graph_order,
+     "Priorities of keys as a dict; None: there is a cycle."},
     {"token(x, /)", dask_token, "32 hex digits from the content of a value."},
     {"explain(collections, scheduler, num_workers, run)", explain_plan, NULL},
     {"usage(restart)", memory_usage,
