@@ -2,10 +2,12 @@
  *
  * Strategy: axes ordered and merged, so equal layouts become one memcpy; a run is copied by a loop
  * for its element size; where source and target disagree on the innermost axis (a transpose), the
- * two inner axes go in blocks that stay in cache.  Object cells are counted one by one. */
+ * two inner axes go in blocks that stay in cache, or through registers (turn.c).  Object cells are
+ * counted one by one. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/data/turn.h"
 #include "engine/data/walk.h"
 
 enum { ALONG = 128, ACROSS = 8 }; /* of a block: its columns are a cache line wide */
@@ -66,11 +68,15 @@ static void copy_blocks(walk *w, run_copy run, size_t size)
 {
     int64_t n = w->shape[0], m = w->shape[1];
     const int64_t *ds = w->step[0], *ss = w->step[1];
+    bool plane = ds[0] == (int64_t)size && ss[1] == (int64_t)size;
     do {
+        if (plane && turn_plane(size, n, m, w->at[0], ds[1], w->at[1], ss[0])) continue;
         for (int64_t j0 = 0; j0 < m; j0 += ACROSS)
             for (int64_t i0 = 0; i0 < n; i0 += ALONG) {
                 int64_t jn = j0 + ACROSS < m ? j0 + ACROSS : m,
                         in = n - i0 < ALONG ? n - i0 : ALONG;
+                const char *next = w->at[1] + (i0 + ALONG) * ss[0] + j0 * ss[1];
+                for (int64_t i = 0; i < in; i++) __builtin_prefetch(next + i * ss[0]);
                 for (int64_t j = j0; j < jn; j++)
                     run(in, w->at[0] + i0 * ds[0] + j * ds[1], ds[0],
                         w->at[1] + i0 * ss[0] + j * ss[1], ss[0], size);

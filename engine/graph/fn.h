@@ -185,6 +185,10 @@ typedef struct fn_kind {
     /* The same for a task that runs later, on any thread: what f reads and others may change
      * meanwhile is as it is now.  Owned; NULL: itself. */
     fn *(*settle)(const fn *f, err *e);
+    /* Of a fn that gives tuples: one that makes only the items of the set (bit i: item i) and
+     * anything at all for the others, or NULL: it saves nothing.  Owned.  On the thread that makes
+     * the plan; may be NULL. */
+    fn *(*items)(const fn *f, uint64_t set);
     fn_cost cost;
     /* cost.parts: how tasks of it cut block i of what they read, a grid over the block, so that it
      * can be kept as they will ask for it; may be NULL, and answer NULL. */
@@ -233,6 +237,7 @@ enum {
     FN_ELEMENTWISE = 8, /* element i of the result depends on elements i of the (broadcast)
                            arguments alone; axes lie in memory in NumPy's order 'K' */
     FN_VIEW = 16,       /* moves no element: the result shows argument 0's memory (almost always) */
+    FN_ITEM = 32,       /* gives argument0[argument1] */
 };
 static inline bool fn_is_native(const fn *f)
 {

@@ -6,7 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/base/mem.h"
 #include "engine/kernels/blas.h"
 #include "engine/kernels/lapack_parts.h"
 #include "engine/kernels/linalg.h"
@@ -25,9 +24,9 @@ static nd *solve_stack(const kind *k, const nd *a, const nd *b, int64_t m, err *
     gesv run = (gesv)lapack_named(k, "gesv_", e);
     nd *x = run ? stack_new(a, k->t, 2, n, m, e) : NULL;
     size_t size = k->t.size;
-    char *room = x ? try_alloc((size_t)n * (size_t)n * size + (size_t)n * (size_t)m * size +
-                                   (size_t)n * sizeof(int) + 16,
-                               e)
+    char *room = x ? room_alloc((size_t)n * (size_t)n * size + (size_t)n * (size_t)m * size +
+                                    (size_t)n * sizeof(int) + 16,
+                                e)
                    : NULL;
     bool ok = room != NULL;
     char *fb = room + (size_t)n * (size_t)n * size;
@@ -47,7 +46,7 @@ static nd *solve_stack(const kind *k, const nd *a, const nd *b, int64_t m, err *
             to_rows(nth(x, i, n * m), fb, n, n, m, size);
     }
     blas_narrow(widened);
-    mem_free(room);
+    room_free(room);
     return ok ? x : datum_unref(x);
 }
 
@@ -179,7 +178,7 @@ bool nd_slogdet(const nd *a, nd **sign, nd **logdet, err *e)
     *sign = p ? stack_new(a, k.t, 0, 0, 0, e) : NULL;
     *logdet = *sign ? stack_new(a, k.real, 0, 0, 0, e) : NULL;
     size_t bytes = (size_t)n * (size_t)n * k.t.size;
-    char *room = *logdet ? try_alloc(bytes + (size_t)n * sizeof(int) + 16, e) : NULL;
+    char *room = *logdet ? room_alloc(bytes + (size_t)n * sizeof(int) + 16, e) : NULL;
     int *pivot = (int *)(room + bytes);
     int64_t count = room ? stack_count(a) : 0;
     bool widened = blas_widen(stack_work(a));
@@ -193,7 +192,7 @@ bool nd_slogdet(const nd *a, nd **sign, nd **logdet, err *e)
         put_number(k.real, nth(*logdet, i, 1), l, 0);
     }
     blas_narrow(widened);
-    mem_free(room);
+    room_free(room);
     datum_unref(p);
     if (room) return true;
     *sign = datum_unref(*sign);
@@ -235,7 +234,7 @@ nd *nd_cholesky(const nd *a, err *e)
     size_t size = k.t.size;
     potrf run = (potrf)lapack_named(&k, "potrf_", e);
     nd *p = run ? prepared(a, k.t, e) : NULL, *x = p ? stack_new(a, k.t, 2, n, n, e) : NULL;
-    char *room = x ? try_alloc((size_t)n * (size_t)n * size + 16, e) : NULL;
+    char *room = x ? room_alloc((size_t)n * (size_t)n * size + 16, e) : NULL;
     bool ok = room != NULL;
     int64_t count = ok && n ? stack_count(a) : 0;
     bool widened = blas_widen(stack_work(a));
@@ -248,7 +247,7 @@ nd *nd_cholesky(const nd *a, err *e)
         to_rows(nth(x, i, (int64_t)n * n), room, n, n, n, size);
     }
     blas_narrow(widened);
-    mem_free(room);
+    room_free(room);
     datum_unref(p);
     return ok ? x : datum_unref(x);
 }

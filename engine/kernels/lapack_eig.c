@@ -58,9 +58,9 @@ bool nd_eigh(const nd *a, char uplo, nd **w, nd **v, err *e)
     int lwork = work_size(&j.k, qw), lrwork = j.k.is_complex ? work_size(&j.k, qr) : 1;
     int liwork = max_int(qi, 1);
     size_t n = (size_t)j.n, size = j.k.t.size, real = j.k.real.size;
-    char *room = try_alloc((n * n + (size_t)lwork) * size + (n + (size_t)lrwork) * real +
-                               (size_t)liwork * sizeof(int) + 64,
-                           e);
+    char *room = room_alloc((n * n + (size_t)lwork) * size + (n + (size_t)lrwork) * real +
+                                (size_t)liwork * sizeof(int) + 64,
+                            e);
     nd *p = room ? prepared(a, j.k.t, e) : NULL,
        *nw = p ? stack_new(a, j.k.real, 1, j.n, 0, e) : NULL;
     nd *nv = nw && v ? stack_new(a, j.k.t, 2, j.n, j.n, e) : NULL;
@@ -78,7 +78,7 @@ bool nd_eigh(const nd *a, char uplo, nd **w, nd **v, err *e)
         if (v) to_rows(nth(nv, i, (int64_t)(n * n)), room, j.n, j.n, j.n, size);
     }
     blas_narrow(widened);
-    mem_free(room);
+    room_free(room);
     datum_unref(p);
     if (!ok) nw = datum_unref(nw), nv = datum_unref(nv);
     *w = nw;
@@ -176,7 +176,7 @@ bool nd_eig(const nd *a, nd **w, nd **v, err *e)
     if (!j.run) return false;
     dtype_of ct = dtype_plain(j.k.real.dt == DT_float32 ? DT_complex64 : DT_complex128);
     size_t n = (size_t)j.n, size = j.k.t.size;
-    j.a = try_alloc((2 * n * n + 2 * n) * size + 2 * n * j.k.real.size + 64, e);
+    j.a = room_alloc((2 * n * n + 2 * n) * size + 2 * n * j.k.real.size + 64, e);
     if (!j.a) return false;
     j.v = j.a + n * n * size;
     j.w = j.v + n * n * size;
@@ -184,7 +184,7 @@ bool nd_eig(const nd *a, nd **w, nd **v, err *e)
     double ask[2] = {1};
     eig_call(&j, ask, -1);
     int lwork = work_size(&j.k, ask);
-    j.work = try_alloc((size_t)lwork * size, e);
+    j.work = room_alloc((size_t)lwork * size, e);
     nd *p = j.work ? prepared(a, j.k.t, e) : NULL, *nw = p ? stack_new(a, ct, 1, j.n, 0, e) : NULL;
     nd *nv = nw && v ? stack_new(a, ct, 2, j.n, j.n, e) : NULL;
     bool ok = nw && (nv || !v);
@@ -203,8 +203,8 @@ bool nd_eig(const nd *a, nd **w, nd **v, err *e)
         }
     }
     blas_narrow(widened);
-    mem_free(j.a);
-    mem_free(j.work);
+    room_free(j.a);
+    room_free(j.work);
     datum_unref(p);
     if (ok && !j.k.is_complex && all_real(nw, &j.k)) {
         nw = real_part(nw, e);
@@ -286,7 +286,7 @@ bool nd_lstsq(const nd *a, const nd *b, double rcond, nd **x, nd **residuals, in
     if (!j.run) return false;
     size_t m = (size_t)j.m, n = (size_t)j.n, r = (size_t)j.nrhs, big = m > n ? m : n;
     size_t small = m < n ? m : n, size = j.k.t.size;
-    j.a = try_alloc((m * n + big * r) * size + small * 8 + 64, e);
+    j.a = room_alloc((m * n + big * r) * size + small * 8 + 64, e);
     if (!j.a) return false;
     j.b = j.a + m * n * size;
     j.s = j.b + big * r * size;
@@ -295,7 +295,7 @@ bool nd_lstsq(const nd *a, const nd *b, double rcond, nd **x, nd **residuals, in
     lstsq_call(&j, ask, -1, askr, &aski);
     int lwork = work_size(&j.k, ask);
     size_t lr = paired ? (size_t)work_size(&j.k, askr) : 1, li = (size_t)max_int(aski, 1);
-    char *work = try_alloc((size_t)lwork * size + lr * 8 + li * sizeof(int) + 64, e);
+    char *work = room_alloc((size_t)lwork * size + lr * 8 + li * sizeof(int) + 64, e);
     nd *pa = work ? prepared(a, j.k.t, e) : NULL, *pb = pa ? prepared(b, j.k.t, e) : NULL;
     nd *wide = pb ? (vector ? nd_expand(pb, 1) : nd_ref(pb)) : NULL;
     bool ok = wide != NULL;
@@ -323,8 +323,8 @@ bool nd_lstsq(const nd *a, const nd *b, double rcond, nd **x, nd **residuals, in
         datum_unref(thin);
     }
     ok = *x && *s && *residuals;
-    mem_free(j.a);
-    mem_free(work);
+    room_free(j.a);
+    room_free(work);
     datum_unref(pa);
     datum_unref(pb);
     datum_unref(wide);
@@ -355,7 +355,7 @@ bool nd_lu(const nd *a, nd **p, nd **l, nd **u, err *e)
     getrf run = (getrf)lapack_named(&k, "getrf_", e);
     size_t size = k.t.size, bytes = (size_t)m * (size_t)n * size;
     nd *in = run ? prepared(a, k.t, e) : NULL;
-    char *lu = in ? try_alloc(bytes + 2 * (size_t)lda * sizeof(int) + 16, e) : NULL;
+    char *lu = in ? room_alloc(bytes + 2 * (size_t)lda * sizeof(int) + 16, e) : NULL;
     if (lu) {
         int64_t ps[2] = {m, m}, ls[2] = {m, small}, us[2] = {small, n};
         *p = nd_zero(k.real, 2, ps, e);
@@ -387,7 +387,7 @@ bool nd_lu(const nd *a, nd **p, nd **l, nd **u, err *e)
             }
         for (int i = 0; i < small; i++) put_one(k.t, (*l)->at + (size_t)(i * small + i) * size);
     }
-    mem_free(lu);
+    room_free(lu);
     datum_unref(in);
     if (!ok) *p = datum_unref(*p), *l = datum_unref(*l), *u = datum_unref(*u);
     return ok;
@@ -406,7 +406,7 @@ nd *nd_solve_triangular(const nd *a, const nd *b, bool lower, bool trans, bool u
     nd *pa = run ? prepared(a, k.t, e) : NULL, *pb = pa ? prepared(b, k.t, e) : NULL;
     nd *x = pb ? nd_new(k.t, b->ndim, nd_shape(b), e) : NULL;
     size_t size = k.t.size, bytes = (size_t)n * (size_t)n * size;
-    char *room = x ? try_alloc(bytes + (size_t)n * (size_t)nrhs * size + 16, e) : NULL;
+    char *room = x ? room_alloc(bytes + (size_t)n * (size_t)nrhs * size + 16, e) : NULL;
     bool ok = room != NULL;
     if (ok && n && nrhs) {
         to_columns(room, n, pa->at, n, n, size);
@@ -419,7 +419,7 @@ nd *nd_solve_triangular(const nd *a, const nd *b, bool lower, bool trans, bool u
                          info - 1);
         to_rows(x->at, room + bytes, n, n, nrhs, size);
     }
-    mem_free(room);
+    room_free(room);
     datum_unref(pa);
     datum_unref(pb);
     return ok ? x : datum_unref(x);

@@ -99,6 +99,23 @@ double stack_work(const nd *a)
 }
 
 /* m x n row-major <-> column-major with leading dimension ld */
+enum { ROOM_HEAD = 64 }; /* before the room: its buffer */
+
+void *room_alloc(size_t bytes, err *e)
+{
+    buf *b = bytes < SIZE_MAX - ROOM_HEAD ? buf_new(bytes + ROOM_HEAD, e) : err_nomem(e, bytes);
+    if (!b) return NULL;
+    memcpy(b->data, &b, sizeof b);
+    return b->data + ROOM_HEAD;
+}
+
+void room_free(void *room)
+{
+    buf *b = NULL;
+    if (room) memcpy(&b, (char *)room - ROOM_HEAD, sizeof b);
+    buf_unref(b);
+}
+
 void to_columns(char *to, int64_t ld, const char *from, int64_t m, int64_t n, size_t size)
 {
     int64_t shape[2] = {m, n}, ts[2] = {(int64_t)size, ld * (int64_t)size};

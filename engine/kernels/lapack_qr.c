@@ -9,7 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/base/mem.h"
 #include "engine/kernels/lapack_parts.h"
 #include "engine/kernels/qr_tall.h"
 
@@ -59,7 +58,7 @@ static bool qr_init(qr_job *j, const nd *a, char mode, err *e)
         j->lwork = max_int(j->lwork, work_size(&j->k, w2));
     }
     size_t size = j->k.t.size, am = (size_t)j->m * (size_t)wide, sm = (size_t)j->small;
-    j->a = try_alloc((am + sm + (size_t)j->lwork) * size + (size_t)j->n * sizeof(double) + 16, e);
+    j->a = room_alloc((am + sm + (size_t)j->lwork) * size + (size_t)j->n * sizeof(double) + 16, e);
     j->tau = j->a + am * size;
     j->work = j->tau + sm * size;
     j->size = (double *)(j->work + (size_t)j->lwork * size);
@@ -138,15 +137,16 @@ static bool expand_few(qr_job *j, int made, char *q)
     char left = 'L', none = 'N';
     size_t size = j->k.t.size;
     err e = {0};
-    char *c = try_zero((size_t)j->m * (size_t)j->cols * size, &e);
+    char *c = room_alloc((size_t)j->m * (size_t)j->cols * size, &e);
     err_clear(&e);
     if (!c) return false;
+    memset(c, 0, (size_t)j->m * (size_t)j->cols * size);
     for (int i = 0; i < j->cols; i++)
         put_number(j->k.t, c + (size_t)i * (size_t)(j->m + 1) * size, 1, 0);
     j->apply(&left, &none, &j->m, &j->cols, &made, j->a, &lda, j->tau, c, &lda, j->work, &j->lwork,
              &info);
     to_rows(q, c, j->m, j->m, j->cols, size);
-    mem_free(c);
+    room_free(c);
     return true;
 }
 
@@ -204,7 +204,7 @@ bool nd_qr(const nd *a, char mode, nd **q, nd **r, err *e)
         qr_one(&j, from, mode, to, r_to);
         blas_narrow(widened);
     }
-    mem_free(j.a);
+    room_free(j.a);
     datum_unref(p);
     if (!nr)
         datum_unref(nq);

@@ -56,7 +56,7 @@ static bool svd_init(svd_job *j, const nd *a, bool full, bool vectors, err *e)
         k + (j->k.is_complex
                  ? k * (5 * k + 7 > 2 * big + 2 * k + 1 ? 5 * k + 7 : 2 * big + 2 * k + 1)
                  : 0);
-    j->a = try_alloc(elements * size + reals * real + 8 * k * sizeof(int) + 64, e);
+    j->a = room_alloc(elements * size + reals * real + 8 * k * sizeof(int) + 64, e);
     if (!j->a) return false;
     j->u = j->a + m * n * size;
     j->vt = j->u + m * (size_t)j->ucols * size;
@@ -67,7 +67,7 @@ static bool svd_init(svd_job *j, const nd *a, bool full, bool vectors, err *e)
     double w[2] = {1};
     svd_call(j, w, &ask);
     j->lwork = work_size(&j->k, w);
-    j->work = try_alloc((size_t)j->lwork * size, e);
+    j->work = room_alloc((size_t)j->lwork * size, e);
     return j->work != NULL;
 }
 
@@ -103,8 +103,8 @@ static bool svd_stack(const nd *a, bool full, nd **u, nd **s, nd **vt, err *e)
         to_rows(nth(nv, i, (int64_t)j.vrows * j.n), j.vt, j.vrows, j.vrows, j.n, size);
     }
     blas_narrow(widened);
-    mem_free(j.a);
-    mem_free(j.work);
+    room_free(j.a);
+    room_free(j.work);
     datum_unref(p);
     if (!ok) ns = datum_unref(ns), nu = datum_unref(nu), nv = datum_unref(nv);
     *s = ns;

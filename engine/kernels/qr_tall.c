@@ -14,9 +14,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/base/mem.h"
 #include "engine/base/par.h"
-#include "engine/kernels/blas.h"
+#include "engine/kernels/lapack_parts.h"
 
 typedef void (*potrf)(char *uplo, int *n, void *a, int *lda, int *info);
 
@@ -158,7 +157,7 @@ bool qr_tall(const double *a, int64_t m, int64_t n, double *q, double *r)
     t.ngroup = blocks < GROUPS ? (int)blocks : GROUPS;
     int64_t scratch = q ? 0 : (int64_t)t.ngroup * t.block * n;
     err none = {0};
-    double *all = try_alloc((size_t)((t.ngroup + 3) * square + n + scratch) * sizeof *all, &none);
+    double *all = room_alloc((size_t)((t.ngroup + 3) * square + n + scratch) * sizeof *all, &none);
     err_clear(&none);
     if (!all) return false;
     double *r1 = all + t.ngroup * square, *r2 = r1 + square, *head = r2 + square;
@@ -180,6 +179,6 @@ bool qr_tall(const double *a, int64_t m, int64_t n, double *q, double *r)
         join_factors(t.n, r1, r2, sign, r);
         if (q) run_pass(&t, 2, r2);
     }
-    mem_free(all);
+    room_free(all);
     return ok;
 }

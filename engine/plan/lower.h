@@ -46,6 +46,7 @@ static inline bool node_own(const node *d)
 {
     return d->nreader == 1 && !d->wanted;
 }
+layer *rewrite_items(const nodes *all, const node *x);
 layer *rewrite_slice(const nodes *all, const node *x);
 layer *rewrite_share(const nodes *all, const node *x);
 layer *rewrite_rechunk(const nodes *all, const node *x);

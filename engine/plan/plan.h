@@ -28,6 +28,7 @@ typedef struct program program; /* one per (fused) layer, see plan/program.h */
     PASS(FUSE, fuse)       /* layers become steps of one program per block */                      \
     PASS(TILE, tile)       /* programs run piece by piece, in cache */                             \
     PASS(SLICE, slice)     /* what is taken of a result is taken of what it is made of */          \
+    PASS(ITEMS, items)     /* of tuples, only the items that are taken are made */                 \
     PASS(SHARE, share)     /* sums come out of the means and variances beside them */              \
     PASS(RECHUNK, rechunk) /* pieces are copied straight into their new block */
 enum plan_pass_bit {
@@ -39,7 +40,7 @@ enum plan_pass {
 #define PASS(NAME, name) PASS_##NAME = 1 << PASS_##NAME##_BIT,
     PLAN_PASSES(PASS)
 #undef PASS
-        PASS_REWRITE = PASS_SHARE | PASS_SLICE |
+        PASS_REWRITE = PASS_ITEMS | PASS_SHARE | PASS_SLICE |
                        PASS_RECHUNK, /* those that put other layers in place of some */
     PASS_ALL = 0xffff
 };

@@ -162,6 +162,28 @@ static void drop_callable(fn *f)
     datum_unref(k->kwargs);
 }
 
+/* numpy.linalg knows which of its functions can make less. */
+static fn *callable_items(const fn *f, uint64_t which)
+{
+    const callable *k = (const callable *)(const void *)f;
+    interp *in = interp_current();
+    value home = in ? interp_import(in, "numpy.linalg") : FAIL, what = FAIL, kwargs = FAIL;
+    value some = FAIL;
+    fn *made = NULL;
+    if (is_fail(home)) return NULL;
+    what = value_of(in, k->what);
+    if (k->kwargs) kwargs = value_of(in, k->kwargs);
+    if (!is_fail(what) && which <= INT64_MAX && !throwing(in))
+        some = call_method(in, home, "_items_only", 2, what, v_int((int64_t)which));
+    if (!is_fail(some) && !is_none(some)) made = fn_callable(in, some, kwargs);
+    exc_clear(in);
+    value_unref(in, some);
+    value_unref(in, kwargs);
+    value_unref(in, what);
+    value_unref(in, home);
+    return made;
+}
+
 static bool save_callable(const fn *f, wire_out *w, err *e)
 {
     const callable *k = (const callable *)(const void *)f;
@@ -181,6 +203,7 @@ const fn_kind callable_kind = {.name = "call",
                                .call = run_callable,
                                .drop = drop_callable,
                                .prepare = prepare_callable,
+                               .items = callable_items,
                                .save = save_callable,
                                .load = load_callable,
                                .cost = {.maybe = 2, .ns = 1}};
@@ -198,6 +221,19 @@ static char *name_of(interp *in, value f)
     return name ? name : mem_dup(type_of(in, f)->name);
 }
 
+/* operator.getitem itself */
+static bool is_getitem(interp *in, value f, const char *name)
+{
+    if (f.kind != V_OBJ || strcmp(name, "getitem") != 0) return false;
+    value home = interp_import(in, "operator");
+    value own = is_fail(home) ? FAIL : value_getattr_c(in, home, "getitem");
+    bool is = own.kind == V_OBJ && own.o == f.o;
+    exc_clear(in);
+    value_unref(in, own);
+    value_unref(in, home);
+    return is;
+}
+
 fn *fn_callable(interp *in, value f, value kwargs)
 {
     const fn *known = as_fn_value(f);
@@ -208,6 +244,7 @@ fn *fn_callable(interp *in, value f, value kwargs)
     k->what = live_new(in, f);
     k->kwargs = is_fail(kwargs) ? NULL : live_new(in, kwargs);
     k->f.flags |= FN_FOREIGN;
+    if (is_fail(kwargs) && is_getitem(in, f, k->f.name)) k->f.flags |= FN_ITEM;
     func *own =
         as_func(f); /* b * 2 + 1 holds b * 2 for a while; functions of libraries are careful */
     k->f.copies = own && own->globals == interp_main(in);

@@ -1,0 +1,11 @@
+/* engine/data/turn.h - transposes of planes of 4- and 8-byte elements. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Element (i, j) of n x m: from s + i * step + j * size to d + i * size + j * row.  False: not of
+ * this size. */
+bool turn_plane(size_t size, int64_t n, int64_t m, char *d, int64_t row, const char *s,
+                int64_t step);
