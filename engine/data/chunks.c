@@ -247,7 +247,7 @@ static bool check_count(int n, const chunk_spec *spec, int ndim, const int64_t *
     return false;
 }
 
-static bool check_sums(const grid *g, const int64_t *shape, err *e)
+bool grid_fills(const grid *g, const int64_t *shape, err *e)
 {
     for (int i = 0; i < g->ndim; i++) {
         int64_t n = g->ax[i]->extent;
@@ -327,7 +327,7 @@ grid *grid_normalize(int nspec, const chunk_spec *spec, int ndim, const int64_t 
     while (n < ndim && (ax[n] = cuts_from(&spec[n], shape[n], &a, n, e))) n++;
     if (n == ndim) g = grid_new(ndim, ax);
     for (int i = 0; i < n; i++) datum_unref(ax[i]);
-    if (g && !check_sums(g, shape, e)) g = datum_unref(g);
+    if (g && !grid_fills(g, shape, e)) g = datum_unref(g);
     return g;
 }
 
@@ -369,25 +369,52 @@ static cuts *refine(int n, cuts *const *a)
     return cuts_build(&b);
 }
 
+/* Python's hash of the tuple of sizes: the message shows a set, in the order of one */
+static uint64_t tuple_hash(const cuts *c)
+{
+    const uint64_t p1 = 11400714785074694791u, p2 = 14029467366897019727u,
+                   p5 = 2870177450012600261u;
+    uint64_t h = p5;
+    for (uint32_t r = 0; r < c->nrun; r++)
+        for (int64_t i = 0; i < c->run[r].count; i++) {
+            h += (uint64_t)c->run[r].size * p2;
+            h = (h << 31 | h >> 33) * p1;
+        }
+    return h + ((uint64_t)c->nblock ^ (p5 ^ 3527539));
+}
+
+/* Where a set of few members keeps them: 8 places, none taken twice. */
+static void set_of_sizes(int n, const cuts *const *a, const cuts *place[8])
+{
+    for (int i = 0; i < n && i < 8; i++) {
+        if (!a[i]) continue;
+        uint64_t h = tuple_hash(a[i]), k = h & 7, perturb = h;
+        while (place[k] && !cuts_eq(place[k], a[i])) perturb >>= 5, k = (5 * k + 1 + perturb) & 7;
+        place[k] = a[i];
+    }
+}
+
 static void *misaligned(int n, cuts *const *a, err *e)
 {
     strbuf b = {0};
-    sb_addc(&b, '[');
-    for (int i = 0; i < n; i++) {
-        char *s = cuts_text(a[i]);
-        sb_addf(&b, i ? ", %s" : "%s", s);
-        mem_free(s);
-    }
-    sb_addc(&b, ']');
+    const cuts *given[8] = {0}, *place[8] = {0};
     bool unknown = false;
-    for (int i = 0; i < n; i++) unknown |= !cuts_known(a[i]);
+    set_of_sizes(n < 5 ? n : 4, (const cuts *const *)a, given);
+    set_of_sizes(8, given, place); /* Dask makes its set from another */
+    for (int i = 0; i < 8; i++) {
+        if (!place[i]) continue;
+        char *s = cuts_text(place[i]);
+        sb_addf(&b, b.n ? ", %s" : "%s", s);
+        mem_free(s);
+        unknown |= !cuts_known(place[i]);
+    }
     if (unknown)
         err_set(e, ValueError,
-                "Arrays' chunk sizes (%s) are unknown.\n\nA possible solution:\n"
+                "Arrays' chunk sizes ({%s}) are unknown.\n\nA possible solution:\n"
                 "  x.compute_chunk_sizes()",
                 sb_text(&b));
     else
-        err_set(e, ValueError, "('Chunks do not add up to same value', %s)", sb_text(&b));
+        err_set(e, ValueError, "('Chunks do not add up to same value', {%s})", sb_text(&b));
     sb_clear(&b);
     return NULL;
 }

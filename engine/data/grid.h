@@ -89,6 +89,8 @@ enum { CHUNK_LIMIT = 128 << 20 }; /* Dask's array.chunk-size */
  * `limit` 0: CHUNK_LIMIT; `previous` (or NULL) guides "auto".  ValueError in Dask's words. */
 grid *grid_normalize(int nspec, const chunk_spec *spec, int ndim, const int64_t *shape,
                      int64_t limit, dtype_of t, const grid *previous, err *e);
+/* Do the chunks add up to the shape (-1: unknown)?  ValueError in Dask's words. */
+bool grid_fills(const grid *g, const int64_t *shape, err *e);
 
 /* The coarsest cut that refines all given axes of one extent (Dask's common_blockdim). */
 cuts *cuts_common(int n, cuts *const *a, err *e);

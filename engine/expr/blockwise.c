@@ -257,13 +257,14 @@ static expr *finish(building *w, err *e)
     if (!g) return NULL;
     layer *dep[64];
     uint32_t ndep = 0;
-    for (int i = 0; i < b->narg; i++)
-        if (w->x[i]) dep[ndep++] = w->x[i]->of;
+    for (int other = 0; other < 2; other++)
+        for (int i = 0; i < b->narg; i++)
+            if (w->x[i] && other == !(w->x[i]->of->flags & LAYER_PLACE)) dep[ndep++] = w->x[i]->of;
     char *name = bw_name(w, g);
     bw_layer *l = layer_new(sizeof *l, &bw_kind, name, g, b->type, ndep, dep);
     mem_free(name);
     datum_unref(g);
-    l->base.flags = b->materialized ? 0 : LAYER_BLOCKWISE;
+    l->base.flags = (b->materialized ? 0 : LAYER_BLOCKWISE) | (ndep > 1 ? LAYER_APART : 0);
     l->f = join_first(w);
     l->narg = (uint32_t)b->narg;
     l->plain = true;
@@ -331,5 +332,6 @@ expr *expr_block_ids(label l, const fn *f, grid *g, err *e)
     block_layer *b =
         block_layer_new(name, body, id_args, g, (dtype_of){.dt = DT_object, .size = 16}, 0, NULL);
     mem_free(name);
-    return b ? expr_of_layer(&b->base) : NULL;
+    b->base.flags |= LAYER_DATA | LAYER_PLACE;
+    return expr_of_layer(&b->base);
 }

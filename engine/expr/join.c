@@ -68,6 +68,7 @@ layer *layer_join(const char *name, uint32_t n, layer *const *part, const grid *
 {
     join_layer *l = layer_new(sizeof *l, &join_kind, name, g, t, n, part);
     if (l->base.ndep == n) l->base.flags |= LAYER_ONCE;
+    if (n > 1) l->base.flags |= LAYER_APART;
     l->axis = axis;
     l->n = n;
     l->getitem = stack ? fn_getitem() : NULL;

@@ -381,10 +381,11 @@ static bool check_shapes(const expr *x, const grid *to, err *e)
     const grid *g = x->chunks;
     if (g->ndim != to->ndim)
         return err_set(e, ValueError, "Provided chunks are not consistent with shape");
+    int64_t shape[GRID_MAXDIM];
+    expr_shape(x, shape);
+    TRY(grid_fills(to, shape, e));
     for (int k = 0; k < g->ndim; k++) {
         int64_t a = g->ax[k]->extent, b = to->ax[k]->extent;
-        if (a >= 0 && b >= 0 && a != b)
-            return err_set(e, ValueError, "Provided chunks are not consistent with shape");
         if ((a < 0 || b < 0) && !cuts_eq(g->ax[k], to->ax[k]))
             return err_set(e, ValueError,
                            "Chunks must be unchanging along unknown dimensions.\n\n"

@@ -177,7 +177,7 @@ static bool see(seen *s, const layer *l) /* true: it was not there */
     return true;
 }
 
-/* Dask's dict order: a layer with one dependency follows it, else it precedes its dependencies.
+/* Dask's dict order: a layer of one collection follows it, else it precedes its dependencies.
  * The low bit of a stack entry marks a layer whose dependencies are done. */
 layers layers_of(uint32_t n, layer *const *root)
 {
@@ -193,7 +193,7 @@ layers layers_of(uint32_t n, layer *const *root)
         if (!emit) {
             if (!see(&s, l)) continue;
             uint32_t ndep = l->ndep + l->nalso;
-            emit = ndep != 1;
+            emit = ndep != 1 || l->flags & LAYER_APART;
             if (!emit) push(&todo, (layer *)(entry | 1));
             for (uint32_t i = ndep; i-- > 0;) push(&todo, l->dep[i]);
         }

@@ -45,6 +45,8 @@ enum layer_flags {
     LAYER_LEAF = 4,       /* its tasks read no other task */
     LAYER_ONE_TO_ONE = 8, /* task i reads block i of each dependency and nothing else */
     LAYER_ONCE = 16,      /* each task reads one block, no block is read twice */
+    LAYER_APART = 32,     /* built from several arrays, be they equal: shown before what it reads */
+    LAYER_PLACE = 64,     /* numbers of blocks: shown before the other layers that are read */
 };
 
 struct layer {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/kernels/half.h"
+#include "engine/kernels/ops.h"
 
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(DSK_SANITIZE)
 #define KERNEL __attribute__((target_clones("default", "arch=x86-64-v3")))
@@ -141,6 +142,57 @@ static bool same(ARGS)
     const int64_t shape = (int64_t)n, ds = dstep, ss = sstep;
     strided_copy(1, &shape, dst, &ds, src, &ss, to.size, NULL);
     return true;
+}
+
+/* --- what casts lose ------------------------------------------------------------------------ */
+
+/* the open interval of numbers that the processor's conversion to t takes; finite bounds of floats
+ */
+static bool fits_between(enum dtype t, double *lo, double *hi)
+{
+    switch (t) {
+    case DT_int8:
+    case DT_uint8:
+    case DT_int16:
+    case DT_uint16:
+    case DT_int32: return *lo = -2147483649.0, *hi = 2147483648.0, true;
+    case DT_uint32:
+    case DT_int64: return *lo = -0x1.0000000000001p63, *hi = 0x1p63, true;
+    case DT_uint64: return *lo = -0x1.0000000000001p63, *hi = 0x1p64, true;
+    case DT_float16: return *lo = -65520, *hi = 65520, true;
+    case DT_complex64:
+    case DT_float32: return *lo = -0x1.ffffffp127, *hi = 0x1.ffffffp127, true;
+    default: return false;
+    }
+}
+
+unsigned cast_lost(const nd *x, enum dtype t)
+{
+    double lo, hi;
+    bool real = dtype_is_float(x->dtype), whole = t < DT_float16;
+    if (!real && !dtype_is_complex(x->dtype)) return 0;
+    if (!whole && dtypes[t].size >= dtypes[x->dtype].size) return 0;
+    if (!fits_between(t, &lo, &hi)) return 0;
+    err e = {0};
+    nd *part = real ? nd_ref(x) : nd_real(x);
+    nd *flat = part ? nd_contiguous(part, &e) : NULL;
+    datum_unref(part);
+    if (!flat) return err_clear(&e), 0u;
+    cast_loop wide = numbers[flat->dtype][DT_float64];
+    double few[256];
+    bool lost = false;
+    int64_t n = nd_count(flat);
+    for (int64_t at = 0; at < n && !lost; at += 256) {
+        size_t m = n - at < 256 ? (size_t)(n - at) : 256;
+        wide(m, (char *)few, sizeof *few, flat->at + at * flat->size, flat->size,
+             dtype_plain(DT_float64), nd_type(flat), &e);
+        for (size_t i = 0; i < m; i++) {
+            bool in = (few[i] > lo) & (few[i] < hi);
+            lost |= whole ? !in : !in & (few[i] - few[i] == 0);
+        }
+    }
+    datum_unref(flat);
+    return !lost ? 0 : whole ? FP_INVALID : FP_OVER;
 }
 
 static bool is_text(dtype_of t)

@@ -25,6 +25,14 @@ static inline double half_to_double(uint16_t h)
     return half_to_float(h);
 }
 
+/* infinity, with the flag that hardware raises when a finite number becomes it */
+static inline uint16_t half_overflow(uint16_t sign)
+{
+    volatile float big = 0x1p127f;
+    big = big * big;
+    return sign | 0x7c00;
+}
+
 static inline uint16_t double_to_half(double d)
 {
     uint64_t u;
@@ -33,7 +41,7 @@ static inline uint16_t double_to_half(double d)
     uint64_t m = u & 0xfffffffffffffULL;
     int e = (int)(u >> 52 & 0x7ff) - 1023;
     if (e == 1024) return (uint16_t)(sign | 0x7c00 | (m ? 0x200 | (m >> 42) : 0));
-    if (e > 15) return sign | 0x7c00;
+    if (e > 15) return half_overflow(sign);
     if (e < -25) return sign;
     m |= 0x10000000000000ULL;
     int shift = e < -14 ? 42 + (-14 - e) : 42;
@@ -42,7 +50,7 @@ static inline uint16_t double_to_half(double d)
     if (rest > tie || (rest == tie && (q & 1))) q++;
     /* q holds the hidden bit; a carry out of the mantissa moves into the exponent by addition */
     uint64_t bits = e < -14 ? q : q + ((uint64_t)(e + 14) << 10);
-    return (uint16_t)(sign | bits);
+    return bits == 0x7c00 ? half_overflow(sign) : (uint16_t)(sign | bits);
 }
 
 static inline uint16_t float_to_half(float f)

@@ -39,7 +39,7 @@ static inline bool isinf_c(num x)
 
 static inline bool finite_c(num x)
 {
-    return RE(x) - RE(x) == 0 && IM(x) - IM(x) == 0;
+    return !isnan_c(x) && !isinf_c(x); /* a difference of infinities would raise a flag */
 }
 
 static inline bool cless(num x, num y)

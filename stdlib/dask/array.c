@@ -294,6 +294,14 @@ static bool is_operand(value v)
     return !(v.o->type->flags & TYPE_HEAP) && !as_dict(v) && !as_set(v);
 }
 
+/* An operator has no say about types that its function does not take: Python then names both. */
+static bool untyped(err *e)
+{
+    bool yes = e->kind == TypeError || e->kind == UFuncTypeError;
+    if (yes) err_clear(e);
+    return yes;
+}
+
 static value map2(interp *in, enum ufunc_id id, const char *prefix, value a, value b)
 {
     if (!is_operand(a) || !is_operand(b)) return NOTIMPL;
@@ -315,10 +323,9 @@ static value map2(interp *in, enum ufunc_id id, const char *prefix, value a, val
                 throw_err(in, &e);
             }
         } else {
-            r = wrap_expr(in,
-                          expr_map((label){.prefix = prefix}, &ufuncs[id], 2, t,
-                                   (dtype_of){.dt = DT_none}, 0, &e),
-                          &e);
+            expr *x = expr_map((label){.prefix = prefix}, &ufuncs[id], 2, t,
+                               (dtype_of){.dt = DT_none}, 0, &e);
+            r = !x && untyped(&e) ? NOTIMPL : wrap_expr(in, x, &e);
         }
     }
     term_clear(&t[0]);
@@ -369,10 +376,9 @@ static value lazy_unary(interp *in, enum unop op, value v)
     if (op > OP_ABS) return op == OP_ROUND ? NOTIMPL : converted(in, op, v);
     term t = {.x = ((lazy *)v.o)->x};
     err e = {0};
-    return wrap_expr(in,
-                     expr_map((label){.prefix = unary_ops[op].prefix}, &ufuncs[unary_ops[op].id], 1,
-                              &t, (dtype_of){.dt = DT_none}, 0, &e),
-                     &e);
+    expr *y = expr_map((label){.prefix = unary_ops[op].prefix}, &ufuncs[unary_ops[op].id], 1, &t,
+                       (dtype_of){.dt = DT_none}, 0, &e);
+    return !y && untyped(&e) ? NOTIMPL : wrap_expr(in, y, &e);
 }
 
 static int lazy_truth(interp *in, value self)
@@ -380,7 +386,7 @@ static int lazy_truth(interp *in, value self)
     int64_t n = grid_count(((lazy *)self.o)->x->chunks);
     if (n > 1)
         return THROWN(in, ValueError,
-                      "The truth value of a dask.array<...> is ambiguous. Use a.any() or a.all().");
+                      "The truth value of a Array is ambiguous. Use a.any() or a.all().");
     value r = call_method(in, self, "compute", 0);
     int yes = is_fail(r) ? -1 : value_truth(in, r);
     value_unref(in, r);

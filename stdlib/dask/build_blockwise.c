@@ -28,7 +28,7 @@ static int *index_letters(interp *in, letters *l, value index, arena *a, int *n)
     if (!items) return NULL;
     int *out = arena_alloc(a, sizeof *out * (size_t)(items->n + 1));
     *n = (int)items->n;
-    for (int i = 0; i < *n; i++)
+    for (int i = 0; out && i < *n; i++)
         if (!letter(in, l, items->at[i], &out[i])) out = NULL;
     obj_unref(in, items);
     return out;

@@ -6,6 +6,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/data/datetime.h"
+#include "engine/kernels/cast.h"
 #include "lang/types/bytes.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/objects.h"
@@ -245,6 +246,12 @@ bool warn_complex(interp *in, dtype_of from, dtype_of to)
            warn(in, ComplexWarning, "Casting complex values to real discards the imaginary part");
 }
 
+bool warn_cast(interp *in, const nd *x, dtype_of to)
+{
+    if (to.dt > DT_complex128) return true;
+    return warn_complex(in, nd_type(x), to) && warn_flags(in, cast_lost(x, to.dt), "cast");
+}
+
 /* The size of S or U elements that hold the text of every object in x. */
 static bool text_width(interp *in, const nd *x, dtype_of *want)
 {
@@ -311,7 +318,7 @@ static nd *cast_owned(interp *in, nd *x, dtype_of want)
         value_unref(in, a);
         return y;
     }
-    if (!warn_complex(in, nd_type(x), want)) return datum_unref(x);
+    if (!warn_cast(in, x, want)) return datum_unref(x);
     y = nd_cast(x, want, 'u', &e);
     datum_unref(x);
     if (!y) throw_err(in, &e);

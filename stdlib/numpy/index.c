@@ -225,7 +225,7 @@ bool array_setitem(interp *in, value self, value key, value v)
         index_clear(&l);
         return false;
     }
-    if (y && !warn_complex(in, nd_type(y), nd_type(x))) y = datum_unref(y);
+    if (y && !warn_cast(in, y, nd_type(x))) y = datum_unref(y);
     bool ok = y && nd_index_assign(x, l.item, l.n, y, &e);
     if (y && !ok) throw_err(in, &e);
     datum_unref(y);

@@ -109,6 +109,7 @@ static inline nd *to_nd_any(interp *in, value v)
 nd *nd_for(interp *in, nd *y, const nd *target);
 bool nd_alike(interp *in, nd **x, int n);
 bool warn_complex(interp *in, dtype_of from, dtype_of to); /* ComplexWarning, if there is cause */
+bool warn_cast(interp *in, const nd *x, dtype_of to);      /* likewise, and what does not fit */
 /* shape argument: int or sequence of ints */
 bool to_shape(interp *in, value v, int *ndim, int64_t shape[ND_MAXDIM]);
 tuple *shape_tuple(interp *in, int ndim, const int64_t *shape);
