@@ -1,8 +1,8 @@
 /* engine/plan/lower.c - wanted keys -> tasks.
  *
  * A depth-first walk from the wanted keys through the programs of their layers: what nobody needs
- * is never met (cull), and a task is numbered when its inputs are (order: results that die young
- * are adjacent).  Nothing recurses: chains of 10^5 tasks are normal. */
+ * is never met (cull), and a task is numbered when its inputs are (young.c may know better).
+ * Nothing recurses: chains of 10^5 tasks are normal. */
 #include <string.h>
 
 #include "engine/plan/lower.h"
@@ -284,6 +284,7 @@ static bool lower(walk *w, uint32_t n, const ref *want, const plan_opts *o, err 
         p->wanted[p->nwanted++] = t;
         p->task[t].flags |= TASK_WANTED;
     }
+    if (!(o->off & PASS_ORDER)) pass_order(p);
     link_tasks(p);
     return true;
 }

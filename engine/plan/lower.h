@@ -53,3 +53,6 @@ layer *rewrite_rechunk(const nodes *all, const node *x);
 
 /* over the finished nodes */
 void pass_fuse(nodes *s, const plan_opts *o);
+
+/* over the finished tasks, before they are linked */
+void pass_order(plan *p);

@@ -1,6 +1,7 @@
 /* engine/plan/plan.c - making, describing and releasing plans.
  *
- * The passes, in order: visit layers, fuse (fuse.c), then cull and order in one walk (lower.c). */
+ * The passes, in order: visit layers, fuse (fuse.c), cull and number tasks in one walk (lower.c),
+ * number them otherwise where that holds less (young.c). */
 #include "engine/plan/plan.h"
 
 #include "engine/plan/program.h"

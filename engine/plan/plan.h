@@ -30,7 +30,8 @@ typedef struct program program; /* one per (fused) layer, see plan/program.h */
     PASS(SLICE, slice)     /* what is taken of a result is taken of what it is made of */          \
     PASS(ITEMS, items)     /* of tuples, only the items that are taken are made */                 \
     PASS(SHARE, share)     /* sums come out of the means and variances beside them */              \
-    PASS(RECHUNK, rechunk) /* pieces are copied straight into their new block */
+    PASS(RECHUNK, rechunk) /* pieces are copied straight into their new block */                   \
+    PASS(ORDER, order)     /* tasks are numbered so that results die young */
 enum plan_pass_bit {
 #define PASS(NAME, name) PASS_##NAME##_BIT,
     PLAN_PASSES(PASS)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "engine/plan/forecast.h"
 
 static const dtype_of none = {.dt = DT_none};
 
@@ -117,6 +118,52 @@ START_TEST(a_small_budget_changes_nothing_but_the_order)
 }
 END_TEST
 
+static expr *times(const expr *x, const expr *y)
+{
+    err e = {0};
+    return expr_map((label){0}, &ufuncs[U_multiply], 2, (term[]){{.x = x}, {.x = y}}, none, 0, &e);
+}
+
+static expr *sum(const expr *x)
+{
+    err e = {0};
+    return expr_reduce("sum", x, &(reduce_args){.axes = ALL_AXES, .want = none}, &e);
+}
+
+/* bytes held at once: as forecast, and as measured */
+static void peaks(int n, const expr *const *x, uint32_t off, uint64_t *told, uint64_t *was)
+{
+    err e = {0};
+    plan_opts o = {.off = off};
+    plan *p = plan_of(n, x, &o);
+    forecast f = plan_forecast(p, 1, UINT64_MAX);
+    *told = f.peak;
+    forecast_clear(&f);
+    run_use use = {0};
+    bool ok = plan_run(p, NULL, &(run_opts){.synchronous = true, .use = &use}, NULL, &e);
+    ck_assert_msg(ok, "%s", e.msg ? e.msg : "no reason");
+    *was = use.peak;
+    plan_free(p);
+}
+
+START_TEST(what_several_results_read_dies_young)
+{
+    expr *x = range(4 << 20, 1 << 17), *y = plus_one(x), *z = plus_one(y), *p = times(x, z);
+    expr *of[] = {sum(x), sum(z), sum(p)}; /* 32 MB each, in blocks of 1 MB */
+    uint64_t told, was, untold, was_off;
+    peaks(3, (const expr *const *)of, 0, &told, &was);
+    peaks(3, (const expr *const *)of, PASS_ORDER, &untold, &was_off);
+    ck_assert_uint_gt(was_off, 50 << 20);
+    ck_assert_uint_lt(was, 16 << 20);
+    ck_assert_uint_lt(told, 16 << 20);
+    for (int i = 0; i < 3; i++) datum_unref(of[i]);
+    datum_unref(x);
+    datum_unref(y);
+    datum_unref(z);
+    datum_unref(p);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("plan");
@@ -125,6 +172,7 @@ static Suite *suite(void)
     tcase_add_test(t, only_demanded_blocks_are_planned);
     tcase_add_test(t, shared_parts_of_several_results_are_made_once);
     tcase_add_test(t, inputs_come_before_their_consumers);
+    tcase_add_test(t, what_several_results_read_dies_young);
     tcase_add_test(t, a_small_budget_changes_nothing_but_the_order);
     suite_add_tcase(s, t);
     return s;
