@@ -8,6 +8,7 @@
 #include "lang/interp.h"
 #include "lang/types/alias.h"
 #include "lang/types/iter.h"
+#include "lang/types/memview.h"
 
 /* ---- values ---- */
 
@@ -385,11 +386,11 @@ const builtin builtin_functions[] = {
 /* ---- the namespace ---- */
 
 static const type *const builtin_types[] = {
-    &T_object,   &T_type,      &T_bool,         &T_int,         &T_float,
-    &T_complex,  &T_str,       &T_bytes,        &T_bytearray,   &T_list,
-    &T_tuple,    &T_dict,      &T_set,          &T_frozenset,   &T_range,
-    &T_slice,    &T_property,  &T_staticmethod, &T_classmethod, &T_super,
-    &T_reversed, &T_enumerate, &T_zip,          &T_map,         &T_filter,
+    &T_object,      &T_type,       &T_bool,      &T_int,       &T_float,    &T_complex,
+    &T_str,         &T_bytes,      &T_bytearray, &T_list,      &T_tuple,    &T_dict,
+    &T_set,         &T_frozenset,  &T_range,     &T_slice,     &T_property, &T_staticmethod,
+    &T_classmethod, &T_super,      &T_reversed,  &T_enumerate, &T_zip,      &T_map,
+    &T_filter,      &T_memoryview,
 };
 
 static bool put_functions(interp *in, dict *d, const builtin *row)
@@ -420,10 +421,11 @@ bool builtins_open(interp *in, dict *d)
     for (size_t i = 0; i < sizeof builtin_types / sizeof *builtin_types; i++)
         if (!dict_put(in, d, builtin_types[i]->name, v_type(builtin_types[i]))) return false;
     return put_functions(in, d, builtin_functions) && put_functions(in, d, builtin_reductions) &&
-           put_functions(in, d, builtin_effects) && put_exceptions(in, d) &&
-           dict_put(in, d, "NotImplemented", value_ref(NOTIMPL)) &&
+           put_functions(in, d, builtin_effects) && put_functions(in, d, builtin_async) &&
+           put_exceptions(in, d) && dict_put(in, d, "NotImplemented", value_ref(NOTIMPL)) &&
            dict_put(in, d, "Ellipsis", value_ref(ELLIPSIS)) && dict_put(in, d, "None", NONE) &&
            dict_put(in, d, "True", v_bool(true)) && dict_put(in, d, "False", v_bool(false)) &&
            dict_put(in, d, "__debug__", v_bool(true)) &&
-           dict_put(in, d, "__name__", v_str(in, "builtins"));
+           dict_put(in, d, "__name__", v_str(in, "builtins")) &&
+           dict_put(in, d, "__doc__", v_str(in, "What every program finds without an import."));
 }

@@ -9,6 +9,7 @@ bool builtins_open(interp *in, dict *d);
 extern const builtin builtin_functions[];  /* builtins.c: what looks at one object */
 extern const builtin builtin_reductions[]; /* builtins_fold.c: what runs over an iterable */
 extern const builtin builtin_effects[];    /* builtins_io.c: what prints, reads, runs code */
+extern const builtin builtin_async[];      /* types/anext.c */
 extern const module_def sys_def, lang_def, thread_def, weakref_def; /* sys.c, introspect.c */
 
 extern const type T_enumerate, T_zip, T_map, T_filter; /* builtins_iter.c */

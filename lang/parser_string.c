@@ -3,6 +3,7 @@
  * Adjacent literals join.  An expression within an f-string is cut out, put in parentheses and
  * parsed by a parser of its own, whose positions are shifted to where the expression stands. */
 #include "lang/parser_impl.h"
+#include "lang/types/uniname.h"
 
 #include "lang/lexer_impl.h"
 
@@ -93,16 +94,26 @@ static bool decode_hex(parser *p, strbuf *out, const char *from, const char **s,
     return true;
 }
 
-static bool decode_name(parser *p, const char *from, const char *s, const char *end)
+/* \N{NAME}: *s behind the N */
+static bool decode_name(parser *p, strbuf *out, const char *from, const char **s, const char *end)
 {
-    const char *close = s < end && *s == '{' ? memchr(s, '}', (size_t)(end - s)) : NULL;
-    if (!close || close == s + 1)
-        return bad_escape(p, from, s - 2, close ? close + 1 : s, "malformed \\N character escape");
-    complain_here(p, SyntaxError,
-                  "dsk has no table of the names of characters: write the code point of \\N%.*s "
-                  "as \\u or \\U",
-                  (int)(close + 1 - s), s);
-    return false;
+    const char *start = *s - 2, *name = *s + 1;
+    const char *close = *s < end && **s == '{' ? memchr(*s, '}', (size_t)(end - *s)) : NULL;
+    if (!close || close == name) {
+        const char *stop = close ? close : *s < end && **s == '{' ? end : *s;
+        return bad_escape(p, from, start, stop, "malformed \\N character escape");
+    }
+    int64_t cp = uniname_find(name, (size_t)(close - name));
+    if (cp < 0 && !uniname_known()) {
+        complain_here(p, SyntaxError,
+                      "the names of characters need the library libunistring.so.2: "
+                      "write the code point as \\u or \\U");
+        return false;
+    }
+    if (cp < 0) return bad_escape(p, from, start, close + 1, "unknown Unicode character name");
+    sb_utf8(out, (unsigned)cp);
+    *s = close + 1;
+    return true;
 }
 
 static bool decode_escape(parser *p, strbuf *out, const char *from, const char **s, const char *end,
@@ -128,7 +139,7 @@ static bool decode_escape(parser *p, strbuf *out, const char *from, const char *
     }
     if (c == 'x' || (!bytes && (c == 'u' || c == 'U')))
         return decode_hex(p, out, from, s, end, bytes);
-    if (c == 'N' && !bytes) return decode_name(p, from, *s, end);
+    if (c == 'N' && !bytes) return decode_name(p, out, from, s, end);
     sb_addc(out, '\\');
     sb_addc(out, c);
     return true;

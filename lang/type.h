@@ -55,9 +55,12 @@ enum type_flags {
     TYPE_NODICT = 8, /* instances of this heap class have no dict (__slots__) */
     TYPE_GC = 16,    /* a container: instances are swept for cycles; has `visit` */
     TYPE_DICT = 32,  /* instances of this builtin type have a dict, as functions do */
+    TYPE_SEQUENCE = 64, /* sequence patterns may match it (beside list and tuple) */
+    TYPE_MAPPING = 128, /* mapping patterns may match it (beside dict) */
 };
 
 typedef void (*visitor)(value v, void *ctx);
+struct buffer_view;
 struct freezer;
 struct thawer;
 /* How instances of a builtin type cross threads (lang/freeze.h): save writes what load reads. */
@@ -111,6 +114,9 @@ struct type {
     value (*enter)(interp *in, value self); /* with: __enter__, __exit__(exc or None) */
     value (*exit)(interp *in, value self, value exc);
     value (*dir)(interp *in, value self); /* NULL: generic */
+    /* its memory (types/memview.h), for writing if so asked; in is NULL where reading cannot fail
+     */
+    bool (*buffer)(interp *in, value self, bool write, struct buffer_view *out);
 };
 
 extern const type T_object, T_type, T_none, T_ellipsis, T_notimplemented;

@@ -4,6 +4,7 @@
 
 #include "engine/base/str.h"
 #include "lang/types/dunder.h"
+#include "lang/types/klass.h"
 #include "lang/vm.h"
 
 #define OBJ(p) ((value){.kind = V_OBJ, .o = &(p)->hdr})
@@ -381,11 +382,36 @@ value func_make(interp *in, frame *f, const insn *i)
 
 /* ---- match ---- */
 
+/* What collections.abc writes into Sequence and Mapping, and what is derived from them inherits. */
+enum { ABC_SEQUENCE = 32, ABC_MAPPING = 64 };
+
+/* Is v what a sequence pattern (or a mapping pattern) may match? Never str and bytes. */
 int match_kind(interp *in, value v, bool mapping)
 {
     const type *t = type_of(in, v);
-    if (mapping) return as_dict(v) != NULL;
-    if (as_list(v) || as_tuple(v) || t == &T_range) return 1;
+    if (mapping ? as_dict(v) != NULL : as_list(v) || as_tuple(v)) return 1;
+    const klass *k = as_klass(t);
+    const type *native = k ? k->native : t;
+    if (native->flags & (mapping ? TYPE_MAPPING : TYPE_SEQUENCE)) return 1;
+    if (!k) return 0;
+    str *name = str_intern(in, "__abc_tpflags__", 15);
+    value flags = name ? type_lookup(in, t, name) : FAIL;
+    obj_unref(in, name);
+    return flags.kind == V_INT && (flags.i & (mapping ? ABC_MAPPING : ABC_SEQUENCE)) != 0;
+}
+
+/* subject[key] without making it: 1 *out is owned, 0 it has none, -1 */
+static int match_key(interp *in, value subject, value key, value *out)
+{
+    if (as_dict(subject)) {
+        int r = dict_get(in, as_dict(subject), key, out);
+        if (r == 1) value_ref(*out);
+        return r;
+    }
+    *out = call_method(in, subject, "get", 2, key, NOTIMPL);
+    if (is_fail(*out)) return -1;
+    if (!is_notimpl(*out)) return 1;
+    value_unref(in, *out);
     return 0;
 }
 
@@ -394,9 +420,9 @@ value match_keys(interp *in, value subject, value keys)
     tuple *k = as_tuple(keys), *out = tuple_new(in, k->n);
     for (int64_t i = 0; out && i < k->n; i++) {
         value v;
-        int r = dict_get(in, as_dict(subject), k->at[i], &v);
+        int r = match_key(in, subject, k->at[i], &v);
         if (r == 1) {
-            out->at[i] = value_ref(v);
+            out->at[i] = v;
             continue;
         }
         obj_unref(in, out);
@@ -441,7 +467,7 @@ static str *match_arg(interp *in, const type *t, value match_args, uint32_t i, u
 value match_class(interp *in, value subject, value cls, value names, uint32_t npos)
 {
     const type *t = as_type(cls);
-    if (!t) return throw(in, TypeError, "called match pattern must be a class");
+    if (!t) return throw(in, TypeError, "called match pattern must be a type");
     if (!value_isa(in, subject, t)) return NONE;
     tuple *kw = as_tuple(names), *out = tuple_new(in, (int64_t)npos + kw->n);
     value args = FAIL;

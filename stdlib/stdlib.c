@@ -20,6 +20,7 @@ const module_def *const stdlib_modules[] = {
     &math_def,
     &struct_def,
     &cmath_def,
+    &unicodedata_def,
     &re_def,
     &json_def,
     &time_def,

@@ -10,6 +10,7 @@ extern const module_def heapq_def, io_def, os_def;
 extern const module_def math_def;
 extern const module_def struct_def;
 extern const module_def cmath_def;
+extern const module_def unicodedata_def;
 extern const module_def re_def;
 extern const module_def json_def;
 extern const module_def time_def;

@@ -11,6 +11,7 @@
 #include "lang/lang.h"
 #include "lang/types/bytesmethods.h"
 #include "lang/types/iter.h"
+#include "lang/types/memview.h"
 
 /* ---- making ---- */
 
@@ -36,6 +37,10 @@ bytearray *bytearray_new(interp *in, const char *s, size_t n)
 
 bool bytearray_resize(interp *in, bytearray *b, size_t n)
 {
+    if (b->views && n != b->n) {
+        throw(in, BufferError, "Existing exports of data: object cannot be re-sized");
+        return false;
+    }
     if (n + 1 > b->cap || !b->at) {
         size_t cap = n + n / 8 + 8;
         err e = {0};
@@ -59,8 +64,23 @@ const char *bytes_peek(value v, size_t *n)
     bytes *b = as_bytes(v);
     if (b) return *n = b->n, b->at;
     bytearray *a = as_bytearray(v);
-    if (!a) return NULL;
+    if (!a) return memview_peek(v, n);
     return *n = a->n, a->at ? a->at : "";
+}
+
+static bool bytes_buffer(interp *in, value self, bool write, buffer_view *out)
+{
+    size_t n;
+    (void)in;
+    (void)write;
+    out->at = (char *)(uintptr_t)bytes_peek(self, &n);
+    out->format[0] = 'B';
+    out->format[1] = 0;
+    out->itemsize = out->ndim = 1;
+    out->readonly = as_bytes(self) != NULL;
+    out->shape[0] = (int64_t)n;
+    out->strides[0] = 1;
+    return true;
 }
 
 value bytes_like(interp *in, value model, const char *s, size_t n)
@@ -444,6 +464,7 @@ const type T_bytes = {
            "what has a buffer, or so many zeros.",
     .size = sizeof(bytes),
     .flags = TYPE_BASE | TYPE_IMMUTABLE,
+    .buffer = bytes_buffer,
     .table = bytes_table,
     .make = bytes_make,
     .repr = bytes_repr,
@@ -464,6 +485,7 @@ const type T_bytearray = {
            "bytearray(string, encoding[, errors]) -> bytearray",
     .size = sizeof(bytearray),
     .flags = TYPE_BASE,
+    .buffer = bytes_buffer,
     .table = bytearray_table,
     .drop = bytearray_drop,
     .make = bytearray_make,

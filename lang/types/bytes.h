@@ -13,7 +13,8 @@ typedef struct bytes {
 typedef struct bytearray {
     obj hdr;
     size_t n, cap;
-    char *at; /* owned, NUL after n bytes; NULL while empty */
+    size_t views; /* memoryviews of it: it keeps its size */
+    char *at;     /* owned, NUL after n bytes; NULL while empty */
 } bytearray;
 
 bytes *bytes_new(interp *in, const char *s, size_t n); /* s NULL: zeroed, for the caller to fill */

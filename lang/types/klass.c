@@ -52,8 +52,21 @@ static bool throw_order(interp *in, const chain *c, uint32_t n)
     return false;
 }
 
+static bool check_once(interp *in, tuple *bases)
+{
+    for (int64_t i = 0; i < bases->n; i++) {
+        for (int64_t j = 0; j < i; j++) {
+            if (!value_same(bases->at[i], bases->at[j])) continue;
+            throw(in, TypeError, "duplicate base class %s", as_type(bases->at[i])->name);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool fill_mro(interp *in, klass *k, tuple *bases)
 {
+    if (!check_once(in, bases)) return false;
     uint32_t n = (uint32_t)bases->n + 1, room = 1;
     chain *c = mem_zero((n + 1) * sizeof *c);
     const type **own = mem_zero((n + 1) * sizeof *own);

@@ -627,7 +627,7 @@ const type T_deque = {
     .doc = "Items that are put in and taken out at both ends in no time; with maxlen, the other "
            "end drops what is too many.",
     .size = sizeof(deque),
-    .flags = TYPE_BASE | TYPE_GC,
+    .flags = TYPE_BASE | TYPE_GC | TYPE_SEQUENCE,
     .table = deque_table,
     .drop = drop,
     .visit = visit,

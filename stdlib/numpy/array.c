@@ -1,8 +1,10 @@
 /* stdlib/numpy/array.c - the ndarray object: storage, views, copy on write. */
 #include "lang/freeze.h"
+#include "lang/types/memview.h"
 #include "stdlib/numpy/numpy.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
@@ -380,6 +382,45 @@ static obj *array_load(thawer *t, const type *cls)
 
 static const crossing array_cross = {array_save, array_load};
 
+/* dtype codes as struct and memoryview know them */
+static bool buffer_format(interp *in, const nd *x, char out[VIEW_FORMAT])
+{
+    char code = dtypes[x->dtype].code;
+    switch (code) {
+    case 'F': strcpy(out, "Zf"); return true;
+    case 'D': strcpy(out, "Zd"); return true;
+    case 'S':
+    case 'U':
+        snprintf(out, VIEW_FORMAT, "%u%c", code == 'S' ? x->size : x->size / 4,
+                 code == 'S' ? 's' : 'w');
+        return true;
+    case 'M':
+    case 'm':
+        if (in) throw(in, ValueError, "cannot include dtype '%c' in a buffer", code);
+        return false;
+    default:
+        out[0] = code;
+        out[1] = 0;
+        return true;
+    }
+}
+
+static bool array_buffer(interp *in, value self, bool write, buffer_view *out)
+{
+    ndarray *a = as_ndarray(self);
+    const nd *x = write ? array_write(in, a) : array_peek(a);
+    if (!x || !buffer_format(in, x, out->format)) return false;
+    out->at = x->at;
+    out->itemsize = x->size;
+    out->ndim = x->ndim;
+    out->readonly = a->readonly;
+    for (int i = 0; i < x->ndim; i++) {
+        out->shape[i] = x->ext[i];
+        out->strides[i] = x->ext[x->ndim + i];
+    }
+    return true;
+}
+
 const type T_ndarray = {
     TYPE_HEAD,
     .cross = &array_cross,
@@ -408,4 +449,5 @@ const type T_ndarray = {
     .setitem = array_setitem,
     .contains = array_contains,
     .iter = array_iterate,
+    .buffer = array_buffer,
 };

@@ -8,6 +8,7 @@
 #include "engine/data/datetime.h"
 #include "engine/kernels/cast.h"
 #include "lang/types/bytes.h"
+#include "lang/types/memview.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/objects.h"
 
@@ -378,10 +379,23 @@ static int from_sequence(interp *in, value v, dtype_of want, nd **out)
     return *out ? 1 : -1;
 }
 
+/* What a memoryview shows, in the dtype that its format names. */
+static nd *from_memory(interp *in, value v, dtype_of want)
+{
+    value format = value_getattr_c(in, v, "format"), items = call_method(in, v, "tolist", 0);
+    dtype_of t = {.dt = DT_none};
+    bool ok = !is_fail(format) && !is_fail(items) && to_dtype(in, format, &t);
+    nd *x = ok ? to_nd(in, items, t) : NULL;
+    value_unref(in, format);
+    value_unref(in, items);
+    return x ? cast_owned(in, x, want) : NULL;
+}
+
 nd *to_nd(interp *in, value v, dtype_of want)
 {
     ndarray *a = as_ndarray(v);
     if (a) return cast_owned(in, array_snapshot(a), want);
+    if (v.kind == V_OBJ && v.o->type == &T_memoryview) return from_memory(in, v, want);
     const value *at;
     int64_t n;
     if (v.kind == V_OBJ && !as_str(v)) {
