@@ -129,7 +129,7 @@ bool element_set(interp *in, const char *format, char *at, value v)
 #define X_SET(code, T)                                                                             \
     case code: {                                                                                   \
         uint64_t u;                                                                                \
-        if (!integer(in, format, v, strchr("bhilqn", code) != NULL, sizeof(T), &u)) return false;                       \
+        if (!integer(in, format, v, strchr("bhilqn", code) != NULL, sizeof(T), &u)) return false;  \
         T x = (T)u;                                                                                \
         memcpy(at, &x, sizeof x);                                                                  \
         return true;                                                                               \
