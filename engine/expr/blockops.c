@@ -301,12 +301,17 @@ fn *fn_clip(void)
     return elementwise(fn_new(sizeof(fn), &clip_kind, "clip"));
 }
 
-/* x op f rounded, op back: NumPy's way, with its rounding errors */
-static nd *round_scaled(const nd *x, int decimals, err *e)
+nd *round_scale(int decimals)
 {
     double f = 1;
     for (int i = decimals < 0 ? -decimals : decimals; i > 0; i--) f *= 10;
-    nd *scale = nd_scalar(DT_float64, &f);
+    return nd_scalar(DT_float64, &f);
+}
+
+/* x op f rounded, op back: NumPy's way, with its rounding errors */
+static nd *round_scaled(const nd *x, int decimals, err *e)
+{
+    nd *scale = round_scale(decimals);
     enum ufunc_id there = decimals < 0 ? U_divide : U_multiply;
     nd *a = nd_map2(there, x, scale, e), *b = a ? nd_map1(U_rint, a, e) : NULL;
     nd *out = b ? nd_map2(there == U_divide ? U_multiply : U_divide, b, scale, e) : NULL;
@@ -343,6 +348,15 @@ fn *fn_round(int decimals)
     f->i = (uint32_t)decimals;
     fn_identify(&f->base, &decimals, sizeof decimals);
     return elementwise(&f->base);
+}
+
+enum fn_choice fn_as_choice(const fn *f, int *decimals)
+{
+    if (f->kind == &where_kind) return FN_IS_WHERE;
+    if (f->kind == &clip_kind) return FN_IS_CLIP;
+    if (f->kind != &round_kind) return FN_IS_OTHER;
+    *decimals = (int)((const item_fn *)f)->i;
+    return FN_IS_ROUND;
 }
 
 const fn_kind *const blockops_kinds[] = {&ufunc_kind, &cast_kind,    &view_kind,

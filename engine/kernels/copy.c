@@ -5,6 +5,7 @@
 #include "engine/data/walk.h"
 #include "engine/kernels/cast.h"
 #include "engine/kernels/ops.h"
+#include "engine/kernels/select.h"
 
 /* the first and one past the last byte of x */
 static void bounds(const nd *x, const char **first, const char **end)
@@ -201,6 +202,8 @@ bool nd_assign(nd *target, const nd *value, char casting, const nd *where, err *
     }
     if (ok && same_type(target, v) && !m)
         nd_copy_into(target, v);
+    else if (ok && same_type(target, v) && dtype_is_number(target->dtype))
+        nd_select(target, m, v, target);
     else if (ok && target->dtype == DT_object)
         ok = nd_assign_cells(target, v, m);
     else if (ok)

@@ -5,6 +5,7 @@
 #include "engine/data/walk.h"
 #include "engine/kernels/index.h"
 #include "engine/kernels/ops.h"
+#include "engine/kernels/select.h"
 #include "engine/kernels/ufunc.h"
 
 static bool common_type(int n, const nd *const *x, dtype_of want, dtype_of *out, err *e)
@@ -176,6 +177,18 @@ static nd *new_choice(dtype_of t, int ndim, const int64_t *shape, const nd *cons
     return walk_new(&w, t, ndim, shape, e);
 }
 
+static bool choose(nd *out, const nd *truth, const nd *x, const nd *y, err *e)
+{
+    dtype_of t = nd_type(out);
+    if (!dtype_is_number(t.dt))
+        return nd_assign(out, y, 'u', NULL, e) && nd_assign(out, x, 'u', truth, e);
+    nd *a = nd_cast(x, t, 'u', e), *b = a ? nd_cast(y, t, 'u', e) : NULL;
+    if (b) nd_select(out, truth, a, b);
+    datum_unref(a);
+    datum_unref(b);
+    return b != NULL;
+}
+
 nd *nd_where(const nd *cond, const nd *x, const nd *y, err *e)
 {
     operand both[2] = {operand_of(x), operand_of(y)};
@@ -186,7 +199,7 @@ nd *nd_where(const nd *cond, const nd *x, const nd *y, err *e)
     TRY(result_type(2, both, &t, e));
     nd *truth = nd_cast(cond, dtype_plain(DT_bool), 'u', e),
        *out = truth ? new_choice(t, ndim, shape, (const nd *[]){truth, x, y}, e) : NULL;
-    bool ok = out && nd_assign(out, y, 'u', NULL, e) && nd_assign(out, x, 'u', truth, e);
+    bool ok = out && choose(out, truth, x, y, e);
     datum_unref(truth);
     return ok ? out : datum_unref(out);
 }

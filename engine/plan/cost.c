@@ -122,7 +122,8 @@ static bool compiles(const fn *f)
 {
     dtype_of t;
     int out;
-    return f->flags & FN_ELEMENTWISE && (fn_as_ufunc(f, &t, &out) || fn_is_cast(f, &t));
+    return f->flags & FN_ELEMENTWISE &&
+           (fn_as_ufunc(f, &t, &out) || fn_is_cast(f, &t) || fn_as_choice(f, &out));
 }
 
 /* Will it run piece by piece?  The same question as in tiles.c, without the blocks. */

@@ -10,6 +10,7 @@
 #include "engine/expr/build.h"
 #include "engine/kernels/cast.h"
 #include "engine/kernels/ops.h"
+#include "engine/kernels/select.h"
 
 enum { WINDOW = 1 << 15 }; /* elements of a source, read at once */
 
@@ -147,23 +148,40 @@ static call step_call(const tile_code *c, int s)
                   .snap = &c->r->p->snap};
 }
 
-/* argument k of step s: *reader is the step that it is, or -1 */
-static bool argument(tile_code *c, int s, uint32_t k, tile_operand *out, operand *kind, int *reader)
+/* an input of a loop */
+typedef struct input {
+    tile_operand v;
+    operand kind;
+    int reader; /* the step that it is, or -1 */
+    bool ours;  /* a register that nobody else reads */
+} input;
+
+static bool block_input(tile_code *c, const nd *x, input *in)
+{
+    *in = (input){.kind = operand_of(x), .reader = -1};
+    return add_nd(c, x, &in->v);
+}
+
+/* argument k of step s */
+static bool argument(tile_code *c, int s, uint32_t k, input *in)
 {
     const lit *a = &c->view[s].arg[k];
-    *reader = -1;
     if (a->kind == LIT_IN && c->from[s][a->i] >= 0) {
-        *reader = c->from[s][a->i];
-        *out = c->value[*reader];
-        *kind = (operand){.t = out->t};
-        return out->place != TILE_NOWHERE;
+        *in = (input){.reader = c->from[s][a->i]};
+        in->v = c->value[in->reader];
+        in->kind.t = in->v.t;
+        return in->v.place != TILE_NOWHERE;
     }
     const nd *x = a->kind == LIT_DATUM ? as_nd(a->d)
                   : a->kind == LIT_IN  ? as_nd(c->in[s][a->i])
                                        : NULL;
-    if (!x) return false;
-    *kind = operand_of(x);
-    return add_nd(c, x, out);
+    return x && block_input(c, x, in);
+}
+
+/* what a loop has produced, as the input of the next loop of its step */
+static input made_input(const tile_operand *v)
+{
+    return (input){.v = *v, .kind.t = v->t, .reader = -1, .ours = v->place == TILE_REGISTER};
 }
 
 /* integers have no reciprocals: only numbers that say so are let through */
@@ -175,11 +193,11 @@ static bool power_is_safe(const ufunc *f, const ufunc_plan *p, const operand *y)
 }
 
 /* Turned operands do not decide how the result lies in memory when one in C order is there. */
-static bool lies_in_c_order(const tile_operand *arg, int n)
+static bool lies_in_c_order(const input *in, int n)
 {
     bool turned = false, straight = false;
     for (int k = 0; k < n; k++) {
-        const tile_operand *a = &arg[k];
+        const tile_operand *a = &in[k].v;
         turned |= a->turned;
         straight |=
             a->place == TILE_REGISTER || (a->place == TILE_BLOCK && !a->turned && a->step > 0 &&
@@ -188,51 +206,129 @@ static bool lies_in_c_order(const tile_operand *arg, int n)
     return straight || !turned;
 }
 
-static bool add_map(tile_code *c, int s, const ufunc *f, dtype_of want, err *e)
+/* The input in another type. */
+static bool as_type(tile_code *c, input *in, dtype_of to, err *e)
 {
-    tile_operand arg[UFUNC_MAXARG];
+    if (in->v.t.dt == to.dt) return true;
+    tile_operand before = in->v;
+    bool ours = in->ours;
+    TRY(add_cast(c, &in->v, to, e));
+    in->ours = in->v.place == TILE_REGISTER;
+    if (ours) c->free[c->nfree++] = before.reg;
+    return true;
+}
+
+/* A loop over n inputs that have the types they need; *out: its result of type t. */
+static bool add_loop(tile_code *c, int s, loop body, int n, const input *in, dtype_of t,
+                     tile_operand *out)
+{
+    tile_op *o = add_op(c, OP_MAP, s);
+    if (!o) return false;
+    o->nin = n;
+    o->run = body;
+    /* the result may take the place of an operand that nobody reads again, if it is as wide */
+    bool in_place = true;
+    for (int k = 0; k < n; k++) {
+        o->arg[k] = in[k].v;
+        in_place &= in[k].v.t.size == t.size;
+    }
+    if (!in_place) o->arg[n] = *out = new_register(c, t);
+    for (int k = 0; k < n; k++) {
+        if (in[k].reader >= 0) used(c, in[k].reader);
+        if (in[k].ours) c->free[c->nfree++] = in[k].v.reg;
+    }
+    if (in_place) o->arg[n] = *out = new_register(c, t);
+    return true;
+}
+
+static bool add_ufunc(tile_code *c, int s, const ufunc *f, dtype_of want, input *in,
+                      tile_operand *out, err *e)
+{
     operand kind[UFUNC_MAXARG];
-    int reader[UFUNC_MAXARG];
     ufunc_plan types;
-    if (f->nout != 1 || c->view[s].narg < f->nin) return false;
-    for (int k = 0; k < f->nin; k++)
-        TRY(argument(c, s, (uint32_t)k, &arg[k], &kind[k], &reader[k]));
-    TRY(lies_in_c_order(arg, f->nin));
+    TRY(lies_in_c_order(in, f->nin));
+    for (int k = 0; k < f->nin; k++) kind[k] = in[k].kind;
     TRY(ufunc_resolve(f, kind, want, 0, &types, e));
     for (int k = 0; k <= f->nin; k++) TRY(dtype_is_number(types.arg[k].dt));
     if (f->nin > 1 && !power_is_safe(f, &types, &kind[1])) return false;
-    int cast[UFUNC_MAXARG], ncast = 0;
-    for (int k = 0; k < f->nin; k++) {
-        if (arg[k].t.dt == types.arg[k].dt) continue;
-        TRY(add_cast(c, &arg[k], types.arg[k], e));
-        if (arg[k].place == TILE_REGISTER) cast[ncast++] = arg[k].reg;
-    }
-    tile_op *o = add_op(c, OP_MAP, s);
-    if (!o) return false;
-    o->nin = f->nin;
-    o->run = types.run;
-    memcpy(o->arg, arg, sizeof arg);
-    /* the result may take the place of an operand that nobody reads again, if it is as wide */
-    bool in_place = true;
-    for (int k = 0; k < f->nin; k++) in_place &= types.arg[k].size == types.arg[f->nin].size;
-    if (!in_place) o->arg[f->nin] = c->value[s] = new_register(c, types.arg[f->nin]);
-    for (int k = 0; k < f->nin; k++)
-        if (reader[k] >= 0) used(c, reader[k]);
-    while (ncast) c->free[c->nfree++] = cast[--ncast];
-    if (in_place) o->arg[f->nin] = c->value[s] = new_register(c, types.arg[f->nin]);
-    return true;
+    for (int k = 0; k < f->nin; k++) TRY(as_type(c, &in[k], types.arg[k], e));
+    return add_loop(c, s, types.run, f->nin, in, types.arg[f->nin], out);
+}
+
+static bool add_map(tile_code *c, int s, const ufunc *f, dtype_of want, err *e)
+{
+    input in[UFUNC_MAXARG];
+    if (f->nout != 1 || c->view[s].narg < f->nin) return false;
+    for (int k = 0; k < f->nin; k++) TRY(argument(c, s, (uint32_t)k, &in[k]));
+    return add_ufunc(c, s, f, want, in, &c->value[s], e);
 }
 
 static bool add_astype(tile_code *c, int s, dtype_of to, err *e)
 {
-    operand kind;
-    int reader;
-    tile_operand v;
-    TRY(dtype_is_number(to.dt) && argument(c, s, 0, &v, &kind, &reader) && !v.turned);
-    TRY(add_cast(c, &v, to, e));
-    c->value[s] = v;
-    if (reader >= 0) used(c, reader);
+    input in;
+    TRY(dtype_is_number(to.dt) && argument(c, s, 0, &in) && !in.v.turned);
+    TRY(add_cast(c, &in.v, to, e));
+    c->value[s] = in.v;
+    if (in.reader >= 0) used(c, in.reader);
     return true;
+}
+
+static bool add_where(tile_code *c, int s, err *e)
+{
+    input in[3];
+    dtype_of t;
+    TRY(c->view[s].narg == 3);
+    for (int k = 0; k < 3; k++) TRY(argument(c, s, (uint32_t)k, &in[k]));
+    operand both[2] = {in[1].kind, in[2].kind};
+    TRY(lies_in_c_order(in, 3) && result_type(2, both, &t, e) && dtype_is_number(t.dt));
+    TRY(as_type(c, &in[0], dtype_plain(DT_bool), e) && as_type(c, &in[1], t, e) &&
+        as_type(c, &in[2], t, e));
+    return add_loop(c, s, select_loop(t.size), 3, in, t, &c->value[s]);
+}
+
+/* (x, lo, hi): one ufunc for each way that bounds may be missing */
+static bool add_clip(tile_code *c, int s, err *e)
+{
+    static const enum ufunc_id by[2][2] = {{NUFUNC, U_minimum}, {U_maximum, U_clip}};
+    input in[3];
+    uint32_t n = 0, narg = c->view[s].narg;
+    bool has[3] = {false};
+    for (uint32_t k = 0; k < 3 && k < narg; k++) {
+        has[k] = c->view[s].arg[k].kind != LIT_NONE;
+        if (has[k]) TRY(argument(c, s, k, &in[n++]));
+    }
+    enum ufunc_id id = by[has[1]][has[2]];
+    if (narg > 3 || !has[0] || id == NUFUNC) return false;
+    return add_ufunc(c, s, &ufuncs[id], (dtype_of){.dt = DT_none}, in, &c->value[s], e);
+}
+
+static bool add_round(tile_code *c, int s, int decimals, err *e)
+{
+    input in[2];
+    tile_operand *v = &c->value[s];
+    dtype_of none = {.dt = DT_none};
+    TRY(argument(c, s, 0, &in[0]));
+    dtype_of t = in[0].v.t;
+    if (!dtype_is_float(t.dt)) return false;
+    if (decimals == 0) return add_ufunc(c, s, &ufuncs[U_rint], none, in, v, e);
+    enum ufunc_id there = decimals < 0 ? U_divide : U_multiply;
+    enum ufunc_id back = decimals < 0 ? U_multiply : U_divide;
+    nd *scale = round_scale(decimals);
+    bool ok = block_input(c, scale, &in[1]) && add_ufunc(c, s, &ufuncs[there], none, in, v, e);
+    if (ok) {
+        in[0] = made_input(v);
+        ok = add_ufunc(c, s, &ufuncs[U_rint], none, in, v, e);
+    }
+    if (ok) {
+        in[0] = made_input(v);
+        ok = block_input(c, scale, &in[1]) && add_ufunc(c, s, &ufuncs[back], none, in, v, e);
+    }
+    datum_unref(scale);
+    if (!ok || v->t.dt == t.dt) return ok;
+    in[0] = made_input(v);
+    ok = as_type(c, &in[0], t, e);
+    *v = in[0].v;
+    return ok;
 }
 
 static bool add_generator(tile_code *c, int s)
@@ -464,14 +560,19 @@ static bool add_step(tile_code *c, int s, err *e)
     if (!(f->flags & FN_ELEMENTWISE)) return false;
     const ufunc *u = fn_as_ufunc(f, &t, &out);
     if (u) return add_map(c, s, u, t, e);
-    return fn_is_cast(f, &t) && add_astype(c, s, t, e);
+    switch (fn_as_choice(f, &out)) {
+    case FN_IS_WHERE: return add_where(c, s, e);
+    case FN_IS_CLIP: return add_clip(c, s, e);
+    case FN_IS_ROUND: return add_round(c, s, out, e);
+    default: return fn_is_cast(f, &t) && add_astype(c, s, t, e);
+    }
 }
 
 bool tile_compile(tile_code *c, err *e)
 {
     int n = (int)c->g->nstep;
     arena *a = c->r->scratch;
-    c->maxop = UFUNC_MAXARG * n + 1; /* a loop and a cast for each of its operands */
+    c->maxop = 2 * UFUNC_MAXARG * n + 1; /* up to three loops, and casts of their operands */
     c->op = arena_alloc(a, (size_t)c->maxop * sizeof *c->op);
     c->held = arena_alloc(a, (size_t)c->maxop * sizeof *c->held);
     c->free = arena_alloc(a, (size_t)c->maxop * sizeof *c->free);
