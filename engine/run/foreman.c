@@ -76,6 +76,7 @@ static void foreman_drop(foreman *f, uint32_t n)
     }
     pthread_mutex_destroy(&f->lock);
     datum_unref(f->board);
+    ledger_clear(&f->past);
     mem_free(f->table);
     mem_free(f->limbo.at);
     mem_free(f->wanted.at);
@@ -140,6 +141,14 @@ void *foreman_unref(foreman *f)
 {
     if (f) foreman_drop(f, 1);
     return NULL;
+}
+
+struct entry *foreman_past(foreman *f, double since, size_t *n)
+{
+    foreman_enter(f);
+    entry *at = ledger_read(&f->past, since, n);
+    foreman_leave(f);
+    return at;
 }
 
 struct board *foreman_board(foreman *f)

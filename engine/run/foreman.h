@@ -51,6 +51,8 @@ void foreman_close(foreman *f);
 bool foreman_is_closed(foreman *f);
 struct board;
 struct board *foreman_board(foreman *f); /* lends */
+/* What ran and ended since: ledger_free(). */
+struct entry *foreman_past(foreman *f, double since, size_t *n);
 
 /* ---- workers ---- */
 

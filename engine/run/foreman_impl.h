@@ -5,6 +5,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/run/foreman.h"
+#include "engine/run/ledger.h"
 
 typedef struct edge { /* of an errand to one that waits for it; counts e */
     errand *e;
@@ -67,7 +68,8 @@ typedef struct heap {
 
 typedef struct hand {
     int nthread;
-    uint32_t running, held;
+    int running; /* below 0: tasks wait that were counted as waiting already */
+    uint32_t held;
     uint64_t bytes;
     bool gone;
     heap queue;
@@ -87,6 +89,7 @@ struct foreman {
     int nhand, turn;
     heap limbo; /* nobody may do these yet */
     heap wanted;
+    ledger past;
     datum **trash; /* to unref when the lock is free */
     uint32_t ntrash, cap_trash;
     uint64_t *drops;

@@ -65,8 +65,8 @@ static uint64_t bytes_missing(const errand *e, int who)
 static double delay(const foreman *f, const errand *e, int who)
 {
     const hand *h = &f->hand[who];
-    double ahead = (double)(h->running + h->queue.n) / h->nthread;
-    if (h->running < (uint32_t)h->nthread && !h->queue.n) ahead *= 0.5;
+    double ahead = (double)(h->running + (int64_t)h->queue.n) / h->nthread;
+    if (h->running < h->nthread && !h->queue.n) ahead *= 0.5;
     return ahead * 1e-3 + 1e-9 * (double)bytes_missing(e, who);
 }
 
@@ -96,7 +96,7 @@ void errand_ready(errand *e)
     }
     hand *h = &f->hand[i];
     heap_push(&h->queue, e);
-    if (h->running < (uint32_t)h->nthread) {
+    if (h->running < h->nthread) {
         f->poke = true;
         pthread_cond_signal(&h->wake);
     }
@@ -241,7 +241,7 @@ void foreman_dismiss(foreman *f, int who, bool died)
 void foreman_pause(foreman *f, int who)
 {
     foreman_enter(f);
-    if (f->hand[who].running) f->hand[who].running--;
+    f->hand[who].running--;
     f->poke = true;
     pthread_cond_signal(&f->hand[who].wake);
     foreman_leave(f);
@@ -266,7 +266,8 @@ hand_counts foreman_count(foreman *f, int who)
 {
     foreman_enter(f);
     const hand *h = &f->hand[who];
-    hand_counts c = {h->running, h->queue.n, h->held, h->bytes, h->gone};
+    hand_counts c = {h->running > 0 ? (uint32_t)h->running : 0, h->queue.n, h->held, h->bytes,
+                     h->gone};
     foreman_leave(f);
     return c;
 }
@@ -279,7 +280,7 @@ static errand *steal(foreman *f, int thief)
     int from = -1;
     for (int i = 0; i < f->nhand; i++) {
         const hand *h = &f->hand[i];
-        if (i == thief || !h->queue.n || h->running < (uint32_t)h->nthread) continue;
+        if (i == thief || !h->queue.n || h->running < h->nthread) continue;
         if (from < 0 || h->queue.n > f->hand[from].queue.n) from = i;
     }
     if (from < 0) return NULL;
@@ -293,7 +294,7 @@ static errand *steal(foreman *f, int thief)
 static errand *next_for(foreman *f, int who)
 {
     hand *h = &f->hand[who];
-    if (f->closed || h->gone || h->running >= (uint32_t)h->nthread) return NULL;
+    if (f->closed || h->gone || h->running >= h->nthread) return NULL;
     errand *e = pop_ready(&h->queue);
     return e ? e : steal(f, who);
 }
@@ -365,7 +366,7 @@ static bool run_ends(errand_run *r)
     foreman *f = r->e->of;
     hand *h = &f->hand[r->worker];
     foreman_enter(f);
-    if (h->running) h->running--;
+    h->running--;
     if (h->queue.n) pthread_cond_signal(&h->wake);
     f->poke = f->poke || f->remote;
     if (r->e->state != ERRAND_PROCESSING || r->e->attempt != r->attempt) return false;
@@ -382,6 +383,16 @@ static void run_over(errand_run *r)
     run_clear(r);
 }
 
+static void note(const errand_run *r, bool ok)
+{
+    const errand *e = r->e;
+    entry x = {.key = e->key, .type = ok ? e->type : NULL, .ok = ok, .worker = r->worker};
+    x.begin = e->begin;
+    x.end = e->end;
+    x.bytes = ok ? e->bytes : 0;
+    ledger_add(&e->of->past, &x);
+}
+
 void foreman_done(foreman *f, errand_run *r, datum *value, const char *type, size_t bytes)
 {
     errand *e = r->e;
@@ -392,6 +403,7 @@ void foreman_done(foreman *f, errand_run *r, datum *value, const char *type, siz
         mem_free(e->type);
         e->type = type ? mem_dup(type) : NULL;
         e->bytes = bytes;
+        note(r, true);
         errand_lies(e, 1ull << r->worker);
         errand_finish(e, value);
     }
@@ -409,6 +421,7 @@ void foreman_failed(foreman *f, errand_run *r, err *x)
         errand_ready(e);
     } else {
         failure *why = failure_new(x);
+        note(r, false);
         errand_fail(e, why, e);
         foreman_trash(f, why);
     }

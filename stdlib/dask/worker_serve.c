@@ -63,6 +63,7 @@ typedef struct hand { /* a task thread */
     strbuf said[2];
     double flushed;
     uint64_t id; /* of its task */
+    bool left;   /* the task has seceded */
     idmap kept;  /* functions, thawed once: value * by number */
     job *now;
 } hand;
@@ -302,11 +303,26 @@ static void post_failure(hand *h, uint64_t id)
     exc_clear(in);
 }
 
+/* The scheduler counts on every task to end at its place. */
+static void come_back(hand *h)
+{
+    value pending = throwing(h->in) ? exc_take(h->in) : FAIL;
+    tuple *t = tuple_pack(h->in, 2, v_str(h->in, "rejoin"), v_int(h->s->number));
+    h->left = false;
+    if (t) value_unref(h->in, workers_ask(h->in, v_obj(t)));
+    obj_unref(h->in, t);
+    exc_clear(h->in);
+    if (is_fail(pending)) return;
+    throw_value(h->in, pending);
+    value_unref(h->in, pending);
+}
+
 static void run_task(hand *h, job *j)
 {
     interp *in = h->in;
     double begin = seconds(CLOCK_REALTIME);
     value r = run_function(h, j);
+    if (h->left) come_back(h);
     if (is_fail(r)) {
         post_failure(h, j->id);
         return;
@@ -467,6 +483,14 @@ value workers_ask(interp *in, value question)
     throw_value(in, v);
     value_unref(in, v);
     return FAIL;
+}
+
+bool worker_leaves(interp *in, bool leaves)
+{
+    hand *h = hand_of(in);
+    if (!h || h->left == leaves) return false;
+    h->left = leaves;
+    return true;
 }
 
 /* ---- reading ---- */

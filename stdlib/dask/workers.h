@@ -172,3 +172,6 @@ static inline int64_t workers_memory(workers *w, int who) /* resident bytes; -1 
 int worker_number(interp *in, const char **name);
 /* Asks the scheduler and waits for its answer; an exception it answers with is raised. */
 value workers_ask(interp *in, value question);
+/* A task leaves its place to another (secede), or takes one again: false: it had done so.  Its end
+ * takes the place again by itself. */
+bool worker_leaves(interp *in, bool leaves);

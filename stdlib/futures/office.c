@@ -8,6 +8,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/run/board.h"
+#include "engine/run/ledger.h"
 #include "stdlib/dask/bridge.h"
 #include "stdlib/dask/workers.h"
 #include "stdlib/futures/fleet.h"
@@ -416,6 +417,28 @@ static value o_tasks(interp *in, const value *arg)
     return ok ? v_obj(l) : FAIL;
 }
 
+/* past(since): the same of tasks that ended, whatever became of their results */
+static value o_past(interp *in, const value *arg)
+{
+    office *o = peek_office(in, arg[0]);
+    double since;
+    if (!o || !to_double(in, arg[1], &since)) return FAIL;
+    list *l = list_new(in, 16);
+    size_t n;
+    entry *all = foreman_past(o->f, since, &n);
+    bool ok = l != NULL;
+    for (size_t i = 0; ok && i < n; i++) {
+        const entry *e = &all[i];
+        tuple *t = tuple_pack(in, 8, v_str(in, e->key), v_str(in, e->ok ? "memory" : "erred"),
+                              e->type ? v_str(in, e->type) : NONE, v_int((int64_t)e->bytes),
+                              v_int(0), v_int(e->worker), v_float(e->begin), v_float(e->end));
+        ok = list_add(in, l, v_obj(t));
+    }
+    ledger_free(all, n);
+    if (!ok) obj_unref(in, l);
+    return ok ? v_obj(l) : FAIL;
+}
+
 /* ---- the board ---- */
 
 /* note(name): (value or None, version) */
@@ -589,6 +612,7 @@ static const builtin office_table[] = {
     {"dismiss(self, worker, /)", o_dismiss, NULL},
     {"workers(self)", o_workers, NULL},
     {"tasks(self)", o_tasks, NULL},
+    {"past(self, since, /)", o_past, NULL},
     {"note(self, name, /)", o_note, NULL},
     {"post(self, name, value, version, /)", o_post, NULL},
     {"now(self)", o_now, NULL},
@@ -702,7 +726,7 @@ static value f_secede(interp *in, const value *arg)
 {
     (void)arg;
     helper *h = helper_of(in);
-    if (worker_number(in, NULL) >= 0) return far_say(in, "secede");
+    if (worker_number(in, NULL) >= 0) return worker_leaves(in, true) ? far_say(in, "secede") : NONE;
     if (h) helper_pause(h);
     return NONE;
 }
@@ -711,7 +735,8 @@ static value f_rejoin(interp *in, const value *arg)
 {
     (void)arg;
     helper *h = helper_of(in);
-    if (worker_number(in, NULL) >= 0) return far_say(in, "rejoin");
+    if (worker_number(in, NULL) >= 0)
+        return worker_leaves(in, false) ? far_say(in, "rejoin") : NONE;
     if (h) helper_resume(h);
     return NONE;
 }
