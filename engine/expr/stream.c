@@ -55,6 +55,7 @@ typedef struct folder {
     bool any_size;   /* pieces of any size give the same result */
     const double *u; /* squares of the distance from this, per cell; or NULL */
     double *valid;   /* counts what is not NaN, per cell; or NULL */
+    float *squares;  /* of a piece of floats, whose distances are float64 */
     char *acc;
     ptrdiff_t size;
     err *e;
@@ -65,7 +66,10 @@ static double piece_sum(folder *k, const char *at, size_t n, int64_t cell)
 {
     int64_t valid = 0;
     double r;
-    if (k->single)
+    if (k->single && k->u) {
+        square_distances_f32(k->squares, (const float *)(const void *)at, k->u + cell, 0, n);
+        r = (double)fold_sum_f32(k->squares, n);
+    } else if (k->single)
         r = (double)(k->nan ? fold_nansum_f32((const float *)(const void *)at, n, &valid)
                             : fold_sum_f32((const float *)(const void *)at, n));
     else if (k->u)
@@ -169,7 +173,13 @@ static void add_rows(folder *k, int64_t cell, const char *at, size_t n, size_t r
     const double *x = (const double *)(const void *)at;
     double *to = (double *)(void *)acc;
     double *valid = k->valid ? k->valid + cell : NULL;
-    if (k->pairs && k->single && k->nan)
+    if (k->pairs && k->single && k->u) {
+        const float *row = (const float *)(const void *)at;
+        for (size_t i = 0; i < rows; i++, row += n) {
+            square_distances_f32(k->squares, row, k->u + cell, 1, n);
+            fold_row_sum_f32((float *)(void *)acc, k->squares, n, 1);
+        }
+    } else if (k->pairs && k->single && k->nan)
         fold_row_nansum_f32((float *)(void *)acc, valid, (const float *)(const void *)at, n, rows);
     else if (k->pairs && k->single)
         fold_row_sum_f32((float *)(void *)acc, (const float *)(const void *)at, n, rows);
@@ -267,6 +277,7 @@ bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_
     if (sort == SORT_PLAIN) return plain_streams(r, t, as);
     bool whole = dtype_is_int(t.dt) || t.dt == DT_bool;
     *as = r->want;
+    if (sort == SORT_MOMENT && r->want.dt == DT_float32) return t.dt == DT_float32 && !r->nan;
     if (sort == SORT_MOMENT) return r->want.dt == DT_float64 && (whole || t.dt == DT_float64);
     if (r->nan && !whole) return t.dt == DT_float64 && r->want.dt == DT_float64;
     return dtype_is_number(r->want.dt) && (!dtype_is_complex(t.dt) || r->want.dt == t.dt);
@@ -384,8 +395,11 @@ static nd *second_pass(const red_fn *r, const stream *s, const nd *mean, err *e)
     nd *sums = cells_new(r, s, true, s->type, e);
     k.nan = skips_nan(r, s);
     k.u = (const double *)(const void *)mean->at;
+    buf *room = k.single ? buf_new(TILE_MOST * sizeof *k.squares, e) : NULL;
     if (sums) k.acc = sums->at;
-    bool ok = sums && s->again(s->ctx, e) && fold_stream(&k);
+    if (room) k.squares = (float *)(void *)room->data;
+    bool ok = sums && (room || !k.single) && s->again(s->ctx, e) && fold_stream(&k);
+    buf_unref(room);
     nd *out = ok ? nd_expand(sums, s->ndim) : NULL; /* of orders 2 .. 2 */
     datum_unref(sums);
     return out;

@@ -27,3 +27,15 @@ typedef int32_t ints8 __attribute__((vector_size(32)));
 #define NOT_SIGN 0x7fffffff
 #define SUFFIX   f32
 #include "engine/kernels/fold_pairs.h"
+
+SIMD_KERNEL(, square_distances_f32,
+            (float *out, const float *x, const double *u, int step, size_t n), (out, x, u, step, n))
+{
+    float *restrict to = out;
+    if (step) {
+        for (size_t i = 0; i < n; i++) to[i] = (float)((x[i] - u[i]) * (x[i] - u[i]));
+        return;
+    }
+    const double all = *u;
+    for (size_t i = 0; i < n; i++) to[i] = (float)((x[i] - all) * (x[i] - all));
+}

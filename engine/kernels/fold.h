@@ -22,6 +22,9 @@ float fold_nansum_f32(const float *x, size_t n, int64_t *valid);
 double fold_nansquares_f64(const double *x, size_t n, double u);
 float fold_nansquares_f32(const float *x, size_t n, float u);
 
+/* (x[i] - u[i * step])^2 as float64, rounded; step 0: one u for all */
+void square_distances_f32(float *out, const float *x, const double *u, int step, size_t n);
+
 /* Cell by cell: acc[i] += x[i] for `rows` rows of n elements, one after the other, and so on;
  * valid[i] counts. */
 void fold_row_sum_f64(double *acc, const double *x, size_t n, size_t rows);
