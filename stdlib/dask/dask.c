@@ -52,6 +52,12 @@ static value uuid4(interp *in, const value *arg)
     return v;
 }
 
+static value fits(interp *in, const value *arg)
+{
+    int64_t n;
+    return to_int64(in, arg[0], &n) && graph_fits(in, (uint64_t)n) ? NONE : FAIL;
+}
+
 static value normalizer(interp *in, const value *arg)
 {
     (void)in, (void)arg;
@@ -68,6 +74,7 @@ static const builtin graph_table[] = {
     {"usage(restart)", memory_usage,
      "Bytes of arrays now, at most since the restart, of the process at most."},
     {"uuid4()", uuid4, "A random UUID, as text."},
+    {"fits(ntask, /)", fits, "MemoryError when a dict of so many tasks is too large."},
     {"normalizer()", normalizer, NULL},
     {"is_collection(x, /)", node_is_collection, "Is x a lazy collection?"},
     {"unpack(x, /)", node_unpack, "(task, nodes): x with keys in the place of collections."},

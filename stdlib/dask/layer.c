@@ -5,6 +5,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/expr/bw.h"
+#include "engine/run/memory.h"
 #include "stdlib/dask/bridge.h"
 
 typedef struct layer_obj {
@@ -206,12 +207,25 @@ static value m_get(interp *in, const value *arg)
     return find(in, of(arg[0]), arg[1], &i) ? task_value(in, of(arg[0]), i) : value_ref(arg[2]);
 }
 
+/* Some bytes a task: what would be far too much is refused before it begins. */
+bool graph_fits(interp *in, uint64_t ntask)
+{
+    enum { TASK = 300 };
+    uint64_t room = memory_default();
+    if (ntask < 1 << 20 || ntask < room / TASK) return true;
+    throw(in, MemoryError,
+          "a dict of %llu tasks would take about %.3g GiB, and %.3g GiB may be used; layers and "
+          "single tasks can be asked for",
+          (unsigned long long)ntask, (double)ntask * TASK / (1 << 30), (double)room / (1 << 30));
+    return false;
+}
+
 static dict *as_plain_dict(interp *in, const layer *l)
 {
-    dict *d = dict_new(in);
+    dict *d = graph_fits(in, layer_shown(l)) ? dict_new(in) : NULL;
     for (uint64_t i = 0; d && i < layer_shown(l); i++) {
         value k = nth_key(in, l, i), v = is_fail(k) ? FAIL : task_value(in, l, i);
-        bool ok = !is_fail(v) && dict_set(in, d, k, v);
+        bool ok = !is_fail(v) && dict_set(in, d, k, v) && check_interrupt(in);
         value_unref(in, k);
         value_unref(in, v);
         if (!ok) {
@@ -237,12 +251,12 @@ static value through_dict(interp *in, value self, const char *method)
 
 static value m_keys(interp *in, const value *arg)
 {
-    dict *d = dict_new(in);
     const layer *l = of(arg[0]);
+    dict *d = graph_fits(in, layer_shown(l)) ? dict_new(in) : NULL;
     bool ok = d != NULL;
     for (uint64_t i = 0; ok && i < layer_shown(l); i++) {
         value k = nth_key(in, l, i);
-        ok = !is_fail(k) && dict_set(in, d, k, NONE);
+        ok = !is_fail(k) && dict_set(in, d, k, NONE) && check_interrupt(in);
         value_unref(in, k);
     }
     value r = ok ? call_method(in, v_obj(d), "keys", 0) : FAIL;
@@ -268,11 +282,11 @@ static value m_false(interp *in, const value *arg)
 
 static value m_output_keys(interp *in, const value *arg)
 {
-    set *s = set_new(in, false);
     const layer *l = of(arg[0]);
+    set *s = graph_fits(in, layer_shown(l)) ? set_new(in, false) : NULL;
     for (uint64_t i = 0; s && i < layer_shown(l); i++) {
         value k = nth_key(in, l, i);
-        bool ok = !is_fail(k) && set_add(in, s, k);
+        bool ok = !is_fail(k) && set_add(in, s, k) && check_interrupt(in);
         value_unref(in, k);
         if (!ok) return obj_unref(in, s), FAIL;
     }
