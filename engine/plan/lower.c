@@ -90,7 +90,8 @@ typedef struct walk {
     frame *stack;
     size_t depth, capstack;
     size_t captask, capin;
-    bool no_tiles;
+    const plan_opts *opts;
+    uint32_t nstep; /* so far */
 } walk;
 
 static bool push_ref(void *ctx, ref r)
@@ -121,7 +122,7 @@ static program *make_program(walk *w, uint32_t root)
         p->prog = mem_grow(p->prog, (p->nprog ? 2 * p->nprog : 1) * sizeof *p->prog);
     x->prog = p->nprog;
     program *g = p->prog[p->nprog++] = program_new(n, step, by);
-    g->tiles &= !w->no_tiles;
+    if (w->opts->off & PASS_TILE) g->tiles = false;
     return g;
 }
 
@@ -229,6 +230,20 @@ static void close_frame(walk *w, const frame *f)
     w->nref = f->first;
 }
 
+/* Between tasks: is the plan still wanted, and not too large? */
+static bool goes_on(walk *w, err *e)
+{
+    enum { OFTEN = 1024, TASK = sizeof(task) + 32 }; /* with its edges and result */
+    const plan_opts *o = w->opts;
+    tid n = w->p->ntask;
+    if (n == NO_TASK - 1) return err_set(e, MemoryError, "too many tasks");
+    if (++w->nstep % OFTEN) return true;
+    if (o->goes_on && !o->goes_on(o->ctx)) return err_set(e, KeyboardInterrupt, "%s", "");
+    if (!o->room || (uint64_t)n * TASK < o->room) return true;
+    return err_set(e, MemoryError,
+                   "more than %u tasks at once do not fit in memory; larger chunks make fewer", n);
+}
+
 static bool walk_from(walk *w, ref want, err *e)
 {
     node *x = nodes_find(&w->s, want.of);
@@ -245,7 +260,7 @@ static bool walk_from(walk *w, ref want, err *e)
         ref r = w->ref[f->first + f->next++];
         node *d = nodes_find(&w->s, r.of);
         if (!d || tid_get(d, r.i) == NO_TASK) TRY(open_frame(w, r, e));
-        if (w->p->ntask == NO_TASK - 1) return err_set(e, MemoryError, "too many tasks");
+        TRY(goes_on(w, e));
     }
     return true;
 }
@@ -272,8 +287,9 @@ static void link_tasks(plan *p)
         }
 }
 
-static bool lower(walk *w, uint32_t n, const ref *want, const plan_opts *o, err *e)
+static bool lower(walk *w, uint32_t n, const ref *want, err *e)
 {
+    const plan_opts *o = w->opts;
     nodes_build(&w->s, w->p, n, want, o);
     pass_fuse(&w->s, o);
     plan *p = w->p;
@@ -294,8 +310,8 @@ plan *plan_refs(uint32_t n, const ref *want, const plan_opts *o, err *e)
     const plan_opts none = {0};
     plan *p = mem_zero(sizeof *p);
     atomic_init(&p->hold, 1);
-    walk w = {.p = p, .no_tiles = o && (o->off & PASS_TILE)};
-    bool ok = lower(&w, n, want, o ? o : &none, e);
+    walk w = {.p = p, .opts = o ? o : &none};
+    bool ok = lower(&w, n, want, e);
     tids_free(&w.s);
     nodes_clear(&w.s);
     arena_clear(&w.scratch);

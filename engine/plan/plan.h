@@ -49,6 +49,9 @@ enum plan_pass {
 typedef struct plan_opts {
     uint32_t off;  /* passes not to run (plan_pass bits) */
     bool keep_all; /* no fusion: every task is one key (callbacks, hand-written graphs) */
+    uint64_t room; /* bytes that the plan itself may take (MemoryError); 0: any */
+    bool (*goes_on)(void *ctx); /* asked now and then; false: stop (KeyboardInterrupt). Or NULL */
+    void *ctx;
 } plan_opts;
 
 typedef struct plan {

@@ -88,7 +88,7 @@ value layer_value(interp *in, const layer *l);
 const layer *as_layer_value(value v);
 value key_value(interp *in, const key *k);
 bool graph_fits(interp *in, uint64_t ntask); /* as a dict, or MemoryError */
-bool key_of(interp *in, value v, key *out); /* false without exception: not of that form */
+bool key_of(interp *in, value v, key *out);  /* false without exception: not of that form */
 
 /* ---- args.c: what users write ---- */
 

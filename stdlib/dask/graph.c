@@ -406,7 +406,9 @@ static bool run_shared(graph *g, uint32_t at, crew *c)
     for (uint32_t i = 0; i < at; i++) /* done, and nobody needs it any more */
         if (is_fail(result[g->order[i]])) result[g->order[i]] = NONE;
     err e = {0};
-    plan_opts po = {.keep_all = true, .off = PASS_ORDER}; /* they have theirs */
+    plan_opts po = plan_settings(g->in);
+    po.keep_all = true;
+    po.off |= PASS_ORDER; /* they have theirs */
     live_new_run(g->in, crew_copies(c));
     layer *l = layer_of_nodes(g->in, g->of, what, result);
     uint32_t n = 0;

@@ -1,6 +1,8 @@
-/* stdlib/dask/planning.c - which passes the planner runs: dask.config's "dsk.plan.NAME" settings.
+/* stdlib/dask/planning.c - how the planner works: what stops it, and which passes it runs:
+ * dask.config's "dsk.plan.NAME" settings.
  *
  * Absent or true: it runs.  `dask.config.set({"dsk.plan": False})` leaves all of them out. */
+#include "engine/run/memory.h"
 #include "stdlib/dask/parts.h"
 
 static const struct {
@@ -17,9 +19,15 @@ static bool is_off(interp *in, value v)
     return !is_fail(v) && value_truth(in, v) == 0;
 }
 
+static bool still_wanted(void *ctx)
+{
+    const host *h = interp_host(ctx);
+    return !(h && h->interrupted && h->interrupted(h->ctx));
+}
+
 plan_opts plan_settings(interp *in)
 {
-    plan_opts o = {0};
+    plan_opts o = {.room = memory_default(), .goes_on = still_wanted, .ctx = in};
     value m = interp_import(in, "dask.config");
     value config = is_fail(m) ? FAIL : value_getattr_c(in, m, "config");
     dict *all = is_fail(config) ? NULL : as_dict(config);
