@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/expr/build.h"
+#include "engine/expr/bw.h"
 #include "engine/expr/reduceops.h"
 #include "engine/expr/tile.h"
 
@@ -13,24 +14,30 @@
 static const double LOOP_NS = 0.4, BYTE_NS = 0.1, FILE_NS = 0.4, FLOP_NS = 0.0125, TASK_NS = 300,
                     FOREIGN_NS = 5000;
 
-enum { PIECE = TILE_MOST * 8, WINDOW = 1 << 20 };
+enum {
+    PIECE = TILE_MOST * 8,
+    WINDOW = 1 << 20,
+    KEPT = 16 /* costs of a program's tasks */
+};
 
 typedef struct entry {
-    bool known;
+    struct entry *next;
+    const fn *f; /* of a program whose tasks may call different ones */
+    bool helper;
     uint64_t block;
     task_cost cost;
 } entry;
 
 struct costs {
     const plan *p;
-    arena scratch;
+    arena scratch, mem;
     stepset steps;
-    entry at[]; /* two for each program: blocks, helper tasks */
+    entry *at[]; /* of each program */
 };
 
 costs *costs_new(const plan *p)
 {
-    costs *c = mem_zero(sizeof *c + 2 * p->nprog * sizeof c->at[0]);
+    costs *c = mem_zero(sizeof *c + p->nprog * sizeof c->at[0]);
     c->p = p;
     return c;
 }
@@ -39,6 +46,7 @@ void costs_free(costs *c)
 {
     if (!c) return;
     arena_clear(&c->scratch);
+    arena_clear(&c->mem);
     mem_free(c);
 }
 
@@ -193,6 +201,7 @@ static uint64_t stepped_extra(const program *g, const stepset *x, int result)
         uint64_t total, largest;
         if (!x->known[s]) continue;
         largest = inputs_of(&x->view[s], &total);
+        if (!largest) largest = block_bytes(g->by[s], x->index[s]); /* inputs of unknown size */
         const fn *f = x->view[s].f;
         uint64_t copies = f ? (uint64_t)(f->kind->cost.copies + f->copies) * largest : 0;
         if (f && g->tiles && g->nstep == 1 && red_prefers_stream(f)) copies = 0;
@@ -255,17 +264,17 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     return k;
 }
 
-/* Tasks of one layer may call different functions: a piece that is one whole block is not pasted.
- */
-static bool task_streams(costs *c, const program *g, uint64_t index)
+/* Tasks of one layer may call different functions: a sort's do all it takes, and a piece that is
+ * one whole block is not pasted. */
+static const fn *called(costs *c, const program *g, uint64_t index)
 {
-    stepset *x = &c->steps;
+    task_view v = {0};
     err e = {0};
+    if (g->nstep > 1 || as_bw(g->by[0])) return NULL;
     arena_reset(&c->scratch);
-    memset(x->known, 0, g->nstep * sizeof *x->known);
-    bool ok = program_look(g, index, x, &c->scratch, &e);
+    if (layer_task(g->by[0], index, &c->scratch, &v, &e)) return v.f;
     err_clear(&e);
-    return ok && x->view[0].f && x->view[0].f->kind->cost.streams;
+    return NULL;
 }
 
 task_cost costs_of(costs *c, tid t)
@@ -274,13 +283,20 @@ task_cost costs_of(costs *c, tid t)
     const program *g = c->p->prog[k->prog];
     const layer *l = g->by[0];
     bool helper = !l->grid || k->index >= l->grid->nblock;
-    entry *at = &c->at[2 * k->prog + helper];
+    const fn *f = called(c, g, k->index);
     uint64_t block = helper ? 0 : block_bytes(l, k->index);
-    if (!at->known || at->block != block)
-        *at = (entry){.known = true, .block = block, .cost = find_cost(c, g, k->index)};
-    task_cost cost = at->cost;
-    if (cost.streams && !task_streams(c, g, k->index)) cost.streams = cost.parts = false;
-    return cost;
+    entry *x = c->at[k->prog], *spare = NULL;
+    for (int n = 0; x; x = x->next, n++) {
+        if (x->f == f && x->helper == helper && x->block == block) return x->cost;
+        if (n >= KEPT) spare = x;
+    }
+    if (!spare) {
+        spare = ARENA_NEW(&c->mem, entry);
+        spare->next = c->at[k->prog];
+        c->at[k->prog] = spare;
+    }
+    *spare = (entry){spare->next, f, helper, block, find_cost(c, g, k->index)};
+    return spare->cost;
 }
 
 uint64_t layer_block_max(const layer *l)

@@ -404,7 +404,10 @@ static demand demand_of(memory *m, tid t)
     for (uint32_t i = 0; i < k->nin; i++) {
         tid in = m->p->in[k->in + i];
         const slot *s = &m->at[in];
-        if (c.unknown && s->where != NOWHERE) given += size_now(atomic_load(&m->p->out[in]));
+        if (c.unknown && s->where != NOWHERE) {
+            uint64_t n = size_now(atomic_load(&m->p->out[in])), readers = m->p->task[in].nsucc;
+            given += c.parts ? 4 * n / readers : n;
+        }
         d.unsettled |= s->where == LEAVING || s->where == COMING;
         if (s->where != AWAY) continue;
         uint64_t n = room_for(atomic_load(&m->p->out[in]));
