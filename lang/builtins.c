@@ -9,6 +9,7 @@
 #include "lang/types/alias.h"
 #include "lang/types/iter.h"
 #include "lang/types/memview.h"
+#include "lang/types/module.h"
 
 /* ---- values ---- */
 
@@ -279,10 +280,25 @@ static value names_of(interp *in, value v)
     return ok ? v_obj(s) : (obj_unref(in, s), FAIL);
 }
 
+/* What a module's own __dir__ answers; FAIL without an exception when it has none. */
+static value module_dir(interp *in, module *m)
+{
+    str *name = str_of(in, "__dir__");
+    if (name && m->lazy && is_fail(dict_peek(in, m->dict, name->at)))
+        module_define(in, m->dict, name);
+    obj_unref(in, name);
+    value hook = throwing(in) ? FAIL : dict_peek(in, m->dict, "__dir__");
+    return is_fail(hook) ? FAIL : call_n(in, hook, 0);
+}
+
 static value dir(interp *in, const value *arg)
 {
     const type *t = type_of(in, arg[0]);
-    value names = is_fail(arg[0])              ? frame_locals(in, in->frame)
+    module *m = as_module(arg[0]);
+    value own = m ? module_dir(in, m) : FAIL;
+    if (is_fail(own) && throwing(in)) return FAIL;
+    value names = !is_fail(own)                ? own
+                  : is_fail(arg[0])            ? frame_locals(in, in->frame)
                   : t->dir && !as_type(arg[0]) ? t->dir(in, arg[0])
                                                : names_of(in, arg[0]);
     list *l = is_fail(names) ? NULL : list_of(in, names);

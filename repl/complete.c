@@ -1,6 +1,7 @@
 /* repl/complete.c - completion from live objects.
  *
  *     name          keywords, the user's names, builtin names
+ *     f(x, na       likewise, and the names of f's arguments
  *     a.b.na        attributes; a.b is evaluated when it is names and dots alone
  *     d['ke         the keys of a dict or of anything with keys()
  *     'pa, open('pa paths
@@ -18,6 +19,7 @@
 #include "engine/base/str.h"
 #include "lang/embedded.h"
 #include "lang/lexer.h"
+#include "lang/types/module.h"
 #include "stdlib/stdlib.h"
 
 static bool is_name(char c)
@@ -159,6 +161,14 @@ static value look_up(session *s, const char *name, size_t n)
     return v;
 }
 
+/* A module that another one merely uses: `np` in numpy.linalg. */
+static bool is_imported(session *s, value of, const str *name)
+{
+    const module *m = as_module(of);
+    const module *in = m ? as_module(dict_peek(s->in, m->dict, name->at)) : NULL;
+    return in && m->name && in->name && strncmp(in->name->at, m->name->at, m->name->nbyte) != 0;
+}
+
 static void add_dir(session *s, value of, const char *before, const char *prefix, size_t n,
                     words *w)
 {
@@ -167,7 +177,8 @@ static void add_dir(session *s, value of, const char *before, const char *prefix
     const list *l = as_list(names);
     for (int64_t i = 0; l && i < l->n; i++) {
         const str *name = as_str(l->at[i]);
-        if (name && fits(name, prefix, n) && (n > 0 || name->at[0] != '_'))
+        if (name && fits(name, prefix, n) && (n > 0 || name->at[0] != '_') &&
+            !is_imported(s, of, name))
             add(w, before, name->at, name->nbyte, "");
     }
     value_unref(s->in, names);
@@ -184,6 +195,48 @@ static void complete_attribute(session *s, const char *text, size_t n, words *w)
     add_dir(s, of, before, text + dot, n - dot, w);
     mem_free(before);
     value_unref(s->in, of);
+}
+
+/* ---- arguments ---- */
+
+/* The innermost '(' that is open at `end`, or NULL. */
+static const char *open_call(const char *line, size_t end)
+{
+    const char *stack[64];
+    int n = 0;
+    char quote = 0;
+    for (size_t i = 0; i < end; i++) {
+        const char c = line[i];
+        if (quote && c == '\\') {
+            i++;
+        } else if (quote || c == '"' || c == '\'') {
+            quote = quote == c ? 0 : quote ? quote : c;
+        } else if (c == '(' || c == '[' || c == '{') {
+            if (n < 64) stack[n++] = line + i;
+        } else if (n && (c == ')' || c == ']' || c == '}')) {
+            n--;
+        }
+    }
+    return n && *stack[n - 1] == '(' ? stack[n - 1] : NULL;
+}
+
+static void complete_argument(session *s, const char *line, size_t start, size_t end, words *w)
+{
+    const char *paren = open_call(line, start);
+    const size_t at = paren ? (size_t)(paren - line) : 0, name = dotted_start(line, at);
+    if (name == at) return;
+    value of = look_up(s, line + name, at - name);
+    value m = is_fail(of) ? FAIL : interp_import(s->in, "dsk_shell");
+    value names = is_fail(m) ? FAIL : call_method(s->in, m, "argument_names", 1, of);
+    const list *l = as_list(names);
+    for (int64_t i = 0; l && i < l->n; i++) {
+        const str *arg = as_str(l->at[i]);
+        if (arg && fits(arg, line + start, end - start)) add(w, "", arg->at, arg->nbyte, "=");
+    }
+    value_unref(s->in, names);
+    value_unref(s->in, m);
+    value_unref(s->in, of);
+    if (throwing(s->in)) exc_clear(s->in);
 }
 
 /* ---- modules ---- */
@@ -301,8 +354,10 @@ words complete(session *s, const char *line, size_t start, size_t end)
     } else if (!complete_import(s, line, start, end, &w)) {
         if (memchr(text, '.', n))
             complete_attribute(s, text, n, &w);
-        else
+        else {
+            complete_argument(s, line, start, end, &w);
             complete_name(s, text, n, &w);
+        }
     }
     if (throwing(s->in)) exc_clear(s->in);
     sort_words(&w);

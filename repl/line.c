@@ -21,6 +21,7 @@
 enum { MAX_HISTORY = 10000 };
 
 static session *current; /* whose names are completed */
+static char *prefilled;  /* what the next cell begins with */
 static bool cancelled;   /* Ctrl-C while a line was being read */
 static int indentation;  /* to begin the next line with */
 
@@ -171,8 +172,21 @@ static int get_byte(FILE *f)
     }
 }
 
+bool line_prefill(const char *text)
+{
+    if (!current) return false;
+    mem_free(prefilled);
+    prefilled = mem_dup(text);
+    return true;
+}
+
 static int insert_indentation(void)
 {
+    if (prefilled) {
+        rl_insert_text(prefilled);
+        mem_free(prefilled);
+        prefilled = NULL;
+    }
     for (int i = 0; i < indentation; i++) rl_insert_text(" ");
     return 0;
 }
@@ -213,6 +227,8 @@ void line_open(session *s)
 void line_close(void)
 {
     current = NULL;
+    mem_free(prefilled);
+    prefilled = NULL;
 }
 
 static char *read_one(const char *prompt, int indent)

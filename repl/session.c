@@ -70,6 +70,28 @@ static void hide_own_frames(interp *in, exc *x)
     }
 }
 
+static void set_last(interp *in, value sys, const char *name, value v)
+{
+    str *s = str_of(in, name);
+    if (s && !is_fail(sys)) value_setattr(in, sys, s, v);
+    obj_unref(in, s);
+}
+
+/* sys.last_value, which %tb shows once more */
+static void remember_error(interp *in, value raised)
+{
+    value sys = interp_import(in, "sys");
+    value trace = is_fail(sys) ? FAIL : value_getattr_c(in, raised, "__traceback__");
+    if (!is_fail(trace)) {
+        set_last(in, sys, "last_type", v_type(type_of(in, raised)));
+        set_last(in, sys, "last_value", raised);
+        set_last(in, sys, "last_traceback", trace);
+    }
+    value_unref(in, trace);
+    value_unref(in, sys);
+    if (throwing(in)) exc_clear(in);
+}
+
 enum outcome session_report(interp *in, int *status)
 {
     const bool exits = exc_is(in, SystemExit);
@@ -80,6 +102,7 @@ enum outcome session_report(interp *in, int *status)
         show_usage(in, raised);
     } else {
         hide_own_frames(in, as_exc(raised));
+        remember_error(in, raised);
         char *text = exc_text(in, raised);
         host_puts(2, text ? text : "an exception that cannot be shown\n");
         mem_free(text);
@@ -161,8 +184,29 @@ static value get_ipython(interp *in, const value *arg)
     return shell;
 }
 
+static void add_details(interp *in, value v, strbuf *out);
+
+/* display(x, y): each as the echo of a cell shows it */
+static value display(interp *in, const value *arg)
+{
+    tuple *t = as_tuple(arg[0]);
+    for (int64_t i = 0; t && i < t->n; i++) {
+        strbuf out = {0};
+        bool ok = show_value(in, t->at[i], 80, &out);
+        if (ok) {
+            add_details(in, t->at[i], &out);
+            sb_addc(&out, '\n');
+            host_write(1, out.at, out.n);
+        }
+        sb_clear(&out);
+        if (!ok) return FAIL;
+    }
+    return NONE;
+}
+
 static const builtin names[] = {
     {"get_ipython()", get_ipython, "The shell that magics and commands go to."},
+    {"display(*objects)", display, "Shows values as the echo of a cell does."},
     {0},
 };
 
@@ -178,7 +222,8 @@ bool session_open(session *s, interp *in, bool prompts)
            put_ref(s, "Out", v_obj(s->outputs)) && put_ref(s, "_oh", v_obj(s->outputs)) &&
            dict_put(in, ns, "_", v_str(in, "")) && dict_put(in, ns, "__", v_str(in, "")) &&
            dict_put(in, ns, "___", v_str(in, "")) &&
-           dict_put(in, ns, "get_ipython", cfunc_new(in, &names[0], FAIL));
+           dict_put(in, ns, "get_ipython", cfunc_new(in, &names[0], FAIL)) &&
+           dict_put(in, ns, "display", cfunc_new(in, &names[1], FAIL));
 }
 
 void session_close(session *s)
@@ -253,25 +298,40 @@ bool session_wants_more(const char *text)
 /* ---- running ---- */
 
 /* What a lazy value shows beyond its repr.  Values of builtin types have nothing to add. */
-static void add_details(session *s, value v, strbuf *out)
+static void add_details(interp *in, value v, strbuf *out)
 {
-    const type *t = type_of(s->in, v);
+    const type *t = type_of(in, v);
     if (v.kind != V_OBJ || !t->module || strcmp(t->module, "builtins") == 0) return;
-    value m = interp_import(s->in, "dsk_shell");
-    value text = is_fail(m) ? FAIL : call_method(s->in, m, "details", 1, v);
+    value m = interp_import(in, "dsk_shell");
+    value text = is_fail(m) ? FAIL : call_method(in, m, "details", 1, v);
     if (as_str(text) && as_str(text)->nbyte) {
         sb_addc(out, '\n');
         sb_add(out, as_str(text)->at, as_str(text)->nbyte);
     }
+    value_unref(in, text);
+    value_unref(in, m);
+    if (throwing(in)) exc_clear(in);
+}
+
+/* A float in the form that %precision asks for; false: there is none. */
+static bool show_float(session *s, value v, strbuf *out)
+{
+    value shell = get_ipython(s->in, NULL);
+    value form = is_fail(shell) ? FAIL : value_getattr_c(s->in, shell, "float_format");
+    value text = as_str(form) ? value_binary(s->in, OP_MOD, form, v) : FAIL;
+    if (as_str(text)) sb_add(out, as_str(text)->at, as_str(text)->nbyte);
+    const bool shown = as_str(text) != NULL;
     value_unref(s->in, text);
-    value_unref(s->in, m);
+    value_unref(s->in, form);
+    value_unref(s->in, shell);
     if (throwing(s->in)) exc_clear(s->in);
+    return shown;
 }
 
 static bool echo(session *s, value v)
 {
     strbuf out = {0};
-    bool ok = show_value(s->in, v, 80, &out);
+    bool ok = (v.kind == V_FLOAT && show_float(s, v, &out)) || show_value(s->in, v, 80, &out);
     if (ok) {
         remember_output(s, v);
         if (s->prompts) {
@@ -281,7 +341,7 @@ static bool echo(session *s, value v)
             host_puts(1, label);
             if (memchr(sb_text(&out), '\n', out.n)) host_puts(1, "\n");
         }
-        add_details(s, v, &out);
+        add_details(s->in, v, &out);
         sb_addc(&out, '\n');
         host_write(1, out.at, out.n);
     }

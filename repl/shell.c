@@ -14,6 +14,7 @@
 #include "lang/lexer.h"
 #include "repl/cell.h"
 #include "repl/host.h"
+#include "repl/line.h"
 
 /* Runs statements in the user's namespace; the value of a last expression, or None. */
 static value run(interp *in, const value *arg)
@@ -124,6 +125,12 @@ static value user_ns(interp *in, const value *arg)
     return v_obj(obj_ref(interp_main(in)));
 }
 
+static value prefill(interp *in, const value *arg)
+{
+    const str *text = as_str(arg[0]);
+    return text ? v_bool(line_prefill(text->at)) : throw(in, TypeError, "prefill(str)");
+}
+
 static value set_argv(interp *in, const value *arg)
 {
     list *l = as_list(arg[0]);
@@ -150,6 +157,7 @@ static const builtin table[] = {
     {"columns()", columns, "Width of the terminal."},
     {"indent(text, by)", indent, "Indent the lines of a program, not those of its strings."},
     {"user_ns()", user_ns, "The namespace of the prompt."},
+    {"prefill(text)", prefill, "Text that the next cell begins with; False without a prompt."},
     {"set_argv(argv)", set_argv, "Set sys.argv."},
     {0},
 };
