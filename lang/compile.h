@@ -10,6 +10,13 @@ enum compile_flags {
     COMPILE_NAMESPACE = 4, /* names go through a namespace that is not the globals (exec) */
     COMPILE_EVAL = 8,      /* an expression: its value is returned */
 };
+typedef struct doubt { /* a SyntaxWarning */
+    uint32_t line;
+    const char *text;
+    struct doubt *next;
+} doubt;
+doubt *doubts_find(arena *mem, const ast *tree); /* in the order of the text; lives in mem */
+
 /* NULL: *why says what is wrong. `mem` holds temporaries and the texts of *why. */
 bytecode *compile(arena *mem, const ast *tree, const char *filename, unsigned flags,
                   syntax_error *why);

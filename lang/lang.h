@@ -91,6 +91,9 @@ char *exc_text(interp *in, value exc);
 /* warnings.warn: shown once per place on fd 2; may raise when filters say error */
 bool warn(interp *in, enum err_kind category, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* the same for a place in a source text */
+bool warn_at(interp *in, enum err_kind category, const char *filename, uint32_t line,
+             const char *text);
 
 /* ---- objects ---- */
 

@@ -63,6 +63,25 @@ static void add_line(arena *a, syntax_error *e, const char *text, size_t n)
     e->text = arena_dup(a, p, (size_t)((stop ? stop + 1 : end) - p));
 }
 
+/* Warns of what looks strange. One that is an error becomes a SyntaxError there. */
+static bool warn_of(interp *in, arena *a, const ast *tree, const char *filename, syntax_error *why)
+{
+    for (doubt *d = doubts_find(a, tree); d; d = d->next) {
+        if (warn_at(in, SyntaxWarning, filename, d->line, d->text)) continue;
+        if (!exc_is(in, SyntaxWarning)) return false;
+        exc_clear(in);
+        *why = (syntax_error){.kind = SyntaxError,
+                              .msg = d->text,
+                              .filename = filename,
+                              .line = (int)d->line,
+                              .end_line = (int)d->line,
+                              .offset = 1,
+                              .end_offset = 1};
+        return false;
+    }
+    return true;
+}
+
 bytecode *compile_text(interp *in, const char *text, size_t n, const char *filename, char mode,
                        unsigned flags)
 {
@@ -73,7 +92,11 @@ bytecode *compile_text(interp *in, const char *text, size_t n, const char *filen
     ast *tree = parse(&a, text, n, filename, how, &why);
     if (tree) why = (syntax_error){0};
     bytecode *c = tree ? compile(&a, tree, filename, flags, &why) : NULL;
-    if (!c) {
+    if (c && !warn_of(in, &a, tree, filename, &why)) {
+        code_unref(c);
+        c = NULL;
+    }
+    if (!c && !throwing(in)) {
         if (!tree || shows_text(in, filename, mode)) add_line(&a, &why, text, n);
         throw_syntax(in, &why);
     }

@@ -345,7 +345,6 @@ static value tb_lineno(interp *in, const value *arg)
     return v_int(place((traceback *)(void *)arg[0].o).line);
 }
 
-value frame_object(interp *in, link *l, uint32_t at, dict *globals);
 value frame_object(interp *in, link *l, uint32_t at, dict *globals)
 {
     frame_obj *f = obj_new(in, &T_frame, 0);

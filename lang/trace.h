@@ -12,5 +12,6 @@ void trace_list(interp *in, strbuf *out, const traceback *tb); /* the File lines
 /* The line n of a file or of a registered source, without its newline: mem_*; NULL: unknown */
 char *trace_line(interp *in, const char *filename, uint32_t n);
 bool source_add(interp *in, const char *filename, const char *text, size_t n);
+value frame_object(interp *in, link *l, uint32_t at, dict *globals); /* what tb_frame gives */
 /* ". Did you mean: 'x'?" or nothing */
 void trace_suggestion(interp *in, strbuf *out, exc *x);

@@ -36,9 +36,46 @@ static bool seen(interp *in, const char *key)
     return false;
 }
 
+/* Once per place and text, unless the category is one that is not shown. */
+static void show_once(interp *in, enum err_kind category, const char *filename, uint32_t line,
+                      const char *text)
+{
+    strbuf key = {0};
+    if (is_quiet(category)) return;
+    sb_addf(&key, "%s:%u:%d:%s", filename, line, (int)category, text);
+    if (!seen(in, sb_text(&key))) show(in, filename, line, err_name(category), text);
+    sb_clear(&key);
+}
+
+/* A function of the warnings module, whose filters decide when a program has loaded it. */
+static bool find_filter(interp *in, const char *name, value *f)
+{
+    value mod = dict_peek(in, in->modules, "warnings");
+    return !is_fail(mod) && value_findattr(in, mod, name, f) == 1;
+}
+
+bool warn_at(interp *in, enum err_kind category, const char *filename, uint32_t line,
+             const char *text)
+{
+    value f;
+    if (!find_filter(in, "warn_explicit", &f)) {
+        show_once(in, category, filename, line, text);
+        return true;
+    }
+    value s = v_str(in, text), file = v_str(in, filename);
+    value r = is_fail(s) || is_fail(file)
+                  ? FAIL
+                  : call_n(in, f, 4, s, v_type(exc_type(category)), file, v_int(line));
+    value_unref(in, s);
+    value_unref(in, file);
+    value_unref(in, f);
+    value_unref(in, r);
+    return !is_fail(r);
+}
+
 bool warn(interp *in, enum err_kind category, const char *fmt, ...)
 {
-    strbuf msg = {0}, key = {0};
+    strbuf msg = {0};
     va_list ap;
     va_start(ap, fmt);
     sb_addv(&msg, fmt, ap);
@@ -48,20 +85,15 @@ bool warn(interp *in, enum err_kind category, const char *fmt, ...)
     uint32_t line = f ? code_pos(f->link->code, frame_at(f)).line : 1;
     value m;
     bool ok = true;
-    /* the filters of the warnings module decide, when a program has loaded it */
-    value mod = dict_peek(in, in->modules, "warnings");
-    if (!is_fail(mod) && value_findattr(in, mod, "warn", &m) == 1) {
+    if (find_filter(in, "warn", &m)) {
         value text = v_obj(str_new(in, sb_text(&msg), msg.n));
         value r = is_fail(text) ? FAIL : call_n(in, m, 2, text, v_type(exc_type(category)));
         ok = !is_fail(r);
         value_unref(in, r);
         value_unref(in, text);
         value_unref(in, m);
-    } else if (!is_quiet(category)) {
-        sb_addf(&key, "%s:%u:%d:%s", filename, line, (int)category, sb_text(&msg));
-        if (!seen(in, sb_text(&key))) show(in, filename, line, err_name(category), sb_text(&msg));
-    }
+    } else
+        show_once(in, category, filename, line, sb_text(&msg));
     sb_clear(&msg);
-    sb_clear(&key);
     return ok;
 }

@@ -132,6 +132,12 @@ bytes *bytes_of(interp *in, value v)
 /* bytes(...) and bytearray(...) */
 static bytes *make_content(interp *in, value v, value encoding, value errors, const char *kind)
 {
+    const value option[2] = {encoding, errors};
+    for (int i = 0; i < 2; i++) {
+        if (is_fail(option[i]) || as_str(option[i])) continue;
+        return THROW0(in, TypeError, "%s() argument '%s' must be str, not %s", kind,
+                      i ? "errors" : "encoding", type_said(in, option[i]));
+    }
     bool text = !is_fail(v) && as_str(v), coded = !is_fail(encoding) || !is_fail(errors);
     value n, m;
     if (is_fail(v)) {

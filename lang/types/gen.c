@@ -5,6 +5,7 @@
 #include "lang/exc.h"
 #include "lang/types/dunder.h"
 #include "lang/types/func.h"
+#include "lang/trace.h"
 #include "lang/types/gen.h"
 #include "lang/vm.h"
 
@@ -396,8 +397,16 @@ static value gi_code(interp *in, const value *arg)
 
 static value gi_frame(interp *in, const value *arg)
 {
+    gen *g = any_gen(arg[0]);
+    if (g->state == GEN_DONE) return NONE;
+    uint32_t at = g->state == GEN_NEW ? 0 : frame_at(&g->f);
+    return frame_object(in, g->f.link, at, g->f.globals);
+}
+
+static value suspended(interp *in, const value *arg)
+{
     (void)in;
-    return any_gen(arg[0])->state == GEN_DONE ? NONE : v_bool(true);
+    return v_bool(any_gen(arg[0])->state == GEN_SUSPENDED);
 }
 
 static value yield_from(interp *in, const value *arg)
@@ -420,6 +429,7 @@ static const builtin gen_table[] = {
     {"@property __name__", name, NULL},
     {"@property __qualname__", qualname, NULL},
     {"@property gi_running", running, NULL},
+    {"@property gi_suspended", suspended, NULL},
     {"@property gi_code", gi_code, NULL},
     {"@property gi_frame", gi_frame, NULL},
     {"@property gi_yieldfrom", yield_from, NULL},
@@ -434,6 +444,7 @@ static const builtin coroutine_table[] = {
     {"@property __name__", name, NULL},
     {"@property __qualname__", qualname, NULL},
     {"@property cr_running", running, NULL},
+    {"@property cr_suspended", suspended, NULL},
     {"@property cr_code", gi_code, NULL},
     {"@property cr_frame", gi_frame, NULL},
     {"@property cr_await", yield_from, NULL},
@@ -602,6 +613,10 @@ static const builtin async_table[] = {
     {"asend(self, value, /)", ag_send, NULL},
     {"athrow(self, type, value=<unset>, traceback=<unset>, /)", ag_throw, NULL},
     {"aclose(self, /)", ag_close, NULL},
+    {"@property ag_running", running, NULL},
+    {"@property ag_code", gi_code, NULL},
+    {"@property ag_frame", gi_frame, NULL},
+    {"@property ag_await", yield_from, NULL},
     {"@property __name__", name, NULL},
     {"@property __qualname__", qualname, NULL},
     {0},
