@@ -57,9 +57,9 @@ struct entry *foreman_past(foreman *f, double since, size_t *n);
 /* ---- workers ---- */
 
 int foreman_hire(foreman *f, int nthread); /* its number; -1: too many */
-/* It takes nothing more; what it had queued goes to others.  died: what ran there runs again, and
- * what only it held is made again. */
-void foreman_dismiss(foreman *f, int who, bool died);
+/* It takes nothing more; what it had queued goes to others.  how it died (NULL: it did not): what
+ * ran there runs again, and what only it held is made again. */
+void foreman_dismiss(foreman *f, int who, const char *how);
 void foreman_rehire(foreman *f, int who);
 /* A task there waits for something: another may take its place, until it resumes. */
 void foreman_pause(foreman *f, int who);
@@ -84,9 +84,9 @@ typedef struct errand_spec {
     uint32_t nin;
     errand *const *in;
     double priority; /* higher first */
-    int retries;
-    uint64_t only; /* mask of workers; 0: any */
-    bool loose;    /* other workers may do it when those cannot */
+    int retries;     /* below 0: not even when its worker dies */
+    uint64_t only;   /* mask of workers; 0: any */
+    bool loose;      /* other workers may do it when those cannot */
 } errand_spec;
 
 /* Held by the caller. An errand of that key that is there already is given instead. NULL: closed.

@@ -161,14 +161,17 @@ void foreman_rehire(foreman *f, int who)
     foreman_leave(f);
 }
 
-static void lose(errand *e, int who)
+static void lose(errand *e, int who, const char *how)
 {
     enum { MOST_DEATHS = 3 }; /* Dask's allowed-failures */
     if (e->state == ERRAND_PROCESSING && e->worker == who) {
         e->attempt = 0;
-        if (++e->deaths > MOST_DEATHS) {
+        if (++e->deaths > MOST_DEATHS || e->retries < 0) {
             err x = {0};
-            err_set(&x, RuntimeError, "KilledWorker");
+            if (e->retries < 0)
+                err_set(&x, RuntimeError, "the worker was %s", how);
+            else
+                err_set(&x, RuntimeError, "KilledWorker");
             failure *why = failure_new(&x);
             errand_fail(e, why, e);
             foreman_trash(e->of, why);
@@ -215,16 +218,16 @@ static errand **picked(foreman *f, pick_fn pick, uint32_t *n)
     return all;
 }
 
-void foreman_dismiss(foreman *f, int who, bool died)
+void foreman_dismiss(foreman *f, int who, const char *how)
 {
     hand *h = &f->hand[who];
     uint32_t n;
     foreman_enter(f);
     h->gone = true;
     for (errand *e; (e = pop_ready(&h->queue)); errand_put(e)) errand_ready(e);
-    if (died) {
+    if (how) {
         errand **all = picked(f, any_errand, &n);
-        for (uint32_t i = 0; i < n; i++) lose(all[i], who);
+        for (uint32_t i = 0; i < n; i++) lose(all[i], who, how);
         for (uint32_t i = 0; i < n; i++) errand_put(all[i]);
         mem_free(all);
         all = picked(f, starved, &n);

@@ -332,6 +332,7 @@ void greeting_write(const greeting *g, wire_out *w, err *e)
     wire_u32(w, (uint32_t)g->number);
     wire_u32(w, (uint32_t)g->nthread);
     wire_u8(w, g->fresh);
+    wire_u8(w, g->alone);
     wire_text(w, g->name, strlen(g->name));
     wire_datum(w, g->setting, e);
 }

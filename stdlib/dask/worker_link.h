@@ -10,7 +10,7 @@
 
 enum message {
     /* to the worker */
-    MSG_HELLO,  /* number, name, threads, fresh, limits, sys.path, sys.argv: a capsule */
+    MSG_HELLO,  /* number, threads, fresh, alone, name, limits, sys.path, sys.argv: a capsule */
     MSG_RUN,    /* id, key, function number, function (once), args, inputs */
     MSG_CALL,   /* a fn, its literals and inputs: what MSG_RESULT or MSG_FAILED answers */
     MSG_PUT,    /* id, value */
@@ -75,7 +75,7 @@ int64_t process_memory(int64_t pid); /* resident bytes; -1 unknown */
 /* What a worker has to know of the interpreter it works for. */
 typedef struct greeting {
     int number, nthread;
-    bool fresh;
+    bool fresh, alone;
     const char *name;
     datum *setting; /* greeting_setting() */
 } greeting;

@@ -43,7 +43,7 @@ typedef struct ask { /* a question on its way */
 
 typedef struct server {
     int fd, number, nthread;
-    bool fresh;
+    bool fresh, alone;
     char *name;
     datum *setting;
     const module_def *const *modules;
@@ -468,7 +468,7 @@ value workers_ask(interp *in, value question)
     h->s->asks = &a;
     pthread_mutex_unlock(&h->s->lock);
     flush_said(h);
-    lend_a_hand(h->s);
+    if (!h->s->alone) lend_a_hand(h->s);
     wire_out w = {0};
     wire_u8(&w, MSG_ASKS);
     wire_u64(&w, h->id);
@@ -500,6 +500,7 @@ static bool read_hello(server *s, wire_in *r, err *e)
     s->number = (int)wire_get_u32(r);
     s->nthread = (int)wire_get_u32(r);
     s->fresh = wire_get_u8(r);
+    s->alone = wire_get_u8(r);
     s->name = wire_get_string(r);
     return wire_get_datum(r, &s->setting, e) && s->name;
 }

@@ -203,7 +203,8 @@ static bool start(procs *w, int who, err *e)
     link_reader(&p->in);
     char name[128];
     snprintf(name, sizeof name, "%s-%d", w->name, who);
-    greeting g = {who, w->o.nthread > 0 ? w->o.nthread : 1, w->o.fresh, name, w->setting};
+    int nthread = w->o.nthread > 0 ? w->o.nthread : 1;
+    greeting g = {who, nthread, w->o.fresh, w->o.alone, name, w->setting};
     wire_out out = {0};
     greeting_write(&g, &out, e);
     post(w, who, &out);

@@ -20,12 +20,14 @@ struct answers {
     workers *w;
     value office, answer;
     question *open;
+    bool lend;
 };
 
-answers *answers_open(interp *home, foreman *f, workers *w)
+answers *answers_open(interp *home, foreman *f, workers *w, bool lend)
 {
     answers *a = mem_zero(sizeof *a);
-    *a = (answers){.home = home, .f = foreman_ref(f), .w = w, .office = FAIL, .answer = FAIL};
+    *a = (answers){
+        .home = home, .f = foreman_ref(f), .w = w, .office = FAIL, .answer = FAIL, .lend = lend};
     return a;
 }
 
@@ -97,7 +99,7 @@ void answers_ask(answers *a, int who, uint64_t ask, datum *q)
         value_unref(a->in, what);
         return;
     }
-    foreman_pause(a->f, who);
+    if (a->lend) foreman_pause(a->f, who);
     question *n = mem_zero(sizeof *n);
     *n = (question){who, ask, what, a->open};
     a->open = n;
@@ -107,7 +109,7 @@ static void close_question(answers *a, question **p, bool alive)
 {
     question *q = *p;
     *p = q->next;
-    if (alive) foreman_resume(a->f, q->who);
+    if (alive && a->lend) foreman_resume(a->f, q->who);
     value_unref(a->in, q->what);
     mem_free(q);
 }

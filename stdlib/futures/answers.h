@@ -9,7 +9,8 @@
 
 typedef struct answers answers;
 
-answers *answers_open(interp *home, foreman *f, workers *w);
+/* lend: a task that waits for its answer gives up its place meanwhile. */
+answers *answers_open(interp *home, foreman *f, workers *w, bool lend);
 void answers_close(answers *a);
 void answers_ask(answers *a, int who, uint64_t ask, datum *question);
 /* Tries those again that could not be answered yet: are any left? */

@@ -21,6 +21,7 @@ struct fleet {
     workers *w;
     pthread_t thread;
     int nthread;
+    bool alone;
     idmap runs;       /* id -> errand_run * */
     idmap fetching;   /* id -> errand *, held */
     team *aside;      /* for what cannot travel */
@@ -155,12 +156,12 @@ static void hear_said(fleet *t, const work_event *ev)
 }
 
 /* Runs of a worker that died end without having said anything. */
-static void hear_died(fleet *t, int who)
+static void hear_died(fleet *t, int who, const char *how)
 {
     size_t i = 0;
     uint64_t id;
     void *at;
-    foreman_dismiss(t->f, who, true);
+    foreman_dismiss(t->f, who, how && *how ? how : "lost");
     answers_forget(t->answers, who);
     while (idmap_next(&t->runs, &i, &id, &at)) {
         errand_run *r = at;
@@ -183,7 +184,7 @@ static void hear(fleet *t, work_event *ev)
     case WORK_FAILED: hear_failed(t, ev); break;
     case WORK_VALUE: hear_value(t, ev); break;
     case WORK_MISSING: hear_missing(t, ev); break;
-    case WORKER_DIED: hear_died(t, ev->worker); break;
+    case WORKER_DIED: hear_died(t, ev->worker, ev->text); break;
     case WORK_SAID: hear_said(t, ev); break;
     case WORK_ASKS: answers_ask(t->answers, ev->worker, ev->other, ev->value); break;
     default: break;
@@ -196,7 +197,7 @@ static void *listen(void *arg)
     enum { PAUSE_MS = 500, BUSY_MS = 5 };
     fleet *t = arg;
     work_event ev;
-    t->answers = answers_open(t->home, t->f, t->w);
+    t->answers = answers_open(t->home, t->f, t->w, !t->alone);
     while (!atomic_load(&t->closing)) {
         feed(t);
         bool open = answers_check(t->answers);
@@ -210,20 +211,20 @@ static void *listen(void *arg)
 
 /* ---- life ---- */
 
-fleet *fleet_open(interp *home, foreman *f, int n, int nthread, err *e)
+fleet *fleet_open(interp *home, foreman *f, const workers_opts *o, err *e)
 {
     fleet *t = mem_zero(sizeof *t);
-    workers_opts o = {.n = n, .nthread = nthread};
-    t->w = workers_open_processes(home, &o, e);
+    t->w = workers_open_processes(home, o, e);
     if (!t->w) return mem_free(t), NULL;
     t->f = foreman_ref(f);
     t->home = home;
-    t->nthread = nthread;
+    t->nthread = o->nthread;
+    t->alone = o->alone;
     pthread_mutex_init(&t->lock, NULL);
     t->aside = team_open(home, f);
     foreman_hooks hooks = {t, poke, drop};
     foreman_hook(f, &hooks);
-    for (int i = 0; i < n; i++) foreman_hire(f, nthread);
+    for (int i = 0; i < o->n; i++) foreman_hire(f, o->nthread);
     pthread_create(&t->thread, NULL, listen, t);
     return t;
 }

@@ -4,11 +4,12 @@
 
 #include "engine/run/foreman.h"
 #include "lang/freeze.h"
+#include "stdlib/dask/workers.h"
 
 typedef struct fleet fleet;
 
-/* n processes at once, each for nthread tasks at a time.  NULL: *e. */
-fleet *fleet_open(interp *home, foreman *f, int n, int nthread, err *e);
+/* Starts the processes.  NULL: *e. */
+fleet *fleet_open(interp *home, foreman *f, const workers_opts *o, err *e);
 bool fleet_add(fleet *t, err *e); /* one more */
 void fleet_close(fleet *t);       /* ends them; on the thread of home */
 void fleet_say(fleet *t);         /* home: writes what tasks printed */

@@ -375,7 +375,7 @@ static value o_dismiss(interp *in, const value *arg)
     int64_t i;
     if (!o || !to_int64(in, arg[1], &i)) return FAIL;
     if (i < 0 || i >= foreman_hands(o->f)) return throw(in, ValueError, "no such worker");
-    foreman_dismiss(o->f, (int)i, false);
+    foreman_dismiss(o->f, (int)i, NULL);
     return NONE;
 }
 
@@ -645,7 +645,7 @@ value office_of(interp *in, foreman *f)
     return v_obj(o);
 }
 
-static bool staff(interp *in, office *o, int64_t n, int64_t nthread, bool processes)
+static bool staff(interp *in, office *o, int64_t n, int64_t nthread, bool processes, bool alone)
 {
     err e = {0};
     if (n < 0 || n > MAX_HANDS) {
@@ -654,7 +654,8 @@ static bool staff(interp *in, office *o, int64_t n, int64_t nthread, bool proces
         return false;
     }
     if (processes) {
-        o->p = fleet_open(in, o->f, (int)n, (int)nthread, &e);
+        workers_opts opts = {.n = (int)n, .nthread = (int)nthread, .alone = alone};
+        o->p = fleet_open(in, o->f, &opts, &e);
         return o->p || (throw_err(in, &e), false);
     }
     o->t = team_open(in, o->f);
@@ -662,17 +663,18 @@ static bool staff(interp *in, office *o, int64_t n, int64_t nthread, bool proces
     return true;
 }
 
-/* open(n, nthread, processes): a scheduler and its workers */
+/* open(n, nthread, processes, alone=False): a scheduler and its workers; alone: as workers_opts */
 static value f_open(interp *in, const value *arg)
 {
     int64_t n, nthread;
-    int processes = value_truth(in, arg[2]);
-    if (processes < 0 || !to_int64(in, arg[0], &n) || !to_int64(in, arg[1], &nthread)) return FAIL;
+    int processes = value_truth(in, arg[2]), alone = value_truth(in, arg[3]);
+    if (processes < 0 || alone < 0 || !to_int64(in, arg[0], &n) || !to_int64(in, arg[1], &nthread))
+        return FAIL;
     opened *all = opened_of(in, true);
     office *o = all ? obj_new(in, &T_office, 0) : NULL;
     if (!o) return FAIL;
     o->f = foreman_new(NULL, processes);
-    if (!staff(in, o, n, nthread, processes)) return obj_unref(in, o), FAIL;
+    if (!staff(in, o, n, nthread, processes, alone)) return obj_unref(in, o), FAIL;
     if (!all->first && !helper_of(in)) interp_on_sleep(in, nap);
     o->next = all->first;
     all->first = o;
@@ -749,7 +751,7 @@ static value f_say(interp *in, const value *arg)
 }
 
 const builtin office_functions[] = {
-    {"open(n, nthread, processes, /)", f_open, NULL},
+    {"open(n, nthread, processes, alone=False, /)", f_open, NULL},
     {"here()", f_here, NULL},
     {"ask(question, /)", f_ask, NULL},
     {"far()", f_far, NULL},

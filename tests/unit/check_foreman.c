@@ -288,7 +288,7 @@ START_TEST(what_dies_with_a_worker_is_made_again)
     foreman_done(f, &r, NULL, "thing", 8); /* it lies at worker 0 */
     ck_assert_int_eq(errand_state_of(a), ERRAND_MEMORY);
     ck_assert_int_eq(errand_state_of(b), ERRAND_READY);
-    foreman_dismiss(f, 0, true);
+    foreman_dismiss(f, 0, "killed");
     ck_assert_int_eq(errand_state_of(a), ERRAND_READY);
     ck_assert_int_eq(errand_state_of(b), ERRAND_WAITING);
     ck_assert(foreman_take(f, 1, 0, &r));
@@ -312,7 +312,7 @@ START_TEST(a_task_that_kills_its_workers_is_given_up)
     errand *a = submit(f, "a", 0, NULL);
     for (int i = 0; i < 4; i++) {
         ck_assert(foreman_take(f, 0, 0, &r));
-        foreman_dismiss(f, 0, true);
+        foreman_dismiss(f, 0, "killed");
         foreman_rehire(f, 0);
         foreman_again(f, &r); /* says nothing new */
     }
