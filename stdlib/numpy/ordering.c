@@ -1,0 +1,240 @@
+/* stdlib/numpy/ordering.c - methods that sort, search and pick elements, and their forms as
+ * functions of numpy.  self, indices -> a new array; sort, partition and put change self. */
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/kernels/sort.h"
+#include "stdlib/numpy/long.h"
+#include "stdlib/numpy/methods.h"
+#include "stdlib/numpy/numpy.h"
+#include "stdlib/numpy/objects.h"
+
+/* ---- order ---- */
+
+static bool is_stable(value kind)
+{
+    const str *s = as_str(kind);
+    return s && (str_is(s, "stable") || str_is(s, "mergesort"));
+}
+
+static nd *sorted(interp *in, const nd *x, int axis, bool stable, err *e)
+{
+    return stable ? nd_sort_kind(x, axis, true, e) : long_sort(in, x, axis, e);
+}
+
+value ndarray_sort(interp *in, const value *arg)
+{
+    ndarray *a = as_ndarray(arg[0]);
+    nd *x = a ? array_write(in, a) : THROW0(in, TypeError, "cannot sort a scalar in place");
+    int axis;
+    err e = {0};
+    if (!x || !to_axis(in, arg[1], x->ndim, &axis)) return FAIL;
+    bool objects = x->dtype == DT_object;
+    nd *y = objects ? object_sort(in, x, axis, false) : sorted(in, x, axis, is_stable(arg[2]), &e);
+    if (objects && !y) return FAIL;
+    bool ok = y && nd_assign(x, y, 'u', NULL, &e);
+    datum_unref(y);
+    return ok ? NONE : throw_err(in, &e);
+}
+
+/* None: flattened.  Takes and replaces x. */
+static bool sort_axis(interp *in, value v, nd **x, int *axis)
+{
+    if (!is_none(v)) return to_axis(in, v, (*x)->ndim, axis);
+    err e = {0};
+    nd *flat = nd_ravel(*x, 'C', &e);
+    datum_unref(*x);
+    *x = flat;
+    *axis = 0;
+    if (!flat) throw_err(in, &e);
+    return flat != NULL;
+}
+
+value ndarray_argsort(interp *in, const value *arg)
+{
+    nd *x = to_nd_any(in, arg[0]);
+    int axis;
+    err e = {0};
+    value r = FAIL;
+    bool stable = is_stable(arg[2]);
+    if (x && sort_axis(in, arg[1], &x, &axis)) {
+        bool objects = x->dtype == DT_object;
+        nd *y = objects ? object_sort(in, x, axis, true) : long_argsort(in, x, axis, stable, &e);
+        r = y || !objects ? array_wrap(in, y, &e) : FAIL;
+    }
+    datum_unref(x);
+    return r;
+}
+
+static bool kth_list(interp *in, value v, int64_t len, int64_t kth[ND_MAXDIM], int *n)
+{
+    TRY(to_shape(in, v, n, kth));
+    for (int i = 0; i < *n; i++) {
+        if (kth[i] < 0) kth[i] += len;
+        if (kth[i] < 0 || kth[i] >= len)
+            return THROW0(in, ValueError, "kth(=%lld) out of bounds (%lld)", (long long)kth[i],
+                          (long long)len);
+    }
+    return true;
+}
+
+value ndarray_partition(interp *in, const value *arg)
+{
+    ndarray *a = as_ndarray(arg[0]);
+    nd *x = a ? array_write(in, a) : THROW0(in, TypeError, "cannot partition a scalar in place");
+    int axis, n;
+    int64_t kth[ND_MAXDIM];
+    err e = {0};
+    if (!x || !to_axis(in, arg[2], x->ndim, &axis) ||
+        !kth_list(in, arg[1], nd_shape(x)[axis], kth, &n))
+        return FAIL;
+    nd *y = nd_partition(x, kth, n, axis, &e);
+    bool ok = y && nd_assign(x, y, 'u', NULL, &e);
+    datum_unref(y);
+    return ok ? NONE : throw_err(in, &e);
+}
+
+value ndarray_argpartition(interp *in, const value *arg)
+{
+    nd *x = to_nd_any(in, arg[0]);
+    int axis, n;
+    int64_t kth[ND_MAXDIM];
+    err e = {0};
+    value r = FAIL;
+    if (x && sort_axis(in, arg[2], &x, &axis) && kth_list(in, arg[1], nd_shape(x)[axis], kth, &n))
+        r = array_wrap(in, nd_argpartition(x, kth, n, axis, &e), &e);
+    datum_unref(x);
+    return r;
+}
+
+value ndarray_searchsorted(interp *in, const value *arg)
+{
+    nd *x = to_nd_any(in, arg[0]), *v = x ? to_nd_any(in, arg[1]) : NULL;
+    nd *sorter = v && !is_none(arg[3]) ? to_nd(in, arg[3], dtype_plain(DT_int64)) : NULL;
+    str *side = as_str(arg[2]);
+    err e = {0};
+    value r = FAIL;
+    if (v && !throwing(in))
+        r = array_result(in, nd_searchsorted(x, v, side && str_is(side, "right"), sorter, &e), &e);
+    datum_unref(x);
+    datum_unref(v);
+    datum_unref(sorter);
+    return r;
+}
+
+/* ---- picking ---- */
+
+value ndarray_take(interp *in, const value *arg)
+{
+    nd *x = to_nd_any(in, arg[0]), *at = x ? to_nd(in, arg[1], (dtype_of){.dt = DT_none}) : NULL;
+    int axis = 0;
+    err e = {0};
+    value r = FAIL;
+    if (at && nd_count(at) == 0 && at->dtype == DT_float64) {
+        datum_unref(at);
+        at = to_nd(in, arg[1], dtype_plain(DT_int64));
+    }
+    if (at &&
+        (is_none(arg[2]) ? sort_axis(in, NONE, &x, &axis) : to_axis(in, arg[2], x->ndim, &axis)))
+        r = array_result(in, nd_take(x, at, axis, order_of(arg[4], 'r'), &e), &e);
+    datum_unref(x);
+    datum_unref(at);
+    return r;
+}
+
+value ndarray_put(interp *in, const value *arg)
+{
+    ndarray *a = as_ndarray(arg[0]);
+    nd *x = a ? array_write(in, a) : THROW0(in, TypeError, "argument 1 must be numpy.ndarray");
+    nd *at = x ? to_nd(in, arg[1], dtype_plain(DT_int64)) : NULL,
+       *v = at ? to_nd(in, arg[2], nd_type(x)) : NULL;
+    err e = {0};
+    bool ok = v && nd_put(x, at, v, order_of(arg[3], 'r'), &e);
+    datum_unref(at);
+    datum_unref(v);
+    return ok ? NONE : e.kind ? throw_err(in, &e) : FAIL;
+}
+
+value ndarray_compress(interp *in, const value *arg)
+{
+    nd *x = to_nd_any(in, arg[0]), *c = x ? to_nd(in, arg[1], dtype_plain(DT_bool)) : NULL;
+    int axis;
+    err e = {0};
+    value r = FAIL;
+    if (c && sort_axis(in, arg[2], &x, &axis)) r = array_wrap(in, nd_compress(c, x, axis, &e), &e);
+    datum_unref(x);
+    datum_unref(c);
+    return r;
+}
+
+value ndarray_nonzero(interp *in, const value *arg)
+{
+    nd *x = to_nd_any(in, arg[0]);
+    if (!x) return FAIL;
+    nd *out[ND_MAXDIM] = {0};
+    err e = {0};
+    if (!nd_nonzero(x, out, &e)) {
+        datum_unref(x);
+        return throw_err(in, &e);
+    }
+    int n = x->ndim ? x->ndim : 1;
+    datum_unref(x);
+    tuple *t = tuple_new(in, n);
+    for (int i = 0; i < n; i++) {
+        if (t) t->at[i] = array_wrap(in, out[i], &e);
+    }
+    return v_obj(t);
+}
+
+value ndarray_repeat(interp *in, const value *arg)
+{
+    nd *x = to_nd_any(in, arg[0]), *n = x ? to_nd(in, arg[1], dtype_plain(DT_int64)) : NULL;
+    int axis;
+    err e = {0};
+    value r = FAIL;
+    if (n && sort_axis(in, arg[2], &x, &axis)) r = array_wrap(in, nd_repeat(x, n, axis, &e), &e);
+    datum_unref(x);
+    datum_unref(n);
+    return r;
+}
+
+/* ---- as functions ---- */
+
+value numpy_sort(interp *in, const value *arg)
+{
+    nd *x = to_nd_any(in, arg[0]);
+    err e = {0};
+    int axis;
+    if (!x || !sort_axis(in, arg[1], &x, &axis)) return datum_unref(x), FAIL;
+    if (x->dtype != DT_object) {
+        nd *y = sorted(in, x, axis, is_stable(arg[2]), &e);
+        datum_unref(x);
+        return array_wrap(in, y, &e);
+    }
+    value a = array_wrap(in, nd_copy_order(x, 'K', &e), &e);
+    datum_unref(x);
+    value done = is_fail(a) ? FAIL : ndarray_sort(in, (value[]){a, v_int(axis), NONE, NONE});
+    if (!is_fail(done)) return a;
+    value_unref(in, a);
+    return FAIL;
+}
+
+value numpy_partition(interp *in, const value *arg)
+{
+    nd *x = to_nd_any(in, arg[0]);
+    err e = {0};
+    int axis;
+    if (!x || !sort_axis(in, arg[2], &x, &axis)) return datum_unref(x), FAIL;
+    value a = array_wrap(in, nd_copy_order(x, 'K', &e), &e);
+    datum_unref(x);
+    value done =
+        is_fail(a) ? FAIL : ndarray_partition(in, (value[]){a, arg[1], v_int(axis), NONE, NONE});
+    if (!is_fail(done)) return a;
+    value_unref(in, a);
+    return FAIL;
+}
+
+value numpy_compress(interp *in, const value *arg)
+{
+    return ndarray_compress(in, (value[]){arg[1], arg[0], arg[2], arg[3]});
+}
