@@ -183,7 +183,7 @@ START_TEST(common_cuts_refine_all)
     ck_assert_str_eq(s, "(4, 1, 2)");
     mem_free(s);
     ck_assert(!cuts_common(2, (cuts *[]){a, nan}, &e));
-    ck_assert_str_eq(e.msg, "Arrays' chunk sizes ([(5, 2), (nan, nan)]) are unknown.\n\n"
+    ck_assert_str_eq(e.msg, "Arrays' chunk sizes ({(nan, nan), (5, 2)}) are unknown.\n\n"
                             "A possible solution:\n  x.compute_chunk_sizes()");
     err_clear(&e);
     datum_unref(a);
