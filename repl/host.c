@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/base/str.h"
 
 static _Atomic int interrupts;
@@ -102,6 +103,7 @@ void host_open(host *h, void *ctx)
                 .interrupted = hook_interrupted};
     struct sigaction a = {.sa_handler = on_interrupt}; /* no SA_RESTART: waiting calls wake up */
     sigaction(SIGINT, &a, NULL);
+    stop_listen(&interrupts);
     signal(SIGPIPE, SIG_IGN); /* of stdout only: see host_write */
 }
 

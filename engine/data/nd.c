@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/data/nd_wire.h"
 
 static void drop(datum *d)
@@ -181,11 +182,36 @@ void nd_copy_into(nd *dst, const nd *src)
                  dst->size, ops);
 }
 
+bool nd_fill_from(nd *dst, const nd *src, err *e)
+{
+    enum { LONG = 16 << 20 }; /* bytes: between two looks whether to go on */
+    size_t bytes = nd_bytes(dst);
+    int64_t shape[ND_MAXDIM], n = dst->ndim ? nd_shape(dst)[0] : 1, some = n;
+    while (some > 1 && bytes / (size_t)n * (size_t)some > LONG) some /= 2;
+    if (some == n) {
+        nd_copy_into(dst, src);
+        return true;
+    }
+    memcpy(shape, nd_shape(dst), (size_t)dst->ndim * sizeof *shape);
+    bool ok = true;
+    for (int64_t i = 0; ok && i < n; i += some) {
+        shape[0] = n - i < some ? n - i : some;
+        nd *to = nd_view(dst->b, dst->at + i * nd_strides(dst)[0], nd_type(dst), dst->ndim, shape,
+                         nd_strides(dst));
+        nd *from = nd_view(src->b, src->at + i * nd_strides(src)[0], nd_type(src), src->ndim, shape,
+                           nd_strides(src));
+        nd_copy_into(to, from);
+        datum_unref(to);
+        datum_unref(from);
+        ok = stop_check(e);
+    }
+    return ok;
+}
+
 nd *nd_copy(const nd *x, err *e)
 {
     nd *y = nd_new(nd_type(x), x->ndim, nd_shape(x), e);
-    if (y) nd_copy_into(y, x);
-    return y;
+    return y && nd_fill_from(y, x, e) ? y : datum_unref(y);
 }
 
 nd *nd_contiguous(const nd *x, err *e)

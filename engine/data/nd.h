@@ -126,6 +126,8 @@ nd *nd_copy(const nd *x, err *e);       /* always fresh, C order */
 /* Copies elements of equal type between blocks of one shape; dst is the caller's to write, the
  * two do not overlap. */
 void nd_copy_into(nd *dst, const nd *src);
+/* The same; false: KeyboardInterrupt, and dst is of no use. */
+bool nd_fill_from(nd *dst, const nd *src, err *e);
 /* The same on raw strides: size bytes an element, ops for object cells (else NULL). */
 void strided_copy(int ndim, const int64_t *shape, char *dst, const int64_t *dstep, const char *src,
                   const int64_t *sstep, size_t size, const cell_ops *ops);

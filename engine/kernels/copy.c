@@ -1,6 +1,7 @@
 /* engine/kernels/copy.c - casting and assigning whole blocks. */
 #include <string.h>
 
+#include "engine/base/stop.h"
 #include "engine/base/str.h"
 #include "engine/data/walk.h"
 #include "engine/kernels/cast.h"
@@ -85,11 +86,23 @@ nd *nd_copy_order(const nd *x, char order, err *e)
     if (order == 'A') order = (x->flags & ND_F) && !(x->flags & ND_C) ? 'F' : 'C';
     nd *y = order == 'K' ? nd_new_like(x, nd_type(x), e)
                          : nd_new_order(nd_type(x), x->ndim, nd_shape(x), order, e);
-    if (y) nd_copy_into(y, x);
-    return y;
+    return y && nd_fill_from(y, x, e) ? y : datum_unref(y);
 }
 
 /* --- casts ---------------------------------------------------------------------------------- */
+
+enum { LONG = 1 << 18 }; /* elements: between two looks whether to go on */
+
+static bool cast_run(cast_loop run, int64_t n, const walk *w, dtype_of to, dtype_of from, err *e)
+{
+    int64_t ds = w->step[0][0], ss = w->step[1][0];
+    for (int64_t i = 0; i < n; i += LONG) {
+        int64_t m = n - i < LONG ? n - i : LONG;
+        if (i) TRY(stop_check(e));
+        TRY(run((size_t)m, w->at[0] + i * ds, ds, w->at[1] + i * ss, ss, to, from, e));
+    }
+    return true;
+}
 
 /* elements one to one; where: a mask operand or NULL */
 static bool cast_into(nd *dst, const nd *src, const nd *where, err *e)
@@ -105,9 +118,14 @@ static bool cast_into(nd *dst, const nd *src, const nd *where, err *e)
     walk_order(&w);
     if (w.count == 0) return true;
     int64_t n = w.shape[0], ds = w.step[0][0], ss = w.step[1][0], ms = where ? w.step[2][0] : 0;
+    int64_t done = 0;
     do {
+        if ((done += n) > LONG) {
+            TRY(stop_check(e));
+            done = 0;
+        }
         if (!where) {
-            TRY(run((size_t)n, w.at[0], ds, w.at[1], ss, to, from, e));
+            TRY(cast_run(run, n, &w, to, from, e));
             continue;
         }
         for (int64_t i = 0; i < n; i++)
@@ -201,9 +219,9 @@ bool nd_assign(nd *target, const nd *value, char casting, const nd *where, err *
         ok = v != NULL;
     }
     if (ok && same_type(target, v) && !m)
-        nd_copy_into(target, v);
+        ok = nd_fill_from(target, v, e);
     else if (ok && same_type(target, v) && dtype_is_number(target->dtype))
-        nd_select(target, m, v, target);
+        ok = nd_select(target, m, v, target, e);
     else if (ok && target->dtype == DT_object)
         ok = nd_assign_cells(target, v, m);
     else if (ok)

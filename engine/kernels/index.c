@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/base/str.h"
 #include "engine/data/walk.h"
 #include "engine/kernels/ops.h"
@@ -284,15 +285,17 @@ static int result_shape(const plan *p, int64_t *shape)
 
 /* One sub-block per offset between the view and a block y of the result's shape.  `store`: from y
  * into the view. */
-static void move(const plan *p, char *y, const int64_t *ystrides, size_t size, bool store,
-                 const cell_ops *ops)
+static bool move(const plan *p, char *y, const int64_t *ystrides, size_t size, bool store,
+                 const cell_ops *ops, err *e)
 {
+    enum { OFTEN = 1 << 14 };
     int64_t sub[ND_MAXDIM], index[ND_MAXDIM] = {0};
     const int64_t *list = ystrides + p->split;
     for (int i = 0; i < p->nview; i++) sub[i] = ystrides[i < p->split ? i : i + p->nlist];
     bool one = shape_count(p->nview, p->shape) == 1 && !ops;
     for (int64_t k = 0; k < p->noffset; k++) {
         char *at = p->at + p->offset[k];
+        if (k % OFTEN == OFTEN - 1) TRY(stop_check(e));
         if (one && size == 8)
             memcpy(store ? at : y, store ? y : at, 8);
         else if (one && size == 4)
@@ -310,6 +313,7 @@ static void move(const plan *p, char *y, const int64_t *ystrides, size_t size, b
             index[i] = 0;
         }
     }
+    return true;
 }
 
 /* a mask of x's whole shape: the elements in C order */
@@ -415,7 +419,7 @@ nd *nd_index(const nd *x, const index_item *items, int n, err *e)
             const cell_ops *ops = x->dtype == DT_object ? buf_cells(x->b) : NULL;
             if (y && ops) buf_hold(y->b, ops);
             if (y && nd_count(y) && (x->dtype != DT_object || ops))
-                move(&p, y->at, nd_strides(y), y->size, false, ops);
+                if (!move(&p, y->at, nd_strides(y), y->size, false, ops, e)) y = datum_unref(y);
         }
     }
     mem_free(p.offset);
@@ -539,7 +543,7 @@ bool nd_index_assign(nd *target, const index_item *items, int n, const nd *value
         const cell_ops *ops = ok && target->dtype == DT_object ? buf_cells(v->b) : NULL;
         if (ops) buf_hold(target->b, ops);
         if (ok && shape_count(ndim, shape) && (target->dtype != DT_object || ops))
-            move(&p, v->at, nd_strides(v), v->size, true, ops);
+            ok = move(&p, v->at, nd_strides(v), v->size, true, ops, e);
         datum_unref(v);
     }
     mem_free(p.offset);

@@ -183,10 +183,10 @@ static bool choose(nd *out, const nd *truth, const nd *x, const nd *y, err *e)
     if (!dtype_is_number(t.dt))
         return nd_assign(out, y, 'u', NULL, e) && nd_assign(out, x, 'u', truth, e);
     nd *a = nd_cast(x, t, 'u', e), *b = a ? nd_cast(y, t, 'u', e) : NULL;
-    if (b) nd_select(out, truth, a, b);
+    bool ok = b && nd_select(out, truth, a, b, e);
     datum_unref(a);
     datum_unref(b);
-    return b != NULL;
+    return ok;
 }
 
 nd *nd_where(const nd *cond, const nd *x, const nd *y, err *e)

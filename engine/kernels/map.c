@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/base/str.h"
 #include "engine/data/walk.h"
 #include "engine/kernels/cast.h"
@@ -27,6 +28,8 @@ typedef struct job {
     walk w;
     err *e;
 } job;
+
+enum { LONG = 1 << 18 }; /* elements: between two looks whether to go on */
 
 /* --- running -------------------------------------------------------------------------------- */
 
@@ -61,11 +64,12 @@ static bool run_span(job *j, size_t n, char *const *at, const ptrdiff_t *step)
 {
     bool casts = false;
     for (int k = 0; k < j->narg; k++) casts |= j->cast[k] != NULL;
-    if (!casts) return run_tile(j, n, at, step);
+    size_t most = casts ? TILE : LONG;
+    if (n <= most) return run_tile(j, n, at, step);
     char *p[UFUNC_MAXARG];
-    for (size_t i = 0; i < n; i += TILE) {
+    for (size_t i = 0; i < n; i += most) {
         for (int k = 0; k < j->narg; k++) p[k] = at[k] + (ptrdiff_t)i * step[k];
-        TRY(run_tile(j, n - i < TILE ? n - i : TILE, p, step));
+        TRY(stop_check(j->e) && run_tile(j, n - i < most ? n - i : most, p, step));
     }
     return true;
 }
@@ -92,8 +96,12 @@ static bool run_all(job *j)
     if (w->count == 0) return true;
     ptrdiff_t step[UFUNC_MAXARG + 2] = {0};
     for (int k = 0; k < j->narg; k++) step[k] = w->step[k][0];
-    size_t n = (size_t)w->shape[0];
+    size_t n = (size_t)w->shape[0], done = 0;
     do {
+        if ((done += n) > LONG) {
+            TRY(stop_check(j->e));
+            done = 0;
+        }
         if (j->masked)
             TRY(run_masked(j, n, w->at, step, w->at[j->narg], w->step[j->narg][0]));
         else
@@ -275,6 +283,19 @@ static bool flat_operand(job *j, int k, const nd *x, int ndim, const int64_t *sh
            !memcmp(nd_shape(x), shape, (size_t)ndim * sizeof *shape);
 }
 
+/* some milliseconds at a time */
+static bool run_flat(job *j, size_t n, char **at, const ptrdiff_t *step)
+{
+    while (n > LONG) {
+        j->plan.run(LONG, at, step);
+        for (int k = 0; k < j->narg; k++) at[k] += LONG * step[k];
+        n -= LONG;
+        TRY(stop_check(j->e));
+    }
+    if (n) j->plan.run(n, at, step);
+    return true;
+}
+
 /* The common case, without a walk: fresh result, inputs of its shape in C order or single elements.
  * False without an error: not that case. */
 static bool map_flat(job *j, const nd *const in[], int ndim, const int64_t *shape, nd *out[])
@@ -294,8 +315,10 @@ static bool map_flat(job *j, const nd *const in[], int ndim, const int64_t *shap
     step[nin] = (ptrdiff_t)r->size;
     if (j->narg == 3)
         step[3] = (ptrdiff_t)j->plan.arg[0].size, step[4] = (ptrdiff_t)j->plan.arg[1].size;
-    size_t n = (size_t)nd_count(r);
-    if (n) j->plan.run(n, at, step);
+    if (!run_flat(j, (size_t)nd_count(r), at, step)) {
+        datum_unref(r);
+        return false;
+    }
     out[0] = r;
     return true;
 }

@@ -4,6 +4,7 @@
  * broadcast, all checked before the stream moves, then drawn element by element in C order. */
 #include <string.h>
 
+#include "engine/base/stop.h"
 #include "engine/data/walk.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/random_draw.h"
@@ -125,10 +126,16 @@ static nd *draw_scalar_params(const drawing *w, nd *out, err *e)
     number p[RANDOM_MAXPARAM] = {{0}};
     for (int i = 0; i < w->d->nparam; i++) memcpy(&p[i], w->x[i]->at, sizeof p[i]);
     if (!random_check(w->d, w->old, p, false, e)) return datum_unref(out);
-    if (w->fill)
-        w->fill(w->g, p, (size_t)nd_count(out), out->at);
-    else
-        random_fill(w->g, w->old, w->d, p, (size_t)nd_count(out), out->at);
+    enum { LONG = 1 << 18 }; /* numbers: between two looks whether to go on */
+    for (int64_t i = 0, n = nd_count(out); i < n; i += LONG) {
+        size_t some = (size_t)(n - i < LONG ? n - i : LONG);
+        char *at = out->at + i * (int64_t)out->size;
+        if (w->fill)
+            w->fill(w->g, p, some, at);
+        else
+            random_fill(w->g, w->old, w->d, p, some, at);
+        if (!stop_check(e)) return datum_unref(out);
+    }
     return out;
 }
 

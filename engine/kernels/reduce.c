@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/data/walk.h"
 #include "engine/kernels/cast.h"
 #include "engine/kernels/fp.h"
@@ -100,6 +101,7 @@ static bool fold_run(fold *f)
     for (int64_t i = 0; i < all; i += BLOCK) {
         size_t n = (size_t)(all - i < BLOCK ? all - i : BLOCK);
         char *r = w->at[RESULT] + i * rs, *x = w->at[X] + i * xs;
+        TRY(stop_check(f->e));
         const char *mask = f->masked ? w->at[WHERE] + i * ms : NULL;
         if (!f->cast) {
             run_block(f, n, r, rs, x, xs, mask, ms);
@@ -126,6 +128,7 @@ static bool gather_run(fold *f, char *result)
         size_t n = BLOCK - f->held, left = (size_t)(w->shape[0] - i);
         if (n > left) n = left;
         char *to = f->block + (ptrdiff_t)f->held * size, *x = w->at[X] + i * xs;
+        TRY(stop_check(f->e));
         TRY(f->cast(n, to, size, x, xs, f->to, f->from, f->e));
         for (size_t k = 0; f->masked && k < n; k++)
             f->mask[f->held + k] = w->at[WHERE][(i + (int64_t)k) * w->step[WHERE][0]];

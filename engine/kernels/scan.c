@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "engine/base/stop.h"
 #include "engine/kernels/cast.h"
 #include "engine/kernels/fp.h"
 #include "engine/kernels/index.h"
@@ -113,14 +114,19 @@ nd *nd_accumulate(const ufunc *f, const nd *x, int axis, dtype_of want, unsigned
     if (x->ndim == 0) return err_set(e, TypeError, "cannot accumulate on a scalar");
     nd *r = nd_new_like(x, plan.arg[2], e);
     if (!r || !nd_assign(r, x, 'u', NULL, e)) return datum_unref(r);
+    enum { LONG = 1 << 18 }; /* elements: between two looks whether to go on */
+    bool ok = true;
     fp_clear();
     void (*quick)(int64_t, char *) = running(f, plan.arg[2].dt);
     if (quick && r->ndim == 1 && nd_shape(r)[0] > 1 && nd_is_c(r))
-        quick(nd_shape(r)[0], r->at);
+        for (int64_t i = 0, n = nd_shape(r)[0]; ok && i < n - 1; i += LONG) {
+            quick(n - i <= LONG ? n - i : LONG + 1, r->at + i * (int64_t)r->size);
+            ok = stop_check(e);
+        }
     else
         accumulate(r, axis, plan.run);
     if (flags) *flags |= fp_reported(f, x->dtype, fp_test());
-    return r;
+    return ok ? r : datum_unref(r);
 }
 
 nd *nd_scan(const scan *s, const nd *x, int axis, dtype_of want, unsigned *flags, err *e)

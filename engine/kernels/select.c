@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "engine/base/stop.h"
 #include "engine/data/walk.h"
 
 #define LOOP_DT bits /* the loops here are not of a dtype */
@@ -55,7 +56,9 @@ loop select_loop(size_t size)
     }
 }
 
-void nd_select(nd *out, const nd *mask, const nd *x, const nd *y)
+enum { LONG = 1 << 18 }; /* elements: between two looks whether to go on */
+
+bool nd_select(nd *out, const nd *mask, const nd *x, const nd *y, err *e)
 {
     const nd *of[4] = {mask, x, y, out};
     ptrdiff_t step[4];
@@ -63,10 +66,17 @@ void nd_select(nd *out, const nd *mask, const nd *x, const nd *y)
     walk_init(&w, out->ndim, nd_shape(out));
     for (int k = 0; k < 4; k++) walk_add_nd(&w, of[k]);
     walk_order(&w);
-    if (w.count == 0) return;
+    if (w.count == 0) return true;
     for (int k = 0; k < 4; k++) step[k] = (ptrdiff_t)w.step[k][0];
     loop run = select_loop(out->size);
+    int64_t n = w.shape[0];
     do {
-        run((size_t)w.shape[0], w.at, step);
+        for (int64_t i = 0; i < n; i += LONG) {
+            char *at[4];
+            for (int k = 0; k < 4; k++) at[k] = w.at[k] + i * step[k];
+            run((size_t)(n - i < LONG ? n - i : LONG), at, step);
+            if (n > LONG) TRY(stop_check(e));
+        }
     } while (walk_next(&w));
+    return true;
 }

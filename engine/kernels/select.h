@@ -8,4 +8,4 @@
 loop select_loop(size_t size);
 /* out = mask ? x : y, in one pass over blocks of numbers of one type that broadcast to out, which x
  * and y may be. */
-void nd_select(nd *out, const nd *mask, const nd *x, const nd *y);
+bool nd_select(nd *out, const nd *mask, const nd *x, const nd *y, err *e);

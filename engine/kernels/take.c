@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/base/str.h"
 #include "engine/data/walk.h"
 #include "engine/kernels/index.h"
@@ -157,9 +158,14 @@ static nd *take_contiguous(const nd *x, const nd *at, int axis, err *e)
     memcpy(shape + axis + at->ndim, nd_shape(x) + axis + 1, (size_t)tail * sizeof *shape);
     nd *y = nd_new(nd_type(x), ndim, shape, e);
     size_t chunk = (size_t)shape_count(tail, nd_shape(x) + axis + 1) * x->size;
-    if (y && nd_count(y))
-        take_rows(y->at, x->at, shape_count(axis, nd_shape(x)), nd_shape(x)[axis], chunk,
-                  (const int64_t *)at->at, nd_count(at));
+    enum { LONG = 1 << 16 }; /* rows: between two looks whether to go on */
+    int64_t outer = shape_count(axis, nd_shape(x)), count = nd_count(at);
+    int64_t some = outer == 1 && count > LONG ? LONG : count;
+    for (int64_t i = 0; y && nd_count(y) && i < count; i += some) {
+        take_rows(y->at + i * (int64_t)chunk, x->at, outer, nd_shape(x)[axis], chunk,
+                  (const int64_t *)at->at + i, count - i < some ? count - i : some);
+        if (!stop_check(e)) y = datum_unref(y);
+    }
     return y;
 }
 

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "engine/base/par.h"
+#include "engine/base/stop.h"
 #include "engine/run/memory.h"
 #include "engine/run/pool.h"
 
@@ -106,6 +107,7 @@ static void park(job *j, worker *w)
 static void work(job *j, worker *w)
 {
     tid t = NO_TASK;
+    stop_listen(&j->stop);
     while (!job_over(j)) {
         if (atomic_load_explicit(&w->pool->slots, memory_order_relaxed) < 0) {
             if (t != NO_TASK) deque_push(&w->own, t);
@@ -121,6 +123,7 @@ static void work(job *j, worker *w)
         t = job_run_one(j, w, t);
     }
     while (deque_pop(&w->own) != NO_TASK) continue;
+    stop_listen(NULL);
 }
 
 static void make_user(worker *w)

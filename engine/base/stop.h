@@ -1,0 +1,16 @@
+/* engine/base/stop.h - does anybody still wait for what this thread computes?
+ *
+ * Long loops ask now and then.  The flag belongs to whoever waits: a run of tasks for its workers,
+ * the terminal's Ctrl-C for the main thread. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "engine/base/err.h"
+
+/* From now on this thread's long operations end early (KeyboardInterrupt) while *flag is not 0;
+ * NULL: never. */
+void stop_listen(const _Atomic int *flag);
+bool stop_asked(void);
+/* False and KeyboardInterrupt when it is. */
+bool stop_check(err *e);
