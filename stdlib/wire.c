@@ -41,6 +41,36 @@ datum *value_pack(interp *in, value v, err *e)
     return (datum *)freeze_copy(in, v, e);
 }
 
+static bool made_again(interp *in, const type *t, value x)
+{
+    value cls = v_type(t), base = v_type(exc_type(Exception)), own = FAIL, plain = FAIL;
+    bool custom = value_findattr(in, cls, "__reduce__", &own) == 1 &&
+                  value_findattr(in, base, "__reduce__", &plain) == 1 && !value_same(own, plain);
+    value args = custom ? FAIL : value_getattr_c(in, x, "args");
+    value again = is_fail(args) ? FAIL : call_with(in, cls, args, FAIL);
+    bool ok = custom || !is_fail(again);
+    value all[] = {cls, base, own, plain, args, again};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) value_unref(in, all[i]);
+    exc_clear(in);
+    return ok;
+}
+
+value exc_handed_on(interp *in, value x)
+{
+    const type *t = type_of(in, x);
+    err e = {0};
+    if (!(t->flags & TYPE_HEAP)) return x;
+    datum *d = made_again(in, t, x) ? (datum *)freeze_copy(in, x, &e) : NULL;
+    err_clear(&e);
+    if (d) return datum_unref(d), x;
+    str *s = value_repr(in, x);
+    value shown = exc_new(in, Exception, s ? s->at : t->name);
+    obj_unref(in, s);
+    exc_clear(in);
+    value_unref(in, x);
+    return shown;
+}
+
 value value_unpack(interp *in, datum *d)
 {
     return value_of(in, d);

@@ -277,6 +277,7 @@ static void post_failure(hand *h, uint64_t id)
     interp *in = h->in;
     if (exc_is(in, SystemExit)) leave(h);
     value x = exc_take(in);
+    if (!h->now->is_call) x = exc_handed_on(in, x);
     char *text = exc_text(in, x);
     err e = {0};
     datum *c = (datum *)freeze_copy(in, x, &e);
@@ -330,8 +331,9 @@ static void run_task(hand *h, job *j)
     err e = {0};
     datum *d = value_pack(in, r, &e);
     if (!d) { /* it stays here, as long as nobody else wants it */
-        err_clear(&e);
         d = live_new(in, r);
+        if (d && e.kind) as_live(d)->why = mem_dup(e.msg);
+        err_clear(&e);
     }
     pthread_mutex_lock(&h->s->lock);
     datum *old = idmap_put(&h->s->held, j->id, d);

@@ -7,6 +7,7 @@
 #include "engine/base/str.h"
 #include "stdlib/dask/bridge.h"
 #include "stdlib/dask/worker_link.h"
+#include "stdlib/wire.h"
 
 enum { KNOWN = 64 }; /* functions that a helper keeps thawed */
 
@@ -166,6 +167,14 @@ char *type_text(interp *in, value v)
     return sb_take(&b, NULL);
 }
 
+static void hand_on(interp *in, err *e)
+{
+    value x = exc_handed_on(in, exc_take(in));
+    throw_value(in, x);
+    value_unref(in, x);
+    exc_to_err(in, e);
+}
+
 static void run_errand(helper *h, errand_run *r)
 {
     interp *in = h->in;
@@ -175,7 +184,7 @@ static void run_errand(helper *h, errand_run *r)
     value v = call_errand(h, r);
     datum *d = is_fail(v) ? NULL : result_pack(in, v, &e);
     char *name = d ? type_text(in, v) : NULL;
-    if (is_fail(v)) exc_to_err(in, &e);
+    if (is_fail(v)) hand_on(in, &e);
     value_unref(in, v);
     exc_clear(in);
     flush(h, 0);
