@@ -8,6 +8,7 @@
 #include "lang/interp.h"
 #include "lang/types/alias.h"
 #include "lang/types/iter.h"
+#include "lang/types/klass.h"
 #include "lang/types/memview.h"
 #include "lang/types/module.h"
 
@@ -247,37 +248,11 @@ static value hasattr(interp *in, const value *arg)
     return have < 0 ? FAIL : v_bool(have > 0);
 }
 
-static bool add_keys(interp *in, set *s, dict *d)
-{
-    value k;
-    for (int64_t i = 0; d && dict_next(d, &i, &k, NULL);)
-        if (!set_add(in, s, k)) return false;
-    return true;
-}
-
-static bool add_class_names(interp *in, set *s, const type *t)
-{
-    uint32_t n;
-    const type *const *mro = type_mro(in, t, &n);
-    for (uint32_t i = 0; i < n; i++)
-        if (!add_keys(in, s, type_attrs(in, mro[i]))) return false;
-    return true;
-}
-
-/* What dir() shows where the type has no rule of its own. */
+/* What dir() shows where the type has no rule of its own: of a module only what is in it. */
 static value names_of(interp *in, value v)
 {
-    set *s = set_new(in, false);
-    bool ok = s;
-    if (ok && as_type(v))
-        ok = add_class_names(in, s, as_type(v));
-    else if (ok) {
-        dict *d = v.kind == V_OBJ ? obj_dict(in, v.o, false) : NULL;
-        ok = add_keys(in, s, d);
-        if (v.kind != V_OBJ || v.o->type != &T_module)
-            ok = ok && add_class_names(in, s, type_of(in, v));
-    }
-    return ok ? v_obj(s) : (obj_unref(in, s), FAIL);
+    module *m = as_module(v);
+    return v_obj(m ? list_of(in, (value){.kind = V_OBJ, .o = &m->dict->hdr}) : object_dir(in, v));
 }
 
 /* What a module's own __dir__ answers; FAIL without an exception when it has none. */

@@ -55,9 +55,18 @@ static bool is_generic(const type *t)
            t == &T_type || t == exc_type(BaseExceptionGroup) || t == exc_type(ExceptionGroup);
 }
 
+value class_with_parameters(interp *in, const value *arg)
+{
+    tuple *args = as_tuple(arg[1]) ? obj_ref(as_tuple(arg[1])) : tuple_from(in, arg + 1, 1);
+    value r = alias_new(in, &T_generic_alias, arg[0], args);
+    obj_unref(in, args);
+    return r;
+}
+
 value class_getitem(interp *in, value cls, value key)
 {
     const type *t = as_type(cls);
+    if (is_generic(t)) return class_with_parameters(in, (value[]){cls, key});
     value hook = type_lookup(in, t, in->name.__class_getitem__);
     if (!is_fail(hook)) {
         value bound = value_getattr(in, cls, in->name.__class_getitem__);
@@ -66,12 +75,7 @@ value class_getitem(interp *in, value cls, value key)
         value_unref(in, bound);
         return r;
     }
-    if (!is_generic(t) && !(t->flags & TYPE_HEAP && is_generic(t->base)))
-        return throw(in, TypeError, "type '%s' is not subscriptable", t->name);
-    tuple *args = as_tuple(key) ? obj_ref(as_tuple(key)) : tuple_from(in, &key, 1);
-    value r = alias_new(in, &T_generic_alias, cls, args);
-    obj_unref(in, args);
-    return r;
+    return throw(in, TypeError, "type '%s' is not subscriptable", t->name);
 }
 
 bool alias_operand(value v)

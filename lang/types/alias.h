@@ -6,6 +6,12 @@
 extern const type T_generic_alias, T_union;
 
 value class_getitem(interp *in, value cls, value key); /* cls[key] of a class without a metaclass */
-bool alias_operand(value v);                           /* may stand beside | in a type union */
+/* A row for the table of a class that takes parameters. */
+#define CLASS_GETITEM                                                                              \
+    {                                                                                              \
+        "@classmethod __class_getitem__(cls, params, /)", class_with_parameters, "See PEP 585"     \
+    }
+value class_with_parameters(interp *in, const value *arg);
+bool alias_operand(value v); /* may stand beside | in a type union */
 value union_of(interp *in, value a, value b);
 tuple *union_args(value v); /* lends the alternatives of a union, else NULL */

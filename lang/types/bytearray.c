@@ -167,8 +167,15 @@ bool bytearray_setitem(interp *in, value self, value key, value v)
     return true;
 }
 
+static value alloc(interp *in, const value *arg)
+{
+    (void)in;
+    return v_int(self_array(arg)->at ? (int64_t)self_array(arg)->n + 1 : 0);
+}
+
 const builtin bytearray_table[] = {
     BYTES_METHODS,
+    {"__alloc__(self, /)", alloc, "Bytes that are set aside for it."},
     {"append(self, item, /)", append, "Puts one byte behind the last."},
     {"extend(self, iterable_of_ints, /)", extend, "Append all the items to the end."},
     {"insert(self, index, item, /)", insert, "Insert a single item before the given index."},

@@ -1,5 +1,6 @@
 /* lang/types/bytesmethods.c - the methods that bytes and bytearray share; results are of the
  * type of self. */
+#include "lang/types/dunder.h"
 #include "lang/types/bytesmethods.h"
 
 #include <string.h>
@@ -696,4 +697,19 @@ value bytes_percent_args(interp *in, value args)
     return v_obj(out);
 }
 
-const builtin bytes_table[] = {BYTES_METHODS, {0}};
+static value newargs(interp *in, const value *arg)
+{
+    return newargs_of(in, &T_bytes, arg[0]);
+}
+
+static value to_bytes(interp *in, const value *arg)
+{
+    return v_obj(bytes_of(in, arg[0]));
+}
+
+const builtin bytes_table[] = {
+    BYTES_METHODS,
+    {"__getnewargs__(self, /)", newargs, NULL},
+    {"__bytes__(self, /)", to_bytes, "Convert this value to exact type bytes."},
+    {0},
+};

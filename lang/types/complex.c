@@ -5,6 +5,7 @@
 
 #include "engine/base/dtoa.h"
 #include "engine/base/mem.h"
+#include "lang/types/dunder.h"
 #include "lang/lang.h"
 #include "lang/textfmt.h"
 
@@ -323,7 +324,13 @@ static value imag(interp *in, const value *arg)
     return v_float(self_complex(arg[0])->im);
 }
 
+static value newargs(interp *in, const value *arg)
+{
+    return newargs_of(in, &T_complex, arg[0]);
+}
+
 static const builtin table[] = {
+    {"__getnewargs__(self, /)", newargs, NULL},
     {"conjugate(self, /)", conjugate, "The number with the other sign of its imaginary part."},
     {"@property real", real, "the real part of a complex number"},
     {"@property imag", imag, "the imaginary part of a complex number"},

@@ -1,5 +1,6 @@
 /* lang/types/dict_type.c - dict as a type of the language: slots and methods over dict.c. */
 #include "engine/base/str.h"
+#include "lang/types/alias.h"
 #include "lang/interp.h"
 #include "lang/lang.h"
 #include "lang/types/dict_impl.h"
@@ -301,6 +302,7 @@ static value fromkeys(interp *in, const value *arg)
 
 // clang-format off
 static const builtin table[] = {
+    CLASS_GETITEM,
     {"__init__(self, /, *args, **kwargs)", init,
      "Stores the pairs of a mapping or iterable, and the keywords."},
     {"clear(self, /)", clear, "Empties the dict."},

@@ -55,6 +55,7 @@ void dunders_close(interp *in);
 bool object_hash(interp *in, value self, uint64_t *out);
 value object_compare(interp *in, enum cmpop op, value self, value other);
 value object_repr(interp *in, value self);
+value newargs_of(interp *in, const type *t, value self); /* (t(self),): what __getnewargs__ gives */
 
 value wrapper_new(interp *in, const type *t, value f); /* staticmethod, classmethod; counts f */
 str *type_fullname(interp *in, const type *t);         /* module.qualname, builtins left out */

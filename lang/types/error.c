@@ -491,7 +491,16 @@ FIELD(7)
         "@setter " name, set_field##i, NULL                                                        \
     }
 
+static value setstate(interp *in, const value *arg)
+{
+    dict *d = obj_dict(in, arg[0].o, true);
+    if (is_none(arg[1])) return NONE;
+    if (!as_dict(arg[1])) return throw(in, TypeError, "state is not a dictionary");
+    return d && dict_update(in, d, arg[1]) ? NONE : FAIL;
+}
+
 static const builtin base_table[] = {
+    {"__setstate__(self, state, /)", setstate, NULL},
     {"__init__(self, /, *args, **kwargs)", init, NULL},
     {"with_traceback(self, tb, /)", with_traceback, NULL},
     {"add_note(self, note, /)", add_note, NULL},

@@ -5,6 +5,7 @@
 #include "lang/types/excgroup.h"
 
 #include "lang/frame.h"
+#include "lang/types/alias.h"
 #include "lang/types/klass.h"
 #include "lang/vm.h"
 
@@ -309,6 +310,7 @@ static value read_only(interp *in, const value *arg)
 }
 
 const builtin group_table[] = {
+    CLASS_GETITEM,
     {"__init__(self, /, *args, **kwargs)", group_init, NULL},
     {"derive(self, excs, /)", derive, NULL},
     {"split(self, condition, /)", split, NULL},

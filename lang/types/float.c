@@ -7,6 +7,7 @@
 
 #include "engine/base/dtoa.h"
 #include "engine/base/mem.h"
+#include "lang/types/dunder.h"
 #include "lang/lang.h"
 #include "lang/textfmt.h"
 #include "lang/types/bytes.h"
@@ -465,7 +466,13 @@ static value getformat(interp *in, const value *arg)
     return v_str(in, "IEEE, little-endian");
 }
 
+static value newargs(interp *in, const value *arg)
+{
+    return newargs_of(in, &T_float, arg[0]);
+}
+
 static const builtin table[] = {
+    {"__getnewargs__(self, /)", newargs, NULL},
     {"is_integer(self, /)", is_integer, "Whether the float has no fraction."},
     {"as_integer_ratio(self, /)", as_integer_ratio,
      "Two ints in lowest terms whose quotient is exactly the float; the second is positive."},

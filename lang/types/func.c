@@ -263,6 +263,12 @@ static value f_set_code(interp *in, const value *arg)
     return NONE;
 }
 
+static value get_builtins(interp *in, const value *arg)
+{
+    (void)arg;
+    return v_obj(obj_ref(in->builtins));
+}
+
 static const builtin func_table[] = {
     {"@property __name__", f_name, NULL},
     {"@setter __name__", f_set_name, NULL},
@@ -279,6 +285,7 @@ static const builtin func_table[] = {
     {"@setter __annotations__", f_set_annotations, NULL},
     {"@property __closure__", f_closure, NULL},
     {"@property __globals__", f_globals, NULL},
+    {"@property __builtins__", get_builtins, NULL},
     {"@property __code__", f_code, NULL},
     {"@setter __code__", f_set_code, NULL},
     {0},

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "lang/types/dunder.h"
 #include "lang/lang.h"
 #include "lang/textfmt.h"
 #include "lang/types/bytes.h"
@@ -452,7 +453,13 @@ static value sizeof_method(interp *in, const value *arg)
     return v_int((int64_t)(24 + 4 * (bits ? (bits + 29) / 30 : 0)));
 }
 
+static value newargs(interp *in, const value *arg)
+{
+    return newargs_of(in, &T_int, arg[0]);
+}
+
 static const builtin int_table[] = {
+    {"__getnewargs__(self, /)", newargs, NULL},
     {"bit_length(self, /)", bit_length, "How many bits the number has, its sign not counted."},
     {"bit_count(self, /)", bit_count, "How many bits of the absolute value are 1."},
     {"conjugate(self, /)", conjugate, "The int itself."},

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "lang/types/alias.h"
 #include "lang/lang.h"
 #include "lang/types/list.h"
 
@@ -132,6 +133,7 @@ static value reversed(interp *in, const value *arg)
 
 // clang-format off
 const builtin list_table[] = {
+    CLASS_GETITEM,
     {"__init__(self, iterable=<unset>, /)", init,
      "Makes the list hold the items of an iterable."},
     {"append(self, object, /)", append, "Puts an item behind the last."},

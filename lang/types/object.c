@@ -127,6 +127,23 @@ static bool add_keys(interp *in, set *s, dict *d)
     return true;
 }
 
+/* __dict__, which is object's here, belongs to what has one; user classes add __weakref__. */
+static bool add_layout(interp *in, set *s, const type *t)
+{
+    const klass *k = as_klass(t);
+    bool with = k ? !k->sealed : t->flags & TYPE_DICT || t == &T_type;
+    if (!with && set_discard(in, s, (value){.kind = V_OBJ, .o = &in->name.__dict__->hdr}) < 0)
+        return false;
+    if (!k || k->sealed) return true;
+    const type *native = k->native;
+    if (native == &T_int || native == &T_tuple || native == &T_bytes || native == &T_type)
+        return true;
+    str *name = str_intern(in, "__weakref__", 11);
+    bool ok = name && set_add(in, s, (value){.kind = V_OBJ, .o = &name->hdr});
+    obj_unref(in, name);
+    return ok;
+}
+
 /* dir(v): sorted names of the instance, its class and their bases */
 list *object_dir(interp *in, value v)
 {
@@ -137,6 +154,7 @@ list *object_dir(interp *in, value v)
     const type *const *mro = type_mro(in, t, &n);
     for (uint32_t i = 0; ok && i < n; i++) ok = add_keys(in, s, type_attrs(in, mro[i]));
     if (ok && !cls && v.kind == V_OBJ) ok = add_keys(in, s, obj_dict(in, v.o, false));
+    if (ok) ok = add_layout(in, s, t);
     list *l = ok ? list_of(in, (value){.kind = V_OBJ, .o = &s->hdr}) : NULL;
     obj_unref(in, s);
     if (l && !list_sort(in, l, FAIL, false)) {
@@ -169,6 +187,35 @@ static value size_of(interp *in, const value *arg)
     return v_int(type_of(in, arg[0])->size);
 }
 
+value newargs_of(interp *in, const type *t, value self)
+{
+    return v_obj(tuple_pack(in, 1, call_n(in, v_type(t), 1, self)));
+}
+
+/* What copy and pickle make of it, in terms of copyreg. */
+static value reduce_ex(interp *in, const value *arg)
+{
+    value own = FAIL;
+    str *name = str_intern(in, "__reduce__", 10);
+    if (!name) return FAIL;
+    value f = type_lookup(in, type_of(in, arg[0]), name);
+    bool given = !value_same(f, type_lookup(in, &T_object, name));
+    obj_unref(in, name);
+    if (given) return call_method(in, arg[0], "__reduce__", 0);
+    value library = interp_import(in, "copyreg");
+    if (!is_fail(library)) own = call_method(in, library, "_reduce", 2, arg[0], arg[1]);
+    value_unref(in, library);
+    return own;
+}
+
+static value reduce(interp *in, const value *arg)
+{
+    value library = interp_import(in, "copyreg");
+    value r = is_fail(library) ? FAIL : call_method(in, library, "_reduce", 2, arg[0], v_int(0));
+    value_unref(in, library);
+    return r;
+}
+
 static const builtin table[] = {
     {"@property __class__", get_class, NULL},
     {"@setter __class__", set_class, NULL},
@@ -177,6 +224,8 @@ static const builtin table[] = {
     {"@classmethod __init_subclass__(cls, /)", init_subclass, NULL},
     {"@classmethod __subclasshook__(cls, sub, /)", subclasshook, NULL},
     {"__getstate__(self, /)", getstate, NULL},
+    {"__reduce__(self, /)", reduce, "What pickle writes of it."},
+    {"__reduce_ex__(self, protocol, /)", reduce_ex, "What pickle writes of it."},
     {"__sizeof__(self, /)", size_of, NULL},
     {0},
 };

@@ -1,5 +1,6 @@
 /* lang/types/set_type.c - set and frozenset as types: slots and methods over set.c. */
 #include "engine/base/str.h"
+#include "lang/types/alias.h"
 #include "lang/interp.h"
 #include "lang/lang.h"
 #include "lang/types/iter.h"
@@ -273,7 +274,7 @@ static value copy(interp *in, const value *arg)
     return s->hdr.type == &T_frozenset ? value_ref(arg[0]) : copy_of(in, s);
 }
 
-static value union_of(interp *in, const value *arg)
+static value union_with(interp *in, const value *arg)
 {
     set *s = self_of(arg);
     tuple *others = as_tuple(arg[1]);
@@ -454,11 +455,12 @@ static const type T_set_iter = {
     {"issuperset(self, other, /)", issuperset, "Report whether this set contains another set."},   \
     {"symmetric_difference(self, other, /)", symmetric_difference,                                 \
      "What is in one of the two sets, but not in both."},                                          \
-    {"union(self, /, *others)", union_of,                                                          \
+    {"union(self, /, *others)", union_with,                                                          \
      "What is in this set or in one of the others."}
 
 static const builtin set_table[] = {
     SHARED_METHODS,
+    CLASS_GETITEM,
     {"__init__(self, iterable=<unset>, /)", init,
      "Makes the set hold the items of an iterable."},
     {"add(self, object, /)", add,
@@ -481,7 +483,7 @@ static const builtin set_table[] = {
     {0},
 };
 
-static const builtin frozen_table[] = {SHARED_METHODS, {0}};
+static const builtin frozen_table[] = {SHARED_METHODS, CLASS_GETITEM, {0}};
 // clang-format on
 
 #define SET                                                                                        \

@@ -206,6 +206,8 @@ static const struct {
     {&T_str, " add mul mod "},
     {&T_bytes, " add mul mod "},
     {&T_bytearray, " add mul mod iadd imul "},
+    {&T_dict_keys, " sub and or xor "},
+    {&T_dict_items, " sub and or xor "},
     {&T_list, " add mul iadd imul "},
     {&T_tuple, " add mul "},
     {&T_dict, " or ior "},
@@ -225,7 +227,7 @@ static bool serves(const type *t, int i)
                (i >= D_LT && i <= D_GE) || i == D_GETATTRIBUTE || i == D_SETATTR ||
                i == D_DELATTR || i == D_DIR;
     }
-    if (i == D_BOOL && t->length && t != &T_int) return false;
+    if (i == D_BOOL && t->length && t != &T_int && t != &T_range) return false;
     if (!slot) return false;
     bool numeric = d->slot == dunders[D_NEG].slot || d->slot == dunders[D_ADD].slot ||
                    d->slot == dunders[D_IADD].slot;
@@ -233,8 +235,9 @@ static bool serves(const type *t, int i)
         if (served[k].t != t) continue;
         const char *name = d->name + 2, *at = served[k].names;
         if (d->call == w_rbinary) {
-            if (t == &T_list || t == &T_str || t == &T_tuple || t == &T_bytes) {
-                return i == D_RMUL || (i == D_RMOD && t == &T_str);
+            if (t == &T_list || t == &T_str || t == &T_tuple || t == &T_bytes ||
+                t == &T_bytearray) {
+                return i == D_RMUL || (i == D_RMOD && t != &T_list && t != &T_tuple);
             }
             name++;
         }

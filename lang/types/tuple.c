@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lang/types/alias.h"
 #include "lang/lang.h"
 #include "lang/types/iter.h"
 #include "lang/words.h"
@@ -234,6 +235,7 @@ static value getnewargs(interp *in, const value *arg)
 }
 
 static const builtin table[] = {
+    CLASS_GETITEM,
     {"count(self, value, /)", count, "Return number of occurrences of value."},
     {"index(self, value, start=0, stop=9223372036854775807, /)", index_method,
      "Where the value is first between start and stop; ValueError when nowhere."},
