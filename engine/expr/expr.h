@@ -305,6 +305,7 @@ typedef struct sink_kind {
 struct sink {
     datum hdr;
     const sink_kind *kind;
+    uint8_t copies; /* of a block that writing it may take: put in order, packed */
 };
 extern const datum_kind sink_datum;
 void sink_init(sink *s, const sink_kind *kind);

@@ -208,9 +208,9 @@ struct fn {
     char *name; /* as users see it: "add", "sum_chunk"; owned */
     hash128 id; /* kind and parameters: equal means interchangeable */
     uint32_t flags;
-    float ns;       /* see fn_cost; 0: as its kind says */
-    uint8_t copies; /* more than its kind says */
-    struct rank {   /* axes that blocks of argument 0, 1, and all others must have */
+    float ns;              /* see fn_cost; 0: as its kind says */
+    uint8_t copies, maybe; /* more than its kind says */
+    struct rank {          /* axes that blocks of argument 0, 1, and all others must have */
         uint8_t lo, hi;
     } rank[3];
     uint32_t nbound; /* what a functools.partial would show: keyword arguments */

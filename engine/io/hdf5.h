@@ -125,6 +125,7 @@ typedef struct h5info {
 } h5info;
 bool h5_info(h5obj *dataset, h5info *out, err *e);
 bool h5_resize(h5obj *dataset, int ndim, const int64_t *shape, err *e);
+bool h5_is_packed(h5obj *d);                     /* its chunks go through filters */
 nd *h5_fill(h5obj *dataset, err *e);             /* fillvalue, 0-d; of variable text: b"" as S1 */
 int64_t h5_storage_size(h5obj *dataset, err *e); /* bytes in the file; -1 failed */
 

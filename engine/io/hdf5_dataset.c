@@ -220,6 +220,16 @@ bool h5_info(h5obj *d, h5info *out, err *e)
     return true;
 }
 
+bool h5_is_packed(h5obj *d)
+{
+    err e = {0};
+    h5map *m = h5_map(d, &e);
+    bool packed = m && m->nfilter > 0;
+    err_clear(&e);
+    h5_map_unref(m);
+    return packed;
+}
+
 nd *h5_fill(h5obj *d, err *e)
 {
     h5map *m = h5_map(d, e);

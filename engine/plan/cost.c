@@ -217,6 +217,23 @@ static uint64_t stepped_extra(const program *g, const stepset *x, int result)
     return peak;
 }
 
+/* Blocks of about the size of all that the task is given, which it makes of inputs whose size no
+ * grid tells; 0: the grids tell. */
+static uint8_t blocks_like_inputs(const program *g, const stepset *x)
+{
+    bool open = false;
+    uint32_t n = 0;
+    for (uint32_t s = 0; s < g->nstep; s++) {
+        for (uint32_t k = 0; x->known[s] && k < x->view[s].nin && !open; k++) {
+            const layer *of = x->view[s].in[k].of;
+            open = of->grid && x->view[s].in[k].i < of->grid->nblock && !grid_known(of->grid);
+        }
+        const fn *f = x->known[s] ? x->view[s].f : NULL;
+        if (f && !gives_view(g->by[s], &x->view[s])) n += 1u + f->kind->cost.copies + f->copies;
+    }
+    return !open ? 0 : n < 4 ? (uint8_t)n : 4;
+}
+
 static task_cost find_cost(costs *c, const program *g, uint64_t index)
 {
     task_cost k = {.block = block_bytes(g->by[0], index)};
@@ -239,15 +256,18 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     k.unknown = !view && (!gr || index >= gr->nblock || !grid_known(gr)) &&
                 !(x->view[0].f && x->view[0].f->kind->cost.nothing);
     k.most = k.extra;
+    k.times = blocks_like_inputs(g, x);
+    if (k.unknown && !k.times) k.times = 1;
     for (uint32_t s = 0; s < g->nstep; s++) {
         uint64_t total;
         const fn *f = x->known[s] ? x->view[s].f : NULL;
         if (!f) continue;
         uint64_t in = inputs_of(&x->view[s], &total), own = block_bytes(g->by[s], x->index[s]);
-        k.most += f->kind->cost.maybe * in;
+        k.most += (uint64_t)(f->kind->cost.maybe + f->maybe) * in;
         if (in > k.largest) k.largest = in;
         if (own > k.largest) k.largest = own;
     }
+    if (k.unknown) k.out = k.largest; /* what is taken of its blocks: no more, most likely */
     k.streams = g->nstep == 1 && x->view[0].f && x->view[0].f->kind->cost.streams;
     dtype_of want;
     int which;

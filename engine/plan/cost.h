@@ -15,6 +15,7 @@ typedef struct task_cost {
     uint64_t read;    /* from files and arrays that are there */
     double seconds;   /* on one thread */
     bool unknown;     /* no grid tells the size of the result: about that of its inputs */
+    uint8_t times;    /* it needs about so often its inputs' sizes, which no grid tells; or 0 */
     bool streams;     /* inputs may come one at a time, */
     bool reuses;      /* the result may take the place of an input of the same size */
     bool parts;       /* and only what is used of them */

@@ -156,6 +156,24 @@ static bool task_fits(const plan *p, costs *c, tid t, uint64_t budget, int nthre
                    name, size_text(need, text), size_text(budget, have), help);
 }
 
+bool task_is_too_large(const plan *p, tid t, uint64_t need, uint64_t budget, err *e)
+{
+    char text[32], have[32], name[64];
+    const layer *l = p->prog[p->task[t].prog]->step[0];
+    arena a = {0};
+    task_view v = {0};
+    err none = {0};
+    short_name(l, name);
+    if (layer_task(l, p->task[t].index, &a, &v, &none) && v.f)
+        snprintf(name, sizeof name, "%.60s", v.f->name);
+    err_clear(&none);
+    arena_clear(&a);
+    return err_set(e, MemoryError,
+                   "a task of '%s' takes %u results of %s together and memory_limit leaves %s: "
+                   "combine a few at a time, or raise dask.config.set(memory_limit=...)",
+                   name, p->task[t].nin, size_text(need, text), size_text(budget, have));
+}
+
 /* A step whose largest block is more than all there is, even where it might be made in pieces. */
 static bool step_fits(const plan *p, const program *g, uint32_t s, uint64_t budget, int nthread,
                       err *e)

@@ -51,7 +51,8 @@ struct memory {
     char *dir;
     bool near;
     uint64_t budget, live, running, idle, leaving, peak, least;
-    uint32_t nrunning;
+    uint64_t seen; /* the largest result of a task that no grid tells about */
+    uint32_t nrunning, nclaimed;
     pthread_mutex_t lock;
     pthread_cond_t change;
     slot *at;
@@ -393,6 +394,7 @@ static uint64_t size_now(const datum *d) /* of a result, here or not */
 typedef struct demand {
     uint64_t own, fetch; /* bytes: to reserve; of inputs to fetch */
     bool streams, unsettled;
+    bool gives; /* all it does is let go of its inputs */
 } demand;
 
 static demand demand_of(memory *m, tid t)
@@ -404,9 +406,9 @@ static demand demand_of(memory *m, tid t)
     for (uint32_t i = 0; i < k->nin; i++) {
         tid in = m->p->in[k->in + i];
         const slot *s = &m->at[in];
-        if (c.unknown && s->where != NOWHERE) {
+        if (c.times && s->where != NOWHERE) {
             uint64_t n = size_now(atomic_load(&m->p->out[in])), readers = m->p->task[in].nsucc;
-            given += c.parts ? 4 * n / readers : n;
+            given += c.parts ? 4 * n / readers : c.times * n;
         }
         d.unsettled |= s->where == LEAVING || s->where == COMING;
         if (s->where != AWAY) continue;
@@ -415,6 +417,8 @@ static demand demand_of(memory *m, tid t)
         if (n > largest) largest = n;
     }
     if (given > d.own) d.own = given;
+    if (c.unknown && !k->nin && 2 * m->seen > d.own) d.own = 2 * m->seen; /* and a copy */
+    d.gives = k->nin && !d.own && !d.fetch;
     if (d.streams) {
         uint64_t part = 2 * c.out / (k->nin ? k->nin : 1);
         d.own += c.parts && part < largest ? part : largest;
@@ -442,15 +446,28 @@ bool memory_admits(memory *m, tid t)
     return ok;
 }
 
+/* What a task is given has to be there together, unless it fetches for itself. */
+static bool inputs_fit(memory *m, tid t, err *e)
+{
+    const task *k = &m->p->task[t];
+    uint64_t sum = 0;
+    if (costs_of(m->costs, t).streams) return true;
+    for (uint32_t i = 0; i < k->nin; i++) {
+        const datum *d = atomic_load(&m->p->out[m->p->in[k->in + i]]);
+        if (d) sum += size_now(d);
+    }
+    return sum <= m->budget || task_is_too_large(m->p, t, sum, m->budget, e);
+}
+
 /* with the lock */
 static bool make_room(memory *m, tid t, demand *d, _Atomic int *stop, err *e)
 {
+    enum { PATIENCE = 10 }; /* a claim may be with somebody who sleeps */
     const task *k = &m->p->task[t];
-    while (!atomic_load_explicit(stop, memory_order_acquire)) {
+    for (int n = 0; !atomic_load_explicit(stop, memory_order_acquire); n++) {
         *d = demand_of(m, t);
         uint64_t need = m->live + m->running + d->own + d->fetch;
-        bool gives = !d->own && !d->fetch; /* all it does is let go of its inputs */
-        if (!d->unsettled && (gives || need <= m->budget)) return true;
+        if (!d->unsettled && (d->gives || need <= m->budget)) return true;
         uint64_t over = need > m->budget ? need - m->budget : 0;
         if (over > m->leaving) {
             if (!d->streams) pin_inputs(m, k, true); /* it would have to fetch its own again */
@@ -458,7 +475,8 @@ static bool make_room(memory *m, tid t, demand *d, _Atomic int *stop, err *e)
             if (!d->streams) pin_inputs(m, k, false);
             if (e->kind) return false;
             if (some) continue;
-            if (!m->nrunning && !d->unsettled) return true;
+            bool alone = !m->nrunning && !m->leaving && (!m->nclaimed || n > PATIENCE);
+            if (alone && !d->unsettled) return inputs_fit(m, t, e);
         }
         wait_change(m);
     }
@@ -490,7 +508,10 @@ static bool fetch(memory *m, tid t, err *e)
 void memory_claim(memory *m, tid t)
 {
     pthread_mutex_lock(&m->lock);
-    if (!m->at[t].claimed) pin_inputs(m, &m->p->task[t], true);
+    if (!m->at[t].claimed) {
+        pin_inputs(m, &m->p->task[t], true);
+        m->nclaimed++;
+    }
     m->at[t].claimed = true;
     pthread_mutex_unlock(&m->lock);
 }
@@ -501,7 +522,11 @@ bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *
     demand d;
     uint32_t ncoming = 0;
     pthread_mutex_lock(&m->lock);
-    if (m->at[t].claimed) pin_inputs(m, k, false);
+    if (m->at[t].claimed) {
+        pin_inputs(m, k, false);
+        m->nclaimed--;
+        pthread_cond_broadcast(&m->change);
+    }
     m->at[t].claimed = false;
     bool ok = make_room(m, t, &d, stop, e);
     if (!ok) {
@@ -540,7 +565,10 @@ void memory_made(memory *m, tid t, uint64_t reserved, const datum *out)
     pthread_mutex_lock(&m->lock);
     m->running -= reserved;
     m->at[t].done = out != NULL;
+    uint64_t live = m->live;
     if (out && !(m->p->task[t].flags & TASK_WANTED)) add_result(m, t, out);
+    live = m->live - live;
+    if (out && live > m->seen && costs_of(m->costs, t).unknown) m->seen = live;
     pthread_mutex_unlock(&m->lock);
 }
 

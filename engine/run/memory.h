@@ -53,3 +53,5 @@ uint64_t plan_at_most(const plan *p, int nthread);
 /* False and MemoryError, naming sizes and what would help, when no order of execution fits.
  * *room: what is left of the budget beside the results. */
 bool plan_fits(const plan *p, uint64_t budget, int nthread, uint64_t *room, err *e);
+/* MemoryError: all that task t reads are `need` bytes.  False. */
+bool task_is_too_large(const plan *p, tid t, uint64_t need, uint64_t budget, err *e);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "engine/base/mem.h"
+#include "engine/run/memory.h"
 #include "stdlib/dask/crew.h"
 #include "stdlib/dask/parts.h"
 #include "stdlib/numpy/numpy.h"
@@ -366,13 +367,31 @@ static bool worth_sharing(uint32_t done, double spent)
     return spent > 0.01 && spent / done > 2e-5;
 }
 
-/* *at: the place in the order to begin with, and where it ended. shareable: may stop early. */
+/* Do the results so far come near what a run may take?  *most: found once, when there is much. */
+static bool is_near_limit(interp *in, uint64_t *most)
+{
+    enum { MUCH = 16 << 20 };
+    if (buf_live() < MUCH) return false;
+    if (!*most) {
+        run_opts o = {0};
+        value folder;
+        if (!run_limits(in, &o, &folder)) return exc_clear(in), false;
+        value_unref(in, folder);
+        *most = (o.limit ? o.limit : memory_default()) / 4;
+    }
+    return buf_live() > *most;
+}
+
+/* *at: the place in the order to begin with, and where it ended: early when the rest is better
+ * shared (shareable), or has to be run with an eye on memory. */
 static bool run_here(graph *g, uint32_t *at, bool shareable)
 {
+    uint64_t most = 0;
     double begin = seconds();
     for (uint32_t i = *at; i < g->norder; i++) {
         if (shareable && i % 32 == 31 && worth_sharing(i + 1, seconds() - begin))
             return *at = i, true;
+        if (is_near_limit(g->in, &most)) return *at = i, true;
         node *x = &g->at[g->order[i]];
         TRY(check_interrupt(g->in));
         if (is_fail(x->result)) x->result = execute_node(g, g->order[i]);
@@ -488,8 +507,8 @@ value graph_get(interp *in, const value *arg)
     bool away = how && str_is(how, "processes");
     if (ok && !away && !(threads && g.n <= FEW_TASKS)) ok = run_here(&g, &at, threads);
     if (ok && at < g.norder) {
-        crew *c = crew_of(in, workers, away);
-        ok = c && run_shared(&g, at, c);
+        crew *c = threads ? crew_of(in, workers, away) : NULL;
+        ok = (c || !threads) && run_shared(&g, at, c);
     }
     if (ok) r = results(&g, arg[1]);
     graph_clear(&g);

@@ -137,6 +137,7 @@ static value l_sink(interp *in, const value *arg)
     if (!o) return FAIL;
     h5_sink *s = mem_zero(sizeof *s);
     sink_init(&s->s, &h5_sink_kind);
+    s->s.copies = h5_is_packed(x) ? 2 : 1;
     s->x = datum_ref(x);
     o->s = &s->s;
     return v_obj(o);

@@ -247,6 +247,7 @@ static value z_sink(interp *in, const value *arg)
     if (!o) return FAIL;
     zarr_sink *s = mem_zero(sizeof *s);
     sink_init(&s->s, &zarr_sink_kind);
+    s->s.copies = zarr_about(h->z)->codec.kind ? 2 : 1;
     s->z = datum_ref(h->z);
     o->s = &s->s;
     return v_obj(o);
