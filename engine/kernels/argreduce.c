@@ -1,11 +1,13 @@
 /* engine/kernels/argreduce.c - positions of the extreme elements along an axis.
  *
  * The first one wins; a NaN wins over everything.  The axis is brought innermost; a row that is
- * not contiguous is read by its stride. */
+ * not contiguous is read by its stride.  Of a contiguous one, stretches in which nothing is better
+ * than the best so far are passed over by vectors. */
 #include <math.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/simd.h"
 #include "engine/kernels/half.h"
 #include "engine/kernels/index.h"
 #include "engine/kernels/ops.h"
@@ -31,16 +33,50 @@ typedef int64_t (*arg_loop)(int64_t n, const char *at, ptrdiff_t step, uint32_t 
         }                                                                                          \
         return found;                                                                              \
     }
-#define BOTH_PLAIN(dt, T) \
-    ARG(max, dt, T, *(const T *)p, x > best, 0) ARG(min, dt, T, *(const T *)p, x < best, 0)
-#define BOTH_FLOAT(dt, T, read) \
-    ARG(max, dt, T, read, !(x <= best), x != x) ARG(min, dt, T, read, !(x >= best), x != x)
-BOTH_PLAIN(bool, uint8_t) BOTH_PLAIN(int8, int8_t) BOTH_PLAIN(uint8, uint8_t)
-BOTH_PLAIN(int16, int16_t) BOTH_PLAIN(uint16, uint16_t) BOTH_PLAIN(int32, int32_t)
-BOTH_PLAIN(uint32, uint32_t) BOTH_PLAIN(int64, int64_t) BOTH_PLAIN(uint64, uint64_t)
-BOTH_FLOAT(float16, float, half_to_float(*(const uint16_t *)p))
-BOTH_FLOAT(float32, float, *(const float *)p)
-BOTH_FLOAT(float64, double, *(const double *)p)
+/* U: an integer as wide as T */
+#define ARG_WIDE(name, dt, T, U, better, stop)                                                     \
+    SIMD_KERNEL(static, pass_##name##_##dt, (const T *at, int64_t n, T best, int64_t *out),        \
+                (at, n, best, out))                                                                \
+    {                                                                                              \
+        int64_t i = 0;                                                                             \
+        for (U any = 0; i + STRETCH <= n; i += STRETCH) {                                          \
+            for (int64_t k = i; k < i + STRETCH; k++) { const T x = at[k]; any |= (U)(better); }   \
+            if (any) break;                                                                        \
+        }                                                                                          \
+        *out = i;                                                                                  \
+    }                                                                                              \
+    ARG(name##_any, dt, T, *(const T *)p, better, stop)                                            \
+    static int64_t arg##name##_##dt(int64_t n, const char *at, ptrdiff_t step, uint32_t size)      \
+    {                                                                                              \
+        if (step != sizeof(T) || n < 2 * STRETCH) return arg##name##_any_##dt(n, at, step, size);  \
+        const T *row = (const T *)at;                                                              \
+        T best = row[0];                                                                           \
+        int64_t found = 0;                                                                         \
+        { const T x = best; (void)x; if (stop) return 0; }                                         \
+        for (int64_t i = 1, end; i < n; i = end) {                                                 \
+            int64_t skip;                                                                          \
+            pass_##name##_##dt(row + i, n - i, best, &skip);                                       \
+            for (i += skip, end = i + STRETCH < n ? i + STRETCH : n; i < end; i++) {               \
+                const T x = row[i];                                                                \
+                if (better) { best = x; found = i; if (stop) return found; }                       \
+            }                                                                                      \
+        }                                                                                          \
+        return found;                                                                              \
+    }
+enum { STRETCH = 256 };
+#define BOTH_PLAIN(dt, T, U) ARG_WIDE(max, dt, T, U, x > best, 0) ARG_WIDE(min, dt, T, U, x < best, 0)
+#define BOTH_FLOAT(dt, T, U) \
+    ARG_WIDE(max, dt, T, U, !(x <= best), x != x) ARG_WIDE(min, dt, T, U, !(x >= best), x != x)
+BOTH_PLAIN(bool, uint8_t, uint8_t) BOTH_PLAIN(int8, int8_t, uint8_t)
+BOTH_PLAIN(uint8, uint8_t, uint8_t) BOTH_PLAIN(int16, int16_t, uint16_t)
+BOTH_PLAIN(uint16, uint16_t, uint16_t) BOTH_PLAIN(int32, int32_t, uint32_t)
+BOTH_PLAIN(uint32, uint32_t, uint32_t) BOTH_PLAIN(int64, int64_t, uint64_t)
+BOTH_PLAIN(uint64, uint64_t, uint64_t)
+#define READ_HALF half_to_float(*(const uint16_t *)p)
+ARG(max, float16, float, READ_HALF, !(x <= best), x != x)
+ARG(min, float16, float, READ_HALF, !(x >= best), x != x)
+BOTH_FLOAT(float32, float, uint32_t)
+BOTH_FLOAT(float64, double, uint64_t)
 
 typedef struct pair { double re, im; } pair;
 static int is_nan(pair x) { return x.re != x.re || x.im != x.im; }

@@ -7,25 +7,27 @@
 
 #include <string.h>
 
+#include "engine/base/simd.h"
 #include "engine/kernels/half.h"
 #include "engine/kernels/ops.h"
 
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(DSK_SANITIZE)
-#define KERNEL __attribute__((target_clones("default", "arch=x86-64-v3")))
+#define KERNEL __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define KERNEL
 #endif
 
 /* --- single values -------------------------------------------------------------------------- */
 
-/* what the conversion instructions give for NaN and for what does not fit */
+/* What the conversion instructions give for NaN and for what does not fit.  The double is chosen,
+ * not the integer: a loop may convert what it does not use only where that cannot trap. */
 static inline int32_t cut32(double d)
 {
-    return d > -2147483649.0 && d < 2147483648.0 ? (int32_t)d : INT32_MIN;
+    return (int32_t)((d > -2147483649.0) & (d < 2147483648.0) ? d : -0x1p31);
 }
 static inline int64_t cut64(double d)
 {
-    return d >= -0x1p63 && d < 0x1p63 ? (int64_t)d : INT64_MIN;
+    return (int64_t)((d >= -0x1p63) & (d < 0x1p63) ? d : -0x1p63);
 }
 static inline int8_t to_int8(double d)
 {
@@ -166,6 +168,21 @@ static bool fits_between(enum dtype t, double *lo, double *hi)
     }
 }
 
+/* *lost: do some of x not lie between lo and hi?  whole: NaN and infinities do not, else they do.
+ */
+SIMD_KERNEL(static, find_outside,
+            (const double *x, size_t n, double lo, double hi, bool whole, bool *lost),
+            (x, n, lo, hi, whole, lost))
+{
+    int64_t outside = 0, infinite = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t out = !((x[i] > lo) & (x[i] < hi));
+        outside |= out;
+        infinite |= out & (x[i] - x[i] == 0);
+    }
+    *lost = whole ? outside : infinite;
+}
+
 unsigned cast_lost(const nd *x, enum dtype t)
 {
     double lo, hi;
@@ -179,17 +196,17 @@ unsigned cast_lost(const nd *x, enum dtype t)
     datum_unref(part);
     if (!flat) return err_clear(&e), 0u;
     cast_loop wide = numbers[flat->dtype][DT_float64];
-    double few[256];
+    enum { FEW = 1024 };
+    double few[FEW];
+    const double *doubles = flat->dtype == DT_float64 ? (const double *)(void *)flat->at : NULL;
     bool lost = false;
     int64_t n = nd_count(flat);
-    for (int64_t at = 0; at < n && !lost; at += 256) {
-        size_t m = n - at < 256 ? (size_t)(n - at) : 256;
-        wide(m, (char *)few, sizeof *few, flat->at + at * flat->size, flat->size,
-             dtype_plain(DT_float64), nd_type(flat), &e);
-        for (size_t i = 0; i < m; i++) {
-            bool in = (few[i] > lo) & (few[i] < hi);
-            lost |= whole ? !in : !in & (few[i] - few[i] == 0);
-        }
+    for (int64_t at = 0; at < n && !lost; at += FEW) {
+        size_t m = n - at < FEW ? (size_t)(n - at) : FEW;
+        if (!doubles)
+            wide(m, (char *)few, sizeof *few, flat->at + at * flat->size, flat->size,
+                 dtype_plain(DT_float64), nd_type(flat), &e);
+        find_outside(doubles ? doubles + at : few, m, lo, hi, whole, &lost);
     }
     datum_unref(flat);
     return !lost ? 0 : whole ? FP_INVALID : FP_OVER;

@@ -47,6 +47,118 @@ static inline num modulo(num x, num y)
     return LOOP_SIGNED && r && (r < 0) != (y < 0) ? (num)(r + y) : r;
 }
 
+/* --- quotients by one divisor: multiplications -------------------------------------------------
+ */
+
+/* Of up to 32 bits: the quotient of doubles, cut, is exact. */
+static inline num cut_quotient(num x, double y)
+{
+    return (num)(int64_t)((double)x / y);
+}
+
+__extension__ typedef unsigned __int128 wide;
+__extension__ typedef __int128 swide;
+
+/* Of 64 bits: the high half of a product (Granlund and Montgomery 1994). */
+typedef struct reciprocal {
+    uint64_t factor;
+    int shift;
+    num sign; /* of the divisor: 0 or -1 */
+} reciprocal;
+
+/* of y, neither 0 nor -1 */
+static inline reciprocal reciprocal_of(num y)
+{
+    uint64_t d = (uint64_t)(y < 0 ? 0 - (uint64_t)y : (uint64_t)y);
+    int log = d > 1 ? 64 - __builtin_clzll(d - 1) : 0; /* rounded up */
+    reciprocal r = {.sign = y < 0 ? (num)-1 : 0};
+    if (LOOP_SIGNED) {
+        if (log < 1) log = 1;
+        r.factor = (uint64_t)(((wide)1 << (63 + log)) / d + 1);
+        r.shift = log - 1;
+        return r;
+    }
+    wide top = ((wide)1 << log) - d;
+    r.factor = (uint64_t)((top << 64) / d + 1);
+    r.shift = log;
+    return r;
+}
+
+static inline num times_reciprocal(num x, const reciprocal *r)
+{
+    if (LOOP_SIGNED) {
+        int64_t n = (int64_t)x;
+        int64_t high = (int64_t)(((swide)n * (int64_t)r->factor) >> 64);
+        int64_t q = (int64_t)((uint64_t)high + (uint64_t)n);
+        q = (q >> r->shift) - (n >> 63);
+        return (num)((uint64_t)(q ^ (int64_t)r->sign) - (uint64_t)(int64_t)r->sign);
+    }
+    uint64_t n = (uint64_t)x, high = (uint64_t)(((wide)n * r->factor) >> 64);
+    return (num)(r->shift ? (high + ((n - high) >> 1)) >> (r->shift - 1) : n);
+}
+
+static inline num floor_from(num q, num x, num y)
+{
+    return LOOP_SIGNED && (x < 0) != (y < 0) && (num)(q * y) != x ? (num)(q - 1) : q;
+}
+
+static inline num rest_from(num q, num x, num y)
+{
+    num r = (num)((unum)x - (unum)((uint64_t)q * (uint64_t)y));
+    return LOOP_SIGNED && r && (r < 0) != (y < 0) ? (num)(r + y) : r;
+}
+
+/* Doubles hold it, and the quotient of two such, cut, is exact; neither 0 nor what overflows. */
+static inline bool is_small(num x)
+{
+    return sizeof(num) < 8 ||
+           (unum)((uint64_t)x + ((uint64_t)1 << 52)) >> 53 % (8 * sizeof(num)) == 0;
+}
+static inline bool divides(num y)
+{
+    return (y != 0) & (!LOOP_SIGNED | (y != (num)-1)) & is_small(y);
+}
+
+/* A stretch of contiguous x by y, or (ys 0) by one y: all by doubles if they may, else one by one,
+ * through the reciprocal where there is one. */
+enum { STRETCH = 512 };
+#define QUOTIENTS(from, whole)                                                                     \
+    num *to = (num *)r;                                                                            \
+    const num *x = (const num *)a, *y = (const num *)b, y0 = *y;                                   \
+    const bool one = !ys && y0 != 0 && y0 != (num)-1;                                              \
+    reciprocal inverted = {0};                                                                     \
+    if (one && sizeof(num) == 8) inverted = reciprocal_of(y0);                                     \
+    for (size_t i = 0, end; i < n; i = end) {                                                      \
+        unum odd = 0;                                                                              \
+        end = n - i < STRETCH ? n : i + STRETCH;                                                   \
+        for (size_t k = i; k < end; k++) odd |= (unum)!is_small(x[k]);                             \
+        if (ys)                                                                                    \
+            for (size_t k = i; k < end; k++) odd |= (unum)!divides(y[k]);                          \
+        else                                                                                       \
+            odd |= (unum)!divides(y0);                                                             \
+        if (!odd && ys)                                                                            \
+            IVDEP for (size_t k = i; k < end; k++) to[k] =                                         \
+                from(cut_quotient(x[k], (double)y[k]), x[k], y[k]);                                \
+        else if (!odd)                                                                             \
+            IVDEP for (size_t k = i; k < end; k++) to[k] =                                         \
+                from(cut_quotient(x[k], (double)y0), x[k], y0);                                    \
+        else if (one && sizeof(num) == 8)                                                          \
+            for (size_t k = i; k < end; k++)                                                       \
+                to[k] = from(times_reciprocal(x[k], &inverted), x[k], y0);                         \
+        else                                                                                       \
+            for (size_t k = i; k < end; k++) to[k] = whole(x[k], y[ys ? k : 0]);                   \
+    }
+// clang-format off
+SIMD_KERNEL(static, floor_quotients, (size_t n, const char *a, const char *b, int ys, char *r), (n, a, b, ys, r))
+{
+    QUOTIENTS(floor_from, floordiv)
+}
+SIMD_KERNEL(static, rests, (size_t n, const char *a, const char *b, int ys, char *r), (n, a, b, ys, r))
+{
+    QUOTIENTS(rest_from, modulo)
+}
+// clang-format on
+
 /* y >= 0: negative exponents are refused before the loop runs */
 static inline num ipow(num x, num y)
 {
@@ -148,6 +260,13 @@ enum { WIDTH = 64 / sizeof(num) };
 #define I1_BOOL(name, body) LOOP1(name, PUT_BOOL, 1, body)
 #define I2(name, res, body) PASTE(I2_, res)(name, body)
 #define I2_SAME(name, body) LOOP2(name, ST, sizeof(num), FOLD_SEQ(body), body)
+#define IN_STRETCHES(kernel)                                                                       \
+    if (sa == u && (sb == u || sb == 0) && sr == u && n >= 16) {                                   \
+        kernel(n, a, b, sb != 0, r);                                                               \
+        return;                                                                                    \
+    }
+#define I2_FLOOR(name, body) LOOP2(name, ST, sizeof(num), IN_STRETCHES(floor_quotients) FOLD_SEQ(body), body)
+#define I2_REST(name, body) LOOP2(name, ST, sizeof(num), IN_STRETCHES(rests) FOLD_SEQ(body), body)
 #define I2_ANY(name, body) LOOP2(name, ST, sizeof(num), FOLD_ANY(body), body)
 #define I2_BOOL(name, body) LOOP2(name, PUT_BOOL, 1, NO_FOLD, body)
 #define I3(name, res, body) LOOP3(name, body)

@@ -57,6 +57,8 @@ enum {
 
 /* the loops; result types by the column `res` */
 #define RESULT_SAME(dt)      dt
+#define RESULT_FLOOR(dt)     dt
+#define RESULT_REST(dt)      dt
 #define RESULT_ANY(dt)       dt
 #define RESULT_BOOL(dt)      DT_bool
 #define RESULT_REAL(dt)      REAL_##dt
