@@ -49,7 +49,7 @@ static bool start(seat *s, err *e)
     if (s->away.pid) return true;
     if (!process_start(&s->away, false, e)) return false;
     wire_out w = {0};
-    greeting g = {worker_id(s->w), 1, true, true, "process", crew_setting(s->of)};
+    greeting g = {worker_id(s->w), 1, true, true, 0, "process", crew_setting(s->of)};
     greeting_write(&g, &w, e);
     return link_send(s->away.fd, &w, e);
 }

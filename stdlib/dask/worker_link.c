@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -279,16 +280,35 @@ void process_end(process *p, char why[64])
     *p = (process){.fd = -1};
 }
 
+static bool read_about(int64_t pid, const char *what, char *text, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%lld/%s", (long long)pid, what);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+    if (fd >= 0) close(fd);
+    text[n > 0 ? n : 0] = 0;
+    return n > 0;
+}
+
+static int64_t line_of(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+    return at ? strtoll(at + strlen(name), NULL, 10) * 1024 : 0;
+}
+
+int64_t process_owned(int64_t pid)
+{
+    char text[4096];
+    if (!read_about(pid, "status", text, sizeof text)) return -1;
+    return line_of(text, "\nRssAnon:") + line_of(text, "\nRssShmem:");
+}
+
 int64_t process_memory(int64_t pid)
 {
-    char path[64], text[128];
-    snprintf(path, sizeof path, "/proc/%lld/statm", (long long)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0) close(fd);
+    char text[128];
     long long size, resident;
-    if (n <= 0) return -1;
-    text[n] = 0;
+    if (!read_about(pid, "statm", text, sizeof text)) return -1;
     if (sscanf(text, "%lld %lld", &size, &resident) != 2) return -1;
     return resident * (int64_t)sysconf(_SC_PAGESIZE);
 }
@@ -333,6 +353,7 @@ void greeting_write(const greeting *g, wire_out *w, err *e)
     wire_u32(w, (uint32_t)g->nthread);
     wire_u8(w, g->fresh);
     wire_u8(w, g->alone);
+    wire_u64(w, g->limit);
     wire_text(w, g->name, strlen(g->name));
     wire_datum(w, g->setting, e);
 }

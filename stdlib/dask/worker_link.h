@@ -10,7 +10,8 @@
 
 enum message {
     /* to the worker */
-    MSG_HELLO,  /* number, threads, fresh, alone, name, limits, sys.path, sys.argv: a capsule */
+    MSG_HELLO,  /* number, threads, fresh, alone, limit, name, limits, sys.path, sys.argv: a capsule
+                 */
     MSG_RUN,    /* id, key, function number, function (once), args, inputs */
     MSG_CALL,   /* a fn, its literals and inputs: what MSG_RESULT or MSG_FAILED answers */
     MSG_PUT,    /* id, value */
@@ -71,11 +72,13 @@ bool process_start(process *p, bool nonblocking, err *e);
 /* Ends it and waits for it: how it died, as text ("killed by signal 9", "exited with status 1"). */
 void process_end(process *p, char why[64]);
 int64_t process_memory(int64_t pid); /* resident bytes; -1 unknown */
+int64_t process_owned(int64_t pid);  /* without those of files */
 
 /* What a worker has to know of the interpreter it works for. */
 typedef struct greeting {
     int number, nthread;
     bool fresh, alone;
+    size_t limit;
     const char *name;
     datum *setting; /* greeting_setting() */
 } greeting;

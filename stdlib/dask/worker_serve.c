@@ -13,10 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/data/share.h"
 #include "engine/graph/fn_wire.h"
 #include "lang/freeze.h"
 #include "stdlib/dask/worker_link.h"
+#include "stdlib/dask/worker_store.h"
 #include "stdlib/dask/workers.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/stdlib.h"
@@ -50,7 +50,8 @@ typedef struct server {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t work, answered;
     job *ready, *last, *waiting;
-    idmap held, func; /* datums, counted */
+    idmap func; /* datums, counted */
+    store held;
     ask *asks;
     uint64_t nask;
     int idle;            /* task threads that wait for a job */
@@ -145,7 +146,7 @@ static void job_free(job *j)
 static bool gather(server *s, job *j)
 {
     for (uint32_t i = 0; !j->is_call && i < j->nin; i++)
-        if (!j->input[i]) j->input[i] = datum_ref(idmap_get(&s->held, j->in[i]));
+        if (!j->input[i]) j->input[i] = store_get(&s->held, j->in[i]);
     for (uint32_t i = 0; !j->is_call && i < j->nin; i++)
         if (!j->input[i]) return false;
     return true;
@@ -318,39 +319,59 @@ static void come_back(hand *h)
     value_unref(h->in, pending);
 }
 
-static void run_task(hand *h, job *j)
+/* Takes d. */
+static void keep(server *s, uint64_t id, datum *d)
 {
-    interp *in = h->in;
-    double begin = seconds(CLOCK_REALTIME);
-    value r = run_function(h, j);
-    if (h->left) come_back(h);
-    if (is_fail(r)) {
-        post_failure(h, j->id);
-        return;
-    }
+    store_keep(&s->held, id, d);
+    pthread_mutex_lock(&s->lock);
+    wake_jobs(s);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static datum *pack_result(interp *in, value r)
+{
     err e = {0};
     datum *d = value_pack(in, r, &e);
     if (!d) { /* it stays here, as long as nobody else wants it */
         d = live_new(in, r);
         if (d && e.kind) as_live(d)->why = mem_dup(e.msg);
-        err_clear(&e);
     }
-    pthread_mutex_lock(&h->s->lock);
-    datum *old = idmap_put(&h->s->held, j->id, d);
-    wake_jobs(h->s);
-    pthread_mutex_unlock(&h->s->lock);
-    datum_unref(old);
-    flush_said(h);
-    const char *cls = type_said(in, r);
+    err_clear(&e);
+    return d;
+}
+
+static void post_done(hand *h, uint64_t id, const char *cls, size_t bytes, double begin)
+{
     wire_out w = {0};
     wire_u8(&w, MSG_DONE);
-    wire_u64(&w, j->id);
+    wire_u64(&w, id);
     wire_text(&w, cls, strlen(cls));
-    wire_u64(&w, datum_bytes(d));
+    wire_u64(&w, bytes);
     double when[2] = {begin, seconds(CLOCK_REALTIME)};
     wire_bytes(&w, when, sizeof when);
+    flush_said(h);
     post(h->s, &w);
-    value_unref(in, r);
+}
+
+static void run_task(hand *h, job *j)
+{
+    interp *in = h->in;
+    err e = {0};
+    size_t back = 0;
+    double begin = seconds(CLOCK_REALTIME);
+    bool here = store_fetch(&h->s->held, j->input, j->nin, &back, &e);
+    value r = here ? run_function(h, j) : throw_err(in, &e);
+    if (h->left) come_back(h);
+    if (is_fail(r)) {
+        post_failure(h, j->id);
+    } else {
+        datum *d = pack_result(in, r);
+        size_t bytes = datum_bytes(d);
+        keep(h->s, j->id, d);
+        post_done(h, j->id, type_said(in, r), bytes, begin);
+        value_unref(in, r);
+    }
+    store_done(&h->s->held, back);
 }
 
 static void run_call(hand *h, job *j)
@@ -503,6 +524,7 @@ static bool read_hello(server *s, wire_in *r, err *e)
     s->nthread = (int)wire_get_u32(r);
     s->fresh = wire_get_u8(r);
     s->alone = wire_get_u8(r);
+    s->held.limit = wire_get_u64(r);
     s->name = wire_get_string(r);
     return wire_get_datum(r, &s->setting, e) && s->name;
 }
@@ -571,43 +593,19 @@ static void read_job(server *s, wire_in *r, bool is_call)
     job_free(j);
 }
 
-static void keep(server *s, wire_in *r)
+static void read_value(server *s, wire_in *r)
 {
     err e = {0};
     datum *d;
     uint64_t id = wire_get_u64(r);
-    if (wire_get_datum(r, &d, &e) && d) {
-        pthread_mutex_lock(&s->lock);
-        d = idmap_put(&s->held, id, d);
-        wake_jobs(s);
-        pthread_mutex_unlock(&s->lock);
-    }
-    datum_unref(d);
+    if (wire_get_datum(r, &d, &e) && d) keep(s, id, d);
     err_clear(&e);
-}
-
-/* A block that travels stays in the memory that it travels in: there is one of it on the machine.
- */
-static datum *shared(server *s, uint64_t id, datum *d)
-{
-    nd *x = as_nd(d);
-    datum *there = x ? &nd_share(x)->hdr : NULL;
-    if (!there) return d;
-    pthread_mutex_lock(&s->lock);
-    datum *old = idmap_get(&s->held, id) == d ? idmap_put(&s->held, id, datum_ref(there)) : NULL;
-    pthread_mutex_unlock(&s->lock);
-    datum_unref(old);
-    datum_unref(d);
-    return there;
 }
 
 static void fetch(server *s, uint64_t id)
 {
-    pthread_mutex_lock(&s->lock);
-    datum *d = datum_ref(idmap_get(&s->held, id));
-    pthread_mutex_unlock(&s->lock);
-    d = shared(s, id, d);
     err e = {0};
+    datum *d = store_lend(&s->held, id, &e);
     wire_out w = {0};
     wire_u8(&w, MSG_VALUE);
     wire_u64(&w, id);
@@ -643,10 +641,10 @@ static void take_answer(server *s, wire_in *r)
     if (!a) datum_unref(d);
 }
 
-static void forget(server *s, idmap *m, uint64_t id)
+static void forget(server *s, uint64_t funcno)
 {
     pthread_mutex_lock(&s->lock);
-    datum *d = idmap_put(m, id, NULL);
+    datum *d = idmap_put(&s->func, funcno, NULL);
     pthread_mutex_unlock(&s->lock);
     datum_unref(d);
 }
@@ -656,10 +654,10 @@ static void take_message(server *s, wire_in *r)
     switch ((enum message)wire_get_u8(r)) {
     case MSG_RUN: read_job(s, r, false); break;
     case MSG_CALL: read_job(s, r, true); break;
-    case MSG_PUT: keep(s, r); break;
+    case MSG_PUT: read_value(s, r); break;
     case MSG_FETCH: fetch(s, wire_get_u64(r)); break;
-    case MSG_DROP: forget(s, &s->held, wire_get_u64(r)); break;
-    case MSG_FORGET: forget(s, &s->func, wire_get_u64(r)); break;
+    case MSG_DROP: store_drop(&s->held, wire_get_u64(r)); break;
+    case MSG_FORGET: forget(s, wire_get_u64(r)); break;
     case MSG_CANCEL: cancel(s, wire_get_u64(r)); break;
     case MSG_ANSWER: take_answer(s, r); break;
     default: break;
@@ -718,6 +716,7 @@ void worker_serve(int fd, const module_def *const *modules)
 {
     server s = {.fd = fd, .modules = modules};
     if (!end_with_starter(fd)) return;
+    store_init(&s.held);
     pthread_mutex_init(&s.lock, NULL);
     pthread_mutex_init(&s.out, NULL);
     pthread_cond_init(&s.work, NULL);

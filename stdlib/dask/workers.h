@@ -24,6 +24,7 @@ typedef struct workers_opts {
     int nthread;      /* tasks at a time in each; 0: 1 */
     bool fresh;       /* functions are thawed for each task (multiprocessing), not kept (Client) */
     bool alone;       /* a task that asks keeps its place: one interpreter in each (processes) */
+    size_t limit;     /* bytes that each may use: results beyond it lie on disk; 0: none */
     const char *name; /* of worker i: name-i; NULL: worker */
 } workers_opts;
 

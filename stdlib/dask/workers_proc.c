@@ -204,7 +204,7 @@ static bool start(procs *w, int who, err *e)
     char name[128];
     snprintf(name, sizeof name, "%s-%d", w->name, who);
     int nthread = w->o.nthread > 0 ? w->o.nthread : 1;
-    greeting g = {who, nthread, w->o.fresh, w->o.alone, name, w->setting};
+    greeting g = {who, nthread, w->o.fresh, w->o.alone, w->o.limit, name, w->setting};
     wire_out out = {0};
     greeting_write(&g, &out, e);
     post(w, who, &out);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
@@ -22,6 +23,7 @@ struct fleet {
     pthread_t thread;
     int nthread;
     bool alone;
+    size_t limit;     /* of the memory of each worker; 0: none */
     idmap runs;       /* id -> errand_run * */
     idmap fetching;   /* id -> errand *, held */
     team *aside;      /* for what cannot travel */
@@ -32,6 +34,13 @@ struct fleet {
 };
 
 /* ---- hooks ---- */
+
+static double clock_mono(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 static void poke(void *ctx)
 {
@@ -192,16 +201,38 @@ static void hear(fleet *t, work_event *ev)
     work_event_clear(ev);
 }
 
+/* Workers that use more than they may are ended, as by Dask's nannies; what they had runs again. */
+static void check_memory(fleet *t)
+{
+    const double most = 0.95 * (double)t->limit;
+    for (int i = 0; i < t->w->n; i++) {
+        int64_t pid = workers_pid(t->w, i);
+        if (pid <= 0 || (double)process_owned(pid) <= most) continue;
+        pthread_mutex_lock(&t->lock);
+        sb_addf(&t->said[1],
+                "distributed.nanny.memory - WARNING - Worker %d (pid=%lld) exceeded 95%% memory "
+                "budget. Restarting...\n",
+                i, (long long)pid);
+        pthread_mutex_unlock(&t->lock);
+        workers_kill(t->w, i, SIGKILL);
+    }
+}
+
 static void *listen(void *arg)
 {
-    enum { PAUSE_MS = 500, BUSY_MS = 5 };
+    enum { PAUSE_MS = 500, WATCH_MS = 100, BUSY_MS = 5 };
     fleet *t = arg;
     work_event ev;
+    double next_look = 0;
     t->answers = answers_open(t->home, t->f, t->w, !t->alone);
     while (!atomic_load(&t->closing)) {
         feed(t);
-        bool open = answers_check(t->answers);
-        if (!workers_poll(t->w, open ? BUSY_MS : PAUSE_MS, &ev)) continue;
+        bool open = answers_check(t->answers), watched = t->limit && t->runs.n;
+        if (watched && clock_mono() > next_look) {
+            check_memory(t);
+            next_look = clock_mono() + WATCH_MS * 1e-3;
+        }
+        if (!workers_poll(t->w, open ? BUSY_MS : watched ? WATCH_MS : PAUSE_MS, &ev)) continue;
         do hear(t, &ev);
         while (workers_poll(t->w, 0, &ev));
     }
@@ -220,6 +251,7 @@ fleet *fleet_open(interp *home, foreman *f, const workers_opts *o, err *e)
     t->home = home;
     t->nthread = o->nthread;
     t->alone = o->alone;
+    t->limit = o->limit;
     pthread_mutex_init(&t->lock, NULL);
     t->aside = team_open(home, f);
     foreman_hooks hooks = {t, poke, drop};

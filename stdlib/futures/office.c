@@ -645,7 +645,8 @@ value office_of(interp *in, foreman *f)
     return v_obj(o);
 }
 
-static bool staff(interp *in, office *o, int64_t n, int64_t nthread, bool processes, bool alone)
+static bool staff(interp *in, office *o, int64_t n, int64_t nthread, bool processes, bool alone,
+                  size_t limit)
 {
     err e = {0};
     if (n < 0 || n > MAX_HANDS) {
@@ -654,7 +655,7 @@ static bool staff(interp *in, office *o, int64_t n, int64_t nthread, bool proces
         return false;
     }
     if (processes) {
-        workers_opts opts = {.n = (int)n, .nthread = (int)nthread, .alone = alone};
+        workers_opts opts = {.n = (int)n, .nthread = (int)nthread, .alone = alone, .limit = limit};
         o->p = fleet_open(in, o->f, &opts, &e);
         return o->p || (throw_err(in, &e), false);
     }
@@ -663,18 +664,22 @@ static bool staff(interp *in, office *o, int64_t n, int64_t nthread, bool proces
     return true;
 }
 
-/* open(n, nthread, processes, alone=False): a scheduler and its workers; alone: as workers_opts */
+/* open(n, nthread, processes, alone=False, limit=0): a scheduler and its workers; alone and limit
+ * as in workers_opts */
 static value f_open(interp *in, const value *arg)
 {
     int64_t n, nthread;
     int processes = value_truth(in, arg[2]), alone = value_truth(in, arg[3]);
+    int64_t limit = 0;
+    if (!to_int64(in, arg[4], &limit)) return FAIL;
     if (processes < 0 || alone < 0 || !to_int64(in, arg[0], &n) || !to_int64(in, arg[1], &nthread))
         return FAIL;
     opened *all = opened_of(in, true);
     office *o = all ? obj_new(in, &T_office, 0) : NULL;
     if (!o) return FAIL;
     o->f = foreman_new(NULL, processes);
-    if (!staff(in, o, n, nthread, processes, alone)) return obj_unref(in, o), FAIL;
+    if (!staff(in, o, n, nthread, processes, alone, limit > 0 ? (size_t)limit : 0))
+        return obj_unref(in, o), FAIL;
     if (!all->first && !helper_of(in)) interp_on_sleep(in, nap);
     o->next = all->first;
     all->first = o;
@@ -751,7 +756,7 @@ static value f_say(interp *in, const value *arg)
 }
 
 const builtin office_functions[] = {
-    {"open(n, nthread, processes, alone=False, /)", f_open, NULL},
+    {"open(n, nthread, processes, alone=False, limit=0, /)", f_open, NULL},
     {"here()", f_here, NULL},
     {"ask(question, /)", f_ask, NULL},
     {"far()", f_far, NULL},
