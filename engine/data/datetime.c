@@ -2,6 +2,8 @@
 #include "engine/data/datetime.h"
 
 #include <string.h>
+#include <strings.h>
+#include <time.h>
 
 static const struct {
     const char *name, *plural;
@@ -251,6 +253,19 @@ static bool clock_part(reader *r, int64_t day, int64_t *out, int *unit)
     return !skip(r, '.') || fraction(r, *out, out, unit);
 }
 
+/* "now": the moment in UTC, to the second; "today": the day here */
+static bool parse_present(const char *s, size_t n, int64_t *out, int *unit)
+{
+    const time_t t = time(NULL);
+    if (n == 3 && !strncasecmp(s, "now", 3)) return *unit = UNIT_s, *out = (int64_t)t, true;
+    if (n != 5 || strncasecmp(s, "today", 5)) return false;
+    struct tm here;
+    localtime_r(&t, &here);
+    *unit = UNIT_D;
+    *out = (t + here.tm_gmtoff) / 86400;
+    return true;
+}
+
 bool datetime_parse(const char *s, size_t n, int64_t *out, int *unit, err *e)
 {
     reader r = {.s = s, .n = n, .e = e};
@@ -258,6 +273,7 @@ bool datetime_parse(const char *s, size_t n, int64_t *out, int *unit, err *e)
     *out = NAT;
     if (!n || (n == 3 && (s[0] | 32) == 'n' && (s[1] | 32) == 'a' && (s[2] | 32) == 't'))
         return true;
+    if (parse_present(s, n, out, unit)) return true;
     bool negative = skip(&r, '-');
     if (!negative) skip(&r, '+');
     int64_t year = 0;

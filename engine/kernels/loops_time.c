@@ -41,6 +41,21 @@ TIME_LOOP(not_equal, !=)
 TIME_PICK(maximum, >)
 TIME_PICK(minimum, <)
 
+/* likewise, but NaT is no answer where there is another */
+#define TIME_PICK_KNOWN(name, op)                                                                  \
+    void loop_time_##name(size_t n, char *const *p, const ptrdiff_t *s);                           \
+    void loop_time_##name(size_t n, char *const *p, const ptrdiff_t *s)                            \
+    {                                                                                              \
+        for (ptrdiff_t i = 0; i < (ptrdiff_t)n; i++) {                                             \
+            int64_t x = *(const int64_t *)(p[0] + i * s[0]);                                       \
+            int64_t y = *(const int64_t *)(p[1] + i * s[1]);                                       \
+            bool first = y == INT64_MIN || (x != INT64_MIN && x op y);                             \
+            *(int64_t *)(p[2] + i * s[2]) = first ? x : y;                                         \
+        }                                                                                          \
+    }
+TIME_PICK_KNOWN(fmax, >)
+TIME_PICK_KNOWN(fmin, <)
+
 #define TIME_TEST(name, op)                                                                        \
     void loop_time_##name(size_t n, char *const *p, const ptrdiff_t *s);                           \
     void loop_time_##name(size_t n, char *const *p, const ptrdiff_t *s)                            \

@@ -300,6 +300,11 @@ static nd *cast_owned(interp *in, nd *x, dtype_of want)
         if (!found) return datum_unref(x);
     }
     nd *y;
+    if (want.dt == DT_bool && x->dtype == DT_object) {
+        y = nd_truths(in, x);
+        datum_unref(x);
+        return y;
+    }
     if (want.dt == DT_object || x->dtype == DT_object) {
         value a = array_wrap(in, x, &e); /* element by element, through values */
         const nd *src = is_fail(a) ? NULL : array_peek(as_ndarray(a)); /* x is gone */

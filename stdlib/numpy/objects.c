@@ -195,6 +195,32 @@ static nd *as_bools(interp *in, const nd *x)
     return y;
 }
 
+/* Is there a character that is no blank? */
+static bool text_says(const nd *x, const char *at)
+{
+    for (uint32_t i = 0; i < x->size; i += x->dtype == DT_str ? 4 : 1) {
+        uint32_t c = (unsigned char)at[i];
+        if (x->dtype == DT_str) memcpy(&c, at + i, 4);
+        if (c && c != ' ' && (c < 9 || c > 13)) return true;
+    }
+    return false;
+}
+
+nd *nd_truths(interp *in, const nd *x)
+{
+    if (x->dtype != DT_object && x->dtype != DT_str && x->dtype != DT_bytes) return nd_ref(x);
+    err e = {0};
+    nd *flat = nd_contiguous(x, &e), *y = NULL;
+    if (flat && x->dtype == DT_object)
+        y = as_bools(in, flat);
+    else if (flat && (y = nd_new(dtype_plain(DT_bool), x->ndim, nd_shape(x), &e)))
+        for (int64_t i = 0, n = nd_count(flat); i < n; i++)
+            y->at[i] = text_says(flat, flat->at + i * flat->size);
+    if (!y && e.kind) throw_err(in, &e);
+    datum_unref(flat);
+    return y;
+}
+
 static nd *run(interp *in, const ufunc *f, nd *const *part, int n, int ndim, const int64_t *shape)
 {
     err e = {0};

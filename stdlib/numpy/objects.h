@@ -7,6 +7,8 @@
 
 /* f of blocks, one of which holds objects; out[0 .. f->nout) */
 bool object_map(interp *in, const ufunc *f, nd *const *x, nd *out[2]);
+/* objects and text as bools: their truth in Python, whether there is more than blanks; else x */
+nd *nd_truths(interp *in, const nd *x);
 nd *object_cast(interp *in, const nd *x); /* the elements as Python's values */
 /* start FAIL: the first element */
 nd *object_reduce(interp *in, const ufunc *f, const nd *x, uint32_t axes, bool keep, value start);

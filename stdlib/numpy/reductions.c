@@ -99,6 +99,11 @@ static value run(interp *in, const reduction *r, reduce_call c)
     value quick;
     if (plain_call(&c) && quick_reduce(in, r, c.x, &quick)) return quick;
     nd *x = to_nd_any(in, c.x);
+    if (x && r == &reductions[R_count_nonzero]) {
+        nd *truths = nd_truths(in, x);
+        datum_unref(x);
+        x = truths;
+    }
     if (!x) return FAIL;
     dtype_of want;
     uint32_t axes;
