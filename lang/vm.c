@@ -1155,13 +1155,9 @@ leave : {
     CASE(EGMATCH) :
     {
         f->ip = ip;
-        if (!group_match(in, &r[A], r[B], &v)) goto error;
+        v = group_match(in, f, &r[A], r[B]);
+        if (v.kind == V_FAIL) goto error;
         CLEAR(B);
-        if (v.kind != V_NONE) {
-            value old = f->handled;
-            f->handled = value_ref(v);
-            value_unref(in, old);
-        }
         SET(C, v);
         NEXT;
     }

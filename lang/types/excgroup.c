@@ -353,27 +353,29 @@ static value alone(interp *in, value v)
     return g;
 }
 
-bool group_match(interp *in, value *rest, value types, value *match)
+value group_match(interp *in, frame *f, value *rest, value types)
 {
     condition c = {.types = types, .f = FAIL};
     parts p;
-    *match = NONE;
-    if (!check_types(in, types)) return false;
-    if (is_none(*rest)) return true;
-    if (!part(in, *rest, &c, &p)) return false;
+    if (!check_types(in, types)) return FAIL;
+    if (is_none(*rest)) return NONE;
+    if (!part(in, *rest, &c, &p)) return FAIL;
     if (!is_none(p.match) && !as_group(as_exc(p.match))) {
         value g = alone(in, p.match);
         value_unref(in, p.match);
-        if (is_fail(g)) {
-            value_unref(in, p.rest);
-            return false;
-        }
         p.match = g;
     }
-    *match = p.match;
-    value_unref(in, *rest);
+    if (is_fail(p.match)) {
+        value_unref(in, p.rest);
+        return FAIL;
+    }
+    value before = *rest, old = f->handled;
     *rest = p.rest;
-    return true;
+    value_unref(in, before);
+    if (is_none(p.match)) return NONE;
+    f->handled = value_ref(p.match);
+    value_unref(in, old);
+    return p.match;
 }
 
 static bool collect_leaves(interp *in, const exc *x, list *leaves)
