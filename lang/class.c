@@ -63,13 +63,15 @@ static value build_class(interp *in, const value *arg)
     if (mt) meta = (value){.kind = V_OBJ, .o = (obj *)(uintptr_t)&mt->hdr};
     if (!throwing(in)) ns = prepare(in, meta, arg[1], bases, as_dict(arg[4]));
     if (!is_fail(ns)) done = code_run(in, fn->link, fn->globals, ns, fn->closure);
+    if (!is_fail(done) && bases != as_tuple(arg[2]) && as_dict(ns) &&
+        !dict_put(in, as_dict(ns), "__orig_bases__", value_ref(arg[2]))) {
+        value_unref(in, done);
+        done = FAIL;
+    }
     tuple *args = is_fail(done)
                       ? NULL
                       : tuple_pack(in, 3, value_ref(arg[1]), v_obj(obj_ref(bases)), value_ref(ns));
     if (args) cls = call_with(in, meta, OBJ(args), arg[4]);
-    if (!is_fail(cls) && bases != as_tuple(arg[2]) && as_klass(as_type(cls))) {
-        dict_put(in, as_klass(as_type(cls))->dict, "__orig_bases__", value_ref(arg[2]));
-    }
     obj_unref(in, args);
     value_unref(in, done);
     value_unref(in, ns);

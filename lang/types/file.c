@@ -186,11 +186,29 @@ static bool fill_in(interp *in, file *f, value name, str *mode, value newline, b
     return true;
 }
 
+static bool is_utf8(const str *encoding)
+{
+    static const char *const names[] = {"utf-8", "UTF-8", "utf8", "UTF8", "utf_8", "U8"};
+    if (!encoding) return true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_is(encoding, names[i])) return true;
+    return false;
+}
+
+static bool check_encoding(interp *in, str *encoding)
+{
+    if (is_utf8(encoding)) return true;
+    str *s = bytes_decode(in, "", 0, encoding->at, NULL);
+    obj_unref(in, s);
+    return s != NULL;
+}
+
 value file_open(interp *in, value name, str *mode, str *encoding, str *errors, value newline,
                 bool closefd)
 {
-    file *f = obj_new(in, &T_text_file, 0);
-    if (!f) return FAIL;
+    file *f = NULL;
+    if (encoding && !check_encoding(in, encoding)) return FAIL;
+    if (!(f = obj_new(in, &T_text_file, 0))) return FAIL;
     f->fd = -1;
     f->encoding = obj_ref(encoding);
     f->errors = obj_ref(errors);
@@ -338,15 +356,6 @@ size_t line_length(enum newline_mode mode, const char *s, size_t n, bool last)
         if (s[i] == '\r' && (more || last)) return more && s[i + 1] == '\n' ? i + 2 : i + 1;
     }
     return 0;
-}
-
-static bool is_utf8(const str *encoding)
-{
-    static const char *const names[] = {"utf-8", "UTF-8", "utf8", "UTF8", "utf_8", "U8"};
-    if (!encoding) return true;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (str_is(encoding, names[i])) return true;
-    return false;
 }
 
 value file_decode(interp *in, str *encoding, str *errors, const char *s, size_t n)

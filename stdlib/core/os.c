@@ -50,6 +50,17 @@ ON_PATH(os_chdir, chdir(path->at))
 ON_PATH(os_mkdir, mkdir(path->at, (mode_t)arg[1].i))
 ON_PATH(os_chmod, chmod(path->at, (mode_t)arg[1].i))
 
+/* OSError(code, text, a, None, b): the message names both */
+static value throw_errno_of_two(interp *in, int code, value a, value b)
+{
+    value text = v_str(in, strerror(code)), cls = v_type(exc_type(err_of_errno(code)));
+    value e = is_fail(text) ? FAIL : call_n(in, cls, 5, v_int(code), text, a, NONE, b);
+    value_unref(in, text);
+    if (!is_fail(e)) throw_value(in, e);
+    value_unref(in, e);
+    return FAIL;
+}
+
 #define ON_PATHS(name, call)                                                                       \
     static value name(interp *in, const value *arg)                                                \
     {                                                                                              \
@@ -59,7 +70,7 @@ ON_PATH(os_chmod, chmod(path->at, (mode_t)arg[1].i))
             obj_unref(in, a);                                                                      \
             return FAIL;                                                                           \
         }                                                                                          \
-        value r = done(in, call, arg[0]);                                                          \
+        value r = (call) ? throw_errno_of_two(in, errno, arg[0], arg[1]) : NONE;                   \
         obj_unref(in, a);                                                                          \
         obj_unref(in, b);                                                                          \
         return r;                                                                                  \
