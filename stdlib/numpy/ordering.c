@@ -171,8 +171,10 @@ value ndarray_nonzero(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]);
     if (!x) return FAIL;
-    nd *out[ND_MAXDIM] = {0};
+    nd *out[ND_MAXDIM] = {0}, *truths = nd_truths(in, x);
     err e = {0};
+    datum_unref(x);
+    if (!(x = truths)) return FAIL;
     if (!nd_nonzero(x, out, &e)) {
         datum_unref(x);
         return throw_err(in, &e);
