@@ -38,16 +38,29 @@ int64_t nd_count_nonzero(const nd *x, err *e)
     return count;
 }
 
-/* positions of the true elements of a C contiguous bool block, one array per axis */
-static void list_true(const nd *x, int64_t *const *to)
+/* Positions of the true elements of a run; room for so many.  As PACK in index.c. */
+static int64_t list_run(const char *m, int64_t n, int64_t *to, int64_t room)
 {
-    int64_t index[ND_MAXDIM] = {0}, k = 0, count = nd_count(x);
-    for (int64_t i = 0; i < count; i++) {
-        if (x->at[i]) {
-            for (int a = 0; a < x->ndim; a++) to[a][k] = index[a];
-            k++;
-        }
-        for (int a = x->ndim; a-- > 0;) {
+    int64_t i = 0, k = 0;
+    for (; i < n && k < room; i++) {
+        int64_t safe = room - k < n - i ? room - k : n - i;
+        for (int64_t end = i + safe - 1; i < end; i++) to[k] = i, k += m[i] != 0;
+        if (m[i]) to[k++] = i;
+    }
+    return k;
+}
+
+/* Positions of the true elements (so many) of a C contiguous bool block, one array per axis. */
+static void list_true(const nd *x, int64_t total, int64_t *const *to)
+{
+    int last = x->ndim - 1;
+    int64_t index[ND_MAXDIM] = {0}, n = nd_shape(x)[last], rows = n ? nd_count(x) / n : 0, k = 0;
+    for (int64_t r = 0; r < rows && k < total; r++) {
+        int64_t took = list_run(x->at + r * n, n, to[last] + k, total - k);
+        for (int a = 0; a < last; a++)
+            for (int64_t i = k; i < k + took; i++) to[a][i] = index[a];
+        k += took;
+        for (int a = last; a-- > 0;) {
             if (++index[a] < nd_shape(x)[a]) break;
             index[a] = 0;
         }
@@ -75,7 +88,7 @@ bool nd_nonzero(const nd *x, nd *out[ND_MAXDIM], err *e)
         to[made] = (int64_t *)out[made]->at;
     }
     if (ok)
-        list_true(flat, to);
+        list_true(flat, n, to);
     else
         while (made-- > 0) out[made] = datum_unref(out[made]);
     datum_unref(flat);
