@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,8 +42,22 @@ void box_fill(int ndim, const int64_t *count, size_t size, char *to, const int64
 
 /* --- file to memory --- */
 
+/* Process-wide because files are. */
+static _Atomic uint64_t moved[2];
+
+void file_moved(bool written, size_t n)
+{
+    atomic_fetch_add_explicit(&moved[written], n, memory_order_relaxed);
+}
+
+uint64_t files_moved(bool written)
+{
+    return atomic_load_explicit(&moved[written], memory_order_relaxed);
+}
+
 bool file_read_at(int fd, void *to, size_t n, off_t at)
 {
+    file_moved(false, n);
     for (char *p = to; n > 0;) {
         ssize_t k = pread(fd, p, n, at);
         if (k < 0 && errno == EINTR) continue;

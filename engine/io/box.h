@@ -26,6 +26,9 @@ typedef struct file_array {
  * when the file ends early or cannot be read.  Needs no memory but a window of at most 1 MiB. */
 bool box_read(const file_array *a, const int64_t *start, const int64_t *step, const int64_t *count,
               char *to, const int64_t *to_strides);
+/* Bytes moved from and to files since the program began: told by whoever moves them. */
+void file_moved(bool written, size_t n);
+uint64_t files_moved(bool written);
 /* Reads exactly n bytes. */
 bool file_read_at(int fd, void *to, size_t n, off_t at);
 /* n bytes were written to the file and nobody is about to read them: where memory is short

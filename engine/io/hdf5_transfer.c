@@ -114,6 +114,7 @@ static bool move(const transfer *t, const h5region *r, void *data)
         ok = s.file >= 0 || h5_fail(h, t->e);
     }
     if (ok) {
+        if (r) file_moved(t->write, (size_t)shape_count(r->ndim, r->count) * t->type.t.size);
         herr_t status = t->write ? h->Dwrite(id, memory, s.memory, s.file, H5P_DEFAULT, data)
                                  : h->Dread(id, memory, s.memory, s.file, H5P_DEFAULT, data);
         ok = status >= 0 || h5_fail(h, t->e);
@@ -309,6 +310,7 @@ static bool write_raw(h5obj *d, const h5map *m, const h5part *p, const char *at,
 {
     hsize_t offset[ND_MAXDIM];
     for (int i = 0; i < m->info.ndim; i++) offset[i] = (hsize_t)(p->coord[i] * m->info.chunk[i]);
+    file_moved(true, n);
     h5_write_begin(d);
     const h5_lib *h = h5_enter(e);
     bool ok =

@@ -395,6 +395,7 @@ nd *npy_map(const char *path, err *e)
 
 static bool write_bytes(int fd, const char *p, size_t n)
 {
+    file_moved(true, n);
     while (n > 0) {
         ssize_t k = write(fd, p, n);
         if (k < 0 && errno == EINTR) continue;

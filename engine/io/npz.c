@@ -13,6 +13,7 @@
 #include <zlib.h>
 
 #include "engine/base/mem.h"
+#include "engine/io/box.h"
 #include "engine/io/npy.h"
 
 enum {
@@ -366,6 +367,7 @@ static bool write_out(sink *s, const char *p, size_t n)
         return true;
     }
     s->at += n;
+    file_moved(true, n);
     while (n > 0) {
         ssize_t k = write(s->fd, p, n);
         if (k < 0 && errno == EINTR) continue;

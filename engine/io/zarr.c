@@ -180,6 +180,7 @@ static buf *file_bytes(const char *path, size_t *n, bool *absent, err *e)
 
 static bool write_all(int fd, const char *at, size_t n)
 {
+    file_moved(true, n);
     while (n) {
         ssize_t k = write(fd, at, n);
         if (k < 0 && errno == EINTR) continue;

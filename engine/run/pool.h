@@ -84,7 +84,6 @@ void job_fail(job *j, tid t, err *e);
 
 /* pool.c */
 void pool_wake(pool *p, int n);
-double run_clock(void);
 bool pool_open(pool *p, job *j);
 void pool_close(pool *p);
 void pool_abandon(pool *p, job *j); /* lets go of workers that are still inside j */

@@ -29,6 +29,8 @@ void *worker_user(const worker *w); /* what create() returned */
 void worker_blocking_begin(worker *w);
 void worker_blocking_end(worker *w);
 
+double run_clock(void); /* seconds, monotonic */
+
 typedef struct task_event {
     tid task;
     int worker;

@@ -6,7 +6,6 @@
  * young; a value is dropped as soon as its last consumer has run.  Keys may be any hashable
  * values. */
 #include <string.h>
-#include <time.h>
 
 #include "engine/base/mem.h"
 #include "engine/run/memory.h"
@@ -353,13 +352,6 @@ static void release(graph *g, uint32_t id)
  * small. */
 enum { FEW_TASKS = 1000 };
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Is what remains worth the way to the workers? Asked now and then: after `done` tasks in `spent`.
  */
 static bool worth_sharing(uint32_t done, double spent)
@@ -387,9 +379,9 @@ static bool is_near_limit(interp *in, uint64_t *most)
 static bool run_here(graph *g, uint32_t *at, bool shareable)
 {
     uint64_t most = 0;
-    double begin = seconds();
+    double begin = run_clock();
     for (uint32_t i = *at; i < g->norder; i++) {
-        if (shareable && i % 32 == 31 && worth_sharing(i + 1, seconds() - begin))
+        if (shareable && i % 32 == 31 && worth_sharing(i + 1, run_clock() - begin))
             return *at = i, true;
         if (is_near_limit(g->in, &most)) return *at = i, true;
         node *x = &g->at[g->order[i]];

@@ -18,6 +18,10 @@ bool run_plan_with(interp *in, plan *pl, crew *c, run_use *use, task_event *trac
 value explain_plan(interp *in, const value *arg);
 value memory_usage(interp *in, const value *arg);
 value dask_token(interp *in, const value *arg); /* token.c */
+/* figures.c */
+value figures_begin(interp *in, const value *arg);
+value figures_end(interp *in, const value *arg);
+value figures_of(interp *in, const value *arg);
 value graph_get(interp *in, const value *arg);  /* graph.c */
 /* key_order.c: Dask's priorities of the n entries of a dict without gaps (engine/plan/order.h);
  * false: there is a cycle */
