@@ -22,7 +22,7 @@ value dask_token(interp *in, const value *arg); /* token.c */
 value figures_begin(interp *in, const value *arg);
 value figures_end(interp *in, const value *arg);
 value figures_of(interp *in, const value *arg);
-value graph_get(interp *in, const value *arg);  /* graph.c */
+value graph_get(interp *in, const value *arg); /* graph.c */
 /* key_order.c: Dask's priorities of the n entries of a dict without gaps (engine/plan/order.h);
  * false: there is a cycle */
 bool order_keys(interp *in, dict *of, const uint32_t *first, const uint32_t *dep, uint32_t *rank);
