@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "lang/ast_value.h"
 #include "lang/builtins.h"
 #include "lang/threads.h"
 #include "lang/exc.h"
@@ -133,6 +134,7 @@ static value in_worker(interp *in, const value *arg)
 
 // clang-format off
 static const builtin functions[] = {
+    {"syntax_tree(text, filename, mode, make, /)", syntax_tree, NULL},
     {"where(depth)", where, "(filename, line, globals) of a caller"},
     {"frame_parts(depth)", frame_parts, "(globals, locals, line, name, filename) of a caller"},
     {"exception_text(exc)", exception_text, "The traceback as it is printed"},
