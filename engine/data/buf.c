@@ -152,6 +152,11 @@ void buf_pool_bound(size_t bytes)
     make_room(0);
 }
 
+size_t buf_pool_most(void)
+{
+    return atomic_load_explicit(&pool.bound, memory_order_relaxed);
+}
+
 void buf_set_short(bool is)
 {
     atomic_store(&pool.is_short, is);

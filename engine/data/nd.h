@@ -14,7 +14,7 @@ enum { ND_MAXDIM = 32 };
 
 enum buf_flags {
     BUF_POOL = 1,    /* from the reusing chunk pool */
-    BUF_MMAP = 2,    /* mapped file, read only */
+    BUF_MMAP = 2,    /* mapped file */
     BUF_OBJECTS = 4, /* holds objcells: release() drops them */
     BUF_READONLY = 8,
     BUF_COUNTED = 16, /* in buf_live() */
@@ -64,6 +64,7 @@ size_t buf_pool_limit(size_t bytes); /* what it was */
 size_t buf_pool_kept(void);
 /* They are given back to the system when they and what is in use would exceed `bytes` together. */
 void buf_pool_bound(size_t bytes);
+size_t buf_pool_most(void); /* the bound, SIZE_MAX: none */
 /* Whether what is being computed comes near what it may take: memory is worth some time then. */
 void buf_set_short(bool is);
 bool buf_is_short(void);

@@ -364,30 +364,18 @@ nd *npy_load(const char *path, err *e)
     return x;
 }
 
-static void unmap(buf *b)
-{
-    munmap(b->data, b->size);
-}
-
-nd *npy_map(const char *path, err *e)
+nd *npy_map(const char *path, enum map_how how, err *e)
 {
     file f;
     TRY(open_file(path, &f, e));
     nd *x = NULL;
-    if (f.head.t.swapped) {
-        err_set(e, NotImplementedError, "mapping a file of foreign byte order is not supported");
-    } else if (f.bytes > f.size - f.head.at) {
-        err_set(e, ValueError, "mmap length is greater than file size");
-    } else {
-        char *at = mmap(NULL, f.size, PROT_READ, MAP_SHARED, f.fd, 0);
-        buf *b = at == MAP_FAILED ? err_errno(e, errno, path) : buf_wrap(at, f.size, unmap, NULL);
-        if (b) {
-            b->flags |= BUF_MMAP | BUF_READONLY;
-            x = shape_block(&f.head, b, at + f.head.at);
-        }
-        buf_unref(b);
-    }
     close(f.fd);
+    if (f.head.t.swapped)
+        return err_set(e, NotImplementedError,
+                       "mapping a file of foreign byte order is not supported");
+    buf *b = file_map(path, how, f.head.at, f.bytes, e);
+    if (b) x = shape_block(&f.head, b, b->data);
+    buf_unref(b);
     return x;
 }
 

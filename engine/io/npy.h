@@ -5,6 +5,7 @@
 
 #include "engine/base/str.h"
 #include "engine/data/nd.h"
+#include "engine/io/mapped.h"
 
 enum npy_kind { NPY_OTHER, NPY_ARRAY, NPY_ARCHIVE };
 enum npy_kind npy_kind_of(const void *bytes, size_t n); /* by the first bytes of a file */
@@ -26,7 +27,7 @@ nd *npy_elements(const nd *x, err *e);
 nd *npy_parse(const void *bytes, size_t n, err *e); /* a whole .npy file in memory */
 bool npy_format(const nd *x, strbuf *out, err *e);  /* and back */
 nd *npy_load(const char *path, err *e);
-nd *npy_map(const char *path, err *e); /* the file mapped, read only */
+nd *npy_map(const char *path, enum map_how how, err *e);
 bool npy_save(const char *path, const nd *x, err *e);
 
 /* --- .npz: a zip archive, members stored or deflated --- */

@@ -273,6 +273,7 @@ const builtin dask_build_functions[] = {
     {"eye(shape, k, chunks, dtype)", b_eye, NULL},
     {"from_array(x, chunks, name, prefix)", b_from_array, NULL},
     {"store(x, sink, offset)", b_store, NULL},
+    {"array_sink(x)", array_sink_of, NULL},
     {"foreign(x, yes)", b_foreign, NULL},
     {"map(ufunc, operands, dtype=None, prefix=None, name=None, out=0)", b_map, NULL},
     {"elemwise(function, operands, dtype, prefix=None, name=None, kwargs=None)", b_elemwise, NULL},

@@ -1,11 +1,11 @@
 /* stdlib/dask/source.c - regions of arrays and of array-like objects, for from_array. */
-#include <string.h>
-
 #include "stdlib/dask/source.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/io/mapped.h"
 #include "stdlib/numpy/numpy.h"
 
 /* ---- an array of the language: its content when the run starts ---- */
@@ -25,6 +25,7 @@ static nd *region(const array_source *a, const nd *x, const int64_t *start, cons
         return err_set(e, ValueError, "the shape of an array was changed after from_array");
     char *at = x->at;
     for (int i = 0; i < x->ndim; i++) at += start[i] * nd_strides(x)[i];
+    file_map_used(x->b, (size_t)shape_count(x->ndim, count) * x->size);
     return nd_view(x->b, at, nd_type(x), x->ndim, count, nd_strides(x));
 }
 
@@ -190,6 +191,46 @@ static void sink_obj_drop(interp *in, obj *o)
 const type T_sink = {TYPE_HEAD, .name = "sink", .module = "_dask", .size = sizeof(sink_obj),
                      .drop = sink_obj_drop};
 
+/* ---- arrays as what is stored into ---- */
+
+typedef struct array_sink {
+    sink s;
+    nd *to;
+} array_sink;
+
+static bool array_sink_write(sink *s, const int64_t *start, const nd *block, err *e)
+{
+    const nd *to = ((array_sink *)(void *)s)->to;
+    char *at = to->at;
+    for (int k = 0; k < block->ndim; k++) at += start[k] * nd_strides(to)[k];
+    nd *part = nd_view(to->b, at, nd_type(to), block->ndim, nd_shape(block), nd_strides(to));
+    bool ok = nd_assign(part, block, 'u', NULL, e);
+    datum_unref(part);
+    file_map_used(to->b, nd_bytes(block));
+    return ok;
+}
+
+static void array_sink_drop(sink *s)
+{
+    datum_unref(((array_sink *)(void *)s)->to);
+}
+
+static const sink_kind array_sink_kind = {"array", array_sink_write, array_sink_drop};
+
+value array_sink_of(interp *in, const value *arg)
+{
+    ndarray *a = as_ndarray(arg[0]);
+    nd *x = a && !a->s->frozen && array_peek(a)->dtype != DT_object ? array_write(in, a) : NULL;
+    if (!x) return throwing(in) ? FAIL : NONE;
+    sink_obj *o = obj_new(in, &T_sink, 0);
+    if (!o) return FAIL;
+    array_sink *s = mem_zero(sizeof *s);
+    sink_init(&s->s, &array_sink_kind);
+    s->to = array_snapshot(a);
+    o->s = &s->s;
+    return v_obj(o);
+}
+
 source *source_registered(interp *in, value v, hash128 *id)
 {
     (void)in;
@@ -209,6 +250,34 @@ static hash128 layout_hash(const nd *x)
     return hash128_bytes(at, (3 + 2 * (size_t)x->ndim) * sizeof *at);
 }
 
+/* of the elements in the order in which they lie in memory: no copy but of small parts */
+static hash128 elements_hash(const nd *x)
+{
+    enum { SLAB = 1 << 25 };
+    if (nd_bytes(x) <= SLAB || !x->ndim) {
+        err e = {0};
+        nd *c = nd_contiguous(x, &e);
+        hash128 h = c ? hash128_bytes(c->at, nd_bytes(c)) : (hash128){0};
+        datum_unref(c);
+        err_clear(&e);
+        return h;
+    }
+    int outer = 0; /* the axis of the longest steps is cut */
+    for (int k = 1; k < x->ndim; k++)
+        if (nd_shape(x)[outer] == 1 || llabs(nd_strides(x)[k]) > llabs(nd_strides(x)[outer]))
+            outer = nd_shape(x)[k] > 1 ? k : outer;
+    int64_t n = nd_shape(x)[outer], each = n * SLAB / (int64_t)nd_bytes(x);
+    hash128 h = {0};
+    for (int64_t i = 0; i<n; i += each> 0 ? each : 1) {
+        int64_t count = each > 1 ? each : 1;
+        nd *part = nd_slice(x, outer, i, n - i < count ? n - i : count, 1);
+        h = hash128_mix(h, elements_hash(part));
+        datum_unref(part);
+        file_map_let_go(x->b);
+    }
+    return h;
+}
+
 source *source_of(interp *in, value x, hash128 *id, bool *original)
 {
     ndarray *a = as_ndarray(x);
@@ -216,12 +285,12 @@ source *source_of(interp *in, value x, hash128 *id, bool *original)
     if (!what) return NULL;
     if (a) {
         const nd *content = array_peek(a);
-        err e = {0};
-        nd *c = nd_contiguous(content, &e);
-        *id =
-            c ? hash128_mix(hash128_bytes(c->at, nd_bytes(c)), layout_hash(content)) : (hash128){0};
-        datum_unref(c);
-        err_clear(&e);
+        ptrdiff_t at = content->at - content->b->data;
+        if (file_map_id(content->b, id))
+            *id = hash128_mix(*id, hash128_bytes(&at, sizeof at));
+        else
+            *id = elements_hash(content);
+        *id = hash128_mix(*id, layout_hash(content));
         *original = false;
         array_source *s = mem_zero(sizeof *s);
         source_init(&s->s, &array_kind);

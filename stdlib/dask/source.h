@@ -21,3 +21,4 @@ typedef struct sink_obj { /* the same for what arrays are stored into (`_dsk_sin
     sink *s;
 } sink_obj;
 extern const type T_sink;
+value array_sink_of(interp *in, const value *arg); /* of an ndarray; None: not possible */

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/io/mapped.h"
+#include "stdlib/numpy/mapped.h"
 
 static nd *embedded(ndarray *a)
 {
@@ -19,7 +21,8 @@ static nd *embedded(ndarray *a)
 static ndarray *array_alloc(interp *in, int ndim, buf *own, ndarray *of)
 {
     uint8_t room = (uint8_t)(ndim > 4 ? ndim : 4);
-    ndarray *a = obj_new(in, &T_ndarray, sizeof(nd) + 2 * (size_t)room * sizeof(int64_t));
+    const type *cls = of && of->hdr.type == &T_memmap ? &T_memmap : &T_ndarray;
+    ndarray *a = obj_new(in, cls, sizeof(nd) + 2 * (size_t)room * sizeof(int64_t));
     if (!a) return buf_unref(own), NULL;
     a->room = room;
     if (of) {
@@ -126,7 +129,7 @@ nd *array_snapshot(ndarray *a)
 
 static bool privatise(storage *s, err *e)
 {
-    if (!buf_shared(s->b)) return true;
+    if (!buf_shared(s->b) || mapping_of(s->b)) return true; /* what is written goes into the file */
     buf *b;
     if (s->b->flags & BUF_OBJECTS) {
         size_t n = s->b->size / sizeof(objcell);
@@ -421,6 +424,13 @@ static bool array_buffer(interp *in, value self, bool write, buffer_view *out)
     return true;
 }
 
+#define ARRAY_SLOTS                                                                                \
+    .drop = array_drop, .repr = array_repr, .tostr = array_str, .format = array_format,            \
+    .hash = array_hash, .truth = array_truth, .length = array_length, .compare = array_compare,    \
+    .unary = array_unary, .binary = array_binary, .inplace = array_inplace,                        \
+    .getitem = array_getitem, .setitem = array_setitem, .contains = array_contains,                \
+    .iter = array_iterate, .buffer = array_buffer
+
 const type T_ndarray = {
     TYPE_HEAD,
     .cross = &array_cross,
@@ -433,21 +443,19 @@ const type T_ndarray = {
     .size = sizeof(ndarray),
     .flags = TYPE_BASE,
     .table = array_methods,
-    .drop = array_drop,
     .make = array_make,
-    .repr = array_repr,
-    .tostr = array_str,
-    .format = array_format,
-    .hash = array_hash,
-    .truth = array_truth,
-    .length = array_length,
-    .compare = array_compare,
-    .unary = array_unary,
-    .binary = array_binary,
-    .inplace = array_inplace,
-    .getitem = array_getitem,
-    .setitem = array_setitem,
-    .contains = array_contains,
-    .iter = array_iterate,
-    .buffer = array_buffer,
+    ARRAY_SLOTS,
+};
+
+const type T_memmap = {
+    TYPE_HEAD,
+    .name = "memmap",
+    .module = "numpy",
+    .doc = "An array that is a part of a file: what is written to it gets there.\n\n"
+           "`flush()` waits until it is on the disk; `filename`, `offset` and `mode` say where.",
+    .base = &T_ndarray,
+    .size = sizeof(ndarray),
+    .table = memmap_methods,
+    .make = memmap_make,
+    ARRAY_SLOTS,
 };

@@ -152,10 +152,15 @@ static value flag_f(interp *in, const value *arg)
     return v_bool(array_peek(flags_of(arg[0]))->flags & ND_F);
 }
 
+static bool owns(const ndarray *a)
+{
+    return !a->base && !(a->s->b->flags & BUF_MMAP);
+}
+
 static value flag_own(interp *in, const value *arg)
 {
     (void)in;
-    return v_bool(!flags_of(arg[0])->base);
+    return v_bool(owns(flags_of(arg[0])));
 }
 
 static value flag_write(interp *in, const value *arg)
@@ -201,7 +206,7 @@ static value flags_repr(interp *in, value self)
         str_fmt(in,
                 "  C_CONTIGUOUS : %s\n  F_CONTIGUOUS : %s\n  OWNDATA : %s\n  WRITEABLE : %s\n"
                 "  ALIGNED : True\n  WRITEBACKIFCOPY : False\n",
-                SAY(f & ND_C), SAY(f & ND_F), SAY(!a->base), SAY(writeable(a))));
+                SAY(f & ND_C), SAY(f & ND_F), SAY(owns(a)), SAY(writeable(a))));
 #undef SAY
 }
 

@@ -72,9 +72,22 @@ static value as_array(interp *in, value v, value dtype, char order)
     return array_wrap(in, x, &e);
 }
 
-static value f_asarray(interp *in, const value *arg)
+static value f_asanyarray(interp *in, const value *arg)
 {
     return as_array(in, arg[0], arg[1], is_none(arg[2]) ? 'K' : order_of(arg[2]));
+}
+
+/* of no subclass: a plain view of what is in a file */
+static value f_asarray(interp *in, const value *arg)
+{
+    value v = f_asanyarray(in, arg);
+    ndarray *a = as_ndarray(v);
+    if (!a || a->hdr.type == &T_ndarray) return v;
+    const nd *x = array_peek(a);
+    value r = array_view(in, a, x->at, x->ndim, nd_shape(x), nd_strides(x));
+    if (!is_fail(r)) r.o->type = &T_ndarray;
+    value_unref(in, v);
+    return r;
 }
 
 static value f_ascontiguousarray(interp *in, const value *arg)
@@ -375,7 +388,7 @@ const builtin numpy_create_functions[] = {
      "ValueError when nested sequences differ in length."},
     {"asarray(a, dtype=None, order=None, *, like=None)", f_asarray,
      "The array itself when it is one already."},
-    {"asanyarray(a, dtype=None, order=None, *, like=None)", f_asarray,
+    {"asanyarray(a, dtype=None, order=None, *, like=None)", f_asanyarray,
      "The array itself when it is one already."},
     {"ascontiguousarray(a, dtype=None)", f_ascontiguousarray,
      "An array in C order of at least one axis."},

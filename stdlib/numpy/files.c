@@ -71,15 +71,6 @@ static value f_load(interp *in, const value *arg)
     return path ? array_wrap(in, npy_load(path, &e), &e) : FAIL;
 }
 
-static value f_load_mapped(interp *in, const value *arg)
-{
-    const char *path = path_of(in, arg[0]);
-    err e = {0};
-    value v = path ? array_wrap(in, npy_map(path, &e), &e) : FAIL;
-    if (!is_fail(v)) as_ndarray(v)->readonly = true;
-    return v;
-}
-
 /* (array, bytes of the file that it took) */
 static value f_parse(interp *in, const value *arg)
 {
@@ -237,7 +228,6 @@ const builtin numpy_file_functions[] = {
     {"_save(path, x)", f_save, NULL},
     {"_npy_bytes(x)", f_bytes, NULL},
     {"_load(path)", f_load, NULL},
-    {"_load_mapped(path)", f_load_mapped, NULL},
     {"_npy_parse(data)", f_parse, NULL},
     {"_savez(path, names, arrays, compressed)", f_savez, NULL},
     {"_npz_bytes(names, arrays, compressed)", f_npz_bytes, NULL},

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "stdlib/numpy/numpy.h"
+#include "stdlib/numpy/mapped.h"
 #include "stdlib/numpy/parts.h"
 #include "stdlib/stdlib.h"
 
@@ -92,8 +93,8 @@ static bool numpy_open(interp *in, module *m)
                                           numpy_sort_functions,      numpy_linalg_functions,
                                           numpy_reduction_functions, numpy_method_functions};
     static const builtin *const plain[] = {numpy_print_functions, numpy_create_functions,
-                                           numpy_type_functions, numpy_file_functions,
-                                           numpy_error_functions};
+                                           numpy_type_functions,  numpy_file_functions,
+                                           numpy_map_functions,   numpy_error_functions};
     TRY(scalar_open(in, m));
     TRY(ufunc_open(in, m));
     value home = v_str(in, "numpy");
@@ -104,7 +105,8 @@ static bool numpy_open(interp *in, module *m)
         ok = put_table(in, m, plain[i], FAIL);
     value_unref(in, home);
     return ok && put_constants(in, m) && module_put_type(in, m, &T_ndarray) &&
-           module_put_type(in, m, &T_dtype) && module_put_type(in, m, &T_ufunc);
+           module_put_type(in, m, &T_memmap) && module_put_type(in, m, &T_dtype) &&
+           module_put_type(in, m, &T_ufunc);
 }
 
 const module_def numpy_def = {"_numpy", "The part of numpy that is written in C.", own_table,

@@ -35,7 +35,7 @@ typedef struct ndarray {
     _Alignas(16) char block[]; /* the embedded nd, with its ext[] */
 } ndarray;
 
-extern const type T_ndarray, T_dtype, T_ufunc;
+extern const type T_ndarray, T_memmap, T_dtype, T_ufunc;
 
 static inline ndarray *as_ndarray(value v)
 {
