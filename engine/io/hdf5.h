@@ -22,14 +22,16 @@ enum h5_what { H5_FILE, H5_GROUP, H5_DATASET, H5_NAMEDTYPE };
 
 enum h5_text {
     H5_NOT_TEXT,
-    H5_FIXED,   /* fixed-length strings: blocks of dtype S<n> */
-    H5_VARIABLE /* variable-length strings: travel as h5texts, t is DT_object */
+    H5_FIXED,    /* fixed-length strings: blocks of dtype S<n> */
+    H5_VARIABLE, /* variable-length strings: travel as h5texts, t is DT_object */
+    H5_OTHER     /* no counterpart here: t is S<bytes of an element>, which cannot be moved */
 };
 
 typedef struct h5type {
-    dtype_of t;   /* as h5py shows it; `swapped` for big-endian files (blocks are native) */
-    uint8_t text; /* enum h5_text */
-    bool utf8;    /* the character set of a text type, else ASCII */
+    dtype_of t;        /* as h5py shows it; `swapped` for big-endian files (blocks are native) */
+    uint8_t text;      /* enum h5_text */
+    bool utf8;         /* the character set of a text type, else ASCII */
+    const char *other; /* of H5_OTHER: "compound", "reference" ... */
 } h5type;
 
 static inline h5type h5_type_of(dtype_of t)
@@ -135,6 +137,10 @@ typedef struct h5region {
     const int64_t *start, *step, *count;
 } h5region;
 
+/* The members of a compound type: h5_names_free their names, mem_free the types. */
+bool h5_fields(h5obj *dataset, size_t *n, char ***names, h5type **types, err *e);
+/* One member of the elements of a compound dataset; ValueError when there is none of that name. */
+nd *h5_read_field(h5obj *dataset, const h5region *r, const char *name, err *e);
 /* A fresh C-ordered block of shape r->count in the dataset's own (native) dtype.  r NULL: all of
  * it. */
 nd *h5_read(h5obj *dataset, const h5region *r, err *e);

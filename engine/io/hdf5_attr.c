@@ -64,7 +64,7 @@ static bool read_value(const h5_lib *h, hid_t attr, h5value *out, err *e)
 {
     TRY(read_shape(h, attr, out, e));
     hid_t type = h->Aget_type(attr);
-    hid_t memory = h5_type_read(h, type, &out->type, e) ? h5_type_memory(h, &out->type, e) : -1;
+    hid_t memory = h5_type_read(h, type, &out->type) ? h5_type_memory(h, &out->type, e) : -1;
     bool ok = memory >= 0;
     if (ok && !out->empty && out->type.text == H5_VARIABLE) {
         ok = read_text(h, attr, memory, out, e);

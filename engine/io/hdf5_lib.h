@@ -73,7 +73,7 @@ void h5_write_end(h5obj *x);
 /* hdf5_type.c: types there and here.  The ids made are owned by the caller. */
 hid_t h5_type_make(const h5_lib *h, const h5type *t, err *e);   /* in a file; -1 */
 hid_t h5_type_memory(const h5_lib *h, const h5type *t, err *e); /* of native blocks; -1 */
-bool h5_type_read(const h5_lib *h, hid_t id, h5type *out, err *e);
+bool h5_type_read(const h5_lib *h, hid_t id, h5type *out);      /* always true */
 /* Texts as the array of char * (owned: mem_free) that the library wants, and back. */
 char **h5_texts_pointers(const h5texts *t, err *e);
 bool h5_texts_take(h5texts *t, size_t n, char *const *text, err *e);

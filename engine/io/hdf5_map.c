@@ -90,7 +90,7 @@ static bool read_fill(const h5_lib *h, hid_t p, h5map *m, err *e)
     m->fill = mem_zero(m->info.type.t.size);
     H5D_fill_value_t defined = H5D_FILL_VALUE_UNDEFINED;
     h->Pfill_value_defined(p, &defined);
-    if (m->info.type.text == H5_VARIABLE || defined != H5D_FILL_VALUE_USER_DEFINED) return true;
+    if (m->info.type.text >= H5_VARIABLE || defined != H5D_FILL_VALUE_USER_DEFINED) return true;
     hid_t memory = h5_type_memory(h, &m->info.type, e);
     if (memory < 0) return false;
     bool ok = h->Pget_fill_value(p, memory, m->fill) >= 0 || h5_fail(h, e);
@@ -102,8 +102,9 @@ static bool read_type(const h5_lib *h, hid_t id, h5map *m, err *e)
 {
     hid_t file = h->Dget_type(id);
     if (file < 0) return h5_fail(h, e);
-    hid_t memory =
-        h5_type_read(h, file, &m->info.type, e) ? h5_type_memory(h, &m->info.type, e) : -1;
+    h5_type_read(h, file, &m->info.type);
+    if (m->info.type.text == H5_OTHER) return h->Tclose(file), true;
+    hid_t memory = h5_type_memory(h, &m->info.type, e);
     m->exact = memory >= 0 && m->info.type.text != H5_VARIABLE && h->Tequal(file, memory) > 0;
     if (memory >= 0) h->Tclose(memory);
     h->Tclose(file);

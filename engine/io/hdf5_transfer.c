@@ -96,17 +96,28 @@ static void close_spaces(const h5_lib *h, spaces s)
 
 typedef struct transfer {
     h5obj *d;
-    h5type type; /* of the elements in memory */
+    h5type type;       /* of the elements in memory */
+    const char *field; /* the member that they are, of a compound; NULL: all of it */
     bool write;
     err *e;
 } transfer;
+
+static hid_t memory_type(const h5_lib *h, const transfer *t)
+{
+    hid_t id = h5_type_memory(h, &t->type, t->e);
+    if (id < 0 || !t->field) return id;
+    hid_t whole = h->Tcreate(H5T_COMPOUND, h->Tget_size(id));
+    h->Tinsert(whole, t->field, 0, id);
+    h->Tclose(id);
+    return whole;
+}
 
 /* `data`: the region's elements, end to end. */
 static bool move(const transfer *t, const h5region *r, void *data)
 {
     const h5_lib *h = h5_enter(t->e);
     if (!h) return false;
-    hid_t id = t->d->id, memory = h5_type_memory(h, &t->type, t->e);
+    hid_t id = t->d->id, memory = memory_type(h, t);
     spaces s = {-1, -1};
     bool ok = memory >= 0;
     if (ok) {
@@ -186,6 +197,8 @@ static bool move_block(const transfer *t, const h5region *r, const nd *x)
 
 static bool check_not_text(const h5info *info, err *e)
 {
+    if (info->type.text == H5_OTHER)
+        return err_set(e, NotImplementedError, "HDF5 %s types are not supported", info->type.other);
     if (info->type.text != H5_VARIABLE) return true;
     return err_set(e, TypeError, "variable-length text cannot be read into a block");
 }
@@ -212,6 +225,59 @@ nd *h5_read(h5obj *d, const h5region *r, err *e)
     t.swapped = false;
     nd *x = nd_new(t, r->ndim, r->count, e);
     if (x && !h5_read_into(d, r, x, e)) x = datum_unref(x);
+    return x;
+}
+
+/* --- members of compounds --- */
+
+bool h5_fields(h5obj *d, size_t *n, char ***names, h5type **types, err *e)
+{
+    *n = 0, *names = NULL, *types = NULL;
+    const h5_lib *h = h5_enter(e);
+    if (!h) return false;
+    hid_t id = h->Dget_type(d->id);
+    bool ok = id >= 0 || h5_fail(h, e);
+    int count = ok && h->Tget_class(id) == H5T_COMPOUND ? h->Tget_nmembers(id) : 0;
+    if (count > 0) {
+        *names = mem_zero((size_t)count * sizeof **names);
+        *types = mem_zero((size_t)count * sizeof **types);
+    }
+    for (int i = 0; i < count; i++) {
+        char *name = h->Tget_member_name(id, (unsigned)i);
+        hid_t member = h->Tget_member_type(id, (unsigned)i);
+        (*names)[(*n)] = mem_dup(name ? name : "");
+        h5_type_read(h, member, &(*types)[(*n)++]);
+        h->Tclose(member);
+        free(name); /* the library allocates it with malloc */
+    }
+    if (id >= 0) h->Tclose(id);
+    h5_leave();
+    return ok;
+}
+
+nd *h5_read_field(h5obj *d, const h5region *r, const char *name, err *e)
+{
+    h5info info;
+    box b;
+    size_t n, i = 0;
+    char **names;
+    h5type *types;
+    nd *x = NULL;
+    if (!(r = prepare(d, r, &info, &b, e)) || !h5_fields(d, &n, &names, &types, e)) return NULL;
+    while (i < n && strcmp(names[i], name)) i++;
+    if (i == n) {
+        err_set(e, ValueError, "Field %s does not appear in this type.", name);
+    } else if (types[i].text >= H5_VARIABLE) {
+        err_set(e, NotImplementedError, "HDF5 %s types are not supported within compounds",
+                types[i].other ? types[i].other : "text of variable length");
+    } else {
+        transfer t = {.d = d, .type = types[i], .field = name, .e = e};
+        t.type.t.swapped = false;
+        x = nd_new(t.type.t, r->ndim, r->count, e);
+        if (x && !is_void(r) && !move(&t, r, x->at)) x = datum_unref(x);
+    }
+    h5_names_free(names, n);
+    mem_free(types);
     return x;
 }
 

@@ -36,8 +36,14 @@ static hid_t no_type(const h5type *t, err *e)
     return -1;
 }
 
+static bool no_class(const char *what, err *e)
+{
+    return err_set(e, NotImplementedError, "HDF5 %s types are not supported", what);
+}
+
 hid_t h5_type_memory(const h5_lib *h, const h5type *t, err *e)
 {
+    if (t->text == H5_OTHER) return no_class(t->other, e), -1;
     if (t->text == H5_VARIABLE) return h->Tcopy(t->utf8 ? h->text_utf8 : h->text_ascii);
     if (t->t.dt == DT_bytes && t->t.size > 0) {
         hid_t id = h->Tcopy(h->T_C_S1);
@@ -59,29 +65,32 @@ hid_t h5_type_make(const h5_lib *h, const h5type *t, err *e)
 
 /* --- from the file --- */
 
-static bool no_class(const char *what, err *e)
+/* A type that has no counterpart here: known by its size, and by what it is. */
+static bool other_type(const h5_lib *h, hid_t id, const char *what, h5type *out)
 {
-    return err_set(e, NotImplementedError, "HDF5 %s types are not supported", what);
+    *out = (h5type){
+        .t = {.dt = DT_bytes, .size = (uint32_t)h->Tget_size(id)}, .text = H5_OTHER, .other = what};
+    return true;
 }
 
-static bool read_float(const h5_lib *h, hid_t id, h5type *out, err *e)
+static bool read_float(const h5_lib *h, hid_t id, h5type *out)
 {
     switch (h->Tget_size(id)) {
     case 2: out->t = dtype_plain(DT_float16); break;
     case 4: out->t = dtype_plain(DT_float32); break;
     case 8: out->t = dtype_plain(DT_float64); break;
-    default: return no_class("long double", e);
+    default: return other_type(h, id, "long double", out);
     }
     out->t.swapped = h->Tget_order(id) == H5T_ORDER_BE;
     return true;
 }
 
-static bool read_integer(const h5_lib *h, hid_t id, h5type *out, err *e)
+static bool read_integer(const h5_lib *h, hid_t id, h5type *out)
 {
     static const enum dtype of[2][4] = {{DT_uint8, DT_uint16, DT_uint32, DT_uint64},
                                         {DT_int8, DT_int16, DT_int32, DT_int64}};
     size_t size = h->Tget_size(id);
-    if (size > 8 || size == 0) return no_class("large integer", e);
+    if (size > 8 || size == 0) return other_type(h, id, "large integer", out);
     int k = size > 4 ? 3 : size > 2 ? 2 : size > 1 ? 1 : 0;
     out->t = dtype_plain(of[h->Tget_sign(id) == H5T_SGN_2][k]);
     out->t.swapped = size > 1 && h->Tget_order(id) == H5T_ORDER_BE;
@@ -102,54 +111,53 @@ static bool read_string(const h5_lib *h, hid_t id, h5type *out)
 }
 
 /* An enum is a bool when it is exactly h5py's; otherwise the integers that it names. */
-static bool read_enum(const h5_lib *h, hid_t id, h5type *out, err *e)
+static bool read_enum(const h5_lib *h, hid_t id, h5type *out)
 {
     if (h->Tequal(id, h->boolean) > 0) {
         out->t = dtype_plain(DT_bool);
         return true;
     }
     hid_t base = h->Tget_super(id);
-    bool ok = read_integer(h, base, out, e);
+    bool ok = read_integer(h, base, out);
     h->Tclose(base);
     return ok;
 }
 
 /* A compound of two equal floats named r and i is a complex number. */
-static bool read_compound(const h5_lib *h, hid_t id, h5type *out, err *e)
+static bool read_compound(const h5_lib *h, hid_t id, h5type *out)
 {
-    if (h->Tget_nmembers(id) != 2) return no_class("compound", e);
-    h5type part[2] = {{{0}, 0, 0}, {{0}, 0, 0}};
+    if (h->Tget_nmembers(id) != 2) return other_type(h, id, "compound", out);
+    h5type part[2] = {{.text = H5_NOT_TEXT}, {.text = H5_NOT_TEXT}};
     bool ok = true;
     for (unsigned i = 0; i < 2; i++) {
         char *name = h->Tget_member_name(id, i);
         hid_t member = h->Tget_member_type(id, i);
         ok = ok && name && strcmp(name, i ? "i" : "r") == 0 && h->Tget_class(member) == H5T_FLOAT &&
-             read_float(h, member, &part[i], e);
+             read_float(h, member, &part[i]);
         h->Tclose(member);
         mem_free(name); /* the library's memory: libc's malloc, as ours */
     }
-    if (!ok || part[0].t.dt != part[1].t.dt || part[0].t.dt == DT_float16) {
-        return e->kind ? false : no_class("compound", e);
-    }
+    if (!ok || part[0].t.dt != part[1].t.dt || part[0].t.dt == DT_float16 || part[0].other)
+        return other_type(h, id, "compound", out);
     out->t = dtype_plain(part[0].t.dt == DT_float32 ? DT_complex64 : DT_complex128);
     out->t.swapped = part[0].t.swapped;
     return true;
 }
 
-bool h5_type_read(const h5_lib *h, hid_t id, h5type *out, err *e)
+bool h5_type_read(const h5_lib *h, hid_t id, h5type *out)
 {
     *out = (h5type){.text = H5_NOT_TEXT};
     switch (h->Tget_class(id)) {
-    case H5T_INTEGER: return read_integer(h, id, out, e);
-    case H5T_FLOAT: return read_float(h, id, out, e);
+    case H5T_INTEGER: return read_integer(h, id, out);
+    case H5T_FLOAT: return read_float(h, id, out);
     case H5T_STRING: return read_string(h, id, out);
-    case H5T_ENUM: return read_enum(h, id, out, e);
-    case H5T_COMPOUND: return read_compound(h, id, out, e);
-    case H5T_VLEN: return no_class("variable-length array", e);
-    case H5T_ARRAY: return no_class("array", e);
-    case H5T_REFERENCE: return no_class("reference", e);
-    case H5T_OPAQUE: return no_class("opaque", e);
-    default: return no_class("time and bit field", e);
+    case H5T_ENUM: return read_enum(h, id, out);
+    case H5T_COMPOUND: return read_compound(h, id, out);
+    case H5T_VLEN: return other_type(h, id, "variable-length array", out);
+    case H5T_ARRAY: return other_type(h, id, "array", out);
+    case H5T_REFERENCE: return other_type(h, id, "reference", out);
+    case H5T_OPAQUE: return other_type(h, id, "opaque", out);
+    default: return other_type(h, id, "time and bit field", out);
     }
 }
 

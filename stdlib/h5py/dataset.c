@@ -112,6 +112,41 @@ static value d_info(interp *in, const value *arg)
                             gzip ? v_int(i.level) : NONE, v_bool(i.shuffle), v_bool(i.fletcher32)));
 }
 
+/* other(dataset): what its type is, and how h5py writes it; None when there are such arrays here */
+static value d_other(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    h5info i;
+    err e = {0};
+    if (!x) return FAIL;
+    if (!h5_info(x, &i, &e)) return throw_err(in, &e);
+    if (i.type.text != H5_OTHER) return NONE;
+    const char *what = i.type.other;
+    bool record = what[0] == 'c' || what[0] == 'o';
+    str *code = record ? str_fmt(in, "|V%u", i.type.t.size) : str_of(in, "|O");
+    return v_obj(tuple_pack(in, 2, v_str(in, what), v_obj(code)));
+}
+
+/* fields(dataset): a list of (name, dtype or None) of a compound's members */
+static value d_fields(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    size_t n;
+    char **names;
+    h5type *types;
+    err e = {0};
+    if (!x) return FAIL;
+    if (!h5_fields(x, &n, &names, &types, &e)) return throw_err(in, &e);
+    list *l = list_new(in, 0);
+    for (size_t i = 0; l && i < n; i++) {
+        value t = types[i].text == H5_OTHER ? NONE : dtype_value(in, dtype_of_h5(&types[i]));
+        list_add(in, l, v_obj(tuple_pack(in, 2, v_str(in, names[i]), t)));
+    }
+    h5_names_free(names, n);
+    mem_free(types);
+    return v_obj(l);
+}
+
 static value d_fill(interp *in, const value *arg)
 {
     h5obj *x = peek_h5(in, arg[0]);
@@ -180,6 +215,18 @@ static value d_read(interp *in, const value *arg)
     return array_wrap(in, h5_read(x, r.p, &e), &e);
 }
 
+/* read_field(dataset, name, start, step, count): likewise, one member of each compound */
+static value d_read_field(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    const char *name = text_or_null(arg[1]);
+    region r;
+    err e = {0};
+    if (!x || !region_of(in, arg + 2, &r)) return FAIL;
+    if (!name) return throw(in, TypeError, "the name of a field is a str");
+    return array_wrap(in, h5_read_field(x, r.p, name, &e), &e);
+}
+
 /* read_into(dataset, start, step, count, out): converts to the dtype of out */
 static value d_read_into(interp *in, const value *arg)
 {
@@ -238,6 +285,9 @@ const builtin h5_dataset_functions[] = {
      d_create, NULL},
     {"guess_chunk(shape, itemsize)", d_guess_chunk, NULL},
     {"info(dataset)", d_info, NULL},
+    {"other(dataset)", d_other, NULL},
+    {"fields(dataset)", d_fields, NULL},
+    {"read_field(dataset, name, start=None, step=None, count=None)", d_read_field, NULL},
     {"fill(dataset)", d_fill, NULL},
     {"storage_size(dataset)", d_storage_size, NULL},
     {"resize(dataset, shape)", d_resize, NULL},
