@@ -145,8 +145,10 @@ static void adopt(nodes *all, const layer *by, worklist *w)
     }
 }
 
-static void rewrite_node(nodes *all, plan *p, const layer *of, uint32_t off, worklist *w)
+/* Was it rewritten? */
+static bool rewrite_node(nodes *all, plan *p, const layer *of, uint32_t off, worklist *w)
 {
+    bool changed = false;
     node *x = nodes_find(all, of);
     for (size_t k = 0; k < sizeof passes / sizeof *passes; k++) {
         bool dead = !x->nreader && !x->wanted;
@@ -159,16 +161,23 @@ static void rewrite_node(nodes *all, plan *p, const layer *of, uint32_t off, wor
         adopt(all, by, w);
         forget(all, old, w);
         x = nodes_find(all, of);
+        changed = true;
         k = (size_t)-1; /* what is there now may be rewritten again */
     }
+    return changed;
 }
 
 static void rewrite_all(nodes *all, plan *p, uint32_t off)
 {
+    enum { ROUNDS = 3 }; /* what lost readers is looked at again */
     worklist w = {0};
-    for (uint32_t i = all->n; i-- > 0;) { /* dependents first */
-        push(&w, all->at[i].of);
-        while (w.n) rewrite_node(all, p, w.at[--w.n], off, &w);
+    bool changed = true;
+    for (int round = 0; round < ROUNDS && changed; round++) {
+        changed = false;
+        for (uint32_t i = all->n; i-- > 0;) { /* dependents first */
+            push(&w, all->at[i].of);
+            while (w.n) changed |= rewrite_node(all, p, w.at[--w.n], off, &w);
+        }
     }
     mem_free((void *)w.at);
 }

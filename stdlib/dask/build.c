@@ -254,16 +254,28 @@ static value with_fn(interp *in, fn *f, value operands, dtype_of t, label l)
     return r;
 }
 
-/* where(condition, x, y, dtype) */
-static value b_where(interp *in, const value *arg)
+/* f(arg[0], arg[1], arg[2]), of the type that arg[3] names */
+static value of_three(interp *in, const value *arg, fn *f, const char *prefix)
 {
     dtype_of t = dtype_plain(DT_float64);
     tuple *ops = tuple_from(in, arg, 3);
-    value r = ops && to_dtype(in, arg[3], &t)
-                  ? with_fn(in, fn_where(), v_obj(ops), t, (label){.prefix = "where"})
-                  : FAIL;
+    bool ok = ops && to_dtype(in, arg[3], &t);
+    value r = ok ? with_fn(in, f, v_obj(ops), t, (label){.prefix = prefix}) : FAIL;
+    if (!ok) datum_unref(f);
     obj_unref(in, ops);
     return r;
+}
+
+/* where(condition, x, y, dtype) */
+static value b_where(interp *in, const value *arg)
+{
+    return of_three(in, arg, fn_where(), "where");
+}
+
+/* clip(x, low, high, dtype) */
+static value b_clip(interp *in, const value *arg)
+{
+    return of_three(in, arg, fn_clip(), "clip");
 }
 
 const builtin dask_build_functions[] = {
@@ -281,5 +293,6 @@ const builtin dask_build_functions[] = {
     {"round(x, decimals=0)", b_round, NULL},
     {"view(x, dtype, order='C')", b_view, NULL},
     {"where(condition, x, y, dtype)", b_where, NULL},
+    {"clip(x, low, high, dtype)", b_clip, NULL},
     {0},
 };
