@@ -178,11 +178,24 @@ static const char INSTANCE_COMPLAINT[] =
 static const char SUBCLASS_COMPLAINT[] =
     "issubclass() arg 2 must be a class, a tuple of classes, or a union";
 
+/* Does v say with a __class__ of its own that it is one of those? */
+static int claims(interp *in, value v, const type *t)
+{
+    if (v.kind != V_OBJ || !as_klass(v.o->type)) return 0;
+    value own = type_lookup(in, v.o->type, in->name.__class__);
+    if (value_same(own, type_lookup(in, &T_object, in->name.__class__))) return 0;
+    value said = value_getattr(in, v, in->name.__class__);
+    if (is_fail(said)) return -1;
+    int yes = as_type(said) && type_is_sub(as_type(said), t);
+    value_unref(in, said);
+    return yes;
+}
+
 static int is_instance(interp *in, value v, value cls)
 {
     const type *t = as_type(cls);
     if (t && type_of(in, v) == t) return 1;
-    if (t && cls.o->type == &T_type) return value_isa(in, v, t);
+    if (t && cls.o->type == &T_type) return value_isa(in, v, t) ? 1 : claims(in, v, t);
     return ask_class(in, v, cls, in->name.__instancecheck__, INSTANCE_COMPLAINT);
 }
 
