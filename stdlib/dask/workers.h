@@ -86,7 +86,7 @@ typedef struct workers_kind {
 
 struct workers { /* a backend puts this first */
     const workers_kind *kind;
-    int n; /* workers, dead ones too: numbers 0 .. n-1 */
+    _Atomic int n; /* workers, dead ones too: numbers 0 .. n-1; grows while others look */
 };
 
 /* Processes of this program (dsk --worker), started at once; they answer with WORKER_UP.  home
