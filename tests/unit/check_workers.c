@@ -8,7 +8,7 @@
 
 #include "engine/data/share.h"
 #include "engine/graph/fn.h"
-#include "stdlib/dask/worker_link.h"
+#include "stdlib/dask/worker_store.h"
 #include "stdlib/dask/workers.h"
 #include "stdlib/stdlib.h"
 
@@ -29,16 +29,21 @@ static value named(stage *s, const char *name)
     return dict_peek(s->in, interp_main(s->in), name);
 }
 
-static stage open_stage(int n, const char *text)
+static stage open_with(const workers_opts *o, const char *text)
 {
     stage s = {.in = interp_open(&quiet, stdlib_modules)};
     ck_assert(interp_run(s.in, text, strlen(text), "<test>", 'f', interp_main(s.in), NULL));
     value_unref(s.in, interp_import(s.in, "_dask"));
     err e = {0};
-    workers_opts o = {.n = n};
-    s.w = workers_open_processes(s.in, &o, &e);
+    s.w = workers_open_processes(s.in, o, &e);
     ck_assert_msg(s.w != NULL, "%s", e.msg);
     return s;
+}
+
+static stage open_stage(int n, const char *text)
+{
+    workers_opts o = {.n = n};
+    return open_with(&o, text);
 }
 
 static void close_stage(stage *s)
@@ -282,6 +287,62 @@ START_TEST(one_memory_serves_all_who_hold_a_block)
 }
 END_TEST
 
+START_TEST(results_beyond_the_limit_lie_on_disk_and_come_back)
+{
+    enum { MANY = 30 };
+    workers_opts o = {.n = 1, .limit = 2 << 20};
+    stage s = open_with(&o, "import numpy as np\n"
+                            "def make(i): return np.full(40000, i)\n"
+                            "def first(x): return int(x[0]) + int(x[-1])");
+    for (int i = 0; i < MANY; i++) {
+        send1(&s, 0, (work_id)(100 + i), "make", v_int(i));
+        expect(&s, WORK_DONE, (work_id)(100 + i));
+    }
+    for (int i = 0; i < MANY; i++) {
+        datum *hold;
+        nd *x = fetch_block(&s, (work_id)(100 + i), &hold);
+        ck_assert_int_eq(((int64_t *)(void *)x->at)[39999], i);
+        datum_unref(hold);
+        send_after(&s, 0, (work_id)(200 + i), "first", (work_id)(100 + i));
+        expect(&s, WORK_DONE, (work_id)(200 + i));
+        ck_assert_int_eq(fetch_int(&s, (work_id)(200 + i)), 2 * i);
+    }
+    close_stage(&s);
+}
+END_TEST
+
+START_TEST(a_store_keeps_the_newest_in_memory)
+{
+    enum { MANY = 20 };
+    store s;
+    err e = {0};
+    int64_t n = 20000; /* 160 kB each */
+    store_init(&s);
+    s.limit = 2 << 20;
+    for (int i = 1; i <= MANY; i++) {
+        nd *x = nd_new(dtype_plain(DT_float64), 1, &n, &e);
+        memset(x->at, i, nd_bytes(x));
+        store_keep(&s, (uint64_t)i, &x->hdr);
+    }
+    ck_assert_uint_lt(s.heavy, s.limit);
+    datum *old = store_get(&s, 1), *newest = store_get(&s, MANY);
+    ck_assert(is_spilled(old) && !is_spilled(newest));
+    size_t before = s.heavy, back = 0;
+    ck_assert(store_fetch(&s, &old, 1, &back, &e));
+    ck_assert_uint_eq(back, 160000);
+    ck_assert_int_eq(as_nd(old)->at[159999], 1);
+    store_done(&s, back);
+    ck_assert_uint_le(s.heavy, before);
+    datum_unref(old);
+    datum_unref(newest);
+    for (uint64_t i = 1; i <= MANY; i++) store_drop(&s, i);
+    ck_assert_uint_eq(s.heavy, 0);
+    idmap_clear(&s.held);
+    spill_unref(s.disk);
+    pthread_mutex_destroy(&s.lock);
+}
+END_TEST
+
 START_TEST(memory_that_nobody_brought_is_damage)
 {
     err e = {0};
@@ -361,6 +422,8 @@ int main(int argc, char **argv)
     tcase_add_test(c, a_task_that_has_not_begun_can_be_cancelled);
     tcase_add_test(c, big_arrays_go_both_ways);
     tcase_add_test(c, one_memory_serves_all_who_hold_a_block);
+    tcase_add_test(c, results_beyond_the_limit_lie_on_disk_and_come_back);
+    tcase_add_test(c, a_store_keeps_the_newest_in_memory);
     tcase_add_test(c, memory_that_nobody_brought_is_damage);
     tcase_add_test(c, prints_come_as_events);
     tcase_add_test(c, workers_end_with_who_started_them);
