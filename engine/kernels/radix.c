@@ -185,6 +185,16 @@ static void slice_of(const deal *d, int64_t slice, int64_t *i, int64_t *end)
     *end = (slice + 1) * d->n / d->nslice;
 }
 
+/* The keys of the next elements from i on, and the buckets they go to; how many they are. */
+static int64_t stage_from(const deal *d, int64_t i, int64_t end, uint64_t key[STAGE],
+                          uint32_t to[STAGE])
+{
+    int64_t k = end - i < STAGE ? end - i : STAGE;
+    stage(d->t, k, d->from + i * d->step, d->step, d->size != 16, key);
+    buckets_of(d, key, k, to);
+    return k;
+}
+
 static void count_slice(void *arg, int64_t slice)
 {
     deal *d = arg;
@@ -193,9 +203,7 @@ static void count_slice(void *arg, int64_t slice)
     int64_t i, end, *count = d->end + slice * d->nbucket;
     slice_of(d, slice, &i, &end);
     for (int64_t k; i < end; i += k) {
-        k = end - i < STAGE ? end - i : STAGE;
-        stage(d->t, k, d->from + i * d->step, d->step, d->size != 16, key);
-        buckets_of(d, key, k, to);
+        k = stage_from(d, i, end, key, to);
         for (int64_t j = 0; j < k; j++) count[to[j]]++;
     }
 }
@@ -208,9 +216,7 @@ static void deal_slice(void *arg, int64_t slice)
     int64_t i, end, *at = d->end + slice * d->nbucket;
     slice_of(d, slice, &i, &end);
     for (int64_t k; i < end; i += k) {
-        k = end - i < STAGE ? end - i : STAGE;
-        stage(d->t, k, d->from + i * d->step, d->step, d->size != 16, key);
-        buckets_of(d, key, k, to);
+        k = stage_from(d, i, end, key, to);
         if (d->size == 8)
             for (int64_t j = 0; j < k; j++) ((uint64_t *)d->to)[at[to[j]]++] = key[j];
         else if (d->size == 4)

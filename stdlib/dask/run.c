@@ -210,90 +210,93 @@ static bool declines(value scheduler, const plan *pl)
     return str_is(as_str(scheduler), "native") && pl->nforeign;
 }
 
-/* compute(collections, scheduler, num_workers): a list of results, or None when it is not ours to
- * do */
-static value r_compute(interp *in, const value *arg)
+static plan *plan_blocks(interp *in, int n, const expr *const *x, bool copies, err *e)
+{
+    plan_opts po = plan_settings(in);
+    live_new_run(in, copies);
+    return plan_exprs(n, x, &po, e);
+}
+
+/* What is wanted of a run: how it is planned, its answer, and what says that it is not ours to do.
+ */
+typedef struct wanted {
+    plan *(*plan)(interp *in, int n, const expr *const *x, bool copies, err *e);
+    value (*answer)(interp *in, const plan *pl, int n, const expr *const *x);
+    value otherwise;
+} wanted;
+
+/* arg: collections, scheduler, number of workers. */
+static value run_for(interp *in, const value *arg, const wanted *w)
 {
     int n = 0;
     crew *c;
     const expr **x = all_exprs(arg[0], &n);
     if (!x || !native_scheduler(in, arg[1], arg[2], &c)) {
         mem_free(x);
-        return throwing(in) ? FAIL : NONE;
+        return throwing(in) ? FAIL : w->otherwise;
     }
     err e = {0};
-    plan *pl = plan_results(in, n, x, crew_copies(c), &e);
+    plan *pl = w->plan(in, n, x, crew_copies(c), &e);
     value r = FAIL;
     if (!pl)
         throw_err(in, &e);
     else if (declines(arg[1], pl))
-        r = NONE;
+        r = w->otherwise;
     else if (run_plan(in, pl, c))
-        r = run_results(in, pl, n, x);
+        r = w->answer(in, pl, n, x);
     if (pl) plan_free(pl);
     mem_free(x);
     return r;
+}
+
+/* compute(collections, scheduler, num_workers): a list of results, or None when it is not ours to
+ * do */
+static value r_compute(interp *in, const value *arg)
+{
+    return run_for(in, arg, &(wanted){plan_results, run_results, NONE});
+}
+
+static value done(interp *in, const plan *pl, int n, const expr *const *x)
+{
+    (void)in, (void)pl, (void)n, (void)x;
+    return v_bool(true);
 }
 
 /* execute(collections, scheduler, num_workers): runs them for what they do, gives True; False when
  * it is not ours to do */
 static value r_execute(interp *in, const value *arg)
 {
-    int n = 0;
-    crew *c;
-    const expr **x = all_exprs(arg[0], &n);
-    if (!x || !native_scheduler(in, arg[1], arg[2], &c)) {
-        mem_free(x);
-        return throwing(in) ? FAIL : v_bool(false);
-    }
+    return run_for(in, arg, &(wanted){plan_blocks, done, v_bool(false)});
+}
+
+/* x over its computed blocks, whose results begin at `first`. */
+static expr *stored(const plan *pl, uint32_t first, const expr *x)
+{
+    uint64_t n = x->chunks->nblock;
+    datum **block = mem_alloc(sizeof *block * (n + 1));
+    for (uint64_t k = 0; k < n; k++) block[k] = plan_result(pl, first + (uint32_t)k);
+    expr *made = expr_stored(x, block);
+    mem_free(block);
+    return made;
+}
+
+static value all_stored(interp *in, const plan *pl, int n, const expr *const *x)
+{
     err e = {0};
-    plan_opts po = plan_settings(in);
-    live_new_run(in, crew_copies(c));
-    plan *pl = plan_exprs(n, x, &po, &e);
-    if (!pl) throw_err(in, &e);
-    bool ok = pl && run_plan(in, pl, c);
-    if (pl) plan_free(pl);
-    mem_free(x);
-    return ok ? v_bool(true) : FAIL;
+    list *out = list_new(in, n);
+    uint32_t first = 0;
+    for (int i = 0; out && i < n; i++) {
+        if (!list_add(in, out, wrap_expr(in, stored(pl, first, x[i]), &e)))
+            return obj_unref(in, out), FAIL;
+        first += (uint32_t)x[i]->chunks->nblock;
+    }
+    return out ? v_obj(out) : FAIL;
 }
 
 /* persist(collections, scheduler, num_workers): Arrays over the computed blocks */
 static value r_persist(interp *in, const value *arg)
 {
-    int n = 0;
-    crew *c;
-    const expr **x = all_exprs(arg[0], &n);
-    if (!x || !native_scheduler(in, arg[1], arg[2], &c)) {
-        mem_free(x);
-        return throwing(in) ? FAIL : NONE;
-    }
-    err e = {0};
-    plan_opts po = plan_settings(in);
-    live_new_run(in, crew_copies(c));
-    plan *pl = plan_exprs(n, x, &po, &e);
-    value r = FAIL;
-    if (!pl) {
-        throw_err(in, &e);
-    } else if (run_plan(in, pl, c)) {
-        list *out = list_new(in, n);
-        uint32_t first = 0;
-        bool ok = out != NULL;
-        for (int i = 0; ok && i < n; i++) {
-            uint32_t count = (uint32_t)x[i]->chunks->nblock;
-            datum **block = mem_alloc(sizeof *block * (count + 1));
-            for (uint32_t k = 0; k < count; k++) block[k] = plan_result(pl, first + k);
-            ok = list_add(in, out, wrap_expr(in, expr_stored(x[i], block), &e));
-            mem_free(block);
-            first += count;
-        }
-        if (ok)
-            r = v_obj(out);
-        else
-            obj_unref(in, out);
-    }
-    if (pl) plan_free(pl);
-    mem_free(x);
-    return r;
+    return run_for(in, arg, &(wanted){plan_blocks, all_stored, NONE});
 }
 
 const builtin dask_run_functions[] = {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "repl/cell.c"
+#include "tests/unit/suite.h"
 
 static const struct {
     const char *typed, *python;
@@ -61,9 +62,5 @@ int main(void)
     tcase_add_test(c, a_cell_magic_keeps_its_body_as_written);
     tcase_add_test(c, indentation_leaves_strings_alone);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failures = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failures != 0;
+    return suite_run(s);
 }

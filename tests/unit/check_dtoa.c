@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/dtoa.h"
+#include "tests/unit/suite.h"
 
 typedef struct sample {
     char op;
@@ -116,9 +117,5 @@ int main(void)
     tcase_add_test(c, text_is_parsed_as_python_does);
     tcase_add_test(c, complex_numbers_leave_out_a_zero_real_part);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

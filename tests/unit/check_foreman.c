@@ -7,6 +7,7 @@
 #include "engine/base/mem.h"
 #include "engine/run/board.h"
 #include "engine/run/foreman.h"
+#include "tests/unit/suite.h"
 
 static _Atomic int dropped;
 
@@ -501,9 +502,5 @@ int main(void)
     tcase_add_test(t, many_threads_may_submit_run_and_cancel);
     tcase_add_test(t, a_note_is_replaced_by_who_read_the_newest);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

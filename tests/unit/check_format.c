@@ -6,6 +6,7 @@
 
 #include "engine/data/datetime.h"
 #include "engine/data/format.h"
+#include "tests/unit/suite.h"
 
 typedef struct sample {
     char op;
@@ -135,9 +136,5 @@ int main(void)
     tcase_add_test(c, views_print_in_their_own_order);
     tcase_add_test(c, days_and_dates_are_inverse);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

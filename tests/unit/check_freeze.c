@@ -5,6 +5,7 @@
 
 #include "engine/base/mem.h"
 #include "lang/freeze.h"
+#include "tests/unit/suite.h"
 
 static void ignore(void *ctx, int fd, const char *s, size_t n)
 {
@@ -216,9 +217,5 @@ int main(void)
     tcase_add_test(c, writes_of_globals_are_known_before);
     tcase_add_test(c, what_cannot_cross_is_named);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int bad = srunner_ntests_failed(r);
-    srunner_free(r);
-    return bad != 0;
+    return suite_run(s);
 }

@@ -7,6 +7,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 #include "engine/data/grid.h"
+#include "tests/unit/suite.h"
 
 /* "a" auto, "w" whole axis, "s5" size, "l2,2" list, "l100*3" run: axes apart by blanks.  The
  * result: blocks x first size + last size where it differs, or the error. Recorded from Dask. */
@@ -208,9 +209,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(suite());
 }

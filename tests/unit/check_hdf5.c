@@ -8,6 +8,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/io/hdf5.h"
+#include "tests/unit/suite.h"
 
 typedef struct place {
     char dir[64], path[96];
@@ -559,9 +560,5 @@ int main(void)
     tcase_add_test(t, guessed_chunks_are_those_of_h5py);
     Suite *s = suite_create("hdf5");
     suite_add_tcase(s, t);
-    SRunner *run = srunner_create(s);
-    srunner_run_all(run, CK_NORMAL);
-    int failures = srunner_ntests_failed(run);
-    srunner_free(run);
-    return failures != 0;
+    return suite_run(s);
 }

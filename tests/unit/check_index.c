@@ -4,6 +4,7 @@
 
 #include "engine/kernels/index.h"
 #include "tests/unit/block_data.h"
+#include "tests/unit/suite.h"
 
 /* 0 1 2 ... in the given shape */
 static nd *counting(int ndim, const int64_t *shape)
@@ -198,9 +199,5 @@ int main(void)
                         (int)(sizeof slices / sizeof *slices));
     tcase_add_test(t, object_cells_are_counted_through_indexing);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/unit/suite.h"
+
 enum { PATIENCE_MS = 5000, START_MS = 20000 }; /* generous: a loaded machine is no failure */
 
 typedef struct session {
@@ -234,9 +236,5 @@ int main(void)
     tcase_add_loop_test(t, a_statement_on_arrays_ends, 0, narrays);
     tcase_add_test(t, twenty_times_in_a_row_and_memory_is_given_back);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failures = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failures != 0;
+    return suite_run(s);
 }

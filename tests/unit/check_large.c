@@ -9,6 +9,7 @@
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/sort.h"
 #include "tests/unit/block_data.h"
+#include "tests/unit/suite.h"
 
 static const enum dtype types[] = {DT_bool,   DT_int8,    DT_uint8,   DT_int16,
                                    DT_uint16, DT_int32,   DT_uint32,  DT_int64,
@@ -319,9 +320,5 @@ int main(void)
     tcase_add_test(t, matrices_of_low_rank_are_factorised);
     tcase_add_test(t, products_in_panels_and_of_a_matrix_with_its_transpose);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lang/lexer.h"
+#include "tests/unit/suite.h"
 
 static arena mem;
 static tokens t;
@@ -129,11 +130,8 @@ int main(void)
     tcase_add_loop_test(c, what_is_no_token_is_explained, 0, sizeof bad / sizeof *bad);
     tcase_add_test(c, layout_that_fits_nowhere_stops_the_lexer);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failures = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failures = suite_run(s);
     tokens_clear(&t);
     arena_clear(&mem);
-    return failures != 0;
+    return failures;
 }

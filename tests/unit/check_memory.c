@@ -9,6 +9,7 @@
 #include "engine/plan/forecast.h"
 #include "engine/run/memory.h"
 #include "engine/run/spill.h"
+#include "tests/unit/suite.h"
 
 static const dtype_of none = {.dt = DT_none};
 
@@ -226,9 +227,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(suite());
 }

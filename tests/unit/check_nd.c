@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/unit/block_data.h"
+#include "tests/unit/suite.h"
 
 static const struct {
     const char *given, *name, *text;
@@ -182,9 +183,5 @@ int main(void)
     tcase_add_test(t, copies_keep_elements_whatever_the_order);
     tcase_add_test(t, text_becomes_numbers_and_back);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

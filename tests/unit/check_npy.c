@@ -8,6 +8,7 @@
 #include "engine/base/mem.h"
 #include "engine/io/npy.h"
 #include "engine/io/text.h"
+#include "tests/unit/suite.h"
 
 static nd *counting(int ndim, const int64_t *shape)
 {
@@ -260,9 +261,5 @@ int main(void)
     tcase_add_test(t, rows_are_printed_by_their_formats);
     Suite *s = suite_create("npy");
     suite_add_tcase(s, t);
-    SRunner *run = srunner_create(s);
-    srunner_run_all(run, CK_NORMAL);
-    int failures = srunner_ntests_failed(run);
-    srunner_free(run);
-    return failures != 0;
+    return suite_run(s);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lang/parser.h"
+#include "tests/unit/suite.h"
 
 static arena mem;
 static syntax_error why;
@@ -182,10 +183,7 @@ int main(void)
     tcase_add_test(c, a_cell_may_print_as_python_2_does);
     tcase_add_test(c, hostile_depth_is_an_error_and_no_crash);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failures = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failures = suite_run(s);
     arena_clear(&mem);
-    return failures != 0;
+    return failures;
 }

@@ -7,6 +7,8 @@
 
 #include "engine/engine.h"
 #include "engine/kernels/ops.h"
+#include "tests/unit/file_source.h"
+#include "tests/unit/suite.h"
 
 static const dtype_of none = {.dt = DT_none};
 static const dtype_of f8 = {.dt = DT_float64, .size = 8};
@@ -30,41 +32,6 @@ static nd *fractions(int ndim, const int64_t *shape)
         ((double *)x->at)[i] = (double)((i * 7919) % 100003 - 300) / (i % 2 ? 3.0 : 7.0);
     return x;
 }
-
-/* a source that reads new blocks, as a file does */
-typedef struct file_source {
-    source base;
-    nd *x;
-} file_source;
-
-static nd *file_read(const source *s, const int64_t *start, const int64_t *count, err *e)
-{
-    source *of = source_nd(((const file_source *)s)->x);
-    nd *view = of->kind->read(of, start, count, e), *out = nd_copy(view, e);
-    datum_unref(view);
-    datum_unref(of);
-    return out;
-}
-
-static void file_drop(source *s)
-{
-    datum_unref(((file_source *)s)->x);
-}
-
-static bool file_read_into(const source *s, const int64_t *start, const int64_t *count,
-                           const nd *out, err *e)
-{
-    nd *x = file_read(s, start, count, e);
-    if (x) nd_copy_into((nd *)(uintptr_t)out, x);
-    datum_unref(x);
-    return x != NULL;
-}
-
-static const source_kind file_kind = {.name = "file",
-                                      .read = file_read,
-                                      .read_into = file_read_into,
-                                      .drop = file_drop,
-                                      .divisible = true};
 
 static expr *array(bool file, int ndim, const int64_t *shape, const int64_t *chunk)
 {
@@ -352,9 +319,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(suite());
 }

@@ -5,6 +5,7 @@
 
 #include "engine/engine.h"
 #include "engine/plan/forecast.h"
+#include "tests/unit/suite.h"
 
 static const dtype_of none = {.dt = DT_none};
 
@@ -180,9 +181,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(suite());
 }

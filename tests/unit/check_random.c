@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/kernels/random.h"
+#include "tests/unit/suite.h"
 
 static const uint64_t FNV_START = 0xcbf29ce484222325u;
 
@@ -217,9 +218,5 @@ int main(void)
     tcase_add_test(c, blocks_equal_single_draws);
     tcase_add_test(c, impossible_parameters_are_refused_in_numpys_words);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

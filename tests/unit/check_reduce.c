@@ -5,6 +5,7 @@
 #include "engine/kernels/reduce.h"
 #include "engine/kernels/scan.h"
 #include "tests/unit/block_data.h"
+#include "tests/unit/suite.h"
 
 enum view { PLAIN, TRANSPOSED, EVERY_OTHER, REVERSED, CUT };
 
@@ -139,9 +140,5 @@ int main(void)
     tcase_add_test(t, a_mean_of_nothing_warns);
     tcase_add_test(t, running_sums_widen_small_integers);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

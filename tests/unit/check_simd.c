@@ -8,6 +8,7 @@
 #include "engine/base/simd.h"
 #include "engine/engine.h"
 #include "engine/kernels/ops.h"
+#include "tests/unit/suite.h"
 
 static const dtype_of none = {.dt = DT_none};
 static const dtype_of f8 = {.dt = DT_float64, .size = 8};
@@ -153,9 +154,5 @@ int main(void)
     tcase_add_test(t, all_loops_give_the_same_bits_at_every_width);
     tcase_add_test(t, folds_are_numpys_for_any_number_of_threads_and_width);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

@@ -5,6 +5,7 @@
 #include "engine/kernels/sort.h"
 #include "engine/kernels/ufunc.h"
 #include "tests/unit/block_data.h"
+#include "tests/unit/suite.h"
 
 enum operation { SORT, ARGSORT, STABLE, PARTITION, ARGPARTITION };
 
@@ -122,9 +123,5 @@ int main(void)
     tcase_add_test(t, searchsorted_has_two_sides);
     tcase_add_test(t, bincount_refuses_negative_numbers);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

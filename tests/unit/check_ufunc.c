@@ -5,6 +5,7 @@
 #include "engine/kernels/index.h"
 #include "engine/kernels/ufunc.h"
 #include "tests/unit/block_data.h"
+#include "tests/unit/suite.h"
 
 static const char codes[] = "?bBhHiIlLefdFD";
 
@@ -245,9 +246,5 @@ int main(void)
     tcase_add_test(t, a_mask_leaves_the_other_elements);
     tcase_add_loop_test(t, a_refusal_is_in_numpys_words, 0, COUNT(refusals));
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -13,6 +13,7 @@
 #include "engine/kernels/power.h"
 #include "engine/kernels/ufunc.h"
 #include "engine/kernels/vmath.h"
+#include "tests/unit/suite.h"
 
 enum { COUNT = 60000 };
 
@@ -159,9 +160,5 @@ int main(void)
     tcase_add_loop_test(t, functions_of_floats_are_within_an_ulp, 0, NVMATH);
     tcase_add_loop_test(t, whole_powers_are_rounded_right_but_for_a_hair, 2, 9);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

@@ -7,6 +7,7 @@
 #include "engine/graph/fn_wire.h"
 #include "stdlib/stdlib.h"
 #include "stdlib/wire.h"
+#include "tests/unit/suite.h"
 
 static void ignore(void *ctx, int fd, const char *s, size_t n)
 {
@@ -219,9 +220,5 @@ int main(void)
     tcase_add_test(c, damaged_bytes_are_an_error);
     tcase_add_test(c, damaged_records_are_an_error);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -11,6 +11,7 @@
 #include "stdlib/dask/worker_store.h"
 #include "stdlib/dask/workers.h"
 #include "stdlib/stdlib.h"
+#include "tests/unit/suite.h"
 
 static void ignore(void *ctx, int fd, const char *s, size_t n)
 {
@@ -428,9 +429,5 @@ int main(int argc, char **argv)
     tcase_add_test(c, prints_come_as_events);
     tcase_add_test(c, workers_end_with_who_started_them);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -9,6 +9,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/io/zarr.h"
+#include "tests/unit/suite.h"
 
 static const char *const names[] = {"zlib", "gzip", "zstd", "lz4", "blosc"};
 
@@ -213,9 +214,5 @@ int main(void)
     tcase_add_test(arrays, rows_of_one_chunk_may_be_written_by_several_threads);
     suite_add_tcase(s, codecs);
     suite_add_tcase(s, arrays);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }
