@@ -33,6 +33,7 @@ typedef struct ufunc_fn {
     const ufunc *f;
     dtype_of want;
     int out;
+    int pow; /* the operator **, not the function power */
 } ufunc_fn;
 
 static datum *ufunc_call(const fn *f, const call *c, err *e)
@@ -43,7 +44,12 @@ static datum *ufunc_call(const fn *f, const call *c, err *e)
     map_opts o = {.dtype = u->want};
     TRY(blocks_of(c, u->f->nin, in, e));
     if (c->into && u->f->nout == 1) o.out[0] = c->into;
-    if (!nd_map(u->f, in, &o, out, e)) return NULL;
+    const ufunc *shorter = NULL;
+    if (u->pow && in[0]->ndim) {
+        operand exponent = operand_of(in[1]);
+        shorter = ufunc_of_pow(nd_type(in[0]), &exponent);
+    }
+    if (!nd_map(shorter ? shorter : u->f, in, &o, out, e)) return NULL;
     for (int i = 0; i < u->f->nout; i++)
         if (i != u->out) datum_unref(out[i]);
     return &out[u->out]->hdr;
@@ -53,6 +59,7 @@ static const fn_field ufunc_fields[] = {
     PARAM_ROW(ufunc_fn, f, ufuncs, NUFUNC),
     PARAM(ufunc_fn, want),
     PARAM(ufunc_fn, out),
+    PARAM(ufunc_fn, pow),
     {0},
 };
 
@@ -74,6 +81,19 @@ fn *fn_ufunc(const ufunc *f, dtype_of want, int out, const char *name)
     int64_t param[] = {(int64_t)(f - ufuncs), want.dt, want.unit, want.size, out};
     fn_identify(&u->base, param, sizeof param);
     return &u->base;
+}
+
+fn *fn_pow(void)
+{
+    ufunc_fn *u = (ufunc_fn *)fn_ufunc(&ufuncs[U_power], (dtype_of){.dt = DT_none}, 0, NULL);
+    u->pow = true;
+    fn_identify(&u->base, "**", 2);
+    return &u->base;
+}
+
+bool fn_is_pow(const fn *f)
+{
+    return f->kind == &ufunc_kind && ((const ufunc_fn *)f)->pow;
 }
 
 const ufunc *fn_as_ufunc(const fn *f, dtype_of *want, int *out)

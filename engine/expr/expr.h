@@ -131,10 +131,12 @@ typedef struct term {
  * `out` picks one of them (modf, divmod, frexp). Default prefix: the ufunc's NumPy name; Dask's
  * operators use Python's names ("sub", "truediv"), given by the label. */
 expr *expr_map(label l, const ufunc *f, int n, const term *x, dtype_of want, int out, err *e);
+expr *expr_pow(label l, const term x[2], err *e); /* x[0] ** x[1], as the operator */
 /* Any fn applied block by block after broadcasting chunk against chunk (Dask's elemwise). */
 expr *expr_elemwise(label l, const fn *f, int n, const term *x, dtype_of t, err *e);
 
 /* --- fns for elementwise and other block operations (blockops.c) --- */
+fn *fn_pow(void); /* the operator ** */
 fn *fn_ufunc(const ufunc *f, dtype_of want, int out, const char *name);
 fn *fn_cast(dtype_of t, char casting); /* astype */
 fn *fn_view(dtype_of t, char order);

@@ -90,16 +90,26 @@ static bool map_type(const ufunc *f, const terms *t, dtype_of want, int out, dty
     return true;
 }
 
-expr *expr_map(label l, const ufunc *f, int n, const term *x, dtype_of want, int out, err *e)
+/* takes body: what runs f */
+static expr *map_by(label l, const ufunc *f, fn *body, int n, const term *x, dtype_of want, int out,
+                    err *e)
 {
     terms w = {0};
     dtype_of type;
     expr *y = NULL;
-    if (terms_init(&w, n, x, e) && map_type(f, &w, want, out, &type, e)) {
-        fn *body = fn_ufunc(f, want, out, NULL);
+    if (terms_init(&w, n, x, e) && map_type(f, &w, want, out, &type, e))
         y = terms_map(l, body, &w, type, e);
-        datum_unref(body);
-    }
+    datum_unref(body);
     terms_clear(&w);
     return y;
+}
+
+expr *expr_map(label l, const ufunc *f, int n, const term *x, dtype_of want, int out, err *e)
+{
+    return map_by(l, f, fn_ufunc(f, want, out, NULL), n, x, want, out, e);
+}
+
+expr *expr_pow(label l, const term x[2], err *e)
+{
+    return map_by(l, &ufuncs[U_power], fn_pow(), 2, x, (dtype_of){.dt = DT_none}, 0, e);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/str.h"
+#include "engine/kernels/cast.h"
 #include "engine/kernels/half.h"
 #include "engine/kernels/ufunc.h"
 
@@ -384,4 +385,27 @@ bool ufunc_resolve(const ufunc *f, const operand in[], dtype_of want, char casti
             return true;
         }
     return no_loop(f, in, e);
+}
+
+const ufunc *ufunc_of_pow(dtype_of x, const operand *exponent)
+{
+    static const struct {
+        double exponent;
+        enum ufunc_id id;
+    } ways[] = {{-1, U_reciprocal}, {0.5, U_sqrt}, {1, U_positive}, {2, U_square}};
+    dtype_of t = exponent->t;
+    err e = {0};
+    double k;
+    bool whole = dtype_is_int(x.dt) && dtype_is_int(t.dt); /* only squared */
+    if (!dtype_is_float(x.dt) && !dtype_is_complex(x.dt) && !whole) return NULL;
+    if (!exponent->scalar || !exponent->value || !(dtype_is_int(t.dt) || dtype_is_float(t.dt)))
+        return NULL;
+    cast_loop run = cast_find(dtype_plain(DT_float64), t, &e);
+    if (t.dt == DT_float64)
+        memcpy(&k, exponent->value, sizeof k);
+    else if (!run || !run(1, (char *)&k, 8, exponent->value, 0, dtype_plain(DT_float64), t, &e))
+        return NULL;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (ways[i].exponent == k && (!whole || k == 2)) return &ufuncs[ways[i].id];
+    return NULL;
 }

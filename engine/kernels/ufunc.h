@@ -81,6 +81,10 @@ bool ufunc_resolve(const ufunc *f, const operand in[], dtype_of want, char casti
 void *ufunc_cast_error(const ufunc *f, const char *what, dtype_of from, dtype_of to, char casting,
                        err *e);
 
+/* What the operator ** of arrays of type x does when the exponent is a number: square, sqrt ... or
+ * NULL, power itself.  (numpy.power does not.) */
+const ufunc *ufunc_of_pow(dtype_of x, const operand *exponent);
+
 enum fp_flags { FP_DIVIDE = 1, FP_OVER = 2, FP_UNDER = 4, FP_INVALID = 8 };
 /* The phrase NumPy puts in its RuntimeWarning ("divide by zero", "overflow" ...) for one flag:
  * "RuntimeWarning: %s encountered in %s". */

@@ -323,8 +323,10 @@ static value map2(interp *in, enum ufunc_id id, const char *prefix, value a, val
                 throw_err(in, &e);
             }
         } else {
-            expr *x = expr_map((label){.prefix = prefix}, &ufuncs[id], 2, t,
-                               (dtype_of){.dt = DT_none}, 0, &e);
+            label l = {.prefix = prefix};
+            expr *x = id == U_power
+                          ? expr_pow(l, t, &e)
+                          : expr_map(l, &ufuncs[id], 2, t, (dtype_of){.dt = DT_none}, 0, &e);
             r = !x && untyped(&e) ? NOTIMPL : wrap_expr(in, x, &e);
         }
     }

@@ -39,9 +39,38 @@ static nd *operand_nd(interp *in, value v)
     return to_nd_any(in, v);
 }
 
+/* f of an array, into itself when out is given */
+static value apply1(interp *in, const ufunc *f, value a, ndarray *out)
+{
+    if (out && !array_write(in, out)) return FAIL;
+    nd *x = out ? NULL : operand_nd(in, a);
+    if (!out && !x) return FAIL;
+    nd *arg[1] = {out ? (nd *)(uintptr_t)array_peek(out) : x};
+    value r = ufunc_apply(in, f, f->name, arg, out);
+    datum_unref(x);
+    return r;
+}
+
+/* a ** b where b is a number: the ufunc of a alone that NumPy calls for it; NULL: power */
+static const ufunc *shorter_pow(interp *in, const ufunc *f, value a, value b)
+{
+    ndarray *x = as_ndarray(a), *y = as_ndarray(b);
+    bool number = b.kind == V_INT || b.kind == V_FLOAT || b.kind == V_SCALAR ||
+                  (y && array_peek(y)->ndim == 0);
+    if (f->id != U_power || !x || array_peek(x)->ndim == 0 || !number) return NULL;
+    nd *k = to_nd_any(in, b);
+    operand exponent = k ? operand_of(k) : (operand){0};
+    const ufunc *g = k ? ufunc_of_pow(nd_type(array_peek(x)), &exponent) : NULL;
+    exc_clear(in);
+    datum_unref(k);
+    return g;
+}
+
 static value apply2(interp *in, const ufunc *f, const char *name, value a, value b, ndarray *out)
 {
     value quick;
+    const ufunc *alone = shorter_pow(in, f, a, b);
+    if (alone) return apply1(in, alone, a, out);
     if (quick_binary(in, f, name, a, b, out, &quick)) return quick;
     nd *x[2] = {operand_nd(in, a), NULL};
     if (x[0]) x[1] = operand_nd(in, b);
