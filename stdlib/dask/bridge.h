@@ -86,6 +86,7 @@ const fn *as_fn_value(value v);
 /* ---- layer.c ---- */
 value layer_value(interp *in, const layer *l);
 const layer *as_layer_value(value v);
+const type *layer_type(bool by_index);
 value key_value(interp *in, const key *k);
 bool graph_fits(interp *in, uint64_t ntask); /* as a dict, or MemoryError */
 bool key_of(interp *in, value v, key *out);  /* false without exception: not of that form */

@@ -91,7 +91,8 @@ static const builtin graph_table[] = {
 
 static bool graph_open(interp *in, module *m)
 {
-    return put_rows(in, m, dask_run_functions) && module_put_type(in, m, node_type());
+    return put_rows(in, m, dask_run_functions) && module_put_type(in, m, node_type()) &&
+           module_put_type(in, m, layer_type(true)) && module_put_type(in, m, layer_type(false));
 }
 
 const module_def graph_def = {"_graph", "Graphs: what all collections share, in C.", graph_table,

@@ -13,19 +13,20 @@ typedef struct layer_obj {
     layer *l;
 } layer_obj;
 
-static const type T_layer;
+static const type T_blockwise, T_table;
 
 value layer_value(interp *in, const layer *l)
 {
-    layer_obj *o = obj_new(in, &T_layer, 0);
+    layer_obj *o = obj_new(in, l->flags & LAYER_BLOCKWISE ? &T_blockwise : &T_table, 0);
     if (o) o->l = datum_ref((void *)(uintptr_t)l);
     return v_obj(o);
 }
 
 const layer *as_layer_value(value v)
 {
-    layer_obj *o = (layer_obj *)as_obj(v, &T_layer);
-    return o ? o->l : NULL;
+    obj *o = as_obj(v, &T_blockwise);
+    if (!o) o = as_obj(v, &T_table);
+    return o ? ((layer_obj *)o)->l : NULL;
 }
 
 static void layer_obj_drop(interp *in, obj *o)
@@ -400,18 +401,28 @@ static value l_compare(interp *in, enum cmpop op, value self, value other)
     return r;
 }
 
-static const type T_layer = {
-    TYPE_HEAD,
-    .name = "Layer",
-    .module = "dask.highlevelgraph",
-    .doc = "The tasks of one operation on an array: a mapping of keys to tasks, made on demand.",
-    .size = sizeof(layer_obj),
-    .table = layer_table,
-    .drop = layer_obj_drop,
-    .repr = l_repr,
-    .length = l_length,
-    .getitem = l_getitem,
-    .contains = l_contains,
-    .iter = l_iter,
-    .compare = l_compare,
-};
+#define LAYER_TYPE(var, text, of_module)                                                           \
+    static const type var = {                                                                      \
+        TYPE_HEAD,                                                                                 \
+        .name = text,                                                                              \
+        .module = of_module,                                                                       \
+        .doc = "The tasks of one operation on an array: a mapping of keys to tasks, made on "      \
+               "demand.",                                                                          \
+        .size = sizeof(layer_obj),                                                                 \
+        .table = layer_table,                                                                      \
+        .drop = layer_obj_drop,                                                                    \
+        .repr = l_repr,                                                                            \
+        .length = l_length,                                                                        \
+        .getitem = l_getitem,                                                                      \
+        .contains = l_contains,                                                                    \
+        .iter = l_iter,                                                                            \
+        .compare = l_compare,                                                                      \
+    };
+LAYER_TYPE(T_blockwise, "Blockwise", "dask.blockwise")
+LAYER_TYPE(T_table, "MaterializedLayer", "dask.highlevelgraph")
+
+/* Blockwise, and what shows as a dict */
+const type *layer_type(bool by_index)
+{
+    return by_index ? &T_blockwise : &T_table;
+}
