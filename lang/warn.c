@@ -59,7 +59,7 @@ bool warn_at(interp *in, enum err_kind category, const char *filename, uint32_t 
 {
     value f;
     if (!find_filter(in, "warn_explicit", &f)) {
-        show_once(in, category, filename, line, text);
+        if (!is_quiet(category)) show(in, filename, line, err_name(category), text);
         return true;
     }
     value s = v_str(in, text), file = v_str(in, filename);
