@@ -376,9 +376,16 @@ static expr *one_step(const expr *x, grid *to, err *e)
 
 /* --- the front --- */
 
+enum { MOST_BLOCKS = 1 << 26 }; /* along an axis: each is some 100 bytes of tables */
+
 static bool check_shapes(const expr *x, const grid *to, err *e)
 {
     const grid *g = x->chunks;
+    for (int k = 0; k < to->ndim; k++)
+        if (to->ax[k]->nblock > MOST_BLOCKS)
+            return err_set(e, MemoryError,
+                           "rechunk: %lld blocks along axis %d are too many, at most %d are",
+                           (long long)to->ax[k]->nblock, k, MOST_BLOCKS);
     if (g->ndim != to->ndim)
         return err_set(e, ValueError, "Provided chunks are not consistent with shape");
     int64_t shape[GRID_MAXDIM];
