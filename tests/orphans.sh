@@ -11,7 +11,7 @@ passed=0 failed=0
 # those that belong to a run: they have its mark in their environment
 left_of() {
     grep -lszx "DSK_RUN=$1" /proc/[0-9]*/environ | cut -d/ -f3 | while read -r pid; do
-        grep -qs '^State:.[^Z]' "/proc/$pid/status" && echo "$pid"
+        ! grep -qs '^State:.[^Z]' "/proc/$pid/status" || echo "$pid"
     done
 }
 

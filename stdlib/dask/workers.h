@@ -148,9 +148,9 @@ static inline int workers_add(workers *w, err *e) /* one more: its number; -1 fa
 {
     return w->kind->add(w, e);
 }
-static inline bool workers_answer(workers *w, int who, uint64_t ask, datum *v, bool raised, err *e)
+static inline bool workers_answer(workers *w, int who, uint64_t no, datum *v, bool raised, err *e)
 {
-    return w->kind->answer(w, who, ask, v, raised, e);
+    return w->kind->answer(w, who, no, v, raised, e);
 }
 static inline int64_t workers_pid(workers *w, int who) /* of a thread: this process */
 {
