@@ -105,6 +105,7 @@ void host_open(host *h, void *ctx)
     sigaction(SIGINT, &a, NULL);
     stop_listen(&interrupts);
     signal(SIGPIPE, SIG_IGN); /* of stdout only: see host_write */
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit of size is an OSError */
 }
 
 int host_width(void)

@@ -5,12 +5,29 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "engine/base/mem.h"
 #include "engine/base/wire.h"
 #include "engine/io/hdf5_lib.h"
 
 /* --- handles --- */
+
+/* When what is left cannot be written (the disk is full), the library keeps the file open, for
+ * ever, and with it its space.  So it is given another one to write to, and asked again. */
+static bool close_id(const h5_lib *h, hid_t id, err *e)
+{
+    void *fd = NULL;
+    if (h->Fget_vfd_handle(id, H5P_DEFAULT, &fd) < 0) fd = NULL;
+    if (h->Fclose(id) >= 0) return true;
+    h5_fail(h, e);
+    h5_lose();
+    int other = fd ? memfd_create("lost", MFD_CLOEXEC) : -1;
+    if (other >= 0 && dup3(other, *(int *)fd, O_CLOEXEC) >= 0) h->Fclose(id);
+    if (other >= 0) close(other);
+    return false;
+}
 
 static void drop(datum *d)
 {
@@ -19,7 +36,7 @@ static void drop(datum *d)
     const h5_lib *h = h5_enter(&e);
     if (h) {
         if (x->what == H5_FILE && !x->closed) {
-            h->Fclose(x->id);
+            close_id(h, x->id, &e);
             h5_share_close(x->share);
         } else if (x->what != H5_FILE && h->Iis_valid(x->id) > 0) {
             h->Oclose(x->id);
@@ -232,7 +249,7 @@ bool h5_close(h5obj *file, err *e)
     bool ok = h != NULL;
     if (h) {
         atomic_store(&file->closed, true);
-        ok = h->Fclose(file->id) >= 0 || h5_fail(h, e);
+        ok = close_id(h, file->id, e);
         h5_share_close(file->share);
         h5_leave();
     }

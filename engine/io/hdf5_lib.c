@@ -19,7 +19,7 @@ static const char soname[] = "libhdf5_serial.so.103";
 
 static struct {
     pthread_mutex_t lock;
-    bool tried, ready;
+    bool tried, ready, lost;
     char *why; /* not ready: the loader's sentence */
     h5_lib lib;
     h5share *shares;
@@ -78,15 +78,27 @@ static void make_types(h5_lib *h)
     h->Tset_cset(h->text_utf8, H5T_CSET_UTF8);
 }
 
+/* The library's own way out stumbles over files that could not be closed. */
+static void at_exit(void)
+{
+    if (!state.lost) state.lib.close();
+}
+
+void h5_lose(void)
+{
+    state.lost = true;
+}
+
 static bool open_library(void)
 {
     void *handle = dlopen(soname, RTLD_LAZY | RTLD_LOCAL);
     h5_lib *h = &state.lib;
     /* the ids are set by H5open, which the first pass makes callable */
-    if (handle && find_symbols(handle, h, false) && h->open() >= 0 &&
+    if (handle && find_symbols(handle, h, false) && h->dont_atexit() >= 0 && h->open() >= 0 &&
         find_symbols(handle, h, true)) {
         h->Eset_auto2(H5E_DEFAULT, NULL, NULL);
         make_types(h);
+        atexit(at_exit);
         return lzf_register(h);
     }
     const char *why = dlerror();

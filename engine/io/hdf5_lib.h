@@ -25,6 +25,7 @@ enum { H5_LZF = 32000 };                                        /* the filter's 
 
 const h5_lib *h5_enter(err *e); /* NULL: no library, and no lock taken */
 void h5_leave(void);
+void h5_lose(void); /* with the lock: a file could not be closed */
 /* Records the library's last failure in h5py's words.  NULL. */
 void *h5_fail(const h5_lib *h, err *e);
 

@@ -290,7 +290,7 @@ static bool data_size(const npy_head *h, size_t *out, err *e)
 static void *too_short(const npy_head *h, size_t got, err *e)
 {
     char shape[1024];
-    shape_text(h->ndim, h->shape, shape, sizeof shape);
+    shape_text_tight(h->ndim, h->shape, shape, sizeof shape);
     return err_set(e, ValueError, "cannot reshape array of size %zu into shape %s",
                    got / (h->t.size ? h->t.size : 1), shape);
 }

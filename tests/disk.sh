@@ -1,0 +1,55 @@
+#!/bin/sh
+# tests/disk.sh PROGRAM - disks that are full, and what is left in the folder for temporary files.
+# A limit of the size of files stands for the full disk.  Each script must end with the sentence
+# that it is given, go on afterwards, and leave no file behind; also when it is interrupted.
+# Ends with `N passed, N failed`.
+program=$(realpath "$1")
+out=$(mktemp -d) || exit 2
+trap 'rm -rf "$out"' EXIT
+passed=0 failed=0
+
+verdict() { # NAME OK
+    if [ "$2" = 0 ] && [ -z "$(ls -A "$out/tmp")" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL $1: $(tail -n 2 "$out/log") $(ls -A "$out/tmp")"
+    fi
+}
+
+# full NAME SENTENCE SCRIPT: with no file larger than 8 MB
+full() {
+    mkdir -p "$out/tmp"
+    printf 'import dask, dask.array as da, numpy as np, h5py, os\nout = "%s"\n' "$out" >"$out/$1.dsk"
+    printf 'x = da.random.random((4000, 2000), chunks=(250, 2000))\ntry:\n    %s\n' "$3" >>"$out/$1.dsk"
+    printf 'except OSError as e:\n    print(e.errno, e)\nprint(da.ones(5).sum().compute())\n' >>"$out/$1.dsk"
+    (ulimit -f 16000 && TMPDIR=$out/tmp timeout 60 "$program" --memory 32MB "$out/$1.dsk") >"$out/log" 2>&1
+    status=$?
+    [ $status = 0 ] && grep -q "27 .*$2" "$out/log" && tail -n 1 "$out/log" | grep -qx 5.0
+    verdict "$1" $?
+}
+
+full spill 'being moved to a temporary file in' 'print(x.T.rechunk((250, 4000)).std(axis=0).sum().compute())'
+full sort 'being moved to a temporary file in' 'print(da.sort(x.ravel()).sum().compute())'
+full hdf5 'File too large' 'da.to_hdf5(out + "/a.h5", "/x", x)'
+full gzip 'File too large' 'da.to_hdf5(out + "/b.h5", "/x", x, compression="gzip")'
+full npy 'File too large' 'np.save(out + "/a.npy", np.ones((2000, 1000)))'
+full memmap 'File too large' 'np.memmap(out + "/a.bin", dtype="f8", mode="w+", shape=(2000, 1000))'
+
+# Ctrl-C while blocks are on the disk
+mkdir -p "$out/tmp"
+printf 'import dask.array as da\nx = da.random.random((12000, 4000), chunks=(250, 4000))\n' >"$out/stop.dsk"
+printf 'while True:\n    x.T.rechunk((250, 12000)).std(axis=0).sum().compute()\n' >>"$out/stop.dsk"
+TMPDIR=$out/tmp "$program" --memory 48MB "$out/stop.dsk" >"$out/log" 2>&1 &
+pid=$!
+i=0
+while ! ls -l /proc/$pid/fd 2>/dev/null | grep -q "$out/tmp.*deleted" && [ $i -lt 200 ]; do
+    sleep 0.05
+    i=$((i + 1))
+done
+kill -INT $pid
+wait $pid
+[ $? = 130 ] && [ $i -lt 200 ] && grep -q KeyboardInterrupt "$out/log"
+verdict interrupt $?
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
