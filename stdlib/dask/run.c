@@ -4,6 +4,8 @@
  * the calling thread runs what only it may run and watches for Ctrl-C. */
 #include <stdio.h>
 
+#include <string.h>
+
 #include "engine/base/mem.h"
 #include "stdlib/dask/crew.h"
 #include "stdlib/dask/parts.h"
@@ -165,12 +167,20 @@ static value nested_blocks(interp *in, const plan *pl, uint32_t first, const gri
     return v_obj(l);
 }
 
+/* A block without axes that was made, not calculated, is an array as it was given; what NumPy's
+ * functions make of such blocks are scalars. */
+static bool is_source(const layer *l)
+{
+    const bool leaf = strcmp(l->kind->name, "value") == 0 || strcmp(l->kind->name, "blocks") == 0;
+    return leaf && l->ndep == 0;
+}
+
 static value finished(interp *in, const plan *pl, uint32_t first, const expr *x)
 {
     err e = {0};
     if (blocks_plain(pl, first, x->chunks->nblock)) {
         nd *r = plan_join(pl, first, x, &e);
-        return array_result(in, r, &e);
+        return is_source(x->of) ? array_wrap(in, r, &e) : array_result(in, r, &e);
     }
     value nested = nested_blocks(in, pl, first, x->chunks, 0, 0);
     value core = is_fail(nested) ? FAIL : interp_import(in, "dask.array.core");
