@@ -190,6 +190,7 @@ static value nested_keys(interp *in, const expr *x, int axis, int64_t *block)
     grid *g = x->chunks;
     if (axis == g->ndim) {
         key k = {.name = expr_name(x), .n = g->ndim};
+        if (!check_interrupt(in)) return FAIL;
         memcpy(k.i, block, sizeof *block * g->ndim);
         return key_value(in, &k);
     }
@@ -202,6 +203,7 @@ static value nested_keys(interp *in, const expr *x, int axis, int64_t *block)
 static value m_keys(interp *in, const value *arg)
 {
     int64_t block[GRID_MAXDIM];
+    if (!graph_fits(in, of(arg)->chunks->nblock)) return FAIL;
     value v = nested_keys(in, of(arg), 0, block);
     if (expr_ndim(of(arg)) || is_fail(v)) return v;
     list *l = list_new(in, 1); /* Dask wraps the only key of a 0-d array */

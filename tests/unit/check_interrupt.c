@@ -159,6 +159,12 @@ static const char *const arrays[] = {
     "da.ones(8, chunks=1).map_blocks(spin).compute()",
     "dask.delayed(time.sleep)(1000).compute()",
     "dask.compute(dask.delayed(spin)(0), scheduler='processes')",
+    "da.ones((10**8,), chunks=1).sum().compute()",
+    "dict((da.ones((3000, 3000), chunks=1) + 1).dask)",
+    "da.ones((3000, 3000), chunks=1).__dask_keys__()",
+    "exec('while True: np.ones(10**8) ** 1.5')",
+    "exec('while True: np.ones((10**4, 10**4)).T.copy()')",
+    "exec('while True: np.random.random(10**8)')",
 };
 
 static const char setup[] =
