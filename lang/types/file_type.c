@@ -471,7 +471,19 @@ static const builtin text_table[] = {
     TYPE_HEAD, .module = "_io", .size = sizeof(file), .drop = drop, .repr = repr,                  \
                .iter = iter_self, .next = next, .enter = enter, .exit = leave
 
-const type T_text_file = {STREAM, .name = "TextIOWrapper", .table = text_table};
+/* Text over any binary file: written in the library, beside the one of open files here. */
+static value text_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
+{
+    (void)cls;
+    value m = interp_import(in, "io");
+    value f = is_fail(m) ? FAIL : value_getattr_c(in, m, "_TextOver");
+    value r = is_fail(f) ? FAIL : value_call(in, f, arg, npos, kwnames);
+    value_unref(in, f);
+    value_unref(in, m);
+    return r;
+}
+
+const type T_text_file = {STREAM, .name = "TextIOWrapper", .table = text_table, .make = text_make};
 const type T_reader = {STREAM, .name = "BufferedReader", .table = binary_table};
 const type T_writer = {STREAM, .name = "BufferedWriter", .table = binary_table};
 const type T_random_file = {STREAM, .name = "BufferedRandom", .table = binary_table};
