@@ -204,7 +204,9 @@ static value ufunc_call(interp *in, value self, const value *arg, size_t npos, t
     value r = FAIL;
     value outs = npos > nin ? arg[nin] : got[1];
     bool ok = set_out(in, &c, outs) && to_dtype_or_none(in, got[5], &c.dtype);
-    if (ok && npos > nin + 1) ok = (c.out[1] = as_ndarray(arg[nin + 1])) != NULL;
+    if (ok && npos > nin + 1 && !is_none(arg[nin + 1]))
+        ok = (c.out[1] = as_ndarray(arg[nin + 1])) ||
+             THROW0(in, TypeError, "return arrays must be of ArrayType");
     if (ok && got[2].kind != V_BOOL)
         ok = (c.where = to_nd(in, got[2], dtype_plain(DT_bool))) != NULL;
     for (size_t i = 0; ok && i < nin; i++) ok = (x[i] = to_nd_any(in, arg[i])) != NULL;
