@@ -393,14 +393,13 @@ static nd *fold_flat(const ufunc *f, const nd *x, uint32_t axes, bool keepdims,
         memcpy(first, x->at, x->size);
     }
     memcpy(r->at, first, t.size);
-    fold all = {.run = plan->run};
+    fold all = {.run = plan->run, .e = e};
     all.to = t;
     all.w.step[X][0] = (ptrdiff_t)x->size;
     all.w.at[RESULT] = r->at;
     all.w.at[X] = x->at;
     all.w.shape[0] = n;
-    fold_run(&all);
-    return r;
+    return fold_run(&all) ? r : datum_unref(r);
 }
 
 nd *nd_ufunc_reduce(const ufunc *f, const nd *x, uint32_t axes, bool keepdims, dtype_of want,
