@@ -247,7 +247,7 @@ tid job_run_one(job *j, worker *w, tid t)
     if (dropped) datum_unref(out);
     if (j->memory) memory_made(j->memory, t, reserved, dropped ? NULL : out);
     tid next = make_ready(j, w, k);
-    if (j->memory && next != NO_TASK) memory_claim(j->memory, next);
+    if (j->memory && next != NO_TASK && w->id >= 0) memory_claim(j->memory, next);
     free_inputs(j, k);
     if (j->memory) memory_leave(j->memory, t);
     if (atomic_fetch_sub_explicit(&j->left, 1, memory_order_acq_rel) == 1) {

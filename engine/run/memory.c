@@ -462,9 +462,10 @@ static bool inputs_fit(memory *m, tid t, err *e)
 /* with the lock */
 static bool make_room(memory *m, tid t, demand *d, _Atomic int *stop, err *e)
 {
-    enum { PATIENCE = 10 }; /* a claim may be with somebody who sleeps */
+    enum { PATIENCE = 1000 / WAIT_MS }; /* a claim may be with somebody who sleeps */
     const task *k = &m->p->task[t];
-    for (int n = 0; !atomic_load_explicit(stop, memory_order_acquire); n++) {
+    int waited = 0;
+    while (!atomic_load_explicit(stop, memory_order_acquire)) {
         *d = demand_of(m, t);
         uint64_t need = m->live + m->running + d->own + d->fetch;
         if (!d->unsettled && (d->gives || need <= m->budget)) return true;
@@ -475,10 +476,11 @@ static bool make_room(memory *m, tid t, demand *d, _Atomic int *stop, err *e)
             if (!d->streams) pin_inputs(m, k, false);
             if (e->kind) return false;
             if (some) continue;
-            bool alone = !m->nrunning && !m->leaving && (!m->nclaimed || n > PATIENCE);
+            bool alone = !m->nrunning && !m->leaving && (!m->nclaimed || waited > PATIENCE);
             if (alone && !d->unsettled) return inputs_fit(m, t, e);
         }
         wait_change(m);
+        waited++;
     }
     return false;
 }

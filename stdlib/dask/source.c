@@ -198,15 +198,28 @@ typedef struct array_sink {
     nd *to;
 } array_sink;
 
+/* Slab by slab: of a file, not all of a block need be mapped at once. */
 static bool array_sink_write(sink *s, const int64_t *start, const nd *block, err *e)
 {
+    enum { SLAB = 4 << 20 };
     const nd *to = ((array_sink *)(void *)s)->to;
     char *at = to->at;
     for (int k = 0; k < block->ndim; k++) at += start[k] * nd_strides(to)[k];
     nd *part = nd_view(to->b, at, nd_type(to), block->ndim, nd_shape(block), nd_strides(to));
-    bool ok = nd_assign(part, block, 'u', NULL, e);
+    int64_t n = block->ndim ? nd_shape(block)[0] : 1, each = n;
+    if (mapping_of(to->b) && nd_bytes(block) > SLAB) each = n * SLAB / (int64_t)nd_bytes(block);
+    if (each < 1) each = 1;
+    bool ok = true;
+    for (int64_t i = 0; i < n && ok; i += each) {
+        int64_t count = n - i < each ? n - i : each;
+        nd *out = each < n ? nd_slice(part, 0, i, count, 1) : nd_ref(part);
+        nd *from = each < n ? nd_slice(block, 0, i, count, 1) : nd_ref((nd *)(uintptr_t)block);
+        ok = nd_assign(out, from, 'u', NULL, e);
+        file_map_used(to->b, nd_bytes(from));
+        datum_unref(out);
+        datum_unref(from);
+    }
     datum_unref(part);
-    file_map_used(to->b, nd_bytes(block));
     return ok;
 }
 
