@@ -43,13 +43,13 @@ static bool letter_cuts(interp *in, letters *l, value v, arena *a, int *n, const
     if (!d) return true;
     int *ls = arena_alloc(a, sizeof *ls * (size_t)(d->n + 1));
     cuts **cs = arena_alloc(a, sizeof *cs * (size_t)(d->n + 1));
+    *letter_out = ls;
+    *cuts_out = cs;
     value k, sizes;
     for (int64_t i = 0; dict_next(d, &i, &k, &sizes);) {
         if (!letter(in, l, k, &ls[*n]) || !(cs[*n] = cuts_of_value(in, sizes))) return false;
         (*n)++;
     }
-    *letter_out = ls;
-    *cuts_out = cs;
     return true;
 }
 
