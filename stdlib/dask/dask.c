@@ -58,12 +58,6 @@ static value fits(interp *in, const value *arg)
     return to_int64(in, arg[0], &n) && graph_fits(in, (uint64_t)n) ? NONE : FAIL;
 }
 
-static value normalizer(interp *in, const value *arg)
-{
-    (void)in, (void)arg;
-    return NONE;
-}
-
 static const builtin graph_table[] = {
     {"get(dsk, keys, scheduler, num_workers=None, cache=None, /)", graph_get,
      "Computes keys of a graph."},
@@ -78,7 +72,6 @@ static const builtin graph_table[] = {
     {"last_run(collections, /)", figures_of, "What their last run took, or None."},
     {"uuid4()", uuid4, "A random UUID, as text."},
     {"fits(ntask, /)", fits, "MemoryError when a dict of so many tasks is too large."},
-    {"normalizer()", normalizer, NULL},
     {"is_collection(x, /)", node_is_collection, "Is x a lazy collection?"},
     {"unpack(x, /)", node_unpack, "(task, nodes): x with keys in the place of collections."},
     {"node(cls, key, task, needs, length, /)", node_of_task, NULL},
