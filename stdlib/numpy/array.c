@@ -54,7 +54,13 @@ ndarray *array_fresh(interp *in, dtype_of t, int ndim, const int64_t *shape)
 {
     err e = {0};
     buf *b = buf_new((size_t)shape_count(ndim, shape) * t.size, &e);
-    if (!b) return throw_err(in, &e), NULL;
+    if (!b) { /* nd_new says it in NumPy's words */
+        err_clear(&e);
+        datum_unref(nd_new(t, ndim, shape, &e));
+        if (!e.kind) err_set(&e, MemoryError, "no room for an array");
+        throw_err(in, &e);
+        return NULL;
+    }
     ndarray *a = array_alloc(in, ndim, b, NULL);
     if (!a) return NULL;
     nd *x = embedded(a);
