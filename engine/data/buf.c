@@ -82,6 +82,11 @@ static void make_room(size_t size)
     if (live + buf_pool_kept() > bound) trim(live < bound ? bound - live : 0);
 }
 
+void buf_pool_settle(void)
+{
+    make_room(0);
+}
+
 static void *take_block(int k, bool *fresh)
 {
     shelf *s = &pool.shelf[k];

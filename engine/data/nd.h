@@ -62,6 +62,8 @@ static inline const cell_ops *buf_cells(const buf *b)
 /* Free large blocks are kept for reuse up to this many bytes (1 GiB unless set). */
 size_t buf_pool_limit(size_t bytes); /* what it was */
 size_t buf_pool_kept(void);
+/* Lets go of what is kept beyond a share of what is in use; a fresh buffer does so too. */
+void buf_pool_settle(void);
 /* They are given back to the system when they and what is in use would exceed `bytes` together. */
 void buf_pool_bound(size_t bytes);
 size_t buf_pool_most(void); /* the bound, SIZE_MAX: none */

@@ -74,6 +74,7 @@ datum *plan_put(plan *p, tid t, datum *block)
         return block;
     }
     datum_unref(block);
+    buf_pool_settle(); /* the array grows as it is filled: what was freed must not stay as well */
     atomic_fetch_add_explicit(&at->put, 1, memory_order_release);
     return &to->hdr;
 }
