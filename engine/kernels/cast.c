@@ -23,11 +23,11 @@
  * not the integer: a loop may convert what it does not use only where that cannot trap. */
 static inline int32_t cut32(double d)
 {
-    return (int32_t)((d > -2147483649.0) & (d < 2147483648.0) ? d : -0x1p31);
+    return (int32_t)(((d > -2147483649.0) & (d < 2147483648.0)) ? d : -0x1p31);
 }
 static inline int64_t cut64(double d)
 {
-    return (int64_t)((d >= -0x1p63) & (d < 0x1p63) ? d : -0x1p63);
+    return (int64_t)(((d >= -0x1p63) & (d < 0x1p63)) ? d : -0x1p63);
 }
 static inline int8_t to_int8(double d)
 {

@@ -267,8 +267,9 @@ static bool walk_from(walk *w, ref want, err *e)
 
 /* --- edges the other way --- */
 
-static void link_tasks(plan *p)
+void plan_link(plan *p)
 {
+    for (tid t = 0; t < p->ntask; t++) p->task[t].nsucc = 0;
     for (tid t = 0; t < p->ntask; t++)
         for (uint32_t k = 0; k < p->task[t].nin; k++) p->task[p->in[p->task[t].in + k]].nsucc++;
     uint32_t at = 0;
@@ -276,8 +277,10 @@ static void link_tasks(plan *p)
         p->task[t].succ = at;
         at += p->task[t].nsucc;
         atomic_init(&p->task[t].uses, p->task[t].nsucc);
+        atomic_init(&p->task[t].waits, p->task[t].nin);
         p->task[t].nsucc = 0;
     }
+    mem_free(p->succ);
     p->succ = mem_alloc(((size_t)at + 1) * sizeof *p->succ);
     for (tid t = 0; t < p->ntask; t++)
         for (uint32_t k = 0; k < p->task[t].nin; k++) {
@@ -300,8 +303,8 @@ static bool lower(walk *w, uint32_t n, const ref *want, err *e)
         p->wanted[p->nwanted++] = t;
         p->task[t].flags |= TASK_WANTED;
     }
+    plan_link(p);
     if (!(o->off & PASS_ORDER)) pass_order(p);
-    link_tasks(p);
     return true;
 }
 

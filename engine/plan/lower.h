@@ -54,5 +54,7 @@ layer *rewrite_rechunk(const nodes *all, const node *x);
 /* over the finished nodes */
 void pass_fuse(nodes *s, const plan_opts *o);
 
-/* over the finished tasks, before they are linked */
+/* over the finished tasks */
 void pass_order(plan *p);
+/* Who follows whom, from the inputs of the tasks: when they are all there or were renumbered. */
+void plan_link(plan *p);

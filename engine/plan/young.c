@@ -4,10 +4,10 @@
  * reader, bad when something large is read on the way to several wanted results.  Where that
  * would hold much, other ways through the tasks are played: what a worker would do with these
  * numbers or with those of order.c, and the same making at once what a result is waited with for.
- * The tasks are numbered along the way that holds least. */
+ * The tasks are numbered along the way that holds least, if two workers hold less with it too. */
 #include <string.h>
 
-#include "engine/plan/cost.h"
+#include "engine/plan/forecast.h"
 #include "engine/plan/lower.h"
 #include "engine/plan/order.h"
 
@@ -237,6 +237,7 @@ static void renumber(plan *p, const tid *list)
     mem_free(to);
     p->task = k;
     p->out = out;
+    plan_link(p);
 }
 
 /* Of the ways through the tasks the one that holds least, or NULL: it is about what is there. */
@@ -265,13 +266,34 @@ static tid *best_way(const plan *p, const sizes *s, uint64_t held)
     return NULL;
 }
 
+/* What two workers hold at most: they take tasks by turns, and are in two places at once. */
+static uint64_t held_by_two(const plan *p)
+{
+    forecast f = plan_forecast(p, 2, UINT64_MAX);
+    uint64_t peak = f.peak;
+    forecast_clear(&f);
+    return peak;
+}
+
+/* Renumbers, unless workers that take turns would hold more then. */
+static void try_renumber(plan *p, const tid *list)
+{
+    uint64_t before = held_by_two(p);
+    renumber(p, list);
+    if (held_by_two(p) <= before) return;
+    tid *back = mem_alloc(((size_t)p->ntask + 1) * sizeof *back);
+    for (tid t = 0; t < p->ntask; t++) back[list[t]] = t;
+    renumber(p, back);
+    mem_free(back);
+}
+
 void pass_order(plan *p)
 {
     if (p->bytes < MUCH && !p->nforeign) return;
     sizes s = sizes_of(p);
     uint64_t held = held_at_most(p, &s, NULL);
     tid *list = held > s.wanted + MUCH ? best_way(p, &s, held) : NULL;
-    if (list) renumber(p, list);
+    if (list) try_renumber(p, list);
     mem_free(list);
     mem_free(s.of);
     mem_free(s.owner);
