@@ -43,13 +43,13 @@ printf 'while True:\n    x.T.rechunk((250, 12000)).std(axis=0).sum().compute()\n
 TMPDIR=$out/tmp "$program" --memory 48MB "$out/stop.dsk" >"$out/log" 2>&1 &
 pid=$!
 i=0
-while ! ls -l /proc/$pid/fd 2>/dev/null | grep -q "$out/tmp.*deleted" && [ $i -lt 200 ]; do
+while ! ls -l /proc/$pid/fd 2>/dev/null | grep -q "$out/tmp.*deleted" && [ $i -lt 600 ]; do
     sleep 0.05
     i=$((i + 1))
 done
 kill -INT $pid
 wait $pid
-[ $? = 130 ] && [ $i -lt 200 ] && grep -q KeyboardInterrupt "$out/log"
+[ $? = 130 ] && [ $i -lt 600 ] && grep -q KeyboardInterrupt "$out/log"
 verdict interrupt $?
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
