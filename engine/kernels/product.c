@@ -12,13 +12,8 @@
 #include "engine/kernels/half.h"
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/ops.h"
+#include "engine/kernels/skinny.h"
 #include "engine/kernels/ufunc.h"
-
-/* one operand of a product: rows x cols elements at strides */
-typedef struct mat {
-    char *at;
-    int64_t rows, cols, rs, cs;
-} mat;
 
 // clang-format off
 #pragma push_macro("bool")
@@ -206,6 +201,7 @@ static bool pack(mat *m, dtype_of t, nd **held, err *e)
 static bool multiply(dtype_of t, mat c, mat a, mat b, err *e)
 {
     if (c.rows == 0 || c.cols == 0 || a.cols == 0) return true;
+    if (t.dt == DT_float64 && skinny_product(c, a, b)) return true;
     const blas *f =
         by_blas(t.dt) && a.cols <= INT32_MAX && c.rows <= INT32_MAX && c.cols <= INT32_MAX
             ? blas_open()
