@@ -3,7 +3,7 @@
  * The chunk functions of reduceops.c in one or two passes over pieces that are still in cache, and
  * with no temporary of the block's size.  The order of additions is that of reduce.c, which is
  * NumPy's: a run that folds into one cell goes in blocks of 8192, each pairwise (here as four
- * quarters: a quarter is a subtree); where leading axes fold, row is added to row. */
+ * quarters: a quarter is a subtree); where the innermost axis stays, row is added to row. */
 #include <math.h>
 #include <string.h>
 
@@ -17,28 +17,53 @@
 
 enum over { OVER_NOTHING, OVER_ALL, OVER_ROWS, OVER_RUNS };
 
+/* Neighbouring axes that both fold, or both stay, are one.  The innermost two are a stretch, which
+ * folds at one go; the others say which cells the next stretch goes to. */
 typedef struct folding {
-    enum over over;
-    int64_t cells, length; /* results; elements that fold into each */
+    enum over over;        /* which of a stretch's axes folds */
+    int64_t cells, length; /* of a stretch: results; elements that fold into each */
+    int64_t total;         /* elements that fold into each result, in all stretches */
+    int nouter;            /* further axes, innermost first */
+    int64_t outer[GRID_MAXDIM];
+    int64_t step[GRID_MAXDIM]; /* cells that a step along it goes on; 0: it folds */
 } folding;
 
-/* Axes of extent 1 do not matter.  OVER_ROWS: leading axes fold; OVER_RUNS: trailing ones. */
+/* Axes of extent 1 do not matter.  *folds: the innermost one does. */
+static int merged_axes(uint32_t axes, int ndim, const int64_t *shape, int64_t *extent, bool *folds)
+{
+    int n = 0;
+    bool was = false;
+    for (int i = ndim; i-- > 0;) {
+        if (shape[i] == 1) continue;
+        bool now = (axes & axis_bit(i)) != 0;
+        if (!n) *folds = now;
+        if (n && now == was)
+            extent[n - 1] *= shape[i];
+        else
+            extent[n++] = shape[i];
+        was = now;
+    }
+    return n;
+}
+
+/* OVER_ROWS: the outer axis of a stretch folds; OVER_RUNS: the inner one. */
 static folding folding_of(uint32_t axes, int ndim, const int64_t *shape)
 {
-    folding f = {.cells = 1, .length = 1};
-    int changes = 0, last = -1, first = -1;
-    for (int i = 0; i < ndim; i++) {
-        if (shape[i] == 1) continue;
-        int folds = (axes & axis_bit(i)) != 0;
-        *(folds ? &f.length : &f.cells) *= shape[i];
-        if (first < 0) first = folds;
-        changes += last >= 0 && folds != last;
-        last = folds;
+    folding f = {.cells = 1, .length = 1, .total = 1};
+    int64_t extent[GRID_MAXDIM], cells = 1;
+    bool runs = false;
+    int n = merged_axes(axes, ndim, shape, extent, &runs);
+    if (n < 1 + !runs) return f;
+    f.over = n == 1 ? OVER_ALL : runs ? OVER_RUNS : OVER_ROWS;
+    f.length = runs ? extent[0] : extent[1];
+    if (n > 1) cells = f.cells = runs ? extent[1] : extent[0];
+    f.total = f.length;
+    for (int i = 2; i < n; i++) {
+        bool folds = i % 2 ? !runs : runs;
+        f.outer[f.nouter] = extent[i];
+        f.step[f.nouter++] = folds ? 0 : cells;
+        *(folds ? &f.total : &cells) *= extent[i];
     }
-    if (f.cells == 1)
-        f.over = f.length > 1 ? OVER_ALL : OVER_NOTHING;
-    else if (f.length > 1 && changes == 1)
-        f.over = first ? OVER_ROWS : OVER_RUNS;
     return f;
 }
 
@@ -128,9 +153,9 @@ static void fold_piece(folder *k, int64_t cell, const char *at, int64_t n, bool 
 }
 
 /* a run that folds into one cell */
-static bool fold_long(folder *k, int64_t cell, int64_t from, int64_t length)
+static bool fold_long(folder *k, int64_t cell, int64_t from, bool begins)
 {
-    int64_t most = k->any_size ? TILE : FOLD_BLOCK;
+    int64_t most = k->any_size ? TILE : FOLD_BLOCK, length = k->f.length;
     for (int64_t done = 0, n; done < length; done += n) {
         n = length - done < most ? length - done : most;
         if (k->pairs && n == FOLD_BLOCK) {
@@ -139,30 +164,37 @@ static bool fold_long(folder *k, int64_t cell, int64_t from, int64_t length)
         }
         const char *at = next(k, from + done, n);
         if (!at) return false;
-        fold_piece(k, cell, at, n, done == 0);
+        fold_piece(k, cell, at, n, begins && done == 0);
     }
     return true;
+}
+
+/* `n` runs in memory, each into its cell */
+static void add_runs(folder *k, int64_t cell, const char *at, int64_t n, bool begins)
+{
+    int64_t length = k->f.length;
+    for (int64_t i = 0; i < n; i++)
+        fold_piece(k, cell + i, at + i * length * k->size, length, begins);
 }
 
 /* short runs: several to a piece */
-static bool fold_short(folder *k)
+static bool fold_short(folder *k, int64_t cell, int64_t from, bool begins)
 {
     int64_t length = k->f.length, most = TILE / length;
-    for (int64_t cell = 0, n; cell < k->f.cells; cell += n) {
-        n = k->f.cells - cell < most ? k->f.cells - cell : most;
-        const char *at = next(k, cell * length, n * length);
+    for (int64_t i = 0, n; i < k->f.cells; i += n) {
+        n = k->f.cells - i < most ? k->f.cells - i : most;
+        const char *at = next(k, from + i * length, n * length);
         if (!at) return false;
-        for (int64_t i = 0; i < n; i++)
-            fold_piece(k, cell + i, at + i * length * k->size, length, true);
+        add_runs(k, cell + i, at, n, begins);
     }
     return true;
 }
 
-static bool fold_runs(folder *k)
+static bool fold_runs(folder *k, int64_t cell, int64_t from, bool begins)
 {
-    if (k->f.length <= TILE / 2) return fold_short(k);
-    for (int64_t cell = 0; cell < k->f.cells; cell++)
-        TRY(fold_long(k, cell, cell * k->f.length, k->f.length));
+    if (k->f.length <= TILE / 2) return fold_short(k, cell, from, begins);
+    for (int64_t i = 0; i < k->f.cells; i++)
+        TRY(fold_long(k, cell + i, from + i * k->f.length, begins));
     return true;
 }
 
@@ -198,28 +230,73 @@ static void add_rows(folder *k, int64_t cell, const char *at, size_t n, size_t r
         }
 }
 
-static bool fold_rows(folder *k)
+static bool fold_rows(folder *k, int64_t first, int64_t from, bool begins)
 {
     int64_t cells = k->f.cells, most = cells < TILE ? TILE / cells : 1;
     for (int64_t row = 0, rows; row < k->f.length; row += rows) {
         rows = k->f.length - row < most ? k->f.length - row : most;
         for (int64_t cell = 0, n; cell < cells; cell += n) {
             n = rows > 1 || cells - cell < TILE ? cells - cell : TILE;
-            const char *at = next(k, row * cells + cell, rows * n);
+            const char *at = next(k, from + row * cells + cell, rows * n);
             if (!at) return false;
-            add_rows(k, cell, at, (size_t)n, (size_t)rows, row == 0);
+            add_rows(k, first + cell, at, (size_t)n, (size_t)rows, begins && row == 0);
         }
     }
     return true;
 }
 
-static bool fold_stream(folder *k)
+static bool fold_stretch(folder *k, int64_t cell, int64_t from, bool begins)
 {
     switch (k->f.over) {
-    case OVER_ALL: return fold_long(k, 0, 0, k->f.length);
-    case OVER_ROWS: return fold_rows(k);
-    default: return fold_runs(k);
+    case OVER_ALL: return fold_long(k, cell, from, begins);
+    case OVER_ROWS: return fold_rows(k, cell, from, begins);
+    default: return fold_runs(k, cell, from, begins);
     }
+}
+
+/* one whole stretch in memory */
+static void add_stretch(folder *k, int64_t cell, const char *at, bool begins)
+{
+    if (k->f.over == OVER_ROWS)
+        add_rows(k, cell, at, (size_t)k->f.cells, (size_t)k->f.length, begins);
+    else
+        add_runs(k, cell, at, k->f.cells, begins);
+}
+
+/* The first cell of stretch i.  *begins: nothing has gone into it so far. */
+static int64_t stretch_cell(const folding *f, int64_t i, bool *begins)
+{
+    int64_t cell = 0;
+    *begins = true;
+    for (int k = 0; k < f->nouter; k++) {
+        int64_t at = i % f->outer[k];
+        i /= f->outer[k];
+        cell += at * f->step[k];
+        if (at && !f->step[k]) *begins = false;
+    }
+    return cell;
+}
+
+/* Stretches one after the other, small ones several to a piece. */
+static bool fold_stream(folder *k)
+{
+    int64_t size = k->f.cells * k->f.length, n = k->s->count / size, most = TILE / size;
+    bool begins;
+    for (int64_t i = 0, some; i < n; i += some) {
+        some = most < 2 || k->f.over == OVER_ALL ? 1 : n - i < most ? n - i : most;
+        if (some == 1) {
+            int64_t cell = stretch_cell(&k->f, i, &begins);
+            TRY(fold_stretch(k, cell, i * size, begins));
+            continue;
+        }
+        const char *at = next(k, i * size, some * size);
+        if (!at) return false;
+        for (int64_t q = 0; q < some; q++) {
+            int64_t cell = stretch_cell(&k->f, i + q, &begins);
+            add_stretch(k, cell, at + q * size * k->size, begins);
+        }
+    }
+    return true;
 }
 
 /* --- what can be folded so --- */
@@ -351,7 +428,7 @@ static nd *stream_plain(const red_fn *r, enum reduction_id id, const stream *s, 
 /* how many elements each result is made of, when that is the same for all: a view of one number */
 static nd *same_count(const red_fn *r, const stream *s, dtype_of t, err *e)
 {
-    double n = (double)folding_of(r->axes, s->ndim, s->shape).length;
+    double n = (double)folding_of(r->axes, s->ndim, s->shape).total;
     int64_t shape[GRID_MAXDIM];
     for (int i = 0; i < s->ndim; i++) shape[i] = r->axes & axis_bit(i) ? 1 : s->shape[i];
     nd *one = nd_scalar(DT_float64, &n), *cast = nd_cast(one, t, 'u', e);
