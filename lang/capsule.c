@@ -57,9 +57,14 @@ static void drop(datum *d)
     while (!atomic_compare_exchange_weak(&b->head, &head, c));
 }
 
+/* with the arrays that nobody else holds */
 static size_t bytes(const datum *d)
 {
-    return ((const capsule *)(const void *)d)->n;
+    const capsule *c = (const capsule *)(const void *)d;
+    size_t n = c->n;
+    for (uint32_t i = 0; i < c->nheld; i++)
+        if (atomic_load(&c->held[i]->rc) == 1) n += datum_bytes(c->held[i]);
+    return n;
 }
 
 const datum_kind capsule_kind = {.name = "capsule",

@@ -181,7 +181,7 @@ static void free_inputs(job *j, const task *k)
         if (p->task[t].flags & TASK_WANTED) continue;
         uint64_t going = j->memory ? memory_drop(j->memory, t) : 0;
         datum_unref(atomic_exchange_explicit(&p->out[t], NULL, memory_order_relaxed));
-        if (going) memory_dropped(j->memory, going);
+        if (going) memory_dropped(j->memory, t, going);
     }
 }
 

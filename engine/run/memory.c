@@ -33,6 +33,7 @@ typedef struct slot { /* a task's result */
     uint32_t next; /* successors before it have run */
     int32_t group;
     tid sibling; /* the next of its group */
+    datum *copy; /* HERE: in the file, too; leaving again costs nothing */
 } slot;
 
 typedef struct group {
@@ -59,8 +60,6 @@ struct memory {
     group *group;
     int32_t ngroup, capgroup, unused;
     int32_t bucket[NBUCKET];
-    datum **gone; /* spilled blocks that were fetched while a join was reading them */
-    uint32_t ngone;
 };
 
 /* --- life --- */
@@ -102,12 +101,11 @@ void memory_free(memory *m)
 {
     if (!m) return;
     if (m->near) buf_set_short(false);
-    for (uint32_t i = 0; i < m->ngone; i++) datum_unref(m->gone[i]);
+    for (tid t = 0; t < m->p->ntask; t++) datum_unref(m->at[t].copy);
     pthread_mutex_destroy(&m->lock);
     pthread_cond_destroy(&m->change);
     costs_free(m->costs);
     spill_unref(m->file);
-    mem_free(m->gone);
     mem_free(m->dir);
     mem_free(m->group);
     mem_free(m->at);
@@ -198,6 +196,23 @@ static void add_result(memory *m, tid t, const datum *d)
     s->where = HERE;
     count_idle(m, g, 1);
     note_peak(m);
+}
+
+/* t's result is gone: what was taken out of it and looked into its buffers is now alone there. */
+static void count_heirs(memory *m, tid t)
+{
+    const task *k = &m->p->task[t];
+    for (uint32_t i = 0; i < k->nsucc; i++) {
+        const slot *s = &m->at[m->p->succ[k->succ + i]];
+        group *g = s->where == HERE && s->group != NO_GROUP ? &m->group[s->group] : NULL;
+        if (!g || !g->of || g->bytes) continue;
+        if (atomic_load(&((buf *)(uintptr_t)g->of)->rc) > g->nresult) continue;
+        count_idle(m, g, -1);
+        g->bytes = g->of->size;
+        m->live += g->bytes;
+        count_idle(m, g, 1);
+        note_peak(m);
+    }
 }
 
 static void remove_result(memory *m, tid t)
@@ -319,12 +334,19 @@ static grid *tiles_of(const plan *p, tid t, tid reader, arena *a)
 
 static datum *write_result(memory *m, tid t, tid reader, err *e)
 {
+    if (m->at[t].copy) return m->at[t].copy;
     arena a = {0};
     grid *tiles = reader < m->p->ntask ? tiles_of(m->p, t, reader, &a) : NULL;
     datum *away = spill_block(m->file, as_nd(atomic_load(&m->p->out[t])), tiles, e);
     datum_unref(tiles);
     arena_clear(&a);
     return away;
+}
+
+static void gone(memory *m, uint64_t bytes)
+{
+    m->running -= bytes;
+    m->leaving -= bytes;
 }
 
 /* without the lock: nobody touches results that are leaving */
@@ -350,15 +372,20 @@ static bool write_group(memory *m, int32_t i, err *e)
     count_idle(m, g, 1);
     for (uint32_t k = 0; k < n; k++) {
         m->at[t[k]].where = HERE;
+        if (!ok && away[k] == m->at[t[k]].copy) away[k] = NULL;
         if (!ok) continue;
         remove_result(m, t[k]);
         m->at[t[k]].where = AWAY;
+        m->at[t[k]].copy = NULL;
         datum *was = atomic_exchange(&m->p->out[t[k]], away[k]);
         away[k] = was;
     }
     pthread_mutex_unlock(&m->lock);
     for (uint32_t k = 0; k < n; k++) datum_unref(away[k]);
-    memory_dropped(m, going);
+    pthread_mutex_lock(&m->lock);
+    gone(m, going);
+    pthread_cond_broadcast(&m->change);
+    pthread_mutex_unlock(&m->lock);
     mem_free(away);
     mem_free(t);
     return ok;
@@ -454,7 +481,7 @@ static bool inputs_fit(memory *m, tid t, err *e)
     if (costs_of(m->costs, t).streams) return true;
     for (uint32_t i = 0; i < k->nin; i++) {
         const datum *d = atomic_load(&m->p->out[m->p->in[k->in + i]]);
-        if (d) sum += size_now(d);
+        if (as_nd(d) || is_spilled(d)) sum += size_now(d);
     }
     return sum <= m->budget || task_is_too_large(m->p, t, sum, m->budget, e);
 }
@@ -494,16 +521,11 @@ static bool fetch(memory *m, tid t, err *e)
     if (d) {
         atomic_store(&m->p->out[t], d);
         add_result(m, t, d);
-        if (m->at[t].pins > 1) {
-            m->gone = mem_grow(m->gone, (m->ngone + 1) * sizeof *m->gone);
-            m->gone[m->ngone++] = away;
-            away = NULL;
-        }
+        m->at[t].copy = away; /* a join may be reading it, and t may have to leave again */
     } else
         m->at[t].where = AWAY;
     pthread_cond_broadcast(&m->change);
     pthread_mutex_unlock(&m->lock);
-    if (d) datum_unref(away);
     return d != NULL;
 }
 
@@ -580,18 +602,21 @@ uint64_t memory_drop(memory *m, tid t)
     uint64_t live = m->live;
     if (m->at[t].group != NO_GROUP) remove_result(m, t);
     m->at[t].where = NOWHERE;
+    datum *copy = m->at[t].copy;
+    m->at[t].copy = NULL;
     live -= m->live;
     m->running += live;
     m->leaving += live;
     pthread_mutex_unlock(&m->lock);
+    datum_unref(copy);
     return live;
 }
 
-void memory_dropped(memory *m, uint64_t bytes)
+void memory_dropped(memory *m, tid t, uint64_t bytes)
 {
     pthread_mutex_lock(&m->lock);
-    m->running -= bytes;
-    m->leaving -= bytes;
+    gone(m, bytes);
+    count_heirs(m, t);
     pthread_cond_broadcast(&m->change);
     pthread_mutex_unlock(&m->lock);
 }

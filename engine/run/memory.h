@@ -29,7 +29,7 @@ void memory_made(memory *m, tid t, uint64_t reserved, const datum *out);
 /* Nobody needs t's result any more; before it is taken out.  What it answers stays counted until
  * the result is gone. */
 uint64_t memory_drop(memory *m, tid t);
-void memory_dropped(memory *m, uint64_t bytes);
+void memory_dropped(memory *m, tid t, uint64_t bytes);
 void memory_leave(memory *m, tid t);
 
 typedef struct memory_use {
