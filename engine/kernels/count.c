@@ -1,12 +1,13 @@
 /* engine/kernels/count.c - counting into bins: bincount, histogram.
  *
- * Counters lie in four tables that take turns, so that a run of equal values does not wait for
- * its own last addition; large blocks are counted in pieces by whoever is free.
+ * Elements are taken a stage at a time, made int64 or float64 where they are not, and counted in a
+ * private table; large blocks are counted in pieces by whoever is free.  A cell of a table has four
+ * counters that take turns, so that a run of equal values does not wait for its own last addition.
  *
- * Bins of about equal width are found by one multiplication.  Its error is bounded beforehand: a
- * value whose quotient is that near to a whole number, as every value outside the bins, is placed
- * by comparing it with the edges, the others need no look at them.  Other bins are found by
- * bisection, a block of values at a time. */
+ * Bins of about equal width are found by one multiplication.  What it gives never falls as the
+ * value grows, and how far it is off at the edges is measured beforehand: only a value whose
+ * quotient is that near to a whole number has to be compared with the edges.  Other bins are found
+ * by bisection. */
 #include <float.h>
 #include <math.h>
 #include <pthread.h>
@@ -17,258 +18,384 @@
 #include "engine/base/par.h"
 #include "engine/base/simd.h"
 #include "engine/kernels/bisect.h"
+#include "engine/kernels/cast.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/sort.h"
 
-enum { STAGE = 512, TABLES = 4, PIECE = 1 << 18, MAX_PRIVATE = 1 << 16 };
+enum { STAGE = 512, TURNS = 4, PIECE = 1 << 18, MAX_PIECE = 1 << 30, MAX_CELLS = 1 << 16 };
 
-static nd *flat_of(const nd *x, dtype_of t, char casting, err *e)
-{
-    nd *cast = nd_cast(x, t, casting, e), *flat = cast ? nd_contiguous(cast, e) : NULL;
-    datum_unref(cast);
-    return flat;
-}
-
-/* --- counting numbers of bins ------------------------------------------------------------------
+/* --- elements, a stage at a time ----------------------------------------------------------------
  */
 
-typedef struct tally {
-    int64_t bins, n, npiece;
-    int64_t *count; /* the result */
-    bool (*piece)(struct tally *t, int64_t first, int64_t n, int64_t *table);
-    const void *from;
-    _Atomic bool failed;
+typedef struct elements {
+    nd *flat; /* contiguous */
+    int64_t n;
+    dtype_of as;
+    cast_loop cast; /* NULL: they are of that type */
+} elements;
+
+static bool elements_init(elements *x, const nd *from, enum dtype as, char casting, err *e)
+{
+    dtype_of to = dtype_plain(as);
+    bool by_stage = from->dtype <= DT_float64 && dtype_can_cast(nd_type(from), to, 's');
+    nd *typed = by_stage ? nd_ref((nd *)(uintptr_t)from) : nd_cast(from, to, casting, e);
+    *x = (elements){.n = nd_count(from), .as = to};
+    if (typed && typed->dtype != as) x->cast = cast_find(to, nd_type(typed), e);
+    x->flat = typed ? nd_contiguous(typed, e) : NULL;
+    datum_unref(typed);
+    return x->flat != NULL;
+}
+
+/* the m <= STAGE elements from i on, as they lie or in `room` */
+static const void *elements_at(const elements *x, int64_t i, int64_t m, void *room)
+{
+    const char *at = x->flat->at + i * (int64_t)x->flat->size;
+    if (!x->cast) return at;
+    err none = {0}; /* numbers always cast */
+    x->cast((size_t)m, room, x->as.size, at, x->flat->size, x->as, nd_type(x->flat), &none);
+    return room;
+}
+
+#define EACH_STAGE(i, m, first, end)                                                               \
+    for (int64_t i = (first), m; m = (end)-i < STAGE ? (end)-i : STAGE, m > 0; i += m)
+
+/* --- tables -------------------------------------------------------------------------------------
+ */
+
+typedef struct table {
+    uint32_t *at; /* TURNS counters a cell */
+    int64_t cells;
+} table;
+
+static bool table_reach(table *t, int64_t cells, err *e)
+{
+    if (cells <= t->cells) return true;
+    if (cells < 2 * t->cells) cells = 2 * t->cells;
+    uint32_t *at = try_grow(t->at, (size_t)(TURNS * cells) * sizeof *at, e);
+    if (!at) return false;
+    memset(at + TURNS * t->cells, 0, (size_t)(TURNS * (cells - t->cells)) * sizeof *at);
+    *t = (table){at, cells};
+    return true;
+}
+
+#define COUNT(name, T)                                                                             \
+    static void name(const T *cell, int64_t n, uint32_t *at)                                       \
+    {                                                                                              \
+        int64_t i = 0;                                                                             \
+        for (; i + TURNS <= n; i += TURNS)                                                         \
+            for (int k = 0; k < TURNS; k++) at[TURNS * (size_t)cell[i + k] + (size_t)k]++;         \
+        for (; i < n; i++) at[TURNS * (size_t)cell[i]]++;                                          \
+    }
+COUNT(count_cells, int32_t)
+COUNT(count_values, int64_t)
+
+typedef struct tally tally;
+struct tally {
+    elements x;
+    int64_t npiece;
+    /* counts the elements v; false: they do not fit a table (wide), or there is no memory */
+    bool (*stage)(tally *t, const void *v, int64_t n, table *counts);
+    _Atomic bool wide, failed;
+    pthread_mutex_t lock; /* of the counts of all pieces */
+    int64_t *count, cells;
     /* histogram */
     const double *edge;
+    int64_t bins;
     double scale, slack;
     bool uniform;
-    pthread_mutex_t lock; /* of count, while pieces are added */
-} tally;
+};
 
-static inline void count_block(const int32_t *bin, int64_t n, int64_t bins, int64_t *table)
+/* with the lock held */
+static bool tally_add(tally *t, const table *counts, err *e)
 {
-    int64_t *t0 = table, *t1 = t0 + bins, *t2 = t1 + bins, *t3 = t2 + bins, i = 0;
-    for (; i + 4 <= n; i += 4) {
-        t0[bin[i]]++;
-        t1[bin[i + 1]]++;
-        t2[bin[i + 2]]++;
-        t3[bin[i + 3]]++;
+    if (counts->cells > t->cells) {
+        int64_t *all = try_grow(t->count, (size_t)counts->cells * sizeof *all, e);
+        if (!all) return false;
+        memset(all + t->cells, 0, (size_t)(counts->cells - t->cells) * sizeof *all);
+        t->count = all;
+        t->cells = counts->cells;
     }
-    for (; i < n; i++) t0[bin[i]]++;
+    for (int64_t i = 0; i < counts->cells; i++)
+        for (int k = 0; k < TURNS; k++) t->count[i] += counts->at[TURNS * i + k];
+    return true;
 }
 
 static void tally_piece(void *arg, int64_t k)
 {
     tally *t = arg;
     err e = {0};
-    int64_t bins = t->bins + 1, first = k * t->n / t->npiece; /* one more for what is outside */
-    int64_t *table = try_zero((size_t)(TABLES * bins) * sizeof *table, &e);
-    bool ok = table && t->piece(t, first, (k + 1) * t->n / t->npiece - first, table);
+    table counts = {0};
+    int64_t first = k * t->x.n / t->npiece, end = (k + 1) * t->x.n / t->npiece;
+    uint64_t room[STAGE];
+    bool ok = table_reach(&counts, t->bins + 2, &e);
+    EACH_STAGE(i, m, first, end)
+    if (!ok || !(ok = t->stage(t, elements_at(&t->x, i, m, room), m, &counts))) break;
     if (ok) {
         pthread_mutex_lock(&t->lock);
-        for (int64_t i = 0; i < t->bins; i++)
-            for (int j = 0; j < TABLES; j++) t->count[i] += table[j * bins + i];
+        ok = tally_add(t, &counts, &e);
         pthread_mutex_unlock(&t->lock);
     }
-    mem_free(table);
+    mem_free(counts.at);
     err_clear(&e);
     if (!ok) atomic_store(&t->failed, true);
 }
 
+/* false: failed, or wide */
 static bool tally_run(tally *t, err *e)
 {
-    int64_t most = 4 * par_width();
-    t->npiece = t->n / PIECE < most ? t->n / PIECE : most;
-    if (t->npiece < 1 || t->bins > MAX_PRIVATE) t->npiece = 1;
+    int64_t n = t->x.n, most = 4 * par_width();
+    t->npiece = n / PIECE < most ? n / PIECE : most;
+    if (t->npiece < n / MAX_PIECE + 1) t->npiece = n / MAX_PIECE + 1;
     pthread_mutex_init(&t->lock, NULL);
     par_for(t->npiece, tally_piece, t);
     pthread_mutex_destroy(&t->lock);
-    return !t->failed ||
-           err_set(e, MemoryError, "no room to count into %lld bins", (long long)t->bins);
+    if (!t->failed) return true;
+    return !t->wide && err_set(e, MemoryError, "no room to count %lld elements", (long long)n);
+}
+
+/* `bins` cells from the first'th on, as a block */
+static nd *tally_result(const tally *t, int64_t first, int64_t bins, err *e)
+{
+    nd *out = nd_zero(dtype_plain(DT_int64), 1, &bins, e);
+    int64_t n = t->cells - first < bins ? t->cells - first : bins;
+    if (out && n > 0) memcpy(out->at, t->count + first, (size_t)n * sizeof *t->count);
+    return out;
 }
 
 /* --- bincount -----------------------------------------------------------------------------------
  */
 
-SIMD_KERNEL(static, limits, (const int64_t *v, int64_t n, int64_t *least, int64_t *most),
-            (v, n, least, most))
+/* the largest, negative numbers above all others */
+SIMD_KERNEL(static, find_largest, (const int64_t *v, int64_t n, uint64_t *out), (v, n, out))
 {
-    int64_t lo = INT64_MAX, hi = INT64_MIN;
-    for (int64_t i = 0; i < n; i++) {
-        lo = v[i] < lo ? v[i] : lo;
-        hi = v[i] > hi ? v[i] : hi;
-    }
-    *least = lo;
-    *most = hi;
+    uint64_t most = *out;
+    for (int64_t i = 0; i < n; i++) most = (uint64_t)v[i] > most ? (uint64_t)v[i] : most;
+    *out = most;
 }
 
-static bool bincount_piece(tally *t, int64_t first, int64_t n, int64_t *table)
+static bool bincount_stage(tally *t, const void *v, int64_t n, table *counts)
 {
-    const int64_t *v = (const int64_t *)t->from + first;
-    int32_t bin[STAGE];
-    for (int64_t i = 0; i < n; i += STAGE) {
-        int64_t k = n - i < STAGE ? n - i : STAGE;
-        for (int64_t j = 0; j < k; j++) bin[j] = (int32_t)v[i + j];
-        count_block(bin, k, t->bins + 1, table);
+    uint64_t most = 0;
+    err e = {0};
+    find_largest(v, n, &most);
+    if (most >= MAX_CELLS || (int64_t)most > t->x.n + STAGE) { /* or mostly empty */
+        atomic_store(&t->wide, true);
+        return false;
     }
+    bool ok = table_reach(counts, (int64_t)most + 1, &e);
+    if (ok) count_values(v, n, counts->at);
+    err_clear(&e);
+    return ok;
+}
+
+static bool check_values(const elements *x, int64_t *bins, err *e)
+{
+    uint64_t room[STAGE], most = 0;
+    EACH_STAGE(i, m, 0, x->n) find_largest(elements_at(x, i, m, room), m, &most);
+    if (most > INT64_MAX)
+        return err_set(e, ValueError, "'list' argument must have no negative elements");
+    if (x->n && (int64_t)most >= *bins) *bins = (int64_t)most + 1;
     return true;
 }
 
-static bool bincount(const int64_t *v, int64_t n, int64_t bins, int64_t *count, err *e)
+/* straight into the result, one after the other: sums of weights, numbers of many bins */
+static nd *bincount_wide(const elements *x, const elements *w, int64_t bins, err *e)
 {
-    tally t = {.bins = bins, .n = n, .count = count, .piece = bincount_piece, .from = v};
-    if (bins < n && bins < INT32_MAX) return tally_run(&t, e);
-    for (int64_t i = 0; i < n; i++) count[v[i]]++;
-    return true;
+    TRY(check_values(x, &bins, e));
+    nd *out = nd_zero(dtype_plain(w ? DT_float64 : DT_int64), 1, &bins, e);
+    if (!out) return NULL;
+    int64_t *count = (int64_t *)out->at;
+    double *sum = (double *)out->at;
+    uint64_t room[STAGE], weights[STAGE];
+    EACH_STAGE(i, m, 0, x->n)
+    {
+        const int64_t *v = elements_at(x, i, m, room);
+        const double *u = w ? elements_at(w, i, m, weights) : NULL;
+        if (u)
+            for (int64_t j = 0; j < m; j++) sum[v[j]] += u[j];
+        else
+            for (int64_t j = 0; j < m; j++) count[v[j]]++;
+    }
+    return out;
+}
+
+static nd *bincount_tally(const elements *x, int64_t bins, err *e)
+{
+    tally t = {.x = *x, .stage = bincount_stage};
+    bool ok = tally_run(&t, e);
+    while (ok && t.cells > bins && !t.count[t.cells - 1]) t.cells--;
+    nd *out = ok ? tally_result(&t, 0, t.cells > bins ? t.cells : bins, e) : NULL;
+    mem_free(t.count);
+    return out || !t.wide ? out : bincount_wide(x, NULL, bins, e);
 }
 
 nd *nd_bincount(const nd *x, const nd *weights, int64_t minlength, err *e)
 {
-    int64_t n = nd_count(x), least = 0, most = -1;
+    int64_t n = nd_count(x), bins = minlength;
     if (x->ndim != 1)
         return err_set(e, ValueError,
                        x->ndim ? "object too deep for desired array"
                                : "object of too small depth for desired array");
     if (minlength < 0) return err_set(e, ValueError, "'minlength' must not be negative");
-    nd *flat = flat_of(x, dtype_plain(DT_int64), n ? 's' : 'u', e);
-    if (!flat) return NULL;
-    const int64_t *v = (const int64_t *)flat->at;
-    if (n) limits(v, n, &least, &most);
-    bool ok = least >= 0;
-    if (!ok) err_set(e, ValueError, "'list' argument must have no negative elements");
+    elements v = {0}, w = {0};
+    nd *out = NULL;
+    bool ok = elements_init(&v, x, DT_int64, n ? 's' : 'u', e);
     if (ok && weights && nd_count(weights) != n)
-        ok = err_set(e, ValueError, "The weights and list don't have the same length.");
-    int64_t bins = most + 1 > minlength ? most + 1 : minlength;
-    nd *w = ok && weights ? flat_of(weights, dtype_plain(DT_float64), 's', e) : NULL;
-    ok = ok && (!weights || w);
-    nd *out = ok ? nd_zero(dtype_plain(weights ? DT_float64 : DT_int64), 1, &bins, e) : NULL;
-    if (out && w)
-        for (int64_t i = 0; i < n; i++) ((double *)out->at)[v[i]] += ((const double *)w->at)[i];
-    else if (out && !bincount(v, n, bins, (int64_t *)out->at, e))
-        out = datum_unref(out);
-    datum_unref(flat);
-    datum_unref(w);
+        ok = check_values(&v, &bins, e) &&
+             err_set(e, ValueError, "The weights and list don't have the same length.");
+    if (ok && weights) ok = elements_init(&w, weights, DT_float64, 's', e);
+    if (ok) out = weights ? bincount_wide(&v, &w, bins, e) : bincount_tally(&v, bins, e);
+    datum_unref(v.flat);
+    datum_unref(w.flat);
     return out;
 }
 
 /* --- histogram ----------------------------------------------------------------------------------
- */
+ *
+ * Cells are one more than bins: the first is for what lies below (and NaN), the last for what lies
+ * above. */
 
 BISECT_BLOCK(bisect_edges, double)
 
-/* Is bin k = (v - edge[0]) * scale for all v but those whose quotient is within slack of a whole
- * number? */
+/* 0 in the middle of the first cell, 1 at the first edge ... */
+SIMD_ALWAYS double quotient(double v, double lo, double scale)
+{
+    return (v - lo) * scale + 1;
+}
+
+/* Is the cell the whole part of its quotient, but for values whose quotient is within slack of a
+ * whole number? */
 static void find_scale(tally *t)
 {
     const double *edge = t->edge, lo = edge[0], width = edge[t->bins] - lo;
     t->scale = (double)t->bins / width;
+    t->uniform = t->bins < INT32_MAX / 2 && isfinite(t->scale);
     double worst = 0;
-    for (int64_t k = 0; k <= t->bins; k++) {
-        double off = fabs((edge[k] - lo) * t->scale - (double)k);
+    for (int64_t k = 0; k <= t->bins && t->uniform; k++) {
+        double off = fabs(quotient(edge[k], lo, t->scale) - (double)(k + 1));
         worst = off > worst ? off : worst;
+        t->uniform = off < 0.01; /* nor is an edge NaN */
     }
     t->slack = 1.01 * worst + 8 * DBL_EPSILON * (double)t->bins;
-    t->uniform = t->bins < INT32_MAX / 2 && isfinite(t->scale) && t->slack < 0.01;
+    t->uniform = t->uniform && t->slack < 0.01;
 }
 
-/* *sure: none of them is near the edge of a bin; else they are all to be looked at again */
-SIMD_KERNEL(static, uniform_bins,
-            (const double *restrict v, int64_t n, int32_t bins, double lo, double hi, double scale,
-             double slack, int32_t *restrict bin, bool *sure),
-            (v, n, bins, lo, hi, scale, slack, bin, sure))
+/* *sure: none of them is near an edge; else the cells are a guess, off by one at most */
+SIMD_KERNEL(static, uniform_cells,
+            (const double *restrict v, int64_t n, int32_t bins, double lo, double scale,
+             double slack, int32_t *restrict cell, bool *sure),
+            (v, n, bins, lo, scale, slack, cell, sure))
 {
-    int32_t unsure = 0;
-    const double top = 1 - slack;
+    int64_t unsure = 0;
+    const double least = 0.5, most = (double)bins + 1.5, top = 1 - slack;
     for (int64_t i = 0; i < n; i++) {
-        int32_t in = (v[i] >= lo) & (v[i] <= hi);
-        double at = in ? (v[i] - lo) * scale : 0.5;
-        int32_t k = (int32_t)at;
-        double rest = at - (double)k;
-        unsure |= (rest < slack) | (rest > top) | (k >= bins);
-        bin[i] = in ? k : bins;
+        double at = quotient(v[i], lo, scale);
+        at = at > least ? at : least; /* NaN too */
+        at = at < most ? at : most;
+        const int32_t k = (int32_t)at;
+        const double rest = at - (double)k;
+        unsure |= rest < slack;
+        unsure |= rest > top;
+        cell[i] = k;
     }
     *sure = !unsure;
 }
 
-/* by comparing; outside: the bin after the last */
-static int32_t compared_bin(const tally *t, double v)
+SIMD_KERNEL(static, compare_edges,
+            (const double *restrict v, int64_t n, int32_t bins, const double *restrict edge,
+             int32_t *restrict cell),
+            (v, n, bins, edge, cell))
 {
-    const double *edge = t->edge;
-    if (!(v >= edge[0] && v <= edge[t->bins])) return (int32_t)t->bins;
-    int64_t k = (int64_t)((v - edge[0]) * t->scale);
-    if (k >= t->bins) k = t->bins - 1;
-    while (k > 0 && v < edge[k]) k--;
-    while (k < t->bins - 1 && v >= edge[k + 1]) k++;
-    return (int32_t)k;
+    const double lo = edge[0], hi = edge[bins];
+    for (int64_t i = 0; i < n; i++) {
+        int32_t k = cell[i] - 1;
+        k = k < 0 ? 0 : k;
+        k = k < bins ? k : bins - 1;
+        k -= v[i] < edge[k] && k > 0;
+        k += v[i] >= edge[k + 1];
+        k = k < bins ? k : bins - 1;
+        cell[i] = v[i] >= lo && v[i] <= hi ? k + 1 : 0;
+    }
 }
 
-static void searched_bins(const tally *t, const double *v, int64_t n, int32_t *bin)
+static void search_edges(const tally *t, const double *v, int64_t n, int32_t *cell)
 {
     int64_t at[STAGE];
     bisect_edges(t->edge, t->bins + 1, v, n, true, at);
-    for (int64_t i = 0; i < n; i++) {
-        bool last = v[i] == t->edge[t->bins];
-        bin[i] = (int32_t)(at[i] == 0 || (at[i] > t->bins && !last) || v[i] != v[i] ? t->bins
-                           : last                                                   ? t->bins - 1
-                                                                                    : at[i] - 1);
-    }
+    const double hi = t->edge[t->bins];
+    for (int64_t i = 0; i < n; i++) cell[i] = (int32_t)(at[i] - (at[i] > t->bins && v[i] == hi));
 }
 
-/* the bins of n values, at most STAGE; those outside get the number after the last */
-static void find_bins(const tally *t, const double *v, int64_t n, int32_t *bin)
+/* the cells of n <= STAGE values */
+static void find_cells(const tally *t, const double *v, int64_t n, int32_t *cell)
 {
-    double lo = t->edge[0], hi = t->edge[t->bins];
     bool sure = true;
-    if (t->uniform)
-        uniform_bins(v, n, (int32_t)t->bins, lo, hi, t->scale, t->slack, bin, &sure);
-    else
-        searched_bins(t, v, n, bin);
-    for (int64_t j = 0; !sure && j < n; j++) bin[j] = compared_bin(t, v[j]);
+    if (!t->uniform) {
+        search_edges(t, v, n, cell);
+        return;
+    }
+    uniform_cells(v, n, (int32_t)t->bins, t->edge[0], t->scale, t->slack, cell, &sure);
+    if (!sure) compare_edges(v, n, (int32_t)t->bins, t->edge, cell);
 }
 
-static bool histogram_piece(tally *t, int64_t first, int64_t n, int64_t *table)
+static bool histogram_stage(tally *t, const void *v, int64_t n, table *counts)
 {
-    const double *v = (const double *)t->from + first;
-    int32_t bin[STAGE];
-    for (int64_t i = 0; i < n; i += STAGE) {
-        int64_t k = n - i < STAGE ? n - i : STAGE;
-        find_bins(t, v + i, k, bin);
-        count_block(bin, k, t->bins + 1, table);
-    }
+    int32_t cell[STAGE];
+    find_cells(t, v, n, cell);
+    count_cells(cell, n, counts->at);
     return true;
 }
 
-static bool weigh(tally *t, const double *w, double *sum)
+/* one after the other, as NumPy adds them; `sum` has a place for every cell */
+static void weigh(const tally *t, const elements *w, double *sum)
 {
-    int32_t bin[STAGE];
-    const double *v = t->from;
-    for (int64_t i = 0; i < t->n; i += STAGE) {
-        int64_t k = t->n - i < STAGE ? t->n - i : STAGE;
-        find_bins(t, v + i, k, bin);
-        for (int64_t j = 0; j < k; j++)
-            if (bin[j] < t->bins) sum[bin[j]] += w[i + j];
+    int32_t cell[STAGE];
+    double values[STAGE], weights[STAGE];
+    EACH_STAGE(i, m, 0, t->x.n)
+    {
+        const double *u = elements_at(w, i, m, weights);
+        find_cells(t, elements_at(&t->x, i, m, values), m, cell);
+        for (int64_t j = 0; j < m; j++) sum[cell[j]] += u[j];
     }
-    return true;
+}
+
+static nd *histogram_weighed(const tally *t, const elements *w, err *e)
+{
+    int64_t cells = t->bins + 2;
+    nd *sums = nd_zero(dtype_plain(DT_float64), 1, &cells, e);
+    if (!sums) return NULL;
+    weigh(t, w, (double *)sums->at);
+    nd *inner = nd_slice(sums, 0, 1, t->bins, 1), *out = nd_copy_order(inner, 'C', e);
+    datum_unref(inner);
+    datum_unref(sums);
+    return out;
+}
+
+static nd *histogram_counted(tally *t, err *e)
+{
+    nd *out = tally_run(t, e) ? tally_result(t, 1, t->bins, e) : NULL;
+    mem_free(t->count);
+    return out;
 }
 
 nd *nd_histogram(const nd *x, const nd *weights, const nd *edges, err *e)
 {
-    int64_t bins = nd_count(edges) - 1;
     dtype_of f8 = dtype_plain(DT_float64);
-    nd *v = flat_of(x, f8, 'u', e), *b = v ? flat_of(edges, f8, 'u', e) : NULL;
-    nd *w = b && weights ? flat_of(weights, f8, 'u', e) : NULL;
-    bool ok = b && (!weights || w);
-    nd *out = ok ? nd_zero(weights ? f8 : dtype_plain(DT_int64), 1, &bins, e) : NULL;
-    if (out && bins > 0) {
-        tally t = {.bins = bins, .n = nd_count(x), .piece = histogram_piece, .from = v->at};
+    elements w = {0};
+    tally t = {.bins = nd_count(edges) - 1, .stage = histogram_stage};
+    if (t.bins <= 0) return nd_zero(weights ? f8 : dtype_plain(DT_int64), 1, &(int64_t){0}, e);
+    nd *typed = nd_cast(edges, f8, 'u', e), *b = typed ? nd_contiguous(typed, e) : NULL;
+    datum_unref(typed);
+    bool ok = b && elements_init(&t.x, x, DT_float64, 'u', e);
+    if (ok && weights) ok = elements_init(&w, weights, DT_float64, 'u', e);
+    nd *out = NULL;
+    if (ok) {
         t.edge = (const double *)b->at;
-        t.count = (int64_t *)out->at;
         find_scale(&t);
-        ok = w ? weigh(&t, (const double *)w->at, (double *)out->at) : tally_run(&t, e);
-        if (!ok) out = datum_unref(out);
+        out = weights ? histogram_weighed(&t, &w, e) : histogram_counted(&t, e);
     }
-    datum_unref(v);
+    datum_unref(t.x.flat);
+    datum_unref(w.flat);
     datum_unref(b);
-    datum_unref(w);
     return out;
 }

@@ -63,11 +63,8 @@ static value f_bincount(interp *in, const value *arg)
     int64_t min;
     err e = {0};
     value r = FAIL;
-    if (x && !throwing(in) && to_int64(in, arg[2], &min)) {
-        nd *counts = nd_cast(x, dtype_plain(DT_int64), nd_count(x) ? 's' : 'u', &e);
-        r = array_wrap(in, counts ? nd_bincount(counts, w, min, &e) : NULL, &e);
-        datum_unref(counts);
-    }
+    if (x && !throwing(in) && to_int64(in, arg[2], &min))
+        r = array_wrap(in, nd_bincount(x, w, min, &e), &e);
     datum_unref(x);
     datum_unref(w);
     return r;
