@@ -50,6 +50,11 @@ uint32_t emit(unit *u, enum opcode op, unsigned x, unsigned a, unsigned b, unsig
     return u->insn.n - 1;
 }
 
+void emit_return(unit *u, enum opcode op, unsigned a)
+{
+    emit(u, op, 0, a, u->top, 0);
+}
+
 uint32_t emit_jump(unit *u, enum opcode op, unsigned x, unsigned a)
 {
     return emit(u, op, x, a, 0, 0);
@@ -499,7 +504,7 @@ bytecode *unit_close(unit *u)
 static void module_body(unit *u, const ast *tree)
 {
     if (tree->kind == N_Expression) {
-        emit(u, I_RETURN, 0, expr(u, tree->Expression.body, ANY), 0, 0);
+        emit_return(u, I_RETURN, expr(u, tree->Expression.body, ANY));
         return;
     }
     ast_list body = tree->kind == N_Module ? tree->Module.body : tree->Interactive.body;
@@ -516,7 +521,7 @@ static void module_body(unit *u, const ast *tree)
         u->last = body.at[body.n - 1];
     }
     statements(u, body);
-    emit(u, I_RETURNK, 0, konst_of(u, (konst){.type = K_NONE}), 0, 0);
+    emit_return(u, I_RETURNK, konst_of(u, (konst){.type = K_NONE}));
 }
 
 bytecode *compile(arena *mem, const ast *tree, const char *filename, unsigned flags,

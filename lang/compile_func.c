@@ -235,7 +235,7 @@ const ast *docstring(ast_list body)
 
 static void end_function(unit *in)
 {
-    emit(in, I_RETURNK, 0, NONE_K(in), 0, 0);
+    emit_return(in, I_RETURNK, NONE_K(in));
 }
 
 static unit *function_unit(unit *u, const ast *x, const char *name, const ast *args, ast_list body)
@@ -258,10 +258,7 @@ unsigned lambda(unit *u, const ast *x, int want)
     unit *in = unit_open(u->c, u, symtab_scope(&u->c->table, x), "<lambda>");
     unit_params(in, x->Lambda.args);
     unsigned r = expr(in, x->Lambda.body, ANY);
-    if (in->s->generator) {
-        emit(in, I_RETURN, 0, r, 0, 0);
-    } else
-        emit(in, I_RETURN, 0, r, 0, 0);
+    emit_return(in, I_RETURN, r);
     u->at = x;
     return make_function(u, in, x->Lambda.args, NULL, want);
 }
@@ -499,7 +496,7 @@ unsigned comprehension(unit *u, const ast *x, int want)
     if (c.result == NOREG)
         end_function(in);
     else
-        emit(in, I_RETURN, 0, c.result, 0, 0);
+        emit_return(in, I_RETURN, c.result);
     unsigned t = u->top;
     u->at = x;
     make_function(u, in, NULL, NULL, ANY);

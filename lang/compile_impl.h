@@ -68,6 +68,7 @@ const char *expr_text(arena *mem, const ast *x); /* as ast.unparse; of simple ex
 
 /* emitting */
 uint32_t emit(unit *u, enum opcode op, unsigned x, unsigned a, unsigned b, unsigned c);
+void emit_return(unit *u, enum opcode op, unsigned a);               /* RETURN or RETURNK of a */
 uint32_t emit_jump(unit *u, enum opcode op, unsigned x, unsigned a); /* to be patched */
 void patch(unit *u, uint32_t at);                                    /* jumps here */
 void patch_all(unit *u, const vec *jumps);

@@ -239,7 +239,7 @@ static void return_stmt(unit *u, const ast *x)
         if (k <= 0xffff) {
             leave_blocks(u, NULL, false);
             u->at = x;
-            emit(u, I_RETURNK, 0, k, 0, 0);
+            emit_return(u, I_RETURNK, k);
             reopen(u);
             return;
         }
@@ -247,7 +247,7 @@ static void return_stmt(unit *u, const ast *x)
     unsigned r = cleans_up(u) ? expr_temp(u, v) : expr(u, v, ANY);
     leave_blocks(u, NULL, false);
     u->at = x;
-    emit(u, I_RETURN, 0, r, 0, 0);
+    emit_return(u, I_RETURN, r);
     reopen(u);
     top_to(u, top);
 }

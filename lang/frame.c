@@ -44,7 +44,7 @@ static value *segment_open(interp *in, uint32_t need)
 {
     size_t n = in->segment ? NEXT_SEGMENT : FIRST_SEGMENT;
     if (n < need) n = need;
-    segment *s = mem_alloc(sizeof *s + n * sizeof(value));
+    segment *s = mem_zero(sizeof *s + n * sizeof(value)); /* V_FAIL: no objects */
     s->prev = in->segment;
     in->segment = s;
     in->stack_end = s->at + n;
@@ -111,11 +111,13 @@ frame *frame_push(interp *in, link *l, value *r, uint32_t nargs)
             r[i].kind = V_FAIL;
         }
     }
-    for (uint32_t i = nargs; i < nreg; i++) at[i].kind = V_FAIL;
+    for (uint32_t i = nargs; i < l->code->nlocal; i++) at[i].kind = V_FAIL;
     in->depth++;
     f->r = at;
     f->top = at + nreg;
     f->link = l;
+    f->k = l->k;
+    f->nlocal = (uint16_t)l->code->nlocal;
     f->ip = l->code->insn - 1; /* the first one comes next */
     f->fn = NULL;
     f->back = back;

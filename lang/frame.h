@@ -1,7 +1,8 @@
 /* lang/frame.h - a function in progress: registers on a heap stack, never on the C stack.
  *
- * Every register owns what it holds; a dead temporary holds no object. So leaving a frame,
- * by return or by exception, means releasing all of its registers. */
+ * Every register owns what it holds; a dead temporary holds no object, nor does anything above
+ * the newest frame. So a new frame makes only its locals unbound, an exception that leaves one
+ * releases all of its registers, and a return the locals and the temporaries alive there. */
 #pragma once
 
 #include "lang/code.h"
@@ -23,6 +24,7 @@ struct frame {
     value *r;       /* registers */
     value *top;     /* where the registers of a callee may begin */
     link *link;
+    const value *k;  /* link->k */
     struct func *fn; /* NULL: module or class body */
     dict *globals;
     tuple *closure;
@@ -32,6 +34,7 @@ struct frame {
     value self;      /* FRAME_INIT: the instance */
     struct gen *gen; /* FRAME_GEN */
     value *old_end;  /* FRAME_SEGMENT: end of the segment before */
+    uint16_t nlocal; /* link->code->nlocal */
     uint16_t dst;    /* register of the caller that gets the result */
     uint8_t flags;
 };

@@ -8,19 +8,21 @@
 static inline __attribute__((always_inline)) frame *push_frame(interp *in, link *l, value *r,
                                                                uint32_t nargs)
 {
-    uint32_t nreg = l->code->nreg;
+    uint32_t nreg = l->code->nreg, nlocal = l->code->nlocal;
     frame *f = in->spare_frames, *back = in->frame;
     value *at = r ? r : back->top;
     if (!f || !l->k || in->depth >= in->limit || in->stack_end - at < (ptrdiff_t)nreg) {
         return frame_push(in, l, r, nargs);
     }
     in->spare_frames = f->back;
-    for (uint32_t i = nargs; i < nreg; i++) at[i].kind = V_FAIL;
+    for (uint32_t i = nargs; i < nlocal; i++) at[i].kind = V_FAIL;
     in->depth++;
     f->ip = l->code->insn - 1;
     f->r = at;
     f->top = at + nreg;
     f->link = l;
+    f->k = l->k;
+    f->nlocal = (uint16_t)nlocal;
     f->back = back;
     f->handled.kind = V_FAIL;
     f->ns.kind = V_FAIL;
@@ -61,14 +63,11 @@ static inline __attribute__((always_inline)) frame *push_call(interp *in, func *
     return to ? of_function(to, p) : NULL;
 }
 
-/* The end of a plain frame (no generator, segment, handler): its registers die. */
-static inline __attribute__((always_inline)) void pop_frame(interp *in, frame *f)
+/* The end of a plain frame (no flags, no handler), which returns: what it has in its first n
+ * registers dies, the others hold no object. */
+static inline __attribute__((always_inline)) void pop_frame(interp *in, frame *f, uint32_t n)
 {
-    if (f->flags & (FRAME_SEGMENT | FRAME_FN | FRAME_GEN) || f->handled.kind != V_FAIL) {
-        frame_pop(in);
-        return;
-    }
-    for (value *v = f->r, *end = f->top; v < end; v++) {
+    for (value *v = f->r, *end = v + n; v < end; v++) {
         if (v->kind != V_OBJ) continue;
         obj *o = v->o;
         v->kind = V_FAIL;

@@ -55,8 +55,8 @@
         f = in->frame;                                                                             \
         ip = f->ip;                                                                                \
         r = f->r;                                                                                  \
-        k = f->link->k;                                                                            \
-        nlocal = f->link->code->nlocal;                                                            \
+        k = f->k;                                                                                  \
+        nlocal = f->nlocal;                                                                        \
     } while (0)
 /* c = v, having used a and b; v FAIL: exception */
 #define RESULT2(v)                                                                                 \
@@ -979,6 +979,14 @@ leave : {
         }
     }
     unsigned flags = f->flags, dst = f->dst;
+    if (!(flags | f->handled.kind)) { /* as nearly always */
+        pop_frame(in, f, B);
+        RELOAD;
+        FETCH(ip);
+        CLEAR(A); /* the function */
+        SET(dst, v);
+        NEXT;
+    }
     if (flags & FRAME_GEN) {
         gen_finish(in, f);
         if (flags & FRAME_ENTRY) return v;
@@ -1003,11 +1011,11 @@ leave : {
         }
         v = self;
     }
-    pop_frame(in, f);
+    frame_pop(in);
     if (flags & FRAME_ENTRY) return v;
     RELOAD;
     FETCH(ip);
-    CLEAR(A); /* the function */
+    CLEAR(A);
     SET(dst, v);
     NEXT;
 }
