@@ -12,7 +12,11 @@
 #include "engine/kernels/ops.h"
 #include "engine/kernels/select.h"
 
-enum { WINDOW = 1 << 15 }; /* elements of a source, read at once */
+enum {
+    WINDOW = 1 << 15, /* elements of a source, read at once */
+    PART = 512,       /* of a piece, between two looks ahead */
+    LINE = 64         /* bytes that memory sends together */
+};
 
 enum op_kind { OP_MAP, OP_CAST, OP_FILL, OP_WINDOW };
 
@@ -580,6 +584,7 @@ bool tile_compile(tile_code *c, err *e)
     c->value = arena_alloc(a, (size_t)(n + 1) * sizeof *c->value);
     c->uses = arena_alloc(a, (size_t)(n + 1) * sizeof *c->uses);
     c->window = arena_alloc(a, (size_t)n * sizeof *c->window);
+    c->ahead = arena_alloc(a, (size_t)c->maxop * UFUNC_MAXARG * sizeof *c->ahead);
     if (c->first == n) return add_nd(c, c->resident, &c->value[n]);
     c->shown = arena_alloc(a, (size_t)n * sizeof *c->shown);
     for (int s = c->first; s < n; s++) {
@@ -618,6 +623,22 @@ static bool last_writes(tile_code *c, const nd *out)
     return true;
 }
 
+/* Blocks that loops read from end to end.  While a piece is worked on in cache, memory would rest:
+ * the next piece is asked for meanwhile, a few lines at a time. */
+static void find_ahead(tile_code *c)
+{
+    c->nahead = 0;
+    if (c->nop < 2) return; /* a single loop is as fast as memory */
+    for (int i = 0; i < c->nop; i++)
+        for (int k = 0; k < c->op[i].nin; k++) {
+            const tile_operand *a = &c->op[i].arg[k];
+            if (a->place == TILE_REGISTER || a->window || !is_flat(a)) continue;
+            bool known = false;
+            for (int q = 0; q < c->nahead; q++) known |= c->ahead[q]->at == a->at;
+            if (!known) c->ahead[c->nahead++] = a;
+        }
+}
+
 bool tile_deliver(tile_code *c, dtype_of t, nd *out, err *e)
 {
     tile_operand *v = &c->value[c->first];
@@ -650,6 +671,7 @@ bool tile_deliver(tile_code *c, dtype_of t, nd *out, err *e)
             if (a->place == TILE_FIXED && !a->at) a->at = a->own;
         }
     if (v->place == TILE_REGISTER) v->at = c->registers->data + (size_t)v->reg * size;
+    find_ahead(c);
     return true;
 }
 
@@ -690,11 +712,12 @@ static inline int64_t in_row(const tile_operand *a, int64_t i, int64_t n)
     return left < n ? left : n;
 }
 
-static bool run_loop(const tile_op *o, int64_t from, int64_t n, err *e)
+/* elements [done, n) of a piece */
+static bool run_loop(const tile_op *o, int64_t from, int64_t done, int64_t n, err *e)
 {
     char *p[UFUNC_MAXARG];
     ptrdiff_t step[UFUNC_MAXARG + 2] = {0};
-    int64_t done = 0;
+    n += done;
     while (done < n) {
         int64_t m = n - done;
         for (int k = 0; k < o->nin; k++) m = in_row(&o->arg[k], from + done, m);
@@ -713,12 +736,37 @@ static bool run_loop(const tile_op *o, int64_t from, int64_t n, err *e)
     return true;
 }
 
-static bool run_op(tile_code *c, const tile_op *o, int64_t from, int64_t n, err *e)
+/* lines [turn, turn + 1) of `turns` of the piece after [from, from + n) */
+static void fetch_ahead(const tile_code *c, int64_t from, int64_t n, int64_t turn, int64_t turns)
 {
+    int64_t next = from + n;
+    if (c->count - next < n) n = c->count - next;
+    for (int k = 0; k < c->nahead; k++) {
+        const tile_operand *a = c->ahead[k];
+        const char *at = a->at + next * a->step, *to = at + n * a->step * (turn + 1) / turns;
+        for (at += n * a->step * turn / turns; at < to; at += LINE) __builtin_prefetch(at, 0, 2);
+    }
+}
+
+/* A loop in parts, between which the next piece is fetched. */
+static bool run_parts(const tile_code *c, int op, int64_t from, int64_t n, err *e)
+{
+    int64_t parts = (n + PART - 1) / PART;
+    for (int64_t k = 0; k < parts; k++) {
+        int64_t at = k * PART, m = n - at < PART ? n - at : PART;
+        fetch_ahead(c, from, n, op * parts + k, c->nop * parts);
+        TRY(run_loop(&c->op[op], from, at, m, e));
+    }
+    return true;
+}
+
+static bool run_op(tile_code *c, int op, int64_t from, int64_t n, err *e)
+{
+    const tile_op *o = &c->op[op];
     switch (o->kind) {
     case OP_FILL: return o->gen.f->kind->tile->fill(&o->gen, from, n, o->arg[0].at, e);
     case OP_WINDOW: return window_holds(c, o, from, n, e);
-    default: return run_loop(o, from, n, e);
+    default: return c->nahead ? run_parts(c, op, from, n, e) : run_loop(o, from, 0, n, e);
     }
 }
 
@@ -733,6 +781,6 @@ static bool goes_on(tile_code *c)
 const char *tile_run(tile_code *c, int64_t from, int64_t n, err *e)
 {
     if (!goes_on(c)) return err_set(e, KeyboardInterrupt, "%s", "");
-    for (int i = 0; i < c->nop; i++) TRY(run_op(c, &c->op[i], from, n, e));
+    for (int i = 0; i < c->nop; i++) TRY(run_op(c, i, from, n, e));
     return element(&c->value[c->first], from);
 }

@@ -45,6 +45,8 @@ typedef struct tile_code {
     tile_op *op;
     int nop, maxop;
     unsigned npiece;
+    const tile_operand **ahead; /* blocks whose next piece is fetched while this one is worked on */
+    int nahead;
     tile_operand *value; /* of each step; of `resident` */
     int *uses;
     int nreg, nfree, *free;
