@@ -22,7 +22,7 @@ static inline unsigned fp_test(void)
 static inline void fp_raise(unsigned flags)
 {
     _mm_setcsr(_mm_getcsr() | (flags & FP_DIVIDE ? 4u : 0) | (flags & FP_OVER ? 8u : 0) |
-               (flags & FP_INVALID ? 1u : 0));
+               (flags & FP_UNDER ? 16u : 0) | (flags & FP_INVALID ? 1u : 0));
 }
 #else
 static inline void fp_clear(void)
@@ -38,6 +38,6 @@ static inline unsigned fp_test(void)
 static inline void fp_raise(unsigned flags)
 {
     feraiseexcept((flags & FP_DIVIDE ? FE_DIVBYZERO : 0) | (flags & FP_OVER ? FE_OVERFLOW : 0) |
-                  (flags & FP_INVALID ? FE_INVALID : 0));
+                  (flags & FP_UNDER ? FE_UNDERFLOW : 0) | (flags & FP_INVALID ? FE_INVALID : 0));
 }
 #endif

@@ -3,10 +3,13 @@
  * Strategy: broadcast, put the axes in memory order, run the loop along merged inner runs.  An
  * operand of another type than the loop's is cast in tiles that stay in the L1 cache (a single
  * repeated element once); a target of another type receives its tile by a cast back.  A mask cuts
- * runs where it changes.  A target that overlaps an input in another layout gets a copy of it. */
+ * runs where it changes.  A target that overlaps an input in another layout gets a copy of it.
+ * Large operations of a thread that is nobody's worker are shared out along one axis. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/par.h"
 #include "engine/base/stop.h"
 #include "engine/base/str.h"
 #include "engine/data/walk.h"
@@ -29,7 +32,10 @@ typedef struct job {
     err *e;
 } job;
 
-enum { LONG = 1 << 18 }; /* elements: between two looks whether to go on */
+enum {
+    LONG = 1 << 18, /* elements: between two looks whether to go on */
+    LARGE = 1 << 21 /* bytes of operands: worth waking helpers for */
+};
 
 /* --- running -------------------------------------------------------------------------------- */
 
@@ -129,6 +135,79 @@ static bool plan_casts(job *j, char *room)
         j->tile[k] = room + (size_t)k * TILE * 16;
     }
     return true;
+}
+
+/* --- sharing out ---------------------------------------------------------------------------- */
+
+typedef struct share {
+    const job *j;
+    int axis;
+    int64_t length, turns; /* of the axis; it is cut into so many parts */
+    bool casts;
+    _Atomic bool failed;
+    _Atomic unsigned flags;
+} share;
+
+/* The outermost axis that is long enough, else the longest; -1: a target does not move along it. */
+static int axis_to_share(const job *j, int64_t turns)
+{
+    const walk *w = &j->w;
+    int axis = 0;
+    for (int i = 0; i < w->ndim; i++)
+        if (w->shape[i] >= turns || w->shape[i] > w->shape[axis]) axis = i;
+    for (int k = j->f->nin; k < j->narg; k++)
+        if (w->step[k][axis] == 0) return -1;
+    return axis;
+}
+
+static bool casts_any(const job *j)
+{
+    bool any = false;
+    for (int k = 0; k < j->narg; k++) any |= j->cast[k] != NULL;
+    return any;
+}
+
+static void run_turn(void *arg, int64_t i)
+{
+    share *s = arg;
+    int64_t from = s->length * i / s->turns, to = s->length * (i + 1) / s->turns;
+    err e = {0};
+    job j = *s->j;
+    j.e = &e;
+    char *room = s->casts ? try_alloc((size_t)j.narg * TILE * 16, &e) : NULL;
+    for (int k = 0; k < j.narg; k++)
+        if (j.cast[k]) j.tile[k] = room + (size_t)k * TILE * 16;
+    for (int k = 0; k < j.w.nop; k++) j.w.at[k] += from * j.w.step[k][s->axis];
+    j.w.shape[s->axis] = to - from;
+    bool ok = !atomic_load_explicit(&s->failed, memory_order_relaxed) && (room || !s->casts);
+    unsigned before = fp_test();
+    fp_clear();
+    ok = ok && run_all(&j);
+    atomic_fetch_or_explicit(&s->flags, fp_test(), memory_order_relaxed);
+    fp_raise(before);
+    mem_free(room);
+    if (!ok && !atomic_exchange(&s->failed, true) && e.kind)
+        *s->j->e = e; /* the first to fail says why */
+    else
+        err_clear(&e);
+}
+
+static bool run_shared(job *j)
+{
+    int64_t bytes = 0;
+    for (int k = 0; k < j->narg; k++) bytes += j->w.count * (int64_t)j->plan.arg[k].size;
+    int width = bytes < LARGE ? 1 : par_width();
+    share s = {.j = j, .turns = j->w.count / LONG, .casts = casts_any(j)};
+    if (s.turns < 4 * width) s.turns = 4 * width;
+    s.axis = width > 1 ? axis_to_share(j, s.turns) : -1;
+    for (int k = 0; k < j->narg; k++) /* text and objects stay here */
+        if (j->plan.arg[k].dt > DT_complex128 || j->type[k].dt > DT_complex128) s.axis = -1;
+    if (s.axis < 0) return run_all(j);
+    s.length = j->w.shape[s.axis];
+    if (s.turns > s.length) s.turns = s.length;
+    par_for(s.turns, run_turn, &s);
+    fp_raise(s.flags);
+    return !s.failed;
 }
 
 /* ValueError: the inputs do not fit together, or not into the target */
@@ -251,7 +330,7 @@ static bool map_prepared(job *j, const nd *const use[], const map_opts *o, int n
     bool casts = false;
     for (int k = 0; k < j->narg; k++) casts |= !same_type(j->type[k], j->plan.arg[k]);
     char *room = casts ? try_alloc((size_t)j->narg * TILE * 16, j->e) : NULL;
-    bool ok = (!casts || room) && plan_casts(j, room) && run_all(j);
+    bool ok = (!casts || room) && plan_casts(j, room) && run_shared(j);
     mem_free(room);
     return ok;
 }
@@ -283,17 +362,19 @@ static bool flat_operand(job *j, int k, const nd *x, int ndim, const int64_t *sh
            !memcmp(nd_shape(x), shape, (size_t)ndim * sizeof *shape);
 }
 
-/* some milliseconds at a time */
-static bool run_flat(job *j, size_t n, char **at, const ptrdiff_t *step)
+static bool run_flat(job *j, size_t n, char *const *at, const ptrdiff_t *step)
 {
-    while (n > LONG) {
-        j->plan.run(LONG, at, step);
-        for (int k = 0; k < j->narg; k++) at[k] += LONG * step[k];
-        n -= LONG;
-        TRY(stop_check(j->e));
+    if (n < LONG / 4) {
+        if (n) j->plan.run(n, at, step);
+        return true;
     }
-    if (n) j->plan.run(n, at, step);
-    return true;
+    j->w = (walk){.ndim = 1, .nop = j->narg, .count = (int64_t)n, .shape = {(int64_t)n}};
+    for (int k = 0; k < j->narg; k++) {
+        j->w.at[k] = at[k];
+        j->w.step[k][0] = step[k];
+        j->type[k] = j->plan.arg[k];
+    }
+    return run_shared(j);
 }
 
 /* The common case, without a walk: fresh result, inputs of its shape in C order or single elements.
