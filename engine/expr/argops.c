@@ -72,16 +72,25 @@ static nd *find_arg(const red_fn *r, const nd *x, uint32_t axes, err *e)
     return out;
 }
 
-/* position in a block -> position in the whole array, both flat in C order */
-static int64_t whole_position(int64_t at, const nd *x, const lit *offset, const lit *total)
+/* The element at a flat position, a block of as many axes; and the position (flat in C order, too)
+ * in the whole array.  NULL: no memory. */
+static nd *element_at(int64_t at, const nd *x, const lit *offset, const lit *total, int64_t *whole,
+                      err *e)
 {
-    int64_t index[GRID_MAXDIM], flat = 0;
+    int64_t index[GRID_MAXDIM], ones[GRID_MAXDIM];
+    const char *from = x->at;
     for (int i = x->ndim; i-- > 0;) {
         index[i] = at % nd_shape(x)[i];
         at /= nd_shape(x)[i];
+        from += index[i] * nd_strides(x)[i];
+        ones[i] = 1;
     }
-    for (int i = 0; i < x->ndim; i++) flat = flat * total->item[i].i + index[i] + offset->item[i].i;
-    return flat;
+    *whole = 0;
+    for (int i = 0; i < x->ndim; i++)
+        *whole = *whole * total->item[i].i + index[i] + offset->item[i].i;
+    nd *one = nd_new(nd_type(x), x->ndim, ones, e);
+    if (one) memcpy(one->at, from, x->size);
+    return one;
 }
 
 /* (x, axes, offset info): the block's start along the axis, or (start, shape of the whole) */
@@ -105,27 +114,22 @@ static datum *arg_chunk_call(const fn *f, const call *c, err *e)
     const red_fn *r = (const red_fn *)f;
     nd *x = arg_nd(c, &c->arg[0], e);
     if (!x || !check_where(r, &c->arg[2], x->ndim, e)) return NULL;
-    uint32_t axes = r->ravel ? ALL_AXES : r->axes;
-    enum reduction_id value = is_min(r->id)        ? is_nan_kind(r->id) ? R_nanmin : R_min
-                              : is_nan_kind(r->id) ? R_nanmax
-                                                   : R_max;
-    nd *vals = nd_reduce(&reductions[value], x, axes, true, any_type, NULL, e);
-    nd *arg = vals ? find_arg(r, x, axes, e) : NULL;
-    if (!arg) return pair(vals, NULL);
+    nd *arg = find_arg(r, x, r->ravel ? ALL_AXES : r->axes, e), *vals, *moved = NULL;
+    if (!arg) return NULL;
     const lit *where = &c->arg[2];
-    nd *shift = NULL, *moved = NULL;
     if (r->ravel) {
         int64_t at = *(const int64_t *)arg->at;
-        at = whole_position(at, x, &where->item[0], &where->item[1]);
+        vals = element_at(at, x, &where->item[0], &where->item[1], &at, e);
         nd *flat = nd_scalar(DT_int64, &at);
         moved = nd_broadcast(flat, arg->ndim, nd_shape(arg), e);
         datum_unref(flat);
     } else {
-        shift = nd_scalar(DT_int64, &where->i);
+        nd *shift = nd_scalar(DT_int64, &where->i);
+        vals = nd_take_along(x, arg, __builtin_ctz(r->axes), e);
         moved = nd_map2(U_add, arg, shift, e);
+        datum_unref(shift);
     }
     datum_unref(arg);
-    datum_unref(shift);
     return pair(vals, moved);
 }
 

@@ -11,6 +11,7 @@
 #include "engine/kernels/half.h"
 #include "engine/kernels/index.h"
 #include "engine/kernels/ops.h"
+#include "engine/kernels/pass.h"
 #include "engine/kernels/reduce_parts.h"
 
 typedef int64_t (*arg_loop)(int64_t n, const char *at, ptrdiff_t step, uint32_t size);
@@ -33,18 +34,8 @@ typedef int64_t (*arg_loop)(int64_t n, const char *at, ptrdiff_t step, uint32_t 
         }                                                                                          \
         return found;                                                                              \
     }
-/* U: an integer as wide as T */
 #define ARG_WIDE(name, dt, T, U, better, stop)                                                     \
-    SIMD_KERNEL(static, pass_##name##_##dt, (const T *at, int64_t n, T best, int64_t *out),        \
-                (at, n, best, out))                                                                \
-    {                                                                                              \
-        int64_t i = 0;                                                                             \
-        for (U any = 0; i + STRETCH <= n; i += STRETCH) {                                          \
-            for (int64_t k = i; k < i + STRETCH; k++) { const T x = at[k]; any |= (U)(better); }   \
-            if (any) break;                                                                        \
-        }                                                                                          \
-        *out = i;                                                                                  \
-    }                                                                                              \
+    PASS_OVER(pass_##name##_##dt, T, U, better)                                                    \
     ARG(name##_any, dt, T, *(const T *)p, better, stop)                                            \
     static int64_t arg##name##_##dt(int64_t n, const char *at, ptrdiff_t step, uint32_t size)      \
     {                                                                                              \
@@ -63,7 +54,6 @@ typedef int64_t (*arg_loop)(int64_t n, const char *at, ptrdiff_t step, uint32_t 
         }                                                                                          \
         return found;                                                                              \
     }
-enum { STRETCH = 256 };
 #define BOTH_PLAIN(dt, T, U) ARG_WIDE(max, dt, T, U, x > best, 0) ARG_WIDE(min, dt, T, U, x < best, 0)
 #define BOTH_FLOAT(dt, T, U) \
     ARG_WIDE(max, dt, T, U, !(x <= best), x != x) ARG_WIDE(min, dt, T, U, !(x >= best), x != x)

@@ -1,30 +1,28 @@
 /* engine/kernels/topk.c - the k largest or smallest along an axis.
  *
- * One pass: elements are compared with the k-th best so far, a block at a time; those that pass
+ * One pass: elements are compared with the k-th best so far, a stretch at a time; those that pass
  * gather in a room for twice as many, which is cut back to k when it is full.  The result is what
  * a stable sort would put at the end.  Where k is not small, and for types without keys, the lane
  * is sorted. */
 #include <string.h>
 
 #include "engine/base/mem.h"
-#include "engine/base/simd.h"
 #include "engine/kernels/index.h"
 #include "engine/kernels/keys.h"
 #include "engine/kernels/ops.h"
+#include "engine/kernels/pass.h"
 #include "engine/kernels/reduce.h"
 #include "engine/kernels/sort.h"
 
-enum { STAGE = 512 };
-
-typedef struct best { /* the m best of a lane so far, and those since the last cut */
+typedef struct top_part { /* the m best of a lane so far, and those since the last cut */
     int64_t m, n, cap;
     bool smallest;
     uint64_t bar; /* what an element must reach (largest) or undercut (smallest) */
     keyed *at, *scratch;
-} best;
+} top_part;
 
 /* leaves m, in ascending order, those of equal keys as they came */
-static void cut(best *b)
+static void cut(top_part *b)
 {
     keyed_order(b->at, b->scratch, b->n);
     if (b->n <= b->m) return;
@@ -33,30 +31,39 @@ static void cut(best *b)
     b->bar = b->smallest ? b->at[b->m - 1].key : b->at[0].key;
 }
 
-SIMD_KERNEL(static, find_passing,
-            (const uint64_t *key, int64_t n, uint64_t bar, bool smallest, bool *found),
-            (key, n, bar, smallest, found))
+// clang-format off
+#define BAR(dt, T, U) PASS_OVER(lower_##dt, T, U, !(x < best)) PASS_OVER(upper_##dt, T, U, !(x >= best))
+BAR(int8, int8_t, uint8_t) BAR(uint8, uint8_t, uint8_t) BAR(int16, int16_t, uint16_t)
+BAR(uint16, uint16_t, uint16_t) BAR(int32, int32_t, uint32_t) BAR(uint32, uint32_t, uint32_t)
+BAR(int64, int64_t, uint64_t) BAR(uint64, uint64_t, uint64_t)
+BAR(float32, float, uint32_t) BAR(float64, double, uint64_t)
+/* how many of n contiguous elements lie in stretches that hold none to be looked at */
+static int64_t pass_over(const top_part *b, dtype_of t, int64_t n, const char *at)
 {
-    uint64_t any = 0;
-    if (smallest)
-        for (int64_t i = 0; i < n; i++) any |= key[i] < bar;
-    else
-        for (int64_t i = 0; i < n; i++) any |= key[i] >= bar;
-    *found = any;
+    int64_t skip = 0;
+    union { char bytes[8]; int8_t int8; uint8_t uint8; int16_t int16; uint16_t uint16; int32_t int32;
+            uint32_t uint32; int64_t int64; uint64_t uint64; float float32; double float64; } bar;
+    keys_undo(t, 1, &b->bar, bar.bytes, t.size);
+#define CASE(dt) case DT_##dt: (b->smallest ? upper_##dt : lower_##dt)((const void *)at, n, bar.dt, &skip); break;
+    switch (t.dt) {
+    CASE(int8) CASE(uint8) CASE(int16) CASE(uint16) CASE(int32) CASE(uint32) CASE(int64) CASE(uint64)
+    CASE(float32) CASE(float64)
+    default: break;
+    }
+    return skip;
 }
+// clang-format on
 
-static void take_lane(best *b, dtype_of t, int64_t n, const char *at, ptrdiff_t step)
+static void take_lane(top_part *b, dtype_of t, int64_t n, const char *at, ptrdiff_t step)
 {
-    uint64_t key[STAGE];
+    uint64_t key[STRETCH];
     b->n = 0;
     b->bar = b->smallest ? UINT64_MAX : 0;
     bool all = true; /* until the first cut */
-    for (int64_t i = 0; i < n; i += STAGE) {
-        int64_t k = n - i < STAGE ? n - i : STAGE;
+    for (int64_t i = 0, k; i < n; i += k) {
+        if (!all && step == t.size) i += pass_over(b, t, n - i, at + i * step);
+        k = n - i < STRETCH ? n - i : STRETCH;
         keys_make(t, k, at + i * step, step, false, key);
-        bool found = true;
-        if (!all) find_passing(key, k, b->bar, b->smallest, &found);
-        if (!found) continue;
         for (int64_t j = 0; j < k; j++) {
             if (!all && (b->smallest ? key[j] >= b->bar : key[j] < b->bar)) continue;
             b->at[b->n++] = (keyed){key[j], i + j};
@@ -69,7 +76,7 @@ static void take_lane(best *b, dtype_of t, int64_t n, const char *at, ptrdiff_t 
 }
 
 /* every lane's best to `out` (values or positions), the axis of length m */
-static void take_lanes(best *b, const nd *x, int axis, nd *out, bool positions)
+static void take_lanes(top_part *b, const nd *x, int axis, nd *out, bool positions)
 {
     int64_t n = nd_shape(x)[axis], lanes = nd_count(x) / n, index[ND_MAXDIM] = {0};
     ptrdiff_t fs = nd_strides(x)[axis], ts = nd_strides(out)[axis];
@@ -123,10 +130,10 @@ static nd *top(const nd *x, int64_t k, int axis, bool positions, err *e)
         return err_set(e, AxisError, "axis %d is out of bounds for array of dimension %d", axis,
                        x->ndim);
     int64_t n = nd_shape(x)[axis], shape[ND_MAXDIM];
-    best b = {.m = k < 0 ? -k : k, .smallest = k < 0};
+    top_part b = {.m = k < 0 ? -k : k, .smallest = k < 0};
     if (!has_keys(x->dtype) || b.m > n / 8 || b.m == 0 || nd_count(x) == 0)
         return top_by_sort(x, k, axis, positions, e);
-    b.cap = b.m < 1024 ? b.m + 1024 : 2 * b.m;
+    b.cap = b.m < 64 ? b.m + 64 : 2 * b.m;
     b.at = try_alloc(2 * (size_t)b.cap * sizeof *b.at, e);
     b.scratch = b.at + b.cap;
     memcpy(shape, nd_shape(x), (size_t)x->ndim * sizeof *shape);
