@@ -115,6 +115,7 @@ static void free_errand(errand *e, errand **list)
     foreman_trash(f, e->why);
     f->freed++;
     mem_free(e->key);
+    mem_free(e->need);
     mem_free(e->type);
     mem_free(e);
 }

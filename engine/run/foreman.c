@@ -73,7 +73,9 @@ static void foreman_drop(foreman *f, uint32_t n)
     for (int i = 0; i < f->nhand; i++) {
         pthread_cond_destroy(&f->hand[i].wake);
         mem_free(f->hand[i].queue.at);
+        mem_free(f->hand[i].needy.at);
     }
+    for (int i = 0; i < MAX_RESOURCES; i++) mem_free(f->resource[i]);
     pthread_mutex_destroy(&f->lock);
     datum_unref(f->board);
     ledger_clear(&f->past);
@@ -179,6 +181,7 @@ void foreman_close(foreman *f)
         if (!errand_over(all[i])) errand_cancel_one(all[i]);
     for (int i = 0; i < f->nhand; i++) {
         flush(&f->hand[i].queue);
+        flush(&f->hand[i].needy);
         pthread_cond_broadcast(&f->hand[i].wake);
     }
     flush(&f->limbo);
@@ -263,6 +266,10 @@ static errand *errand_make(foreman *f, const errand_spec *s)
     e->retries = s->retries;
     e->only = s->only;
     e->loose = s->loose;
+    if (s->need) {
+        e->need = mem_alloc(MAX_RESOURCES * sizeof *e->need);
+        memcpy(e->need, s->need, MAX_RESOURCES * sizeof *e->need);
+    }
     e->worker = -1;
     e->nin = s->nin;
     if (s->nin) e->in = mem_alloc(s->nin * sizeof *e->in);

@@ -32,7 +32,10 @@ enum errand_state {
 };
 extern const char *const errand_state_name[NERRAND_STATE];
 
-enum { MAX_HANDS = 64 }; /* workers: they are bits of a mask */
+enum {
+    MAX_HANDS = 64,   /* workers: they are bits of a mask */
+    MAX_RESOURCES = 8 /* kinds of things that workers have, by name */
+};
 
 typedef struct foreman_hooks { /* called without the lock, on any thread; may be NULL */
     void *ctx;
@@ -61,6 +64,9 @@ int foreman_hire(foreman *f, int nthread); /* its number; -1: too many */
  * ran there runs again, and what only it held is made again. */
 void foreman_dismiss(foreman *f, int who, const char *how);
 void foreman_rehire(foreman *f, int who);
+/* Things that tasks use up while they run, beside threads: the number of a kind; -1: too many. */
+int foreman_resource(foreman *f, const char *name);
+void foreman_equip(foreman *f, int who, const double has[MAX_RESOURCES]);
 /* A task there waits for something: another may take its place, until it resumes. */
 void foreman_pause(foreman *f, int who);
 void foreman_resume(foreman *f, int who);
@@ -83,10 +89,11 @@ typedef struct errand_spec {
     size_t bytes;
     uint32_t nin;
     errand *const *in;
-    double priority; /* higher first */
-    int retries;     /* below 0: not even when its worker dies */
-    uint64_t only;   /* mask of workers; 0: any */
-    bool loose;      /* other workers may do it when those cannot */
+    double priority;    /* higher first */
+    int retries;        /* below 0: not even when its worker dies */
+    uint64_t only;      /* mask of workers; 0: any */
+    bool loose;         /* other workers may do it when those cannot */
+    const double *need; /* of each of MAX_RESOURCES; NULL: nothing */
 } errand_spec;
 
 /* Held by the caller. An errand of that key that is there already is given instead. NULL: closed.

@@ -52,6 +52,7 @@ struct errand {
     watch_node *watches;
     double priority, begin, end;
     uint64_t only, where;
+    double *need;   /* of MAX_RESOURCES; NULL */
     uint32_t rc;    /* of the struct: holds, edges, inputs, queues */
     uint32_t holds; /* somebody outside wants the result */
     uint32_t users; /* errands that are not over need it */
@@ -73,6 +74,8 @@ typedef struct hand {
     uint64_t bytes;
     bool gone;
     heap queue;
+    heap needy; /* those that need more than a thread, in no order */
+    double has[MAX_RESOURCES], used[MAX_RESOURCES];
     pthread_cond_t wake;
 } hand;
 
@@ -87,7 +90,8 @@ struct foreman {
     uint64_t next_id, next_seq, next_attempt;
     hand hand[MAX_HANDS];
     int nhand, turn;
-    heap limbo; /* nobody may do these yet */
+    char *resource[MAX_RESOURCES]; /* their names */
+    heap limbo;                    /* nobody may do these yet */
     heap wanted;
     ledger past;
     datum **trash; /* to unref when the lock is free */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "engine/base/str.h"
+
 /* ---- heaps: higher priority first, then older ---- */
 
 static bool before(const errand *a, const errand *b)
@@ -45,12 +47,69 @@ static errand *pop_ready(heap *h)
     return NULL;
 }
 
-/* ---- choice ---- */
-
 static bool may(const errand *e, int who)
 {
     return !e->only || e->only >> who & 1;
 }
+
+/* ---- what tasks use up beside threads ---- */
+
+/* Would e's needs be met if nothing (or what is used now) were taken from h? */
+static bool suffices(const hand *h, const errand *e, bool now)
+{
+    for (int k = 0; e->need && k < MAX_RESOURCES; k++)
+        if (e->need[k] > h->has[k] - (now ? h->used[k] : 0) + 1e-9) return false;
+    return true;
+}
+
+static void use(hand *h, const errand *e, double times)
+{
+    for (int k = 0; e->need && k < MAX_RESOURCES; k++) h->used[k] += times * e->need[k];
+}
+
+/* The place in from->needy of the first that can run at h, bit `who`; -1: none. */
+static int64_t first_needy(hand *from, const hand *h, int who)
+{
+    int64_t best = -1;
+    for (uint32_t i = 0; i < from->needy.n; i++) {
+        const errand *e = from->needy.at[i];
+        if (e->state != ERRAND_READY) continue;
+        if (!suffices(h, e, true) || !(e->loose || may(e, who))) continue;
+        if (best < 0 || before(e, from->needy.at[best])) best = i;
+    }
+    return best;
+}
+
+static errand *take_needy(hand *from, int64_t i)
+{
+    errand *e = from->needy.at[i];
+    from->needy.at[i] = from->needy.at[--from->needy.n];
+    return e;
+}
+
+static void drop_stale(hand *h)
+{
+    for (uint32_t i = 0; i < h->needy.n;)
+        if (h->needy.at[i]->state == ERRAND_READY)
+            i++;
+        else
+            errand_put(take_needy(h, i));
+}
+
+/* To h's queue; needs are looked at when its turn comes. */
+static void enqueue(hand *h, errand *e)
+{
+    heap *n = &h->needy;
+    if (!e->need) {
+        heap_push(&h->queue, e);
+        return;
+    }
+    if (n->n == n->cap) n->at = mem_grow(n->at, (n->cap = n->cap ? n->cap * 2 : 16) * sizeof e);
+    n->at[n->n++] = e;
+    e->rc++;
+}
+
+/* ---- choice ---- */
 
 static uint64_t bytes_missing(const errand *e, int who)
 {
@@ -65,8 +124,9 @@ static uint64_t bytes_missing(const errand *e, int who)
 static double delay(const foreman *f, const errand *e, int who)
 {
     const hand *h = &f->hand[who];
-    double ahead = (double)(h->running + (int64_t)h->queue.n) / h->nthread;
-    if (h->running < h->nthread && !h->queue.n) ahead *= 0.5;
+    int64_t queued = (int64_t)h->queue.n + h->needy.n;
+    double ahead = (double)(h->running + queued) / h->nthread;
+    if (h->running < h->nthread && !queued) ahead *= 0.5;
     return ahead * 1e-3 + 1e-9 * (double)bytes_missing(e, who);
 }
 
@@ -78,6 +138,7 @@ static int choose(foreman *f, const errand *e, bool anyone)
     for (int k = 0; k < f->nhand; k++) {
         int i = (f->turn + k) % f->nhand;
         if (f->hand[i].gone || !(anyone || may(e, i))) continue;
+        if (!suffices(&f->hand[i], e, false)) continue;
         double d = delay(f, e, i);
         if (best < 0 || d < least) best = i, least = d;
     }
@@ -95,7 +156,7 @@ void errand_ready(errand *e)
         return;
     }
     hand *h = &f->hand[i];
-    heap_push(&h->queue, e);
+    enqueue(h, e);
     if (h->running < h->nthread) {
         f->poke = true;
         pthread_cond_signal(&h->wake);
@@ -157,7 +218,27 @@ void foreman_rehire(foreman *f, int who)
     foreman_enter(f);
     f->hand[who].gone = false;
     f->hand[who].running = 0;
+    memset(f->hand[who].used, 0, sizeof f->hand[who].used);
     hands_replace(f);
+    foreman_leave(f);
+}
+
+int foreman_resource(foreman *f, const char *name)
+{
+    int k = 0;
+    foreman_enter(f);
+    while (k < MAX_RESOURCES && f->resource[k] && strcmp(f->resource[k], name)) k++;
+    if (k < MAX_RESOURCES && !f->resource[k]) f->resource[k] = mem_dup(name);
+    foreman_leave(f);
+    return k < MAX_RESOURCES ? k : -1;
+}
+
+void foreman_equip(foreman *f, int who, const double has[MAX_RESOURCES])
+{
+    foreman_enter(f);
+    memcpy(f->hand[who].has, has, sizeof f->hand[who].has);
+    hands_replace(f);
+    f->poke = true;
     foreman_leave(f);
 }
 
@@ -225,6 +306,12 @@ void foreman_dismiss(foreman *f, int who, const char *how)
     foreman_enter(f);
     h->gone = true;
     for (errand *e; (e = pop_ready(&h->queue)); errand_put(e)) errand_ready(e);
+    drop_stale(h);
+    while (h->needy.n) {
+        errand *e = take_needy(h, 0);
+        errand_ready(e);
+        errand_put(e);
+    }
     if (how) {
         errand **all = picked(f, any_errand, &n);
         for (uint32_t i = 0; i < n; i++) lose(all[i], who, how);
@@ -269,13 +356,25 @@ hand_counts foreman_count(foreman *f, int who)
 {
     foreman_enter(f);
     const hand *h = &f->hand[who];
-    hand_counts c = {h->running > 0 ? (uint32_t)h->running : 0, h->queue.n, h->held, h->bytes,
-                     h->gone};
+    hand_counts c = {h->running > 0 ? (uint32_t)h->running : 0, h->queue.n + h->needy.n, h->held,
+                     h->bytes, h->gone};
     foreman_leave(f);
     return c;
 }
 
 /* ---- work ---- */
+
+/* What needs more than a thread, and was meant for another that has less to give now. */
+static errand *steal_needy(foreman *f, int thief)
+{
+    for (int i = 0; i < f->nhand; i++) {
+        hand *h = &f->hand[i];
+        int64_t at = i == thief ? -1 : first_needy(h, &f->hand[thief], thief);
+        if (at >= 0 && !(suffices(h, h->needy.at[at], true) && h->running < h->nthread))
+            return take_needy(h, at);
+    }
+    return NULL;
+}
 
 /* What waits at the busiest worker that has no hand free for it. */
 static errand *steal(foreman *f, int thief)
@@ -298,8 +397,12 @@ static errand *next_for(foreman *f, int who)
 {
     hand *h = &f->hand[who];
     if (f->closed || h->gone || h->running >= h->nthread) return NULL;
+    int64_t i = h->needy.n ? first_needy(h, h, who) : -1;
+    if (i >= 0 && (!h->queue.n || before(h->needy.at[i], h->queue.at[0]))) return take_needy(h, i);
     errand *e = pop_ready(&h->queue);
-    return e ? e : steal(f, who);
+    if (!e && i >= 0) return take_needy(h, i);
+    if (!e) e = steal(f, who);
+    return e ? e : steal_needy(f, who);
 }
 
 /* A run of e; its count in the queue passes to the run. */
@@ -310,6 +413,7 @@ static void start_run(foreman *f, errand *e, int who, errand_run *r)
     e->attempt = ++f->next_attempt;
     e->begin = clock_now();
     f->hand[who].running++;
+    use(&f->hand[who], e, 1);
     *r = (errand_run){.e = e,
                       .worker = who,
                       .attempt = e->attempt,
@@ -370,7 +474,9 @@ static bool run_ends(errand_run *r)
     hand *h = &f->hand[r->worker];
     foreman_enter(f);
     h->running--;
-    if (h->queue.n) pthread_cond_signal(&h->wake);
+    use(h, r->e, -1);
+    drop_stale(h);
+    if (h->queue.n || h->needy.n) pthread_cond_signal(&h->wake);
     f->poke = f->poke || f->remote;
     if (r->e->state != ERRAND_PROCESSING || r->e->attempt != r->attempt) return false;
     r->e->end = clock_now();
@@ -386,14 +492,19 @@ static void run_over(errand_run *r)
     run_clear(r);
 }
 
-static void note(const errand_run *r, bool ok)
+static void note(const errand_run *r, const failure *why)
 {
     const errand *e = r->e;
+    bool ok = !why;
     entry x = {.key = e->key, .type = ok ? e->type : NULL, .ok = ok, .worker = r->worker};
     x.begin = e->begin;
     x.end = e->end;
     x.bytes = ok ? e->bytes : 0;
+    strbuf text = {0};
+    if (why) sb_addf(&text, "%s: %s", err_name(why->e.kind), why->e.msg ? why->e.msg : "");
+    x.why = why ? sb_take(&text, NULL) : NULL;
     ledger_add(&e->of->past, &x);
+    mem_free(x.why);
 }
 
 void foreman_done(foreman *f, errand_run *r, datum *value, const char *type, size_t bytes)
@@ -406,8 +517,11 @@ void foreman_done(foreman *f, errand_run *r, datum *value, const char *type, siz
         mem_free(e->type);
         e->type = type ? mem_dup(type) : NULL;
         e->bytes = bytes;
-        note(r, true);
+        note(r, NULL);
         errand_lies(e, 1ull << r->worker);
+        for (uint32_t i = 0; !(f->remote && value) && i < e->nin; i++) /* copies came along */
+            if (e->in[i]->state == ERRAND_MEMORY)
+                errand_lies(e->in[i], e->in[i]->where | 1ull << r->worker);
         errand_finish(e, value);
     }
     run_over(r);
@@ -424,7 +538,7 @@ void foreman_failed(foreman *f, errand_run *r, err *x)
         errand_ready(e);
     } else {
         failure *why = failure_new(x);
-        note(r, false);
+        note(r, why);
         errand_fail(e, why, e);
         foreman_trash(f, why);
     }

@@ -9,6 +9,7 @@ static void entry_clear(entry *e)
 {
     mem_free(e->key);
     mem_free(e->type);
+    mem_free(e->why);
 }
 
 static entry entry_copy(const entry *e)
@@ -16,6 +17,7 @@ static entry entry_copy(const entry *e)
     entry x = *e;
     x.key = mem_dup(e->key);
     x.type = e->type ? mem_dup(e->type) : NULL;
+    x.why = e->why ? mem_dup(e->why) : NULL;
     return x;
 }
 

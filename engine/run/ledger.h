@@ -8,6 +8,7 @@
 
 typedef struct entry {
     char *key, *type; /* type: of the result; NULL: none */
+    char *why;        /* it failed; NULL: it did not */
     bool ok;
     int worker;
     double begin, end; /* seconds since 1970 */

@@ -231,6 +231,27 @@ static office *peek_office(interp *in, value v)
     return THROW0(in, RuntimeError, "the scheduler is closed");
 }
 
+/* {name: amount} as an array; false: it fails, or there are too many kinds. */
+static bool to_amounts(interp *in, office *o, value v, double out[MAX_RESOURCES])
+{
+    dict *d = as_dict(v);
+    value k, x;
+    if (!d) return throw(in, TypeError, "resources must be a dict of names and amounts"), false;
+    for (int64_t i = 0; dict_next(d, &i, &k, &x);) {
+        str *name = as_str(k);
+        if (!name) return throw(in, TypeError, "the name of a resource must be a string"), false;
+        int at = foreman_resource(o->f, name->at);
+        if (at < 0) {
+            throw(in, NotImplementedError,
+                  "a cluster knows at most %d kinds of resources, not '%s'", MAX_RESOURCES,
+                  name->at);
+            return false;
+        }
+        TRY(to_double(in, x, &out[at]));
+    }
+    return true;
+}
+
 static bool spec_fill(interp *in, const value *arg, errand_spec *s)
 {
     int64_t retries, only;
@@ -243,7 +264,7 @@ static bool spec_fill(interp *in, const value *arg, errand_spec *s)
     return true;
 }
 
-/* submit(cls, key, function, args, kwargs, priority, retries, only, loose) */
+/* submit(cls, key, function, args, kwargs, priority, retries, only, loose, needs) */
 static value o_submit(interp *in, const value *arg)
 {
     office *o = peek_office(in, arg[0]);
@@ -253,7 +274,12 @@ static value o_submit(interp *in, const value *arg)
     if (!name || !cls) return throw(in, TypeError, "a key must be a string");
     inputs x = {.in = in};
     errand_spec s = {.key = name->at};
+    double need[MAX_RESOURCES] = {0};
     if (!spec_fill(in, arg + 6, &s)) return FAIL;
+    if (!is_none(arg[10])) {
+        if (!to_amounts(in, o, arg[10], need)) return FAIL;
+        s.need = need;
+    }
     value a = substitute(&x, arg[4]), k = is_fail(a) ? FAIL : substitute(&x, arg[5]);
     tuple *both = is_fail(k) ? NULL : tuple_pack(in, 2, value_ref(a), value_ref(k));
     err e = {0};
@@ -369,6 +395,18 @@ static value o_add(interp *in, const value *arg)
     return add_worker(in, o, n) ? v_int(foreman_hands(o->f) - 1) : FAIL;
 }
 
+/* equip(worker, {name: amount}) */
+static value o_equip(interp *in, const value *arg)
+{
+    office *o = peek_office(in, arg[0]);
+    double has[MAX_RESOURCES] = {0};
+    int64_t i;
+    if (!o || !to_int64(in, arg[1], &i) || !to_amounts(in, o, arg[2], has)) return FAIL;
+    if (i < 0 || i >= foreman_hands(o->f)) return throw(in, ValueError, "no such worker");
+    foreman_equip(o->f, (int)i, has);
+    return NONE;
+}
+
 static value o_dismiss(interp *in, const value *arg)
 {
     office *o = peek_office(in, arg[0]);
@@ -417,7 +455,8 @@ static value o_tasks(interp *in, const value *arg)
     return ok ? v_obj(l) : FAIL;
 }
 
-/* past(since): the same of tasks that ended, whatever became of their results */
+/* past(since): the same of tasks that ended, whatever became of their results; in the place of
+ * `where`, why one failed */
 static value o_past(interp *in, const value *arg)
 {
     office *o = peek_office(in, arg[0]);
@@ -431,7 +470,8 @@ static value o_past(interp *in, const value *arg)
         const entry *e = &all[i];
         tuple *t = tuple_pack(in, 8, v_str(in, e->key), v_str(in, e->ok ? "memory" : "erred"),
                               e->type ? v_str(in, e->type) : NONE, v_int((int64_t)e->bytes),
-                              v_int(0), v_int(e->worker), v_float(e->begin), v_float(e->end));
+                              e->why ? v_str(in, e->why) : NONE, v_int(e->worker),
+                              v_float(e->begin), v_float(e->end));
         ok = list_add(in, l, v_obj(t));
     }
     ledger_free(all, n);
@@ -602,13 +642,15 @@ static value o_kill(interp *in, const value *arg)
 }
 
 static const builtin office_table[] = {
-    {"submit(self, cls, key, function, args, kwargs, priority, retries, only, loose, /)", o_submit,
-     "Has a function called by a worker; a future of its result."},
+    {"submit(self, cls, key, function, args, kwargs, priority, retries, only, loose, "
+     "needs=None, /)",
+     o_submit, "Has a function called by a worker; a future of its result."},
     {"scatter(self, cls, key, value, only, /)", o_scatter, NULL},
     {"find(self, cls, key, /)", o_find, NULL},
     {"cancel(self, futures, force, /)", o_cancel, NULL},
     {"retry(self, futures, /)", o_retry, NULL},
     {"add(self, nthread, /)", o_add, NULL},
+    {"equip(self, worker, resources, /)", o_equip, NULL},
     {"dismiss(self, worker, /)", o_dismiss, NULL},
     {"workers(self)", o_workers, NULL},
     {"tasks(self)", o_tasks, NULL},
