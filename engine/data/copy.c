@@ -10,7 +10,11 @@
 #include "engine/data/turn.h"
 #include "engine/data/walk.h"
 
-enum { ALONG = 128, ACROSS = 8 }; /* of a block: its columns are a cache line wide */
+enum {
+    ALONG = 128, /* of a block: its columns are a cache line wide */
+    ACROSS = 8,
+    NEAR = 64 /* bytes between columns that share lines, or nearly do */
+};
 
 typedef void (*run_copy)(int64_t n, char *d, int64_t ds, const char *s, int64_t ss, size_t size);
 
@@ -68,9 +72,10 @@ static void copy_blocks(walk *w, run_copy run, size_t size)
 {
     int64_t n = w->shape[0], m = w->shape[1];
     const int64_t *ds = w->step[0], *ss = w->step[1];
-    bool plane = ds[0] == (int64_t)size && ss[1] == (int64_t)size;
+    bool plane = ds[0] == (int64_t)size && llabs(ss[1]) <= NEAR;
     do {
-        if (plane && turn_plane(size, n, m, w->at[0], ds[1], w->at[1], ss[0])) continue;
+        turning from = {w->at[1], ss[0], ss[1]};
+        if (plane && turn_plane(size, n, m, w->at[0], ds[1], &from)) continue;
         for (int64_t j0 = 0; j0 < m; j0 += ACROSS)
             for (int64_t i0 = 0; i0 < n; i0 += ALONG) {
                 int64_t jn = j0 + ACROSS < m ? j0 + ACROSS : m,

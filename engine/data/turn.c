@@ -12,14 +12,38 @@
 typedef uint64_t quad __attribute__((vector_size(32), aligned(8), may_alias));
 typedef uint32_t octo __attribute__((vector_size(32), aligned(4), may_alias));
 
-enum { BAND = 128, AHEAD = 24 }; /* rows of the source: visited together, and asked for so early */
+typedef uint64_t word __attribute__((aligned(1), may_alias));
+typedef uint32_t half __attribute__((aligned(1), may_alias));
+
+enum {
+    BAND = 128, /* rows of the source that are visited together */
+    AHEAD = 24, /* so many rows early they are asked for */
+    LINE = 64   /* bytes that memory sends together */
+};
 
 #define PAIRS(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 
-SIMD_ALWAYS void turn_quads(char *d, int64_t row, const char *s, int64_t step)
+/* so many elements of a row of the source: in one, or picked one by one */
+SIMD_ALWAYS void take_quad(quad *to, const char *s, int64_t across)
+{
+    if (across == 8)
+        *to = *(const quad *)s;
+    else
+        for (int k = 0; k < 4; k++) (*to)[k] = *(const word *)(s + k * across);
+}
+
+SIMD_ALWAYS void take_octo(octo *to, const char *s, int64_t across)
+{
+    if (across == 4)
+        *to = *(const octo *)s;
+    else
+        for (int k = 0; k < 8; k++) (*to)[k] = *(const half *)(s + k * across);
+}
+
+SIMD_ALWAYS void turn_quads(char *d, int64_t row, const char *s, int64_t step, int64_t across)
 {
     quad r[4], t[4];
-    for (int k = 0; k < 4; k++) r[k] = *(const quad *)(s + k * step);
+    for (int k = 0; k < 4; k++) take_quad(&r[k], s + k * step, across);
     for (int k = 0; k < 4; k += 2) {
         t[k] = PAIRS(r[k], r[k + 1], 0, 4, 2, 6);
         t[k + 1] = PAIRS(r[k], r[k + 1], 1, 5, 3, 7);
@@ -30,10 +54,10 @@ SIMD_ALWAYS void turn_quads(char *d, int64_t row, const char *s, int64_t step)
     *(quad *)(d + 3 * row) = PAIRS(t[1], t[3], 2, 3, 6, 7);
 }
 
-SIMD_ALWAYS void turn_octos(char *d, int64_t row, const char *s, int64_t step)
+SIMD_ALWAYS void turn_octos(char *d, int64_t row, const char *s, int64_t step, int64_t across)
 {
     octo r[8], t[8];
-    for (int k = 0; k < 8; k++) r[k] = *(const octo *)(s + k * step);
+    for (int k = 0; k < 8; k++) take_octo(&r[k], s + k * step, across);
     for (int k = 0; k < 8; k += 2) {
         t[k] = PAIRS(r[k], r[k + 1], 0, 8, 2, 10, 4, 12, 6, 14);
         t[k + 1] = PAIRS(r[k], r[k + 1], 1, 9, 3, 11, 5, 13, 7, 15);
@@ -49,46 +73,66 @@ SIMD_ALWAYS void turn_octos(char *d, int64_t row, const char *s, int64_t step)
     }
 }
 
+SIMD_ALWAYS void turn_square(size_t size, char *to, int64_t row, const char *from, int64_t step,
+                             int64_t across)
+{
+    int64_t last = 7 * across;
+    for (int k = 0; k < 8; k++) {
+        const char *line = from + (AHEAD + k) * step;
+        for (int64_t b = 0; b <= last; b += LINE) __builtin_prefetch(line + b);
+        if (last < 0 || last >= LINE) __builtin_prefetch(line + last);
+    }
+    if (size == 4) {
+        turn_octos(to, row, from, step, across);
+        return;
+    }
+    for (int k = 0; k < 8; k += 4) {
+        turn_quads(to + k * row, row, from + k * across, step, across);
+        turn_quads(to + k * row + 32, row, from + k * across + 4 * step, step, across);
+    }
+}
+
 /* rows [i0, i1) of the source: squares of 8 x 8 */
-SIMD_KERNEL(static, turn_band,
-            (size_t size, int64_t i0, int64_t i1, int64_t m, char *d, int64_t row, const char *s,
-             int64_t step),
-            (size, i0, i1, m, d, row, s, step))
+SIMD_ALWAYS void turn_squares(size_t size, int64_t i0, int64_t i1, int64_t m, char *d, int64_t row,
+                              const turning *s, int64_t across)
 {
     for (int64_t j = 0; j + 8 <= m; j += 8)
-        for (int64_t i = i0; i + 8 <= i1; i += 8) {
-            char *to = d + i * (int64_t)size + j * row;
-            const char *from = s + i * step + j * (int64_t)size;
-            for (int k = 0; k < 8; k++) __builtin_prefetch(from + (AHEAD + k) * step);
-            if (size == 4) {
-                turn_octos(to, row, from, step);
-                continue;
-            }
-            for (int k = 0; k < 8; k += 4) {
-                turn_quads(to + k * row, row, from + k * 8, step);
-                turn_quads(to + k * row + 32, row, from + k * 8 + 4 * step, step);
-            }
-        }
+        for (int64_t i = i0; i + 8 <= i1; i += 8)
+            turn_square(size, d + i * (int64_t)size + j * row, row,
+                        s->at + i * s->step + j * across, s->step, across);
+}
+
+SIMD_KERNEL(static, turn_band,
+            (size_t size, int64_t i0, int64_t i1, int64_t m, char *d, int64_t row,
+             const turning *s),
+            (size, i0, i1, m, d, row, s))
+{
+    if (size == 4 && s->across == 4)
+        turn_squares(4, i0, i1, m, d, row, s, 4);
+    else if (size == 4)
+        turn_squares(4, i0, i1, m, d, row, s, s->across);
+    else if (s->across == 8)
+        turn_squares(8, i0, i1, m, d, row, s, 8);
+    else
+        turn_squares(8, i0, i1, m, d, row, s, s->across);
 }
 
 /* what is left beside the squares */
-static void turn_rest(size_t size, int64_t n, int64_t m, char *d, int64_t row, const char *s,
-                      int64_t step)
+static void turn_rest(size_t size, int64_t n, int64_t m, char *d, int64_t row, const turning *s)
 {
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = i < (n & ~(int64_t)7) ? m & ~(int64_t)7 : 0; j < m; j++)
-            memcpy(d + i * (int64_t)size + j * row, s + i * step + j * (int64_t)size, size);
+            memcpy(d + i * (int64_t)size + j * row, s->at + i * s->step + j * s->across, size);
 }
 
-bool turn_plane(size_t size, int64_t n, int64_t m, char *d, int64_t row, const char *s,
-                int64_t step)
+bool turn_plane(size_t size, int64_t n, int64_t m, char *d, int64_t row, const turning *s)
 {
     if (size != 4 && size != 8) return false;
     for (int64_t i = 0; i < n; i += BAND)
-        turn_band(size, i, i + BAND < n ? i + BAND : n, m, d, row, s, step);
+        turn_band(size, i, i + BAND < n ? i + BAND : n, m, d, row, s);
     if (size == 4)
-        turn_rest(4, n, m, d, row, s, step);
+        turn_rest(4, n, m, d, row, s);
     else
-        turn_rest(8, n, m, d, row, s, step);
+        turn_rest(8, n, m, d, row, s);
     return true;
 }

@@ -623,7 +623,7 @@ static bool last_writes(tile_code *c, const nd *out)
     return true;
 }
 
-/* Blocks that loops read from end to end.  While a piece is worked on in cache, memory would rest:
+/* Blocks that loops read in long runs.  While a piece is worked on in cache, memory would rest:
  * the next piece is asked for meanwhile, a few lines at a time. */
 static void find_ahead(tile_code *c)
 {
@@ -632,7 +632,8 @@ static void find_ahead(tile_code *c)
     for (int i = 0; i < c->nop; i++)
         for (int k = 0; k < c->op[i].nin; k++) {
             const tile_operand *a = &c->op[i].arg[k];
-            if (a->place == TILE_REGISTER || a->window || !is_flat(a)) continue;
+            if (a->place != TILE_BLOCK || a->window || !a->step) continue;
+            if (a->inner < LINE / (int64_t)a->t.size) continue;
             bool known = false;
             for (int q = 0; q < c->nahead; q++) known |= c->ahead[q]->at == a->at;
             if (!known) c->ahead[c->nahead++] = a;
@@ -741,10 +742,14 @@ static void fetch_ahead(const tile_code *c, int64_t from, int64_t n, int64_t tur
 {
     int64_t next = from + n;
     if (c->count - next < n) n = c->count - next;
+    int64_t begin = next + n * turn / turns, end = next + n * (turn + 1) / turns;
     for (int k = 0; k < c->nahead; k++) {
         const tile_operand *a = c->ahead[k];
-        const char *at = a->at + next * a->step, *to = at + n * a->step * (turn + 1) / turns;
-        for (at += n * a->step * turn / turns; at < to; at += LINE) __builtin_prefetch(at, 0, 2);
+        for (int64_t i = begin, m; i < end; i += m) {
+            m = in_row(a, i, end - i);
+            const char *at = element(a, i), *to = at + m * a->step;
+            for (; at < to; at += LINE) __builtin_prefetch(at, 0, 2);
+        }
     }
 }
 
