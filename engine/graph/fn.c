@@ -14,17 +14,12 @@ lit lit_ints(arena *a, int n, const int64_t *i)
     return lit_items(LIT_TUPLE, (uint32_t)n, item);
 }
 
-static bool has_items(const lit *x)
-{
-    return x->kind == LIT_LIST || x->kind == LIT_TUPLE;
-}
-
 lit lit_copy(arena *a, const lit *x)
 {
     lit y = *x;
     if (x->kind == LIT_STR) y.s = arena_dup(a, x->s, strlen(x->s));
     if (x->kind == LIT_DATUM) datum_ref(x->d);
-    if (!has_items(x)) return y;
+    if (!lit_has_items(x)) return y;
     lit *item = arena_alloc(a, x->n * sizeof(lit) + 1);
     for (uint32_t i = 0; i < x->n; i++) item[i] = lit_copy(a, &x->item[i]);
     y.item = item;
@@ -34,7 +29,7 @@ lit lit_copy(arena *a, const lit *x)
 void lit_release(const lit *x)
 {
     if (x->kind == LIT_DATUM) datum_unref(x->d);
-    for (uint32_t i = 0; has_items(x) && i < x->n; i++) lit_release(&x->item[i]);
+    for (uint32_t i = 0; lit_has_items(x) && i < x->n; i++) lit_release(&x->item[i]);
 }
 
 static void hash_datum(strbuf *b, const datum *d)
@@ -66,6 +61,7 @@ void lit_hash(strbuf *b, const lit *x)
     case LIT_SLICE: sb_add(b, (const char *)&x->slice, sizeof x->slice); break;
     case LIT_LIST:
     case LIT_TUPLE:
+    case LIT_CALL:
         sb_add(b, (const char *)&x->n, sizeof x->n);
         for (uint32_t i = 0; i < x->n; i++) lit_hash(b, &x->item[i]);
         break;

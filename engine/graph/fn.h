@@ -26,6 +26,8 @@ enum lit_kind {
     LIT_SLICE, /* start, stop, step: INT64_MIN is None */
     LIT_LIST,
     LIT_TUPLE,
+    LIT_CALL, /* the result of calling item[0], a fn of the language, with the others: a task within
+                 a task, made where the outer one runs */
     LIT_DATUM, /* any datum: a block, a fn, a value of the language; n = 1: a 0-d block that users
                   wrote as a plain number */
     LIT_IN,    /* the i-th input of the task */
@@ -33,7 +35,7 @@ enum lit_kind {
 
 typedef struct lit {
     uint8_t kind;
-    uint32_t n; /* LIT_LIST, LIT_TUPLE: items */
+    uint32_t n; /* LIT_LIST, LIT_TUPLE, LIT_CALL: items */
     union {
         int64_t i;
         double f;
@@ -78,6 +80,10 @@ static inline lit lit_slice(int64_t start, int64_t stop, int64_t step)
 static inline lit lit_bool(bool b)
 {
     return (lit){.kind = LIT_BOOL, .i = b};
+}
+static inline bool lit_has_items(const lit *x)
+{
+    return x->kind == LIT_LIST || x->kind == LIT_TUPLE || x->kind == LIT_CALL;
 }
 static inline lit lit_items(enum lit_kind kind, uint32_t n, const lit *item)
 {

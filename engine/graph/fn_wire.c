@@ -25,7 +25,8 @@ bool lit_save(const lit *x, wire_out *w, err *e)
     case LIT_DTYPE: return wire_bytes(w, &x->t, sizeof x->t), true;
     case LIT_SLICE: return wire_bytes(w, &x->slice, sizeof x->slice), true;
     case LIT_LIST:
-    case LIT_TUPLE: return items_save(x, w, e);
+    case LIT_TUPLE:
+    case LIT_CALL: return items_save(x, w, e);
     case LIT_DATUM: return wire_u32(w, x->n), wire_datum(w, x->d, e);
     }
     return true;
@@ -67,7 +68,8 @@ bool lit_load(wire_in *r, arena *a, lit *out, err *e)
         break;
     case LIT_SLICE: wire_get(r, &out->slice, sizeof out->slice); break;
     case LIT_LIST:
-    case LIT_TUPLE: return items_load(r, a, out, e);
+    case LIT_TUPLE:
+    case LIT_CALL: return items_load(r, a, out, e);
     case LIT_DATUM:
         out->n = wire_get_u32(r);
         if (!wire_get_datum(r, &out->d, e)) {

@@ -57,6 +57,8 @@ datum *datum_kept(interp *in, value v);
 value value_of(interp *in, datum *d);
 /* A literal of a task, shown to the user; inputs come from keys[] (tuples), when given. */
 value value_of_lit(interp *in, const lit *x, const value *keys);
+/* The same for the call itself: tasks within the task are run. */
+value value_of_arg(interp *in, const lit *x, const value *keys);
 typedef struct held { /* datums to unref later */
     datum **at;
     size_t n, cap;

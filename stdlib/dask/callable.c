@@ -22,7 +22,7 @@ static bool bind_args(interp *in, const call *c, value *out)
     bool ok = true;
     uint32_t got = 0, n = 0;
     for (; ok && got < c->nin; got++) ok = !is_fail(keys[got] = value_of(in, c->in[got]));
-    for (; ok && n < c->narg; n++) ok = !is_fail(out[n] = value_of_lit(in, &c->arg[n], keys));
+    for (; ok && n < c->narg; n++) ok = !is_fail(out[n] = value_of_arg(in, &c->arg[n], keys));
     if (!ok && n)
         for (uint32_t i = 0; i + 1 < n; i++) value_unref(in, out[i]);
     for (uint32_t i = 0; i < got; i++) value_unref(in, keys[i]);
@@ -68,13 +68,18 @@ static datum *shared_datum(interp *in, value r)
 static bool can_cross(datum *d)
 {
     live *l = as_live(d);
+    const fn *f = as_fn(d);
+    if (f && f->kind == &callable_kind) { /* of a task within the task */
+        const callable *k = (const callable *)(const void *)f;
+        return can_cross(k->what) && (!k->kwargs || can_cross(k->kwargs));
+    }
     return !l || (l->capsule && !capsule_is_home_only((capsule *)(void *)l->capsule));
 }
 
 static bool lit_can_cross(const lit *x)
 {
     if (x->kind == LIT_DATUM) return can_cross(x->d);
-    if (x->kind == LIT_LIST || x->kind == LIT_TUPLE)
+    if (lit_has_items(x))
         for (uint32_t i = 0; i < x->n; i++)
             if (!lit_can_cross(&x->item[i])) return false;
     return true;
@@ -143,7 +148,7 @@ static void freeze_lit(interp *in, const lit *x)
         freeze_callable(in, f);
     else if (x->kind == LIT_DATUM)
         live_freeze(in, x->d);
-    if (x->kind == LIT_LIST || x->kind == LIT_TUPLE)
+    if (lit_has_items(x))
         for (uint32_t i = 0; i < x->n; i++) freeze_lit(in, &x->item[i]);
 }
 

@@ -12,13 +12,15 @@ enum { MOST_DEATHS = 3, TICK_MS = 20 };
 static bool is_known(datum *d)
 {
     live *l = as_live(d);
+    const fn *f = as_fn(d);
+    if (f && f->kind == &callable_kind) return true; /* it says itself what does not travel */
     return !l || l->capsule || l->why;
 }
 
 static bool lit_known(const lit *x)
 {
     if (x->kind == LIT_DATUM) return is_known(x->d);
-    for (uint32_t i = 0; (x->kind == LIT_LIST || x->kind == LIT_TUPLE) && i < x->n; i++)
+    for (uint32_t i = 0; lit_has_items(x) && i < x->n; i++)
         if (!lit_known(&x->item[i])) return false;
     return true;
 }

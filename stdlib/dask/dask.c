@@ -63,6 +63,7 @@ static const builtin graph_table[] = {
      "Computes keys of a graph."},
     {"order(dependencies, /)", graph_order,
      "Priorities of keys as a dict; None: there is a cycle."},
+    {"text_hash(x, /)", text_hash, "hash(x), with texts hashed the same everywhere."},
     {"token(x, /)", dask_token, "32 hex digits from the content of a value."},
     {"explain(collections, scheduler, num_workers, run)", explain_plan, NULL},
     {"usage(restart)", memory_usage,

@@ -13,7 +13,9 @@
 #include "stdlib/dask/parts.h"
 #include "stdlib/numpy/numpy.h"
 
-enum { NO_NODE = UINT32_MAX >> 1 }; /* a leaf that is data */
+/* In the place of the number of a node: a leaf that is data; a list of nothing but data, whose
+ * items are not leaves; any other list, whose leaves follow. */
+enum { NO_NODE = INT32_MAX - 2, PLAIN_LIST, MIXED_LIST };
 
 typedef struct node {
     value result;         /* owned; FAIL: not computed */
@@ -57,22 +59,10 @@ static bool is_task(interp *in, value v)
 
 /* ---- loading ---- */
 
-/* Values of different kinds are never equal, but for those of the last. */
-enum key_kind { KEY_NONE = 1, KEY_NUMBER = 2, KEY_STR = 4, KEY_TUPLE = 8, KEY_OTHER = 16 };
-
-static enum key_kind key_kind(value v)
-{
-    if (v.kind == V_NONE) return KEY_NONE;
-    if (v.kind != V_OBJ) return KEY_NUMBER;
-    if (v.o->type == &T_str) return KEY_STR;
-    return v.o->type == &T_tuple ? KEY_TUPLE : KEY_OTHER;
-}
-
 /* The number of the key v: 1 found, 0 not a key, -1 failed. */
 static int find(const graph *g, value v, uint32_t *id)
 {
-    enum key_kind kind = key_kind(v);
-    if (kind != KEY_OTHER && !(g->kinds & (kind | KEY_OTHER))) return 0;
+    if (!may_be_key(g->kinds, v)) return 0;
     if (v.kind == V_OBJ) {
         const type *t = v.o->type;
         if (t == &T_list || t == &T_dict || t == &T_set || t == &T_ndarray || !t->hash) return 0;
@@ -94,31 +84,36 @@ static void add_ref(graph *g, node *x, uint32_t id)
         g->ref = mem_grow(g->ref, (g->cap = g->cap ? 2 * g->cap : 64) * sizeof *g->ref);
     g->ref[g->nref++] = id;
     x->nref++;
-    if (id != NO_NODE) g->at[id].uses++;
+    if (id < NO_NODE) g->at[id].uses++;
 }
 
-/* Is v a list or task? Then its parts. */
-static bool parts_of(interp *in, value v, const value **at, int64_t *n)
+/* Is the list free of tasks, lists and keys?  -1 failed */
+static int is_plain_list(const graph *g, const list *l)
 {
-    if (v.kind == V_OBJ && v.o->type == &T_list) {
-        *n = ((list *)v.o)->n;
-        *at = ((list *)v.o)->at;
-        return true;
+    uint32_t id;
+    int found = 0;
+    for (int64_t i = 0; i < l->n && !found; i++) {
+        value v = l->at[i];
+        if (v.kind == V_OBJ && (v.o->type == &T_list || is_task(g->in, v))) return 0;
+        found = find(g, v, &id);
     }
-    if (!is_task(in, v)) return false;
-    *n = ((tuple *)v.o)->n - 1;
-    *at = ((tuple *)v.o)->at + 1;
-    return true;
+    return found < 0 ? -1 : !found;
 }
 
 /* Every leaf of v becomes a ref of x. */
 static bool collect(graph *g, node *x, value v)
 {
-    const value *at;
-    int64_t n;
-    if (parts_of(g->in, v, &at, &n)) {
-        if (!check_stack(g->in)) return false;
-        for (int64_t i = 0; i < n; i++) TRY(collect(g, x, at[i]));
+    list *l = v.kind == V_OBJ && v.o->type == &T_list ? (list *)v.o : NULL;
+    if (l) {
+        int plain = check_stack(g->in) ? is_plain_list(g, l) : -1;
+        if (plain >= 0) add_ref(g, x, plain ? PLAIN_LIST : MIXED_LIST);
+        for (int64_t i = 0; plain == 0 && i < l->n; i++) TRY(collect(g, x, l->at[i]));
+        return plain >= 0;
+    }
+    if (is_task(g->in, v)) {
+        tuple *t = (tuple *)v.o;
+        TRY(check_stack(g->in));
+        for (int64_t i = 1; i < t->n; i++) TRY(collect(g, x, t->at[i]));
         return true;
     }
     uint32_t id = NO_NODE;
@@ -209,7 +204,7 @@ static links inputs_of(const graph *g)
         l.first[i] = n;
         for (uint32_t k = 0; k < g->at[i].nref; k++) {
             uint32_t d = g->ref[g->at[i].first + k];
-            if (d == NO_NODE || last[d] == i) continue;
+            if (d >= NO_NODE || last[d] == i) continue;
             last[d] = i;
             l.at[n++] = d;
         }
@@ -244,7 +239,7 @@ static bool is_data(const graph *g, uint32_t i)
 {
     const node *x = &g->at[i];
     for (uint32_t k = 0; k < x->nref; k++)
-        if (g->ref[x->first + k] != NO_NODE) return false;
+        if (g->ref[x->first + k] < NO_NODE) return false;
     return !has_task(g->in, what_of(g, i));
 }
 
@@ -300,6 +295,8 @@ static value execute(leaves *l, value v);
 
 static value execute_list(leaves *l, const list *from)
 {
+    uint32_t how = l->at < l->end ? *l->at++ : NO_NODE;
+    if (how == PLAIN_LIST) return v_obj(list_of(l->g->in, v_obj((list *)(uintptr_t)from)));
     list *made = list_new(l->g->in, from->n);
     for (int64_t i = 0; made && i < from->n; i++)
         if (!list_add(l->g->in, made, execute(l, from->at[i])))
@@ -327,7 +324,7 @@ static value execute(leaves *l, value v)
         return check_stack(in) ? execute_list(l, (list *)v.o) : FAIL;
     if (is_task(in, v)) return check_stack(in) ? execute_task(l, (tuple *)v.o) : FAIL;
     uint32_t id = l->at < l->end ? *l->at++ : NO_NODE;
-    if (id == NO_NODE) return value_ref(v);
+    if (id >= NO_NODE) return value_ref(v);
     value r = l->g->at[id].result;
     if (is_fail(r)) return throw(in, RuntimeError, "a list in the graph was changed by a task");
     return value_ref(r);
@@ -342,7 +339,7 @@ static value execute_node(graph *g, uint32_t i)
 
 static void release(graph *g, uint32_t id)
 {
-    if (id == NO_NODE || --g->at[id].uses) return;
+    if (id >= NO_NODE || --g->at[id].uses) return;
     node *x = &g->at[id];
     value_unref(g->in, x->result);
     x->result = FAIL;

@@ -23,6 +23,7 @@ value figures_begin(interp *in, const value *arg);
 value figures_end(interp *in, const value *arg);
 value figures_of(interp *in, const value *arg);
 value graph_get(interp *in, const value *arg); /* graph.c */
+value text_hash(interp *in, const value *arg); /* text_hash.c */
 /* key_order.c: Dask's priorities of the n entries of a dict without gaps (engine/plan/order.h);
  * false: there is a cycle */
 bool order_keys(interp *in, dict *of, const uint32_t *first, const uint32_t *dep, uint32_t *rank);
@@ -49,3 +50,21 @@ value draw_order(interp *in, const value *arg);
 /* A graph without gaps as one layer of the engine: entry i of `of` is node i; its task is what[i],
  * or it is the value result[i] where that is not FAIL.  NULL: pending. */
 layer *layer_of_nodes(interp *in, dict *of, const value *what, const value *result);
+
+/* Kinds of keys: values of different kinds are never equal, but for those of the last. */
+enum key_kind { KEY_NONE = 1, KEY_NUMBER = 2, KEY_STR = 4, KEY_TUPLE = 8, KEY_OTHER = 16 };
+
+static inline enum key_kind key_kind(value v)
+{
+    if (v.kind == V_NONE) return KEY_NONE;
+    if (v.kind != V_OBJ) return KEY_NUMBER;
+    if (v.o->type == &T_str) return KEY_STR;
+    return v.o->type == &T_tuple ? KEY_TUPLE : KEY_OTHER;
+}
+
+/* Can v be a key of a graph that has keys of these kinds? */
+static inline bool may_be_key(uint32_t kinds, value v)
+{
+    enum key_kind kind = key_kind(v);
+    return kind == KEY_OTHER || (kinds & (kind | KEY_OTHER));
+}

@@ -87,7 +87,7 @@ static void throw_broken(interp *in, err *e)
     err_clear(e);
 }
 
-/* Tasks that are data go to processes, too. */
+/* Tasks that are data go to workers, too. */
 static void freeze_data(interp *in, const plan *pl)
 {
     for (tid t = 0; t < pl->ntask && pl->ndone; t++) {
@@ -104,7 +104,7 @@ bool run_plan(interp *in, plan *pl, crew *c)
 bool run_plan_with(interp *in, plan *pl, crew *c, run_use *use, task_event *trace)
 {
     running r = {in, c};
-    if (crew_copies(c)) freeze_data(in, pl);
+    if (c) freeze_data(in, pl);
     if (c) crew_stop(c, false);
     run_opts o = {.synchronous = !c,
                   .ctx = &r,

@@ -21,6 +21,7 @@ typedef struct intake {
         fn *f;        /* owned */
     } * known;
     uint32_t nknown, capknown; /* a power of two of slots */
+    uint32_t kinds;            /* of the keys in `nodes` */
     bool keep; /* only functions of the user read its data: arrays stay the arrays they are */
 } intake;
 
@@ -80,6 +81,7 @@ static size_t add_layer(intake *m, layer *l)
 /* 1 and *out: v is a key; 0: plain data; -1 failed */
 static int find_key(intake *m, value v, ref *out)
 {
+    if (m->nodes && !may_be_key(m->kinds, v)) return 0;
     if (v.kind == V_OBJ) {
         const type *t = v.o->type;
         if (t == &T_list || t == &T_dict || t == &T_set || t == &T_ndarray || !t->hash) return 0;
@@ -134,11 +136,63 @@ static bool is_task(interp *in, value v)
 
 static bool translate(intake *m, uint64_t id, value v);
 
+static bool argument(intake *m, job *j, value v, lit *out);
+
+static bool is_users_task(interp *in, value v)
+{
+    return is_task(in, v) && !as_fn_value(((tuple *)v.o)->at[0]);
+}
+
+/* Is the list long, and free of tasks, lists and keys?  -1 failed */
+static int is_long_data(intake *m, const list *l)
+{
+    enum { LONG = 32 };
+    ref r;
+    int found = l->n < LONG;
+    for (int64_t i = 0; i < l->n && !found; i++) {
+        value v = l->at[i];
+        found =
+            v.kind == V_OBJ && (v.o->type == &T_list || is_task(m->in, v)) ? 1 : find_key(m, v, &r);
+    }
+    return found < 0 ? -1 : !found;
+}
+
+/* A list of its own for whoever reads it, made from one that is kept as it is. */
+static bool list_argument(intake *m, job *j, list *l, lit *out)
+{
+    lit *item = arena_alloc(&j->mem, 2 * sizeof *item);
+    fn *f = function_of(m, v_type(&T_list));
+    datum *d = f ? live_new(m->in, v_obj(l)) : NULL;
+    if (!d) return false;
+    held_add(&j->held, datum_ref(f));
+    held_add(&j->held, d);
+    item[0] = lit_datum(f);
+    item[1] = lit_datum(d);
+    *out = lit_items(LIT_CALL, 2, item);
+    return true;
+}
+
+/* A task within a task of functions of the user: one call makes both, as in Dask, so that what the
+ * inner one gives (an iterator, say) need not travel. */
+static bool inner_call(intake *m, job *j, const tuple *t, lit *out)
+{
+    lit *item = arena_alloc(&j->mem, sizeof *item * (size_t)t->n);
+    fn *f = function_of(m, t->at[0]);
+    if (!f) return false;
+    held_add(&j->held, datum_ref(f));
+    item[0] = lit_datum(f);
+    for (int64_t i = 1; i < t->n; i++) TRY(argument(m, j, t->at[i], &item[i]));
+    *out = lit_items(LIT_CALL, (uint32_t)t->n, item);
+    return true;
+}
+
 static bool argument(intake *m, job *j, value v, lit *out)
 {
     ref r;
     int found = find_key(m, v, &r);
     if (found < 0 || !check_stack(m->in)) return false;
+    if (!found && is_users_task(m->in, v) && j->held.keep)
+        return inner_call(m, j, (tuple *)v.o, out);
     if (!found && is_task(m->in, v)) {
         r = (ref){NULL, graph_add_part(m->b)};
         TRY(translate(m, r.i, v));
@@ -147,6 +201,8 @@ static bool argument(intake *m, job *j, value v, lit *out)
     if (found) return *out = lit_in(add_input(j, r)), true;
     list *l = v.kind == V_OBJ && v.o->type == &T_list ? (list *)v.o : NULL;
     if (!l) return lit_of(m->in, v, &j->mem, out, &j->held);
+    int data = j->held.keep ? is_long_data(m, l) : 0;
+    if (data) return data > 0 && list_argument(m, j, l, out);
     lit *item = arena_alloc(&j->mem, sizeof *item * (size_t)(l->n + 1));
     for (int64_t i = 0; i < l->n; i++) TRY(argument(m, j, l->at[i], &item[i]));
     *out = lit_items(LIT_LIST, (uint32_t)l->n, item);
@@ -174,9 +230,11 @@ static bool translate(intake *m, uint64_t id, value v)
         tuple *t = (tuple *)v.o;
         return translate_call(m, id, t->at[0], t->at + 1, t->n - 1);
     }
-    if (v.kind == V_OBJ && v.o->type == &T_list)
-        return translate_call(m, id, v_type(&T_list), &v, 1);
-    int found = find_key(m, v, &r);
+    list *l = v.kind == V_OBJ && v.o->type == &T_list ? (list *)v.o : NULL;
+    int data = l && m->keep ? is_long_data(m, l) : 0;
+    if (data < 0) return false;
+    if (l && !data) return translate_call(m, id, v_type(&T_list), &v, 1);
+    int found = data ? 0 : find_key(m, v, &r);
     if (found < 0) return false;
     if (found) return graph_set_alias(m->b, id, r), true;
     datum *d = m->keep ? datum_kept(m->in, v) : datum_of(m->in, v);
@@ -248,6 +306,7 @@ layer *layer_of_nodes(interp *in, dict *of, const value *what, const value *resu
 {
     intake m = {.in = in, .nodes = of};
     uint32_t n = (uint32_t)of->n;
+    for (uint32_t i = 0; i < n; i++) m.kinds |= key_kind(of->entry[i].key);
     add_layer(&m, NULL);
     m.b = graph_builder_new("graph");
     bool ok = true;

@@ -321,18 +321,23 @@ value value_of(interp *in, datum *d)
     return throw(in, SystemError, "a datum of kind '%s' has no value", d->kind->name);
 }
 
-static value items_value(interp *in, const lit *x, const value *keys)
+/* A task within a task is shown, or it is run and its result stands there. */
+enum within { SHOW, RUN };
+
+static value lit_value(interp *in, const lit *x, const value *keys, enum within how);
+
+static value items_value(interp *in, const lit *x, const value *keys, enum within how)
 {
     tuple *t = tuple_new(in, x->n);
     for (uint32_t i = 0; t && i < x->n; i++) {
-        value v = value_of_lit(in, &x->item[i], keys);
+        value v = lit_value(in, &x->item[i], keys, how);
         if (is_fail(v)) {
             obj_unref(in, t);
             return FAIL;
         }
         t->at[i] = v;
     }
-    if (!t || x->kind == LIT_TUPLE) return v_obj(t);
+    if (!t || x->kind != LIT_LIST) return v_obj(t);
     list *l = list_of(in, v_obj(t));
     obj_unref(in, t);
     return v_obj(l);
@@ -343,7 +348,17 @@ static value bound_of(int64_t i)
     return i == INT64_MIN ? NONE : v_int(i);
 }
 
-value value_of_lit(interp *in, const lit *x, const value *keys)
+static value call_value(interp *in, const lit *x, const value *keys)
+{
+    value t = check_stack(in) ? items_value(in, x, keys, RUN) : FAIL;
+    tuple *inner = as_tuple(t);
+    value r =
+        inner ? value_call(in, inner->at[0], inner->at + 1, (size_t)inner->n - 1, NULL) : FAIL;
+    value_unref(in, t);
+    return r;
+}
+
+static value lit_value(interp *in, const lit *x, const value *keys, enum within how)
 {
     switch ((enum lit_kind)x->kind) {
     case LIT_NONE: return NONE;
@@ -356,12 +371,23 @@ value value_of_lit(interp *in, const lit *x, const value *keys)
         return slice_new(in, bound_of(x->slice.start), bound_of(x->slice.stop),
                          bound_of(x->slice.step));
     case LIT_LIST:
-    case LIT_TUPLE: return items_value(in, x, keys);
+    case LIT_TUPLE: return items_value(in, x, keys, how);
+    case LIT_CALL: return how == RUN ? call_value(in, x, keys) : items_value(in, x, keys, how);
     case LIT_DATUM: return value_of(in, x->d);
     case LIT_IN:
         return keys ? value_ref(keys[x->i]) : throw(in, SystemError, "an input without a key");
     }
     return FAIL;
+}
+
+value value_of_lit(interp *in, const lit *x, const value *keys)
+{
+    return lit_value(in, x, keys, SHOW);
+}
+
+value value_of_arg(interp *in, const lit *x, const value *keys)
+{
+    return lit_value(in, x, keys, RUN);
 }
 
 /* ---- values to literals ---- */
