@@ -285,10 +285,10 @@ static value dir(interp *in, const value *arg)
     module *m = as_module(arg[0]);
     value own = m ? module_dir(in, m) : FAIL;
     if (is_fail(own) && throwing(in)) return FAIL;
-    value names = !is_fail(own)                ? own
-                  : is_fail(arg[0])            ? frame_locals(in, in->frame)
-                  : t->dir && !as_type(arg[0]) ? t->dir(in, arg[0])
-                                               : names_of(in, arg[0]);
+    value names = !is_fail(own)     ? own
+                  : is_fail(arg[0]) ? frame_locals(in, in->frame)
+                  : t->dir          ? t->dir(in, arg[0])
+                                    : names_of(in, arg[0]);
     list *l = is_fail(names) ? NULL : list_of(in, names);
     value_unref(in, names);
     if (l && list_sort(in, l, NONE, false)) return v_obj(l);
