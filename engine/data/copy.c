@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/simd.h"
 #include "engine/data/turn.h"
 #include "engine/data/walk.h"
 
@@ -22,16 +23,40 @@ typedef struct pair16 {
     uint64_t w[2];
 } pair16;
 
+/* n bytes that repeat the first `size` (at `to`): what is there doubles until it is a good piece.
+ */
+static void repeat_bytes(char *to, size_t size, size_t n)
+{
+    enum { PIECE = 16384 };
+    size_t have = size;
+    for (; have < n && have < PIECE; have *= 2)
+        memcpy(to + have, to, have < n - have ? have : n - have);
+    for (size_t at = have; at < n; at += have) memcpy(to + at, to, have < n - at ? have : n - at);
+}
+
+/* one value everywhere, backwards, a contiguous target: each its own loop */
 #define RUN(T)                                                                                     \
     static void run_##T(int64_t n, char *d, int64_t ds, const char *s, int64_t ss, size_t size)    \
     {                                                                                              \
+        const int64_t u = sizeof(T);                                                               \
+        T v;                                                                                       \
         (void)size;                                                                                \
-        for (int64_t i = 0; i < n; i++) {                                                          \
-            T v;                                                                                   \
-            memcpy(&v, s + i * ss, sizeof v);                                                      \
-            memcpy(d + i * ds, &v, sizeof v);                                                      \
+        if (n && ss == 0 && ds == u) {                                                             \
+            MOVE(T, d, s);                                                                         \
+            repeat_bytes(d, sizeof(T), (size_t)n * sizeof(T));                                     \
+        } else if (ss == -u && ds == u) {                                                          \
+            for (int64_t i = 0; i < n; i++) MOVE(T, d + i * u, s - i * u);                         \
+        } else if (ds == u) {                                                                      \
+            for (int64_t i = 0; i < n; i++) MOVE(T, d + i * u, s + i * ss);                        \
+        } else {                                                                                   \
+            for (int64_t i = 0; i < n; i++) MOVE(T, d + i * ds, s + i * ss);                       \
         }                                                                                          \
     }
+#define MOVE(T, to, from)                                                                          \
+    do {                                                                                           \
+        memcpy(&v, from, sizeof(T));                                                               \
+        memcpy(to, &v, sizeof(T));                                                                 \
+    } while (0)
 RUN(uint8_t)
 RUN(uint16_t)
 RUN(uint32_t)
@@ -122,6 +147,20 @@ void strided_copy(int ndim, const int64_t *shape, char *dst, const int64_t *dste
         copy_runs(&w, run_for(size), size);
 }
 
+#define SWAP(T, swap)                                                                              \
+    SIMD_KERNEL(static, swap_##T, (char *at, size_t n), (at, n))                                   \
+    {                                                                                              \
+        for (size_t i = 0; i + sizeof(T) <= n; i += sizeof(T)) {                                   \
+            T x;                                                                                   \
+            memcpy(&x, at + i, sizeof x);                                                          \
+            x = swap(x);                                                                           \
+            memcpy(at + i, &x, sizeof x);                                                          \
+        }                                                                                          \
+    }
+SWAP(uint16_t, __builtin_bswap16)
+SWAP(uint32_t, __builtin_bswap32)
+SWAP(uint64_t, __builtin_bswap64)
+
 void nd_swap_bytes(char *at, size_t n, dtype_of t)
 {
     size_t unit = t.dt == DT_str          ? 4
@@ -129,11 +168,10 @@ void nd_swap_bytes(char *at, size_t n, dtype_of t)
                   : t.dt == DT_complex128 ? 8
                   : t.dt == DT_bytes      ? 1
                                           : t.size;
-    for (; n >= unit; n -= unit, at += unit) {
-        for (size_t i = 0; i < unit / 2; i++) {
-            char c = at[i];
-            at[i] = at[unit - 1 - i];
-            at[unit - 1 - i] = c;
-        }
+    switch (unit) {
+    case 2: swap_uint16_t(at, n); return;
+    case 4: swap_uint32_t(at, n); return;
+    case 8: swap_uint64_t(at, n); return;
+    default: return;
     }
 }

@@ -148,7 +148,16 @@ LOOP2(add, ST, sizeof(LOOP_MEM), FOLD_PAIRS, x + y)
 #ifndef POWER_WHOLE /* a block by one exponent, where there is a faster way than pow */
 #define POWER_WHOLE
 #endif
-LOOP2(power, ST, sizeof(LOOP_MEM), POWER_WHOLE FOLD_SEQ(M(pow, x, y)), M(pow, x, y))
+#ifdef POWER_ROUGH /* vectors for all but a reduction, which goes one after the other */
+#define POWER_REST                                                                                 \
+    if (!IS_FOLD) {                                                                                \
+        POWER_ROUGH(n, p, s);                                                                      \
+        return;                                                                                    \
+    }
+#else
+#define POWER_REST
+#endif
+LOOP2(power, ST, sizeof(LOOP_MEM), POWER_WHOLE POWER_REST FOLD_SEQ(M(pow, x, y)), M(pow, x, y))
 // clang-format on
 
 /* --- two results, mixed types --------------------------------------------------------------- */

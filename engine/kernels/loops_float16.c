@@ -28,3 +28,5 @@ static inline uint16_t half_next(uint16_t h, float to)
 #include <math.h>
 
 #include "engine/kernels/loops_float.h"
+
+LOOP2(arctan2, ST, sizeof(LOOP_MEM), NO_FOLD, atan2f(x, y))

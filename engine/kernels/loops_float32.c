@@ -25,5 +25,15 @@
     {                                                                                              \
         vmath32_run(V_##name, libm_##name, n, p, s);                                               \
     }
-#define PAIRWISE_RUN(b, n) fold_sum_f32((const float *)(const void *)(b), n)
+#define PAIRWISE_RUN(b, n)   fold_sum_f32((const float *)(const void *)(b), n)
+#define POWER_ROUGH(n, p, s) vmath32_run2(V2_power, powf, n, p, s)
 #include "engine/kernels/loops_float.h"
+
+// clang-format off
+#define V2(name, one)                                                                              \
+    void LOOP_NAME(name)(size_t n, char *const *p, const ptrdiff_t *s);                            \
+    void LOOP_NAME(name)(size_t n, char *const *p, const ptrdiff_t *s)                             \
+    {                                                                                              \
+        vmath32_run2(V2_##name, one, n, p, s);                                                     \
+    }
+V2(arctan2, atan2f)

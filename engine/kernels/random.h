@@ -85,6 +85,8 @@ nd *random_integers_between(rng *g, bool old, enum dtype dt, const nd *low, cons
 void random_shuffle(rng *g, int64_t n, void (*swap)(void *ctx, int64_t i, int64_t j), void *ctx);
 /* x[permuted indices] along an axis is shuffle(); order[0..n) is overwritten with 0..n shuffled */
 void random_order(rng *g, int64_t n, int64_t *order);
+/* The same exchanges among n cells in a row; false: none, no such size (1, 2, 4, 8, 16). */
+bool random_shuffle_cells(rng *g, int64_t n, uint32_t size, void *cells);
 nd *random_permutation(rng *g, int64_t n, err *e); /* permutation(n), int64 */
 /* choice: int64 indices below `population`, of shape `size`; p: float64 weights (1-d) or NULL.
  * `shuffle` matters to Generator without replacement only. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/simd.h"
 #include "engine/data/walk.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/random_draw.h"
@@ -17,7 +18,7 @@ typedef struct source { /* parts of 32-bit words, low ones first */
     int left;
 } source;
 
-static uint32_t next_part(source *s, int bits)
+SIMD_ALWAYS uint32_t next_part(source *s, int bits)
 {
     if (!s->left) {
         s->word = rng_next32(s->g);
@@ -34,7 +35,7 @@ static uint64_t mask_of(uint64_t max)
     return max ? UINT64_MAX >> __builtin_clzll(max) : 0;
 }
 
-static uint32_t lemire32(rng *g, uint32_t max)
+SIMD_ALWAYS uint32_t lemire32(rng *g, uint32_t max)
 {
     const uint32_t n = max + 1;
     uint64_t m = (uint64_t)rng_next32(g) * n;
@@ -45,7 +46,7 @@ static uint32_t lemire32(rng *g, uint32_t max)
     return (uint32_t)(m >> 32);
 }
 
-static uint64_t lemire64(rng *g, uint64_t max)
+SIMD_ALWAYS uint64_t lemire64(rng *g, uint64_t max)
 {
     const uint64_t n = max + 1;
     rng_u128 m = (rng_u128)rng_next64(g) * n;
@@ -65,7 +66,7 @@ uint64_t draw_below(rng *g, uint64_t max)
 }
 
 /* 16 or 8 bits */
-static uint32_t small_below(source *s, uint32_t max, int bits)
+SIMD_ALWAYS uint32_t small_below(source *s, uint32_t max, int bits)
 {
     const uint32_t all = (1u << bits) - 1, n = max + 1;
     if (max == all) return next_part(s, bits) & all;
@@ -136,6 +137,24 @@ static bool check_dtype(enum dtype dt, bool old, err *e)
                    old ? "randint" : "integers");
 }
 
+/* the usual types and ranges: `count` numbers of first .. first + max */
+#define FILL(name, T, DRAW, LIMIT)                                                                 \
+    static void fill_##name(rng *g, uint64_t max, uint64_t first, int64_t count, void *out)        \
+    {                                                                                              \
+        T *to = out;                                                                               \
+        if (g->kind == RNG_PCG64) {                                                                \
+            rng own = rng_take_pcg(g);                                                             \
+            for (int64_t k = 0; k < count; k++) to[k] = (T)(first + DRAW(&own, (LIMIT)max));       \
+            rng_give_pcg(g, &own);                                                                 \
+        } else {                                                                                   \
+            for (int64_t k = 0; k < count; k++) to[k] = (T)(first + DRAW(g, (LIMIT)max));          \
+        }                                                                                          \
+    }
+FILL(int32, uint32_t, lemire32, uint32_t)
+FILL(int64, uint64_t, lemire32, uint32_t)
+FILL(wide, uint64_t, lemire64, uint64_t)
+#undef FILL
+
 nd *random_integers(rng *g, bool old, enum dtype dt, rng_i128 low, rng_i128 high, bool closed,
                     int ndim, const int64_t *shape, err *e)
 {
@@ -152,11 +171,24 @@ nd *random_integers(rng *g, bool old, enum dtype dt, rng_i128 low, rng_i128 high
     TRY(random_shape(0, NULL, 0, ndim < 0 ? 0 : ndim, shape, &n, to, e));
     nd *out = nd_new(dtype_plain(dt), n, to, e);
     if (!out) return NULL;
-    source s = {.g = g, .masked = old};
     uint64_t max = (uint64_t)(high - low), first = (uint64_t)low;
-    char *at = out->at;
-    for (int64_t k = nd_count(out); k > 0; k--, at += out->size)
-        put(at, out->size, first + draw_sized(&s, max, draw_size(dt)));
+    int64_t count = nd_count(out);
+    if (!old && max && max < UINT32_MAX && draw_size(dt) == 8) {
+        fill_int64(g, max, first, count, out->at);
+    } else if (!old && max && max < UINT32_MAX && draw_size(dt) == 4) {
+        fill_int32(g, max, first, count, out->at);
+    } else if (!old && max > UINT32_MAX && max < UINT64_MAX) {
+        fill_wide(g, max, first, count, out->at);
+    } else if (!old && max && draw_size(dt) == 1) {
+        source s = {.g = g};
+        for (int64_t k = 0; k < count; k++)
+            out->at[k] = (char)(first + small_below(&s, (uint32_t)max, 8));
+    } else {
+        source s = {.g = g, .masked = old};
+        char *at = out->at;
+        for (int64_t k = count; k > 0; k--, at += out->size)
+            put(at, out->size, first + draw_sized(&s, max, draw_size(dt)));
+    }
     return out;
 }
 

@@ -26,10 +26,52 @@ static void swap_int(int64_t *x, int64_t i, int64_t j)
     x[j] = t;
 }
 
+/* The numbers are drawn some ahead of the swaps, so that memory far away is on its way by then. */
+#define SHUFFLE(T)                                                                                 \
+    static void shuffle_##T(rng *g, int64_t n, void *cells)                                        \
+    {                                                                                              \
+        enum { AHEAD = 64 };                                                                       \
+        T *x = cells;                                                                              \
+        for (int64_t i = n - 1; i > 0;) {                                                          \
+            int64_t count = i < AHEAD ? i : AHEAD;                                                 \
+            int64_t to[AHEAD];                                                                     \
+            for (int64_t k = 0; k < count; k++) {                                                  \
+                to[k] = (int64_t)rng_interval(g, (uint64_t)(i - k));                               \
+                __builtin_prefetch(x + to[k], 1);                                                  \
+            }                                                                                      \
+            for (int64_t k = 0; k < count; k++, i--) {                                             \
+                const T t = x[i];                                                                  \
+                x[i] = x[to[k]];                                                                   \
+                x[to[k]] = t;                                                                      \
+            }                                                                                      \
+        }                                                                                          \
+    }
+typedef struct {
+    uint64_t low, high;
+} pair64;
+SHUFFLE(uint8_t)
+SHUFFLE(uint16_t)
+SHUFFLE(uint32_t)
+SHUFFLE(uint64_t)
+SHUFFLE(pair64)
+#undef SHUFFLE
+
+bool random_shuffle_cells(rng *g, int64_t n, uint32_t size, void *cells)
+{
+    switch (size) {
+    case 1: shuffle_uint8_t(g, n, cells); return true;
+    case 2: shuffle_uint16_t(g, n, cells); return true;
+    case 4: shuffle_uint32_t(g, n, cells); return true;
+    case 8: shuffle_uint64_t(g, n, cells); return true;
+    case 16: shuffle_pair64(g, n, cells); return true;
+    default: return false;
+    }
+}
+
 void random_order(rng *g, int64_t n, int64_t *order)
 {
     for (int64_t i = 0; i < n; i++) order[i] = i;
-    for (int64_t i = n - 1; i > 0; i--) swap_int(order, i, (int64_t)rng_interval(g, (uint64_t)i));
+    shuffle_uint64_t(g, n, order);
 }
 
 nd *random_permutation(rng *g, int64_t n, err *e)

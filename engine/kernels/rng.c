@@ -251,17 +251,6 @@ void pcg_doubles(rng *g, size_t n, double *out)
     for (; i < n; i++) out[i] = rng_double(g);
 }
 
-uint64_t rng_interval(rng *g, uint64_t max)
-{
-    if (!max) return 0;
-    uint64_t mask = UINT64_MAX >> __builtin_clzll(max), x;
-    if (max <= UINT32_MAX)
-        while ((x = rng_next32(g) & mask) > max) continue;
-    else
-        while ((x = rng_next64(g) & mask) > max) continue;
-    return x;
-}
-
 void rng_bytes(rng *g, size_t n, void *out)
 {
     char *at = out;

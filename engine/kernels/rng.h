@@ -104,7 +104,34 @@ static inline uint64_t rng_next64(rng *g)
 
 static inline uint32_t rng_next32(rng *g)
 {
-    return g->kind == RNG_MT19937 ? mt_next(&g->u.mt) : rng_next32_slow(g);
+    if (g->kind == RNG_MT19937) return mt_next(&g->u.mt);
+    if (g->kind != RNG_PCG64) return rng_next32_slow(g);
+    if ((g->has_half = !g->has_half)) {
+        uint64_t x = pcg_next(g);
+        g->half = (uint32_t)(x >> 32);
+        return (uint32_t)x;
+    }
+    return g->half;
+}
+
+/* For loops: the few words of g that a PCG64 has, in a local that the compiler keeps in registers.
+ * The local is an rng of that kind until rng_give gives its state back. */
+static inline rng rng_take_pcg(const rng *g)
+{
+    rng own;
+    own.kind = RNG_PCG64;
+    own.has_half = g->has_half;
+    own.half = g->half;
+    own.u.pcg.state = g->u.pcg.state;
+    own.u.pcg.inc = g->u.pcg.inc;
+    return own;
+}
+
+static inline void rng_give_pcg(rng *g, const rng *own)
+{
+    g->has_half = own->has_half;
+    g->half = own->half;
+    g->u.pcg.state = own->u.pcg.state;
 }
 
 /* uniform in [0, 1) with 53 bits */
@@ -124,6 +151,15 @@ static inline float rng_float(rng *g)
 
 void rng_doubles(rng *g, size_t n, double *out); /* n times rng_double */
 /* uniform in [0, max]: by masking and rejection */
-uint64_t rng_interval(rng *g, uint64_t max);
+static inline uint64_t rng_interval(rng *g, uint64_t max)
+{
+    if (!max) return 0;
+    uint64_t mask = UINT64_MAX >> __builtin_clzll(max), x;
+    if (max <= UINT32_MAX)
+        while ((x = rng_next32(g) & mask) > max) continue;
+    else
+        while ((x = rng_next64(g) & mask) > max) continue;
+    return x;
+}
 /* RandomState.bytes, Generator.bytes */
 void rng_bytes(rng *g, size_t n, void *out);

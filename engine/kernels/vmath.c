@@ -6,6 +6,7 @@
 #include "engine/kernels/vmath.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -28,10 +29,30 @@
         store(pad, sleef(load(pad)));                                                              \
         memcpy(out + i, pad, (n - i) * sizeof(T));                                                 \
     }
+/* the same of two arguments */
+#define PAIR(name, tag, target_, V, T, N, sleef, load, store)                                      \
+    __attribute__((target(target_))) V sleef(V, V);                                                \
+    __attribute__((target(target_))) static void name##_##tag(size_t n, T *out, const T *a, const T *b) \
+    {                                                                                              \
+        size_t i = 0;                                                                              \
+        for (; i + N <= n; i += N) store(out + i, sleef(load(a + i), load(b + i)));                \
+        if (i == n) return;                                                                        \
+        T x[N], y[N];                                                                              \
+        for (size_t k = 0; k < N; k++) {                                                           \
+            x[k] = a[i + k < n ? i + k : n - 1];                                                   \
+            y[k] = b[i + k < n ? i + k : n - 1];                                                   \
+        }                                                                                          \
+        store(x, sleef(load(x), load(y)));                                                         \
+        memcpy(out + i, x, (n - i) * sizeof(T));                                                   \
+    }
 #define D8(name, c)  BLOCK(name, d8, "avx512f", __m512d, double, 8, Sleef_finz_##c##d8_u10avx512f, _mm512_loadu_pd, _mm512_storeu_pd)
+#define D8P(name, c) PAIR(name, d8, "avx512f", __m512d, double, 8, Sleef_finz_##c##d8_u10avx512f, _mm512_loadu_pd, _mm512_storeu_pd)
 #define D4(name, c)  BLOCK(name, d4, "avx2,fma", __m256d, double, 4, Sleef_finz_##c##d4_u10avx2, _mm256_loadu_pd, _mm256_storeu_pd)
+#define D4P(name, c) PAIR(name, d4, "avx2,fma", __m256d, double, 4, Sleef_finz_##c##d4_u10avx2, _mm256_loadu_pd, _mm256_storeu_pd)
 #define F16(name, c) BLOCK(name, f16, "avx512f", __m512, float, 16, Sleef_finz_##c##f16_u10avx512f, _mm512_loadu_ps, _mm512_storeu_ps)
+#define F16P(name, c) PAIR(name, f16, "avx512f", __m512, float, 16, Sleef_finz_##c##f16_u10avx512f, _mm512_loadu_ps, _mm512_storeu_ps)
 #define F8(name, c)  BLOCK(name, f8, "avx2,fma", __m256, float, 8, Sleef_finz_##c##f8_u10avx2, _mm256_loadu_ps, _mm256_storeu_ps)
+#define F8P(name, c) PAIR(name, f8, "avx2,fma", __m256, float, 8, Sleef_finz_##c##f8_u10avx2, _mm256_loadu_ps, _mm256_storeu_ps)
 /* The same, one by one: for processors that have fused products but are told to use no vectors. */
 #define ONE(name, tag, T, sleef)                                                                   \
     T sleef(T);                                                                                    \
@@ -41,12 +62,26 @@
     }
 #define D1(name, c)  ONE(name, d1, double, Sleef_finz_##c##d1_u10purecfma)
 #define F1(name, c)  ONE(name, f1, float, Sleef_finz_##c##f1_u10purecfma)
+#define ONE2(name, tag, T, sleef)                                                                  \
+    T sleef(T, T);                                                                                 \
+    static void name##_##tag(size_t n, T *out, const T *a, const T *b)                             \
+    {                                                                                              \
+        for (size_t i = 0; i < n; i++) out[i] = sleef(a[i], b[i]);                                 \
+    }
+#define D1P(name, c) ONE2(name, d1, double, Sleef_finz_##c##d1_u10purecfma)
+#define F1P(name, c) ONE2(name, f1, float, Sleef_finz_##c##f1_u10purecfma)
 VECTOR_MATH_FUNCTIONS(D1)
 VECTOR_MATH_FUNCTIONS(F1)
 VECTOR_MATH_FUNCTIONS(D8)
 VECTOR_MATH_FUNCTIONS(D4)
 VECTOR_MATH_FUNCTIONS(F16)
 VECTOR_MATH_FUNCTIONS(F8)
+VECTOR_MATH_PAIRS(D1P)
+VECTOR_MATH_PAIRS(F1P)
+VECTOR_MATH_PAIRS(D8P)
+VECTOR_MATH_PAIRS(D4P)
+VECTOR_MATH_PAIRS(F16P)
+VECTOR_MATH_PAIRS(F8P)
 // clang-format on
 
 static const struct {
@@ -58,6 +93,32 @@ static const struct {
     VECTOR_MATH_FUNCTIONS(ROW)
 #undef ROW
 };
+
+typedef void (*pair64)(size_t n, double *out, const double *a, const double *b);
+typedef void (*pair32)(size_t n, float *out, const float *a, const float *b);
+static const struct {
+    pair64 d8, d4, d1;
+    pair32 f16, f8, f1;
+} pairs[NVMATH2] = {
+#define ROW(name, c)                                                                               \
+    [V2_##name] = {name##_d8, name##_d4, name##_d1, name##_f16, name##_f8, name##_f1},
+    VECTOR_MATH_PAIRS(ROW)
+#undef ROW
+};
+
+static pair64 pair64_find(enum vmath_pair id)
+{
+    if (simd_level() == SIMD_AVX512) return pairs[id].d8;
+    if (simd_level() == SIMD_AVX2) return pairs[id].d4;
+    return __builtin_cpu_supports("fma") ? pairs[id].d1 : NULL;
+}
+
+static pair32 pair32_find(enum vmath_pair id)
+{
+    if (simd_level() == SIMD_AVX512) return pairs[id].f16;
+    if (simd_level() == SIMD_AVX2) return pairs[id].f8;
+    return __builtin_cpu_supports("fma") ? pairs[id].f1 : NULL;
+}
 
 vmath64 vmath64_find(enum vmath_id id)
 {
@@ -83,6 +144,21 @@ static void status_restore(unsigned s)
     _mm_setcsr(s);
 }
 #else
+typedef void (*pair64)(size_t n, double *out, const double *a, const double *b);
+typedef void (*pair32)(size_t n, float *out, const float *a, const float *b);
+
+static pair64 pair64_find(enum vmath_pair id)
+{
+    (void)id;
+    return NULL;
+}
+
+static pair32 pair32_find(enum vmath_pair id)
+{
+    (void)id;
+    return NULL;
+}
+
 vmath64 vmath64_find(enum vmath_id id)
 {
     (void)id;
@@ -106,19 +182,49 @@ static void status_restore(unsigned s)
 }
 #endif
 
-// clang-format off
 enum { CHUNK = 256 };
+
+/* Functions that are NaN outside their domain, by every account: one call of libm's says so (and
+ * sets the status) for all such arguments of a block. */
+static bool is_bounded(enum vmath_id id)
+{
+    switch (id) {
+    case V_log:
+    case V_log2:
+    case V_log10:
+    case V_log1p:
+    case V_arcsin:
+    case V_arccos:
+    case V_arccosh:
+    case V_arctanh: return true;
+    default: return false;
+    }
+}
+
+// clang-format off
 
 /* Results that are not finite, and arguments so small that a series may lose them, are libm's; but not
  * roots of small numbers, where libm is the worse. */
 #define RUN(name, T, BITS, fabs_, tiny, find)                                                            \
-    SIMD_KERNEL(static, suspicious_##T, (size_t n, const T *in, const T *out, T least, int *any), (n, in, out, least, any)) \
+    /* found[0]: any that libm has to compute; found[1]: any outside the domain of the function */ \
+    SIMD_KERNEL(static, suspicious_##T, (size_t n, const T *in, const T *out, T least, bool bounded, unsigned char *again, int *found), (n, in, out, least, bounded, again, found)) \
     {                                                                                              \
-        BITS bad = 0;                                                                              \
-        for (size_t i = 0; i < n; i++) bad |= (out[i] - out[i] != 0) | (fabs_(in[i]) < least);      \
-        *any = bad != 0;                                                                                \
+        BITS bad = 0, outside = 0;                                                                 \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            const BITS nan = bounded & (out[i] != out[i]) & (in[i] == in[i]);                      \
+            const BITS odd = ((out[i] - out[i] != 0) & !nan) | (fabs_(in[i]) < least);             \
+            again[i] = (unsigned char)odd;                                                         \
+            bad |= odd;                                                                            \
+            outside |= nan;                                                                        \
+        }                                                                                          \
+        found[0] = bad != 0;                                                                       \
+        found[1] = outside != 0;                                                                   \
     }                                                                                              \
-    static void chunk_##T(find##_block run, T (*one)(T), T least, size_t n, T *out, const T *in)            \
+    SIMD_KERNEL(static, put_nan_##T, (size_t n, const T *in, T *out, T nan), (n, in, out, nan))    \
+    {                                                                                              \
+        for (size_t i = 0; i < n; i++) out[i] = out[i] != out[i] && in[i] == in[i] ? nan : out[i]; \
+    }                                                                                              \
+    static void chunk_##T(find##_block run, T (*one)(T), T least, bool bounded, size_t n, T *out, const T *in) \
     {                                                                                              \
         unsigned status = status_save();                                                           \
         T copy[CHUNK];                                                                             \
@@ -126,17 +232,25 @@ enum { CHUNK = 256 };
         if (in == out) from = memcpy(copy, in, n * sizeof(T));                                     \
         run(n, out, from);                                                                         \
         unsigned char again[CHUNK];                                                                \
-        int bad;                                                                                   \
-        suspicious_##T(n, from, out, least, &bad);                                                    \
-        for (size_t i = 0; bad && i < n; i++)                                                      \
-            again[i] = out[i] - out[i] != 0 || fabs_(from[i]) < least;                              \
+        int found[2];                                                                              \
+        suspicious_##T(n, from, out, least, bounded, again, found);                                \
         status_restore(status);                                                                    \
-        for (size_t i = 0; bad && i < n; i++)                                                      \
-            if (again[i]) out[i] = one(from[i]);                                                   \
+        if (found[1]) {                                                                            \
+            size_t i = 0;                                                                          \
+            while (out[i] == out[i] || from[i] != from[i]) i++;                                    \
+            put_nan_##T(n, from, out, one(from[i]));                                               \
+        }                                                                                          \
+        for (size_t i = 0, last = n; found[0] && i < n; i++) {                                     \
+            if (!again[i]) continue;                                                               \
+            const bool same = last < n && !memcmp(&from[last], &from[i], sizeof(T));               \
+            out[i] = same ? out[last] : one(from[i]);                                              \
+            last = i;                                                                              \
+        }                                                                                          \
     }                                                                                              \
     void name(enum vmath_id id, T (*one)(T), size_t n, char *const *p, const ptrdiff_t *s)         \
     {                                                                                              \
         const T least = id == V_cbrt ? 0 : tiny; \
+        const bool bounded = is_bounded(id);                                                       \
         find##_block run = find(id);                                                               \
         char *from = p[0], *to = p[1];                                                             \
         if (!run) {                                                                                \
@@ -149,10 +263,64 @@ enum { CHUNK = 256 };
             char *a = from + (ptrdiff_t)i * s[0], *b = to + (ptrdiff_t)i * s[1];                   \
             int flat_in = s[0] == sizeof(T), flat_out = s[1] == sizeof(T);                         \
             for (size_t k = 0; !flat_in && k < m; k++) in[k] = *(T *)(a + (ptrdiff_t)k * s[0]);    \
-            chunk_##T(run, one, least, m, flat_out ? (T *)b : out, flat_in ? (T *)a : in);                \
+            chunk_##T(run, one, least, bounded, m, flat_out ? (T *)b : out, flat_in ? (T *)a : in);                \
             for (size_t k = 0; !flat_out && k < m; k++) *(T *)(b + (ptrdiff_t)k * s[1]) = out[k];  \
         }                                                                                          \
     }
+/* Of two arguments: whatever is not finite or very small, argument or result, is libm's. */
+#define RUN2(name, T, BITS, fabs_, tiny, huge, find, block)                                        \
+    SIMD_KERNEL(static, suspicious2_##T, (size_t n, const T *a, const T *b, const T *out, unsigned char *bad, int *any), (n, a, b, out, bad, any)) \
+    {                                                                                              \
+        BITS all = 0;                                                                              \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            const T x = fabs_(a[i]), y = fabs_(b[i]), r = fabs_(out[i]);                           \
+            const BITS good = (x >= tiny) & (x <= huge) & (y >= tiny) & (y <= huge) & (r >= tiny) & (r <= huge); \
+            bad[i] = (unsigned char)!good;                                                         \
+            all |= !good;                                                                          \
+        }                                                                                          \
+        *any = all != 0;                                                                           \
+    }                                                                                              \
+    static void chunk2_##T(block run, T (*one)(T, T), size_t n, T *out, const T *a, const T *b)    \
+    {                                                                                              \
+        unsigned status = status_save();                                                           \
+        unsigned char bad[CHUNK];                                                                  \
+        T got[CHUNK];                                                                              \
+        int any;                                                                                   \
+        run(n, got, a, b);                                                                         \
+        suspicious2_##T(n, a, b, got, bad, &any);                                                  \
+        status_restore(status);                                                                    \
+        for (size_t i = 0; any && i < n; i++)                                                      \
+            if (bad[i]) got[i] = one(a[i], b[i]);                                                  \
+        memcpy(out, got, n * sizeof(T));                                                           \
+    }                                                                                              \
+    static const T *run_of_##T(T *room, const char *at, ptrdiff_t step, size_t n)                  \
+    {                                                                                              \
+        if (step == sizeof(T)) return (const T *)(const void *)at;                                 \
+        for (size_t k = 0; k < n; k++) room[k] = *(const T *)(const void *)(at + (ptrdiff_t)k * step); \
+        return room;                                                                               \
+    }                                                                                              \
+    void name(enum vmath_pair id, T (*one)(T, T), size_t n, char *const *p, const ptrdiff_t *s)    \
+    {                                                                                              \
+        block run = find(id);                                                                      \
+        char *a = p[0], *b = p[1], *to = p[2];                                                     \
+        if (!run) {                                                                                \
+            for (size_t i = 0; i < n; i++, a += s[0], b += s[1], to += s[2])                       \
+                *(T *)(void *)to = one(*(T *)(void *)a, *(T *)(void *)b);                          \
+            return;                                                                                \
+        }                                                                                          \
+        T x[CHUNK], y[CHUNK], out[CHUNK];                                                          \
+        for (size_t i = 0; i < n; i += CHUNK) {                                                    \
+            size_t m = n - i < CHUNK ? n - i : CHUNK;                                              \
+            char *r = to + (ptrdiff_t)i * s[2];                                                    \
+            const bool flat = s[2] == sizeof(T);                                                   \
+            chunk2_##T(run, one, m, flat ? (T *)(void *)r : out,                                   \
+                       run_of_##T(x, a + (ptrdiff_t)i * s[0], s[0], m),                            \
+                       run_of_##T(y, b + (ptrdiff_t)i * s[1], s[1], m));                           \
+            for (size_t k = 0; !flat && k < m; k++) *(T *)(void *)(r + (ptrdiff_t)k * s[2]) = out[k]; \
+        }                                                                                          \
+    }
+RUN2(vmath64_run2, double, int64_t, fabs, 1e-300, 1e300, pair64_find, pair64)
+RUN2(vmath32_run2, float, int32_t, fabsf, 1e-30f, 1e30f, pair32_find, pair32)
 typedef vmath64 vmath64_find_block;
 typedef vmath32 vmath32_find_block;
 RUN(vmath64_run, double, int64_t, fabs, 1e-300, vmath64_find)

@@ -14,6 +14,8 @@
     F(log1p, log1p) F(cbrt, cbrt) F(sin, sin) F(cos, cos) F(tan, tan) F(arcsin, asin)              \
     F(arccos, acos) F(arctan, atan) F(sinh, sinh) F(cosh, cosh) F(tanh, tanh) F(arcsinh, asinh)    \
     F(arccosh, acosh) F(arctanh, atanh)
+/* of two arguments */
+#define VECTOR_MATH_PAIRS(F) F(arctan2, atan2) F(power, pow)
 // clang-format on
 
 enum vmath_id {
@@ -23,6 +25,13 @@ enum vmath_id {
         NVMATH
 };
 
+enum vmath_pair {
+#define ID(name, c) V2_##name,
+    VECTOR_MATH_PAIRS(ID)
+#undef ID
+        NVMATH2
+};
+
 /* in: contiguous, out: contiguous, may be equal; padded reads stay inside n */
 typedef void (*vmath64)(size_t n, double *out, const double *in);
 typedef void (*vmath32)(size_t n, float *out, const float *in);
@@ -30,6 +39,11 @@ typedef void (*vmath32)(size_t n, float *out, const float *in);
 vmath64 vmath64_find(enum vmath_id id);
 vmath32 vmath32_find(enum vmath_id id);
 
+/* two inputs, one output, any steps */
+void vmath64_run2(enum vmath_pair id, double (*one)(double, double), size_t n, char *const *p,
+                  const ptrdiff_t *s);
+void vmath32_run2(enum vmath_pair id, float (*one)(float, float), size_t n, char *const *p,
+                  const ptrdiff_t *s);
 /* one input, one output, any steps */
 void vmath64_run(enum vmath_id id, double (*one)(double), size_t n, char *const *p,
                  const ptrdiff_t *s);

@@ -105,8 +105,11 @@ static value f_asfortranarray(interp *in, const value *arg)
     return as_array(in, arg[0], arg[1], 'F');
 }
 
-static value filled(interp *in, value shape, dtype_of t, value fill, char order)
+/* fill: FAIL for zeros.  `any` content will do where it is about to be written, or was not asked
+ * for; small arrays are zeros even then. */
+static value filled_or(interp *in, value shape, dtype_of t, value fill, char order, bool any)
 {
+    enum { SMALL = 1 << 12 };
     int ndim;
     int64_t ext[ND_MAXDIM];
     if (!to_shape(in, shape, &ndim, ext)) return FAIL;
@@ -121,7 +124,9 @@ static value filled(interp *in, value shape, dtype_of t, value fill, char order)
         buf_unref(b);
     } else if (order == 'F') {
         x = nd_new_order(t, ndim, ext, 'F', &e);
-        if (x) memset(x->at, 0, nd_bytes(x));
+        if (x && !any) memset(x->at, 0, nd_bytes(x));
+    } else if (any && shape_count(ndim, ext) > SMALL) {
+        x = nd_new(t, ndim, ext, &e);
     } else {
         x = nd_zero(t, ndim, ext, &e);
     }
@@ -129,6 +134,11 @@ static value filled(interp *in, value shape, dtype_of t, value fill, char order)
     if (is_fail(a) || is_fail(fill) || array_setitem(in, a, ELLIPSIS, fill)) return a;
     value_unref(in, a);
     return FAIL;
+}
+
+static value filled(interp *in, value shape, dtype_of t, value fill, char order)
+{
+    return filled_or(in, shape, t, fill, order, !is_fail(fill) && t.dt < DT_object);
 }
 
 static value f_zeros(interp *in, const value *arg)
@@ -142,7 +152,7 @@ static value f_empty(interp *in, const value *arg)
 {
     dtype_of t = dtype_plain(DT_float64);
     if (!to_dtype(in, arg[1], &t)) return FAIL;
-    return filled(in, arg[0], t, FAIL, order_of(arg[2]));
+    return filled_or(in, arg[0], t, FAIL, order_of(arg[2]), t.dt < DT_object);
 }
 
 static value f_ones(interp *in, const value *arg)
@@ -166,7 +176,7 @@ static value f_full(interp *in, const value *arg)
 }
 
 /* x_like(prototype, ..., dtype, order, subok, shape) */
-static value like(interp *in, value prototype, value dtype, value shape, value fill)
+static value like(interp *in, value prototype, value dtype, value shape, value fill, bool any)
 {
     nd *x = to_nd_any(in, prototype);
     if (!x) return FAIL;
@@ -174,24 +184,30 @@ static value like(interp *in, value prototype, value dtype, value shape, value f
     bool fortran = x->flags & ND_F && !(x->flags & ND_C);
     value s = is_none(shape) ? v_obj(shape_tuple(in, x->ndim, nd_shape(x))) : value_ref(shape);
     datum_unref(x);
-    value r = to_dtype(in, dtype, &t) ? filled(in, s, t, fill, fortran ? 'F' : 'C') : FAIL;
+    any = to_dtype(in, dtype, &t) && (any || !is_fail(fill)) && t.dt < DT_object;
+    value r = throwing(in) ? FAIL : filled_or(in, s, t, fill, fortran ? 'F' : 'C', any);
     value_unref(in, s);
     return r;
 }
 
 static value f_zeros_like(interp *in, const value *arg)
 {
-    return like(in, arg[0], arg[1], arg[4], FAIL);
+    return like(in, arg[0], arg[1], arg[4], FAIL, false);
+}
+
+static value f_empty_like(interp *in, const value *arg)
+{
+    return like(in, arg[0], arg[1], arg[4], FAIL, true);
 }
 
 static value f_ones_like(interp *in, const value *arg)
 {
-    return like(in, arg[0], arg[1], arg[4], v_int(1));
+    return like(in, arg[0], arg[1], arg[4], v_int(1), false);
 }
 
 static value f_full_like(interp *in, const value *arg)
 {
-    return like(in, arg[0], arg[2], arg[5], arg[1]);
+    return like(in, arg[0], arg[2], arg[5], arg[1], false);
 }
 
 /* ---- ranges ---- */
@@ -413,7 +429,7 @@ const builtin numpy_create_functions[] = {
 const builtin numpy_like_functions[] = {
     {"@def zeros_like(a, dtype=None, order='K', subok=True, shape=None)", f_zeros_like,
      "Zeros in the shape and type of a."},
-    {"empty_like(prototype, dtype=None, order='K', subok=True, shape=None)", f_zeros_like,
+    {"empty_like(prototype, dtype=None, order='K', subok=True, shape=None)", f_empty_like,
      "An array of the shape and type of another."},
     {"@def ones_like(a, dtype=None, order='K', subok=True, shape=None)", f_ones_like,
      "Ones in the shape and type of a."},

@@ -146,7 +146,9 @@ static value m_tobytes(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]);
     err e = {0};
-    nd *y = x ? nd_copy_order(x, order_of(arg[1], 'C'), &e) : NULL;
+    char order = order_of(arg[1], 'C');
+    bool as_is = x && nd_is_c(x) && (order != 'F' || x->ndim < 2);
+    nd *y = as_is ? nd_ref(x) : x ? nd_copy_order(x, order, &e) : NULL;
     datum_unref(x);
     if (!y) return e.kind ? throw_err(in, &e) : FAIL;
     bytes *b = bytes_new(in, y->at, nd_bytes(y));
@@ -270,13 +272,7 @@ static value m_byteswap(interp *in, const value *arg)
     nd *x = to_nd_any(in, arg[0]);
     err e = {0};
     nd *y = x ? nd_copy(x, &e) : NULL;
-    size_t half = y && dtype_is_complex((enum dtype)y->dtype) ? y->size / 2 : y ? y->size : 1;
-    for (size_t i = 0; y && i + half <= nd_bytes(y); i += half)
-        for (size_t k = 0; k < half / 2; k++) {
-            char c = y->at[i + k];
-            y->at[i + k] = y->at[i + half - 1 - k];
-            y->at[i + half - 1 - k] = c;
-        }
+    if (y) nd_swap_bytes(y->at, nd_bytes(y), nd_type(y));
     datum_unref(x);
     return x ? array_wrap(in, y, &e) : FAIL;
 }

@@ -266,6 +266,8 @@ static bool shuffle_array(interp *in, rng *g, ndarray *a, value axis_value)
     err e = {0};
     nd *x = array_write(in, a);
     if (!x || !to_axis(in, axis_value, x->ndim, &axis)) return false;
+    if (x->ndim == 1 && x->flags & ND_C && random_shuffle_cells(g, nd_shape(x)[0], x->size, x->at))
+        return true;
     nd *order = random_permutation(g, nd_shape(x)[axis], &e);
     nd *y = order ? nd_take(x, order, axis, 'r', &e) : NULL;
     bool ok = y && nd_assign(x, y, 'u', NULL, &e);
@@ -345,6 +347,12 @@ static value permutation(interp *in, const value *arg, bool old)
     if (x && old && !x->ndim)
         throw(in, IndexError, "x must be an integer or at least 1-dimensional");
     else if (x && to_axis(in, old ? v_int(0) : arg[2], x->ndim, &axis)) {
+        nd *y = x->ndim == 1 && x->dtype != DT_object ? nd_copy(x, &e) : NULL;
+        if (y && random_shuffle_cells(stream(arg[0]), nd_shape(y)[0], y->size, y->at)) {
+            datum_unref(x);
+            return array_wrap(in, y, &e);
+        }
+        datum_unref(y);
         nd *order = random_permutation(stream(arg[0]), nd_shape(x)[axis], &e);
         r = array_wrap(in, order ? nd_take(x, order, axis, 'r', &e) : NULL, &e);
         datum_unref(order);

@@ -132,6 +132,50 @@ START_TEST(functions_of_floats_are_within_an_ulp)
 }
 END_TEST
 
+#define LONG2(name, c)     [V2_##name] = c##l,
+#define DOUBLE2(name, c)   [V2_##name] = c,
+#define UFUNC_ID2(name, c) [V2_##name] = U_##name,
+static long double (*const exact2[])(long double, long double) = {VECTOR_MATH_PAIRS(LONG2)};
+static double (*const wide2[])(double, double) = {VECTOR_MATH_PAIRS(DOUBLE2)};
+static const enum ufunc_id ids2[] = {VECTOR_MATH_PAIRS(UFUNC_ID2)};
+
+START_TEST(pairs_of_doubles_are_within_an_ulp)
+{
+    uint64_t s = (uint64_t)_i;
+    double *x = malloc(3 * COUNT * sizeof *x), *y = x + COUNT, *r = y + COUNT, worst = 0;
+    int at = 0;
+    for (int i = 0; i < COUNT; i++) x[i] = sample(&s, i), y[i] = sample(&s, i / 3);
+    find(ids2[_i], DT_float64)(COUNT, (char *[]){(char *)x, (char *)y, (char *)r},
+                               (ptrdiff_t[]){sizeof *x, sizeof *x, sizeof *x});
+    for (int i = 0; i < COUNT; i++) {
+        double e = error64(r[i], exact2[_i](x[i], y[i]));
+        if (e > worst) worst = e, at = i;
+    }
+    ck_assert_msg(worst <= 1.01, "%s(%a, %a) is off by %.3f ulp", ufuncs[ids2[_i]].name, x[at],
+                  y[at], worst);
+    free(x);
+}
+END_TEST
+
+START_TEST(pairs_of_floats_are_within_an_ulp)
+{
+    uint64_t s = (uint64_t)_i;
+    float *x = malloc(3 * COUNT * sizeof *x), *y = x + COUNT, *r = y + COUNT;
+    double worst = 0;
+    int at = 0;
+    for (int i = 0; i < COUNT; i++) x[i] = (float)sample(&s, i), y[i] = (float)sample(&s, i / 3);
+    find(ids2[_i], DT_float32)(COUNT, (char *[]){(char *)x, (char *)y, (char *)r},
+                               (ptrdiff_t[]){sizeof *x, sizeof *x, sizeof *x});
+    for (int i = 0; i < COUNT; i++) {
+        double e = error32(r[i], wide2[_i]((double)x[i], (double)y[i]));
+        if (e > worst) worst = e, at = i;
+    }
+    ck_assert_msg(worst <= 1.01, "%s(%a, %a) is off by %.3f ulp", ufuncs[ids2[_i]].name,
+                  (double)x[at], (double)y[at], worst);
+    free(x);
+}
+END_TEST
+
 START_TEST(whole_powers_are_rounded_right_but_for_a_hair)
 {
     uint64_t s = 7;
@@ -158,6 +202,8 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, functions_of_doubles_are_within_an_ulp, 0, NVMATH);
     tcase_add_loop_test(t, functions_of_floats_are_within_an_ulp, 0, NVMATH);
+    tcase_add_loop_test(t, pairs_of_doubles_are_within_an_ulp, 0, NVMATH2);
+    tcase_add_loop_test(t, pairs_of_floats_are_within_an_ulp, 0, NVMATH2);
     tcase_add_loop_test(t, whole_powers_are_rounded_right_but_for_a_hair, 2, 9);
     suite_add_tcase(s, t);
     return suite_run(s);
