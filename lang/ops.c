@@ -10,6 +10,7 @@
 #include "lang/interp.h"
 #include "lang/lang.h"
 #include "lang/types/alias.h"
+#include "lang/types/dict_fast.h"
 #include "lang/types/klass.h"
 
 // clang-format off
@@ -287,16 +288,6 @@ int value_eq(interp *in, value a, value b)
 }
 
 /* ---- hash ---- */
-
-enum { HASH_BITS = 61 };
-#define HASH_MODULUS (((uint64_t)1 << HASH_BITS) - 1)
-
-static uint64_t int_hash(int64_t i)
-{
-    uint64_t u = i < 0 ? -(uint64_t)i : (uint64_t)i;
-    if (u >= HASH_MODULUS) u %= HASH_MODULUS;
-    return i < 0 ? -u : u;
-}
 
 static uint64_t hash_address(const void *p)
 {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lang/frame_fast.h"
+#include "lang/types/dict_fast.h"
 #include "lang/types/dunder.h"
 #include "lang/types/excgroup.h"
 #include "lang/types/gen.h"
@@ -428,7 +429,10 @@ value vm_run(interp *in)
     CASE(IN) :
     {
         f->ip = ip;
-        int t = value_contains(in, r[B], r[A]);
+        value b = value_at(&r[B]);
+        int t = -2;
+        if (b.kind == V_OBJ && b.o->type == &T_dict) t = quick_has((dict *)b.o, r[A]);
+        if (t == -2) t = value_contains(in, b, r[A]);
         if (t < 0) goto error;
         v = v_bool(t != (X != 0));
         RESULT2(v);
@@ -591,13 +595,11 @@ value vm_run(interp *in)
                     goto item_done;
                 }
             } else if (a.o->type == &T_dict) {
-                value found;
-                int has = dict_get(in, (dict *)a.o, b, &found);
-                if (has == 1) {
-                    v = value_ref(found);
+                int64_t at = quick_entry((dict *)a.o, b);
+                if (at >= 0) {
+                    v = ref_at(&((dict *)a.o)->entry[at].val);
                     goto item_done;
                 }
-                if (has < 0) goto error;
             }
         }
         f->ip = ip;
@@ -628,6 +630,15 @@ value vm_run(interp *in)
                 NEXT;
             }
         }
+        if (a.kind == V_OBJ && a.o->type == &T_dict) {
+            int64_t at = quick_entry((dict *)a.o, b);
+            if (at >= 0) {
+                v = ref_at(&((dict *)a.o)->entry[at].val);
+                USED(A);
+                SET(C, v);
+                NEXT;
+            }
+        }
         f->ip = ip;
         RESULT1(value_getitem(in, a, b));
     }
@@ -644,6 +655,17 @@ value vm_run(interp *in)
                 l->at[at] = OWN(C);
                 value_unref(in, old);
                 USED(A);
+                NEXT;
+            }
+        }
+        if (a.kind == V_OBJ && a.o->type == &T_dict && !(a.o->flags & OBJ_FROZEN)) {
+            int64_t at = quick_entry((dict *)a.o, b);
+            if (at >= 0) {
+                value *held = &((dict *)a.o)->entry[at].val, old = *held;
+                *held = OWN(C);
+                value_unref(in, old);
+                USED(A);
+                USED(B);
                 NEXT;
             }
         }

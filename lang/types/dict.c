@@ -11,8 +11,9 @@
 #include "engine/base/mem.h"
 #include "lang/interp.h"
 #include "lang/lang.h"
+#include "lang/types/dict_fast.h"
 
-enum { SMALL = 8, EMPTY = -1, GONE = -2 };
+enum { SMALL = DICT_NO_INDEX, EMPTY = DICT_EMPTY, GONE = DICT_GONE };
 
 dict *dict_new(interp *in)
 {
@@ -123,10 +124,8 @@ bool dict_reserve(interp *in, dict *d, int64_t n)
 static int matches(interp *in, dict *d, int64_t at, value key)
 {
     value have = d->entry[at].key;
-    if (have.kind == key.kind && have.i == key.i && have.aux == key.aux) return 1;
-    if (have.kind == V_INT && key.kind == V_INT) return 0;
-    if (have.kind == V_OBJ && key.kind == V_OBJ && have.o->type == &T_str && key.o->type == &T_str)
-        return str_eq((str *)have.o, (str *)key.o);
+    int same = quick_same(have, key);
+    if (same >= 0) return same;
     uint64_t version = d->version;
     value_ref(have);
     int eq = value_eq(in, have, key);
@@ -163,6 +162,8 @@ static int find_once(interp *in, dict *d, value key, uint64_t hash, int64_t *out
 
 int dict_find(interp *in, dict *d, value key, uint64_t hash, int64_t *i)
 {
+    *i = dict_seek(d, key, hash);
+    if (*i != -2) return *i >= 0;
     int r;
     while ((r = find_once(in, d, key, hash, i)) == -2) {
     }
@@ -173,7 +174,7 @@ int dict_get(interp *in, dict *d, value key, value *out)
 {
     uint64_t hash;
     int64_t i;
-    if (!value_hash(in, key, &hash)) return -1;
+    if (!quick_hash(key, &hash) && !value_hash(in, key, &hash)) return -1;
     int r = dict_find(in, d, key, hash, &i);
     *out = r > 0 ? d->entry[i].val : FAIL;
     return r;
@@ -232,7 +233,8 @@ bool dict_set_hashed(interp *in, dict *d, value key, uint64_t hash, value v)
 bool dict_set(interp *in, dict *d, value key, value v)
 {
     uint64_t hash;
-    return value_hash(in, key, &hash) && dict_set_hashed(in, d, key, hash, v);
+    return (quick_hash(key, &hash) || value_hash(in, key, &hash)) &&
+           dict_set_hashed(in, d, key, hash, v);
 }
 
 bool dict_set_str(interp *in, dict *d, str *key, value v)

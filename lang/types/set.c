@@ -10,6 +10,7 @@
 
 #include "lang/interp.h"
 #include "lang/lang.h"
+#include "lang/types/dict_fast.h"
 
 enum { LINEAR = 9, FIRST = 8, BIG = 50000 };
 
@@ -45,13 +46,11 @@ static inline uint64_t run_length(uint64_t i, uint64_t mask)
 /* ---- lookup ---- */
 
 /* Is the slot this key? 1 0 -1; -2: the table changed meanwhile. */
-static int matches(interp *in, set *s, uint64_t at, value key)
+static inline int matches(interp *in, set *s, uint64_t at, value key)
 {
     value have = s->at[at].key;
-    if (have.kind == key.kind && have.i == key.i && have.aux == key.aux) return 1;
-    if (have.kind == V_INT && key.kind == V_INT) return 0;
-    if (have.kind == V_OBJ && key.kind == V_OBJ && have.o->type == &T_str && key.o->type == &T_str)
-        return str_eq((str *)have.o, (str *)key.o);
+    int same = quick_same(have, key);
+    if (same >= 0) return same;
     uint64_t version = s->version;
     value_ref(have);
     int eq = value_eq(in, have, key);
