@@ -118,7 +118,17 @@ static int64_t bound(int64_t at, int64_t n, int64_t missing)
     return at < 0 ? 0 : at > n ? n : at;
 }
 
-/* ([original,] (slice, ...)) */
+/* Has it steps, or a list? */
+static bool has_gaps(const lit *region)
+{
+    for (uint32_t i = 0; i < region->n; i++) {
+        const lit *x = &region->item[i];
+        if (x->kind == LIT_DATUM || (x->kind == LIT_SLICE && x->slice.step > 1)) return true;
+    }
+    return false;
+}
+
+/* ([original,] (slice, ...)); plans also ask ([original,] dtype, region with gaps) */
 static datum *read_call(const fn *f, const call *c, err *e)
 {
     const source *given = ((const read_fn *)f)->s, *s = source_now(c, given);
@@ -131,6 +141,8 @@ static datum *read_call(const fn *f, const call *c, err *e)
     if ((int)region->n != g->ndim)
         return err_set(e, IndexError, "%u slices do not fit an array of %d axes", region->n,
                        g->ndim);
+    if (has_gaps(region) && c->narg > 1 && c->arg[c->narg - 2].kind == LIT_DTYPE)
+        return (datum *)source_pick(s, g, region, c->arg[c->narg - 2].t, e);
     for (uint32_t i = 0; i < region->n; i++) {
         const lit *x = &region->item[i];
         int64_t n = g->ax[i]->extent;
@@ -272,6 +284,13 @@ expr *expr_array(label l, source *s, hash128 content, bool original, grid *g, dt
     datum_unref(first);
     mem_free(name);
     return expr_of_layer(&b->base);
+}
+
+bool region_is_box(const lit *region)
+{
+    bool ok = region && region->kind == LIT_TUPLE;
+    for (uint32_t i = 0; ok && i < region->n; i++) ok = region->item[i].kind == LIT_SLICE;
+    return ok && !has_gaps(region);
 }
 
 source *layer_source(const layer *l)

@@ -47,6 +47,14 @@ block_layer *block_layer_new(const char *name, fn *f, block_args args, grid *g, 
 /* a call's literal `i` as index items; arrays are borrowed from literals or inputs */
 int items_of(const call *c, const lit *tuple, index_item out[2 * ND_MAXDIM], err *e);
 
+/* (pick.c) What `region`, a tuple of slices and at most one ascending list, takes of a source of
+ * type t and of g's shape: a fresh block. */
+nd *source_pick(const source *s, const grid *g, const lit *region, dtype_of t, err *e);
+bool region_is_box(const lit *region); /* without steps and lists */
+/* The bytes that are read for it, and those of the largest box if it is not read in place. */
+void source_pick_cost(const source *s, const lit *region, dtype_of t, uint64_t *read,
+                      uint64_t *extra);
+
 /* callables for this folder */
 const ufunc *fn_as_ufunc(const fn *f, dtype_of *want, int *out); /* NULL: something else */
 /* elementwise fns that are no ufunc */

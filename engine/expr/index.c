@@ -18,6 +18,7 @@ typedef struct index_layer {
     selection *before; /* what the helper tasks do, or NULL */
     char *helper_name;
     uint64_t nhelper;
+    part_sizes whole; /* of what it stands for a part of; or {0} */
 } index_layer;
 
 static lit piece_lit(const piece *p)
@@ -54,7 +55,7 @@ static void select_task(const selection *s, const layer *of, uint64_t first, con
         from[k++] = p->at[b].block;
         item[i] = piece_lit(&p->at[b]);
     }
-    lit *arg = arena_alloc(a, 2 * sizeof *arg);
+    lit *arg = arena_alloc(a, 3 * sizeof *arg);
     ref *in = arena_alloc(a, sizeof *in);
     *in = (ref){of, first + grid_linear(s->in, from)};
     arg[0] = lit_in(0);
@@ -63,6 +64,13 @@ static void select_task(const selection *s, const layer *of, uint64_t first, con
     out->nin = 1;
     out->arg = arg;
     out->in = in;
+}
+
+static int64_t elements_of(const part_sizes *p, const int64_t *block)
+{
+    int64_t n = p->times;
+    for (int k = 0; k < p->blocks->ndim; k++) n *= cuts_size(p->blocks->ax[k], block[k]);
+    return n;
 }
 
 static bool task_of(const layer *base, uint64_t i, arena *a, task_view *out, err *e)
@@ -76,6 +84,9 @@ static bool task_of(const layer *base, uint64_t i, arena *a, task_view *out, err
         grid_block(base->grid, i, block);
         select_task(l->pick, l->before ? base : base->dep[0], l->before ? nblock : 0, block, a,
                     out);
+        if (!l->whole.blocks) return true;
+        ((lit *)(uintptr_t)out->arg)[2] = lit_int(elements_of(&l->whole, block));
+        out->narg = 3;
     } else {
         grid_block(l->pick->in, i - nblock, block);
         select_task(l->before, base->dep[0], 0, block, a, out);
@@ -105,207 +116,17 @@ static bool find(const layer *base, const key *k, uint64_t *i)
     return true;
 }
 
-void selection_free(selection *s)
-{
-    if (!s) return;
-    for (int i = 0; s->in && i < s->in->ndim; i++) {
-        for (int64_t k = 0; k < s->ax[i].n; k++) datum_unref(s->ax[i].at[k].array);
-        mem_free(s->ax[i].at);
-    }
-    datum_unref(s->in);
-    mem_free(s);
-}
-
 static void drop(layer *base)
 {
     index_layer *l = (index_layer *)base;
     datum_unref(l->getitem);
     selection_free(l->pick);
     selection_free(l->before);
+    datum_unref(l->whole.blocks);
     mem_free(l->helper_name);
 }
 
 static const layer_kind index_kind = {"getitem", task_of, key_of, find, drop};
-
-/* --- pieces --- */
-
-void axis_add(axis_pieces *a, piece p)
-{
-    if (a->n == a->cap) {
-        a->cap = a->cap ? 2 * a->cap : 8;
-        a->at = mem_grow(a->at, (size_t)a->cap * sizeof *a->at);
-    }
-    a->at[a->n++] = p;
-}
-
-static int64_t floor_mod(int64_t x, int64_t m)
-{
-    int64_t r = x % m;
-    return r && (r < 0) != (m < 0) ? r + m : r;
-}
-
-static void forward(axis_pieces *out, const cuts *a, int64_t start, int64_t stop, int64_t step)
-{
-    if (start >= stop || start >= a->extent) return;
-    int64_t first = cuts_find(a, start), nblock = a->nblock;
-    /* empty chunks before `start` are skipped, as bisect_right does */
-    start -= cuts_start(a, first);
-    stop -= cuts_start(a, first);
-    for (int64_t i = first; i < nblock && stop > 0; i++) {
-        int64_t n = cuts_size(a, i);
-        if (start < n && stop > 0) {
-            bool whole = start == 0 && stop >= n && step == 1;
-            axis_add(out, (piece){.kind = whole ? PIECE_ALL : PIECE_SLICE,
-                                  .block = i,
-                                  .start = start,
-                                  .stop = stop < n ? stop : n,
-                                  .step = step,
-                                  .size = ((stop < n ? stop : n) - start + step - 1) / step});
-            start = floor_mod(start - n, step);
-        } else
-            start -= n;
-        stop -= n;
-    }
-}
-
-static void backward(axis_pieces *out, const cuts *a, int64_t start, int64_t stop, int64_t step)
-{
-    for (int64_t i = a->nblock; i-- > 0 && start > stop;) {
-        int64_t lo = cuts_start(a, i), hi = lo + cuts_size(a, i);
-        if (!(lo <= start && start < hi && start > stop)) continue;
-        int64_t from = start - hi, to = lo - hi - 1 > stop - hi ? lo - hi - 1 : stop - hi;
-        axis_add(out, (piece){.kind = PIECE_SLICE,
-                              .block = i,
-                              .start = from,
-                              .stop = to,
-                              .step = step,
-                              .size = (from - to - step - 1) / -step});
-        start = lo + floor_mod(start - (lo - 1), step) - 1;
-    }
-}
-
-/* what a slice (already clipped by slice.indices) takes of each block */
-static void slice_pieces(axis_pieces *out, const cuts *a, int64_t start, int64_t stop, int64_t step)
-{
-    if (step > 0 && step == 1 && start == 0 && stop >= a->extent) {
-        out->all = true;
-        return;
-    }
-    if (step > 0)
-        forward(out, a, start, stop, step);
-    else
-        backward(out, a, start, stop, step);
-    if (!out->n) axis_add(out, (piece){.kind = PIECE_SLICE, .start = 0, .stop = 0, .step = 1});
-}
-
-static nd *run_of(const int64_t *at, int64_t n, int64_t less)
-{
-    nd *x = nd_new(dtype_plain(DT_int64), 1, &n, NULL);
-    for (int64_t i = 0; x && i < n; i++) ((int64_t *)x->at)[i] = at[i] - less;
-    return x;
-}
-
-/* runs of indices that fall into one block, in the order given */
-static bool list_pieces(axis_pieces *out, const cuts *a, const nd *index, err *e)
-{
-    nd *flat = nd_cast(index, dtype_plain(DT_int64), 'u', e);
-    nd *c = flat ? nd_contiguous(flat, e) : NULL;
-    datum_unref(flat);
-    if (!c) return false;
-    const int64_t *at = (const int64_t *)c->at;
-    int64_t n = nd_count(c);
-    for (int64_t i = 0, k; i < n; i = k) {
-        int64_t b = cuts_find(a, at[i]), lo = cuts_start(a, b), hi = lo + cuts_size(a, b);
-        for (k = i + 1; k < n && at[k] >= lo && at[k] < hi;) k++;
-        nd *part = run_of(at + i, k - i, lo);
-        axis_add(out, (piece){.kind = PIECE_ARRAY, .block = b, .array = part, .size = k - i});
-    }
-    datum_unref(c);
-    return true;
-}
-
-static cuts *piece_cuts(const axis_pieces *p, const cuts *a)
-{
-    cuts_builder b = {0};
-    if (p->all) return datum_ref((cuts *)(uintptr_t)a);
-    for (int64_t i = 0; i < p->n; i++) cuts_add(&b, p->at[i].size, 1);
-    return cuts_build(&b);
-}
-
-grid *selection_grid(const selection *s)
-{
-    cuts *ax[GRID_MAXDIM] = {0};
-    int n = 0, k = 0;
-    for (int i = 0; i < s->nitem; i++) {
-        if (s->newaxis[i]) {
-            ax[n++] = cuts_repeat(1, 1);
-            continue;
-        }
-        const axis_pieces *p = &s->ax[k];
-        if (!(p->n == 1 && p->at[0].kind == PIECE_INT)) ax[n++] = piece_cuts(p, s->in->ax[k]);
-        k++;
-    }
-    grid *g = grid_new(n, ax);
-    while (n) datum_unref(ax[--n]);
-    return g;
-}
-
-/* --- from normalised items to selections --- */
-
-static void *unknown_error(const expr *x, err *e)
-{
-    char *shape = expr_shape_text(x);
-    err_set(e, ValueError,
-            "Arrays chunk sizes are unknown: %s\n\nA possible solution: "
-            "https://docs.dask.org/en/latest/array-chunks.html#unknown-chunks\n"
-            "Summary: to compute chunks sizes, use\n\n"
-            "   x.compute_chunk_sizes()  # for Dask Array `x`\n"
-            "   ddf.to_dask_array(lengths=True)  # for Dask DataFrame `ddf`",
-            shape);
-    mem_free(shape);
-    return NULL;
-}
-
-static bool is_colon(const index_item *x)
-{
-    return x->kind == IDX_SLICE && x->start == SLICE_NONE && x->stop == SLICE_NONE &&
-           x->step == SLICE_NONE;
-}
-
-static bool set_axis(axis_pieces *p, const expr *x, int k, const index_item *item, err *e)
-{
-    const cuts *a = x->chunks->ax[k];
-    if (is_colon(item)) return p->all = true;
-    if (!cuts_known(a)) return unknown_error(x, e);
-    if (item->kind == IDX_INT) {
-        int64_t b = cuts_find(a, item->start);
-        axis_add(p,
-                 (piece){.kind = PIECE_INT, .block = b, .start = item->start - cuts_start(a, b)});
-        return true;
-    }
-    if (item->kind == IDX_ARRAY) return list_pieces(p, a, item->array, e);
-    int64_t start = item->start, stop = item->stop, step = item->step, n;
-    TRY(slice_clip(a->extent, &start, &stop, &step, &n, e));
-    slice_pieces(p, a, start, stop, step);
-    return true;
-}
-
-selection *selection_new(const expr *x, int n, const index_item *items, err *e)
-{
-    selection *s = mem_zero(sizeof *s);
-    s->in = datum_ref(x->chunks);
-    s->nitem = n;
-    int k = 0;
-    for (int i = 0; i < n; i++) {
-        s->newaxis[i] = items[i].kind == IDX_NEW;
-        if (!s->newaxis[i] && !set_axis(&s->ax[k], x, k, &items[i], e)) {
-            selection_free(s);
-            return NULL;
-        }
-        k += !s->newaxis[i];
-    }
-    return s;
-}
 
 static void token_items(token *t, int n, const index_item *items)
 {
@@ -334,6 +155,38 @@ layer *layer_getitem(const char *name, layer *of, fn *f, selection *s, dtype_of 
     l->pick = s;
     if (once) l->base.flags |= LAYER_ONCE;
     return &l->base;
+}
+
+part_sizes layer_part_sizes(const layer *l)
+{
+    const index_layer *x = (const index_layer *)l;
+    const selection *s = as_getitem(l);
+    part_sizes p = {0};
+    if (!s || !fn_is_part(x->getitem)) return p;
+    p = x->whole;
+    if (p.blocks) datum_ref(p.blocks);
+    if (!p.blocks) p.blocks = selection_parents(s, &p.times);
+    return p;
+}
+
+layer *layer_getitem_part(const char *name, layer *of, selection *s, part_sizes whole, dtype_of t)
+{
+    index_layer *l =
+        (index_layer *)layer_getitem(name, of, fn_getitem_part(), s, t, selection_is_once(s));
+    l->whole = whole;
+    return &l->base;
+}
+
+layer *layer_getitem_steps(const layer *l)
+{
+    const index_layer *x = l->kind == &index_kind ? (const index_layer *)l : NULL;
+    if (!x || !x->before || !grid_known(x->before->in)) return NULL;
+    layer *first = layer_getitem(x->helper_name, l->dep[0], fn_getitem_part(),
+                                 selection_copy(x->before), l->type, true);
+    layer *y = layer_getitem(l->name, first, fn_getitem_part(), selection_copy(x->pick), l->type,
+                             selection_is_once(x->pick));
+    datum_unref(first);
+    return y;
 }
 
 /* Takes the selections. */
@@ -387,13 +240,13 @@ expr *index_plain(const expr *x, int n, index_item *items, err *e)
     int list = -1, others = 0;
     bool all = true;
     for (int i = 0; i < n; i++) {
-        all &= is_colon(&items[i]);
+        all &= item_is_all(&items[i]);
         if (items[i].kind == IDX_ARRAY) {
             if (list >= 0)
                 return err_set(e, NotImplementedError, "Don't yet support nd fancy indexing");
             list = i;
         } else
-            others += items[i].kind != IDX_NEW && !is_colon(&items[i]);
+            others += items[i].kind != IDX_NEW && !item_is_all(&items[i]);
     }
     if (all) return expr_ref(x);
     if (list >= 0 && nd_count(items[list].array) == 0) {
@@ -432,7 +285,7 @@ expr *expr_take(const expr *x, const nd *indices, int axis, err *e)
 static bool block_pick(axis_pieces *p, const cuts *a, int k, const index_item *item, err *e)
 {
     int64_t start = item->start, stop = item->stop, step = item->step, n;
-    if (is_colon(item)) return p->all = true;
+    if (item_is_all(item)) return p->all = true;
     if (item->kind == IDX_INT) {
         int64_t i = start < 0 ? start + a->nblock : start;
         if (i < 0 || i >= a->nblock)

@@ -241,10 +241,24 @@ static const fn_kind getitem_kind = {.name = "getitem",
                                      .takes = "xk",
                                      .cost = {.view = true}};
 
+/* Is it NumPy's view of a copy, in which the axis of a list, which is another than the first, has
+ * been put back where it belongs? */
+static bool is_put_back(const lit *index)
+{
+    bool behind = false;
+    for (uint32_t i = 0; index->kind == LIT_TUPLE && i < index->n; i++) {
+        const lit *x = &index->item[i];
+        if (x->kind == LIT_DATUM || x->kind == LIT_LIST || x->kind == LIT_IN) return behind;
+        behind |= x->kind != LIT_INT;
+    }
+    return false;
+}
+
 nd *part_view(const fn *f, const call *c, bool *copies, err *e)
 {
     nd *x = arg_nd(c, &c->arg[0], e), *y = (nd *)getitem_call(f, c, e);
-    *copies = y && y->b == x->b && nd_count(x) >= 2 * nd_count(y);
+    int64_t whole = x && c->narg > 2 ? c->arg[2].i : x ? nd_count(x) : 0;
+    *copies = y && (y->b == x->b || is_put_back(&c->arg[1])) && whole >= 2 * nd_count(y);
     return y;
 }
 
@@ -258,8 +272,11 @@ static datum *part_call(const fn *f, const call *c, err *e)
     return (datum *)own;
 }
 
-static const fn_kind part_kind = {
-    .name = "getitem_part", .version = 1, .call = part_call, .takes = "xk", .cost = {.view = true}};
+static const fn_kind part_kind = {.name = "getitem_part",
+                                  .version = 1,
+                                  .call = part_call,
+                                  .takes = "xki?",
+                                  .cost = {.view = true}};
 
 static fn *view_fn(const fn_kind *kind)
 {

@@ -103,6 +103,19 @@ static uint64_t inputs_of(const task_view *v, uint64_t *total)
     return largest;
 }
 
+/* What a step reads of its source, and needs meanwhile. */
+static uint64_t source_bytes(const layer *l, uint64_t i, const task_view *v, uint64_t *extra)
+{
+    uint64_t read = block_bytes(l, i);
+    const source *s = l->flags & LAYER_LEAF && v->narg ? layer_source(l) : NULL;
+    const lit *region = s ? &v->arg[v->narg - 1] : NULL;
+    *extra = 0;
+    if (!s) return 0;
+    if (region->kind == LIT_TUPLE && !region_is_box(region))
+        source_pick_cost(s, region, l->type, &read, extra);
+    return read;
+}
+
 static double step_seconds(const layer *l, uint64_t i, const task_view *v, bool in_cache)
 {
     uint64_t total, out = elements(l, i), bytes = block_bytes(l, i);
@@ -110,8 +123,8 @@ static double step_seconds(const layer *l, uint64_t i, const task_view *v, bool 
     inputs_of(v, &total);
     if (gives_view(l, v) && !resident(l)) return 0;
     const fn_cost *c = &v->f->kind->cost;
-    if (l->flags & LAYER_LEAF && layer_source(l))
-        return resident(l) ? 0 : (double)bytes * FILE_NS * 1e-9;
+    uint64_t box, read = source_bytes(l, i, v, &box);
+    if (read) return resident(l) ? 0 : (double)(read + box / 4) * FILE_NS * 1e-9;
     if (c->product && v->nin >= 2) {
         double a = (double)elements(v->in[0].of, v->in[0].i),
                b = (double)elements(v->in[1].of, v->in[1].i);
@@ -198,7 +211,7 @@ static uint64_t stepped_extra(const program *g, const stepset *x, int result)
             if (q > 0) last[q] = (int)s;
         }
     for (uint32_t s = g->nstep; s-- > 0;) {
-        uint64_t total, largest;
+        uint64_t total, largest, box;
         if (!x->known[s]) continue;
         largest = inputs_of(&x->view[s], &total);
         if (!largest) largest = block_bytes(g->by[s], x->index[s]); /* inputs of unknown size */
@@ -208,6 +221,8 @@ static uint64_t stepped_extra(const program *g, const stepset *x, int result)
         if ((int)s != result && !gives_view(g->by[s], &x->view[s]))
             size[s] = block_bytes(g->by[s], x->index[s]);
         if (f && f->kind->cost.joins) copies += joined_bytes(&x->view[s]);
+        source_bytes(g->by[s], x->index[s], &x->view[s], &box);
+        copies += box;
         live += size[s];
         if (live + copies > peak) peak = live + copies;
         for (uint32_t q = s + 1; q < g->nstep; q++)
@@ -278,8 +293,8 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     for (uint32_t s = 0; s < g->nstep; s++) {
         if (!x->known[s]) continue;
         k.seconds += step_seconds(g->by[s], x->index[s], &x->view[s], pieces);
-        if (g->by[s]->flags & LAYER_LEAF && layer_source(g->by[s]))
-            k.read += block_bytes(g->by[s], x->index[s]);
+        uint64_t box;
+        k.read += source_bytes(g->by[s], x->index[s], &x->view[s], &box);
     }
     return k;
 }

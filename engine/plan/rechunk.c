@@ -298,20 +298,28 @@ static void reread_drop(layer *base)
 
 static const layer_kind reread_kind = {"reread", reread_task, NULL, NULL, reread_drop};
 
-/* Do l's blocks lie side by side in the source, from the first one's start to the last one's end?
- */
+/* Do l's blocks lie side by side in the source, one after the other along axis k? */
+static bool axis_is_whole(const layer *l, int k, arena *a)
+{
+    int64_t block[GRID_MAXDIM] = {0}, end = 0;
+    for (; block[k] < l->grid->ax[k]->nblock; block[k]++) {
+        task_view v;
+        arena_reset(a);
+        bool ok = layer_task(l, grid_linear(l->grid, block), a, &v, NULL) && v.narg;
+        const lit *read = ok ? &v.arg[v.narg - 1] : NULL;
+        if (!region_is_box(read) || (int)read->n != l->grid->ndim) return false;
+        const lit *x = &read->item[k];
+        if (block[k] && x->slice.start != end) return false;
+        end = x->slice.stop;
+    }
+    return true;
+}
+
 static bool reads_all(const layer *l)
 {
     arena a = {0};
-    task_view first, last;
-    int ndim = l->grid->ndim;
-    bool ok = layer_task(l, 0, &a, &first, NULL) && first.narg &&
-              layer_task(l, l->count - 1, &a, &last, NULL) && last.narg;
-    const lit *lo = ok ? &first.arg[first.narg - 1] : NULL;
-    const lit *hi = ok ? &last.arg[last.narg - 1] : NULL;
-    ok = ok && lo->kind == LIT_TUPLE && hi->kind == LIT_TUPLE && (int)lo->n == ndim;
-    for (int k = 0; k < ndim && ok; k++)
-        ok = hi->item[k].slice.stop - lo->item[k].slice.start == l->grid->ax[k]->extent;
+    bool ok = true;
+    for (int k = 0; k < l->grid->ndim && ok; k++) ok = axis_is_whole(l, k, &a);
     arena_clear(&a);
     return ok;
 }

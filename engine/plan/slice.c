@@ -13,41 +13,9 @@
 #include "engine/expr/join.h"
 #include "engine/expr/rechunk.h"
 #include "engine/plan/lower.h"
+#include "engine/plan/region.h"
 
 /* --- selections --- */
-
-static selection *all_of(const grid *g)
-{
-    selection *s = mem_zero(sizeof *s);
-    s->in = datum_ref((grid *)(uintptr_t)g);
-    s->nitem = g->ndim;
-    for (int k = 0; k < g->ndim; k++) s->ax[k].all = true;
-    return s;
-}
-
-static void copy_piece(axis_pieces *to, piece p)
-{
-    if (p.kind == PIECE_INT)
-        p = (piece){.kind = PIECE_SLICE,
-                    .block = p.block,
-                    .start = p.start,
-                    .stop = p.start + 1,
-                    .step = 1,
-                    .size = 1};
-    p.array = datum_ref(p.array);
-    axis_add(to, p);
-}
-
-static void copy_axis(axis_pieces *to, const axis_pieces *from)
-{
-    to->all = from->all;
-    for (int64_t i = 0; i < from->n; i++) copy_piece(to, from->at[i]);
-}
-
-static bool is_int(const axis_pieces *a)
-{
-    return !a->all && a->n == 1 && a->at[0].kind == PIECE_INT;
-}
 
 static char *name_below(const char *prefix, const layer *l, const selection *s)
 {
@@ -76,29 +44,41 @@ static bool takes_all(const selection *s)
 /* what s (taken) takes of l; l itself (counted) if that is all */
 static layer *taken(layer *l, selection *s)
 {
-    bool once = true;
+    bool once = selection_is_once(s);
     if (takes_all(s)) {
         selection_free(s);
         return datum_ref(l);
     }
-    for (int k = 0; k < s->in->ndim; k++)
-        for (int64_t i = 0; i < s->ax[k].n; i++) once &= s->ax[k].at[i].kind != PIECE_ARRAY;
     char *name = name_below("getitem", l, s);
     layer *y = layer_getitem(name, l, fn_getitem(), s, l->type, once);
     mem_free(name);
     return y;
 }
 
-/* axes that s drops are dropped of l (taken), new ones added */
-static layer *shaped(const layer *as, const selection *s, layer *l)
+/* What is being rewritten: the getitem that users see, what it takes, and the blocks that it takes
+ * parts of if it may have to copy them ({0}: its parts lie in C order anyhow). */
+typedef struct taking {
+    const layer *as;
+    const selection *s;
+    part_sizes whole;
+} taking;
+
+static part_sizes keep_sizes(const taking *x)
 {
-    selection *t = all_of(l->grid);
-    bool same = true;
+    return (part_sizes){x->whole.blocks ? datum_ref(x->whole.blocks) : NULL, x->whole.times};
+}
+
+/* axes that x drops are dropped of l (taken), new ones added; copied as Dask's step would */
+static layer *shaped(const taking *x, layer *l)
+{
+    const selection *s = x->s;
+    bool same = !x->whole.blocks;
+    selection *t = selection_all(l->grid);
     t->nitem = s->nitem;
     memcpy(t->newaxis, s->newaxis, sizeof t->newaxis);
     for (int i = 0; i < s->nitem; i++) same &= !s->newaxis[i];
     for (int k = 0; k < s->in->ndim; k++) {
-        if (!is_int(&s->ax[k])) continue;
+        if (!axis_is_int(&s->ax[k])) continue;
         same = t->ax[k].all = false;
         axis_add(&t->ax[k], (piece){.kind = PIECE_INT});
     }
@@ -106,22 +86,10 @@ static layer *shaped(const layer *as, const selection *s, layer *l)
         selection_free(t);
         return l;
     }
-    layer *y = layer_getitem(as->name, l, fn_getitem(), t, l->type, true);
+    layer *y = x->whole.blocks ? layer_getitem_part(x->as->name, l, t, keep_sizes(x), l->type)
+                               : layer_getitem(x->as->name, l, fn_getitem(), t, l->type, true);
     datum_unref(l);
     return y;
-}
-
-/* the grid of what s takes, with axes of integers kept and without new ones */
-static grid *kept_grid(const selection *s)
-{
-    selection t = {.in = s->in, .nitem = s->in->ndim};
-    for (int k = 0; k < s->in->ndim; k++) copy_axis(&t.ax[k], &s->ax[k]);
-    grid *g = selection_grid(&t);
-    for (int k = 0; k < s->in->ndim; k++) {
-        for (int64_t i = 0; i < t.ax[k].n; i++) datum_unref(t.ax[k].at[i].array);
-        mem_free(t.ax[k].at);
-    }
-    return g;
 }
 
 /* --- do blocks lie in memory in C order for sure? --- */
@@ -172,6 +140,14 @@ static bool makes_c_order(const layer *l)
     return ok;
 }
 
+/* A list along an axis that is not the first moves that axis to the front in memory. */
+static bool takes_in_order(const selection *s)
+{
+    for (int k = 1; k < s->in->ndim; k++)
+        if (axis_is_list(&s->ax[k])) return false;
+    return true;
+}
+
 static bool c_order(const layer *l, int depth)
 {
     const source *s = layer_source(l);
@@ -179,6 +155,7 @@ static bool c_order(const layer *l, int depth)
     if (l->grid->ndim < 2) return true;
     if (s) return s->kind->read_into || (s->kind->c_order && s->kind->c_order(s));
     if (as_bw(l)) return bw_c_order(as_bw(l), depth);
+    if (as_getitem(l) && !takes_in_order(as_getitem(l))) return false;
     if (as_rechunk(l) || as_getitem(l)) return c_order(l->dep[0], depth);
     if (!l->ndep && l->count) return stored_c_order(l) || makes_c_order(l);
     bool ok = as_join(l) != NULL;
@@ -188,9 +165,20 @@ static bool c_order(const layer *l, int depth)
 
 /* --- below elementwise operations and transposes --- */
 
-static bool may_pass(const bw_layer *b)
+/* Does b's block lie as each of its arguments does, whatever is taken of them? */
+static bool lies_alike(const bw_layer *b)
+{
+    for (uint32_t k = 0; k < b->narg; k++)
+        if (b->arg[k].of && b->arg[k].ndim > 1 &&
+            !(full_size(b, &b->arg[k]) && c_order(b->arg[k].of, 8)))
+            return false;
+    return !fn_is_transpose(b->f);
+}
+
+static bool may_pass(const bw_layer *b, const selection *s)
 {
     bool turn = fn_is_transpose(b->f);
+    if (selection_has_list(s) && !lies_alike(b)) return false;
     if (b->nsummed || !fn_is_native(b->f)) return false;
     if (!turn && !(b->f->flags & FN_ELEMENTWISE)) return false;
     for (uint32_t k = 0; k < b->narg; k++) {
@@ -212,28 +200,29 @@ static bool may_pass(const bw_layer *b)
 
 static selection *of_input(const bw_layer *b, const bw_input *in, const selection *s)
 {
-    selection *t = all_of(in->of->grid);
+    selection *t = selection_all(in->of->grid);
     for (int j = 0; j < in->ndim; j++) {
         int o = in->from[j];
         if (o < 0 || !cuts_eq(in->of->grid->ax[j], b->base.grid->ax[o])) continue;
-        copy_axis(&t->ax[j], &s->ax[o]);
+        axis_keep(&t->ax[j], &s->ax[o]);
     }
     return t;
 }
 
-static layer *below_elementwise(const layer *as, const selection *s, const bw_layer *b)
+static layer *below_elementwise(const taking *x, const bw_layer *b)
 {
+    const selection *s = x->s;
     layer *of[64] = {0};
-    if (b->narg > 64 || !may_pass(b)) return NULL;
+    if (b->narg > 64 || !may_pass(b, s)) return NULL;
     for (uint32_t k = 0; k < b->narg; k++)
         if (b->arg[k].of) of[k] = taken(b->arg[k].of, of_input(b, &b->arg[k], s));
-    grid *g = kept_grid(s);
+    grid *g = selection_kept_grid(s);
     char *name = name_below(b->f->name, &b->base, s);
     layer *y = bw_again(b, name, of, g);
     mem_free(name);
     datum_unref(g);
     for (uint32_t k = 0; k < b->narg; k++) datum_unref(of[k]);
-    return shaped(as, s, y);
+    return shaped(x, y);
 }
 
 /* --- below concatenations and stacks --- */
@@ -269,10 +258,10 @@ static uint32_t part_at(const join_layer *j, int64_t block)
 static layer *of_part(const join_layer *j, const selection *s, uint32_t part, int64_t i, int64_t k)
 {
     layer *l = (layer *)(uintptr_t)j->part[part];
-    selection *t = all_of(l->grid);
+    selection *t = selection_all(l->grid);
     for (int d = 0; d < s->in->ndim; d++) {
         if (d != j->axis) {
-            copy_axis(&t->ax[j->getitem && d > j->axis ? d - 1 : d], &s->ax[d]);
+            axis_keep(&t->ax[j->getitem && d > j->axis ? d - 1 : d], &s->ax[d]);
             continue;
         }
         if (j->getitem) continue;
@@ -280,7 +269,7 @@ static layer *of_part(const join_layer *j, const selection *s, uint32_t part, in
         for (int64_t q = i; q < k; q++) {
             piece p = s->ax[d].at[q];
             p.block -= j->first[part];
-            copy_piece(&t->ax[d], p);
+            axis_keep(&t->ax[d], &(axis_pieces){.n = 1, .at = &p});
         }
     }
     return taken(l, t);
@@ -293,11 +282,12 @@ static bool parts_known(const join_layer *j)
     return true;
 }
 
-static layer *below_join(const layer *as, const selection *s, const join_layer *j)
+static layer *below_join(const taking *x, const join_layer *j)
 {
+    const selection *s = x->s;
     parts p = {0};
     const axis_pieces *a = &s->ax[j->axis];
-    if (!parts_known(j)) return NULL;
+    if (!parts_known(j) || (j->getitem && axis_is_list(a))) return NULL;
     for (int64_t i = 0, k; i < a->n; i = k) {
         uint32_t part = part_at(j, a->at[i].block);
         for (k = i + 1; k < a->n && !j->getitem && part_at(j, a->at[k].block) == part;) k++;
@@ -305,12 +295,12 @@ static layer *below_join(const layer *as, const selection *s, const join_layer *
     }
     for (uint32_t i = 0; a->all && i < j->n; i++) {
         layer *l = (layer *)(uintptr_t)j->part[i];
-        selection *t = all_of(l->grid);
+        selection *t = selection_all(l->grid);
         for (int d = 0; d < s->in->ndim; d++)
-            if (d != j->axis) copy_axis(&t->ax[j->getitem && d > j->axis ? d - 1 : d], &s->ax[d]);
+            if (d != j->axis) axis_keep(&t->ax[j->getitem && d > j->axis ? d - 1 : d], &s->ax[d]);
         add_part(&p, taken(l, t));
     }
-    grid *g = kept_grid(s);
+    grid *g = selection_kept_grid(s);
     char *name = name_below(j->getitem ? "stack" : "concatenate", &j->base, s);
     layer *y = p.n == 1 && !j->getitem ? datum_ref(p.at[0])
                                        : layer_join(name, p.n, p.at, p.grids, j->axis,
@@ -320,7 +310,7 @@ static layer *below_join(const layer *as, const selection *s, const join_layer *
     for (uint32_t i = 0; i < p.n; i++) datum_unref(p.at[i]);
     mem_free(p.at);
     mem_free((void *)p.grids);
-    return shaped(as, s, y);
+    return shaped(x, y);
 }
 
 /* --- below a rechunk --- */
@@ -362,8 +352,9 @@ static bool global_slice(const axis_pieces *a, const cuts *c, index_item *out)
     return true;
 }
 
-static layer *below_rechunk(const layer *as, const selection *s, const layer *l)
+static layer *below_rechunk(const taking *x, const layer *l)
 {
+    const selection *s = x->s;
     const grid *old = as_rechunk(l);
     index_item item[GRID_MAXDIM];
     err e = {0};
@@ -371,11 +362,11 @@ static layer *below_rechunk(const layer *as, const selection *s, const layer *l)
     if (!grid_known(old) || !from->grid || !grid_eq(from->grid, old)) return NULL;
     for (int k = 0; k < old->ndim; k++)
         if (!global_slice(&s->ax[k], l->grid->ax[k], &item[k])) return NULL;
-    expr x = {.of = from, .chunks = from->grid, .type = from->type};
-    selection *t = selection_new(&x, old->ndim, item, &e);
+    expr whole = {.of = from, .chunks = from->grid, .type = from->type};
+    selection *t = selection_new(&whole, old->ndim, item, &e);
     layer *part = t ? taken(from, t) : NULL;
     expr *small = part ? expr_of_layer(part) : NULL; /* takes part */
-    grid *g = kept_grid(s);
+    grid *g = selection_kept_grid(s);
     expr *z = small ? expr_rechunk(small, g, 0, 0, &e) : NULL;
     if (z) y = datum_ref(z->of);
     datum_unref(z);
@@ -383,133 +374,9 @@ static layer *below_rechunk(const layer *as, const selection *s, const layer *l)
     datum_unref(g);
     err_clear(&e);
     if (!y) return NULL;
-    layer *named = renamed(as, y);
+    layer *named = renamed(x->as, y);
     datum_unref(y);
-    return shaped(as, s, named);
-}
-
-/* --- to the source --- */
-
-typedef struct region_layer { /* reads of a source's blocks, or of parts of them */
-    layer base;
-    layer *of;       /* reads them whole */
-    selection *pick; /* slices of step 1 */
-} region_layer;
-
-static bool region_task(const layer *base, uint64_t i, arena *a, task_view *out, err *e)
-{
-    const region_layer *l = (const region_layer *)base;
-    int64_t block[GRID_MAXDIM], from[GRID_MAXDIM];
-    int ndim = base->grid->ndim;
-    const grid *in = l->pick->in;
-    grid_block(base->grid, i, block);
-    for (int k = 0; k < ndim; k++)
-        from[k] = l->pick->ax[k].all ? block[k] : l->pick->ax[k].at[block[k]].block;
-    TRY(layer_task(l->of, grid_linear(in, from), a, out, e));
-    lit *arg = arena_alloc(a, out->narg * sizeof *arg);
-    lit *item = arena_alloc(a, (size_t)ndim * sizeof *item + 1);
-    memcpy(arg, out->arg, out->narg * sizeof *arg);
-    const lit *region = &arg[out->narg - 1];
-    for (int k = 0; k < ndim; k++) {
-        const axis_pieces *p = &l->pick->ax[k];
-        item[k] = region->item[k];
-        if (p->all || p->at[block[k]].kind == PIECE_ALL) continue;
-        item[k] = lit_slice(region->item[k].slice.start + p->at[block[k]].start,
-                            region->item[k].slice.start + p->at[block[k]].stop, INT64_MIN);
-    }
-    arg[out->narg - 1] = lit_items(LIT_TUPLE, (uint32_t)ndim, item);
-    out->arg = arg;
-    return true;
-}
-
-static void region_drop(layer *base)
-{
-    region_layer *l = (region_layer *)base;
-    datum_unref(l->of);
-    selection_free(l->pick);
-}
-
-static const layer_kind region_kind = {"region", region_task, NULL, NULL, region_drop};
-
-/* the smallest span that holds the piece, and where the piece lies in it */
-static bool bounds_of(const piece *p, piece *span, piece *within)
-{
-    *span = *within = *p;
-    if (p->kind == PIECE_ALL) return true;
-    if (p->kind == PIECE_ARRAY || p->step < 1) return false;
-    int64_t last = p->start + (p->size - 1) * p->step;
-    if (p->kind == PIECE_INT) last = p->start;
-    if (p->size == 0 && p->kind != PIECE_INT) return false;
-    *span = (piece){.kind = PIECE_SLICE,
-                    .block = p->block,
-                    .start = p->start,
-                    .stop = last + 1,
-                    .step = 1,
-                    .size = last + 1 - p->start};
-    *within = (piece){.kind = PIECE_SLICE,
-                      .start = 0,
-                      .stop = span->size,
-                      .step = p->kind == PIECE_INT ? 1 : p->step,
-                      .size = p->kind == PIECE_INT ? 1 : p->size};
-    return true;
-}
-
-/* Splits s into what to read and what to take of that; false: whole blocks would be read. */
-static bool split(const selection *s, selection *read, selection *then, bool *steps)
-{
-    bool less = *steps = false;
-    for (int k = 0; k < s->in->ndim; k++) {
-        read->ax[k].all = then->ax[k].all = s->ax[k].all;
-        for (int64_t i = 0; i < s->ax[k].n; i++) {
-            piece span, within;
-            if (!bounds_of(&s->ax[k].at[i], &span, &within)) return false;
-            within.block = i;
-            less |= span.kind == PIECE_SLICE && span.size < cuts_size(s->in->ax[k], span.block);
-            *steps |= within.kind == PIECE_SLICE && within.step > 1;
-            axis_add(&read->ax[k], span);
-            axis_add(&then->ax[k], within);
-        }
-    }
-    return less;
-}
-
-static layer *below_source(const layer *as, const selection *s, layer *l)
-{
-    const source *from = layer_source(l);
-    if (!from || !from->kind->divisible || !from->kind->read_into || from->whole ||
-        !grid_known(s->in))
-        return NULL;
-    selection *read = all_of(s->in), *then = all_of(s->in);
-    bool steps;
-    if (!split(s, read, then, &steps)) {
-        selection_free(read);
-        selection_free(then);
-        return NULL;
-    }
-    grid *g = selection_grid(read);
-    char *name = name_below("getter", l, read);
-    region_layer *y = layer_new(sizeof *y, &region_kind, name, g, l->type, l->ndep, l->dep);
-    mem_free(name);
-    y->base.flags = l->flags;
-    y->of = datum_ref(l);
-    y->pick = read;
-    datum_unref(then->in);
-    then->in = g;
-    layer *z = &y->base;
-    if (steps) {
-        z = taken(&y->base, then);
-        datum_unref(y);
-    } else
-        selection_free(then);
-    return shaped(as, s, z);
-}
-
-/* is anything left out? */
-static bool narrows(const selection *s)
-{
-    for (int k = 0; k < s->in->ndim; k++)
-        if (!s->ax[k].all && s->in->ax[k]->extent != 1) return true;
-    return false;
+    return shaped(x, named);
 }
 
 /* May a step of Dask's copy what it takes?  What is half of a block or less. */
@@ -519,7 +386,9 @@ static bool may_copy(const layer *l, const selection *s)
     task_view v;
     double least = 1;
     bool part = layer_task(l, 0, &a, &v, NULL) && v.f && fn_is_part(v.f);
+    bool stands = part && v.narg > 2; /* for another */
     arena_clear(&a);
+    if (stands) return true;
     for (int k = 0; k < s->in->ndim; k++) {
         double axis = 1;
         for (int64_t i = 0; i < s->ax[k].n; i++) {
@@ -533,16 +402,68 @@ static bool may_copy(const layer *l, const selection *s)
     return part && least <= 0.5;
 }
 
+/* --- below another getitem, to the source --- */
+
+static layer *below_getitem(const taking *x, const layer *l)
+{
+    const selection *first = as_getitem(l);
+    bool straight = takes_in_order(first) && (selection_has_list(first) || c_order(l->dep[0], 8));
+    if (!grid_known(first->in) || (!straight && may_copy(l, first))) return NULL;
+    selection *s = selection_through(x->s, first);
+    if (!s) return NULL;
+    part_sizes whole = keep_sizes(x);
+    bool once = selection_is_once(s);
+    return whole.blocks ? layer_getitem_part(x->as->name, l->dep[0], s, whole, l->type)
+                        : layer_getitem(x->as->name, l->dep[0], fn_getitem(), s, l->type, once);
+}
+
+static layer *below_source(const taking *x, layer *l)
+{
+    selection *then;
+    char *name = name_below("getter", l, x->s);
+    layer *y = region_new(name, l, x->s, &then), *z = y;
+    mem_free(name);
+    if (y && then) {
+        z = taken(y, then);
+        datum_unref(y);
+    }
+    return z ? shaped(x, z) : NULL;
+}
+
+/* is anything left out? */
+static bool narrows(const selection *s)
+{
+    for (int k = 0; k < s->in->ndim; k++)
+        if (!s->ax[k].all && s->in->ax[k]->extent != 1) return true;
+    return false;
+}
+
+/* Is d's block seen by nobody else, or cheap to read once more? */
+static bool may_split(const node *d, const selection *s)
+{
+    const source *from = layer_source(d->by);
+    if (node_own(d)) return true;
+    if (!from || d->wanted || (from->kind->read_into && (from->whole || !from->kind->divisible)))
+        return false;
+    return region_share(s) * (double)d->nreader <= 1;
+}
+
 layer *rewrite_slice(const nodes *all, const node *x)
 {
     const selection *s = as_getitem(x->by);
     const node *d = s ? nodes_find(all, x->by->dep[0]) : NULL;
-    if (!d || !node_own(d) || d->by->foreign || !d->by->grid || !grid_known(s->in)) return NULL;
-    if (!narrows(s) || (may_copy(x->by, s) && !c_order(d->by, 8))) return NULL;
+    if (!s) return layer_getitem_steps(x->by);
+    if (!d || d->by->foreign || !d->by->grid || !grid_known(s->in)) return NULL;
+    if (!narrows(s) || !may_split(d, s) || !grid_eq(d->by->grid, s->in)) return NULL;
     layer *l = (layer *)(uintptr_t)d->by;
-    if (!grid_eq(l->grid, s->in)) return NULL;
-    if (as_bw(l)) return below_elementwise(x->of, s, as_bw(l));
-    if (as_join(l)) return below_join(x->of, s, as_join(l));
-    if (as_rechunk(l)) return below_rechunk(x->of, s, l);
-    return below_source(x->of, s, l);
+    taking t = {.as = x->of, .s = s};
+    bool straight = selection_has_list(s) ? takes_in_order(s) : c_order(l, 8);
+    if (!straight && may_copy(x->by, s)) t.whole = layer_part_sizes(x->by);
+    layer *y = as_bw(l)        ? below_elementwise(&t, as_bw(l))
+               : as_join(l)    ? below_join(&t, as_join(l))
+               : as_rechunk(l) ? below_rechunk(&t, l)
+               : as_getitem(l) ? below_getitem(&t, l)
+                               : below_source(&t, l);
+    datum_unref(t.whole.blocks);
+    return y;
 }

@@ -397,7 +397,7 @@ static bool add_window(tile_code *c, int s, const source *src, err *e)
     tile_window *w = &c->window[s];
     const task_view *v = &c->view[s];
     const lit *region = v->narg ? &v->arg[v->narg - 1] : NULL;
-    if (!region || region->kind != LIT_TUPLE || (int)region->n != c->ndim) return false;
+    if (!region_is_box(region) || (int)region->n != c->ndim) return false;
     w->of = source_at_run(c, src);
     for (int i = 0; i < c->ndim; i++) w->start[i] = region->item[i].slice.start;
     return open_window(c, s, c->g->by[s]->type, e);

@@ -109,6 +109,7 @@ static bool reduce_task(tile_code *c, datum **out, err *e)
         if (!set_shape(c, c->resident->ndim, nd_shape(c->resident))) return false;
     }
     if (!tile_compile(c, e)) return false;
+    if (c->value[c->first].turned) return false; /* NumPy adds in the order of memory */
     if (!red_streams(v->f, c->ndim, c->shape, tile_type(c), &as)) return false;
     if (!tile_deliver(c, as, NULL, e) || !tile_rewind(c, e)) return false;
     stream s = {.ndim = c->ndim,
