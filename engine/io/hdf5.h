@@ -55,7 +55,17 @@ void h5_texts_clear(h5texts *t);
 
 /* mode: "r", "r+", "w", "w-" / "x", "a"; ValueError otherwise */
 h5obj *h5_open(const char *path, const char *mode, err *e);
-bool h5_close(h5obj *file, err *e); /* closes everything opened through it; again is fine */
+typedef struct h5opening { /* {.high = 2} is as h5_open() does it */
+    int64_t userblock;     /* bytes in front that are somebody else's; new files only */
+    bool track_order;      /* names in the order of creation; new files only */
+    bool swmr;             /* to be read while another process writes */
+    int low, high;         /* formats allowed: 0 earliest, 1 v108, 2 v110 */
+} h5opening;
+h5obj *h5_open_as(const char *path, const char *mode, const h5opening *how, err *e);
+bool h5_about(h5obj *file, h5opening *out, err *e);
+bool h5_start_swmr(h5obj *file, err *e); /* others may read from now on */
+bool h5_refresh(h5obj *dataset, err *e); /* what others wrote shows */
+bool h5_close(h5obj *file, err *e);      /* closes everything opened through it; again is fine */
 bool h5_flush(h5obj *file, err *e);
 bool h5_is_open(const h5obj *x);
 bool h5_is_writable(const h5obj *x); /* h5py shows mode "r+" then, else "r" */
@@ -72,13 +82,15 @@ uint64_t h5_version(const h5obj *x); /* changes whenever the file is written by 
 
 h5obj *h5_child(h5obj *at, const char *name, err *e); /* follows links; KeyError */
 h5obj *h5_create_group(h5obj *at, const char *name, bool track_order, err *e); /* and parents */
+h5obj *h5_create_anonymous(h5obj *at, err *e);                                 /* a group */
 int h5_contains(h5obj *at, const char *name, err *e); /* 1 yes, 0 no, -1 failed */
 int64_t h5_count(h5obj *at, err *e);                  /* members; -1 failed */
 char **h5_names(h5obj *at, size_t *n, err *e);        /* h5_names_free; h5py's order */
 void h5_names_free(char **names, size_t n);
 bool h5_delete(h5obj *at, const char *name, err *e);
 bool h5_move(h5obj *at, const char *from, const char *to, err *e);
-bool h5_copy(h5obj *from_at, const char *from, h5obj *to_at, const char *to, err *e);
+/* how: H5O_COPY_* flags */
+bool h5_copy(h5obj *from_at, const char *from, h5obj *to_at, const char *to, unsigned how, err *e);
 
 enum h5_link { H5_HARD, H5_SOFT, H5_EXTERNAL };
 typedef struct h5link {
@@ -93,6 +105,8 @@ bool h5_link_external(h5obj *at, const char *name, const char *file, const char 
 
 /* --- datasets --- */
 
+enum { H5_SZIP_EC = 256 }; /* entropy coding, else nearest neighbour first */
+
 typedef struct h5spec {
     h5type type;
     int ndim;
@@ -103,8 +117,9 @@ typedef struct h5spec {
     const int64_t *chunks;   /* NULL: contiguous, or guessed when something needs chunks */
     int nchunks;             /* length of chunks */
     bool guess;              /* chunks=True */
-    const char *compression; /* "gzip", "lzf" or NULL */
-    int level;               /* of gzip: 0..9; -1 for the default (4) */
+    const char *compression; /* "gzip", "lzf", "szip" or NULL */
+    int level;       /* of gzip: 0..9; -1 for the default (4); of szip: pixels | H5_SZIP_EC */
+    int scaleoffset; /* 1 + digits, or bits (0: as many as needed) of integers; 0: none */
     bool shuffle, fletcher32, track_order;
     const nd *fill; /* 0-d; NULL: zero */
 } h5spec;
@@ -122,13 +137,34 @@ typedef struct h5info {
     bool chunked;
     int64_t chunk[ND_MAXDIM];
     const char *compression; /* "gzip", "lzf", "szip", a filter's number unknown here: NULL */
-    int level;               /* compression_opts of gzip */
+    int level;               /* of gzip, of szip as in h5spec */
+    int scaleoffset;         /* -1: none */
     bool shuffle, fletcher32;
 } h5info;
 bool h5_info(h5obj *dataset, h5info *out, err *e);
 bool h5_resize(h5obj *dataset, int ndim, const int64_t *shape, err *e);
-bool h5_is_packed(h5obj *d);                     /* its chunks go through filters */
-nd *h5_fill(h5obj *dataset, err *e);             /* fillvalue, 0-d; of variable text: b"" as S1 */
+bool h5_is_packed(h5obj *d);         /* its chunks go through filters */
+nd *h5_fill(h5obj *dataset, err *e); /* fillvalue, 0-d; of variable text: b"" as S1 */
+/* A type under a name. */
+h5obj *h5_commit(h5obj *at, const char *name, const h5type *t, err *e);
+bool h5_type_of_named(h5obj *type, h5type *out, err *e);
+
+/* --- chunks as they lie in the file (hdf5_chunk.c) --- */
+
+typedef struct h5chunk {
+    int64_t offset[ND_MAXDIM];
+    unsigned mask;   /* filters that were left out */
+    int64_t address; /* -1: not there */
+    int64_t size;
+} h5chunk;
+int64_t h5_chunk_count(h5obj *dataset, err *e); /* that are in the file; -1 failed */
+bool h5_chunk_number(h5obj *dataset, int64_t i, h5chunk *out, err *e);
+bool h5_chunk_at(h5obj *dataset, int ndim, const int64_t *offset, h5chunk *out, err *e);
+/* The bytes in the file, filters and all. */
+buf *h5_chunk_read(h5obj *d, int ndim, const int64_t *offset, size_t *n, unsigned *mask, err *e);
+bool h5_chunk_write(h5obj *d, int ndim, const int64_t *offset, unsigned mask, const void *at,
+                    size_t n, err *e);
+
 int64_t h5_storage_size(h5obj *dataset, err *e); /* bytes in the file; -1 failed */
 
 /* count[i] elements from start[i] with steps step[i] >= 1, all within the shape */

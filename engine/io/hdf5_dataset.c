@@ -52,17 +52,15 @@ static bool check_chunk_size(const h5spec *s, err *e)
 
 static bool wants_chunks(const h5spec *s)
 {
-    return s->guess || s->chunks || s->maxshape || s->compression || s->shuffle || s->fletcher32;
+    return s->guess || s->chunks || s->maxshape || s->compression || s->shuffle || s->fletcher32 ||
+           s->scaleoffset;
 }
 
 static bool check_filters(const h5spec *s, err *e)
 {
     const char *c = s->compression;
     if (!c) return true;
-    if (strcmp(c, "szip") == 0) {
-        return err_set(e, NotImplementedError, "writing with szip compression is not supported");
-    }
-    if (strcmp(c, "gzip") != 0 && strcmp(c, "lzf") != 0) {
+    if (strcmp(c, "gzip") != 0 && strcmp(c, "lzf") != 0 && strcmp(c, "szip") != 0) {
         return err_set(e, ValueError, "Compression filter \"%s\" is unavailable", c);
     }
     if (strcmp(c, "gzip") == 0 && (s->level < -1 || s->level > 9)) {
@@ -104,8 +102,13 @@ static bool check_spec(const h5spec *s, err *e)
 
 static bool set_filters(const h5_lib *h, hid_t p, const h5spec *s, const int64_t *chunk)
 {
-    bool ok = !s->shuffle || h->Pset_shuffle(p) >= 0;
-    if (s->compression && s->compression[0] == 'g') {
+    H5Z_SO_scale_type_t how = dtype_is_float(s->type.t.dt) ? H5Z_SO_FLOAT_DSCALE : H5Z_SO_INT;
+    bool ok = !s->scaleoffset || h->Pset_scaleoffset(p, how, s->scaleoffset - 1) >= 0;
+    ok = ok && (!s->shuffle || h->Pset_shuffle(p) >= 0);
+    if (s->compression && s->compression[0] == 's') {
+        unsigned mask = s->level & H5_SZIP_EC ? H5_SZIP_EC_OPTION_MASK : H5_SZIP_NN_OPTION_MASK;
+        ok = ok && h->Pset_szip(p, mask, (unsigned)s->level & (H5_SZIP_EC - 1)) >= 0;
+    } else if (s->compression && s->compression[0] == 'g') {
         ok = ok && h->Pset_deflate(p, s->level < 0 ? 4 : (unsigned)s->level) >= 0;
     } else if (s->compression) {
         size_t bytes = s->type.text == H5_VARIABLE ? 16 : s->type.t.size;
@@ -283,4 +286,36 @@ bool h5_resize(h5obj *d, int ndim, const int64_t *shape, err *e)
         size[i] = (hsize_t)shape[i];
     }
     return set_extent(d, size, e);
+}
+
+/* --- types under names --- */
+
+h5obj *h5_commit(h5obj *at, const char *name, const h5type *t, err *e)
+{
+    h5obj *x = NULL;
+    h5_write_begin(at);
+    const h5_lib *h = h5_enter(e);
+    hid_t id = h ? h5_type_make(h, t, e) : -1;
+    if (id >= 0) {
+        hid_t links = h5_link_plist(h, name);
+        bool ok = h->Tcommit2(at->id, name, id, links, H5P_DEFAULT, H5P_DEFAULT) >= 0;
+        h->Pclose(links);
+        if (ok)
+            x = h5_wrap(h, h5_file(at), id, e);
+        else
+            h5_fail(h, e), h->Tclose(id);
+    }
+    if (h) h5_leave();
+    h5_write_end(at);
+    return x;
+}
+
+bool h5_type_of_named(h5obj *type, h5type *out, err *e)
+{
+    const h5_lib *h = h5_enter(e);
+    if (!h) return false;
+    bool ok = h->Tget_class(type->id) != H5T_NO_CLASS || h5_fail(h, e);
+    if (ok) h5_type_read(h, type->id, out);
+    h5_leave();
+    return ok;
 }

@@ -165,34 +165,64 @@ static const struct mode {
     {"w-", H5_EXCL, true},   {"x", H5_EXCL, true},   {"a", H5_RDWR, false},
 };
 
-static hid_t open_id(const h5_lib *h, const char *path, const struct mode *m, hid_t access, err *e)
+typedef struct opening {
+    const char *path;
+    const h5opening *how;
+    hid_t access;
+} opening;
+
+static hid_t create_plist(const h5_lib *h, const h5opening *how, err *e)
 {
-    hid_t id = m->create ? h->Fcreate(path, m->flags, H5P_DEFAULT, access)
-                         : h->Fopen(path, m->flags, access);
+    hid_t p = h->Pcreate(h->P_CLS_FILE_CREATE_ID);
+    unsigned order = how->track_order ? H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED : 0;
+    if ((!order || (h->Pset_link_creation_order(p, order) >= 0 &&
+                    h->Pset_attr_creation_order(p, order) >= 0)) &&
+        h->Pset_userblock(p, (hsize_t)how->userblock) >= 0)
+        return p;
+    h5_fail(h, e);
+    h->Pclose(p);
+    return -1;
+}
+
+static hid_t create_id(const h5_lib *h, const struct mode *m, const opening *o, err *e)
+{
+    hid_t p = create_plist(h, o->how, e);
+    if (p < 0) return -1;
+    hid_t id = h->Fcreate(o->path, m->flags, p, o->access);
+    if (id < 0) h5_fail(h, e);
+    h->Pclose(p);
+    return id;
+}
+
+static hid_t open_id(const h5_lib *h, const struct mode *m, const opening *o, err *e)
+{
+    if (m->create) return create_id(h, m, o, e);
+    bool swmr = o->how->swmr && m->flags == H5_RDONLY;
+    hid_t id = h->Fopen(o->path, m->flags | (swmr ? H5_SWMR_READ : 0), o->access);
     if (id < 0) h5_fail(h, e);
     return id;
 }
 
 /* "a" opens what is there, or else creates. */
-static hid_t open_or_create(const h5_lib *h, const char *path, hid_t access, err *e)
+static hid_t open_or_create(const h5_lib *h, const opening *o, err *e)
 {
     err first = {0};
-    hid_t id = open_id(h, path, &modes[1], access, &first);
+    hid_t id = open_id(h, &modes[1], o, &first);
     if (first.kind == FileNotFoundError)
-        id = open_id(h, path, &modes[3], access, e);
+        id = open_id(h, &modes[3], o, e);
     else if (id < 0)
         err_move(e, &first);
     err_clear(&first);
     return id;
 }
 
-static hid_t open_mode(const h5_lib *h, const char *path, const struct mode *m, err *e)
+static hid_t open_mode(const h5_lib *h, const struct mode *m, opening *o, err *e)
 {
-    hid_t access = h->Pcreate(h->P_CLS_FILE_ACCESS_ID);
-    h->Pset_fclose_degree(access, H5F_CLOSE_STRONG);
-    hid_t id =
-        m->name[0] == 'a' ? open_or_create(h, path, access, e) : open_id(h, path, m, access, e);
-    h->Pclose(access);
+    o->access = h->Pcreate(h->P_CLS_FILE_ACCESS_ID);
+    h->Pset_fclose_degree(o->access, H5F_CLOSE_STRONG);
+    h->Pset_libver_bounds(o->access, (H5F_libver_t)o->how->low, (H5F_libver_t)o->how->high);
+    hid_t id = m->name[0] == 'a' ? open_or_create(h, o, e) : open_id(h, m, o, e);
+    h->Pclose(o->access);
     return id;
 }
 
@@ -205,6 +235,12 @@ static void close_on_exec(const h5_lib *h, hid_t id)
 
 h5obj *h5_open(const char *path, const char *mode, err *e)
 {
+    return h5_open_as(path, mode, &(h5opening){.high = H5F_LIBVER_LATEST}, e);
+}
+
+h5obj *h5_open_as(const char *path, const char *mode, const h5opening *how, err *e)
+{
+    opening o = {.path = path, .how = how};
     const struct mode *m = NULL;
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
         if (strcmp(modes[i].name, mode) == 0) m = &modes[i];
@@ -213,7 +249,7 @@ h5obj *h5_open(const char *path, const char *mode, err *e)
     const h5_lib *h = h5_enter(e);
     if (!h) return NULL;
     h5obj *x = NULL;
-    hid_t id = open_mode(h, path, m, e);
+    hid_t id = open_mode(h, m, &o, e);
     if (id >= 0) {
         unsigned intent = 0;
         h->Fget_intent(id, &intent);
@@ -225,6 +261,49 @@ h5obj *h5_open(const char *path, const char *mode, err *e)
     }
     h5_leave();
     return x;
+}
+
+bool h5_about(h5obj *file, h5opening *out, err *e)
+{
+    const h5_lib *h = h5_enter(e);
+    if (!h) return false;
+    hid_t made = h->Fget_create_plist(file->id), access = h->Fget_access_plist(file->id);
+    H5F_libver_t low = H5F_LIBVER_EARLIEST, high = H5F_LIBVER_LATEST;
+    hsize_t block = 0;
+    unsigned order = 0, intent = 0;
+    bool ok = made >= 0 && access >= 0 && h->Pget_userblock(made, &block) >= 0 &&
+              h->Pget_link_creation_order(made, &order) >= 0 &&
+              h->Pget_libver_bounds(access, &low, &high) >= 0 &&
+              h->Fget_intent(file->id, &intent) >= 0;
+    if (!ok) h5_fail(h, e);
+    if (made >= 0) h->Pclose(made);
+    if (access >= 0) h->Pclose(access);
+    h5_leave();
+    *out = (h5opening){.userblock = (int64_t)block,
+                       .track_order = order != 0,
+                       .swmr = intent & (H5_SWMR_READ | H5_SWMR_WRITE),
+                       .low = (int)low,
+                       .high = (int)high};
+    return ok;
+}
+
+bool h5_start_swmr(h5obj *file, err *e)
+{
+    h5_write_begin(file);
+    const h5_lib *h = h5_enter(e);
+    bool ok = h && (h->Fstart_swmr_write(file->id) >= 0 || h5_fail(h, e));
+    if (h) h5_leave();
+    h5_write_end(file);
+    return ok;
+}
+
+bool h5_refresh(h5obj *d, err *e)
+{
+    const h5_lib *h = h5_enter(e);
+    bool ok = h && (h->Drefresh(d->id) >= 0 || h5_fail(h, e));
+    if (h) h5_leave();
+    d->share->version++;
+    return ok;
 }
 
 /* --- writing and closing: readers of the file's data wait --- */

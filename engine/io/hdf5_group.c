@@ -83,6 +83,17 @@ h5obj *h5_create_group(h5obj *at, const char *name, bool track_order, err *e)
     return x;
 }
 
+h5obj *h5_create_anonymous(h5obj *at, err *e)
+{
+    call c;
+    h5obj *x = NULL;
+    if (begin(&c, at, e))
+        x = h5_wrap(c.h, h5_file(at), c.h->Gcreate_anon(place(c.h, at), H5P_DEFAULT, H5P_DEFAULT),
+                    e);
+    end(&c, x != NULL);
+    return x;
+}
+
 /* --- asking --- */
 
 char *h5_name(h5obj *x, err *e)
@@ -207,10 +218,19 @@ static H5_index_t link_index(const h5_lib *h, h5obj *at)
     return order & H5P_CRT_ORDER_TRACKED ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
 }
 
+/* A file says this of its root group only while it is new. */
+static hid_t root_plist(const h5_lib *h, h5obj *file)
+{
+    hid_t root = h->Oopen(file->id, "/", H5P_DEFAULT);
+    hid_t p = root < 0 ? -1 : h->Gget_create_plist(root);
+    if (root >= 0) h->Oclose(root);
+    return p;
+}
+
 static H5_index_t attr_index(const h5_lib *h, h5obj *x)
 {
     unsigned order = 0;
-    hid_t p = x->what == H5_FILE      ? h->Fget_create_plist(x->id)
+    hid_t p = x->what == H5_FILE      ? root_plist(h, x)
               : x->what == H5_GROUP   ? h->Gget_create_plist(x->id)
               : x->what == H5_DATASET ? h->Dget_create_plist(x->id)
                                       : -1;
@@ -285,13 +305,15 @@ bool h5_move(h5obj *at, const char *from, const char *to, err *e)
     return end(&c, ok);
 }
 
-bool h5_copy(h5obj *from_at, const char *from, h5obj *to_at, const char *to, err *e)
+bool h5_copy(h5obj *from_at, const char *from, h5obj *to_at, const char *to, unsigned how, err *e)
 {
     call c;
     bool ok = begin(&c, to_at, e);
     if (ok) {
-        hid_t p = h5_link_plist(c.h, to);
-        ok = c.h->Ocopy(from_at->id, from, to_at->id, to, H5P_DEFAULT, p) >= 0 || h5_fail(c.h, e);
+        hid_t p = h5_link_plist(c.h, to), copying = c.h->Pcreate(c.h->P_CLS_OBJECT_COPY_ID);
+        c.h->Pset_copy_object(copying, how);
+        ok = c.h->Ocopy(from_at->id, from, to_at->id, to, copying, p) >= 0 || h5_fail(c.h, e);
+        c.h->Pclose(copying);
         c.h->Pclose(p);
     }
     return end(&c, ok);

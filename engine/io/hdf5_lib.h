@@ -20,8 +20,15 @@ typedef struct h5_lib {
     hid_t f16, boolean, complex64, complex128, text_utf8, text_ascii; /* h5py's own types */
 } h5_lib;
 
-enum { H5_RDONLY = 0, H5_RDWR = 1, H5_TRUNC = 2, H5_EXCL = 4 }; /* H5F_ACC_* */
-enum { H5_LZF = 32000 };                                        /* the filter's registered number */
+enum {
+    H5_RDONLY = 0,
+    H5_RDWR = 1,
+    H5_TRUNC = 2,
+    H5_EXCL = 4,
+    H5_SWMR_WRITE = 32,
+    H5_SWMR_READ = 64
+};                       /* H5F_ACC_* */
+enum { H5_LZF = 32000 }; /* the filter's registered number */
 
 const h5_lib *h5_enter(err *e); /* NULL: no library, and no lock taken */
 void h5_leave(void);

@@ -60,7 +60,11 @@ static void read_filters(const h5_lib *h, hid_t p, h5map *m)
         info->shuffle |= f == H5Z_FILTER_SHUFFLE;
         info->fletcher32 |= f == H5Z_FILTER_FLETCHER32;
         if (f == H5Z_FILTER_DEFLATE) info->compression = "gzip", info->level = (int)values[0];
-        if (f == H5Z_FILTER_SZIP) info->compression = "szip";
+        if (f == H5Z_FILTER_SZIP) {
+            info->compression = "szip";
+            info->level = (int)values[1] | (values[0] & 4 ? H5_SZIP_EC : 0);
+        }
+        if (f == H5Z_FILTER_SCALEOFFSET) info->scaleoffset = (int)values[1];
         if (f == H5_LZF) info->compression = "lzf";
         if (i < H5_MAXFILTER) m->filter[i] = f;
         m->direct = m->direct && i < H5_MAXFILTER && h5_filter_known(f);
@@ -128,6 +132,7 @@ static bool read_properties(const h5_lib *h, h5obj *d, h5map *m, err *e)
     if (p < 0) return h5_fail(h, e);
     H5D_layout_t layout = h->Pget_layout(p);
     m->direct = !m->info.empty;
+    m->info.scaleoffset = -1;
     if (layout == H5D_CHUNKED)
         read_chunks(h, p, m);
     else if (layout == H5D_CONTIGUOUS && h->Pget_external_count(p) == 0)

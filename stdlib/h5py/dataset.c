@@ -45,18 +45,21 @@ static const char *text_or_null(value v)
 }
 
 /* create(at, name, shape, dtype, maxshape, chunks, compression, level, shuffle, fletcher32,
- * track_order, fill) */
+ * track_order, fill, scaleoffset) */
 static value d_create(interp *in, const value *arg)
 {
     h5obj *at = peek_h5(in, arg[0]);
     ints shape = {0}, limits = {0}, chunks = {0};
     dtype_of t = dtype_plain(DT_float32);
-    int64_t level = -1;
-    if (!at || !to_dtype(in, arg[3], &t) || !to_int64(in, arg[7], &level)) return FAIL;
+    int64_t level = -1, digits = -1;
+    if (!at || !to_dtype(in, arg[3], &t) || !to_int64(in, arg[7], &level) ||
+        !to_int64(in, arg[12], &digits))
+        return FAIL;
     h5spec s = {.type = h5_type_of_dtype(t),
                 .empty = is_none(arg[2]),
                 .compression = text_or_null(arg[6]),
                 .level = (int)level,
+                .scaleoffset = (int)digits + 1,
                 .guess = arg[5].kind == V_BOOL && arg[5].i,
                 .shuffle = value_truth(in, arg[8]) == 1,
                 .fletcher32 = value_truth(in, arg[9]) == 1,
@@ -95,7 +98,7 @@ static value d_guess_chunk(interp *in, const value *arg)
 
 /* ---- asking ---- */
 
-/* (shape, dtype, maxshape, chunks, compression, level, shuffle, fletcher32) */
+/* (shape, dtype, maxshape, chunks, compression, options, shuffle, fletcher32, scaleoffset) */
 static value d_info(interp *in, const value *arg)
 {
     h5obj *x = peek_h5(in, arg[0]);
@@ -103,13 +106,18 @@ static value d_info(interp *in, const value *arg)
     err e = {0};
     if (!x) return FAIL;
     if (!h5_info(x, &i, &e)) return throw_err(in, &e);
-    bool gzip = i.compression && i.compression[0] == 'g';
-    return v_obj(tuple_pack(in, 8, i.empty ? NONE : v_obj(shape_tuple(in, i.ndim, i.shape)),
+    value options = NONE;
+    if (i.compression && i.compression[0] == 'g') options = v_int(i.level);
+    if (i.compression && i.compression[0] == 's')
+        options = v_obj(tuple_pack(in, 2, v_str(in, i.level & H5_SZIP_EC ? "ec" : "nn"),
+                                   v_int(i.level & (H5_SZIP_EC - 1))));
+    return v_obj(tuple_pack(in, 9, i.empty ? NONE : v_obj(shape_tuple(in, i.ndim, i.shape)),
                             dtype_value(in, dtype_of_h5(&i.type)),
                             i.empty ? NONE : limits_value(in, i.ndim, i.maxshape),
                             i.chunked ? v_obj(shape_tuple(in, i.ndim, i.chunk)) : NONE,
-                            i.compression ? v_str(in, i.compression) : NONE,
-                            gzip ? v_int(i.level) : NONE, v_bool(i.shuffle), v_bool(i.fletcher32)));
+                            i.compression ? v_str(in, i.compression) : NONE, options,
+                            v_bool(i.shuffle), v_bool(i.fletcher32),
+                            i.scaleoffset >= 0 ? v_int(i.scaleoffset) : NONE));
 }
 
 /* other(dataset): what its type is, and how h5py writes it; None when there are such arrays here */
@@ -281,7 +289,7 @@ static value t_text_encoding(interp *in, const value *arg)
 
 const builtin h5_dataset_functions[] = {
     {"create(at, name, shape, dtype, maxshape, chunks, compression, level, shuffle, fletcher32, "
-     "track_order, fill)",
+     "track_order, fill, scaleoffset=-1)",
      d_create, NULL},
     {"guess_chunk(shape, itemsize)", d_guess_chunk, NULL},
     {"info(dataset)", d_info, NULL},

@@ -90,8 +90,36 @@ static value names_list(interp *in, char **names, size_t n, err *e)
 static value f_open(interp *in, const value *arg)
 {
     const char *path = peek_text(in, arg[0]), *mode = path ? peek_text(in, arg[1]) : NULL;
+    int64_t block, low, high;
     err e = {0};
-    return mode ? wrap_h5(in, h5_open(path, mode, &e), &e) : FAIL;
+    if (!mode || !to_int64(in, arg[2], &block) || !to_int64(in, arg[5], &low) ||
+        !to_int64(in, arg[6], &high))
+        return FAIL;
+    h5opening how = {.userblock = block,
+                     .track_order = value_truth(in, arg[3]) == 1,
+                     .swmr = value_truth(in, arg[4]) == 1,
+                     .low = (int)low,
+                     .high = (int)high};
+    return wrap_h5(in, h5_open_as(path, mode, &how, &e), &e);
+}
+
+/* about(file): (userblock, swmr, low, high) */
+static value f_about(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    h5opening how;
+    err e = {0};
+    if (!x) return FAIL;
+    if (!h5_about(x, &how, &e)) return throw_err(in, &e);
+    return v_obj(
+        tuple_pack(in, 4, v_int(how.userblock), v_bool(how.swmr), v_int(how.low), v_int(how.high)));
+}
+
+static value f_start_swmr(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    err e = {0};
+    return x ? done_or_throw(in, h5_start_swmr(x, &e), &e) : FAIL;
 }
 
 static value f_close(interp *in, const value *arg)
@@ -185,6 +213,8 @@ static value f_create_group(interp *in, const value *arg)
     h5obj *x;
     const char *name;
     err e = {0};
+    if (is_none(arg[1]) && (x = peek_h5(in, arg[0])))
+        return wrap_h5(in, h5_create_anonymous(x, &e), &e);
     if (!begin(in, arg, &x, &name)) return FAIL;
     return wrap_h5(in, h5_create_group(x, name, value_truth(in, arg[2]) == 1, &e), &e);
 }
@@ -236,8 +266,10 @@ static value f_copy(interp *in, const value *arg)
     h5obj *x, *y;
     const char *from, *to;
     err e = {0};
-    if (!begin(in, arg, &x, &from) || !begin(in, arg + 2, &y, &to)) return FAIL;
-    return done_or_throw(in, h5_copy(x, from, y, to, &e), &e);
+    int64_t how;
+    if (!begin(in, arg, &x, &from) || !begin(in, arg + 2, &y, &to) || !to_int64(in, arg[4], &how))
+        return FAIL;
+    return done_or_throw(in, h5_copy(x, from, y, to, (unsigned)how, &e), &e);
 }
 
 /* ---- links ---- */
@@ -290,7 +322,9 @@ static value f_link_external(interp *in, const value *arg)
 /* ---- the module ---- */
 
 static const builtin table[] = {
-    {"open(path, mode)", f_open, NULL},
+    {"open(path, mode, userblock=0, track_order=False, swmr=False, low=0, high=2)", f_open, NULL},
+    {"about(file)", f_about, NULL},
+    {"start_swmr(file)", f_start_swmr, NULL},
     {"close(file)", f_close, NULL},
     {"flush(x)", f_flush, NULL},
     {"is_open(x)", f_is_open, NULL},
@@ -307,7 +341,7 @@ static const builtin table[] = {
     {"names(group)", f_names, NULL},
     {"delete(group, name)", f_delete, NULL},
     {"move(group, source, to)", f_move, NULL},
-    {"copy(group, source, to_group, to)", f_copy, NULL},
+    {"copy(group, source, to_group, to, flags=0)", f_copy, NULL},
     {"link(group, name)", f_link, NULL},
     {"link_hard(group, name, target)", f_link_hard, NULL},
     {"link_soft(group, name, path)", f_link_soft, NULL},
@@ -330,8 +364,9 @@ static bool put_rows(interp *in, module *m, const builtin *row)
 
 static bool open_module(interp *in, module *m)
 {
-    return put_rows(in, m, h5_dataset_functions) && put_rows(in, m, h5_attr_functions) &&
-           put_rows(in, m, h5_lazy_functions) && module_put_type(in, m, &T_handle);
+    return put_rows(in, m, h5_dataset_functions) && put_rows(in, m, h5_chunk_functions) &&
+           put_rows(in, m, h5_attr_functions) && put_rows(in, m, h5_lazy_functions) &&
+           module_put_type(in, m, &T_handle);
 }
 
 const module_def h5py_def = {"_h5py", "The part of h5py that is written in C.", table, open_module};

@@ -36,4 +36,5 @@ bool texts_of(interp *in, const nd *x, h5texts *out);
 nd *texts_block(interp *in, const h5texts *t, int ndim, const int64_t *shape, dtype_of want,
                 bool decoded);
 
-extern const builtin h5_dataset_functions[], h5_attr_functions[], h5_lazy_functions[];
+extern const builtin h5_chunk_functions[], h5_dataset_functions[], h5_attr_functions[],
+    h5_lazy_functions[];
