@@ -60,6 +60,20 @@ static bool picks(const lit *x) /* an index with an array or list: the result is
     return false;
 }
 
+static bool is_computed(const lit *x) /* an index that comes from another task */
+{
+    if (x->kind == LIT_IN) return true;
+    for (uint32_t i = 0; x->kind == LIT_TUPLE && i < x->n; i++)
+        if (is_computed(&x->item[i])) return true;
+    return false;
+}
+
+/* Takes elements of a block by an index that is known when it runs. */
+static bool selects(const task_view *v)
+{
+    return v->f && v->f->kind->cost.view && v->narg == 2 && is_computed(&v->arg[1]);
+}
+
 static const source *resident(const layer *l)
 {
     const source *s = l->flags & LAYER_LEAF ? layer_source(l) : NULL;
@@ -284,6 +298,7 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     }
     if (k.unknown) k.out = k.largest; /* what is taken of its blocks: no more, most likely */
     k.streams = g->nstep == 1 && x->view[0].f && x->view[0].f->kind->cost.streams;
+    k.selects = selects(&x->view[0]);
     dtype_of want;
     int which;
     k.reuses = g->nstep == 1 && x->view[0].f && x->view[0].f->flags & FN_ELEMENTWISE &&

@@ -18,6 +18,7 @@ typedef struct task_cost {
     uint8_t times;    /* it needs about so often its inputs' sizes, which no grid tells; or 0 */
     bool streams;     /* inputs may come one at a time, */
     bool reuses;      /* the result may take the place of an input of the same size */
+    bool selects;     /* the result is what a computed index picks: block is the most it may be */
     bool parts;       /* and only what is used of them */
 } task_cost;
 

@@ -119,8 +119,9 @@ static bool stored_c_order(const layer *l)
     arena a = {0};
     for (uint64_t i = 0; i < l->count && ok; i++) {
         task_view v;
-        ok = layer_task(l, i, &a, &v, NULL) && v.value && as_nd(v.value) &&
-             nd_in_c_order(as_nd(v.value));
+        ok = layer_task(l, i, &a, &v, NULL) && v.value;
+        const nd *x = ok && v.value->kind->fetch ? (const nd *)v.value : as_nd(ok ? v.value : NULL);
+        ok = x && nd_in_c_order(x);
         arena_reset(&a);
     }
     arena_clear(&a);

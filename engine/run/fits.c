@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine/run/memory.h"
+#include "engine/run/spill.h"
 
 uint64_t memory_default(void)
 {
@@ -42,9 +43,10 @@ uint64_t memory_peak_resident(void)
     return (uint64_t)kib * 1024;
 }
 
-uint64_t run_budget(uint64_t limit)
+uint64_t run_budget(uint64_t limit, uint64_t kept)
 {
-    uint64_t resident = memory_resident(), kept = buf_pool_kept();
+    uint64_t resident = memory_resident();
+    kept += buf_pool_kept();
     uint64_t base = resident > kept ? resident - kept : 0;
     uint64_t left = limit > base ? limit - base : 0;
     return left > limit / 8 ? left : limit / 8;
@@ -100,15 +102,23 @@ static void advice(const layer *l, uint64_t index, uint64_t need, uint64_t budge
     snprintf(out, size, "chunks=%s would fit", text);
 }
 
+/* Bytes of a wanted result that are certain: what masks select and what functions of users give may
+ * be less than the grid says, and is seen when it is there. */
+uint64_t result_bytes(const plan *p, costs *c, tid t)
+{
+    const program *g = p->prog[p->task[t].prog];
+    const datum *d = p->task[t].flags & TASK_DONE ? atomic_load(&p->out[t]) : NULL;
+    if (d) return is_spilled(d) || is_kept(d) ? nd_bytes((const nd *)d) : 0;
+    if (g->foreign || g->step[0]->foreign) return 0;
+    task_cost is = costs_of(c, t);
+    return is.selects ? 0 : is.block;
+}
+
 static bool results_fit(const plan *p, costs *c, uint64_t budget, uint64_t *sum, err *e)
 {
     char need[32], have[32], name[64];
     *sum = 0;
-    for (uint32_t k = 0; k < p->nwanted; k++) {
-        const task *t = &p->task[p->wanted[k]];
-        const layer *l = p->prog[t->prog]->step[0];
-        if (!(t->flags & TASK_DONE) && !l->foreign) *sum += costs_of(c, p->wanted[k]).block;
-    }
+    for (uint32_t k = 0; k < p->nwanted; k++) *sum += result_bytes(p, c, p->wanted[k]);
     if (*sum <= budget) return true;
     short_name(p->prog[p->task[p->wanted[0]].prog]->step[0], name);
     return err_set(
@@ -174,6 +184,17 @@ bool task_is_too_large(const plan *p, tid t, uint64_t need, uint64_t budget, err
                    name, p->task[t].nin, size_text(need, text), size_text(budget, have));
 }
 
+bool results_are_too_large(const plan *p, tid t, uint64_t budget, err *e)
+{
+    char have[32], name[64];
+    short_name(p->prog[p->task[t].prog]->step[0], name);
+    return err_set(e, MemoryError,
+                   "the results of '%s' take more than %s, which is what memory_limit leaves: "
+                   "reduce or select before compute(), write them with da.store or to_hdf5, or "
+                   "raise dask.config.set(memory_limit=...)",
+                   name, size_text(budget, have));
+}
+
 /* A step whose largest block is more than all there is, even where it might be made in pieces. */
 static bool step_fits(const plan *p, const program *g, uint32_t s, uint64_t budget, int nthread,
                       err *e)
@@ -226,12 +247,12 @@ uint64_t plan_at_most(const plan *p, int nthread)
     return p->bytes + 3 * largest * (uint64_t)nthread;
 }
 
-bool plan_fits(const plan *p, uint64_t budget, int nthread, uint64_t *room, err *e)
+bool plan_fits(const plan *p, uint64_t budget, int nthread, bool keeps, uint64_t *room, err *e)
 {
-    uint64_t results;
+    uint64_t results = 0;
     TRY(steps_fit(p, budget, nthread, e));
     costs *c = costs_new(p);
-    bool ok = results_fit(p, c, budget, &results, e);
+    bool ok = keeps || results_fit(p, c, budget, &results, e);
     if (ok) *room = budget - results;
     for (tid t = 0; t < p->ntask && ok; t++)
         if (!(p->task[t].flags & TASK_DONE)) ok = task_fits(p, c, t, *room, nthread, e);

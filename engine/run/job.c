@@ -40,32 +40,10 @@ static bool take_snapshots(plan *p, err *e)
     return true;
 }
 
-/* Most runs are far from the limit and get no memory object. */
-static bool watch_memory(plan *p, const pool *on, const run_opts *o, memory **out, err *e)
-{
-    enum { FEW_FOREIGN = 4096, FEW = 1 << 20 };
-    uint64_t limit = o->limit ? o->limit : memory_default();
-    int nthread = on ? pool_size(on) : 1;
-    uint64_t most = plan_at_most(p, nthread);
-    bool few = most < FEW && !p->nforeign;
-    *out = NULL;
-    if (!o->limit && !o->budget && !o->use && (few || most < limit / 16) && !p->nforeign)
-        return true;
-    buf_pool_bound(limit);
-    if (few && !o->budget && !o->use) return true;
-    uint64_t budget = o->budget ? o->budget : run_budget(limit), room = budget;
-    bool near = most > budget / 2;
-    if (near) TRY(plan_fits(p, budget, nthread, &room, e));
-    if (!o->budget) buf_pool_bound(buf_live() + budget);
-    if (near || o->use || (p->nforeign && p->nforeign <= FEW_FOREIGN))
-        *out = memory_new(p, room, near, o->spill);
-    return true;
-}
-
 job *job_new(plan *p, pool *on, const run_opts *o, err *e)
 {
     memory *m;
-    if (!take_snapshots(p, e) || !watch_memory(p, on, o, &m, e)) return NULL;
+    if (!take_snapshots(p, e) || !run_watch(p, on ? pool_size(on) : 1, o, &m, e)) return NULL;
     job *j = mem_zero(sizeof *j);
     j->p = p;
     j->o = *o;
@@ -199,7 +177,7 @@ static void report(job *j, worker *w, tid t, double begin, datum *out)
 static tid no_result(job *j, tid t, uint64_t reserved)
 {
     if (!j->memory) return NO_TASK;
-    memory_made(j->memory, t, reserved, NULL);
+    memory_made(j->memory, t, reserved, NULL, NULL);
     memory_leave(j->memory, t);
     return NO_TASK;
 }
@@ -240,12 +218,14 @@ tid job_run_one(job *j, worker *w, tid t)
         datum_unref(out);
         return no_result(j, t, reserved);
     }
+    if (memory_is_near(j->memory)) out = memory_compact(j->memory, t, out);
     if (k->flags & TASK_PLACED) out = plan_put(p, t, out);
     bool dropped = !k->nsucc && !(k->flags & TASK_WANTED);
     if (!dropped) atomic_store_explicit(&p->out[t], out, memory_order_release);
     report(j, w, t, begin, out);
     if (dropped) datum_unref(out);
-    if (j->memory) memory_made(j->memory, t, reserved, dropped ? NULL : out);
+    if (j->memory && !memory_made(j->memory, t, reserved, dropped ? NULL : out, &e))
+        job_fail(j, t, &e);
     tid next = make_ready(j, w, k);
     if (j->memory && next != NO_TASK && w->id >= 0) memory_claim(j->memory, next);
     free_inputs(j, k);

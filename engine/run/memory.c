@@ -50,9 +50,10 @@ struct memory {
     costs *costs;
     spill *file;
     char *dir;
-    bool near;
+    bool near, keeps;
     uint64_t budget, live, running, idle, leaving, peak, least;
-    uint64_t seen; /* the largest result of a task that no grid tells about */
+    uint64_t surplus; /* bytes of wanted results that were not known before */
+    uint64_t seen;    /* the largest result of a task that no grid tells about */
     uint32_t nrunning, nclaimed;
     pthread_mutex_t lock;
     pthread_cond_t change;
@@ -74,7 +75,7 @@ static void init(memory *m)
     pthread_condattr_destroy(&a);
 }
 
-memory *memory_new(plan *p, uint64_t budget, bool near, const char *dir)
+memory *memory_new(plan *p, uint64_t budget, bool near, bool keeps, const char *dir)
 {
     memory *m = mem_zero(sizeof *m);
     init(m);
@@ -83,12 +84,17 @@ memory *memory_new(plan *p, uint64_t budget, bool near, const char *dir)
     m->dir = dir ? mem_dup(dir) : NULL;
     m->budget = budget;
     m->near = near;
+    m->keeps = keeps;
     if (near) buf_set_short(true);
     m->least = budget >> 12 < LEAST ? budget >> 12 : LEAST;
     m->unused = NO_GROUP;
     for (int i = 0; i < NBUCKET; i++) m->bucket[i] = NO_GROUP;
     m->at = mem_zero(((size_t)p->ntask + 1) * sizeof *m->at);
-    for (tid t = 0; t < p->ntask; t++) m->at[t].group = NO_GROUP;
+    for (tid t = 0; t < p->ntask; t++) {
+        m->at[t].group = NO_GROUP;
+        if (p->task[t].flags & TASK_DONE && is_spilled(atomic_load(&p->out[t])))
+            m->at[t].where = AWAY;
+    }
     return m;
 }
 
@@ -265,7 +271,8 @@ static tid next_reader(memory *m, tid t)
     slot *s = &m->at[t];
     const task *k = &m->p->task[t];
     while (s->next < k->nsucc && m->at[m->p->succ[k->succ + s->next]].done) s->next++;
-    return s->next < k->nsucc ? m->p->succ[k->succ + s->next] : 0;
+    if (s->next < k->nsucc) return m->p->succ[k->succ + s->next];
+    return k->flags & TASK_WANTED ? NO_TASK : 0;
 }
 
 typedef struct victim {
@@ -276,7 +283,8 @@ typedef struct victim {
 static int by_latest(const void *a, const void *b)
 {
     const victim *x = a, *y = b;
-    return x->when < y->when ? 1 : x->when > y->when ? -1 : 0;
+    if (x->when != y->when) return x->when < y->when ? 1 : -1;
+    return x->group < y->group ? -1 : 1;
 }
 
 static bool may_leave(memory *m, const group *g, tid *when)
@@ -579,21 +587,59 @@ bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *
     }
     mem_free(coming);
     if (ok) return true;
-    memory_made(m, t, *reserved, NULL);
+    memory_made(m, t, *reserved, NULL, e);
     memory_leave(m, t);
     return false;
 }
 
-void memory_made(memory *m, tid t, uint64_t reserved, const datum *out)
+datum *memory_compact(memory *m, tid t, datum *out)
 {
+    enum { SMALL = 4 }; /* a fourth */
+    const nd *x = as_nd(out);
+    const task *k = &m->p->task[t];
+    bool last = k->flags & TASK_WANTED && !k->nsucc; /* no kernel will see how it lies */
+    if (!x || x->b->size < m->least || nd_bytes(x) > x->b->size / SMALL) return out;
+    if (!nd_is_c(x) && !last) return out;
+    pthread_mutex_lock(&m->lock);
+    int32_t i = find_group(m, x->b);
+    bool ours = i != NO_GROUP && m->group[i].bytes;
+    pthread_mutex_unlock(&m->lock);
+    err e = {0};
+    nd *copy = ours ? nd_copy(x, &e) : NULL;
+    err_clear(&e);
+    if (!copy) return out;
+    datum_unref(out);
+    return &copy->hdr;
+}
+
+/* with the lock: t's result stays to the end. False: it is not counted yet, and too much. */
+static bool add_wanted(memory *m, tid t, const datum *out)
+{
+    uint64_t known = result_bytes(m->p, m->costs, t), is = size_now(out);
+    const nd *x = as_nd(out);
+    if (x && !buf_shared(x->b)) is = x->b->size;
+    if (is <= known) return true;
+    m->live += is - known;
+    m->surplus += is - known;
+    note_peak(m);
+    return m->surplus <= m->budget - m->budget / 8; /* and tasks need some room */
+}
+
+bool memory_made(memory *m, tid t, uint64_t reserved, const datum *out, err *e)
+{
+    bool wanted = m->p->task[t].flags & TASK_WANTED, ok = true;
     pthread_mutex_lock(&m->lock);
     m->running -= reserved;
     m->at[t].done = out != NULL;
     uint64_t live = m->live;
-    if (out && !(m->p->task[t].flags & TASK_WANTED)) add_result(m, t, out);
+    if (out && wanted && !m->keeps)
+        ok = add_wanted(m, t, out);
+    else if (out)
+        add_result(m, t, out);
     live = m->live - live;
     if (out && live > m->seen && costs_of(m->costs, t).unknown) m->seen = live;
     pthread_mutex_unlock(&m->lock);
+    return ok || results_are_too_large(m->p, t, m->budget, e);
 }
 
 uint64_t memory_drop(memory *m, tid t)

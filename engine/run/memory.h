@@ -12,8 +12,9 @@
 typedef struct memory memory;
 
 /* `budget`: bytes of arrays that tasks may hold and make; `near`: the run may come near it, so what
- * is begun is finished first; dir: where to spill, NULL: the usual. */
-memory *memory_new(plan *p, uint64_t budget, bool near, const char *dir);
+ * is begun is finished first; dir: where to spill, NULL: the usual; `keeps`: wanted results are
+ * spilled, too. */
+memory *memory_new(plan *p, uint64_t budget, bool near, bool keeps, const char *dir);
 bool memory_is_near(const memory *m);
 void memory_free(memory *m);
 
@@ -24,8 +25,11 @@ void memory_claim(memory *m, tid t);
 /* Before t runs; *reserved goes to memory_made.  Its inputs stay where they are until
  * memory_leave.  False: *stop was set (no error), or spilling failed. */
 bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *e);
-/* t has run; out (borrowed) is its result in plan->out, or NULL. */
-void memory_made(memory *m, tid t, uint64_t reserved, const datum *out);
+/* What t has made, or a copy of it where it is a small part of a block that would stay for it. */
+datum *memory_compact(memory *m, tid t, datum *out);
+/* t has run; out (borrowed) is its result in plan->out, or NULL.  False and MemoryError: the run's
+ * own results are larger than anybody could know, too large. */
+bool memory_made(memory *m, tid t, uint64_t reserved, const datum *out, err *e);
 /* Nobody needs t's result any more; before it is taken out.  What it answers stays counted until
  * the result is gone. */
 uint64_t memory_drop(memory *m, tid t);
@@ -37,6 +41,14 @@ typedef struct memory_use {
 } memory_use;
 memory_use memory_report(memory *m);
 
+/* --- limit.c --- */
+
+/* Are there kept blocks (larder.h) among its inputs? */
+bool reads_kept(const plan *p);
+/* *out: what watches over the memory of a run of p, or NULL: there is plenty. False: it cannot be
+ * run, the error says why. */
+bool run_watch(plan *p, int nthread, const run_opts *o, memory **out, err *e);
+
 /* --- fits.c --- */
 
 /* The whole process as the system counts it; 0: unknown. */
@@ -45,13 +57,17 @@ uint64_t memory_resident(void);
 void memory_restart_peak(void);
 uint64_t memory_peak_resident(void);
 uint64_t memory_default(void); /* 60 % of the machine's */
-/* What such a limit of the process leaves for arrays now; never so little that small things cannot
- * be done. */
-uint64_t run_budget(uint64_t limit);
+/* What such a limit of the process leaves for arrays now, with those that are kept; never so little
+ * that small things cannot be done. */
+uint64_t run_budget(uint64_t limit, uint64_t kept);
 /* More than the run can hold at any time, roughly and quickly. */
 uint64_t plan_at_most(const plan *p, int nthread);
 /* False and MemoryError, naming sizes and what would help, when no order of execution fits.
- * *room: what is left of the budget beside the results. */
-bool plan_fits(const plan *p, uint64_t budget, int nthread, uint64_t *room, err *e);
+ * *room: what is left of the budget beside the results, unless they may go to disk (`keeps`). */
+bool plan_fits(const plan *p, uint64_t budget, int nthread, bool keeps, uint64_t *room, err *e);
 /* MemoryError: all that task t reads are `need` bytes.  False. */
 bool task_is_too_large(const plan *p, tid t, uint64_t need, uint64_t budget, err *e);
+/* MemoryError: wanted results, t's among them, are more than `budget` already.  False. */
+bool results_are_too_large(const plan *p, tid t, uint64_t budget, err *e);
+/* What plan_fits counts for a wanted result. */
+uint64_t result_bytes(const plan *p, costs *c, tid t);

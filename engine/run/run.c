@@ -1,6 +1,7 @@
 /* engine/run/run.c - running a plan: the calling thread's side.
  *
  * It runs HOME tasks, and otherwise waits: for the end, for Ctrl-C, for the next tick. */
+#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -128,6 +129,8 @@ static void wait_for_workers(job *j, bool patient)
         if (patient && cancelled(&j->o)) patient = false, end = run_clock() + 0.06;
     }
     pthread_mutex_unlock(&j->lock);
+    while (!atomic_load(&j->inside) && atomic_load(&j->hold) > 1) /* they are letting go of it: */
+        sched_yield(); /* what it holds is to be free when the caller goes on */
 }
 
 static void run_pool(job *j, worker *w)
@@ -186,7 +189,7 @@ bool plan_run(plan *p, pool *on, const run_opts *o, tid *failed, err *e)
     static const run_opts defaults = {0};
     if (!o) o = &defaults;
     if (failed) *failed = NO_TASK;
-    if (p->ntask == p->ndone) return true;
+    if (p->ntask == p->ndone && !reads_kept(p)) return true;
     bool here = o->synchronous || !on || p->nhome == p->ntask - p->ndone || small(p);
     measure m = o->use ? measure_begin() : (measure){0};
     job *j = job_new(p, here ? NULL : on, o, e);
@@ -218,12 +221,23 @@ bool plan_run(plan *p, pool *on, const run_opts *o, tid *failed, err *e)
 
 /* --- arrays out of blocks --- */
 
+/* A result that is an array, from disk if need be; owned.  NULL: no array, or the error. */
+static nd *block_here(const datum *d, err *e)
+{
+    return d->kind->fetch ? as_nd(d->kind->fetch(d, e)) : nd_ref(as_nd(d));
+}
+
+static const nd *outline(const datum *d)
+{
+    return d && d->kind->fetch ? (const nd *)d : as_nd(d);
+}
+
 static nd *join_axis(const plan *p, uint32_t first, const grid *g, int k, uint64_t at, err *e)
 {
     if (k == g->ndim) {
         datum *d = plan_result(p, first + (uint32_t)at);
-        nd *x = as_nd(d);
-        if (x) return nd_ref(x);
+        nd *x = block_here(d, e);
+        if (x || e->kind) return x;
         return err_set(e, TypeError, "a block is not an array but '%s'", d->kind->name);
     }
     uint64_t n = (uint64_t)g->ax[k]->nblock;
@@ -245,10 +259,10 @@ static nd *join_known(const plan *p, uint32_t first, const expr *x, err *e)
     const grid *g = x->chunks;
     int64_t shape[GRID_MAXDIM], block[GRID_MAXDIM];
     grid_shape(g, shape);
-    const nd *one = as_nd(plan_result(p, first));
+    const nd *one = outline(plan_result(p, first));
     nd *out = one ? nd_new(nd_type(one), g->ndim, shape, e) : NULL;
     for (uint64_t b = 0; b < g->nblock && out; b++) {
-        const nd *part = as_nd(plan_result(p, first + (uint32_t)b));
+        nd *part = block_here(plan_result(p, first + (uint32_t)b), e);
         ptrdiff_t offset = 0;
         int64_t size[GRID_MAXDIM];
         grid_block(g, b, block);
@@ -257,6 +271,7 @@ static nd *join_known(const plan *p, uint32_t first, const expr *x, err *e)
             offset += cuts_start(g->ax[k], block[k]) * nd_strides(out)[k];
         nd *to = nd_view(out->b, out->at + offset, nd_type(out), g->ndim, size, nd_strides(out));
         if (!part || !nd_assign(to, part, 'u', NULL, e)) out = datum_unref(out);
+        datum_unref(part);
         datum_unref(to);
     }
     return out;
@@ -268,7 +283,7 @@ static bool blocks_fit(const plan *p, uint32_t first, const expr *x)
     int64_t block[GRID_MAXDIM], size[GRID_MAXDIM];
     enum dtype dt = DT_none;
     for (uint64_t b = 0; b < g->nblock; b++) {
-        const nd *part = as_nd(plan_result(p, first + (uint32_t)b));
+        const nd *part = outline(plan_result(p, first + (uint32_t)b));
         if (!part || part->ndim != g->ndim || part->dtype == DT_object) return false;
         if (dtypes[part->dtype].size == 0 || (dt != DT_none && part->dtype != dt)) return false;
         dt = part->dtype;

@@ -8,6 +8,7 @@
 
 #include "engine/base/par.h"
 #include "engine/plan/plan.h"
+#include "engine/run/larder.h"
 
 typedef struct pool pool;
 
@@ -55,6 +56,8 @@ typedef struct run_opts {
     uint64_t limit;    /* bytes of the whole process; 0: 60 % of the machine's memory */
     uint64_t budget;   /* bytes of arrays that the run may hold; 0: what the limit leaves */
     const char *spill; /* folder for results that do not fit; NULL: the usual */
+    larder *larder;    /* what earlier runs left, which may leave memory; or NULL */
+    bool keeps;        /* results may be on disk when the run ends */
     run_use *use;      /* filled at the end; or NULL. It has memory watched in any case */
     void *user;        /* worker_user() of the calling thread's pseudo worker */
     task_event *trace; /* ntask events, or NULL: filled in order of completion */

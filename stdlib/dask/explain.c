@@ -106,7 +106,7 @@ static bool run_it(explaining *q, plan *pl, const forecast *f)
     run_use use = {0};
     task_event *ev = mem_zero(((size_t)pl->ntask + 1) * sizeof *ev);
     double *spent = mem_zero((f->nprog + 1) * sizeof *spent);
-    bool ok = run_plan_with(q->in, pl, q->c, &use, ev);
+    bool ok = run_plan_with(q->in, pl, q->c, &(run_opts){.use = &use, .trace = ev});
     for (tid i = 0; ok && i < pl->ntask - pl->ndone; i++)
         spent[pl->task[ev[i].task].prog] += ev[i].end - ev[i].begin;
     ok = ok && describe_run(q->in, q->out, pl, &use) &&
@@ -124,7 +124,7 @@ static bool limits(explaining *q, uint64_t *limit)
     if (!run_limits(q->in, &o, &folder)) return false;
     value_unref(q->in, folder);
     *limit = o.limit ? o.limit : memory_default();
-    q->budget = run_budget(*limit);
+    q->budget = run_budget(*limit, o.larder ? larder_here(o.larder) : 0);
     return true;
 }
 
@@ -141,7 +141,7 @@ static bool explain(explaining *q, bool then_run)
     }
     forecast f = plan_forecast(pl, nthread, UINT64_MAX);
     bool fits =
-        plan_at_most(pl, nthread) <= q->budget / 2 || plan_fits(pl, q->budget, nthread, &room, &e);
+        plan_at_most(pl, nthread) <= q->budget / 2 || plan_fits(pl, q->budget, nthread, false, &room, &e);
     if (fits && f.peak > q->budget) {
         forecast_clear(&f);
         f = plan_forecast(pl, nthread, q->budget);

@@ -46,7 +46,8 @@ bool run_limits(interp *in, run_opts *o, value *keep)
     value m = interp_import(in, "dask.config");
     value config = is_fail(m) ? FAIL : value_getattr_c(in, m, "config");
     dict *all = is_fail(config) ? NULL : as_dict(config);
-    bool ok = all && limit_of(in, setting(in, all, "memory-limit", "memory_limit"), &o->limit);
+    o->larder = larder_of(in);
+    bool ok = o->larder && all && limit_of(in, setting(in, all, "memory-limit", "memory_limit"), &o->limit);
     *keep = FAIL;
     if (ok) {
         value dir = setting(in, all, "temporary-directory", "temporary_directory");

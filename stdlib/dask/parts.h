@@ -13,7 +13,10 @@ const expr **all_exprs(value seq, int *n);
 /* The plan of all of x, with room for results (copies: for processes); what it gave, as a list. */
 plan *plan_results(interp *in, int n, const expr *const *x, bool copies, err *e);
 value run_results(interp *in, const plan *pl, int n, const expr *const *x);
-bool run_plan_with(interp *in, plan *pl, crew *c, run_use *use, task_event *trace);
+/* more: what to note, and whether results may stay on disk; the rest is set here */
+bool run_plan_with(interp *in, plan *pl, crew *c, const run_opts *more);
+/* What the results of persist() belong to; NULL: an error. Borrowed. */
+larder *larder_of(interp *in);
 /* explain.c */
 value explain_plan(interp *in, const value *arg);
 value memory_usage(interp *in, const value *arg);

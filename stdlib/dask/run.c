@@ -45,6 +45,31 @@ crew *crew_of(interp *in, int64_t n, bool processes)
     return module_put(in, m, name, v_obj(o)) ? o->c : NULL;
 }
 
+typedef struct larder_obj {
+    obj hdr;
+    larder *k;
+} larder_obj;
+
+static void larder_drop(interp *in, obj *o)
+{
+    (void)in;
+    larder_unref(((larder_obj *)o)->k);
+}
+
+static const type T_larder = {TYPE_HEAD, .name = "larder", .module = "_dask", .size = sizeof(larder_obj),
+                            .drop = larder_drop};
+
+larder *larder_of(interp *in)
+{
+    module *m = dask_module(in);
+    value v = m ? dict_peek(in, module_dict(m), "_larder") : FAIL;
+    larder_obj *o = (larder_obj *)as_obj(v, &T_larder);
+    if (o || !m) return o ? o->k : NULL;
+    o = obj_new(in, &T_larder, 0);
+    if (o) o->k = larder_new();
+    return o && module_put(in, m, "_larder", v_obj(o)) ? o->k : NULL;
+}
+
 typedef struct running {
     interp *in;
     crew *c; /* NULL: everything on this thread */
@@ -98,20 +123,19 @@ static void freeze_data(interp *in, const plan *pl)
 
 bool run_plan(interp *in, plan *pl, crew *c)
 {
-    return run_plan_with(in, pl, c, NULL, NULL);
+    return run_plan_with(in, pl, c, &(run_opts){0});
 }
 
-bool run_plan_with(interp *in, plan *pl, crew *c, run_use *use, task_event *trace)
+bool run_plan_with(interp *in, plan *pl, crew *c, const run_opts *more)
 {
     running r = {in, c};
     if (c) freeze_data(in, pl);
     if (c) crew_stop(c, false);
-    run_opts o = {.synchronous = !c,
-                  .ctx = &r,
-                  .tick = still_wanted,
-                  .tick_ms = TICK_MS,
-                  .use = use,
-                  .trace = trace};
+    run_opts o = *more;
+    o.synchronous = !c;
+    o.ctx = &r;
+    o.tick = still_wanted;
+    o.tick_ms = TICK_MS;
     err e = {0};
     value folder;
     if (!run_limits(in, &o, &folder)) return false;
@@ -149,7 +173,9 @@ const expr **all_exprs(value seq, int *n)
 static bool blocks_plain(const plan *pl, uint32_t first, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++)
-        if (!as_nd(plan_result(pl, first + (uint32_t)i))) return false;
+        if (!as_nd(plan_result(pl, first + (uint32_t)i)) &&
+            !plan_result(pl, first + (uint32_t)i)->kind->fetch)
+            return false;
     return true;
 }
 
@@ -233,6 +259,7 @@ typedef struct wanted {
     plan *(*plan)(interp *in, int n, const expr *const *x, bool copies, err *e);
     value (*answer)(interp *in, const plan *pl, int n, const expr *const *x);
     value otherwise;
+    bool keeps; /* results may be on disk then */
 } wanted;
 
 /* arg: collections, scheduler, number of workers. */
@@ -252,7 +279,7 @@ static value run_for(interp *in, const value *arg, const wanted *w)
         throw_err(in, &e);
     else if (declines(arg[1], pl))
         r = w->otherwise;
-    else if (run_plan(in, pl, c))
+    else if (run_plan_with(in, pl, c, &(run_opts){.keeps = w->keeps}))
         r = w->answer(in, pl, n, x);
     if (pl) plan_free(pl);
     mem_free(x);
@@ -263,7 +290,7 @@ static value run_for(interp *in, const value *arg, const wanted *w)
  * do */
 static value r_compute(interp *in, const value *arg)
 {
-    return run_for(in, arg, &(wanted){plan_results, run_results, NONE});
+    return run_for(in, arg, &(wanted){plan_results, run_results, NONE, false});
 }
 
 static value done(interp *in, const plan *pl, int n, const expr *const *x)
@@ -276,16 +303,18 @@ static value done(interp *in, const plan *pl, int n, const expr *const *x)
  * it is not ours to do */
 static value r_execute(interp *in, const value *arg)
 {
-    return run_for(in, arg, &(wanted){plan_blocks, done, v_bool(false)});
+    return run_for(in, arg, &(wanted){plan_blocks, done, v_bool(false), false});
 }
 
 /* x over its computed blocks, whose results begin at `first`. */
-static expr *stored(const plan *pl, uint32_t first, const expr *x)
+static expr *stored(interp *in, const plan *pl, uint32_t first, const expr *x)
 {
     uint64_t n = x->chunks->nblock;
     datum **block = mem_alloc(sizeof *block * (n + 1));
-    for (uint64_t k = 0; k < n; k++) block[k] = plan_result(pl, first + (uint32_t)k);
-    expr *made = expr_stored(x, block);
+    larder *k = larder_of(in);
+    for (uint64_t i = 0; i < n && k; i++) block[i] = larder_block(k, plan_result(pl, first + i));
+    expr *made = k ? expr_stored(x, block) : NULL;
+    for (uint64_t i = 0; i < n && k; i++) datum_unref(block[i]);
     mem_free(block);
     return made;
 }
@@ -296,7 +325,7 @@ static value all_stored(interp *in, const plan *pl, int n, const expr *const *x)
     list *out = list_new(in, n);
     uint32_t first = 0;
     for (int i = 0; out && i < n; i++) {
-        if (!list_add(in, out, wrap_expr(in, stored(pl, first, x[i]), &e)))
+        if (!list_add(in, out, wrap_expr(in, stored(in, pl, first, x[i]), &e)))
             return obj_unref(in, out), FAIL;
         first += (uint32_t)x[i]->chunks->nblock;
     }
@@ -306,7 +335,7 @@ static value all_stored(interp *in, const plan *pl, int n, const expr *const *x)
 /* persist(collections, scheduler, num_workers): Arrays over the computed blocks */
 static value r_persist(interp *in, const value *arg)
 {
-    return run_for(in, arg, &(wanted){plan_blocks, all_stored, NONE});
+    return run_for(in, arg, &(wanted){plan_blocks, all_stored, NONE, true});
 }
 
 const builtin dask_run_functions[] = {

@@ -318,7 +318,12 @@ value value_of(interp *in, datum *d)
     expr *ex = as_expr(d);
     if (ex) return wrap_expr(in, expr_ref(ex), &e);
     if (d->kind == &source_datum) return source_value(in, (source *)(void *)d);
-    return throw(in, SystemError, "a datum of kind '%s' has no value", d->kind->name);
+    if (!d->kind->fetch)
+        return throw(in, SystemError, "a datum of kind '%s' has no value", d->kind->name);
+    datum *there = d->kind->fetch(d, &e);
+    value v = there ? value_of(in, there) : throw_err(in, &e);
+    datum_unref(there);
+    return v;
 }
 
 /* A task within a task is shown, or it is run and its result stands there. */

@@ -1,0 +1,64 @@
+/* engine/run/limit.c - what a run may take, before it begins.
+ *
+ * limit of the process -> budget of the run: less what is held otherwise and what earlier runs
+ * keep, which leaves memory first.  Most runs are far from it and are not watched. */
+#include "engine/run/memory.h"
+#include "engine/run/spill.h"
+
+bool reads_kept(const plan *p)
+{
+    for (tid t = 0; t < p->ntask && p->ndone; t++)
+        if (p->task[t].flags & TASK_DONE && is_kept(atomic_load(&p->out[t]))) return true;
+    return false;
+}
+
+/* What earlier runs left is taken from where it is; does some of it lie on disk? */
+static bool take_kept(plan *p)
+{
+    bool away = false;
+    for (tid t = 0; t < p->ntask && p->ndone; t++) {
+        datum *d = p->task[t].flags & TASK_DONE ? atomic_load(&p->out[t]) : NULL;
+        if (!is_kept(d)) continue;
+        atomic_store(&p->out[t], kept_now(d));
+        datum_unref(d);
+        away |= is_spilled(atomic_load(&p->out[t]));
+    }
+    return away;
+}
+
+/* Kept results get half of what there is, or nothing when the run cannot do with the rest.
+ * *budget becomes that rest, *room what the run's own results leave of it. */
+static bool share(const plan *p, const run_opts *o, int nthread, uint64_t *budget, uint64_t *room,
+                  err *e)
+{
+    uint64_t all = *budget;
+    if (!o->larder) return plan_fits(p, all, nthread, o->keeps, room, e);
+    TRY(larder_shrink(o->larder, all / 2, o->spill, e));
+    uint64_t here = larder_here(o->larder);
+    *budget = *room = all - (here < all / 2 ? here : all / 2);
+    if (plan_fits(p, *budget, nthread, o->keeps, room, e)) return true;
+    if (!here || e->kind != MemoryError) return false;
+    err_clear(e);
+    *budget = *room = all;
+    return larder_shrink(o->larder, 0, o->spill, e) &&
+           plan_fits(p, all, nthread, o->keeps, room, e);
+}
+
+bool run_watch(plan *p, int nthread, const run_opts *o, memory **out, err *e)
+{
+    enum { FEW_FOREIGN = 4096, FEW = 1 << 20 };
+    uint64_t limit = o->limit ? o->limit : memory_default(), most = plan_at_most(p, nthread);
+    uint64_t kept = o->larder ? larder_here(o->larder) : 0, room;
+    bool few = most < FEW && !p->nforeign, asked = o->budget || o->use || reads_kept(p);
+    *out = NULL;
+    if (!asked && !o->limit && (few || most < limit / 16) && !p->nforeign) return true;
+    buf_pool_bound(limit);
+    if (!asked && few) return true;
+    uint64_t budget = room = o->budget ? o->budget : run_budget(limit, kept);
+    bool near = most > budget / 2 || most + kept > budget;
+    if (near) TRY(share(p, o, nthread, &budget, &room, e));
+    if (!o->budget) buf_pool_bound(buf_live() + budget);
+    bool away = take_kept(p), foreign = p->nforeign && p->nforeign <= FEW_FOREIGN;
+    if (near || away || o->use || foreign) *out = memory_new(p, room, near, o->keeps, o->spill);
+    return true;
+}
