@@ -7,61 +7,11 @@
  *     budget >= live (groups in memory) + running (reserved by tasks that have begun)
  *
  * One lock guards everything; it is not held while a task runs or bytes move. */
-#include "engine/run/memory.h"
+#include "engine/run/memory_impl.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include "engine/run/spill.h"
-
-enum where { NOWHERE, HERE, LEAVING, AWAY, COMING };
-
-enum {
-    NBUCKET = 1 << 12,
-    NO_GROUP = -1,
-    WAIT_MS = 20,
-    LEAST = 1 << 16 /* worth a place in the file */
-};
-
-typedef struct slot { /* a task's result */
-    uint8_t where;
-    bool done;     /* the task has run */
-    bool claimed;  /* the task is somebody's next */
-    uint32_t pins; /* running tasks that read it */
-    uint32_t next; /* successors before it have run */
-    int32_t group;
-    tid sibling; /* the next of its group */
-    datum *copy; /* HERE: in the file, too; leaving again costs nothing */
-} slot;
-
-typedef struct group {
-    const buf *of; /* NULL: something that is not one array */
-    uint64_t bytes;
-    uint32_t nresult, npinned;
-    tid first;
-    int32_t next; /* in its bucket, or of the free ones */
-    bool leaving;
-} group;
-
-struct memory {
-    plan *p;
-    costs *costs;
-    spill *file;
-    char *dir;
-    bool near, keeps;
-    uint64_t budget, live, running, idle, leaving, peak, least;
-    uint64_t surplus; /* bytes of wanted results that were not known before */
-    uint64_t seen;    /* the largest result of a task that no grid tells about */
-    uint32_t nrunning, nclaimed;
-    pthread_mutex_t lock;
-    pthread_cond_t change;
-    slot *at;
-    group *group;
-    int32_t ngroup, capgroup, unused;
-    int32_t bucket[NBUCKET];
-};
 
 /* --- life --- */
 
@@ -118,151 +68,6 @@ void memory_free(memory *m)
     mem_free(m);
 }
 
-/* --- groups; with the lock --- */
-
-static uint32_t bucket_of(const buf *b)
-{
-    return (uint32_t)(((uint64_t)(uintptr_t)b >> 4) * 0x9e3779b97f4a7c15ull >> 40) % NBUCKET;
-}
-
-static int32_t find_group(const memory *m, const buf *b)
-{
-    int32_t i = b ? m->bucket[bucket_of(b)] : NO_GROUP;
-    while (i != NO_GROUP && m->group[i].of != b) i = m->group[i].next;
-    return i;
-}
-
-static int32_t new_group(memory *m, const buf *b, uint64_t bytes)
-{
-    int32_t i = m->unused;
-    if (i != NO_GROUP)
-        m->unused = m->group[i].next;
-    else {
-        if (m->ngroup == m->capgroup) {
-            m->capgroup = m->capgroup ? 2 * m->capgroup : 256;
-            m->group = mem_grow(m->group, (size_t)m->capgroup * sizeof *m->group);
-        }
-        i = m->ngroup++;
-    }
-    m->group[i] = (group){.of = b, .bytes = bytes, .first = NO_TASK, .next = NO_GROUP};
-    if (b) {
-        m->group[i].next = m->bucket[bucket_of(b)];
-        m->bucket[bucket_of(b)] = i;
-    }
-    m->live += bytes;
-    return i;
-}
-
-static void end_group(memory *m, int32_t i)
-{
-    group *g = &m->group[i];
-    if (g->of) {
-        int32_t *at = &m->bucket[bucket_of(g->of)];
-        while (*at != i) at = &m->group[*at].next;
-        *at = g->next;
-    }
-    m->live -= g->bytes;
-    *g = (group){.next = m->unused, .first = NO_TASK};
-    m->unused = i;
-}
-
-static bool may_idle(const group *g)
-{
-    return g->of && !g->npinned && !g->leaving;
-}
-
-static void count_idle(memory *m, const group *g, int sign)
-{
-    if (may_idle(g)) m->idle = sign > 0 ? m->idle + g->bytes : m->idle - g->bytes;
-}
-
-static void note_peak(memory *m)
-{
-    if (m->live + m->running > m->peak) m->peak = m->live + m->running;
-}
-
-/* t's result is in memory */
-static void add_result(memory *m, tid t, const datum *d)
-{
-    slot *s = &m->at[t];
-    const nd *x = as_nd(d);
-    int32_t i = x ? find_group(m, x->b) : NO_GROUP;
-    if (i == NO_GROUP && x) {
-        bool ours = !buf_shared(x->b);
-        i = new_group(m, x->b, ours ? x->b->size : 0);
-    } else if (i == NO_GROUP)
-        i = new_group(m, NULL, datum_bytes(d));
-    group *g = &m->group[i];
-    if (g->nresult) count_idle(m, g, -1);
-    g->nresult++;
-    g->npinned += s->pins != 0;
-    s->sibling = g->first;
-    g->first = t;
-    s->group = i;
-    s->where = HERE;
-    count_idle(m, g, 1);
-    note_peak(m);
-}
-
-/* t's result is gone: what was taken out of it and looked into its buffers is now alone there. */
-static void count_heirs(memory *m, tid t)
-{
-    const task *k = &m->p->task[t];
-    for (uint32_t i = 0; i < k->nsucc; i++) {
-        const slot *s = &m->at[m->p->succ[k->succ + i]];
-        group *g = s->where == HERE && s->group != NO_GROUP ? &m->group[s->group] : NULL;
-        if (!g || !g->of || g->bytes) continue;
-        if (atomic_load(&((buf *)(uintptr_t)g->of)->rc) > g->nresult) continue;
-        count_idle(m, g, -1);
-        g->bytes = g->of->size;
-        m->live += g->bytes;
-        count_idle(m, g, 1);
-        note_peak(m);
-    }
-}
-
-static void remove_result(memory *m, tid t)
-{
-    slot *s = &m->at[t];
-    group *g = &m->group[s->group];
-    tid *at = &g->first;
-    while (*at != t) at = &m->at[*at].sibling;
-    *at = s->sibling;
-    count_idle(m, g, -1);
-    g->npinned -= s->pins != 0;
-    if (--g->nresult)
-        count_idle(m, g, 1);
-    else
-        end_group(m, s->group);
-    s->group = NO_GROUP;
-    s->where = NOWHERE;
-}
-
-static void pin(memory *m, tid t)
-{
-    slot *s = &m->at[t];
-    if (s->pins++ || s->group == NO_GROUP) return;
-    count_idle(m, &m->group[s->group], -1);
-    m->group[s->group].npinned++;
-}
-
-static void unpin(memory *m, tid t)
-{
-    slot *s = &m->at[t];
-    if (--s->pins || s->group == NO_GROUP) return;
-    m->group[s->group].npinned--;
-    count_idle(m, &m->group[s->group], 1);
-}
-
-static void pin_inputs(memory *m, const task *k, bool on)
-{
-    for (uint32_t i = 0; i < k->nin; i++)
-        if (on)
-            pin(m, m->p->in[k->in + i]);
-        else
-            unpin(m, m->p->in[k->in + i]);
-}
-
 /* --- what leaves --- */
 
 /* the first task that will read t: tasks are numbered by priority */
@@ -289,7 +94,7 @@ static int by_latest(const void *a, const void *b)
 
 static bool may_leave(memory *m, const group *g, tid *when)
 {
-    if (!may_idle(g) || !g->nresult || g->bytes < m->least) return false;
+    if (!group_may_idle(g) || !g->nresult || g->bytes < m->least) return false;
     if (atomic_load(&((buf *)(uintptr_t)g->of)->rc) > g->nresult) return false;
     *when = NO_TASK;
     for (tid t = g->first; t != NO_TASK; t = m->at[t].sibling) {
@@ -312,7 +117,7 @@ static int32_t *choose(memory *m, uint64_t bytes, uint32_t *n)
     int32_t *chosen = mem_alloc((have + 1) * sizeof *chosen);
     for (*n = 0; *n < have && sum < bytes; (*n)++) {
         group *g = &m->group[chosen[*n] = all[*n].group];
-        count_idle(m, g, -1);
+        group_count_idle(m, g, -1);
         g->leaving = true;
         m->leaving += g->bytes;
         sum += g->bytes;
@@ -377,12 +182,12 @@ static bool write_group(memory *m, int32_t i, err *e)
     m->leaving -= g->bytes - going;
     g->leaving = false;
     m->running += going; /* until it is really gone */
-    count_idle(m, g, 1);
+    group_count_idle(m, g, 1);
     for (uint32_t k = 0; k < n; k++) {
         m->at[t[k]].where = HERE;
         if (!ok && away[k] == m->at[t[k]].copy) away[k] = NULL;
         if (!ok) continue;
-        remove_result(m, t[k]);
+        result_remove(m, t[k]);
         m->at[t[k]].where = AWAY;
         m->at[t[k]].copy = NULL;
         datum *was = atomic_exchange(&m->p->out[t[k]], away[k]);
@@ -506,9 +311,9 @@ static bool make_room(memory *m, tid t, demand *d, _Atomic int *stop, err *e)
         if (!d->unsettled && (d->gives || need <= m->budget)) return true;
         uint64_t over = need > m->budget ? need - m->budget : 0;
         if (over > m->leaving) {
-            if (!d->streams) pin_inputs(m, k, true); /* it would have to fetch its own again */
+            if (!d->streams) inputs_pin(m, k, true); /* it would have to fetch its own again */
             bool some = spill_some(m, over - m->leaving, e);
-            if (!d->streams) pin_inputs(m, k, false);
+            if (!d->streams) inputs_pin(m, k, false);
             if (e->kind) return false;
             if (some) continue;
             bool alone = !m->nrunning && !m->leaving && (!m->nclaimed || waited > PATIENCE);
@@ -528,7 +333,7 @@ static bool fetch(memory *m, tid t, err *e)
     m->running -= room_for(away);
     if (d) {
         atomic_store(&m->p->out[t], d);
-        add_result(m, t, d);
+        result_add(m, t, d);
         m->at[t].copy = away; /* a join may be reading it, and t may have to leave again */
     } else
         m->at[t].where = AWAY;
@@ -541,7 +346,7 @@ void memory_claim(memory *m, tid t)
 {
     pthread_mutex_lock(&m->lock);
     if (!m->at[t].claimed) {
-        pin_inputs(m, &m->p->task[t], true);
+        inputs_pin(m, &m->p->task[t], true);
         m->nclaimed++;
     }
     m->at[t].claimed = true;
@@ -555,7 +360,7 @@ bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *
     uint32_t ncoming = 0;
     pthread_mutex_lock(&m->lock);
     if (m->at[t].claimed) {
-        pin_inputs(m, k, false);
+        inputs_pin(m, k, false);
         m->nclaimed--;
         pthread_cond_broadcast(&m->change);
     }
@@ -565,7 +370,7 @@ bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *
         pthread_mutex_unlock(&m->lock);
         return false;
     }
-    pin_inputs(m, k, true);
+    inputs_pin(m, k, true);
     tid *coming = d.fetch ? mem_alloc(k->nin * sizeof *coming) : NULL;
     for (uint32_t i = 0; i < k->nin && coming; i++) {
         slot *s = &m->at[m->p->in[k->in + i]];
@@ -577,7 +382,7 @@ bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *
     *reserved = d.own;
     m->running += d.own;
     m->nrunning++;
-    note_peak(m);
+    memory_note_peak(m);
     pthread_mutex_unlock(&m->lock);
     for (uint32_t i = 0; i < ncoming; i++) { /* all of them: others wait for what is announced */
         err mine = {0};
@@ -601,7 +406,7 @@ datum *memory_compact(memory *m, tid t, datum *out)
     if (!x || x->b->size < m->least || nd_bytes(x) > x->b->size / SMALL) return out;
     if (!nd_is_c(x) && !last) return out;
     pthread_mutex_lock(&m->lock);
-    int32_t i = find_group(m, x->b);
+    int32_t i = group_find(m, x->b);
     bool ours = i != NO_GROUP && m->group[i].bytes;
     pthread_mutex_unlock(&m->lock);
     err e = {0};
@@ -621,7 +426,7 @@ static bool add_wanted(memory *m, tid t, const datum *out)
     if (is <= known) return true;
     m->live += is - known;
     m->surplus += is - known;
-    note_peak(m);
+    memory_note_peak(m);
     return m->surplus <= m->budget - m->budget / 8; /* and tasks need some room */
 }
 
@@ -635,7 +440,7 @@ bool memory_made(memory *m, tid t, uint64_t reserved, const datum *out, err *e)
     if (out && wanted && !m->keeps)
         ok = add_wanted(m, t, out);
     else if (out)
-        add_result(m, t, out);
+        result_add(m, t, out);
     live = m->live - live;
     if (out && live > m->seen && costs_of(m->costs, t).unknown) m->seen = live;
     pthread_mutex_unlock(&m->lock);
@@ -646,7 +451,7 @@ uint64_t memory_drop(memory *m, tid t)
 {
     pthread_mutex_lock(&m->lock);
     uint64_t live = m->live;
-    if (m->at[t].group != NO_GROUP) remove_result(m, t);
+    if (m->at[t].group != NO_GROUP) result_remove(m, t);
     m->at[t].where = NOWHERE;
     datum *copy = m->at[t].copy;
     m->at[t].copy = NULL;
@@ -662,7 +467,7 @@ void memory_dropped(memory *m, tid t, uint64_t bytes)
 {
     pthread_mutex_lock(&m->lock);
     gone(m, bytes);
-    count_heirs(m, t);
+    result_heirs(m, t);
     pthread_cond_broadcast(&m->change);
     pthread_mutex_unlock(&m->lock);
 }
@@ -670,7 +475,7 @@ void memory_dropped(memory *m, tid t, uint64_t bytes)
 void memory_leave(memory *m, tid t)
 {
     pthread_mutex_lock(&m->lock);
-    pin_inputs(m, &m->p->task[t], false);
+    inputs_pin(m, &m->p->task[t], false);
     m->nrunning--;
     pthread_cond_broadcast(&m->change);
     pthread_mutex_unlock(&m->lock);

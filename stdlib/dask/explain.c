@@ -140,8 +140,8 @@ static bool explain(explaining *q, bool then_run)
         return false;
     }
     forecast f = plan_forecast(pl, nthread, UINT64_MAX);
-    bool fits =
-        plan_at_most(pl, nthread) <= q->budget / 2 || plan_fits(pl, q->budget, nthread, false, &room, &e);
+    bool fits = plan_at_most(pl, nthread) <= q->budget / 2 ||
+                plan_fits(pl, q->budget, nthread, false, &room, &e);
     if (fits && f.peak > q->budget) {
         forecast_clear(&f);
         f = plan_forecast(pl, nthread, q->budget);

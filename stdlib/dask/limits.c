@@ -47,7 +47,8 @@ bool run_limits(interp *in, run_opts *o, value *keep)
     value config = is_fail(m) ? FAIL : value_getattr_c(in, m, "config");
     dict *all = is_fail(config) ? NULL : as_dict(config);
     o->larder = larder_of(in);
-    bool ok = o->larder && all && limit_of(in, setting(in, all, "memory-limit", "memory_limit"), &o->limit);
+    bool ok = o->larder && all &&
+              limit_of(in, setting(in, all, "memory-limit", "memory_limit"), &o->limit);
     *keep = FAIL;
     if (ok) {
         value dir = setting(in, all, "temporary-directory", "temporary_directory");

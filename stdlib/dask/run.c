@@ -56,8 +56,8 @@ static void larder_drop(interp *in, obj *o)
     larder_unref(((larder_obj *)o)->k);
 }
 
-static const type T_larder = {TYPE_HEAD, .name = "larder", .module = "_dask", .size = sizeof(larder_obj),
-                            .drop = larder_drop};
+static const type T_larder = {TYPE_HEAD, .name = "larder", .module = "_dask",
+                              .size = sizeof(larder_obj), .drop = larder_drop};
 
 larder *larder_of(interp *in)
 {

@@ -1,0 +1,68 @@
+/* engine/run/memory_impl.h - the inside of memory objects: results, and the groups that share a
+ * buffer. */
+#pragma once
+
+#include <pthread.h>
+
+#include "engine/run/memory.h"
+#include "engine/run/spill.h"
+
+enum where { NOWHERE, HERE, LEAVING, AWAY, COMING };
+
+enum {
+    NBUCKET = 1 << 12,
+    NO_GROUP = -1,
+    WAIT_MS = 20,
+    LEAST = 1 << 16 /* worth a place in the file */
+};
+
+typedef struct slot { /* a task's result */
+    uint8_t where;
+    bool done;     /* the task has run */
+    bool claimed;  /* the task is somebody's next */
+    uint32_t pins; /* running tasks that read it */
+    uint32_t next; /* successors before it have run */
+    int32_t group;
+    tid sibling; /* the next of its group */
+    datum *copy; /* HERE: in the file, too; leaving again costs nothing */
+} slot;
+
+typedef struct group {
+    const buf *of; /* NULL: something that is not one array */
+    uint64_t bytes;
+    uint32_t nresult, npinned;
+    tid first;
+    int32_t next; /* in its bucket, or of the free ones */
+    bool leaving;
+} group;
+
+struct memory {
+    plan *p;
+    costs *costs;
+    spill *file;
+    char *dir;
+    bool near, keeps;
+    uint64_t budget, live, running, idle, leaving, peak, least;
+    uint64_t surplus; /* bytes of wanted results that were not known before */
+    uint64_t seen;    /* the largest result of a task that no grid tells about */
+    uint32_t nrunning, nclaimed;
+    pthread_mutex_t lock;
+    pthread_cond_t change;
+    slot *at;
+    group *group;
+    int32_t ngroup, capgroup, unused;
+    int32_t bucket[NBUCKET];
+};
+
+/* --- memory_groups.c; with the lock --- */
+
+int32_t group_find(const memory *m, const buf *b); /* NO_GROUP: b has none */
+bool group_may_idle(const group *g);               /* nobody needs it just now */
+void group_count_idle(memory *m, const group *g, int sign);
+void memory_note_peak(memory *m);
+void result_add(memory *m, tid t, const datum *d); /* t's result is in memory, */
+void result_remove(memory *m, tid t);              /* and not any more */
+/* t's result is gone: what was taken out of it and looked into its buffers is now alone there. */
+void result_heirs(memory *m, tid t);
+/* Running tasks read the inputs of k, or not any more. */
+void inputs_pin(memory *m, const task *k, bool on);
