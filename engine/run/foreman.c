@@ -2,6 +2,7 @@
  * lock, what is kept for after the lock, views. */
 #include "engine/run/foreman_impl.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -338,6 +339,46 @@ errand **foreman_all(foreman *f, size_t *n)
     foreman_leave(f);
     qsort(all, *n, sizeof *all, older);
     return all;
+}
+
+static bool is_word(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isalpha((unsigned char)s[i])) return false;
+    return n > 0 && !(n == 8 && strspn(s, "abcdef") >= 8);
+}
+
+/* Words up to the first that is none: Dask's key_split, about. */
+static void kind_of(const char *key, char out[48])
+{
+    key += strspn(key, "('\"");
+    size_t n = strcspn(key, "-'\""), more;
+    while (key[n] == '-' && (more = strcspn(key + n + 1, "-'\",")) && is_word(key + n + 1, more))
+        n += 1 + more;
+    if (n > 47) n = 47;
+    memcpy(out, key, n);
+    out[n] = 0;
+}
+
+size_t foreman_tally(foreman *f, tally *out, size_t cap)
+{
+    size_t n = 0, k;
+    char name[48];
+    foreman_enter(f);
+    for (uint32_t i = 0; i < f->cap; i++)
+        for (errand *e = f->table[i]; e; e = e->chain) {
+            kind_of(e->key, name);
+            for (k = 0; k < n && strcmp(out[k].name, name); k++) continue;
+            if (k == n && n + 1 < cap) {
+                out[n] = (tally){0};
+                memcpy(out[n++].name, name, sizeof name);
+            } else if (k == n && n < cap) {
+                out[n++] = (tally){.name = "..."};
+            }
+            out[k < cap ? k : cap - 1].n[e->state]++;
+        }
+    foreman_leave(f);
+    return n;
 }
 
 errand *errand_hold(errand *e)

@@ -103,6 +103,14 @@ errand *foreman_find(foreman *f, const char *name); /* held; NULL */
 /* Held, all that somebody holds or needs; mem_free the array. */
 errand **foreman_all(foreman *f, size_t *n);
 
+/* How many errands there are of each state, by the kind that their keys tell ("inc" of
+ * "inc-0a1b..."); the last of `cap` counts all that have no place of their own. */
+typedef struct tally {
+    char name[48];
+    uint32_t n[NERRAND_STATE];
+} tally;
+size_t foreman_tally(foreman *f, tally *out, size_t cap);
+
 errand *errand_hold(errand *e);
 void errand_release(errand *e);          /* lets go of one hold */
 void errand_forget_when_done(errand *e); /* holds it until then */

@@ -11,15 +11,17 @@
 #include "engine/run/ledger.h"
 #include "stdlib/dask/bridge.h"
 #include "stdlib/dask/workers.h"
+#include "stdlib/futures/dashboard.h"
 #include "stdlib/futures/fleet.h"
 #include "stdlib/futures/handles.h"
 
 typedef struct office {
     obj hdr;
     foreman *f;
-    fleet *p;    /* processes: instead of t */
-    team *t;     /* NULL: it belongs to another interpreter */
-    dict *known; /* id(function) -> its datum, in a box that keeps the function */
+    fleet *p;        /* processes: instead of t */
+    team *t;         /* NULL: it belongs to another interpreter */
+    dashboard *page; /* NULL: none */
+    dict *known;     /* id(function) -> its datum, in a box that keeps the function */
     struct office *next;
 } office;
 
@@ -564,6 +566,8 @@ static void office_close(interp *in, office *o)
             break;
         }
     if (all && !all->first) interp_on_sleep(in, NULL);
+    dashboard_close(o->page);
+    o->page = NULL;
     team_close(o->t);
     fleet_close(o->p);
     o->t = NULL;
@@ -632,6 +636,34 @@ static value o_resume(interp *in, const value *arg)
     return NONE;
 }
 
+/* serve(port, page): the port where the page is; None: that one is taken */
+static value o_serve(interp *in, const value *arg)
+{
+    office *o = peek_office(in, arg[0]);
+    int64_t port;
+    str *page = as_str(arg[2]);
+    bool busy;
+    err e = {0};
+    if (!o || !to_int64(in, arg[1], &port)) return FAIL;
+    if (!page) return throw(in, TypeError, "a page must be a string");
+    dashboard_close(o->page);
+    o->page = dashboard_open(o->f, o->p, (int)port, page->at, &busy, &e);
+    if (o->page) return v_int(dashboard_port(o->page));
+    if (!busy) return throw_err(in, &e);
+    err_clear(&e);
+    return NONE;
+}
+
+/* tell(facts): what the page knows of the cluster, as JSON */
+static value o_tell(interp *in, const value *arg)
+{
+    office *o = peek_office(in, arg[0]);
+    str *facts = as_str(arg[1]);
+    if (!o) return FAIL;
+    if (o->page && facts) dashboard_facts(o->page, facts->at);
+    return NONE;
+}
+
 static value o_kill(interp *in, const value *arg)
 {
     office *o = peek_office(in, arg[0]);
@@ -665,6 +697,8 @@ static const builtin office_table[] = {
     {"resume(self, worker, /)", o_resume, NULL},
     {"pids(self)", o_pids, NULL},
     {"kill(self, worker, /)", o_kill, NULL},
+    {"serve(self, port, page, /)", o_serve, NULL},
+    {"tell(self, facts, /)", o_tell, NULL},
     {"close(self)", o_close, NULL},
     {"@property closed", o_closed, NULL},
     {"@property id", o_id, NULL},
