@@ -236,8 +236,7 @@ static bool identity(const ufunc *f, dtype_of t, char out[16])
     return run != NULL;
 }
 
-/* shape of the result: `keep` with axes of length 1, `bare` without them */
-static int result_shape(const nd *x, uint32_t axes, bool keepdims, int64_t *shape)
+int reduce_shape(const nd *x, uint32_t axes, bool keepdims, int64_t *shape)
 {
     int n = 0;
     for (int i = 0; i < x->ndim; i++)
@@ -264,7 +263,7 @@ static nd *new_result(const nd *x, const walk *order, uint32_t axes, bool keepdi
                       err *e)
 {
     int64_t shape[ND_MAXDIM], full[ND_MAXDIM], strides[ND_MAXDIM], size = t.size;
-    int ndim = result_shape(x, axes, keepdims, shape), j = 0;
+    int ndim = reduce_shape(x, axes, keepdims, shape), j = 0;
     nd *base = nd_new(t, ndim, shape, e);
     if (!base || ndim < 2) return base;
     for (int i = 0; i < x->ndim; i++) {
@@ -402,6 +401,20 @@ static nd *fold_flat(const ufunc *f, const nd *x, uint32_t axes, bool keepdims,
     return fold_run(&all) ? r : datum_unref(r);
 }
 
+static bool folds_in_memory(const ufunc *f, const nd *x, uint32_t axes, const ufunc_plan *plan)
+{
+    bool known = keeps_value(f) || f->id == U_add || f->id == U_multiply;
+    return known && plan->arg[0].dt == plan->arg[2].dt && memory_folds(x, axes, plan->arg[2]);
+}
+
+static nd *fold_in_memory(const ufunc *f, const nd *x, uint32_t axes, bool keepdims,
+                          const ufunc_plan *plan, err *e)
+{
+    char start[16];
+    bool starts = identity(f, plan->arg[2], start);
+    return memory_reduce(f, plan->run, x, axes, keepdims, plan->arg[2], starts ? start : NULL, e);
+}
+
 nd *nd_ufunc_reduce(const ufunc *f, const nd *x, uint32_t axes, bool keepdims, dtype_of want,
                     reduce_opts *o, err *e)
 {
@@ -413,7 +426,9 @@ nd *nd_ufunc_reduce(const ufunc *f, const nd *x, uint32_t axes, bool keepdims, d
     TRY(fold_plan(f, nd_type(x), want, &plan, e) && check_axes(f, axes, e));
     if (!o->out && !o->where && !o->initial) {
         fp_clear();
-        nd *flat = fold_flat(f, x, axes, keepdims, &plan, e);
+        nd *flat = folds_in_memory(f, x, axes, &plan)
+                       ? fold_in_memory(f, x, axes, keepdims, &plan, e)
+                       : fold_flat(f, x, axes, keepdims, &plan, e);
         if (flat) o->flags |= fp_reported(f, x->dtype, fp_test());
         if (flat || e->kind) return flat;
     }

@@ -26,3 +26,20 @@ static inline int64_t folded_count(const nd *x, uint32_t axes)
         if (axes >> i & 1) n *= nd_shape(x)[i];
     return n;
 }
+
+/* shape of the result: with axes of length 1 in the place of those that fold, or without them */
+int reduce_shape(const nd *x, uint32_t axes, bool keepdims, int64_t *shape);
+
+/* --- blocks in memory (reduce_memory.c) --- */
+
+/* Is x one that these take, its elements of type t or cast to it? */
+bool memory_folds(const nd *x, uint32_t axes, dtype_of t);
+/* with the loop of f, which folds in any order or as elements come: add, multiply, extrema, bits.
+ * identity: NULL: a cell starts with 0 or its first element */
+nd *memory_reduce(const ufunc *f, loop run, const nd *x, uint32_t axes, bool keepdims, dtype_of t,
+                  const void *identity, err *e);
+/* Sums in float64 or float32: of the elements; or (u: per cell, of that type, in C order) of the
+ * squares of their distances from u; nan: NaN counts as 0.  *valid (if asked for and without u):
+ * how many are not NaN, float64, the axes kept. */
+nd *memory_sum(const nd *x, uint32_t axes, bool keepdims, dtype_of t, const nd *u, bool nan,
+               nd **valid, err *e);

@@ -167,6 +167,36 @@ static nd *freedom(nd *count, double ddof, err *e)
     return m;
 }
 
+/* Are sums of x and of its squared distances those of memory_sum, in type t? */
+static bool sums_in_memory(const nd *x, uint32_t axes, dtype_of t)
+{
+    bool ints = x->dtype <= DT_uint64;
+    if (t.dt != DT_float64 && (t.dt != DT_float32 || ints)) return false;
+    return (ints || x->dtype == t.dt || x->dtype == DT_float32) && memory_folds(x, axes, t);
+}
+
+/* the sum of |x - mean|^2 */
+static nd *sum_of_squares(const nd *x, uint32_t axes, bool keepdims, dtype_of inner,
+                          const nd *where, err *e)
+{
+    dtype_of t = inner.dt == DT_none ? nd_type(x) : inner;
+    if (!where && sums_in_memory(x, axes, t)) {
+        nd *mean = sum(x, axes, true, t, NULL, e),
+           *n = mean ? item_count(x, axes, true, NULL, e) : NULL;
+        if (mean) mean = n ? divide_counts(mean, n, e) : datum_unref(mean);
+        nd *out = mean ? memory_sum(x, axes, keepdims, t, mean, false, NULL, e) : NULL;
+        datum_unref(n);
+        datum_unref(mean);
+        return out;
+    }
+    nd *d = deviations(x, axes, inner, where, e);
+    if (d) d = square_parts(d, e);
+    if (d && dtype_is_complex(x->dtype)) inner = nd_type(d);
+    nd *total = d ? sum(d, axes, keepdims, inner, where, e) : NULL;
+    datum_unref(d);
+    return total;
+}
+
 nd *reduce_var(const reduction *r, const nd *x, uint32_t axes, bool keepdims, dtype_of want,
                reduce_opts *o, err *e)
 {
@@ -176,12 +206,7 @@ nd *reduce_var(const reduction *r, const nd *x, uint32_t axes, bool keepdims, dt
     TRY(type_var(r, nd_type(x), want, &result, e));
     if (want.dt == DT_none && x->dtype <= DT_uint64) inner = dtype_plain(DT_float64);
     if (!where && ddof >= (double)folded_count(x, axes)) tell(o, WARN_DDOF | FP_INVALID);
-    nd *d = deviations(x, axes, inner, where, e);
-    if (d) d = square_parts(d, e);
-    if (!d) return NULL;
-    if (dtype_is_complex(x->dtype)) inner = nd_type(d);
-    nd *total = sum(d, axes, keepdims, inner, where, e);
-    datum_unref(d);
+    nd *total = sum_of_squares(x, axes, keepdims, inner, where, e);
     nd *n = total ? item_count(x, axes, keepdims, where, e) : NULL;
     if (n) n = freedom(n, ddof, e);
     if (total && n) total = divide_counts(total, n, e);
@@ -227,10 +252,19 @@ static nd *replace_nan(const nd *x, double value, nd **mask, err *e)
     return y;
 }
 
+/* sums of x in its own type by memory_sum */
+static bool skips_in_memory(const nd *x, uint32_t axes, dtype_of want)
+{
+    return (want.dt == DT_none || want.dt == x->dtype) && sums_in_memory(x, axes, nd_type(x));
+}
+
 nd *reduce_nanplain(const reduction *r, const nd *x, uint32_t axes, bool keepdims, dtype_of want,
                     reduce_opts *o, err *e)
 {
     if (!may_hold_nan(x)) return nd_ufunc_reduce(r->fold, x, axes, keepdims, want, o, e);
+    bool plain = !o || (!o->where && !o->initial && !o->out);
+    if (plain && r->fold->id == U_add && skips_in_memory(x, axes, want))
+        return memory_sum(x, axes, keepdims, nd_type(x), NULL, true, NULL, e);
     nd *mask, *y = replace_nan(x, r->fold->id == U_multiply, &mask, e);
     if (!y) return NULL;
     nd *out = nd_ufunc_reduce(r->fold, y, axes, keepdims, want, o, e);
@@ -260,20 +294,34 @@ static nd *valid_count(const nd *mask, uint32_t axes, bool keepdims, err *e)
     return n;
 }
 
+/* The sum of what is not NaN, and (axes kept or not, as in the result) how many that are. */
+static nd *valid_sum(const nd *x, uint32_t axes, bool keepdims, dtype_of want, nd **n, err *e)
+{
+    nd *mask, *y, *total = NULL, *kept = NULL;
+    if (skips_in_memory(x, axes, want)) {
+        total = memory_sum(x, axes, keepdims, nd_type(x), NULL, true, &kept, e);
+        nd *shaped = !total ? NULL : keepdims ? nd_ref(kept) : nd_squeeze(kept, axes);
+        if (shaped) *n = nd_cast(shaped, dtype_plain(DT_int64), 'u', e);
+        datum_unref(shaped);
+        datum_unref(kept);
+    } else if ((y = replace_nan(x, 0, &mask, e))) {
+        *n = valid_count(mask, axes, keepdims, e);
+        total = *n ? sum(y, axes, keepdims, want, NULL, e) : NULL;
+        datum_unref(mask);
+        datum_unref(y);
+    }
+    return *n ? total : datum_unref(total);
+}
+
 nd *reduce_nanmean(const reduction *r, const nd *x, uint32_t axes, bool keepdims, dtype_of want,
                    reduce_opts *o, err *e)
 {
     if (!may_hold_nan(x)) return reduce_mean(r, x, axes, keepdims, want, o, e);
-    nd *mask, *y = replace_nan(x, 0, &mask, e);
-    if (!y) return NULL;
-    nd *n = valid_count(mask, axes, keepdims, e);
-    nd *total = n ? sum(y, axes, keepdims, want, NULL, e) : NULL;
+    nd *n = NULL, *total = valid_sum(x, axes, keepdims, want, &n, e);
     if (total) total = divide_counts(total, n, e);
     nd *empty = total ? nd_map1(U_logical_not, n, e) : NULL;
     if (empty && any_true(empty, e)) tell(o, WARN_NANMEAN_EMPTY);
     datum_unref(empty);
-    datum_unref(mask);
-    datum_unref(y);
     datum_unref(n);
     return deliver(total, o, e);
 }
@@ -287,24 +335,55 @@ static nd *masked_squares(nd *y, const nd *avg, const nd *mask, err *e)
     return ok ? square_parts(y, e) : datum_unref(y);
 }
 
+static bool all_finite(const nd *x, err *e)
+{
+    nd *finite = nd_map1(U_isfinite, x, e), *all = NULL;
+    if (finite)
+        all = nd_ufunc_reduce(&ufuncs[U_logical_and], finite, ALL_AXES, false, no_type, NULL, e);
+    bool yes = all && *(bool *)all->at;
+    datum_unref(finite);
+    datum_unref(all);
+    return yes;
+}
+
+/* The sum of |x - mean|^2 over what is not NaN and, axes kept, how many that are.  In memory only
+ * where no distance is NaN itself, as those from an infinite mean are. */
+static nd *valid_squares(const nd *x, uint32_t axes, bool keepdims, dtype_of want, nd **n, err *e)
+{
+    nd *avg = NULL, *mask, *y, *total = NULL;
+    if (skips_in_memory(x, axes, want)) {
+        avg = valid_sum(x, axes, true, want, n, e);
+        if (avg) avg = divide_counts(avg, *n, e);
+        if (!avg) return NULL;
+        if (all_finite(avg, e))
+            total = memory_sum(x, axes, keepdims, nd_type(x), avg, true, NULL, e);
+        datum_unref(avg);
+        if (total || e->kind) return total;
+        *n = datum_unref(*n);
+    }
+    if (!(y = replace_nan(x, 0, &mask, e))) return NULL;
+    *n = valid_count(mask, axes, true, e);
+    avg = *n ? sum(y, axes, true, want, NULL, e) : NULL;
+    if (avg) avg = divide_counts(avg, *n, e);
+    y = avg ? masked_squares(y, avg, mask, e) : datum_unref(y);
+    if (y && dtype_is_complex(x->dtype) && want.dt != DT_none) want = nd_type(y);
+    if (y) total = sum(y, axes, keepdims, want, NULL, e);
+    datum_unref(avg);
+    datum_unref(mask);
+    datum_unref(y);
+    return total;
+}
+
 nd *reduce_nanvar(const reduction *r, const nd *x, uint32_t axes, bool keepdims, dtype_of want,
                   reduce_opts *o, err *e)
 {
     if (!may_hold_nan(x)) return reduce_var(r, x, axes, keepdims, want, o, e);
-    nd *mask, *y = replace_nan(x, 0, &mask, e);
-    if (!y) return NULL;
-    nd *n = valid_count(mask, axes, true, e);
-    nd *avg = n ? sum(y, axes, true, want, NULL, e) : NULL;
-    if (avg) avg = divide_counts(avg, n, e);
-    y = avg ? masked_squares(y, avg, mask, e) : datum_unref(y);
-    nd *var = NULL, *left = NULL;
-    if (y) {
-        if (dtype_is_complex(x->dtype) && want.dt != DT_none) want = nd_type(y);
-        var = sum(y, axes, keepdims, want, NULL, e);
-        datum_unref(n);
-        n = valid_count(mask, axes, keepdims, e);
+    nd *n = NULL, *left = NULL, *var = valid_squares(x, axes, keepdims, want, &n, e);
+    if (var) {
+        nd *shaped = keepdims ? nd_ref(n) : nd_squeeze(n, axes);
         nd *k = scalar_float(o ? o->ddof : 0);
-        left = n ? nd_map2(U_subtract, n, k, e) : NULL;
+        left = shaped ? nd_map2(U_subtract, shaped, k, e) : NULL;
+        datum_unref(shaped);
         datum_unref(k);
     }
     if (var && left) var = divide_counts(var, left, e);
@@ -319,9 +398,6 @@ nd *reduce_nanvar(const reduction *r, const nd *x, uint32_t axes, bool keepdims,
     datum_unref(bad);
     datum_unref(left);
     datum_unref(n);
-    datum_unref(avg);
-    datum_unref(y);
-    datum_unref(mask);
     return deliver(var, o, e);
 }
 
