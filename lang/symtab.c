@@ -31,7 +31,7 @@ const char *mangle(arena *mem, const char *cls, const char *name)
 {
     if (!cls || name[0] != '_' || name[1] != '_' || strchr(name, '.')) return name;
     size_t n = strlen(name);
-    if (n > 3 && name[n - 1] == '_' && name[n - 2] == '_') return name;
+    if (name[n - 1] == '_' && name[n - 2] == '_') return name;
     while (*cls == '_') cls++;
     if (!*cls) return name;
     size_t k = strlen(cls);
