@@ -155,7 +155,8 @@ typedef struct plan {
     int axis[ND_MAXDIM], narray;
     int64_t list[ND_MAXDIM]; /* broadcast shape of the arrays */
     int nlist;
-    int64_t *offset; /* owned: one byte offset per element of the list */
+    buf *room;       /* owned: holds them */
+    int64_t *offset; /* one byte offset per element of the list */
     int64_t noffset;
 } plan;
 
@@ -237,24 +238,57 @@ static void *list_error(const plan *p, err *e)
     return NULL;
 }
 
+/* One run of index array k: `to` gets (or, for all but the first array, is raised by) the offsets.
+ * False: an index lies outside. */
+static bool offset_run(int64_t count, const char *from, int64_t step, int64_t n, int64_t stride,
+                       bool first, int64_t *to)
+{
+    uint64_t outside = 0;
+    if (step == 0) {
+        int64_t j = *(const int64_t *)(const void *)from, at = (j < 0 ? j + n : j) * stride;
+        outside = (uint64_t)(j < 0 ? j + n : j) >= (uint64_t)n;
+        for (int64_t i = 0; i < count; i++) to[i] = first ? at : to[i] + at;
+        return !outside;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        int64_t j = *(const int64_t *)(const void *)(from + i * step);
+        j += j < 0 ? n : 0;
+        outside |= (uint64_t)j >= (uint64_t)n;
+        to[i] = first ? j * stride : to[i] + j * stride;
+    }
+    return !outside;
+}
+
+static bool outside_error(const plan *p, int k, const nd *wide, err *e)
+{
+    nd *flat = nd_contiguous(wide, e);
+    int64_t n = p->extent[k], i = 0;
+    if (!flat) return false;
+    const int64_t *at = (const int64_t *)(const void *)flat->at;
+    while (at[i] >= -n && at[i] < n) i++;
+    err_set(e, IndexError, "index %ld is out of bounds for axis %d with size %ld", (long)at[i],
+            p->axis[k], (long)n);
+    datum_unref(flat);
+    return false;
+}
+
 /* adds index array k to the offsets, checking bounds */
 static bool add_offsets(plan *p, int k, err *e)
 {
-    int64_t n = p->extent[k], stride = p->stride[k], *to = p->offset;
     nd *wide = nd_broadcast(p->array[k], p->nlist, p->list, e);
-    nd *flat = wide ? nd_contiguous(wide, e) : NULL;
-    datum_unref(wide);
-    if (!flat) return false;
-    const int64_t *from = (const int64_t *)flat->at;
+    if (!wide) return false;
+    walk w;
     bool ok = true;
-    for (int64_t i = 0; ok && i < p->noffset; i++) {
-        int64_t j = from[i];
-        if (j < -n || j >= n)
-            ok = err_set(e, IndexError, "index %ld is out of bounds for axis %d with size %ld",
-                         (long)j, p->axis[k], (long)n);
-        to[i] += (j < 0 ? j + n : j) * stride;
-    }
-    datum_unref(flat);
+    int64_t *to = p->offset;
+    walk_init(&w, p->nlist, p->list);
+    walk_add_nd(&w, wide);
+    if (w.count) do {
+            ok = offset_run(w.shape[0], w.at[0], w.step[0][0], p->extent[k], p->stride[k], k == 0,
+                            to);
+            to += w.shape[0];
+        } while (ok && walk_next(&w));
+    if (!ok) outside_error(p, k, wide, e);
+    datum_unref(wide);
     return ok;
 }
 
@@ -266,8 +300,9 @@ static bool plan_list(plan *p, err *e)
         return list_error(p, e);
     }
     p->noffset = shape_count(p->nlist, p->list);
-    p->offset = try_zero((size_t)p->noffset * sizeof(int64_t), e);
-    if (!p->offset) return false;
+    p->room = buf_new((size_t)p->noffset * sizeof(int64_t), e);
+    if (!p->room) return false;
+    p->offset = (int64_t *)(void *)p->room->data;
     for (int k = 0; k < p->narray; k++) TRY(add_offsets(p, k, e));
     return true;
 }
@@ -283,30 +318,64 @@ static int result_shape(const plan *p, int64_t *shape)
 
 /* --- moving ----------------------------------------------------------------------------------- */
 
-/* One sub-block per offset between the view and a block y of the result's shape.  `store`: from y
- * into the view. */
+/* Single elements between `at` + offset[i] and y + i * step. */
+#define PICK(T)                                                                                    \
+    case sizeof(T):                                                                                \
+        if (store && step == 0) {                                                                  \
+            T v;                                                                                   \
+            memcpy(&v, y, sizeof v);                                                               \
+            for (int64_t i = 0; i < n; i++) memcpy(at + offset[i], &v, sizeof v);                  \
+        } else if (store) {                                                                        \
+            for (int64_t i = 0; i < n; i++) memcpy(at + offset[i], y + i * step, sizeof(T));       \
+        } else {                                                                                   \
+            for (int64_t i = 0; i < n; i++) memcpy(y + i * step, at + offset[i], sizeof(T));       \
+        }                                                                                          \
+        return;
+static void move_elements(int64_t n, char *at, const int64_t *offset, char *y, int64_t step,
+                          size_t size, bool store)
+{
+    switch (size) {
+        PICK(uint8_t)
+        PICK(uint16_t)
+        PICK(uint32_t)
+        PICK(uint64_t)
+    default:
+        for (int64_t i = 0; i < n; i++)
+            memcpy(store ? at + offset[i] : y + i * step, store ? y + i * step : at + offset[i],
+                   size);
+    }
+}
+
+/* One sub-block per offset between the view and a block y of the result's shape, a run of the list
+ * at a time.  `store`: from y into the view. */
 static bool move(const plan *p, char *y, const int64_t *ystrides, size_t size, bool store,
                  const cell_ops *ops, err *e)
 {
     enum { OFTEN = 1 << 14 };
     int64_t sub[ND_MAXDIM], index[ND_MAXDIM] = {0};
     const int64_t *list = ystrides + p->split;
+    int last = p->nlist - 1;
+    int64_t row = last < 0 ? 1 : p->list[last], step = last < 0 ? 0 : list[last], moved = 0;
     for (int i = 0; i < p->nview; i++) sub[i] = ystrides[i < p->split ? i : i + p->nlist];
     bool one = shape_count(p->nview, p->shape) == 1 && !ops;
-    for (int64_t k = 0; k < p->noffset; k++) {
-        char *at = p->at + p->offset[k];
-        if (k % OFTEN == OFTEN - 1) TRY(stop_check(e));
-        if (one && size == 8)
-            memcpy(store ? at : y, store ? y : at, 8);
-        else if (one && size == 4)
-            memcpy(store ? at : y, store ? y : at, 4);
-        else if (one)
-            memcpy(store ? at : y, store ? y : at, size);
-        else if (store)
-            strided_copy(p->nview, p->shape, at, p->strides, y, sub, size, ops);
-        else
-            strided_copy(p->nview, p->shape, y, sub, at, p->strides, size, ops);
-        for (int i = p->nlist; i-- > 0;) {
+    for (int64_t k = 0; k < p->noffset; k += row) {
+        for (int64_t i = 0; one && i < row; i += OFTEN) {
+            move_elements(row - i < OFTEN ? row - i : OFTEN, p->at, p->offset + k + i, y + i * step,
+                          step, size, store);
+            if ((moved += row - i < OFTEN ? row - i : OFTEN) >= OFTEN) {
+                moved = 0;
+                TRY(stop_check(e));
+            }
+        }
+        for (int64_t i = 0; !one && i < row; i++) {
+            char *at = p->at + p->offset[k + i], *v = y + i * step;
+            if (++moved % OFTEN == 0) TRY(stop_check(e));
+            if (store)
+                strided_copy(p->nview, p->shape, at, p->strides, v, sub, size, ops);
+            else
+                strided_copy(p->nview, p->shape, v, sub, at, p->strides, size, ops);
+        }
+        for (int i = last; i-- > 0;) {
             y += list[i];
             if (++index[i] < p->list[i]) break;
             y -= p->list[i] * list[i];
@@ -463,7 +532,7 @@ nd *nd_index(const nd *x, const index_item *items, int n, err *e)
                 if (!move(&p, y->at, nd_strides(y), y->size, false, ops, e)) y = datum_unref(y);
         }
     }
-    mem_free(p.offset);
+    buf_unref(p.room);
     spread_clear(&s);
     return y;
 }
@@ -498,9 +567,8 @@ nd *nd_index_places(const nd *x, const index_item *items, int n, err *e)
                 index[i] = 0;
             }
         }
-        if (p.offset == &none) p.offset = NULL;
     }
-    mem_free(p.offset);
+    buf_unref(p.room);
     spread_clear(&s);
     return y;
 }
@@ -587,7 +655,7 @@ bool nd_index_assign(nd *target, const index_item *items, int n, const nd *value
             ok = move(&p, v->at, nd_strides(v), v->size, true, ops, e);
         datum_unref(v);
     }
-    mem_free(p.offset);
+    buf_unref(p.room);
     spread_clear(&s);
     return ok;
 }

@@ -58,3 +58,13 @@ bool arange_fill(dtype_of t, const void *start, const void *second, int64_t firs
                  void *out, err *e);
 void linspace_fill(double start, double stop, int64_t num, bool endpoint, int64_t first, int64_t n,
                    double *out);
+
+/* eight truth values of the last axis in a byte, the first in the high bit if `big`; x has axes */
+nd *nd_packbits(const nd *x, bool big, err *e);
+nd *nd_unpackbits(const nd *x, int64_t count, bool big, err *e); /* uint8; zeros past the end */
+/* Element i of choice[which[i]], broadcast; the choices are of one type.  mode as nd_take's. */
+nd *nd_choose(const nd *which, int n, const nd *const *choice, char mode, err *e);
+/* The line through (xp, fp) at x: xp ascending float64, fp float64 or complex128, both 1-d with a
+ * point at least; left and right (real, imaginary): beyond the ends. */
+nd *nd_interp(const nd *x, const nd *xp, const nd *fp, const double *left, const double *right,
+              err *e);

@@ -149,14 +149,24 @@ static nd *places(const nd *indices, int64_t n, int axis, char mode, err *e)
 static void take_rows(char *to, const char *from, int64_t outer, int64_t n, size_t chunk,
                       const int64_t *at, int64_t count)
 {
-    for (int64_t o = 0; o < outer; o++, from += n * (int64_t)chunk)
-        if (chunk == 8)
-            for (int64_t i = 0; i < count; i++, to += 8) memcpy(to, from + at[i] * 8, 8);
-        else if (chunk == 4)
-            for (int64_t i = 0; i < count; i++, to += 4) memcpy(to, from + at[i] * 4, 4);
-        else
+    for (int64_t o = 0; o < outer; o++, from += n * (int64_t)chunk) switch (chunk) {
+#define ROWS(size)                                                                                 \
+    case size:                                                                                     \
+        for (int64_t i = 0; i < count; i++, to += size) memcpy(to, from + at[i] * size, size);     \
+        break;
+            ROWS(1)
+            ROWS(2)
+            ROWS(4)
+            ROWS(8)
+            ROWS(12)
+            ROWS(16)
+            ROWS(24)
+            ROWS(32)
+#undef ROWS
+        default:
             for (int64_t i = 0; i < count; i++, to += chunk)
                 memcpy(to, from + at[i] * (int64_t)chunk, chunk);
+        }
 }
 
 static nd *take_contiguous(const nd *x, const nd *at, int axis, err *e)
@@ -222,13 +232,68 @@ static void put_cell(nd *target, char *cell, const nd *v, int64_t i)
     strided_copy(1, &one, cell, &zero, v->at + i * v->size, &zero, v->size, ops);
 }
 
+/* The elements of a contiguous target at the given places. */
+static bool put_flat(nd *target, const int64_t *at, int64_t n, const nd *v, int64_t m)
+{
+    char *to = target->at;
+    if (!nd_is_c(target) || target->dtype == DT_object) return false;
+    switch (target->size) {
+#define PUT(size)                                                                                  \
+    case size:                                                                                     \
+        for (int64_t k = 0, from = 0; k < n; k++) {                                                \
+            memcpy(to + at[k] * size, v->at + from * size, size);                                  \
+            if (++from == m) from = 0;                                                             \
+        }                                                                                          \
+        return true;
+        PUT(1)
+        PUT(2)
+        PUT(4)
+        PUT(8)
+        PUT(16)
+#undef PUT
+    default: return false;
+    }
+}
+
+/* All elements of a contiguous target where the flags say so; in_turn: the next value, else the one
+ * at the same place (as often as there are values). */
+static bool put_where(nd *target, const char *flag, const nd *v, int64_t m, bool in_turn)
+{
+    char *to = target->at;
+    int64_t n = nd_count(target);
+    if (!nd_is_c(target) || target->dtype == DT_object || !m) return false;
+    switch (target->size) {
+#define PUT(T)                                                                                     \
+    case sizeof(T): {                                                                              \
+        const T *from = (const T *)(const void *)v->at;                                            \
+        T *at = (T *)(void *)to;                                                                   \
+        if (m == 1)                                                                                \
+            for (int64_t k = 0; k < n; k++) at[k] = flag[k] ? from[0] : at[k];                     \
+        else                                                                                       \
+            for (int64_t k = 0, i = 0; k < n; k++) {                                               \
+                at[k] = flag[k] ? from[i] : at[k];                                                 \
+                i += !in_turn || flag[k];                                                          \
+                i = i == m ? 0 : i;                                                                \
+            }                                                                                      \
+        return true;                                                                               \
+    }
+        PUT(uint8_t)
+        PUT(uint16_t)
+        PUT(uint32_t)
+        PUT(uint64_t)
+#undef PUT
+    default: return false;
+    }
+}
+
 bool nd_put(nd *target, const nd *indices, const nd *values, char mode, err *e)
 {
     nd *at = places(indices, nd_count(target), 0, mode, e);
     nd *cast = at ? nd_cast(values, nd_type(target), 'u', e) : NULL,
        *v = cast ? nd_copy(cast, e) : NULL;
     int64_t n = v ? nd_count(at) : 0, m = v ? nd_count(v) : 0;
-    for (int64_t k = 0; m && k < n; k++)
+    bool done = !m || put_flat(target, (const int64_t *)(const void *)at->at, n, v, m);
+    for (int64_t k = 0; !done && k < n; k++)
         put_cell(target, target->at + offset_of(target, ((int64_t *)at->at)[k]), v, k % m);
     bool ok = v != NULL;
     datum_unref(at);
@@ -249,8 +314,8 @@ bool nd_putmask(nd *target, const nd *mask, const nd *values, bool in_turn, err 
     nd *cast = flags ? nd_cast(values, nd_type(target), 'u', e) : NULL,
        *v = cast ? nd_copy(cast, e) : NULL;
     int64_t n = v ? nd_count(target) : 0, m = v ? nd_count(v) : 0, used = 0;
-    bool ok = v != NULL;
-    for (int64_t k = 0; ok && k < n; k++) {
+    bool ok = v != NULL, done = ok && put_where(target, flags->at, v, m, in_turn);
+    for (int64_t k = 0; ok && !done && k < n; k++) {
         if (!flags->at[k]) continue;
         if (!m)
             ok = !in_turn || err_set(e, ValueError, "Cannot insert from an empty array!");

@@ -169,15 +169,31 @@ static value flag_write(interp *in, const value *arg)
     return v_bool(writeable(flags_of(arg[0])));
 }
 
+static bool set_writeable(interp *in, ndarray *a, value to)
+{
+    int yes = value_truth(in, to);
+    if (yes < 0) return false;
+    const ndarray *base = (const ndarray *)(void *)a->base;
+    if (yes && (a->s->readonly || (base && base->readonly)))
+        return THROW0(in, ValueError, "cannot set WRITEABLE flag to True of this array");
+    a->readonly = !yes;
+    return true;
+}
+
 static value flag_set_write(interp *in, const value *arg)
 {
-    int yes = value_truth(in, arg[1]);
-    if (yes < 0) return FAIL;
-    ndarray *a = flags_of(arg[0]);
-    if (yes && a->s->readonly)
-        return throw(in, ValueError, "cannot set WRITEABLE flag to True of this array");
-    a->readonly = !yes;
-    return NONE;
+    return set_writeable(in, flags_of(arg[0]), arg[1]) ? NONE : FAIL;
+}
+
+/* setflags(write, align, uic) */
+value ndarray_setflags(interp *in, const value *arg)
+{
+    int align = is_none(arg[2]) ? 1 : value_truth(in, arg[2]);
+    if (align < 0) return FAIL;
+    int copies = is_none(arg[3]) ? 0 : value_truth(in, arg[3]);
+    if (copies < 0) return FAIL;
+    if (copies) return throw(in, ValueError, "cannot set WRITEBACKIFCOPY flag to True");
+    return is_none(arg[1]) || set_writeable(in, as_ndarray(arg[0]), arg[1]) ? NONE : FAIL;
 }
 
 static value flag_true(interp *in, const value *arg)

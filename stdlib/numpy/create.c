@@ -350,7 +350,7 @@ static value f_frombuffer(interp *in, const value *arg)
     nd *x = nd_new(t, 1, &count, &e);
     if (x) memcpy(x->at, at + offset, nd_bytes(x));
     value a = array_wrap(in, x, &e);
-    if (!is_fail(a)) as_ndarray(a)->readonly = true;
+    if (!is_fail(a)) as_ndarray(a)->s->readonly = true;
     return a;
 }
 

@@ -39,7 +39,7 @@ static inline char order_of(value v, char otherwise)
 array_method ndarray_get_base, ndarray_get_dtype, ndarray_get_flags, ndarray_get_flat,
     ndarray_get_imag, ndarray_get_itemsize, ndarray_get_nbytes, ndarray_get_ndim, ndarray_get_real,
     ndarray_get_shape, ndarray_get_size, ndarray_get_strides, ndarray_get_transpose,
-    ndarray_set_flat, ndarray_set_imag, ndarray_set_real, ndarray_set_shape;
+    ndarray_set_flat, ndarray_set_imag, ndarray_set_real, ndarray_set_shape, ndarray_setflags;
 bool ndarray_flat_setitem(interp *in, value flat, value key, value v); /* a.flat[key] = v */
 char *ndarray_flat_place(const nd *x, int64_t i);                      /* of element i in C order */
 
@@ -47,6 +47,9 @@ char *ndarray_flat_place(const nd *x, int64_t i);                      /* of ele
 array_method ndarray_diagonal, ndarray_flatten, ndarray_ravel, ndarray_reshape, ndarray_resize,
     ndarray_squeeze, ndarray_swapaxes, ndarray_trace, ndarray_transpose, numpy_reshape, numpy_size,
     numpy_transpose;
+
+/* ---- steps.c ---- */
+array_method ndarray_choose;
 
 /* ---- ordering.c ---- */
 array_method ndarray_argpartition, ndarray_argsort, ndarray_compress, ndarray_nonzero,

@@ -92,9 +92,9 @@ static bool numpy_open(interp *in, module *m)
     static const builtin *const open[] = {numpy_like_functions,      numpy_shape_functions,
                                           numpy_sort_functions,      numpy_linalg_functions,
                                           numpy_reduction_functions, numpy_method_functions};
-    static const builtin *const plain[] = {numpy_print_functions, numpy_create_functions,
-                                           numpy_type_functions,  numpy_file_functions,
-                                           numpy_map_functions,   numpy_error_functions};
+    static const builtin *const plain[] = {
+        numpy_print_functions, numpy_create_functions, numpy_type_functions, numpy_file_functions,
+        numpy_map_functions,   numpy_error_functions,  numpy_step_functions};
     TRY(scalar_open(in, m));
     TRY(ufunc_open(in, m));
     value home = v_str(in, "numpy");

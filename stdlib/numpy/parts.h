@@ -9,6 +9,6 @@ module *numpy_module(interp *in); /* lends; NULL with an exception if numpy cann
 extern const builtin numpy_like_functions[], numpy_shape_functions[], numpy_sort_functions[],
     numpy_linalg_functions[], numpy_reduction_functions[], numpy_method_functions[];
 extern const builtin numpy_print_functions[], numpy_create_functions[], numpy_type_functions[],
-    numpy_file_functions[], numpy_error_functions[];
+    numpy_file_functions[], numpy_error_functions[], numpy_step_functions[];
 /* dispatch.c; home: what its __module__ says */
 value array_function_new(interp *in, value f, value home);
