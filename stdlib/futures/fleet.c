@@ -123,10 +123,24 @@ static void hear_done(fleet *t, const work_event *ev)
     mem_free(r);
 }
 
+/* A traceback that ends in distributed.Reschedule: the task wants to run once more, wherever. */
+static bool is_reschedule(const char *traceback)
+{
+    const char *last = traceback, *at = traceback;
+    for (; at && *at; at = strchr(at, '\n'), at = at ? at + 1 : NULL)
+        if (*at != ' ' && *at != '\n') last = at;
+    return last && !strncmp(last, "distributed.worker.Reschedule", 29);
+}
+
 static void hear_failed(fleet *t, work_event *ev)
 {
     errand_run *r = run_of(t, ev->id);
     if (!r) return;
+    if (is_reschedule(ev->text)) {
+        foreman_again(t->f, r);
+        mem_free(r);
+        return;
+    }
     err e = {.kind = RuntimeError, .msg = ev->text ? ev->text : mem_dup(""), .exc = ev->value};
     ev->text = NULL;
     ev->value = NULL;

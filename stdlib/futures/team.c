@@ -2,6 +2,7 @@
 #include "stdlib/futures/team.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
@@ -175,6 +176,16 @@ static void hand_on(interp *in, err *e)
     exc_to_err(in, e);
 }
 
+/* distributed.Reschedule: the task wants to run once more, wherever. */
+static bool is_reschedule(interp *in)
+{
+    value x = exc_take(in);
+    bool is = !strcmp(type_of(in, x)->name, "Reschedule");
+    throw_value(in, x);
+    value_unref(in, x);
+    return is;
+}
+
 static void run_errand(helper *h, errand_run *r)
 {
     interp *in = h->in;
@@ -184,6 +195,7 @@ static void run_errand(helper *h, errand_run *r)
     value v = call_errand(h, r);
     datum *d = is_fail(v) ? NULL : result_pack(in, v, &e);
     char *name = d ? type_text(in, v) : NULL;
+    bool again = is_fail(v) && is_reschedule(in);
     if (is_fail(v)) hand_on(in, &e);
     value_unref(in, v);
     exc_clear(in);
@@ -192,7 +204,10 @@ static void run_errand(helper *h, errand_run *r)
     thaw_trim(in);
     if (h->paused) helper_resume(h);
     h->now = NULL;
-    if (d)
+    if (again) {
+        err_clear(&e);
+        foreman_again(h->of->f, r);
+    } else if (d)
         foreman_done(h->of->f, r, d, name, datum_bytes(d));
     else
         foreman_failed(h->of->f, r, &e);
