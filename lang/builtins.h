@@ -13,6 +13,8 @@ extern const builtin builtin_async[];      /* types/anext.c */
 extern const module_def sys_def, lang_def, thread_def, weakref_def; /* sys.c, introspect.c */
 
 extern const type T_enumerate, T_zip, T_map, T_filter; /* builtins_iter.c */
+/* Is v a map over one iterator that may have more?  Then its function and that iterator, lent. */
+bool map_of_one(value v, value *f, value *of);
 
 /* sys.stdout, sys.stderr, sys.stdin as they are now: borrowed; FAIL: as the program found them */
 value sys_stream(interp *in, const char *name);

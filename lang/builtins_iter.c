@@ -182,6 +182,15 @@ static value map_next(interp *in, value self)
     return r;
 }
 
+bool map_of_one(value v, value *f, value *of)
+{
+    many_iter *it = v.kind == V_OBJ && v.o->type == &T_map ? (many_iter *)v.o : NULL;
+    if (!it || !it->of || it->of->n != 1) return false;
+    *f = it->f;
+    *of = it->of->at[0];
+    return true;
+}
+
 static value filter_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
 {
     value out[2];

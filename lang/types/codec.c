@@ -310,34 +310,52 @@ static bool utf8_second_ok(unsigned char first, unsigned char second)
     return second >= lo && second <= hi;
 }
 
+/* The place of the first byte from i on that is not ASCII, or n. */
+static size_t skip_ascii(const unsigned char *s, size_t i, size_t n)
+{
+    for (uint64_t x; i + sizeof x <= n; i += sizeof x) {
+        memcpy(&x, s + i, sizeof x);
+        if (x & 0x8080808080808080u) break;
+    }
+    while (i < n && s[i] < 0x80) i++;
+    return i;
+}
+
+/* What is valid is copied in pieces as long as can be: good is where the present one begins. */
 static bool decode_utf8(coding *c, const unsigned char *s, size_t n)
 {
-    for (size_t i = 0; i < n;) {
+    size_t good = 0;
+    for (size_t i = 0; (i = skip_ascii(s, i, n)) < n;) {
         size_t need = utf8_need(s[i]), got = 1;
         if (!need) {
+            sb_add(&c->out, (const char *)s + good, i - good);
             if (!decode_trouble(c, s, i, i + 1, "invalid start byte")) return false;
-            i++;
+            good = ++i;
             continue;
         }
         while (got < need && i + got < n &&
                (got == 1 ? utf8_second_ok(s[i], s[i + 1]) : (s[i + got] & 0xc0) == 0x80)) {
             got++;
         }
-        if (got == need)
-            sb_add(&c->out, (const char *)s + i, need);
-        else if (!decode_trouble(c, s, i, i + got,
-                                 i + got >= n ? "unexpected end of data"
-                                              : "invalid continuation byte")) {
-            return false;
+        if (got < need) {
+            sb_add(&c->out, (const char *)s + good, i - good);
+            if (!decode_trouble(c, s, i, i + got,
+                                i + got >= n ? "unexpected end of data"
+                                             : "invalid continuation byte"))
+                return false;
+            good = i + got;
         }
         i += got;
     }
+    sb_add(&c->out, (const char *)s + good, n - good);
     return true;
 }
 
 static bool decode_bytes(coding *c, const unsigned char *s, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0, plain; i < n; i++) {
+        if ((plain = skip_ascii(s, i, n)) > i) sb_add(&c->out, (const char *)s + i, plain - i);
+        if ((i = plain) == n) break;
         uint32_t cp = s[i];
         if (c->codec == CP1252 && cp - 0x80 < 32) cp = cp1252[cp - 0x80];
         if (c->codec == ASCII && cp >= 0x80) {

@@ -1,5 +1,5 @@
-/* stdlib/core/collections.c - the C parts of collections: the fields of namedtuple and the counting
- * loop of Counter.  deque has its own file, the rest is stdlib/dsk/collections. */
+/* stdlib/core/collections.c - the C parts of collections: the fields of namedtuple.  deque and the
+ * counting loop of Counter have their own files, the rest is stdlib/dsk/collections. */
 #include "stdlib/core/collections.h"
 
 #include "lang/freeze.h"
@@ -105,32 +105,6 @@ static const type T_tuplegetter = {
     .get = getter_get,
     .set = getter_set,
 };
-
-/* ---- counting ---- */
-
-static value count_elements(interp *in, const value *arg)
-{
-    dict *d = as_dict(arg[0]);
-    if (!d) return throw(in, TypeError, "a dict is required");
-    value it = value_iter(in, arg[1]), v;
-    if (is_fail(it)) return FAIL;
-    int r;
-    while ((r = iter_next(in, it, &v)) > 0) {
-        uint64_t hash;
-        int64_t i;
-        int found = value_hash(in, v, &hash) ? dict_find(in, d, v, hash, &i) : -1;
-        value n = found < 0 ? FAIL
-                  : found   ? value_binary(in, OP_ADD, d->entry[i].val, v_int(1))
-                            : v_int(1);
-        bool ok = !is_fail(n) && dict_set_hashed(in, d, v, hash, n);
-        value_unref(in, n);
-        value_unref(in, v);
-        if (!ok) r = -1;
-        if (r < 0) break;
-    }
-    value_unref(in, it);
-    return r < 0 ? FAIL : NONE;
-}
 
 static const builtin functions[] = {
     {"_count_elements(mapping, iterable, /)", count_elements,

@@ -1,6 +1,7 @@
-/* stdlib/core/collections.h - between deque.c and collections.c. */
+/* stdlib/core/collections.h - between deque.c, counting.c and collections.c. */
 #pragma once
 
 #include "lang/lang.h"
 
 extern const type T_deque;
+value count_elements(interp *in, const value *arg); /* counting.c */

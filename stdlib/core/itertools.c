@@ -177,8 +177,6 @@ static value chain_make(interp *in, const type *cls, const value *arg, size_t np
     return z;
 }
 
-static const type T_chain;
-
 static value chain_from(interp *in, const value *arg)
 {
     return lazy_over(in, &T_chain, arg[1], FAIL);
@@ -492,7 +490,7 @@ static const builtin chain_table[] = {
      "Alternative chain() constructor taking a single iterable argument that evaluates lazily."},
     {0}};
 
-static const type T_chain = {
+const type T_chain = {
     LAZY, .name = "chain", .make = chain_make, .next = chain_next, .table = chain_table,
     .doc = "The items of one iterable after those of the other."};
 static const type T_count = {

@@ -25,6 +25,8 @@ static inline lazy *as_lazy(value v)
     return (lazy *)v.o;
 }
 
+/* chain: `it` gives the iterables, x walks the one in turn (FAIL: none yet) */
+extern const type T_chain;
 extern const type T_product, T_permutations, T_combinations, T_combinations_repeat, T_groupby;
 value lazy_over(interp *in, const type *t, value of, value f); /* a lazy of kind t over iter(of) */
 /* Drops *old and puts v there; answers v, counted once more. */

@@ -5,6 +5,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 #include "lang/freeze.h"
+#include "stdlib/core/operator.h"
 #include "stdlib/stdlib.h"
 
 /* ---- operators ---- */
@@ -374,6 +375,21 @@ static value method_call(interp *in, value self, const value *arg, size_t npos, 
                         (value){.kind = V_OBJ, .o = &g->kw->hdr});
     value_unref(in, f);
     return r;
+}
+
+static const type T_methodcaller;
+
+bool splits_at_blanks(interp *in, value f)
+{
+    if (f.kind != V_OBJ) return false;
+    if (f.o->type == &T_methodcaller) {
+        getter *g = (getter *)f.o;
+        return str_is(g->name, "split") && !g->what->n && (!g->kw || !g->kw->n);
+    }
+    value own = value_getattr_c(in, v_type(&T_str), "split");
+    bool is = value_same(own, f);
+    value_unref(in, own);
+    return is;
 }
 
 static bool add_repr(interp *in, strbuf *b, value v)
