@@ -1,7 +1,8 @@
-/* stdlib/numpy/long.c - products and sorts of large blocks, aside: Ctrl-C need not wait. */
+/* stdlib/numpy/long.c - operations on large blocks, aside: Ctrl-C need not wait. */
 #include "stdlib/numpy/long.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "engine/base/mem.h"
 #include "engine/kernels/linalg.h"
@@ -11,9 +12,9 @@
 static const double LONG_NS = 40e6;
 
 typedef struct long_call { /* owns views of its operands and what came of them */
-    long_op f;
-    nd *x, *y, *out;
-    int axis;
+    long_work f;
+    long_job j;
+    bool ok;
     err e;
 } long_call;
 
@@ -25,63 +26,70 @@ static nd *own_view(const nd *x)
 static void work(void *ctx)
 {
     long_call *c = ctx;
-    c->out = c->f(c->x, c->y, c->axis, &c->e);
+    c->ok = c->f(&c->j, &c->e);
 }
 
 static void drop(void *ctx)
 {
     long_call *c = ctx;
-    datum_unref(c->x);
-    datum_unref(c->y);
-    datum_unref(c->out);
+    for (int i = 0; i < c->j.nin; i++) datum_unref((void *)(uintptr_t)c->j.in[i]);
+    for (int i = 0; i < LONG_OUT; i++) datum_unref(c->j.out[i]);
+    mem_free(c->j.text);
     err_clear(&c->e);
     mem_free(c);
 }
 
-nd *long_run(interp *in, long_op f, double ns, const nd *x, const nd *y, int axis, err *e)
+static bool has_objects(const long_job *j)
 {
-    if (ns < LONG_NS || x->dtype == DT_object || (y && y->dtype == DT_object))
-        return f(x, y, axis, e);
+    for (int i = 0; i < j->nin; i++)
+        if (j->in[i]->dtype == DT_object) return true;
+    return false;
+}
+
+bool long_do(interp *in, long_work f, double ns, long_job *j, err *e)
+{
+    if (ns < LONG_NS || has_objects(j)) return f(j, e);
     long_call *c = mem_zero(sizeof *c);
-    *c = (long_call){.f = f, .x = own_view(x), .y = own_view(y), .axis = axis};
-    if (!interp_aside(in, work, drop, c)) return NULL;
-    nd *out = c->out;
-    c->out = NULL;
+    *c = (long_call){.f = f, .j = *j};
+    for (int i = 0; i < j->nin; i++) c->j.in[i] = own_view(j->in[i]);
+    c->j.text = j->text ? mem_dup(j->text) : NULL;
+    if (!interp_aside(in, work, drop, c)) return false;
+    for (int i = 0; i < LONG_OUT; i++) {
+        j->out[i] = c->j.out[i];
+        c->j.out[i] = NULL;
+    }
+    memcpy(j->n, c->j.n, sizeof j->n);
+    bool ok = c->ok;
     err_move(e, &c->e);
     drop(c);
-    return out;
+    return ok;
+}
+
+static nd *only(bool ok, long_job *j)
+{
+    return ok ? j->out[0] : NULL;
 }
 
 /* ---- what takes long ---- */
 
-static nd *matmul(const nd *x, const nd *y, int axis, err *e)
+static bool matmul(long_job *j, err *e)
 {
-    (void)axis;
-    return nd_matmul(x, y, e);
+    return (j->out[0] = nd_matmul(j->in[0], j->in[1], e)) != NULL;
 }
 
-static nd *dot(const nd *x, const nd *y, int axis, err *e)
+static bool dot(long_job *j, err *e)
 {
-    (void)axis;
-    return nd_dot(x, y, e);
+    return (j->out[0] = nd_dot(j->in[0], j->in[1], e)) != NULL;
 }
 
-static nd *sort(const nd *x, const nd *y, int axis, err *e)
+static bool sort(long_job *j, err *e)
 {
-    (void)y;
-    return nd_sort(x, axis, e);
+    return (j->out[0] = nd_sort(j->in[0], (int)j->n[0], e)) != NULL;
 }
 
-static nd *argsort(const nd *x, const nd *y, int axis, err *e)
+static bool argsort(long_job *j, err *e)
 {
-    (void)y;
-    return nd_argsort(x, axis, false, e);
-}
-
-static nd *argsort_stable(const nd *x, const nd *y, int axis, err *e)
-{
-    (void)y;
-    return nd_argsort(x, axis, true, e);
+    return (j->out[0] = nd_argsort(j->in[0], (int)j->n[0], j->n[1], e)) != NULL;
 }
 
 /* A multiply and add for every element of x and every column of y. */
@@ -94,12 +102,14 @@ static double product_ns(const nd *x, const nd *y)
 
 nd *long_matmul(interp *in, const nd *x, const nd *y, err *e)
 {
-    return long_run(in, matmul, product_ns(x, y), x, y, 0, e);
+    long_job j = {.nin = 2, .in = {x, y}};
+    return only(long_do(in, matmul, product_ns(x, y), &j, e), &j);
 }
 
 nd *long_dot(interp *in, const nd *x, const nd *y, err *e)
 {
-    return long_run(in, dot, product_ns(x, y), x, y, 0, e);
+    long_job j = {.nin = 2, .in = {x, y}};
+    return only(long_do(in, dot, product_ns(x, y), &j, e), &j);
 }
 
 static double sort_ns(const nd *x)
@@ -110,10 +120,12 @@ static double sort_ns(const nd *x)
 
 nd *long_sort(interp *in, const nd *x, int axis, err *e)
 {
-    return long_run(in, sort, sort_ns(x), x, NULL, axis, e);
+    long_job j = {.nin = 1, .in = {x}, .n = {axis}};
+    return only(long_do(in, sort, sort_ns(x), &j, e), &j);
 }
 
 nd *long_argsort(interp *in, const nd *x, int axis, bool stable, err *e)
 {
-    return long_run(in, stable ? argsort_stable : argsort, sort_ns(x), x, NULL, axis, e);
+    long_job j = {.nin = 1, .in = {x}, .n = {axis, stable}};
+    return only(long_do(in, argsort, sort_ns(x), &j, e), &j);
 }

@@ -3,9 +3,23 @@
 
 #include "stdlib/numpy/numpy.h"
 
-/* As the functions of the engine; NULL without a reason in e: KeyboardInterrupt is pending. */
-typedef nd *(*long_op)(const nd *x, const nd *y, int axis, err *e);
-nd *long_run(interp *in, long_op f, double ns, const nd *x, const nd *y, int axis, err *e);
+enum { LONG_OUT = 3 };
+
+typedef struct long_job {
+    int nin;
+    const nd *in[ND_MAXDIM]; /* borrowed */
+    nd *out[LONG_OUT];       /* owned; set by the work */
+    int64_t n[2 * ND_MAXDIM + 1];
+    double d;
+    char *text; /* borrowed, or NULL */
+} long_job;
+
+typedef bool (*long_work)(long_job *j, err *e);
+/* Does f; where it is expected to take long (ns), so that Ctrl-C need not wait for it. False
+ * without a reason in e: KeyboardInterrupt is pending. */
+bool long_do(interp *in, long_work f, double ns, long_job *j, err *e);
+
+/* As the functions of the engine. */
 nd *long_matmul(interp *in, const nd *x, const nd *y, err *e);
 nd *long_dot(interp *in, const nd *x, const nd *y, err *e);
 nd *long_sort(interp *in, const nd *x, int axis, err *e);

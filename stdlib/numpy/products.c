@@ -13,23 +13,54 @@
 
 ARRAY2(f_dot, array_result(in, long_dot(in, x, y, &e), &e))
 ARRAY2(f_matmul, array_result(in, long_matmul(in, x, y, &e), &e))
+/* One result of one or two operands. */
+#define LONG1(name, call)                                                                          \
+    static bool name(long_job *j, err *e)                                                          \
+    {                                                                                              \
+        const nd *x = j->in[0], *y = j->in[1];                                                     \
+        (void)y;                                                                                   \
+        return (j->out[0] = call) != NULL;                                                         \
+    }
+
+/* Of a matrix, or a stack of them: so many operations on each element for each of a row. */
+static double factor_ns(const nd *x, double times)
+{
+    double n = x->ndim ? (double)nd_shape(x)[x->ndim - 1] : 1;
+    return (double)nd_count(x) * n * times * 0.05;
+}
+
+static nd *long_one(interp *in, long_work f, double ns, const nd *x, const nd *y, err *e)
+{
+    long_job j = {.nin = y ? 2 : 1, .in = {x, y}};
+    return long_do(in, f, ns, &j, e) ? j.out[0] : NULL;
+}
+
 ARRAY2(f_vdot, array_result(in, nd_vdot(x, y, &e), &e))
 ARRAY2(f_inner, array_result(in, nd_inner(x, y, &e), &e))
+LONG1(work_correlate, nd_correlate(x, y, (char)j->n[0], e))
 static value f_correlate(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]), *y = x ? to_nd_any(in, arg[1]) : NULL;
     str *mode = as_str(arg[2]);
     err e = {0};
-    value r = y ? array_wrap(in, nd_correlate(x, y, mode ? mode->at[0] : 'v', &e), &e) : FAIL;
+    long_job j = {.nin = 2, .in = {x, y}, .n = {mode ? mode->at[0] : 'v'}};
+    double ns = y ? 0.3 * (double)nd_count(x) * (double)nd_count(y) : 0;
+    value r = !y                                        ? FAIL
+              : long_do(in, work_correlate, ns, &j, &e) ? array_wrap(in, j.out[0], &e)
+                                                        : throw_err(in, &e);
     datum_unref(x);
     datum_unref(y);
     return r;
 }
 
-ARRAY1(f_inv, array_result(in, nd_inv(x, &e), &e))
-ARRAY1(f_det, array_result(in, nd_det(x, &e), &e))
-ARRAY1(f_cholesky, array_result(in, nd_cholesky(x, &e), &e))
-ARRAY2(f_solve, array_result(in, nd_solve(x, y, &e), &e))
+LONG1(work_inv, nd_inv(x, e))
+LONG1(work_det, nd_det(x, e))
+LONG1(work_cholesky, nd_cholesky(x, e))
+LONG1(work_solve, nd_solve(x, y, e))
+ARRAY1(f_inv, array_result(in, long_one(in, work_inv, factor_ns(x, 2), x, NULL, &e), &e))
+ARRAY1(f_det, array_result(in, long_one(in, work_det, factor_ns(x, 1), x, NULL, &e), &e))
+ARRAY1(f_cholesky, array_result(in, long_one(in, work_cholesky, factor_ns(x, 1), x, NULL, &e), &e))
+ARRAY2(f_solve, array_result(in, long_one(in, work_solve, factor_ns(x, 2), x, y, &e), &e))
 
 static int axis_list(interp *in, value v, int ndim, int *axes)
 {
@@ -40,6 +71,26 @@ static int axis_list(interp *in, value v, int ndim, int *axes)
     for (int i = 0; i < n; i++)
         if (!check_axis(a[i], ndim, &axes[i], &e)) return throw_err(in, &e), -1;
     return n;
+}
+
+static bool work_tensordot(long_job *j, err *e)
+{
+    int n = (int)j->n[0], axes[2 * ND_MAXDIM];
+    for (int i = 0; i < 2 * n; i++) axes[i] = (int)j->n[1 + i];
+    return (j->out[0] = nd_tensordot(j->in[0], j->in[1], n, axes, axes + n, e)) != NULL;
+}
+
+static nd *long_tensordot(interp *in, const nd *x, const nd *y, int n, const int *xa, const int *ya,
+                          err *e)
+{
+    long_job j = {.nin = 2, .in = {x, y}, .n = {n}};
+    double ns = 0.1 * (double)nd_count(x) * (double)nd_count(y);
+    for (int i = 0; i < n; i++) {
+        j.n[1 + i] = xa[i];
+        j.n[1 + n + i] = ya[i];
+        if (nd_shape(y)[ya[i]]) ns /= (double)nd_shape(y)[ya[i]];
+    }
+    return long_do(in, work_tensordot, ns, &j, e) ? j.out[0] : NULL;
 }
 
 /* _tensordot(a, b, axes_of_a, axes_of_b) */
@@ -55,7 +106,7 @@ static value f_tensordot(interp *in, const value *arg)
         if (m >= 0 && n != m)
             throw(in, ValueError, "shape-mismatch for sum");
         else if (m >= 0)
-            r = array_result(in, nd_tensordot(x, y, n, xa, ya, &e), &e);
+            r = array_result(in, long_tensordot(in, x, y, n, xa, ya, &e), &e);
     }
     datum_unref(x);
     datum_unref(y);
@@ -108,6 +159,41 @@ static value einsum_in_steps(interp *in, const char *subscripts, value of, value
     return r;
 }
 
+static bool work_einsum(long_job *j, err *e)
+{
+    dtype_of want = {.dt = (uint8_t)j->n[0], .unit = (uint8_t)j->n[1], .size = (uint32_t)j->n[2]};
+    return (j->out[0] = nd_einsum(j->text, j->nin, j->in, want, e)) != NULL;
+}
+
+/* Once for every combination of the letters' values. */
+static double einsum_ns(const char *s, const blocks *b)
+{
+    double ns = 1;
+    uint64_t seen[2] = {0};
+    int k = 0, axis = 0;
+    for (; *s && *s != '-' && k < b->n; s++) {
+        if (*s == ',') k++, axis = 0;
+        if (*s == '.') return (double)nd_count(b->at[0]) * 100; /* "...": a guess */
+        if (*s == ',' || *s == ' ' || (signed char)*s < 0 || axis >= b->at[k]->ndim) continue;
+        if (!(seen[*s >> 6] >> (*s & 63) & 1)) ns *= (double)nd_shape(b->at[k])[axis];
+        seen[*s >> 6] |= 1ull << (*s & 63);
+        axis++;
+    }
+    return ns * 0.5;
+}
+
+static nd *long_einsum(interp *in, const char *subscripts, const blocks *b, dtype_of want, err *e)
+{
+    if (b->n > ND_MAXDIM) return nd_einsum(subscripts, b->n, (const nd *const *)b->at, want, e);
+    long_job j = {.nin = b->n, .n = {want.dt, want.unit, want.size}};
+    char *text = mem_dup(subscripts);
+    j.text = text;
+    for (int i = 0; i < b->n; i++) j.in[i] = b->at[i];
+    bool ok = long_do(in, work_einsum, einsum_ns(subscripts, b), &j, e);
+    mem_free(text);
+    return ok ? j.out[0] : NULL;
+}
+
 static value f_einsum(interp *in, const value *arg)
 {
     str *s = as_str(arg[0]);
@@ -133,7 +219,7 @@ static value f_einsum(interp *in, const value *arg)
     if (steps) r = einsum_in_steps(in, subscripts, of, arg[3]);
     bool done = steps && !is_none(r);
     if (!done && to_dtype_or_none(in, arg[3], &want) && blocks_of(in, of, &b)) {
-        r = array_result(in, nd_einsum(subscripts, b.n, (const nd *const *)b.at, want, &e), &e);
+        r = array_result(in, long_einsum(in, subscripts, &b, want, &e), &e);
         blocks_clear(&b);
     }
     obj_unref(in, operands);
@@ -152,18 +238,57 @@ static value pair(interp *in, bool ok, nd **a, nd **b, err *e)
     return v_obj(tuple_pack(in, 2, v, w));
 }
 
+static bool work_slogdet(long_job *j, err *e)
+{
+    return nd_slogdet(j->in[0], &j->out[0], &j->out[1], e);
+}
+
+static bool work_qr(long_job *j, err *e)
+{
+    return nd_qr(j->in[0], (char)j->n[0], &j->out[0], &j->out[1], e);
+}
+
+static bool work_svd(long_job *j, err *e)
+{
+    bool uv = j->n[1];
+    return nd_svd(j->in[0], j->n[0], uv ? &j->out[0] : NULL, &j->out[1], uv ? &j->out[2] : NULL, e);
+}
+
+static bool work_eig(long_job *j, err *e)
+{
+    return nd_eig(j->in[0], &j->out[0], j->n[0] ? &j->out[1] : NULL, e);
+}
+
+static bool work_eigh(long_job *j, err *e)
+{
+    return nd_eigh(j->in[0], (char)j->n[1], &j->out[0], j->n[0] ? &j->out[1] : NULL, e);
+}
+
+static bool work_lstsq(long_job *j, err *e)
+{
+    return nd_lstsq(j->in[0], j->in[1], j->d, &j->out[0], &j->out[1], &j->n[0], &j->out[2], e);
+}
+
+static bool work_lu(long_job *j, err *e)
+{
+    return nd_lu(j->in[0], &j->out[0], &j->out[1], &j->out[2], e);
+}
+
 static value f_slogdet(interp *in, const value *arg)
 {
-    nd *x = to_nd_any(in, arg[0]), *s = NULL, *l = NULL;
+    nd *x = to_nd_any(in, arg[0]);
     err e = {0};
-    value r = x ? pair(in, nd_slogdet(x, &s, &l, &e), &s, &l, &e) : FAIL;
+    long_job j = {.nin = 1, .in = {x}};
+    value r =
+        x ? pair(in, long_do(in, work_slogdet, factor_ns(x, 1), &j, &e), &j.out[0], &j.out[1], &e)
+          : FAIL;
     datum_unref(x);
     return r;
 }
 
 static value f_qr(interp *in, const value *arg)
 {
-    nd *x = to_nd_any(in, arg[0]), *q = NULL, *r = NULL;
+    nd *x = to_nd_any(in, arg[0]);
     str *mode = as_str(arg[1]);
     err e = {0};
     if (!x) return FAIL;
@@ -172,40 +297,49 @@ static value f_qr(interp *in, const value *arg)
              : mode && str_is(mode, "complete") ? 'c'
              : mode && str_is(mode, "raw")      ? 'a'
                                                 : 'r';
-    bool ok = nd_qr(x, m, &q, &r, &e);
+    long_job j = {.nin = 1, .in = {x}, .n = {m}};
+    bool ok = long_do(in, work_qr, factor_ns(x, 4), &j, &e);
     datum_unref(x);
-    if (ok && only_r) return datum_unref(q), array_wrap(in, r, &e);
-    return pair(in, ok, &q, &r, &e);
+    if (ok && only_r) return datum_unref(j.out[0]), array_wrap(in, j.out[1], &e);
+    return pair(in, ok, &j.out[0], &j.out[1], &e);
 }
 
 static value f_svd(interp *in, const value *arg)
 {
-    nd *x = to_nd_any(in, arg[0]), *u = NULL, *s = NULL, *vt = NULL;
+    nd *x = to_nd_any(in, arg[0]);
     bool uv = value_truth(in, arg[2]) == 1;
     err e = {0};
     if (!x) return FAIL;
-    bool ok = nd_svd(x, value_truth(in, arg[1]) == 1, uv ? &u : NULL, &s, uv ? &vt : NULL, &e);
+    long_job j = {.nin = 1, .in = {x}, .n = {value_truth(in, arg[1]) == 1, uv}};
+    bool ok = long_do(in, work_svd, factor_ns(x, 20), &j, &e);
     datum_unref(x);
     if (!ok) return throw_err(in, &e);
-    if (!uv) return array_wrap(in, s, &e);
-    value a = array_wrap(in, u, &e), b = array_wrap(in, s, &e), c = array_wrap(in, vt, &e);
+    if (!uv) return array_wrap(in, j.out[1], &e);
+    value a = array_wrap(in, j.out[0], &e), b = array_wrap(in, j.out[1], &e),
+          c = array_wrap(in, j.out[2], &e);
     return v_obj(tuple_pack(in, 3, a, b, c));
 }
 
 static value f_eig(interp *in, const value *arg)
 {
-    nd *x = to_nd_any(in, arg[0]), *w = NULL, *v = NULL;
+    nd *x = to_nd_any(in, arg[0]);
     err e = {0};
-    value r = x ? pair(in, nd_eig(x, &w, &v, &e), &w, &v, &e) : FAIL;
+    long_job j = {.nin = 1, .in = {x}, .n = {true}};
+    value r =
+        x ? pair(in, long_do(in, work_eig, factor_ns(x, 25), &j, &e), &j.out[0], &j.out[1], &e)
+          : FAIL;
     datum_unref(x);
     return r;
 }
 
 static value f_eigvals(interp *in, const value *arg)
 {
-    nd *x = to_nd_any(in, arg[0]), *w = NULL;
+    nd *x = to_nd_any(in, arg[0]);
     err e = {0};
-    value r = !x ? FAIL : nd_eig(x, &w, NULL, &e) ? array_wrap(in, w, &e) : throw_err(in, &e);
+    long_job j = {.nin = 1, .in = {x}};
+    value r = !x                                                ? FAIL
+              : long_do(in, work_eig, factor_ns(x, 10), &j, &e) ? array_wrap(in, j.out[0], &e)
+                                                                : throw_err(in, &e);
     datum_unref(x);
     return r;
 }
@@ -218,36 +352,40 @@ static char uplo(value v)
 
 static value f_eigh(interp *in, const value *arg)
 {
-    nd *x = to_nd_any(in, arg[0]), *w = NULL, *v = NULL;
+    nd *x = to_nd_any(in, arg[0]);
     err e = {0};
-    value r = x ? pair(in, nd_eigh(x, uplo(arg[1]), &w, &v, &e), &w, &v, &e) : FAIL;
+    long_job j = {.nin = 1, .in = {x}, .n = {true, uplo(arg[1])}};
+    value r =
+        x ? pair(in, long_do(in, work_eigh, factor_ns(x, 10), &j, &e), &j.out[0], &j.out[1], &e)
+          : FAIL;
     datum_unref(x);
     return r;
 }
 
 static value f_eigvalsh(interp *in, const value *arg)
 {
-    nd *x = to_nd_any(in, arg[0]), *w = NULL;
+    nd *x = to_nd_any(in, arg[0]);
     err e = {0};
-    value r = !x                                       ? FAIL
-              : nd_eigh(x, uplo(arg[1]), &w, NULL, &e) ? array_wrap(in, w, &e)
-                                                       : throw_err(in, &e);
+    long_job j = {.nin = 1, .in = {x}, .n = {false, uplo(arg[1])}};
+    value r = !x                                                ? FAIL
+              : long_do(in, work_eigh, factor_ns(x, 4), &j, &e) ? array_wrap(in, j.out[0], &e)
+                                                                : throw_err(in, &e);
     datum_unref(x);
     return r;
 }
 
 static value f_lstsq(interp *in, const value *arg)
 {
-    nd *a = to_nd_any(in, arg[0]), *b = a ? to_nd_any(in, arg[1]) : NULL, *x = NULL, *res = NULL,
-       *s = NULL;
+    nd *a = to_nd_any(in, arg[0]), *b = a ? to_nd_any(in, arg[1]) : NULL;
     double rcond = -1;
-    int64_t rank;
     err e = {0};
     value r = FAIL;
     if (b && (as_str(arg[2]) || is_none(arg[2]) || to_double(in, arg[2], &rcond))) {
-        if (nd_lstsq(a, b, rcond, &x, &res, &rank, &s, &e)) {
-            value v[3] = {array_wrap(in, x, &e), array_wrap(in, res, &e), array_wrap(in, s, &e)};
-            r = v_obj(tuple_pack(in, 4, v[0], v[1], v_int(rank), v[2]));
+        long_job j = {.nin = 2, .in = {a, b}, .d = rcond};
+        if (long_do(in, work_lstsq, factor_ns(a, 20), &j, &e)) {
+            value v[3] = {array_wrap(in, j.out[0], &e), array_wrap(in, j.out[1], &e),
+                          array_wrap(in, j.out[2], &e)};
+            r = v_obj(tuple_pack(in, 4, v[0], v[1], v_int(j.n[0]), v[2]));
         } else {
             throw_err(in, &e);
         }
@@ -259,13 +397,15 @@ static value f_lstsq(interp *in, const value *arg)
 
 static value f_lu(interp *in, const value *arg)
 {
-    nd *x = to_nd_any(in, arg[0]), *p = NULL, *l = NULL, *u = NULL;
+    nd *x = to_nd_any(in, arg[0]);
     err e = {0};
     if (!x) return FAIL;
-    bool ok = nd_lu(x, &p, &l, &u, &e);
+    long_job j = {.nin = 1, .in = {x}};
+    bool ok = long_do(in, work_lu, factor_ns(x, 2), &j, &e);
     datum_unref(x);
     if (!ok) return throw_err(in, &e);
-    value a = array_wrap(in, p, &e), b = array_wrap(in, l, &e), c = array_wrap(in, u, &e);
+    value a = array_wrap(in, j.out[0], &e), b = array_wrap(in, j.out[1], &e),
+          c = array_wrap(in, j.out[2], &e);
     return v_obj(tuple_pack(in, 3, a, b, c));
 }
 
@@ -285,6 +425,8 @@ static value f_solve_triangular(interp *in, const value *arg)
     return r;
 }
 
+LONG1(work_fft, nd_fft((enum fft_kind)j->n[0], x, j->n[1], (int)j->n[2], (char)j->n[3], e))
+
 /* _fft(kind, a, n, axis, norm): kind as enum fft_kind */
 static value f_fft(interp *in, const value *arg)
 {
@@ -299,9 +441,11 @@ static value f_fft(interp *in, const value *arg)
         if (!is_none(arg[2]) && n < 1)
             throw(in, ValueError, "Invalid number of FFT data points (%lld) specified.",
                   (long long)n);
-        else
-            r = array_wrap(
-                in, nd_fft((enum fft_kind)kind, x, n, axis, norm ? norm->at[0] : 'b', &e), &e);
+        else {
+            long_job j = {.nin = 1, .in = {x}, .n = {kind, n, axis, norm ? norm->at[0] : 'b'}};
+            bool ok = long_do(in, work_fft, (double)nd_count(x) * 20, &j, &e);
+            r = ok ? array_wrap(in, j.out[0], &e) : throw_err(in, &e);
+        }
     }
     datum_unref(x);
     return r;
