@@ -6,3 +6,4 @@
 
 void json_quote(strbuf *b, const str *s, bool ascii);
 value json_scan(interp *in, const value *arg);
+value json_whole(interp *in, const value *arg);

@@ -31,9 +31,14 @@ static value bad(reader *r, size_t at, const char *why)
     return FAIL;
 }
 
-static void skip_blank(reader *r)
+static inline bool is_blank(char c)
 {
-    while (r->i < r->n && r->s[r->i] && strchr(" \t\n\r", r->s[r->i])) r->i++;
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static inline void skip_blank(reader *r)
+{
+    while (r->i < r->n && is_blank(r->s[r->i])) r->i++;
 }
 
 /* ---- strings ---- */
@@ -241,6 +246,7 @@ static value read_value(reader *r)
     if (c == '"') return read_string(r);
     if (c == '{') return read_object(r);
     if (c == '[') return read_list(r);
+    if (c >= '0' && c <= '9') return read_number(r);
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         const struct word *w = &words[k];
         size_t n = strlen(w->text);
@@ -251,26 +257,45 @@ static value read_value(reader *r)
         }
         return w->v;
     }
-    if (c == '-' || (c >= '0' && c <= '9')) return read_number(r);
+    if (c == '-') return read_number(r);
     return bad(r, r->i, "Expecting value");
+}
+
+static bool open_reader(interp *in, reader *r, value text, value six, value fail)
+{
+    tuple *hooks = as_tuple(six);
+    *r = (reader){.in = in, .text = as_str(text), .fail = fail};
+    if (!r->text || !hooks || hooks->n != 6)
+        return throw(in, TypeError, "a str and six hooks are needed"), false;
+    value *const slot[] = {&r->object_hook, &r->pairs_hook, &r->parse_float, &r->parse_int,
+                           &r->parse_constant};
+    for (int i = 0; i < 5; i++) *slot[i] = hooks->at[i];
+    r->strict = value_truth(in, hooks->at[5]) > 0;
+    r->s = r->text->at;
+    r->n = r->text->nbyte;
+    return true;
+}
+
+/* whole(s, hooks, fail) */
+value json_whole(interp *in, const value *arg)
+{
+    reader r;
+    if (!open_reader(in, &r, arg[0], arg[1], arg[2])) return FAIL;
+    skip_blank(&r);
+    value v = read_value(&r);
+    if (is_fail(v)) return FAIL;
+    skip_blank(&r);
+    if (r.i == r.n) return v;
+    value_unref(in, v);
+    return bad(&r, r.i, "Extra data");
 }
 
 /* scan(s, pos, hooks, fail) -> (value, end) */
 value json_scan(interp *in, const value *arg)
 {
     int64_t pos;
-    tuple *hooks = as_tuple(arg[2]);
-    reader r = {.in = in, .text = as_str(arg[0]), .fail = arg[3]};
-    if (!r.text || !hooks || hooks->n != 6) {
-        return throw(in, TypeError, "scan() takes a str and six hooks");
-    }
-    if (!to_int64(in, arg[1], &pos)) return FAIL;
-    value *const slot[] = {&r.object_hook, &r.pairs_hook, &r.parse_float, &r.parse_int,
-                           &r.parse_constant};
-    for (int i = 0; i < 5; i++) *slot[i] = hooks->at[i];
-    r.strict = value_truth(in, hooks->at[5]) > 0;
-    r.s = r.text->at;
-    r.n = r.text->nbyte;
+    reader r;
+    if (!open_reader(in, &r, arg[0], arg[2], arg[3]) || !to_int64(in, arg[1], &pos)) return FAIL;
     if (pos < 0 || pos > (int64_t)r.text->nchar) pos = (int64_t)r.text->nchar;
     r.i = str_offset(r.text, (size_t)pos);
     value v = read_value(&r);

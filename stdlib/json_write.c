@@ -279,6 +279,7 @@ static const builtin table[] = {
     {"quote(s, ascii=True, /)", quote, NULL},
     {"scan(s, pos, hooks, fail, /)", json_scan,
      "The value at pos and where it ends; fail(message, s, pos) is raised for bad text."},
+    {"whole(s, hooks, fail, /)", json_whole, "The value that all of s stands for."},
     {0},
 };
 
