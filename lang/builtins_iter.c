@@ -1,6 +1,7 @@
 /* lang/builtins_iter.c - enumerate, zip, map, filter: lazy iterators over other iterators. */
 #include "lang/builtins.h"
 #include "lang/types/iter.h"
+#include "lang/words.h"
 
 typedef struct many_iter { /* the shape of all four */
     obj hdr;
@@ -78,7 +79,10 @@ static value enumerate_next(interp *in, value self)
     value v;
     if (!it->of || iter_next(in, it->of->at[0], &v) <= 0) return FAIL;
     value i = it->f;
-    it->f = value_binary(in, OP_ADD, i, v_int(1));
+    if (i.kind == V_INT && i.i < INT64_MAX)
+        it->f.i++;
+    else
+        it->f = value_binary(in, OP_ADD, i, v_int(1));
     tuple *t = tuple_again(in, &it->last, 2);
     if (!t) {
         value_unref(in, i);
@@ -86,7 +90,7 @@ static value enumerate_next(interp *in, value self)
         return FAIL;
     }
     t->at[0] = i;
-    t->at[1] = v;
+    t->at[1] = value_at(&v);
     return v_obj(t);
 }
 
@@ -139,7 +143,7 @@ static value zip_next(interp *in, value self)
     for (int64_t i = 0; t && i < of->n; i++) {
         int r = iter_next(in, of->at[i], &v);
         if (r > 0) {
-            t->at[i] = v;
+            t->at[i] = value_at(&v);
             continue;
         }
         value_unref(in, result);

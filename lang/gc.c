@@ -82,6 +82,29 @@ void block_free(interp *in, void *at, size_t n)
 #endif
 }
 
+static inline bool pooled(size_t n)
+{
+    return n <= POOL_MAX;
+}
+
+void *items_grow(interp *in, void *p, size_t had, size_t want)
+{
+    if (p && !pooled(had) && !pooled(want)) return lang_grow(in, p, (int64_t)want, 1);
+    void *at = pooled(want) ? block_get(in, want) : lang_grow(in, NULL, (int64_t)want, 1);
+    if (!at) return NULL;
+    if (p) memcpy(at, p, had < want ? had : want);
+    items_free(in, p, had);
+    return at;
+}
+
+void items_free(interp *in, void *p, size_t had)
+{
+    if (!pooled(had))
+        mem_free(p);
+    else if (p)
+        block_free(in, p, had);
+}
+
 /* ---- objects ---- */
 
 static inline gc_head *head_of(obj *o)

@@ -36,6 +36,10 @@ typedef struct pool { /* free lists of small blocks, by size */
 
 void *block_alloc(interp *in, size_t n); /* NULL: out of memory, nothing pending */
 void block_free(interp *in, void *p, size_t n);
+/* Storage that grows: p, of `had` bytes, as `want` bytes; small ones come from the pool. NULL with
+ * MemoryError: p is as it was. */
+void *items_grow(interp *in, void *p, size_t had, size_t want);
+void items_free(interp *in, void *p, size_t had); /* NULL is fine */
 /* An instance of a builtin type that is no container and has no dict; only its header is set.
  * NULL: MemoryError */
 void *obj_flat(interp *in, const type *t, size_t size);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "engine/base/find.h"
 #include "engine/base/hash.h"
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
@@ -400,7 +401,7 @@ static int bytes_contains(interp *in, value self, value item)
 {
     size_t n, m;
     const char *s = bytes_peek(self, &n), *what = bytes_peek(item, &m);
-    if (what) return memmem(s, n, what, m) != NULL;
+    if (what) return memory_find(s, n, what, m) != NULL;
     value i;
     int found = int_index(in, item, &i);
     if (found <= 0) {

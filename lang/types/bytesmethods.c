@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "engine/base/find.h"
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 
@@ -152,7 +153,7 @@ static value find(interp *in, const value *arg, bool last, bool must)
     const char *hit = NULL;
     if (from <= to) {
         hit = last ? find_last(s.at + from, to - from, what.at, what.n)
-                   : memmem(s.at + from, to - from, what.at, what.n);
+                   : memory_find(s.at + from, to - from, what.at, what.n);
     }
     if (!hit && must) return throw(in, ValueError, "subsection not found");
     return v_int(hit ? hit - s.at : -1);
@@ -190,7 +191,7 @@ value bytes_count(interp *in, const value *arg)
     if (!what.n) return v_int((int64_t)(to - from) + 1);
     int64_t n = 0;
     const char *p = s.at + from, *end = s.at + to;
-    while ((p = memmem(p, (size_t)(end - p), what.at, what.n))) p += what.n, n++;
+    while ((p = memory_find(p, (size_t)(end - p), what.at, what.n))) p += what.n, n++;
     return v_int(n);
 }
 
@@ -282,7 +283,7 @@ static bool split_at(interp *in, list *l, value model, span s, span sep, int64_t
 {
     size_t from = 0;
     const char *hit;
-    while (max-- != 0 && (hit = memmem(s.at + from, s.n - from, sep.at, sep.n))) {
+    while (max-- != 0 && (hit = memory_find(s.at + from, s.n - from, sep.at, sep.n))) {
         if (!add(in, l, model, s, from, (size_t)(hit - s.at))) return false;
         from = (size_t)(hit - s.at) + sep.n;
     }
@@ -358,7 +359,7 @@ static value partition(interp *in, const value *arg, bool right)
     if (!need(in, arg[1], &sep)) return FAIL;
     if (!sep.n) return throw(in, ValueError, "empty separator");
     const char *hit =
-        right ? find_last(s.at, s.n, sep.at, sep.n) : memmem(s.at, s.n, sep.at, sep.n);
+        right ? find_last(s.at, s.n, sep.at, sep.n) : memory_find(s.at, s.n, sep.at, sep.n);
     size_t at = hit ? (size_t)(hit - s.at) : right ? 0 : s.n, after = hit ? at + sep.n : at;
     return v_obj(tuple_pack(in, 3, part(in, arg[0], s, 0, at),
                             bytes_like(in, arg[0], s.at + at, after - at),
@@ -414,7 +415,7 @@ value bytes_replace(interp *in, const value *arg)
     strbuf b = {0};
     size_t at = 0;
     while (max-- != 0) {
-        const char *hit = memmem(s.at + at, s.n - at, old.at, old.n);
+        const char *hit = memory_find(s.at + at, s.n - at, old.at, old.n);
         if (!hit) break;
         size_t i = (size_t)(hit - s.at);
         sb_add(&b, s.at + at, i - at);

@@ -51,29 +51,17 @@ static uint64_t index_slot(const dict *d, uint64_t hash, int64_t at)
     return i;
 }
 
-static inline bool pooled(int64_t cap) /* few entries come from the interpreter's pool */
-{
-    return (size_t)cap * sizeof(dict_entry) <= POOL_MAX;
-}
-
 static void entries_free(interp *in, dict_entry *entry, int64_t cap)
 {
-    if (!pooled(cap))
-        mem_free(entry);
-    else if (entry)
-        block_free(in, entry, (size_t)cap * sizeof *entry);
+    items_free(in, entry, (size_t)cap * sizeof *entry);
 }
 
 /* Room for cap entries; the used ones keep their places. */
 static bool entries_grow(interp *in, dict *d, int64_t cap)
 {
-    bool in_place = !pooled(d->cap) && !pooled(cap);
-    dict_entry *entry = in_place      ? lang_grow(in, d->entry, cap, sizeof *entry)
-                        : pooled(cap) ? block_alloc(in, (size_t)cap * sizeof *entry)
-                                      : lang_grow(in, NULL, cap, sizeof *entry);
+    size_t each = sizeof *d->entry;
+    dict_entry *entry = items_grow(in, d->entry, (size_t)d->cap * each, (size_t)cap * each);
     if (!entry) return false;
-    if (!in_place && d->used) memcpy(entry, d->entry, (size_t)d->used * sizeof *entry);
-    if (!in_place) entries_free(in, d->entry, d->cap);
     d->entry = entry;
     d->cap = cap;
     return true;

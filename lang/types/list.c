@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "lang/interp.h"
 #include "lang/lang.h"
+
+#define LIST_BYTES(cap) ((size_t)(cap) * sizeof(value))
 
 /* ---- life ---- */
 
@@ -24,7 +27,8 @@ list *list_new(interp *in, int64_t cap)
 bool list_reserve(interp *in, list *l, int64_t cap)
 {
     if (cap <= l->cap) return true;
-    value *at = lang_grow(in, l->at, cap, sizeof *at);
+    if ((uint64_t)cap > PTRDIFF_MAX / sizeof(value)) return throw_nomem(in), false;
+    value *at = items_grow(in, l->at, LIST_BYTES(l->cap), LIST_BYTES(cap));
     if (!at) return false;
     l->at = at;
     l->cap = cap;
@@ -35,11 +39,11 @@ static void drop(interp *in, obj *o)
 {
     list *l = (list *)o;
     value *at = l->at;
-    int64_t n = l->n;
+    int64_t n = l->n, cap = l->cap;
     l->at = NULL;
     l->n = l->cap = 0;
     while (n) value_unref(in, at[--n]);
-    mem_free(at);
+    items_free(in, at, LIST_BYTES(cap));
 }
 
 static void visit(obj *o, visitor f, void *ctx)
@@ -108,7 +112,7 @@ static bool extend_by_iterating(interp *in, list *l, value iterable)
             break;
         }
     value_unref(in, it);
-    list_trim(l);
+    list_trim(in, l);
     return r == 0;
 }
 
@@ -162,22 +166,21 @@ bool list_splice(interp *in, list *l, int64_t lo, int64_t hi, const value *from,
         memmove(l->at + lo + n, l->at + hi, (size_t)(l->n - hi) * sizeof *gone);
     if (n) memcpy(l->at + lo, from, (size_t)n * sizeof *gone);
     l->n = size;
-    list_trim(l);
+    list_trim(in, l);
     for (int64_t i = 0; i < old; i++) value_unref(in, gone[i]);
     mem_free(gone);
     return true;
 }
 
-void list_trim(list *l)
+void list_trim(interp *in, list *l)
 {
     if (l->n >= l->cap / 2) return;
-    err e = {0};
     int64_t cap = l->n ? roomy(l->n) : 0;
     if (cap >= l->cap) return;
-    value *at = cap ? try_grow(l->at, (size_t)cap * sizeof *at, &e) : NULL;
-    if (!cap) mem_free(l->at);
+    value *at = cap ? items_grow(in, l->at, LIST_BYTES(l->cap), LIST_BYTES(cap)) : NULL;
+    if (!cap) items_free(in, l->at, LIST_BYTES(l->cap));
     if (cap && !at)
-        err_clear(&e); /* it stays as large as it is */
+        exc_clear(in); /* it stays as large as it is */
     else {
         l->at = at;
         l->cap = cap;

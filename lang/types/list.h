@@ -7,7 +7,7 @@
 extern const builtin list_table[];
 
 bool list_reserve(interp *in, list *l, int64_t cap);
-void list_trim(list *l); /* gives room back after items have gone */
+void list_trim(interp *in, list *l); /* gives room back after items have gone */
 void list_clear(interp *in, list *l);
 list *list_from(interp *in, const value *at, int64_t n); /* counts them */
 /* Replaces items [lo, hi) by n others, which it counts. */

@@ -46,7 +46,7 @@ static value pop(interp *in, const value *arg)
     value v = l->at[i];
     memmove(l->at + i, l->at + i + 1, (size_t)(l->n - i - 1) * sizeof v);
     l->n--;
-    list_trim(l);
+    list_trim(in, l);
     return v;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/find.h"
 #include "engine/base/hash.h"
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
@@ -407,7 +408,7 @@ static int str_contains(interp *in, value self, value item)
         return THROWN(in, TypeError, "'in <string>' requires string as left operand, not %s",
                       type_said(in, item));
     }
-    return what->nbyte <= s->nbyte && memmem(s->at, s->nbyte, what->at, what->nbyte) != NULL;
+    return what->nbyte <= s->nbyte && memory_find(s->at, s->nbyte, what->at, what->nbyte) != NULL;
 }
 
 /* ---- iteration ---- */

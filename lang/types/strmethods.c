@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "engine/base/find.h"
 #include "lang/textfmt.h"
 #include "lang/types/ucd.h"
 
@@ -35,7 +36,7 @@ static int64_t find(interp *in, const value *arg, bool last)
     if (!what || !bounds(in, s, arg[2], arg[3], &from, &to)) return -2;
     if (from > to) return -1;
     const char *hit = last ? find_last(s->at + from, to - from, what->at, what->nbyte)
-                           : memmem(s->at + from, to - from, what->at, what->nbyte);
+                           : memory_find(s->at + from, to - from, what->at, what->nbyte);
     return hit ? hit - s->at : -1;
 }
 
@@ -77,7 +78,7 @@ static value method_count(interp *in, const value *arg)
     if (!what->nbyte) return v_int((int64_t)utf8_count(s->at + from, to - from) + 1);
     int64_t n = 0;
     const char *p = s->at + from, *end = s->at + to;
-    while ((p = memmem(p, (size_t)(end - p), what->at, what->nbyte))) p += what->nbyte, n++;
+    while ((p = memory_find(p, (size_t)(end - p), what->at, what->nbyte))) p += what->nbyte, n++;
     return v_int(n);
 }
 
@@ -140,7 +141,7 @@ static value method_removesuffix(interp *in, const value *arg)
 
 static bool in_set(const str *drop, const char *at, size_t len, uint32_t cp)
 {
-    return drop ? memmem(drop->at, drop->nbyte, at, len) != NULL : cp_is_space(cp);
+    return drop ? memory_find(drop->at, drop->nbyte, at, len) != NULL : cp_is_space(cp);
 }
 
 enum { LEFT = 1, RIGHT = 2 };

@@ -1,6 +1,7 @@
 /* lang/types/strsplit.c - str: cutting into pieces, joining, replacing, translating. */
 #include <string.h>
 
+#include "engine/base/find.h"
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 #include "lang/types/strmethods.h"
@@ -50,8 +51,28 @@ static size_t back(const str *s, size_t at, uint32_t *cp)
     return at;
 }
 
+/* ASCII's white space as str.split() has it */
+static inline bool is_blank(char c)
+{
+    unsigned char u = (unsigned char)c;
+    return u == ' ' || (u >= 9 && u <= 13) || (u >= 28 && u <= 31);
+}
+
+static bool split_ascii(interp *in, list *l, str *s, int64_t max)
+{
+    for (size_t i = 0, n = s->nbyte;;) {
+        while (i < n && is_blank(s->at[i])) i++;
+        if (i >= n) return true;
+        size_t from = i;
+        if (max-- == 0) return add_part(in, l, s, from, n);
+        while (i < n && !is_blank(s->at[i])) i++;
+        if (!add_part(in, l, s, from, i)) return false;
+    }
+}
+
 static bool split_blank(interp *in, list *l, str *s, int64_t max)
 {
+    if (str_ascii(s)) return split_ascii(in, l, s, max);
     uint32_t cp;
     size_t i = 0, len;
     for (;;) {
@@ -81,7 +102,7 @@ static bool rsplit_blank(interp *in, list *l, str *s, int64_t max)
 static bool split_at(interp *in, list *l, str *s, const str *sep, int64_t max)
 {
     const char *p = s->at, *end = p + s->nbyte, *hit;
-    while (max-- != 0 && (hit = memmem(p, (size_t)(end - p), sep->at, sep->nbyte))) {
+    while (max-- != 0 && (hit = memory_find(p, (size_t)(end - p), sep->at, sep->nbyte))) {
         if (!add_part(in, l, s, (size_t)(p - s->at), (size_t)(hit - s->at))) return false;
         p = hit + sep->nbyte;
     }
@@ -162,7 +183,7 @@ static value partition(interp *in, const value *arg, bool right)
     if (!sep) return FAIL;
     if (!sep->nbyte) return throw(in, ValueError, "empty separator");
     const char *hit = right ? find_last(s->at, s->nbyte, sep->at, sep->nbyte)
-                            : memmem(s->at, s->nbyte, sep->at, sep->nbyte);
+                            : memory_find(s->at, s->nbyte, sep->at, sep->nbyte);
     value whole = v_obj(str_part(in, s, 0, s->nbyte));
     if (!hit) {
         value none = v_str(in, "");
@@ -238,7 +259,7 @@ static size_t count_hits(const str *s, const str *old, size_t max)
 {
     const char *p = s->at, *end = p + s->nbyte;
     size_t n = 0;
-    while (n < max && (p = memmem(p, (size_t)(end - p), old->at, old->nbyte))) {
+    while (n < max && (p = memory_find(p, (size_t)(end - p), old->at, old->nbyte))) {
         p += old->nbyte;
         n++;
     }
@@ -285,7 +306,7 @@ value str_replace(interp *in, const value *arg)
     char *p = out->at;
     const char *q = s->at, *end = q + s->nbyte;
     while (n-- > 0) {
-        const char *hit = memmem(q, (size_t)(end - q), old->at, old->nbyte);
+        const char *hit = memory_find(q, (size_t)(end - q), old->at, old->nbyte);
         p = mempcpy(p, q, (size_t)(hit - q));
         p = mempcpy(p, to->at, to->nbyte);
         q = hit + old->nbyte;

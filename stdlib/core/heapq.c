@@ -94,7 +94,7 @@ static value heappop(interp *in, const value *arg)
     if (!l) return FAIL;
     if (!l->n) return throw(in, IndexError, "index out of range");
     value last = l->at[--l->n];
-    list_trim(l);
+    list_trim(in, l);
     return l->n ? replace_top(in, l, last) : last;
 }
 

@@ -1,0 +1,7 @@
+/* engine/base/find.h - the first place of some bytes among others. */
+#pragma once
+
+#include <stddef.h>
+
+/* As memmem(), quicker on short texts: it sets nothing up. NULL: nowhere. */
+const char *memory_find(const char *s, size_t n, const char *what, size_t m);
