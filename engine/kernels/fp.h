@@ -24,7 +24,25 @@ static inline void fp_raise(unsigned flags)
     _mm_setcsr(_mm_getcsr() | (flags & FP_DIVIDE ? 4u : 0) | (flags & FP_OVER ? 8u : 0) |
                (flags & FP_UNDER ? 16u : 0) | (flags & FP_INVALID ? 1u : 0));
 }
+/* whatever happens between the two leaves no trace */
+static inline unsigned fp_save(void)
+{
+    return _mm_getcsr();
+}
+static inline void fp_restore(unsigned saved)
+{
+    _mm_setcsr(saved);
+}
 #else
+static inline unsigned fp_save(void)
+{
+    return (unsigned)fetestexcept(FE_ALL_EXCEPT);
+}
+static inline void fp_restore(unsigned saved)
+{
+    feclearexcept(FE_ALL_EXCEPT);
+    feraiseexcept((int)saved);
+}
 static inline void fp_clear(void)
 {
     feclearexcept(FE_ALL_EXCEPT);

@@ -16,7 +16,7 @@ typedef LOOP_T num;
 static inline num modulo(num x, num y)
 {
     num r = M(fmod, x, y);
-    if (y == 0) return r;
+    if (y == 0 || r != r) return r;
     if (r == 0) return M(copysign, 0, y);
     return (y < 0) != (r < 0) ? r + y : r;
 }
@@ -25,6 +25,7 @@ static inline num floordiv(num x, num y)
 {
     num r = M(fmod, x, y);
     if (y == 0) return x / y;
+    if (r != r) return r; /* comparing it would count as invalid */
     num q = (x - r) / y;
     if (r != 0 && (y < 0) != (r < 0)) q -= 1;
     if (q == 0) return M(copysign, 0, x / y);
@@ -112,6 +113,22 @@ enum { WIDTH = 32 / sizeof(num) };
 #ifndef VECTOR_MATH
 #define V1(name, res, body) LOOP1(name, ST, sizeof(LOOP_MEM), body)
 #endif
+#ifndef PAIRS_RUN
+#define E2(name, res, body) F2(name, res, body)
+#else
+#define E2(name, res, body)                                                                        \
+    static num exact_##name(num x, num y) { return body; }                                         \
+    void LOOP_NAME(name)(size_t n, char *const *p, const ptrdiff_t *s);                            \
+    void LOOP_NAME(name)(size_t n, char *const *p, const ptrdiff_t *s)                             \
+    {                                                                                              \
+        if (p[0] != p[2] || s[0] || s[2]) {                                                        \
+            PAIRS_RUN(P_##name, exact_##name, n, p, s);                                            \
+            return;                                                                                \
+        }                                                                                          \
+        for (size_t i = 0; i < n; i++) /* a fold */                                                \
+            ST(p[2], exact_##name(LD(p[2]), LD(p[1] + (ptrdiff_t)i * s[1])));                      \
+    }
+#endif
 #include "engine/kernels/ufunc_rows.h"
 
 static inline num pairwise(const char *b, size_t n, ptrdiff_t sb)
@@ -164,6 +181,7 @@ LOOP2(power, ST, sizeof(LOOP_MEM), POWER_WHOLE POWER_REST FOLD_SEQ(M(pow, x, y))
 
 #define IN(k) (p[k] + (ptrdiff_t)i * s[k])
 
+#ifndef PAIRS_RUN
 LOOP_HEAD(divmod)
 {
     for (size_t i = 0; i < n; i++) {
@@ -173,6 +191,25 @@ LOOP_HEAD(divmod)
         ST(IN(3), r);
     }
 }
+#else
+/* outputs may be inputs: quotients and remainders of a few pairs at a time */
+void LOOP_NAME(divmod)(size_t n, char *const *p, const ptrdiff_t *s);
+void LOOP_NAME(divmod)(size_t n, char *const *p, const ptrdiff_t *s)
+{
+    enum { SOME = 256 };
+    num x[SOME], y[SOME];
+    const ptrdiff_t u = sizeof(num);
+    for (size_t i = 0; i < n; i += SOME) {
+        size_t m = n - i < SOME ? n - i : SOME;
+        for (size_t k = 0; k < m; k++) x[k] = LD(IN(0) + (ptrdiff_t)k * s[0]);
+        for (size_t k = 0; k < m; k++) y[k] = LD(IN(1) + (ptrdiff_t)k * s[1]);
+        char *both[3] = {(char *)x, (char *)y, IN(2)};
+        PAIRS_RUN(P_floor_divide, floordiv, m, both, ((ptrdiff_t[]){u, u, s[2]}));
+        both[2] = IN(3);
+        PAIRS_RUN(P_remainder, modulo, m, both, ((ptrdiff_t[]){u, u, s[3]}));
+    }
+}
+#endif
 
 LOOP_HEAD(modf)
 {

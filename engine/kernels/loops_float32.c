@@ -11,7 +11,15 @@
     ST(r, isinf(LD(a)) ? NAN : nextafterf(LD(a), LD(a) < 0 ? -INFINITY : INFINITY) - LD(a))
 #include "engine/kernels/fp.h"
 #include "engine/kernels/fold.h"
+#include "engine/kernels/pairs.h"
+#include "engine/kernels/power.h"
 #include "engine/kernels/vmath.h"
+
+#define POWER_WHOLE                                                                                \
+    if (sb == 0 && n && sa == u && sr == u && power_is_whole((double)LD(b))) {                     \
+        power_whole_f32(n, (const float *)(const void *)a, (int)LD(b), (float *)(void *)r);        \
+        return;                                                                                    \
+    }
 
 /* transcendental functions go to vectors in blocks; libm serves what those cannot */
 #define VECTOR_MATH
@@ -25,6 +33,7 @@
     {                                                                                              \
         vmath32_run(V_##name, libm_##name, n, p, s);                                               \
     }
+#define PAIRS_RUN            pairs32_run
 #define PAIRWISE_RUN(b, n)   fold_sum_f32((const float *)(const void *)(b), n)
 #define POWER_ROUGH(n, p, s) vmath32_run2(V2_power, powf, n, p, s)
 #include "engine/kernels/loops_float.h"

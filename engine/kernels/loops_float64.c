@@ -12,6 +12,7 @@
 #include "engine/kernels/fp.h"
 #include "engine/kernels/power.h"
 #include "engine/kernels/fold.h"
+#include "engine/kernels/pairs.h"
 #include "engine/kernels/vmath.h"
 
 #define POWER_WHOLE                                                                                \
@@ -32,6 +33,7 @@
     {                                                                                              \
         vmath64_run(V_##name, libm_##name, n, p, s);                                               \
     }
+#define PAIRS_RUN            pairs64_run
 #define PAIRWISE_RUN(b, n)   fold_sum_f64((const double *)(const void *)(b), n)
 #define POWER_ROUGH(n, p, s) vmath64_run2(V2_power, pow, n, p, s)
 #include "engine/kernels/loops_float.h"

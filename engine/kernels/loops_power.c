@@ -1,4 +1,4 @@
-/* engine/kernels/loops_power.c - whole powers of doubles without pow(): x ** 2 ... x ** 8.
+/* engine/kernels/loops_power.c - whole powers without pow(): x ** 2 ... x ** 8.
  *
  * Repeated products carry their rounding errors along (each one exact, by fma), so that the result
  * is the correctly rounded one in nearly all cases, as pow() gives it, at the speed of products. */
@@ -44,5 +44,23 @@ void power_whole(size_t n, const double *a, int k, double *r)
     if (after & ~before & FP_INVALID) { /* inf - inf in the errors, not in the result */
         fp_clear();
         fp_raise((after & ~(unsigned)FP_INVALID) | before);
+    }
+}
+
+/* floats: their products in double lose nothing that counts */
+#define POWER32(k)                                                                                 \
+    case k:                                                                                        \
+        EACH                                                                                       \
+        {                                                                                          \
+            double x = (double)a[i], y = x;                                                        \
+            for (int q = 1; q < (k); q++) y *= x;                                                  \
+            r[i] = (float)y;                                                                       \
+        }                                                                                          \
+        break;
+SIMD_KERNEL(, power_whole_f32, (size_t n, const float *a, int k, float *r), (n, a, k, r))
+{
+    switch (k) {
+        POWER32(2)
+        POWER32(3) POWER32(4) POWER32(5) POWER32(6) POWER32(7) POWER32(8) default : break;
     }
 }

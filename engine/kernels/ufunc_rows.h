@@ -27,6 +27,7 @@
 #endif
 #ifndef V1
 #define V1(...)
+#define E2(...)
 #endif
 #ifndef C1
 #define C1(...)
@@ -48,6 +49,7 @@
 #undef F3
 #undef FM
 #undef V1
+#undef E2
 #undef C1
 #undef C2
 #undef C3

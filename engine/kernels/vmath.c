@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "engine/kernels/fp.h"
 #include "engine/kernels/loops.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -134,15 +135,6 @@ vmath32 vmath32_find(enum vmath_id id)
     return __builtin_cpu_supports("fma") ? blocks[id].f1 : NULL;
 }
 
-static unsigned status_save(void)
-{
-    return _mm_getcsr();
-}
-
-static void status_restore(unsigned s)
-{
-    _mm_setcsr(s);
-}
 #else
 typedef void (*pair64)(size_t n, double *out, const double *a, const double *b);
 typedef void (*pair32)(size_t n, float *out, const float *a, const float *b);
@@ -171,15 +163,6 @@ vmath32 vmath32_find(enum vmath_id id)
     return NULL;
 }
 
-static unsigned status_save(void)
-{
-    return 0;
-}
-
-static void status_restore(unsigned s)
-{
-    (void)s;
-}
 #endif
 
 enum { CHUNK = 256 };
@@ -226,7 +209,7 @@ static bool is_bounded(enum vmath_id id)
     }                                                                                              \
     static void chunk_##T(find##_block run, T (*one)(T), T least, bool bounded, size_t n, T *out, const T *in) \
     {                                                                                              \
-        unsigned status = status_save();                                                           \
+        unsigned status = fp_save();                                                           \
         T copy[CHUNK];                                                                             \
         const T *from = in;                                                                        \
         if (in == out) from = memcpy(copy, in, n * sizeof(T));                                     \
@@ -234,7 +217,7 @@ static bool is_bounded(enum vmath_id id)
         unsigned char again[CHUNK];                                                                \
         int found[2];                                                                              \
         suspicious_##T(n, from, out, least, bounded, again, found);                                \
-        status_restore(status);                                                                    \
+        fp_restore(status);                                                                    \
         if (found[1]) {                                                                            \
             size_t i = 0;                                                                          \
             while (out[i] == out[i] || from[i] != from[i]) i++;                                    \
@@ -282,13 +265,13 @@ static bool is_bounded(enum vmath_id id)
     }                                                                                              \
     static void chunk2_##T(block run, T (*one)(T, T), size_t n, T *out, const T *a, const T *b)    \
     {                                                                                              \
-        unsigned status = status_save();                                                           \
+        unsigned status = fp_save();                                                           \
         unsigned char bad[CHUNK];                                                                  \
         T got[CHUNK];                                                                              \
         int any;                                                                                   \
         run(n, got, a, b);                                                                         \
         suspicious2_##T(n, a, b, got, bad, &any);                                                  \
-        status_restore(status);                                                                    \
+        fp_restore(status);                                                                    \
         for (size_t i = 0; any && i < n; i++)                                                      \
             if (bad[i]) got[i] = one(a[i], b[i]);                                                  \
         memcpy(out, got, n * sizeof(T));                                                           \

@@ -79,7 +79,8 @@ static unsigned flags_of(enum binop op, double a, double b, double r)
     if (isfinite(r)) return 0;
     if (isnan(r)) return isnan(a) || isnan(b) ? 0 : FP_INVALID;
     if (isinf(a) || isinf(b)) return 0;
-    return b == 0 && (op == OP_TRUEDIV || op == OP_FLOORDIV) ? FP_DIVIDE : FP_OVER;
+    bool divides = op == OP_TRUEDIV || op == OP_FLOORDIV ? b == 0 : op == OP_POW && a == 0;
+    return divides ? FP_DIVIDE : FP_OVER;
 }
 
 static int float_binary(interp *in, enum binop op, double a, double b, value *out)
@@ -92,6 +93,7 @@ static int float_binary(interp *in, enum binop op, double a, double b, value *ou
     case OP_TRUEDIV: r = a / b; break;
     case OP_FLOORDIV: r = float_floor_div(a, b, &mod); break;
     case OP_MOD: float_floor_div(a, b, &mod), r = mod; break;
+    case OP_POW: r = pow(a, b); break;
     default: return 0;
     }
     *out = float64_of(r);

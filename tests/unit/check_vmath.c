@@ -176,6 +176,23 @@ START_TEST(pairs_of_floats_are_within_an_ulp)
 }
 END_TEST
 
+START_TEST(hypot_and_fmod_of_vectors_are_those_of_libm)
+{
+    uint64_t s = (uint64_t)_i;
+    double *x = malloc(3 * COUNT * sizeof *x), *y = x + COUNT, *r = y + COUNT;
+    const ptrdiff_t u = sizeof *x;
+    for (int i = 0; i < COUNT; i++) x[i] = sample(&s, i), y[i] = sample(&s, i / 3);
+    find(_i ? U_fmod : U_hypot, DT_float64)(COUNT, (char *[]){(char *)x, (char *)y, (char *)r},
+                                            (ptrdiff_t[]){u, u, u});
+    for (int i = 0; i < COUNT; i++) {
+        double want = _i ? fmod(x[i], y[i]) : hypot(x[i], y[i]);
+        ck_assert_msg(error64(r[i], (long double)want) == 0, "of %a and %a: %a, not %a", x[i], y[i],
+                      r[i], want);
+    }
+    free(x);
+}
+END_TEST
+
 START_TEST(whole_powers_are_rounded_right_but_for_a_hair)
 {
     uint64_t s = 7;
@@ -204,6 +221,7 @@ int main(void)
     tcase_add_loop_test(t, functions_of_floats_are_within_an_ulp, 0, NVMATH);
     tcase_add_loop_test(t, pairs_of_doubles_are_within_an_ulp, 0, NVMATH2);
     tcase_add_loop_test(t, pairs_of_floats_are_within_an_ulp, 0, NVMATH2);
+    tcase_add_loop_test(t, hypot_and_fmod_of_vectors_are_those_of_libm, 0, 2);
     tcase_add_loop_test(t, whole_powers_are_rounded_right_but_for_a_hair, 2, 9);
     suite_add_tcase(s, t);
     return suite_run(s);
