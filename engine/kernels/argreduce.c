@@ -1,8 +1,8 @@
 /* engine/kernels/argreduce.c - positions of the extreme elements along an axis.
  *
  * The first one wins; a NaN wins over everything.  The axis is brought innermost; a row that is
- * not contiguous is read by its stride.  Of a contiguous one, stretches in which nothing is better
- * than the best so far are passed over by vectors. */
+ * not contiguous is read by its stride.  A contiguous one is folded block by block by vectors, and
+ * the place is looked for in the best block alone. */
 #include <math.h>
 #include <string.h>
 
@@ -54,14 +54,36 @@ typedef int64_t (*arg_loop)(int64_t n, const char *at, ptrdiff_t step, uint32_t 
         }                                                                                          \
         return found;                                                                              \
     }
+/* By the folds of maximum and minimum, block by block; then the place within the best block. */
+#define ARG_FOLD(name, fold, dt, T, better, stop)                                                  \
+    void loop_##fold##_##dt(size_t n, char *const *p, const ptrdiff_t *s);                         \
+    ARG(name##_any, dt, T, *(const T *)p, better, stop)                                            \
+    static int64_t arg##name##_##dt(int64_t n, const char *at, ptrdiff_t step, uint32_t size)      \
+    {                                                                                              \
+        enum { FEW = 16 };                                                                         \
+        const int64_t block = n > 8192 ? 1024 : 128;                                               \
+        if (step != sizeof(T) || n < FEW) return arg##name##_any_##dt(n, at, step, size);          \
+        const T *row = (const T *)at;                                                              \
+        T best = row[0];                                                                           \
+        int64_t from = 0;                                                                          \
+        for (int64_t i = 0; i < n; i += block) {                                                   \
+            T x = row[i];                                                                          \
+            char *p[3] = {(char *)&x, (char *)(uintptr_t)(row + i), (char *)&x};                   \
+            loop_##fold##_##dt((size_t)(n - i < block ? n - i : block), p, (const ptrdiff_t[]){0, sizeof(T), 0});                     \
+            if (better) { best = x; from = i; if (stop) break; }                                   \
+        }                                                                                          \
+        while (row[from] != best && (best == best || row[from] == row[from])) from++;              \
+        return from;                                                                               \
+    }
 #define BOTH_PLAIN(dt, T, U) ARG_WIDE(max, dt, T, U, x > best, 0) ARG_WIDE(min, dt, T, U, x < best, 0)
+#define BOTH_FOLD(dt, T, U) ARG_FOLD(max, maximum, dt, T, x > best, 0) ARG_FOLD(min, minimum, dt, T, x < best, 0)
 #define BOTH_FLOAT(dt, T, U) \
-    ARG_WIDE(max, dt, T, U, !(x <= best), x != x) ARG_WIDE(min, dt, T, U, !(x >= best), x != x)
-BOTH_PLAIN(bool, uint8_t, uint8_t) BOTH_PLAIN(int8, int8_t, uint8_t)
-BOTH_PLAIN(uint8, uint8_t, uint8_t) BOTH_PLAIN(int16, int16_t, uint16_t)
-BOTH_PLAIN(uint16, uint16_t, uint16_t) BOTH_PLAIN(int32, int32_t, uint32_t)
-BOTH_PLAIN(uint32, uint32_t, uint32_t) BOTH_PLAIN(int64, int64_t, uint64_t)
-BOTH_PLAIN(uint64, uint64_t, uint64_t)
+    ARG_FOLD(max, maximum, dt, T, !(x <= best), x != x) ARG_FOLD(min, minimum, dt, T, !(x >= best), x != x)
+BOTH_PLAIN(bool, uint8_t, uint8_t)
+BOTH_FOLD(int8, int8_t, uint8_t) BOTH_FOLD(uint8, uint8_t, uint8_t)
+BOTH_FOLD(int16, int16_t, uint16_t) BOTH_FOLD(uint16, uint16_t, uint16_t)
+BOTH_FOLD(int32, int32_t, uint32_t) BOTH_FOLD(uint32, uint32_t, uint32_t)
+BOTH_FOLD(int64, int64_t, uint64_t) BOTH_FOLD(uint64, uint64_t, uint64_t)
 #define READ_HALF half_to_float(*(const uint16_t *)p)
 ARG(max, float16, float, READ_HALF, !(x <= best), x != x)
 ARG(min, float16, float, READ_HALF, !(x >= best), x != x)

@@ -77,40 +77,55 @@ ARRAY1(f_packbits, array_wrap(in, nd_packbits(x, value_truth(in, arg[1]) == 1, &
 ARRAY1(f_unpackbits,
        array_wrap(in, nd_unpackbits(x, arg[1].i, value_truth(in, arg[2]) == 1, &e), &e))
 
-/* One call of the method for each tuple of cells; false with an exception. */
-static bool call_cells(interp *in, const blocks *b, str *name, int64_t count, list *to)
+/* What is called for each tuple of cells: a function, or a method of the first. */
+typedef struct callee {
+    value f; /* borrowed; FAIL: the method */
+    str *name;
+} callee;
+
+static bool method_of(interp *in, callee *c, value self, const type **of)
 {
-    enum { MOST = 8 };
-    value v[MOST] = {{0}}, f = FAIL;
+    if (!c->name || type_of(in, self) == *of) return true;
+    *of = type_of(in, self);
+    c->f = type_lookup(in, *of, c->name);
+    if (!is_fail(c->f)) return true;
+    return THROW0(in, AttributeError, "'%s' object has no attribute '%s'", (*of)->name,
+                  c->name->at);
+}
+
+/* Results in `to`; false with an exception. */
+static bool call_cells(interp *in, const blocks *b, callee c, int64_t count, list *to)
+{
+    value *v = mem_alloc((size_t)b->n * sizeof *v);
     const type *of = NULL;
     bool ok = true;
     for (int64_t i = 0; ok && i < count; i++) {
         int made = 0;
         for (; ok && made < b->n; made++) {
-            v[made] =
-                scalar_item(in, nd_type(b->at[made]), b->at[made]->at + i * b->at[made]->size);
+            const nd *x = b->at[made];
+            v[made] = scalar_item(in, nd_type(x), x->at + i * x->size);
             ok = !is_fail(v[made]);
         }
-        if (ok && type_of(in, v[0]) != of) f = type_lookup(in, of = type_of(in, v[0]), name);
-        if (ok && is_fail(f)) ok = (throw(in, AttributeError, "no method %s", name->at), false);
-        value r = ok ? value_call(in, f, v, (size_t)b->n, NULL) : FAIL;
-        ok = !is_fail(r) && list_add(in, to, r);
+        ok = ok && method_of(in, &c, v[0], &of) &&
+             list_add(in, to, value_call(in, c.f, v, (size_t)b->n, NULL));
         for (int k = 0; k < made; k++) value_unref(in, v[k]);
         if (i % 1024 == 1023) ok = ok && check_interrupt(in);
     }
+    mem_free(v);
     return ok;
 }
 
 /* _each_method(name, arrays): the method of every element of the first array, with the elements of
- * the others as arguments, broadcast: a list in C order */
-static value f_each_method(interp *in, const value *arg)
+ * the others as arguments; _each_call(function, arrays): the function of the elements of all.
+ * Broadcast; a list in C order. */
+static value f_each(interp *in, const value *arg)
 {
     blocks b = {0};
     int ndim;
     int64_t shape[ND_MAXDIM];
     err e = {0};
-    str *name = as_str(arg[0]);
-    if (!name || !blocks_of(in, arg[1], &b)) return FAIL;
+    callee c = {.f = arg[0], .name = as_str(arg[0])};
+    if (!blocks_of(in, arg[1], &b)) return FAIL;
     bool ok = shape_broadcast(b.n, (const nd *const *)b.at, &ndim, shape, &e);
     for (int i = 0; ok && i < b.n; i++) {
         nd *wide = nd_broadcast(b.at[i], ndim, shape, &e),
@@ -121,7 +136,7 @@ static value f_each_method(interp *in, const value *arg)
     }
     if (!ok) throw_err(in, &e);
     list *l = ok ? list_new(in, 0) : NULL;
-    if (l && !call_cells(in, &b, name, shape_count(ndim, shape), l)) {
+    if (l && !call_cells(in, &b, c, shape_count(ndim, shape), l)) {
         obj_unref(in, l);
         l = NULL;
     }
@@ -129,10 +144,29 @@ static value f_each_method(interp *in, const value *arg)
     return l ? v_obj(l) : FAIL;
 }
 
+/* _objects(items): the items of a list as they are, sequences too */
+static value f_objects(interp *in, const value *arg)
+{
+    list *l = as_list(arg[0]);
+    dtype_of t = dtype_plain(DT_object);
+    err e = {0};
+    buf *b = buf_objects((size_t)l->n, &object_cells, &e);
+    nd *x = b ? nd_view(b, b->data, t, 1, &l->n, NULL) : NULL;
+    bool ok = x != NULL;
+    buf_unref(b);
+    for (int64_t i = 0; ok && i < l->n; i++)
+        ok = scalar_store(in, l->at[i], t, x->at + i * x->size);
+    if (ok || e.kind) return array_wrap(in, x, &e);
+    datum_unref(x);
+    return FAIL;
+}
+
 const builtin numpy_step_functions[] = {
     {"_interp(x, xp, fp, left, right)", f_interp, NULL},
     {"_packbits(a, big)", f_packbits, NULL},
     {"_unpackbits(a, count, big)", f_unpackbits, NULL},
-    {"_each_method(name, arrays)", f_each_method, NULL},
+    {"_each_method(name, arrays)", f_each, NULL},
+    {"_each_call(function, arrays)", f_each, NULL},
+    {"_objects(items)", f_objects, NULL},
     {0},
 };
