@@ -237,7 +237,7 @@ static bool bind_keyword(interp *in, func *f, value *r, str *name, value *v, dic
 {
     const bytecode *c = f->link->code;
     for (uint32_t i = c->posonly; i < c->argcount + c->kwonly; i++) {
-        if (!str_is(name, c->local[i])) continue;
+        if (*name->at != *c->local[i] || !str_is(name, c->local[i])) continue;
         if (r[i].kind != V_FAIL) {
             throw(in, TypeError, "%s() got multiple values for argument '%s'", f->qualname->at,
                   name->at);
@@ -251,6 +251,14 @@ static bool bind_keyword(interp *in, func *f, value *r, str *name, value *v, dic
     if (is_posonly(c, name)) return throw_posonly(in, f, kwnames);
     throw(in, TypeError, "%s() got an unexpected keyword argument '%s'", f->qualname->at, name->at);
     return false;
+}
+
+/* The default of a keyword-only parameter; *next: the place after that of the one before, where
+ * it is unless somebody has changed __kwdefaults__. */
+static value kwdefault(interp *in, dict *d, const char *name, int64_t *next)
+{
+    str *key = *next < d->used ? as_str(d->entry[*next].key) : NULL;
+    return key && str_is(key, name) ? d->entry[(*next)++].val : dict_peek(in, d, name);
 }
 
 static bool fill_defaults(interp *in, func *f, value *r)
@@ -267,8 +275,9 @@ static bool fill_defaults(interp *in, func *f, value *r)
     if (missing)
         return throw_missing(in, f, r, 0, c->argcount - (ndef < c->argcount ? ndef : c->argcount),
                              "positional");
+    int64_t next = 0;
     for (uint32_t i = c->argcount; i < c->argcount + c->kwonly; i++) {
-        value d = f->kwdefaults ? dict_peek(in, f->kwdefaults, c->local[i]) : FAIL;
+        value d = f->kwdefaults ? kwdefault(in, f->kwdefaults, c->local[i], &next) : FAIL;
         if (r[i].kind == V_FAIL) r[i] = value_ref(d);
         missing += r[i].kind == V_FAIL;
     }
