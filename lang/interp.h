@@ -156,6 +156,13 @@ static inline bool safe_point_due(const interp *in)
     return __builtin_expect(atomic_load_explicit(in->poll, memory_order_relaxed) != 0, 0);
 }
 
+/* In turn k of a loop without calls that may be long: false and KeyboardInterrupt after Ctrl-C. */
+static inline bool goes_on(interp *in, size_t k)
+{
+    enum { OFTEN = 1 << 14 };
+    return k % OFTEN || !safe_point_due(in) || check_interrupt(in);
+}
+
 static inline uint64_t next_version(interp *in)
 {
     return ++in->version;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "lang/interp.h"
 #include "lang/lang.h"
 #include "lang/types/list.h"
 
@@ -120,7 +121,10 @@ static void merge(sorter *s, pair *a, int64_t n, int64_t m)
     if (s->less(s, y->key, y[-1].key) <= 0) return; /* already in order */
     if (!check_interrupt(s->in)) s->failed = true;
     memcpy(x, a, (size_t)n * sizeof *a);
-    while (x < xe && y < ye && !s->failed) *to++ = s->less(s, y->key, x->key) > 0 ? *y++ : *x++;
+    while (x < xe && y < ye && !s->failed) {
+        *to++ = s->less(s, y->key, x->key) > 0 ? *y++ : *x++;
+        if (!goes_on(s->in, (size_t)(to - a))) s->failed = true;
+    }
     memcpy(to, x, (size_t)(xe - x) * sizeof *a);
 }
 

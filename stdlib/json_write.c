@@ -6,6 +6,7 @@
 #include "engine/base/dtoa.h"
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
+#include "lang/interp.h"
 #include "lang/lang.h"
 #include "stdlib/json_parts.h"
 #include "stdlib/stdlib.h"
@@ -109,7 +110,7 @@ static bool write_items(writer *w, const obj *o, const value *const *at, const i
         if (i) sb_add(&w->out, w->item_sep->at, w->item_sep->nbyte);
         newline(w);
         value item = value_ref((*at)[i]);
-        bool ok = write_value(w, item);
+        bool ok = goes_on(w->in, (size_t)i) && write_value(w, item);
         value_unref(w->in, item);
         if (!ok) return false;
     }
@@ -184,7 +185,8 @@ static bool write_dict(writer *w, dict *d)
         obj_unref(w->in, l);
     } else {
         value k, v;
-        for (int64_t i = 0; ok && dict_next(d, &i, &k, &v);) ok = write_pair(w, k, v, &first);
+        for (int64_t i = 0; ok && dict_next(d, &i, &k, &v);)
+            ok = goes_on(w->in, (size_t)i) && write_pair(w, k, v, &first);
     }
     if (!ok) return false;
     w->nopen--;

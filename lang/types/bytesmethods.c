@@ -1,5 +1,6 @@
 /* lang/types/bytesmethods.c - the methods that bytes and bytearray share; results are of the
  * type of self. */
+#include "lang/interp.h"
 #include "lang/types/dunder.h"
 #include "lang/types/bytesmethods.h"
 
@@ -94,12 +95,15 @@ value bytes_hex(interp *in, const value *arg)
         sep = *c.at;
         if (!to_int64(in, arg[2], &group)) return FAIL;
     }
+    static const char digits[] = "0123456789abcdef";
     size_t size = (size_t)(group < 0 ? -group : group);
     strbuf b = {0};
     for (size_t i = 0; i < s.n; i++) {
         bool cut = sep && size && i && (group > 0 ? (s.n - i) % size == 0 : i % size == 0);
+        unsigned char c = (unsigned char)s.at[i];
         if (cut) sb_addc(&b, sep);
-        sb_addf(&b, "%02x", (unsigned char)s.at[i]);
+        sb_add(&b, (const char[]){digits[c >> 4], digits[c & 15]}, 2);
+        if (!goes_on(in, i)) return sb_clear(&b), FAIL;
     }
     size_t n;
     char *text = sb_take(&b, &n);
@@ -421,6 +425,7 @@ value bytes_replace(interp *in, const value *arg)
         sb_add(&b, s.at + at, i - at);
         sb_add(&b, to.at, to.n);
         at = i + old.n;
+        if (!goes_on(in, (size_t)~max)) return sb_clear(&b), FAIL;
         if (old.n) continue;
         if (at >= s.n) break;
         sb_addc(&b, s.at[at++]);

@@ -7,6 +7,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
+#include "lang/interp.h"
 #include "lang/lang.h"
 #include "lang/types/bytes.h"
 #include "lang/types/strmethods.h"
@@ -218,6 +219,7 @@ static bool encode(coding *c, const str *s)
     for (size_t at = 0, i = 0, len; at < s->nbyte; at += len, i++) {
         uint32_t cp;
         len = utf8_get(s->at + at, &cp);
+        if (!goes_on(c->in, i)) return false;
         if (encode_one(c->codec, &c->out, cp)) continue;
         if (!encode_trouble(c, cp, i, trouble_end(c, s, at, i))) return false;
     }
@@ -326,6 +328,7 @@ static bool decode_utf8(coding *c, const unsigned char *s, size_t n)
 {
     size_t good = 0;
     for (size_t i = 0; (i = skip_ascii(s, i, n)) < n;) {
+        if (!goes_on(c->in, i)) return false;
         size_t need = utf8_need(s[i]), got = 1;
         if (!need) {
             sb_add(&c->out, (const char *)s + good, i - good);
@@ -356,6 +359,7 @@ static bool decode_bytes(coding *c, const unsigned char *s, size_t n)
     for (size_t i = 0, plain; i < n; i++) {
         if ((plain = skip_ascii(s, i, n)) > i) sb_add(&c->out, (const char *)s + i, plain - i);
         if ((i = plain) == n) break;
+        if (!goes_on(c->in, i)) return false;
         uint32_t cp = s[i];
         if (c->codec == CP1252 && cp - 0x80 < 32) cp = cp1252[cp - 0x80];
         if (c->codec == ASCII && cp >= 0x80) {
@@ -383,6 +387,7 @@ static bool decode_utf16(coding *c, const unsigned char *s, size_t n)
     }
     c->codec = big ? UTF16_BE : UTF16_LE; /* what messages call it */
     while (i < n) {
+        if (!goes_on(c->in, i)) return false;
         if (i + 1 >= n) return decode_trouble(c, s, i, n, "truncated data");
         uint32_t u = get16(s + i, big), v;
         i += 2;
@@ -414,6 +419,7 @@ static bool decode_utf32(coding *c, const unsigned char *s, size_t n)
     if (c->codec == UTF32 && n >= 4 && get16(s, false) == 0xfeff && get16(s + 2, false) == 0) i = 4;
     for (; i < n; i += 4) {
         if (i + 4 > n) return decode_trouble(c, s, i, n, "truncated data");
+        if (!goes_on(c->in, i)) return false;
         uint32_t a = get16(s + i, big), b = get16(s + i + 2, big);
         uint32_t cp = big ? a << 16 | b : b << 16 | a;
         if (cp <= 0x10ffff && !is_surrogate(cp))

@@ -68,7 +68,8 @@ static int64_t roomy(int64_t n)
 bool list_add(interp *in, list *l, value v)
 {
     if (is_fail(v)) return false;
-    if (l->n == l->cap && !list_reserve(in, l, roomy(l->n + 1))) {
+    const bool room = l->n < l->cap || list_reserve(in, l, roomy(l->n + 1));
+    if (!room || (l->n && !goes_on(in, (size_t)l->n))) {
         value_unref(in, v);
         return false;
     }
@@ -90,7 +91,10 @@ static bool append_items(interp *in, list *l, const value *at, int64_t n)
     else if (n > cap - size)
         cap = (size + 3) & ~(int64_t)3;
     if (size > l->cap && !list_reserve(in, l, cap)) return false;
-    for (int64_t i = 0; i < n; i++) l->at[l->n + i] = value_ref(at[i]);
+    for (int64_t i = 0; i < n; i++) {
+        if (!goes_on(in, (size_t)i)) return l->n += i, false;
+        l->at[l->n + i] = value_ref(at[i]);
+    }
     l->n += n;
     return true;
 }
@@ -230,17 +234,21 @@ static value compare(interp *in, enum cmpop op, value self, value other)
 static value concat(interp *in, list *a, list *b)
 {
     list *l = list_new(in, a->n + b->n);
-    if (!l) return FAIL;
-    append_items(in, l, a->at, a->n);
-    append_items(in, l, b->at, b->n);
-    return v_obj(l);
+    bool ok = l && append_items(in, l, a->at, a->n) && append_items(in, l, b->at, b->n);
+    if (ok) return v_obj(l);
+    obj_unref(in, l);
+    return FAIL;
 }
 
 /* Writes l's first n items times - 1 times more behind them; the room is there. */
-static void repeat_items(list *l, int64_t n, int64_t times)
+static bool repeat_items(interp *in, list *l, int64_t n, int64_t times)
 {
-    for (int64_t i = n; i < n * times; i++) l->at[i] = value_ref(l->at[i - n]);
+    for (int64_t i = n; i < n * times; i++) {
+        if (!goes_on(in, (size_t)i)) return l->n = i, false;
+        l->at[i] = value_ref(l->at[i - n]);
+    }
     l->n = n * times;
+    return true;
 }
 
 static bool check_repeat(interp *in, int64_t n, int64_t times)
@@ -261,11 +269,10 @@ static value repeat(interp *in, list *a, value count)
     if (!check_repeat(in, a->n, times)) return FAIL;
     list *l = list_new(in, a->n * times);
     if (!l) return FAIL;
-    if (times) {
-        append_items(in, l, a->at, a->n);
-        repeat_items(l, a->n, times);
-    }
-    return v_obj(l);
+    if (!times || (append_items(in, l, a->at, a->n) && repeat_items(in, l, a->n, times)))
+        return v_obj(l);
+    obj_unref(in, l);
+    return FAIL;
 }
 
 static value binary(interp *in, enum binop op, value a, value b)
@@ -287,10 +294,9 @@ static value inplace(interp *in, enum binop op, value self, value other)
     if (r <= 0) return r ? FAIL : value_ref(NOTIMPL);
     if (times <= 0)
         list_clear(in, l);
-    else if (!check_repeat(in, n, times) || !list_reserve(in, l, n * times))
+    else if (!check_repeat(in, n, times) || !list_reserve(in, l, n * times) ||
+             !repeat_items(in, l, n, times))
         return FAIL;
-    else
-        repeat_items(l, n, times);
     return value_ref(self);
 }
 
@@ -300,8 +306,10 @@ static value getslice(interp *in, list *l, const slice *s)
     if (!slice_indices(in, s, l->n, &start, &stop, &step, &n)) return FAIL;
     list *r = list_new(in, n);
     if (!r) return FAIL;
-    for (int64_t i = 0; i < n; i++) r->at[i] = value_ref(l->at[start + i * step]);
-    r->n = n;
+    for (; r->n < n; r->n++) {
+        if (!goes_on(in, (size_t)r->n)) return obj_unref(in, r), FAIL;
+        r->at[r->n] = value_ref(l->at[start + r->n * step]);
+    }
     return v_obj(r);
 }
 

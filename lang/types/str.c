@@ -216,6 +216,7 @@ str *str_concat(interp *in, str *a, str *b)
 
 static value repeat(interp *in, str *s, value times)
 {
+    enum { AT_ONCE = 1 << 24 };
     int64_t n;
     int found = repeat_count(in, times, &n);
     if (found <= 0) return found < 0 ? FAIL : value_ref(NOTIMPL);
@@ -232,8 +233,10 @@ static value repeat(interp *in, str *s, value times)
     memcpy(out->at, s->at, s->nbyte);
     for (size_t done = s->nbyte; done < bytes;) { /* doubling */
         size_t more = done < bytes - done ? done : bytes - done;
+        if (more > AT_ONCE) more = AT_ONCE;
         memcpy(out->at + done, out->at, more);
         done += more;
+        if (more == AT_ONCE && !goes_on(in, 0)) return obj_unref(in, out), FAIL;
     }
     return v_obj(out);
 }
@@ -245,7 +248,10 @@ static value pick(interp *in, str *s, int64_t start, int64_t step, int64_t n)
     if (str_ascii(s)) {
         str *out = str_alloc(in, (size_t)n, (size_t)n);
         if (!out) return FAIL;
-        for (int64_t i = 0; i < n; i++) out->at[i] = s->at[start + i * step];
+        for (int64_t i = 0; i < n; i++) {
+            out->at[i] = s->at[start + i * step];
+            if (!goes_on(in, (size_t)i)) return obj_unref(in, out), FAIL;
+        }
         return v_obj(out);
     }
     size_t at = str_offset(s, (size_t)start);
@@ -322,9 +328,10 @@ str *str_quote(interp *in, const str *s)
     char quote = single && !twice ? '"' : '\'';
     strbuf b = {0};
     sb_addc(&b, quote);
-    for (size_t i = 0, len; i < s->nbyte; i += len) {
+    for (size_t i = 0, turn = 0, len; i < s->nbyte; i += len) {
         uint32_t cp;
         len = utf8_get(s->at + i, &cp);
+        if (!goes_on(in, turn++)) return sb_clear(&b), NULL;
         quote_char(&b, s->at + i, len, cp, quote);
     }
     sb_addc(&b, quote);

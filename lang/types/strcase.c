@@ -1,6 +1,7 @@
 /* lang/types/strcase.c - str: case mappings by Unicode's full rules, and the is...() questions. */
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
+#include "lang/interp.h"
 #include "lang/types/strmethods.h"
 #include "lang/types/ucd.h"
 
@@ -89,7 +90,8 @@ static value map_case(interp *in, const str *s, enum letter_case to)
     bool in_word = false;
     uint32_t cp, to_cp[3];
     size_t n = 0;
-    for (size_t i = 0, len; i < s->nbyte; i += len) {
+    for (size_t i = 0, turn = 0, len; i < s->nbyte; i += len) {
+        if (!goes_on(in, turn++)) return mem_free(out), FAIL;
         len = utf8_get(s->at + i, &cp);
         int count = map_one(s, i, cp, to, in_word, to_cp);
         for (int k = 0; k < count; k++) n += utf8_put(out + n, to_cp[k]);

@@ -1,4 +1,5 @@
 /* lang/types/strmethods.c - str: searching, trimming, padding, and the table of all methods. */
+#include "lang/interp.h"
 #include "lang/types/strmethods.h"
 
 #include <string.h>
@@ -76,10 +77,8 @@ static value method_count(interp *in, const value *arg)
     if (!what || !bounds(in, s, arg[2], arg[3], &from, &to)) return FAIL;
     if (from > to) return v_int(0);
     if (!what->nbyte) return v_int((int64_t)utf8_count(s->at + from, to - from) + 1);
-    int64_t n = 0;
-    const char *p = s->at + from, *end = s->at + to;
-    while ((p = memory_find(p, (size_t)(end - p), what->at, what->nbyte))) p += what->nbyte, n++;
-    return v_int(n);
+    int64_t n = count_hits(in, s->at + from, s->at + to, what, SIZE_MAX);
+    return n < 0 ? FAIL : v_int(n);
 }
 
 static bool matches(const str *s, size_t from, size_t to, const str *what, bool tail)
@@ -157,6 +156,7 @@ static value strip(interp *in, const value *arg, int sides, const char *name)
     while ((sides & LEFT) && from < to) {
         len = utf8_get(s->at + from, &cp);
         if (!in_set(drop, s->at + from, len, cp)) break;
+        if (!goes_on(in, from)) return FAIL;
         from += len;
     }
     while ((sides & RIGHT) && to > from) {
@@ -165,6 +165,7 @@ static value strip(interp *in, const value *arg, int sides, const char *name)
         while (((unsigned char)s->at[at] & 0xc0) == 0x80);
         len = utf8_get(s->at + at, &cp);
         if (!in_set(drop, s->at + at, len, cp)) break;
+        if (!goes_on(in, at)) return FAIL;
         to = at;
     }
     return v_obj(str_part(in, s, from, to));
@@ -196,9 +197,12 @@ value str_padded(interp *in, str *s, int64_t left, int64_t right, uint32_t fill)
     str *out = str_alloc(in, s->nbyte + extra, s->nchar + n);
     if (!out) return FAIL;
     char *p = out->at;
-    for (int64_t i = 0; i < left; i++) p = mempcpy(p, at, len);
-    p = mempcpy(p, s->at, s->nbyte);
-    for (int64_t i = 0; i < right; i++) p = mempcpy(p, at, len);
+    for (int64_t i = 0; i < left + right; i++) {
+        if (i == left) p = mempcpy(p, s->at, s->nbyte);
+        p = mempcpy(p, at, len);
+        if (!goes_on(in, (size_t)i)) return obj_unref(in, out), FAIL;
+    }
+    if (!right) memcpy(p, s->at, s->nbyte);
     return v_obj(out);
 }
 

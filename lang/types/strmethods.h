@@ -39,6 +39,8 @@ value str_expandtabs(interp *in, const value *arg);
 
 /* The last place of what in s, NULL: nowhere. memmem from the right. */
 const char *find_last(const char *s, size_t n, const char *what, size_t m);
+/* How often `what` occurs, up to max; -1: interrupted. */
+int64_t count_hits(interp *in, const char *at, const char *end, const str *what, size_t max);
 /* "must be str, not int" when v is no str; who is put in front when it is not NULL */
 str *check_str(interp *in, value v, const char *who);
 

@@ -4,6 +4,7 @@
 #include "engine/base/find.h"
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
+#include "lang/interp.h"
 #include "lang/types/strmethods.h"
 #include "lang/types/ucd.h"
 
@@ -23,10 +24,11 @@ str *check_str(interp *in, value v, const char *who)
 const char *find_last(const char *s, size_t n, const char *what, size_t m)
 {
     if (m > n) return NULL;
-    for (const char *p = s + (n - m);; p--) {
+    if (!m) return s + n;
+    const char *p = s + (n - m) + 1;
+    while ((p = memrchr(s, what[0], (size_t)(p - s))))
         if (!memcmp(p, what, m)) return p;
-        if (p == s) return NULL;
-    }
+    return NULL;
 }
 
 static bool add_part(interp *in, list *l, str *s, size_t from, size_t to)
@@ -168,6 +170,7 @@ value str_splitlines(interp *in, const value *arg)
         for (;;) {
             to = i;
             if (i >= s->nbyte) break;
+            if (!goes_on(in, i)) return list_done(in, l, false);
             i += utf8_get(s->at + i, &cp);
             if (cp_is_linebreak(cp)) break;
         }
@@ -220,6 +223,7 @@ static value join_items(interp *in, const str *sep, const value *at, int64_t n)
         }
         nbyte += s->nbyte + (i ? sep->nbyte : 0);
         nchar += s->nchar + (i ? sep->nchar : 0);
+        if (!goes_on(in, (size_t)i)) return FAIL;
     }
     if (nbyte == 0) return v_str(in, "");
     str *out = str_alloc(in, nbyte, nchar);
@@ -229,6 +233,7 @@ static value join_items(interp *in, const str *sep, const value *at, int64_t n)
         const str *s = as_str(at[i]);
         if (i) p = mempcpy(p, sep->at, sep->nbyte);
         p = mempcpy(p, s->at, s->nbyte);
+        if (!goes_on(in, (size_t)i)) return obj_unref(in, out), FAIL;
     }
     return v_obj(out);
 }
@@ -255,15 +260,14 @@ value str_join(interp *in, const value *arg)
 
 /* ---- replace ---- */
 
-static size_t count_hits(const str *s, const str *old, size_t max)
+int64_t count_hits(interp *in, const char *at, const char *end, const str *what, size_t max)
 {
-    const char *p = s->at, *end = p + s->nbyte;
     size_t n = 0;
-    while (n < max && (p = memory_find(p, (size_t)(end - p), old->at, old->nbyte))) {
-        p += old->nbyte;
-        n++;
+    while (n < max && (at = memory_find(at, (size_t)(end - at), what->at, what->nbyte))) {
+        at += what->nbyte;
+        if (!goes_on(in, ++n)) return -1;
     }
-    return n;
+    return (int64_t)n;
 }
 
 static value replace_empty(interp *in, const str *s, const str *to, size_t n)
@@ -278,6 +282,7 @@ static value replace_empty(interp *in, const str *s, const str *to, size_t n)
         size_t len = q < s->at + s->nbyte ? utf8_get(q, &cp) : 0;
         p = mempcpy(p, q, len);
         q += len;
+        if (!goes_on(in, i)) return obj_unref(in, out), FAIL;
     }
     memcpy(p, q, (size_t)(s->at + s->nbyte - q));
     return v_obj(out);
@@ -293,8 +298,11 @@ value str_replace(interp *in, const value *arg)
     if (!old->nbyte) {
         n = s->nchar + 1 < limit ? s->nchar + 1 : limit;
         if (!s->nbyte && !to->nbyte) n = 0;
-    } else
-        n = count_hits(s, old, limit);
+    } else {
+        int64_t hits = count_hits(in, s->at, s->at + s->nbyte, old, limit);
+        if (hits < 0) return FAIL;
+        n = (size_t)hits;
+    }
     if (n == 0) return v_obj(str_part(in, s, 0, s->nbyte));
     size_t grown;
     if (__builtin_mul_overflow(n, to->nbyte, &grown)) return throw_nomem(in);
@@ -310,6 +318,7 @@ value str_replace(interp *in, const value *arg)
         p = mempcpy(p, q, (size_t)(hit - q));
         p = mempcpy(p, to->at, to->nbyte);
         q = hit + old->nbyte;
+        if (!goes_on(in, n)) return obj_unref(in, out), FAIL;
     }
     memcpy(p, q, (size_t)(end - q));
     return v_obj(out);
@@ -326,6 +335,7 @@ value str_expandtabs(interp *in, const value *arg)
     strbuf b = {0};
     for (size_t i = 0; i < s->nbyte; i++) {
         char c = s->at[i];
+        if (!goes_on(in, i)) return sb_clear(&b), FAIL;
         if (c == '\t') {
             int64_t pad = size > 0 ? size - column % size : 0;
             sb_pad(&b, ' ', (size_t)pad);
@@ -391,7 +401,7 @@ value str_translate(interp *in, const value *arg)
     for (size_t i = 0; ok && i < s->nbyte;) {
         uint32_t cp;
         i += utf8_get(s->at + i, &cp);
-        ok = translate_one(in, &b, cp, arg[1]);
+        ok = translate_one(in, &b, cp, arg[1]) && (!safe_point_due(in) || check_interrupt(in));
     }
     size_t n;
     char *text = sb_take(&b, &n);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lang/types/alias.h"
+#include "lang/interp.h"
 #include "lang/lang.h"
 #include "lang/types/iter.h"
 #include "lang/words.h"
@@ -42,7 +43,10 @@ tuple *tuple_again(interp *in, tuple **last, int64_t n)
 tuple *tuple_from(interp *in, const value *at, int64_t n)
 {
     tuple *t = tuple_new(in, n);
-    for (int64_t i = 0; t && i < n; i++) t->at[i] = value_ref(at[i]);
+    for (int64_t i = 0; t && i < n; i++) {
+        if (!goes_on(in, (size_t)i)) return obj_unref(in, t), NULL;
+        t->at[i] = value_ref(at[i]);
+    }
     return t;
 }
 
@@ -165,7 +169,10 @@ static value repeat(interp *in, tuple *a, value count)
     if (times < 0) times = 0;
     if (__builtin_mul_overflow(times, a->n, &n)) return throw(in, MemoryError, "%s", "");
     tuple *t = tuple_new(in, n);
-    for (int64_t i = 0; t && i < n; i++) t->at[i] = value_ref(a->at[i % a->n]);
+    for (int64_t i = 0; t && i < n; i++) {
+        if (!goes_on(in, (size_t)i)) return obj_unref(in, t), FAIL;
+        t->at[i] = value_ref(a->at[i % a->n]);
+    }
     return v_obj(t);
 }
 
