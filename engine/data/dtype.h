@@ -47,7 +47,15 @@ static inline dtype_of dtype_plain(enum dtype dt)
 
 /* What a file format notes: how the text of object and S dtypes is encoded, or that a number's byte
  * order was spelt out (repr then shows it).  It makes no difference to anything else. */
-enum dtype_note { TEXT_NONE, TEXT_UTF8, TEXT_ASCII, NOTE_ORDER };
+enum dtype_note {
+    TEXT_NONE,
+    TEXT_UTF8,
+    TEXT_ASCII,
+    NOTE_ORDER,
+    NOTE_REFERENCE,  /* objects: references to objects of a file */
+    NOTE_REFERENCES, /* sequences of them */
+    NOTE_SEQUENCE    /* + dtype: sequences of any length */
+};
 
 static inline bool dtype_equal(dtype_of a, dtype_of b)
 {

@@ -27,11 +27,15 @@ enum h5_text {
     H5_OTHER     /* no counterpart here: t is S<bytes of an element>, which cannot be moved */
 };
 
+enum h5_special { H5_ORDINARY, H5_REFERENCE, H5_SEQUENCE, H5_REFERENCES /* a sequence of them */ };
+
 typedef struct h5type {
     dtype_of t;        /* as h5py shows it; `swapped` for big-endian files (blocks are native) */
     uint8_t text;      /* enum h5_text */
     bool utf8;         /* the character set of a text type, else ASCII */
     const char *other; /* of H5_OTHER: "compound", "reference" ... */
+    uint8_t special;   /* enum h5_special: of H5_OTHER, moved as h5cells */
+    dtype_of base;     /* of H5_SEQUENCE */
 } h5type;
 
 static inline h5type h5_type_of(dtype_of t)
@@ -50,6 +54,15 @@ typedef struct h5texts {
     size_t *start; /* owned, n + 1 of them */
 } h5texts;
 void h5_texts_clear(h5texts *t);
+
+/* Elements that point elsewhere: references to objects (one a cell), sequences (of any length). */
+typedef struct h5cells {
+    size_t n;
+    size_t *start;          /* owned, n + 1: where the objects of a cell begin */
+    struct h5obj **objects; /* owned and counted; NULL inside: refers to nothing */
+    struct nd **arrays;     /* owned and counted, n blocks of one axis: of H5_SEQUENCE */
+} h5cells;
+void h5_cells_clear(h5cells *c);
 
 /* --- files --- */
 
@@ -188,6 +201,16 @@ bool h5_write(h5obj *dataset, const h5region *r, const nd *x, err *e);
 bool h5_read_texts(h5obj *dataset, const h5region *r, h5texts *out, err *e);
 bool h5_write_texts(h5obj *dataset, const h5region *r, const h5texts *x, err *e);
 
+/* Of datasets whose type is special. */
+bool h5_read_cells(h5obj *dataset, const h5region *r, h5cells *out, err *e);
+bool h5_write_cells(h5obj *dataset, const h5region *r, const h5cells *x, err *e);
+
+/* --- scales of dimensions (hdf5_scale.c) --- */
+
+bool h5_scale_make(h5obj *dataset, const char *name, err *e);
+/* tie: attaches scale to an axis of dataset, else detaches it. */
+bool h5_scale_tie(h5obj *dataset, h5obj *scale, int axis, bool tie, err *e);
+
 /* --- attributes of any object --- */
 
 typedef struct h5value {
@@ -197,6 +220,7 @@ typedef struct h5value {
     bool empty;    /* h5py.Empty */
     nd *x;         /* owned; unless variable text or empty */
     h5texts texts; /* owned; variable text, in C order */
+    h5cells cells; /* owned; of special types, in C order */
 } h5value;
 void h5_value_clear(h5value *v);
 

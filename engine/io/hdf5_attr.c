@@ -10,6 +10,7 @@ void h5_value_clear(h5value *v)
 {
     datum_unref(v->x);
     h5_texts_clear(&v->texts);
+    h5_cells_clear(&v->cells);
     *v = (h5value){0};
 }
 
@@ -60,7 +61,18 @@ static bool read_text(const h5_lib *h, hid_t attr, hid_t memory, h5value *out, e
     return ok;
 }
 
-static bool read_value(const h5_lib *h, hid_t attr, h5value *out, err *e)
+static bool read_cells(const h5_lib *h, h5obj *x, hid_t attr, hid_t memory, h5value *out, err *e)
+{
+    size_t n = (size_t)shape_count(out->ndim, out->shape), bytes;
+    TRY(size_mul(n + 1, h5_cell_size(&out->type), &bytes, e));
+    void *raw = try_zero(bytes, e);
+    bool ok = raw && (n == 0 || h->Aread(attr, memory, raw) >= 0 || h5_fail(h, e)) &&
+              h5_cells_take(h, x, &out->type, n, raw, &out->cells, e);
+    mem_free(raw);
+    return ok;
+}
+
+static bool read_value(const h5_lib *h, h5obj *x, hid_t attr, h5value *out, err *e)
 {
     TRY(read_shape(h, attr, out, e));
     hid_t type = h->Aget_type(attr);
@@ -68,6 +80,8 @@ static bool read_value(const h5_lib *h, hid_t attr, h5value *out, err *e)
     bool ok = memory >= 0;
     if (ok && !out->empty && out->type.text == H5_VARIABLE) {
         ok = read_text(h, attr, memory, out, e);
+    } else if (ok && !out->empty && out->type.special) {
+        ok = read_cells(h, x, attr, memory, out, e);
     } else if (ok && !out->empty) {
         dtype_of t = out->type.t;
         t.swapped = false;
@@ -86,7 +100,7 @@ bool h5_attr_get(h5obj *x, const char *name, h5value *out, err *e)
     const h5_lib *h = h5_enter(e);
     if (!h) return false;
     hid_t attr = h->Aopen_by_name(x->id, ".", name, H5P_DEFAULT, H5P_DEFAULT);
-    bool ok = attr >= 0 ? read_value(h, attr, out, e) : h5_fail(h, e) != NULL;
+    bool ok = attr >= 0 ? read_value(h, x, attr, out, e) : h5_fail(h, e) != NULL;
     if (attr >= 0) h->Aclose(attr);
     h5_leave();
     if (!ok) h5_value_clear(out);
@@ -98,6 +112,12 @@ bool h5_attr_get(h5obj *x, const char *name, h5value *out, err *e)
 static bool write_value(const h5_lib *h, hid_t attr, hid_t memory, const h5value *v, err *e)
 {
     if (v->empty) return true;
+    if (v->type.special) {
+        void *raw = h5_cells_raw(h, &v->type, &v->cells, e);
+        bool ok = raw && (v->cells.n == 0 || h->Awrite(attr, memory, raw) >= 0 || h5_fail(h, e));
+        mem_free(raw);
+        return ok;
+    }
     if (v->type.text != H5_VARIABLE) {
         nd *x = nd_contiguous(v->x, e);
         bool ok = x && (nd_count(x) == 0 || h->Awrite(attr, memory, x->at) >= 0 || h5_fail(h, e));

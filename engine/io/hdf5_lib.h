@@ -86,6 +86,16 @@ bool h5_type_read(const h5_lib *h, hid_t id, h5type *out);      /* always true *
 char **h5_texts_pointers(const h5texts *t, err *e);
 bool h5_texts_take(h5texts *t, size_t n, char *const *text, err *e);
 
+/* hdf5_cells.c: cells as what the library moves, and back; under the lock. */
+size_t h5_cell_size(const h5type *t);
+/* Owned (mem_free): valid as long as the cells. */
+void *h5_cells_raw(const h5_lib *h, const h5type *t, const h5cells *c, err *e);
+/* Frees what the library allocated for n cells of raw. */
+bool h5_cells_take(const h5_lib *h, h5obj *at, const h5type *t, size_t n, void *raw, h5cells *out,
+                   err *e);
+/* hdf5_transfer.c: moves elements as they are. r NULL: all. */
+bool h5_move_raw(h5obj *d, const h5region *r, const h5type *t, bool write, void *data, err *e);
+
 /* hdf5_read.c: the short way.  False, nothing recorded: not possible, ask the library. */
 bool h5_read_direct(h5obj *d, const h5region *r, const nd *out);
 void h5_map_unref(struct h5map *m);

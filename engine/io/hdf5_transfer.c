@@ -136,6 +136,15 @@ static bool move(const transfer *t, const h5region *r, void *data)
     return ok;
 }
 
+bool h5_move_raw(h5obj *d, const h5region *r, const h5type *type, bool write, void *data, err *e)
+{
+    h5info info;
+    box b;
+    TRY(r = prepare(d, r, &info, &b, e));
+    transfer t = {.d = d, .type = *type, .write = write, .e = e};
+    return is_void(r) || move(&t, r, data);
+}
+
 /* --- blocks not in C order: slab by slab along the first axis that is small enough --- */
 
 typedef struct slabs {

@@ -41,8 +41,22 @@ static bool no_class(const char *what, err *e)
     return err_set(e, NotImplementedError, "HDF5 %s types are not supported", what);
 }
 
+static hid_t special_type(const h5_lib *h, const h5type *t, err *e)
+{
+    if (t->special == H5_REFERENCE) return h->Tcopy(h->T_STD_REF_OBJ);
+    h5type part =
+        t->special == H5_REFERENCES ? (h5type){.special = H5_REFERENCE} : h5_type_of(t->base);
+    hid_t base = h5_type_memory(h, &part, e);
+    if (base < 0) return -1;
+    hid_t id = h->Tvlen_create(base);
+    h->Tclose(base);
+    if (id < 0) h5_fail(h, e);
+    return id;
+}
+
 hid_t h5_type_memory(const h5_lib *h, const h5type *t, err *e)
 {
+    if (t->special) return special_type(h, t, e);
     if (t->text == H5_OTHER) return no_class(t->other, e), -1;
     if (t->text == H5_VARIABLE) return h->Tcopy(t->utf8 ? h->text_utf8 : h->text_ascii);
     if (t->t.dt == DT_bytes && t->t.size > 0) {
@@ -144,6 +158,29 @@ static bool read_compound(const h5_lib *h, hid_t id, h5type *out)
     return true;
 }
 
+static bool read_reference(const h5_lib *h, hid_t id, h5type *out)
+{
+    other_type(h, id, "reference", out);
+    if (h->Tequal(id, h->T_STD_REF_OBJ) > 0) out->special = H5_REFERENCE;
+    return true;
+}
+
+/* Sequences of plain numbers and of references to objects. */
+static bool read_sequence(const h5_lib *h, hid_t id, h5type *out)
+{
+    h5type part;
+    hid_t base = h->Tget_super(id);
+    h5_type_read(h, base, &part);
+    h->Tclose(base);
+    other_type(h, id, "variable-length array", out);
+    if (part.special == H5_REFERENCE) out->special = H5_REFERENCES;
+    if (part.text != H5_NOT_TEXT) return true;
+    out->special = H5_SEQUENCE;
+    out->base = part.t;
+    out->base.swapped = false;
+    return true;
+}
+
 bool h5_type_read(const h5_lib *h, hid_t id, h5type *out)
 {
     *out = (h5type){.text = H5_NOT_TEXT};
@@ -153,9 +190,9 @@ bool h5_type_read(const h5_lib *h, hid_t id, h5type *out)
     case H5T_STRING: return read_string(h, id, out);
     case H5T_ENUM: return read_enum(h, id, out);
     case H5T_COMPOUND: return read_compound(h, id, out);
-    case H5T_VLEN: return other_type(h, id, "variable-length array", out);
+    case H5T_VLEN: return read_sequence(h, id, out);
     case H5T_ARRAY: return other_type(h, id, "array", out);
-    case H5T_REFERENCE: return other_type(h, id, "reference", out);
+    case H5T_REFERENCE: return read_reference(h, id, out);
     case H5T_OPAQUE: return other_type(h, id, "opaque", out);
     default: return other_type(h, id, "time and bit field", out);
     }

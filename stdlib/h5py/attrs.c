@@ -61,7 +61,18 @@ static value value_of_attr(interp *in, h5value *v)
     return r;
 }
 
-/* (empty, value): value is the dtype when there are no elements at all */
+/* (shape, what, cells) of references and sequences */
+static value cells_of_attr(interp *in, h5value *v)
+{
+    value cells = cells_value(in, &v->type, &v->cells);
+    value r = is_fail(cells) ? FAIL
+                             : v_obj(tuple_pack(in, 3, v_obj(shape_tuple(in, v->ndim, v->shape)),
+                                                dtype_value(in, dtype_of_h5(&v->type)), cells));
+    h5_value_clear(v);
+    return r;
+}
+
+/* (empty, value): value is the dtype when there are no elements at all; empty is None: cells */
 static value a_get(interp *in, const value *arg)
 {
     h5obj *x;
@@ -71,6 +82,7 @@ static value a_get(interp *in, const value *arg)
     if (!begin(in, arg, &x, &name)) return FAIL;
     if (!h5_attr_get(x, name, &v, &e)) return throw_err(in, &e);
     bool empty = v.empty;
+    if (!empty && v.type.special) return v_obj(tuple_pack(in, 2, NONE, cells_of_attr(in, &v)));
     return v_obj(tuple_pack(in, 2, v_bool(empty), value_of_attr(in, &v)));
 }
 
@@ -115,6 +127,22 @@ static value a_set(interp *in, const value *arg)
     return done_or_throw(in, ok, &e);
 }
 
+/* set_cells(x, name, shape, dtype, cells) */
+static value a_set_cells(interp *in, const value *arg)
+{
+    h5obj *x;
+    const char *name;
+    err e = {0};
+    dtype_of t = dtype_plain(DT_object);
+    if (!begin(in, arg, &x, &name) || !to_dtype(in, arg[3], &t)) return FAIL;
+    h5value v = {.type = h5_type_of_dtype(t)};
+    if (!to_shape(in, arg[2], &v.ndim, v.shape) || !cells_from(in, &v.type, arg[4], &v.cells))
+        return FAIL;
+    bool ok = h5_attr_set(x, name, &v, &e);
+    h5_value_clear(&v);
+    return done_or_throw(in, ok, &e);
+}
+
 static value a_delete(interp *in, const value *arg)
 {
     h5obj *x;
@@ -131,6 +159,7 @@ const builtin h5_attr_functions[] = {
     {"attr_get(x, name)", a_get, NULL},
     {"attr_type(x, name)", a_type, NULL},
     {"attr_set(x, name, value, dtype)", a_set, NULL},
+    {"attr_set_cells(x, name, shape, dtype, cells)", a_set_cells, NULL},
     {"attr_delete(x, name)", a_delete, NULL},
     {0},
 };

@@ -1,4 +1,4 @@
-/* stdlib/h5py/chunk.c - chunks as they lie in the file, types under names: h5py's low-level side.
+/* stdlib/h5py/chunk.c - chunks as they lie in the file, scales, types under names.
  */
 #include "lang/types/bytes.h"
 #include "stdlib/h5py/h5py.h"
@@ -86,6 +86,25 @@ static value c_refresh(interp *in, const value *arg)
     return x ? done_or_throw(in, h5_refresh(x, &e), &e) : FAIL;
 }
 
+static value s_make(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    const char *name = x ? peek_text(in, arg[1]) : NULL;
+    err e = {0};
+    return name ? done_or_throw(in, h5_scale_make(x, name, &e), &e) : FAIL;
+}
+
+/* scale_tie(dataset, scale, axis, tie) */
+static value s_tie(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]), *scale = x ? peek_h5(in, arg[1]) : NULL;
+    int64_t axis;
+    int tie = value_truth(in, arg[3]);
+    err e = {0};
+    if (!scale || !to_int64(in, arg[2], &axis) || tie < 0) return FAIL;
+    return done_or_throw(in, h5_scale_tie(x, scale, (int)axis, tie, &e), &e);
+}
+
 static value t_commit(interp *in, const value *arg)
 {
     h5obj *at = peek_h5(in, arg[0]);
@@ -116,6 +135,8 @@ const builtin h5_chunk_functions[] = {
     {"chunk_read(dataset, offset)", c_read, NULL},
     {"chunk_write(dataset, offset, data, mask=0)", c_write, NULL},
     {"refresh(dataset)", c_refresh, NULL},
+    {"scale_make(dataset, name)", s_make, NULL},
+    {"scale_tie(dataset, scale, axis, tie)", s_tie, NULL},
     {"commit(group, name, dtype)", t_commit, "A dtype under a name."},
     {"named_dtype(x)", t_named, NULL},
     {0},

@@ -128,7 +128,7 @@ static value d_other(interp *in, const value *arg)
     err e = {0};
     if (!x) return FAIL;
     if (!h5_info(x, &i, &e)) return throw_err(in, &e);
-    if (i.type.text != H5_OTHER) return NONE;
+    if (i.type.text != H5_OTHER || i.type.special) return NONE;
     const char *what = i.type.other;
     bool record = what[0] == 'c' || what[0] == 'o';
     str *code = record ? str_fmt(in, "|V%u", i.type.t.size) : str_of(in, "|O");
@@ -182,19 +182,15 @@ static value d_resize(interp *in, const value *arg)
 
 /* ---- regions ---- */
 
-typedef struct region {
-    ints start, step, count;
-    h5region r, *p; /* p NULL: everything */
-} region;
-
-static bool region_of(interp *in, const value *arg, region *out)
+bool region_of(interp *in, const value *arg, region *out)
 {
+    int n;
     out->p = NULL;
     if (is_none(arg[0])) return true;
-    if (!ints_of(in, arg[0], &out->start) || !ints_of(in, arg[1], &out->step) ||
-        !ints_of(in, arg[2], &out->count))
+    if (!to_shape(in, arg[0], &out->n, out->start) || !to_shape(in, arg[1], &n, out->step) ||
+        !to_shape(in, arg[2], &n, out->count))
         return false;
-    out->r = (h5region){out->start.n, out->start.at, out->step.at, out->count.at};
+    out->r = (h5region){out->n, out->start, out->step, out->count};
     out->p = &out->r;
     return true;
 }
@@ -283,7 +279,8 @@ static value t_text_encoding(interp *in, const value *arg)
 {
     dtype_of t = dtype_plain(DT_float64);
     if (!to_dtype(in, arg[0], &t)) return FAIL;
-    if (t.dt != DT_bytes && (t.dt != DT_object || !t.unit)) return NONE;
+    bool text = t.unit == TEXT_UTF8 || t.unit == TEXT_ASCII;
+    if (t.dt != DT_bytes && (t.dt != DT_object || !text)) return NONE;
     return v_str(in, t.unit == TEXT_UTF8 ? "utf-8" : "ascii");
 }
 

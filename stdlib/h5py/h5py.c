@@ -365,8 +365,8 @@ static bool put_rows(interp *in, module *m, const builtin *row)
 static bool open_module(interp *in, module *m)
 {
     return put_rows(in, m, h5_dataset_functions) && put_rows(in, m, h5_chunk_functions) &&
-           put_rows(in, m, h5_attr_functions) && put_rows(in, m, h5_lazy_functions) &&
-           module_put_type(in, m, &T_handle);
+           put_rows(in, m, h5_cell_functions) && put_rows(in, m, h5_attr_functions) &&
+           put_rows(in, m, h5_lazy_functions) && module_put_type(in, m, &T_handle);
 }
 
 const module_def h5py_def = {"_h5py", "The part of h5py that is written in C.", table, open_module};

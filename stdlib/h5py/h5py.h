@@ -25,6 +25,21 @@ const char *peek_text(interp *in, value v);
 /* None when ok, else throws e */
 value done_or_throw(interp *in, bool ok, err *e);
 
+/* start, step, count; None for start: all of it. */
+typedef struct region {
+    int n;
+    int64_t start[ND_MAXDIM], step[ND_MAXDIM], count[ND_MAXDIM];
+    h5region r, *p; /* p NULL: everything */
+} region;
+bool region_of(interp *in, const value *arg, region *out);
+
+/* ---- cells.c ---- */
+
+/* Cells as a list: handles or None, lists of them, arrays. */
+value cells_value(interp *in, const h5type *t, const h5cells *c);
+/* The reverse; TypeError. */
+bool cells_from(interp *in, const h5type *t, value cells, h5cells *out);
+
 /* ---- text.c ---- */
 
 /* dtypes carry how their text is encoded (enum dtype_note) */
@@ -36,5 +51,5 @@ bool texts_of(interp *in, const nd *x, h5texts *out);
 nd *texts_block(interp *in, const h5texts *t, int ndim, const int64_t *shape, dtype_of want,
                 bool decoded);
 
-extern const builtin h5_chunk_functions[], h5_dataset_functions[], h5_attr_functions[],
-    h5_lazy_functions[];
+extern const builtin h5_cell_functions[], h5_chunk_functions[], h5_dataset_functions[],
+    h5_attr_functions[], h5_lazy_functions[];

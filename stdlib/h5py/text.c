@@ -8,8 +8,19 @@
 #include "lang/types/bytes.h"
 #include "stdlib/h5py/h5py.h"
 
+static h5type special_type(dtype_of t)
+{
+    h5type r = {.t = dtype_plain(DT_object), .text = H5_OTHER, .other = "reference"};
+    r.special = t.unit == NOTE_REFERENCE    ? H5_REFERENCE
+                : t.unit == NOTE_REFERENCES ? H5_REFERENCES
+                                            : H5_SEQUENCE;
+    if (r.special == H5_SEQUENCE) r.base = dtype_plain((enum dtype)(t.unit - NOTE_SEQUENCE));
+    return r;
+}
+
 h5type h5_type_of_dtype(dtype_of t)
 {
+    if (t.dt == DT_object && t.unit >= NOTE_REFERENCE) return special_type(t);
     if (t.dt == DT_object && t.unit) return h5_type_text(t.unit == TEXT_UTF8);
     h5type r = h5_type_of(t);
     r.utf8 = t.dt == DT_bytes && t.unit == TEXT_UTF8;
@@ -18,10 +29,14 @@ h5type h5_type_of_dtype(dtype_of t)
 
 dtype_of dtype_of_h5(const h5type *t)
 {
-    dtype_of r = t->t;
+    dtype_of r = t->special ? dtype_plain(DT_object) : t->t;
+    if (t->special)
+        r.unit = t->special == H5_REFERENCE    ? NOTE_REFERENCE
+                 : t->special == H5_REFERENCES ? NOTE_REFERENCES
+                                               : (uint8_t)(NOTE_SEQUENCE + t->base.dt);
     if (t->text == H5_VARIABLE) r.unit = t->utf8 ? TEXT_UTF8 : TEXT_ASCII;
     if (t->text == H5_FIXED && t->utf8) r.unit = TEXT_UTF8;
-    if (dtype_is_float(r.dt)) r.unit = NOTE_ORDER; /* as h5py makes them */
+    if (!t->special && dtype_is_float(r.dt)) r.unit = NOTE_ORDER; /* as h5py makes them */
     return r;
 }
 
