@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/base/simd.h"
+#include "engine/base/stop.h"
 #include "engine/kernels/cast.h"
 #include "engine/kernels/half.h"
 #include "engine/kernels/ops.h"
@@ -75,8 +76,16 @@ bool arange_fill(dtype_of t, const void *start, const void *second, int64_t firs
 
 nd *nd_arange(dtype_of t, const void *start, const void *second, int64_t n, err *e)
 {
+    enum { AT_ONCE = 1 << 21 }; /* elements: between two looks whether to go on */
     nd *x = nd_new(t, 1, &n, e);
-    if (x && !arange_fill(t, start, second, 0, n, x->at, e)) x = datum_unref(x);
+    int64_t i = 0;
+    while (x && i <= n) {
+        int64_t some = n - i < AT_ONCE ? n - i : AT_ONCE;
+        if (!arange_fill(t, start, second, i, some, x->at + i * (int64_t)x->size, e) ||
+            (n > AT_ONCE && !stop_check(e)))
+            x = datum_unref(x);
+        i += AT_ONCE;
+    }
     return x;
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/data/walk.h"
 #include "engine/kernels/index.h"
 #include "engine/kernels/ops.h"
@@ -57,6 +58,7 @@ static bool follow_on(int n, const nd *const *x, int axis, dtype_of t)
 
 nd *nd_concat(int n, const nd *const *x, int axis, dtype_of want, err *e)
 {
+    enum { AT_ONCE = 1 << 24 }; /* bytes: between two looks whether to go on */
     dtype_of t;
     int64_t shape[ND_MAXDIM], at = 0;
     TRY(check_joinable(n, x, axis, e) && common_type(n, x, want, &t, e));
@@ -69,10 +71,12 @@ nd *nd_concat(int n, const nd *const *x, int axis, dtype_of want, err *e)
     nd *y = nd_new_order(t, x[0]->ndim, shape, fortran ? 'F' : 'C', e);
     if (y && !fortran && follow_on(n, x, axis, t)) {
         char *to = y->at;
-        for (int k = 0; k < n; k++) {
-            memcpy(to, x[k]->at, nd_bytes(x[k]));
-            to += nd_bytes(x[k]);
-        }
+        for (int k = 0; y && k < n; k++)
+            for (size_t i = 0, size = nd_bytes(x[k]), part; y && i < size; i += part, to += part) {
+                part = size - i < AT_ONCE ? size - i : AT_ONCE;
+                memcpy(to, x[k]->at + i, part);
+                if (size > AT_ONCE && !stop_check(e)) y = datum_unref(y);
+            }
         return y;
     }
     for (int k = 0; y && k < n; k++) {

@@ -65,32 +65,17 @@ bool long_do(interp *in, long_work f, double ns, long_job *j, err *e)
     return ok;
 }
 
-static nd *only(bool ok, long_job *j)
+nd *long_one(interp *in, long_work f, double ns, long_job *j, err *e)
 {
-    return ok ? j->out[0] : NULL;
+    return long_do(in, f, ns, j, e) ? j->out[0] : NULL;
 }
 
 /* ---- what takes long ---- */
 
-static bool matmul(long_job *j, err *e)
-{
-    return (j->out[0] = nd_matmul(j->in[0], j->in[1], e)) != NULL;
-}
-
-static bool dot(long_job *j, err *e)
-{
-    return (j->out[0] = nd_dot(j->in[0], j->in[1], e)) != NULL;
-}
-
-static bool sort(long_job *j, err *e)
-{
-    return (j->out[0] = nd_sort(j->in[0], (int)j->n[0], e)) != NULL;
-}
-
-static bool argsort(long_job *j, err *e)
-{
-    return (j->out[0] = nd_argsort(j->in[0], (int)j->n[0], j->n[1], e)) != NULL;
-}
+LONG1(matmul, nd_matmul(x, y, e))
+LONG1(dot, nd_dot(x, y, e))
+LONG1(sort, nd_sort(x, (int)j->n[0], e))
+LONG1(argsort, nd_argsort(x, (int)j->n[0], j->n[1], e))
 
 /* A multiply and add for every element of x and every column of y. */
 static double product_ns(const nd *x, const nd *y)
@@ -103,16 +88,16 @@ static double product_ns(const nd *x, const nd *y)
 nd *long_matmul(interp *in, const nd *x, const nd *y, err *e)
 {
     long_job j = {.nin = 2, .in = {x, y}};
-    return only(long_do(in, matmul, product_ns(x, y), &j, e), &j);
+    return long_one(in, matmul, product_ns(x, y), &j, e);
 }
 
 nd *long_dot(interp *in, const nd *x, const nd *y, err *e)
 {
     long_job j = {.nin = 2, .in = {x, y}};
-    return only(long_do(in, dot, product_ns(x, y), &j, e), &j);
+    return long_one(in, dot, product_ns(x, y), &j, e);
 }
 
-static double sort_ns(const nd *x)
+double long_sort_ns(const nd *x)
 {
     double n = (double)nd_count(x);
     return n > 1 ? n * log2(n) : 0;
@@ -121,11 +106,11 @@ static double sort_ns(const nd *x)
 nd *long_sort(interp *in, const nd *x, int axis, err *e)
 {
     long_job j = {.nin = 1, .in = {x}, .n = {axis}};
-    return only(long_do(in, sort, sort_ns(x), &j, e), &j);
+    return long_one(in, sort, long_sort_ns(x), &j, e);
 }
 
 nd *long_argsort(interp *in, const nd *x, int axis, bool stable, err *e)
 {
     long_job j = {.nin = 1, .in = {x}, .n = {axis, stable}};
-    return only(long_do(in, argsort, sort_ns(x), &j, e), &j);
+    return long_one(in, argsort, long_sort_ns(x), &j, e);
 }

@@ -3,7 +3,7 @@
 
 #include "stdlib/numpy/numpy.h"
 
-enum { LONG_OUT = 3 };
+enum { LONG_OUT = 4 };
 
 typedef struct long_job {
     int nin;
@@ -18,6 +18,19 @@ typedef bool (*long_work)(long_job *j, err *e);
 /* Does f; where it is expected to take long (ns), so that Ctrl-C need not wait for it. False
  * without a reason in e: KeyboardInterrupt is pending. */
 bool long_do(interp *in, long_work f, double ns, long_job *j, err *e);
+
+/* The first result, or NULL. */
+nd *long_one(interp *in, long_work f, double ns, long_job *j, err *e);
+double long_sort_ns(const nd *x); /* of putting all elements in order */
+
+/* Work with one result of one or two operands. */
+#define LONG1(name, call)                                                                          \
+    static bool name(long_job *j, err *e)                                                          \
+    {                                                                                              \
+        const nd *x = j->in[0], *y = j->in[1];                                                     \
+        (void)y;                                                                                   \
+        return (j->out[0] = call) != NULL;                                                         \
+    }
 
 /* As the functions of the engine. */
 nd *long_matmul(interp *in, const nd *x, const nd *y, err *e);

@@ -78,6 +78,12 @@ static bool kth_list(interp *in, value v, int64_t len, int64_t kth[ND_MAXDIM], i
     return true;
 }
 
+static bool work_partition(long_job *j, err *e)
+{
+    int n = (int)j->n[1];
+    return (j->out[0] = nd_partition(j->in[0], j->n + 2, n, (int)j->n[0], e)) != NULL;
+}
+
 value ndarray_partition(interp *in, const value *arg)
 {
     ndarray *a = as_ndarray(arg[0]);
@@ -88,7 +94,9 @@ value ndarray_partition(interp *in, const value *arg)
     if (!x || !to_axis(in, arg[2], x->ndim, &axis) ||
         !kth_list(in, arg[1], nd_shape(x)[axis], kth, &n))
         return FAIL;
-    nd *y = nd_partition(x, kth, n, axis, &e);
+    long_job j = {.nin = 1, .in = {x}, .n = {axis, n}};
+    memcpy(j.n + 2, kth, (size_t)n * sizeof *kth);
+    nd *y = long_one(in, work_partition, long_sort_ns(x) / 4, &j, &e);
     bool ok = y && nd_assign(x, y, 'u', NULL, &e);
     datum_unref(y);
     return ok ? NONE : throw_err(in, &e);
@@ -107,6 +115,8 @@ value ndarray_argpartition(interp *in, const value *arg)
     return r;
 }
 
+LONG1(work_searchsorted, nd_searchsorted(x, y, j->n[0], j->in[2], e))
+
 value ndarray_searchsorted(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]), *v = x ? to_nd_any(in, arg[1]) : NULL;
@@ -114,8 +124,11 @@ value ndarray_searchsorted(interp *in, const value *arg)
     str *side = as_str(arg[2]);
     err e = {0};
     value r = FAIL;
-    if (v && !throwing(in))
-        r = array_result(in, nd_searchsorted(x, v, side && str_is(side, "right"), sorter, &e), &e);
+    if (v && !throwing(in)) {
+        long_job j = {.nin = sorter ? 3 : 2, .in = {x, v, sorter}};
+        j.n[0] = side && str_is(side, "right");
+        r = array_result(in, long_one(in, work_searchsorted, long_sort_ns(v), &j, &e), &e);
+    }
     datum_unref(x);
     datum_unref(v);
     datum_unref(sorter);
@@ -188,13 +201,19 @@ value ndarray_nonzero(interp *in, const value *arg)
     return v_obj(t);
 }
 
+LONG1(work_repeat, nd_repeat(x, y, (int)j->n[0], e))
+
 value ndarray_repeat(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]), *n = x ? to_nd(in, arg[1], dtype_plain(DT_int64)) : NULL;
     int axis;
     err e = {0};
     value r = FAIL;
-    if (n && sort_axis(in, arg[2], &x, &axis)) r = array_wrap(in, nd_repeat(x, n, axis, &e), &e);
+    if (n && sort_axis(in, arg[2], &x, &axis)) {
+        long_job j = {.nin = 2, .in = {x, n}, .n = {axis}};
+        double times = nd_count(n) == 1 ? (double)*(const int64_t *)n->at : 8;
+        r = array_wrap(in, long_one(in, work_repeat, (double)nd_count(x) * times, &j, &e), &e);
+    }
     datum_unref(x);
     datum_unref(n);
     return r;

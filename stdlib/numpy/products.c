@@ -13,15 +13,6 @@
 
 ARRAY2(f_dot, array_result(in, long_dot(in, x, y, &e), &e))
 ARRAY2(f_matmul, array_result(in, long_matmul(in, x, y, &e), &e))
-/* One result of one or two operands. */
-#define LONG1(name, call)                                                                          \
-    static bool name(long_job *j, err *e)                                                          \
-    {                                                                                              \
-        const nd *x = j->in[0], *y = j->in[1];                                                     \
-        (void)y;                                                                                   \
-        return (j->out[0] = call) != NULL;                                                         \
-    }
-
 /* Of a matrix, or a stack of them: so many operations on each element for each of a row. */
 static double factor_ns(const nd *x, double times)
 {
@@ -29,10 +20,9 @@ static double factor_ns(const nd *x, double times)
     return (double)nd_count(x) * n * times * 0.05;
 }
 
-static nd *long_one(interp *in, long_work f, double ns, const nd *x, const nd *y, err *e)
+static nd *long_two(interp *in, long_work f, double ns, const nd *x, const nd *y, err *e)
 {
-    long_job j = {.nin = y ? 2 : 1, .in = {x, y}};
-    return long_do(in, f, ns, &j, e) ? j.out[0] : NULL;
+    return long_one(in, f, ns, &(long_job){.nin = y ? 2 : 1, .in = {x, y}}, e);
 }
 
 ARRAY2(f_vdot, array_result(in, nd_vdot(x, y, &e), &e))
@@ -57,10 +47,10 @@ LONG1(work_inv, nd_inv(x, e))
 LONG1(work_det, nd_det(x, e))
 LONG1(work_cholesky, nd_cholesky(x, e))
 LONG1(work_solve, nd_solve(x, y, e))
-ARRAY1(f_inv, array_result(in, long_one(in, work_inv, factor_ns(x, 2), x, NULL, &e), &e))
-ARRAY1(f_det, array_result(in, long_one(in, work_det, factor_ns(x, 1), x, NULL, &e), &e))
-ARRAY1(f_cholesky, array_result(in, long_one(in, work_cholesky, factor_ns(x, 1), x, NULL, &e), &e))
-ARRAY2(f_solve, array_result(in, long_one(in, work_solve, factor_ns(x, 2), x, y, &e), &e))
+ARRAY1(f_inv, array_result(in, long_two(in, work_inv, factor_ns(x, 2), x, NULL, &e), &e))
+ARRAY1(f_det, array_result(in, long_two(in, work_det, factor_ns(x, 1), x, NULL, &e), &e))
+ARRAY1(f_cholesky, array_result(in, long_two(in, work_cholesky, factor_ns(x, 1), x, NULL, &e), &e))
+ARRAY2(f_solve, array_result(in, long_two(in, work_solve, factor_ns(x, 2), x, y, &e), &e))
 
 static int axis_list(interp *in, value v, int ndim, int *axes)
 {

@@ -4,10 +4,24 @@
 
 #include "engine/kernels/sort.h"
 #include "stdlib/numpy/functions.h"
+#include "stdlib/numpy/long.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/parts.h"
 
 /* ---- order and counting ---- */
+
+static bool work_lexsort(long_job *j, err *e)
+{
+    return (j->out[0] = nd_lexsort(j->nin, j->in, (int)j->n[0], e)) != NULL;
+}
+
+static nd *long_lexsort(interp *in, const blocks *b, int axis, err *e)
+{
+    long_job j = {.nin = b->n, .n = {axis}};
+    if (b->n > ND_MAXDIM) return nd_lexsort(b->n, (const nd *const *)b->at, axis, e);
+    for (int i = 0; i < b->n; i++) j.in[i] = b->at[i];
+    return long_one(in, work_lexsort, b->n * long_sort_ns(b->at[0]), &j, e);
+}
 
 static value f_lexsort(interp *in, const value *arg)
 {
@@ -19,20 +33,35 @@ static value f_lexsort(interp *in, const value *arg)
     if (b.n == 0)
         throw(in, TypeError, "need sequence of keys with len > 0 in lexsort");
     else if (to_axis(in, arg[1], b.at[0]->ndim, &axis))
-        r = array_wrap(in, nd_lexsort(b.n, (const nd *const *)b.at, axis, &e), &e);
+        r = array_wrap(in, long_lexsort(in, &b, axis, &e), &e);
     blocks_clear(&b);
     return r;
 }
+
+LONG1(work_digitize, nd_digitize(x, y, j->n[0], e))
 
 static value f_digitize(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]), *bins = x ? to_nd_any(in, arg[1]) : NULL;
     err e = {0};
-    value r =
-        bins ? array_result(in, nd_digitize(x, bins, value_truth(in, arg[2]) == 1, &e), &e) : FAIL;
+    long_job j = {.nin = 2, .in = {x, bins}};
+    if (bins) j.n[0] = value_truth(in, arg[2]) == 1;
+    double ns = x ? 10 * (double)nd_count(x) : 0;
+    value r = bins ? array_result(in, long_one(in, work_digitize, ns, &j, &e), &e) : FAIL;
     datum_unref(x);
     datum_unref(bins);
     return r;
+}
+
+static bool work_unique(long_job *j, err *e)
+{
+    unique_parts u = {0};
+    if (!nd_unique(j->in[0], (unsigned)j->n[0], &u, e)) return false;
+    j->out[0] = u.values;
+    j->out[1] = u.index;
+    j->out[2] = u.inverse;
+    j->out[3] = u.counts;
+    return true;
 }
 
 /* _unique(ar, index, inverse, counts, equal_nan) -> (values, index or None, inverse or None, counts
@@ -45,14 +74,13 @@ static value f_unique(interp *in, const value *arg)
     for (int i = 0; i < 3; i++)
         if (value_truth(in, arg[1 + i]) == 1) want |= 1u << i;
     if (value_truth(in, arg[4]) == 0) want |= UNIQUE_NAN_APART;
-    unique_parts u = {0};
     err e = {0};
-    bool ok = nd_unique(x, want, &u, &e);
+    long_job j = {.nin = 1, .in = {x}, .n = {want}};
+    bool ok = long_do(in, work_unique, long_sort_ns(x), &j, &e);
     datum_unref(x);
     if (!ok) return throw_err(in, &e);
-    value v[4] = {array_wrap(in, u.values, &e), u.index ? array_wrap(in, u.index, &e) : NONE,
-                  u.inverse ? array_wrap(in, u.inverse, &e) : NONE,
-                  u.counts ? array_wrap(in, u.counts, &e) : NONE};
+    value v[4];
+    for (int i = 0; i < 4; i++) v[i] = j.out[i] ? array_wrap(in, j.out[i], &e) : NONE;
     return v_obj(tuple_pack(in, 4, v[0], v[1], v[2], v[3]));
 }
 
