@@ -4,6 +4,7 @@
  * each element of the result, which gives BLAS's bits. */
 #include <string.h>
 
+#include "engine/base/simd.h"
 #include "engine/kernels/blas.h"
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/ops.h"
@@ -17,7 +18,7 @@ typedef struct sliding {
 } sliding;
 
 /* out[at++] = dot(x[i : i + n], y[k : k + n]) */
-static bool dot_at(sliding *s, int64_t i, int64_t k, int64_t n, err *e)
+static bool any_dot_at(sliding *s, int64_t i, int64_t k, int64_t n, err *e)
 {
     nd *a = nd_slice(s->x, 0, i, n, 1), *b = nd_slice(s->y, 0, k, n, 1), *r = nd_dot(a, b, e);
     datum_unref(a);
@@ -28,30 +29,62 @@ static bool dot_at(sliding *s, int64_t i, int64_t k, int64_t n, err *e)
     return true;
 }
 
-#define SMALL(T)                                                                                   \
-    static void small_##T(sliding *s, int64_t count, int64_t n)                                    \
+/* Term by term: a block of results gets the k-th product each, so that blocks go by vectors. */
+#define SMALL(name, T)                                                                             \
+    SIMD_KERNEL(static, small_##name,                                                              \
+                (const void *xs, const void *ys, void *to, int64_t count, int64_t n),              \
+                (xs, ys, to, count, n))                                                            \
     {                                                                                              \
-        const T *x = (const T *)(void *)s->x->at, *y = (const T *)(void *)s->y->at;                \
-        T *out = (T *)(void *)s->out->at + s->at;                                                  \
-        for (int64_t i = 0; i < count; i++) {                                                      \
-            T sum = x[i] * y[0];                                                                   \
-            for (int64_t k = 1; k < n; k++) sum += x[i + k] * y[k];                                \
-            out[i] = sum;                                                                          \
+        enum { BLOCK = 512 };                                                                      \
+        const T *x = xs, *y = ys;                                                                  \
+        T *out = to;                                                                               \
+        for (; count > 0; count -= BLOCK, x += BLOCK, out += BLOCK) {                              \
+            int64_t m = count < BLOCK ? count : BLOCK;                                             \
+            for (int64_t i = 0; i < m; i++) out[i] = (T)(x[i] * y[0]);                             \
+            for (int64_t k = 1; k < n; k++)                                                        \
+                for (int64_t i = 0; i < m; i++) out[i] = (T)(out[i] + x[i + k] * y[k]);            \
         }                                                                                          \
-        s->at += count;                                                                            \
     }
-SMALL(float)
-SMALL(double)
+SMALL(float, float)
+SMALL(double, double)
+SMALL(1, uint8_t)
+SMALL(2, uint16_t)
+SMALL(4, uint32_t)
+SMALL(8, uint64_t)
+
+/* `count` results of n terms from x[i], y[k] on; false: not of a type for that */
+static bool small(sliding *s, int64_t i, int64_t k, int64_t count, int64_t n)
+{
+    int64_t size = s->x->size;
+    const char *x = s->x->at + i * size, *y = s->y->at + k * size;
+    char *out = s->out->at + s->at * size;
+    if (s->x->dtype == DT_float64)
+        small_double(x, y, out, count, n);
+    else if (s->x->dtype == DT_float32)
+        small_float(x, y, out, count, n);
+    else if (!dtype_is_int((enum dtype)s->x->dtype))
+        return false;
+    else if (size == 1)
+        small_1(x, y, out, count, n);
+    else if (size == 2)
+        small_2(x, y, out, count, n);
+    else if (size == 4)
+        small_4(x, y, out, count, n);
+    else
+        small_8(x, y, out, count, n);
+    s->at += count;
+    return true;
+}
 
 /* the same products as NumPy makes, without an array for each; false: other types, no library */
-static bool by_blas(sliding *s, int64_t count, int64_t n)
+static bool by_blas(sliding *s, int64_t first, int64_t second, int64_t count, int64_t n)
 {
     const blas *f = n <= INT32_MAX && (s->x->dtype == DT_float64 || s->x->dtype == DT_float32)
                         ? blas_open()
                         : NULL;
     if (!f) return false;
     char *out = s->out->at + s->at * s->out->size;
-    const char *x = s->x->at, *y = s->y->at;
+    const char *x = s->x->at + first * s->x->size, *y = s->y->at + second * s->y->size;
     for (int64_t i = 0; i < count; i++)
         if (s->x->dtype == DT_float64)
             ((double *)out)[i] = f->ddot((int)n, (const double *)x + i, 1, (const double *)y, 1);
@@ -65,8 +98,7 @@ static bool by_blas(sliding *s, int64_t count, int64_t n)
 static bool inner(sliding *s, int64_t count, int64_t n, err *e)
 {
     bool whole = dtype_is_int((enum dtype)s->x->dtype) || s->x->dtype == DT_bool;
-    if (n <= SMALL_KERNEL && s->x->dtype == DT_float64) return small_double(s, count, n), true;
-    if (n <= SMALL_KERNEL && s->x->dtype == DT_float32) return small_float(s, count, n), true;
+    if (n <= SMALL_KERNEL && small(s, 0, 0, count, n)) return true;
     if (whole) { /* sums of integers have no order: all windows at once */
         int64_t size = s->x->size;
         nd *w = nd_view(s->x->b, s->x->at, nd_type(s->x), 2, (int64_t[]){count, n},
@@ -79,9 +111,16 @@ static bool inner(sliding *s, int64_t count, int64_t n, err *e)
         s->at += count;
         return true;
     }
-    if (by_blas(s, count, n)) return true;
-    for (int64_t i = 0; i < count; i++) TRY(dot_at(s, i, 0, n, e));
+    if (by_blas(s, 0, 0, count, n)) return true;
+    for (int64_t i = 0; i < count; i++) TRY(any_dot_at(s, i, 0, n, e));
     return true;
+}
+
+/* At the ends: one product, as the library makes it; sums of integers have no order. */
+static bool dot_at(sliding *s, int64_t i, int64_t k, int64_t n, err *e)
+{
+    bool whole = dtype_is_int((enum dtype)s->x->dtype);
+    return by_blas(s, i, k, 1, n) || (whole && small(s, i, k, 1, n)) || any_dot_at(s, i, k, n, e);
 }
 
 static bool slide(sliding *s, char mode, err *e)

@@ -479,11 +479,25 @@ nd *nd_mask(const nd *x, const nd *mask, err *e)
     return y;
 }
 
+/* Only what counts is cleared: there is room for many axes. */
+static void start_plan(spread *s, plan *p)
+{
+    s->n = s->nowned = s->dots = 0;
+    memset(s->empty_mask, 0, sizeof s->empty_mask);
+    p->nview = p->split = p->narray = p->nlist = 0;
+    p->at = NULL;
+    p->room = NULL;
+    p->offset = NULL;
+    p->noffset = 0;
+}
+
 static bool make_plan(const nd *x, const index_item *items, int n, spread *s, plan *p, err *e)
 {
     if (!spread_items(x, items, n, s, e) || !plan_items(p, x, s, e)) return false;
     if (p->nview + (p->narray ? 1 : 0) > ND_MAXDIM)
-        return err_set(e, IndexError, "number of dimensions must be within [0, %d]", ND_MAXDIM);
+        return err_set(e, IndexError,
+                       "number of dimensions must be within [0, %d], indexing result would have %d",
+                       ND_MAXDIM, p->nview + (p->narray ? 1 : 0));
     return !p->narray || plan_list(p, e);
 }
 
@@ -517,8 +531,9 @@ nd *nd_index(const nd *x, const index_item *items, int n, err *e)
     bool rows = n == 1 && items[0].kind == IDX_ARRAY && dtype_is_int(items[0].array->dtype) &&
                 x->ndim > 0 && nd_is_c(x) && x->dtype != DT_object && nd_count(x) > 0;
     if (rows) return nd_take(x, items[0].array, 0, 'r', e);
-    spread s = {0};
-    plan p = {0};
+    spread s;
+    plan p;
+    start_plan(&s, &p);
     nd *y = NULL;
     int64_t shape[MAXITEM + ND_MAXDIM];
     if (make_plan(x, items, n, &s, &p, e)) {
@@ -539,8 +554,9 @@ nd *nd_index(const nd *x, const index_item *items, int n, err *e)
 
 nd *nd_index_places(const nd *x, const index_item *items, int n, err *e)
 {
-    spread s = {0};
-    plan p = {0};
+    spread s;
+    plan p;
+    start_plan(&s, &p);
     nd *y = NULL;
     int64_t shape[MAXITEM + ND_MAXDIM], index[ND_MAXDIM] = {0};
     if (make_plan(x, items, n, &s, &p, e)) {
@@ -637,8 +653,9 @@ static nd *prepare_value(const nd *target, const nd *value, int ndim, const int6
 bool nd_index_assign(nd *target, const index_item *items, int n, const nd *value, err *e)
 {
     if (is_full_mask(target, items, n)) return assign_masked(target, items[0].array, value, e);
-    spread s = {0};
-    plan p = {0};
+    spread s;
+    plan p;
+    start_plan(&s, &p);
     int64_t shape[MAXITEM + ND_MAXDIM];
     bool ok = make_plan(target, items, n, &s, &p, e);
     if (ok && !p.narray) {

@@ -130,36 +130,97 @@ static bool quick_slice(const slice *s, int64_t len, int64_t *start, int64_t *co
     return true;
 }
 
-/* A view by ints and slices alone, one for each leading axis; FAIL without an exception: not that
- * simple. */
-static value quick_view(interp *in, ndarray *a, value key)
+/* The axes of a view. */
+typedef struct place {
+    char *at;
+    int ndim;
+    int64_t shape[ND_MAXDIM], strides[ND_MAXDIM];
+} place;
+
+static void keep_axes(const nd *x, int from, int to, place *p)
 {
-    const nd *x = array_peek(a);
+    for (int i = from; i < to; i++) {
+        p->shape[p->ndim] = nd_shape(x)[i];
+        p->strides[p->ndim++] = nd_strides(x)[i];
+    }
+}
+
+static bool is_ellipsis(value v)
+{
+    return v.kind == V_OBJ && v.o->type == &T_ellipsis;
+}
+
+/* By ints, slices, None and one ellipsis alone, and not a single element; false: not that simple.
+ */
+static bool quick_place(const nd *x, value key, place *p)
+{
     tuple *t = as_tuple(key);
     const value *item = t ? t->at : &key;
-    int n = t ? (int)(t->n > ND_MAXDIM ? ND_MAXDIM + 1 : t->n) : 1, ndim = 0;
-    int64_t shape[ND_MAXDIM], strides[ND_MAXDIM];
-    char *at = x->at;
-    if (n > x->ndim) return FAIL;
+    int64_t n = t ? t->n : 1;
+    int axis = 0, used = 0, dots = 0, fresh = 0;
+    if (n > ND_MAXDIM) return false;
     for (int i = 0; i < n; i++) {
-        int64_t len = nd_shape(x)[i], stride = nd_strides(x)[i], start, count, step;
+        if (is_none(item[i]))
+            fresh++;
+        else if (is_ellipsis(item[i]))
+            dots++;
+        else
+            used++;
+    }
+    if (used > x->ndim || dots > 1 || fresh + x->ndim > ND_MAXDIM) return false;
+    p->at = x->at;
+    p->ndim = 0;
+    for (int i = 0; i < n; i++) {
+        if (is_none(item[i])) {
+            p->shape[p->ndim] = 1;
+            p->strides[p->ndim++] = 0;
+            continue;
+        }
+        if (is_ellipsis(item[i])) {
+            keep_axes(x, axis, axis + x->ndim - used, p);
+            axis += x->ndim - used;
+            continue;
+        }
+        int64_t len = nd_shape(x)[axis], stride = nd_strides(x)[axis], start, count, step;
         slice *s = as_slice(item[i]);
         if (item[i].kind == V_INT) {
             start = item[i].i < 0 ? item[i].i + len : item[i].i;
-            if (start < 0 || start >= len) return FAIL;
+            if (start < 0 || start >= len) return false;
         } else if (s && quick_slice(s, len, &start, &count, &step)) {
-            shape[ndim] = count;
-            strides[ndim++] = stride * step;
+            p->shape[p->ndim] = count;
+            p->strides[p->ndim++] = stride * step;
         } else {
-            return FAIL;
+            return false;
         }
-        at += start * stride;
+        p->at += start * stride;
+        axis++;
     }
-    for (int i = n; i < x->ndim; i++) {
-        shape[ndim] = nd_shape(x)[i];
-        strides[ndim++] = nd_strides(x)[i];
-    }
-    return ndim ? array_view(in, a, at, ndim, shape, strides) : FAIL;
+    keep_axes(x, axis, x->ndim, p);
+    return p->ndim || dots;
+}
+
+/* A view by quick_place; FAIL without an exception: not that simple. */
+static value quick_view(interp *in, ndarray *a, value key)
+{
+    place p;
+    if (!quick_place(array_peek(a), key, &p)) return FAIL;
+    return array_view(in, a, p.at, p.ndim, p.shape, p.strides);
+}
+
+/* One number in many places: -1 not that simple, 0 an exception, 1 done. */
+static int quick_fill(interp *in, nd *x, value key, value v)
+{
+    _Alignas(16) char cell[16];
+    static const int64_t none[ND_MAXDIM];
+    place p;
+    bool number = v.kind == V_INT || v.kind == V_FLOAT || v.kind == V_BOOL || v.kind == V_SCALAR;
+    bool narrow = x->dtype == DT_float16 || x->dtype == DT_float32;
+    if (v.kind == V_FLOAT && narrow && !(v.f > -60000 && v.f < 60000)) return -1; /* may warn */
+    if (!number || x->dtype >= DT_object || !quick_place(x, key, &p)) return -1;
+    if (v.kind == V_SCALAR && (v.aux & 0xff) != x->dtype) return -1; /* casts may warn */
+    if (!scalar_store(in, v, nd_type(x), cell)) return 0;
+    strided_copy(p.ndim, p.shape, p.at, p.strides, cell, none, x->size, NULL);
+    return 1;
 }
 
 static bool all_ints(const index_list *l, const nd *x)
@@ -201,6 +262,8 @@ bool array_setitem(interp *in, value self, value key, value v)
     const char *p = fast_element(x, key);
     if (p && x->dtype < DT_object && !as_list(v) && !as_ndarray(v))
         return scalar_store(in, v, nd_type(x), (char *)(uintptr_t)p);
+    int quick = quick_fill(in, x, key, v);
+    if (quick >= 0) return quick;
     index_list l;
     if (!index_parse(in, key, &l)) return false;
     err e = {0};

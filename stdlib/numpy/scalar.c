@@ -266,6 +266,8 @@ static bool check_number(interp *in, value v, dtype_of from, const void *element
         memcpy(&d, element, 8);
         if (isnan(d)) return THROW0(in, ValueError, "cannot convert float NaN to integer");
         if (isinf(d)) return THROW0(in, OverflowError, "cannot convert float infinity to integer");
+        if (fabs(d) >= 0x1p63 && to != DT_uint64)
+            return THROW0(in, OverflowError, "Python int too large to convert to C long");
     }
     if (from.dt == DT_complex128 && v.o->type == &T_complex && to < DT_complex64 && to != DT_bool)
         return THROW0(in, TypeError, "%s must be a string%s or a real number, not 'complex'",
