@@ -257,8 +257,9 @@ void grid_block(const grid *g, uint64_t linear, int64_t *block)
 {
     for (int i = g->ndim; i-- > 0;) {
         uint64_t n = (uint64_t)g->ax[i]->nblock;
-        block[i] = n == 1 ? 0 : (int64_t)(linear % n);
-        linear = n == 1 ? linear : linear / n;
+        bool fits = linear < n; /* always along the first axis: divisions are slow */
+        block[i] = (int64_t)(n == 1 ? 0 : fits ? linear : linear % n);
+        linear = n == 1 ? linear : fits ? 0 : linear / n;
     }
 }
 

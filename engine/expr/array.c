@@ -224,7 +224,8 @@ static void value_drop(layer *l)
     datum_unref(((value_layer *)l)->value);
 }
 
-static const layer_kind value_kind = {"value", value_task, value_key, value_find, value_drop};
+static const layer_kind value_kind = {
+    .name = "value", .task = value_task, .key = value_key, .find = value_find, .drop = value_drop};
 
 static layer *original_layer(const char *name, datum *value, dtype_of t)
 {

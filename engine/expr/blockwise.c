@@ -76,7 +76,7 @@ static void drop(layer *base)
     arena_clear(&l->mem);
 }
 
-static const layer_kind bw_kind = {"blockwise", task_of, NULL, NULL, drop};
+static const layer_kind bw_kind = {.name = "blockwise", .task = task_of, .drop = drop};
 
 const bw_layer *as_bw(const layer *l)
 {

@@ -127,7 +127,8 @@ static void block_drop(layer *l)
     arena_clear(&b->mem);
 }
 
-static const layer_kind block_kind = {"blocks", block_task, NULL, NULL, block_drop};
+static const layer_kind block_kind = {
+    .name = "blocks", .task = block_task, .drop = block_drop, .one_fn = true};
 
 block_layer *block_layer_new(const char *name, fn *f, block_args args, grid *g, dtype_of t,
                              uint32_t ndep, layer *const *dep)

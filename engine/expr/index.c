@@ -126,7 +126,8 @@ static void drop(layer *base)
     mem_free(l->helper_name);
 }
 
-static const layer_kind index_kind = {"getitem", task_of, key_of, find, drop};
+static const layer_kind index_kind = {
+    .name = "getitem", .task = task_of, .key = key_of, .find = find, .drop = drop};
 
 static void token_items(token *t, int n, const index_item *items)
 {
@@ -336,7 +337,7 @@ static void blocks_drop(layer *base)
     selection_free(((blocks_layer *)base)->pick);
 }
 
-static const layer_kind blocks_kind = {"blocks", blocks_task, NULL, NULL, blocks_drop};
+static const layer_kind blocks_kind = {.name = "blocks", .task = blocks_task, .drop = blocks_drop};
 
 expr *expr_blocks(const expr *x, int n, const index_item *items, err *e)
 {

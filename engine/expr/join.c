@@ -56,7 +56,7 @@ static void drop(layer *base)
     mem_free(l->first);
 }
 
-static const layer_kind join_kind = {"join", task_of, NULL, NULL, drop};
+static const layer_kind join_kind = {.name = "join", .task = task_of, .drop = drop};
 
 const join_layer *as_join(const layer *l)
 {

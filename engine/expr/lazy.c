@@ -206,7 +206,7 @@ static bool rename_task(const layer *l, uint64_t i, arena *a, task_view *out, er
     return true;
 }
 
-static const layer_kind rename_kind = {"alias", rename_task, NULL, NULL, NULL};
+static const layer_kind rename_kind = {.name = "alias", .task = rename_task};
 
 /* 1-d chunks under new keys, in C order of the old ones */
 static expr *renamed(const expr *y, const expr *x, const expr *mask)

@@ -181,7 +181,8 @@ static void drop(layer *base)
     mem_free(l->helper_name);
 }
 
-static const layer_kind overlap_kind = {"overlap", task_of, key_of, find, drop};
+static const layer_kind overlap_kind = {
+    .name = "overlap", .task = task_of, .key = key_of, .find = find, .drop = drop};
 
 static cuts *wider(const cuts *a, int64_t before, int64_t after)
 {

@@ -338,7 +338,8 @@ static void drop(layer *base)
     mem_free(l->split_name);
 }
 
-static const layer_kind rechunk_kind = {"rechunk", task_of, key_of, find, drop};
+static const layer_kind rechunk_kind = {
+    .name = "rechunk", .task = task_of, .key = key_of, .find = find, .drop = drop};
 
 const grid *as_rechunk(const layer *l)
 {

@@ -38,10 +38,18 @@ static lit group_lists(group *g, int k)
     }
     uint32_t n = (uint32_t)(g->to[k] - g->from[k]);
     lit *item = arena_alloc(g->a, n * sizeof(lit) + 1);
-    for (uint32_t i = 0; i < n; i++) {
-        g->at[k] = g->from[k] + i;
-        item[i] = group_lists(g, k + 1);
-    }
+    if (k == ndim - 1) { /* neighbours */
+        g->at[k] = g->from[k];
+        uint64_t first = grid_linear(g->l->in_grid, g->at);
+        for (uint32_t i = 0; i < n; i++) {
+            g->ref[g->nref] = (ref){g->l->in, first + i};
+            item[i] = lit_in(g->nref++);
+        }
+    } else
+        for (uint32_t i = 0; i < n; i++) {
+            g->at[k] = g->from[k] + i;
+            item[i] = group_lists(g, k + 1);
+        }
     return lit_items(LIT_LIST, n, item);
 }
 
@@ -78,7 +86,8 @@ static void tree_drop(layer *base)
     datum_unref(l->in_grid);
 }
 
-static const layer_kind tree_kind = {"tree", tree_task, NULL, NULL, tree_drop};
+static const layer_kind tree_kind = {
+    .name = "tree", .task = tree_task, .drop = tree_drop, .one_fn = true};
 
 /* the grid after one level */
 static grid *level_grid(const grid *g, const int64_t *split, bool keepdims, int64_t size)

@@ -234,7 +234,8 @@ static void drop(layer *base)
     datum_unref(l->binop);
 }
 
-static const layer_kind scan_layers = {"scan", task_of, key_of, find, drop};
+static const layer_kind scan_layers = {
+    .name = "scan", .task = task_of, .key = key_of, .find = find, .drop = drop};
 
 static expr *map_axis(const char *prefix, const fn *f, const expr *x, dtype_of t, err *e)
 {

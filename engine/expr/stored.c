@@ -21,7 +21,7 @@ static void drop(layer *l)
     mem_free(s->block);
 }
 
-static const layer_kind stored_kind = {"stored", task_of, NULL, NULL, drop};
+static const layer_kind stored_kind = {.name = "stored", .task = task_of, .drop = drop};
 
 expr *expr_stored(const expr *x, datum *const *block)
 {

@@ -37,6 +37,7 @@ typedef struct layer_kind {
     void (*key)(const layer *l, uint64_t i, key *out);       /* NULL: (name, block ...) */
     bool (*find)(const layer *l, const key *k, uint64_t *i); /* NULL: likewise */
     void (*drop)(layer *l);                                  /* what the kind added; may be NULL */
+    bool one_fn;                                             /* that all its tasks call */
 } layer_kind;
 
 enum layer_flags {

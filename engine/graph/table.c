@@ -213,7 +213,8 @@ static void drop(layer *l)
     mem_free(t->slot);
 }
 
-static const layer_kind table_kind = {"table", task_of, key_of, find, drop};
+static const layer_kind table_kind = {
+    .name = "table", .task = task_of, .key = key_of, .find = find, .drop = drop};
 
 /* Iterative depth-first search: colour 1 = on the path, 2 = done. */
 static bool check_acyclic(const graph_builder *b, err *e)

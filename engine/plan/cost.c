@@ -320,7 +320,7 @@ static const fn *called(costs *c, const program *g, uint64_t index)
 {
     task_view v = {0};
     err e = {0};
-    if (g->nstep > 1 || as_bw(g->by[0])) return NULL;
+    if (g->nstep > 1 || as_bw(g->by[0]) || g->by[0]->kind->one_fn) return NULL;
     arena_reset(&c->scratch);
     if (layer_task(g->by[0], index, &c->scratch, &v, &e)) return v.f;
     err_clear(&e);

@@ -158,14 +158,15 @@ static bool open_frame(walk *w, ref r, err *e)
     frame f = {.node = (uint32_t)(x - w->s.at), .index = r.i, .first = w->nref};
     program *g = make_program(w, f.node);
     arena_reset(&w->scratch);
-    if (g->nstep == 1) {
+    if (g->nstep == 1 && !(g->closed && g->led == LED_NATIVE)) {
         task_view v;
         TRY(layer_task(x->by, r.i, &w->scratch, &v, e));
         f.value = v.value;
         f.alias = !v.value && !v.f;
         for (uint32_t k = 0; k < v.nin; k++) push_ref(w, v.in[k]);
         prepare(g, &v);
-    } else {
+        g->led = v.f && fn_is_native(v.f) && !v.f->kind->prepare ? LED_NATIVE : LED_FOREIGN;
+    } else if (g->nstep > 1) {
         if (g->led != LED_NATIVE) TRY(prepare_first(g, x->by, r.i, &w->scratch, e));
         if (!g->closed) TRY(program_inputs(g, r.i, &w->scratch, push_ref, w, e));
     }

@@ -43,7 +43,7 @@ program *program_new(uint32_t nstep, const layer *const *step, const layer *cons
     p->by = p->step + nstep;
     memcpy(p->step, step, nstep * sizeof *step);
     memcpy(p->by, by, nstep * sizeof *by);
-    p->closed = nstep > 1 && is_closed(p);
+    p->closed = nstep > 1 ? is_closed(p) : !p->by[0]->ndep && p->by[0]->kind->one_fn;
     p->tiles = largest(p) > TILE;
     if (nstep > 1) p->inside = largest(p);
     return p;

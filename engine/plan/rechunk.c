@@ -261,7 +261,8 @@ static void paste_layer_drop(layer *base)
     datum_unref(l->getitem);
 }
 
-static const layer_kind paste_layer_kind = {"paste", paste_task, NULL, NULL, paste_layer_drop};
+static const layer_kind paste_layer_kind = {
+    .name = "paste", .task = paste_task, .drop = paste_layer_drop};
 
 /* --- straight from a source --- */
 
@@ -296,7 +297,7 @@ static void reread_drop(layer *base)
     datum_unref(((reread_layer *)base)->of);
 }
 
-static const layer_kind reread_kind = {"reread", reread_task, NULL, NULL, reread_drop};
+static const layer_kind reread_kind = {.name = "reread", .task = reread_task, .drop = reread_drop};
 
 /* Do l's blocks lie side by side in the source, one after the other along axis k? */
 static bool axis_is_whole(const layer *l, int k, arena *a)

@@ -59,7 +59,8 @@ static void region_drop(layer *base)
     mem_free(l->list);
 }
 
-static const layer_kind region_kind = {"region", region_task, NULL, NULL, region_drop};
+static const layer_kind region_kind = {
+    .name = "region", .task = region_task, .drop = region_drop, .one_fn = true};
 
 /* --- what to read, and what to take of that --- */
 

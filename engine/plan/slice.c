@@ -326,7 +326,7 @@ static bool renamed_task(const layer *l, uint64_t i, arena *a, task_view *out, e
     return true;
 }
 
-static const layer_kind renamed_kind = {"renamed", renamed_task, NULL, NULL, NULL};
+static const layer_kind renamed_kind = {.name = "renamed", .task = renamed_task};
 
 static layer *renamed(const layer *as, layer *l)
 {

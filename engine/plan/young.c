@@ -11,7 +11,7 @@
 #include "engine/plan/lower.h"
 #include "engine/plan/order.h"
 
-enum { MUCH = 16 << 20, GUESS = 1 << 20, LEAST_GUESS = 1 << 10 };
+enum { MUCH = 16 << 20, GUESS = 1 << 20, LEAST_GUESS = 1 << 10, TASK = 256 };
 
 typedef struct sizes {
     uint64_t *of;    /* bytes that each result adds */
@@ -289,10 +289,11 @@ static void try_renumber(plan *p, const tid *list)
 
 void pass_order(plan *p)
 {
-    if (p->bytes < MUCH && !p->nforeign) return;
+    uint64_t much = MUCH + (uint64_t)p->ntask * TASK; /* what tasks themselves take, at least */
+    if (p->bytes < much && !p->nforeign) return;
     sizes s = sizes_of(p);
     uint64_t held = held_at_most(p, &s, NULL);
-    tid *list = held > s.wanted + MUCH ? best_way(p, &s, held) : NULL;
+    tid *list = held > s.wanted + much ? best_way(p, &s, held) : NULL;
     if (list) try_renumber(p, list);
     mem_free(list);
     mem_free(s.of);
