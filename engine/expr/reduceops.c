@@ -166,14 +166,14 @@ static const fn_kind mean_combine_kind = {.name = "mean_combine",
                                           .fields = red_fields,
                                           .call = mean_combine_call,
                                           .takes = "X",
-                                          .cost = {.joins = true}};
+                                          .cost = {.joins = true, .items = 2, .ns = 5}};
 static const fn_kind mean_agg_kind = {.name = "mean_agg",
                                       .version = 1,
                                       .size = sizeof(red_fn),
                                       .fields = red_fields,
                                       .call = mean_agg_call,
                                       .takes = "X",
-                                      .cost = {.joins = true}};
+                                      .cost = {.joins = true, .ns = 5}};
 
 /* --- moments --- */
 
@@ -354,21 +354,22 @@ static const fn_kind moment_chunk_kind = {.name = "moment_chunk",
                                           .fields = red_fields,
                                           .call = moment_chunk_call,
                                           .takes = "x",
-                                          .cost = {.copies = 2, .ns = 2}};
-static const fn_kind moment_combine_kind = {.name = "moment_combine",
-                                            .version = 1,
-                                            .size = sizeof(red_fn),
-                                            .fields = red_fields,
-                                            .call = moment_combine_call,
-                                            .takes = "X",
-                                            .cost = {.joins = true}};
+                                          .cost = {.copies = 2, .ns = 2, .items = 3}};
+static const fn_kind moment_combine_kind = {
+    .name = "moment_combine",
+    .version = 1,
+    .size = sizeof(red_fn),
+    .fields = red_fields,
+    .call = moment_combine_call,
+    .takes = "X",
+    .cost = {.joins = true, .joined = 6, .items = 3, .ns = 20}};
 static const fn_kind moment_agg_kind = {.name = "moment_agg",
                                         .version = 1,
                                         .size = sizeof(red_fn),
                                         .fields = red_fields,
                                         .call = moment_agg_call,
                                         .takes = "X",
-                                        .cost = {.joins = true}};
+                                        .cost = {.joins = true, .joined = 6, .ns = 20}};
 
 datum *red_pack(int n, nd *const *part)
 {
@@ -395,6 +396,7 @@ fn *fn_red(enum red_step step, const char *name, const red_fn *like)
     fn base = r->base;
     *r = *like;
     r->base = base;
+    r->base.items = step == RED_MEAN_CHUNK && r->nan; /* counts differ from cell to cell */
     int64_t param[] = {step,         r->id,    r->axes, r->keepdims,   r->want.dt,
                        r->want.size, r->order, r->nan,  r->skip_empty, (int64_t)(r->ddof * 1e6)};
     fn_identify(&r->base, param, sizeof param);

@@ -148,6 +148,8 @@ typedef struct fn_cost {
     bool streams;   /* fetches inputs that are not in memory (datum_kind.fetch) one at a time, */
     bool parts;     /* and only what it uses of them (fetch_part) */
     bool joins;     /* several inputs become one block first */
+    uint8_t joined; /* blocks of that size that it makes meanwhile; 0: one */
+    uint8_t items;  /* blocks that the result consists of; 0: one */
     uint8_t maybe;  /* copies more that it may make, for all we know */
     uint8_t copies; /* blocks as large as its largest input that it makes meanwhile */
     bool product;   /* of its first two inputs, as matrices */
@@ -214,9 +216,9 @@ struct fn {
     char *name; /* as users see it: "add", "sum_chunk"; owned */
     hash128 id; /* kind and parameters: equal means interchangeable */
     uint32_t flags;
-    float ns;              /* see fn_cost; 0: as its kind says */
-    uint8_t copies, maybe; /* more than its kind says */
-    struct rank {          /* axes that blocks of argument 0, 1, and all others must have */
+    float ns;                     /* see fn_cost; 0: as its kind says */
+    uint8_t copies, maybe, items; /* more than its kind says */
+    struct rank {                 /* axes that blocks of argument 0, 1, and all others must have */
         uint8_t lo, hi;
     } rank[3];
     uint32_t nbound; /* what a functools.partial would show: keyword arguments */

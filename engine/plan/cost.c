@@ -101,7 +101,7 @@ static uint64_t joined_bytes(const task_view *v)
 {
     uint64_t n = 0;
     for (uint32_t k = 0; v->nin > 1 && k < v->nin; k++) n += block_bytes(v->in[k].of, v->in[k].i);
-    return n;
+    return n * (v->f->kind->cost.joined ? v->f->kind->cost.joined : 1u);
 }
 
 /* the largest input's bytes, and the elements of all */
@@ -195,10 +195,18 @@ static uint64_t tiled_extra(const program *g, const stepset *x, uint32_t first)
         bool rows = from && from->kind->divisible && from->kind->read_into && !from->whole;
         if (!from)
             n += PIECE;
-        else if (!resident(g->by[s]))
-            n += rows ? WINDOW : block_bytes(g->by[s], x->index[s]);
+        else if (!resident(g->by[s])) {
+            uint64_t box;
+            source_bytes(g->by[s], x->index[s], &x->view[s], &box);
+            n += box + (rows && !box ? WINDOW : block_bytes(g->by[s], x->index[s]));
+        }
     }
     return n;
+}
+
+static uint64_t result_blocks(const fn *f)
+{
+    return (f->kind->cost.items ? f->kind->cost.items : 1u) + f->items;
 }
 
 /* The step whose block the result is, seen as it may be; -1: it is an input of the task. */
@@ -279,6 +287,7 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     bool nothing = x->view[0].f && x->view[0].f->kind->cost.nothing;
     int result = result_step(g, x);
     k.out = result < 0 ? 0 : block_bytes(g->by[result], x->index[result]);
+    if (result >= 0 && x->view[result].f) k.out *= result_blocks(x->view[result].f);
     if (nothing) k.out = k.block = 0;
     k.extra = pieces ? tiled_extra(g, x, first) : stepped_extra(g, x, nothing ? 0 : result);
     const grid *gr = g->by[0]->grid;
