@@ -120,6 +120,14 @@ bool h5_link_external(h5obj *at, const char *name, const char *file, const char 
 
 enum { H5_SZIP_EC = 256 }; /* entropy coding, else nearest neighbour first */
 
+/* A part of a virtual dataset that lies in another one; regions as in h5region. */
+typedef struct h5virtual {
+    const char *file, *name;
+    int64_t start[ND_MAXDIM], step[ND_MAXDIM], count[ND_MAXDIM]; /* of the virtual dataset */
+    int ndim;                                                    /* of the other one */
+    int64_t shape[ND_MAXDIM], from[ND_MAXDIM], by[ND_MAXDIM], of[ND_MAXDIM];
+} h5virtual;
+
 typedef struct h5spec {
     h5type type;
     int ndim;
@@ -134,7 +142,9 @@ typedef struct h5spec {
     int level;       /* of gzip: 0..9; -1 for the default (4); of szip: pixels | H5_SZIP_EC */
     int scaleoffset; /* 1 + digits, or bits (0: as many as needed) of integers; 0: none */
     bool shuffle, fletcher32, track_order;
-    const nd *fill; /* 0-d; NULL: zero */
+    const nd *fill;         /* 0-d; NULL: zero */
+    const h5virtual *parts; /* of a virtual dataset; NULL: it has elements of its own */
+    size_t npart;
 } h5spec;
 
 /* name NULL: anonymous.  Intermediate groups are created. */
@@ -152,9 +162,11 @@ typedef struct h5info {
     const char *compression; /* "gzip", "lzf", "szip", a filter's number unknown here: NULL */
     int level;               /* of gzip, of szip as in h5spec */
     int scaleoffset;         /* -1: none */
-    bool shuffle, fletcher32;
+    bool shuffle, fletcher32, is_virtual;
 } h5info;
 bool h5_info(h5obj *dataset, h5info *out, err *e);
+/* Two names a part: the file, the dataset in it; h5_names_free. */
+char **h5_virtual_sources(h5obj *dataset, size_t *n, err *e);
 bool h5_resize(h5obj *dataset, int ndim, const int64_t *shape, err *e);
 bool h5_is_packed(h5obj *d);         /* its chunks go through filters */
 nd *h5_fill(h5obj *dataset, err *e); /* fillvalue, 0-d; of variable text: b"" as S1 */

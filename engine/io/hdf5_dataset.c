@@ -150,10 +150,37 @@ static bool set_fill(const h5_lib *h, hid_t p, const nd *fill, err *e)
     return ok;
 }
 
+static hid_t region_space(const h5_lib *h, int ndim, const int64_t *shape, const int64_t *start,
+                          const int64_t *step, const int64_t *count)
+{
+    hsize_t to[4][ND_MAXDIM];
+    const int64_t *from[4] = {shape, start, step, count};
+    for (int k = 0; k < 4; k++)
+        for (int i = 0; i < ndim; i++) to[k][i] = (hsize_t)from[k][i];
+    hid_t id = h->Screate_simple(ndim, to[0], NULL);
+    if (id >= 0 && h->Sselect_hyperslab(id, H5S_SELECT_SET, to[1], to[2], to[3], NULL) < 0) {
+        h->Sclose(id);
+        return -1;
+    }
+    return id;
+}
+
+static bool set_part(const h5_lib *h, hid_t p, const h5spec *s, const h5virtual *v, err *e)
+{
+    hid_t there = region_space(h, s->ndim, s->shape, v->start, v->step, v->count);
+    hid_t here = region_space(h, v->ndim, v->shape, v->from, v->by, v->of);
+    bool ok = there >= 0 && here >= 0 && h->Pset_virtual(p, there, v->file, v->name, here) >= 0;
+    if (!ok) h5_fail(h, e);
+    if (there >= 0) h->Sclose(there);
+    if (here >= 0) h->Sclose(here);
+    return ok;
+}
+
 static hid_t make_plist(const h5_lib *h, const h5spec *s, err *e)
 {
     hid_t p = h->Pcreate(h->P_CLS_DATASET_CREATE_ID);
     bool ok = !wants_chunks(s) || s->ndim == 0 || s->empty || set_chunks(h, p, s, e);
+    for (size_t i = 0; ok && i < s->npart; i++) ok = set_part(h, p, s, &s->parts[i], e);
     if (ok && s->fill) ok = set_fill(h, p, s->fill, e);
     h->Pset_obj_track_times(p, false);
     unsigned order = s->track_order ? H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED : 0;
@@ -286,6 +313,36 @@ bool h5_resize(h5obj *d, int ndim, const int64_t *shape, err *e)
         size[i] = (hsize_t)shape[i];
     }
     return set_extent(d, size, e);
+}
+
+/* --- virtual datasets --- */
+
+typedef ssize_t (*name_fn)(hid_t p, size_t index, char *name, size_t size);
+
+static char *part_name(name_fn ask, hid_t p, size_t i)
+{
+    ssize_t n = ask(p, i, NULL, 0);
+    char *name = mem_zero((size_t)(n > 0 ? n : 0) + 1);
+    if (n > 0) ask(p, i, name, (size_t)n + 1);
+    return name;
+}
+
+char **h5_virtual_sources(h5obj *d, size_t *n, err *e)
+{
+    *n = 0;
+    const h5_lib *h = h5_enter(e);
+    if (!h) return NULL;
+    size_t count = 0;
+    hid_t p = h->Dget_create_plist(d->id);
+    bool ok = p >= 0 && h->Pget_virtual_count(p, &count) >= 0;
+    char **names = ok ? mem_alloc((2 * count + 1) * sizeof *names) : h5_fail(h, e);
+    for (size_t i = 0; ok && i < count; i++) {
+        names[(*n)++] = part_name(h->Pget_virtual_filename, p, i);
+        names[(*n)++] = part_name(h->Pget_virtual_dsetname, p, i);
+    }
+    if (p >= 0) h->Pclose(p);
+    h5_leave();
+    return names;
 }
 
 /* --- types under names --- */

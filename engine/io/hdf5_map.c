@@ -137,6 +137,7 @@ static bool read_properties(const h5_lib *h, h5obj *d, h5map *m, err *e)
         read_chunks(h, p, m);
     else if (layout == H5D_CONTIGUOUS && h->Pget_external_count(p) == 0)
         m->layout = H5_CONTIGUOUS;
+    m->info.is_virtual = layout == H5D_VIRTUAL;
     m->direct = m->direct && m->exact && m->layout != H5_ELSEWHERE && !has_userblock(h, d);
     bool ok = read_fill(h, p, m, e);
     h->Pclose(p);

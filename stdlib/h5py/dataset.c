@@ -44,8 +44,44 @@ static const char *text_or_null(value v)
     return s ? s->at : NULL;
 }
 
+static bool axes_of(interp *in, value v, int ndim, int64_t *out)
+{
+    int n;
+    return to_shape(in, v, &n, out) &&
+           (n == ndim || THROW0(in, ValueError, "%d indices for %d dimensions", n, ndim));
+}
+
+/* (start, step, count, file, name, shape, from, by, of) */
+static bool part_of(interp *in, value v, int ndim, h5virtual *out)
+{
+    tuple *t = as_tuple(v);
+    str *file = t && t->n == 9 ? as_str(t->at[3]) : NULL, *name = file ? as_str(t->at[4]) : NULL;
+    if (!name) return THROW0(in, TypeError, "a part of a virtual dataset is a tuple of nine");
+    out->file = file->at;
+    out->name = name->at;
+    return axes_of(in, t->at[0], ndim, out->start) && axes_of(in, t->at[1], ndim, out->step) &&
+           axes_of(in, t->at[2], ndim, out->count) &&
+           to_shape(in, t->at[5], &out->ndim, out->shape) &&
+           axes_of(in, t->at[6], out->ndim, out->from) &&
+           axes_of(in, t->at[7], out->ndim, out->by) && axes_of(in, t->at[8], out->ndim, out->of);
+}
+
+/* Owned by the caller; the texts in it are those of v. */
+static bool parts_of(interp *in, value v, h5spec *s, h5virtual **out)
+{
+    *out = NULL;
+    if (is_none(v)) return true;
+    list *l = as_list(v);
+    if (!l) return THROW0(in, TypeError, "the parts of a virtual dataset are a list");
+    h5virtual *all = *out = mem_zero(sizeof *all * (size_t)(l->n + 1));
+    for (int64_t i = 0; i < l->n; i++) TRY(part_of(in, l->at[i], s->ndim, &all[i]));
+    s->parts = all;
+    s->npart = (size_t)l->n;
+    return true;
+}
+
 /* create(at, name, shape, dtype, maxshape, chunks, compression, level, shuffle, fletcher32,
- * track_order, fill, scaleoffset) */
+ * track_order, fill, scaleoffset, parts) */
 static value d_create(interp *in, const value *arg)
 {
     h5obj *at = peek_h5(in, arg[0]);
@@ -81,7 +117,11 @@ static value d_create(interp *in, const value *arg)
     if (throwing(in)) return FAIL;
     s.fill = fill;
     err e = {0};
-    value r = wrap_h5(in, h5_create(at, text_or_null(arg[1]), &s, &e), &e);
+    h5virtual *parts;
+    value r = parts_of(in, arg[13], &s, &parts)
+                  ? wrap_h5(in, h5_create(at, text_or_null(arg[1]), &s, &e), &e)
+                  : FAIL;
+    mem_free(parts);
     datum_unref(fill);
     return r;
 }
@@ -118,6 +158,20 @@ static value d_info(interp *in, const value *arg)
                             i.compression ? v_str(in, i.compression) : NONE, options,
                             v_bool(i.shuffle), v_bool(i.fletcher32),
                             i.scaleoffset >= 0 ? v_int(i.scaleoffset) : NONE));
+}
+
+/* virtual(dataset): [file, name, file, name...], or None when it is not virtual */
+static value d_virtual(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    h5info i;
+    size_t n;
+    err e = {0};
+    if (!x) return FAIL;
+    if (!h5_info(x, &i, &e)) return throw_err(in, &e);
+    if (!i.is_virtual) return NONE;
+    char **names = h5_virtual_sources(x, &n, &e);
+    return names_list(in, names, n, &e);
 }
 
 /* other(dataset): what its type is, and how h5py writes it; None when there are such arrays here */
@@ -286,10 +340,11 @@ static value t_text_encoding(interp *in, const value *arg)
 
 const builtin h5_dataset_functions[] = {
     {"create(at, name, shape, dtype, maxshape, chunks, compression, level, shuffle, fletcher32, "
-     "track_order, fill, scaleoffset=-1)",
+     "track_order, fill, scaleoffset=-1, parts=None)",
      d_create, NULL},
     {"guess_chunk(shape, itemsize)", d_guess_chunk, NULL},
     {"info(dataset)", d_info, NULL},
+    {"virtual(dataset)", d_virtual, NULL},
     {"other(dataset)", d_other, NULL},
     {"fields(dataset)", d_fields, NULL},
     {"read_field(dataset, name, start=None, step=None, count=None)", d_read_field, NULL},

@@ -73,7 +73,7 @@ static value yes_or_throw(interp *in, int yes, err *e)
     return yes < 0 ? throw_err(in, e) : v_bool(yes);
 }
 
-static value names_list(interp *in, char **names, size_t n, err *e)
+value names_list(interp *in, char **names, size_t n, err *e)
 {
     if (!names) return throw_err(in, e);
     list *l = list_new(in, (int64_t)n);

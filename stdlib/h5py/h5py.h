@@ -40,6 +40,9 @@ value cells_value(interp *in, const h5type *t, const h5cells *c);
 /* The reverse; TypeError. */
 bool cells_from(interp *in, const h5type *t, value cells, h5cells *out);
 
+/* A list of n names, which it takes; NULL throws e. */
+value names_list(interp *in, char **names, size_t n, err *e);
+
 /* ---- text.c ---- */
 
 /* dtypes carry how their text is encoded (enum dtype_note) */
