@@ -74,7 +74,7 @@ static value sum_array(interp *in, value seq, value start)
     int64_t i = sum_plain(l ? l->at : t->at, l ? l->n : t->n, &total);
     for (; !is_fail(total) && i < (l ? l->n : t->n); i++) {
         value v = value_ref(l ? l->at[i] : t->at[i]);
-        value next = value_binary(in, OP_ADD, total, v);
+        value next = value_binary_spent(in, OP_ADD, total, v, 1);
         value_unref(in, v);
         value_unref(in, total);
         total = next;
@@ -92,7 +92,7 @@ static value sum(interp *in, const value *arg)
     value total = value_ref(arg[1]);
     int r;
     while ((r = iter_next(in, it, &v)) > 0) {
-        value next = value_binary(in, OP_ADD, total, v);
+        value next = value_binary_spent(in, OP_ADD, total, v, 3);
         value_unref(in, total);
         value_unref(in, v);
         total = next;

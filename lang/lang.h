@@ -131,6 +131,8 @@ int value_eq(interp *in, value a, value b);          /* a is b or a == b: 1 0 -1
 bool value_same(value a, value b);                   /* a is b */
 value value_compare(interp *in, enum cmpop op, value a, value b);
 value value_binary(interp *in, enum binop op, value a, value b);
+/* The same for a caller that drops operands right after: bit 0 of spent for a, bit 1 for b. */
+value value_binary_spent(interp *in, enum binop op, value a, value b, unsigned spent);
 value value_inplace(interp *in, enum binop op, value a, value b);
 value value_unary(interp *in, enum unop op, value a);
 int64_t value_len(interp *in, value v); /* -1 failed */

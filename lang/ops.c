@@ -214,6 +214,18 @@ value value_binary(interp *in, enum binop op, value a, value b)
     return is_notimpl(r) ? unsupported(in, op, false, a, b) : r;
 }
 
+value value_binary_spent(interp *in, enum binop op, value a, value b, unsigned spent)
+{
+    for (unsigned side = 0; side < 2; side++) {
+        value v = side ? b : a;
+        if (!(spent >> side & 1) || v.kind != V_OBJ || v.o->rc != 1 || !v.o->type->reuse) continue;
+        value r = v.o->type->reuse(in, op, a, b, v);
+        if (!is_notimpl(r)) return r;
+        value_unref(in, r);
+    }
+    return value_binary(in, op, a, b);
+}
+
 value value_inplace(interp *in, enum binop op, value a, value b)
 {
     value r;

@@ -100,6 +100,9 @@ struct type {
     value (*binary)(interp *in, enum binop op, value a, value b);
     value (*inplace)(interp *in, enum binop op, value self,
                      value other); /* NULL or NOTIMPL: binary */
+    /* binary, where `into` (a or b) is a temporary that nobody else counts: the result may be made
+     * in its place.  NULL or NOTIMPL: binary */
+    value (*reuse)(interp *in, enum binop op, value a, value b, value into);
     value (*getitem)(interp *in, value self, value key);
     bool (*setitem)(interp *in, value self, value key, value v); /* v FAIL: del self[key] */
     int (*contains)(interp *in, value self, value item);         /* 1 0 -1; NULL: iterate */

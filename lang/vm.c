@@ -26,6 +26,9 @@
     do {                                                                                           \
         if ((reg) >= nlocal) clear_value(in, &r[reg]);                                             \
     } while (0)
+/* temporaries among two operands, or one, as bits */
+#define SPENT1     ((unsigned)(A >= nlocal))
+#define SPENT2     (SPENT1 | (unsigned)(B >= nlocal) << 1)
 #define CLEAR(reg) clear_value(in, &r[reg])
 /* the value of an operand, now owned: moved from a temporary, counted from a local */
 #define OWN(reg) ((reg) >= nlocal ? take(&r[reg]) : ref_at(&r[reg]))
@@ -338,7 +341,7 @@ value vm_run(interp *in)
             if (#OPERAND[0] == 'r') USED(B);                                                       \
             NEXT;                                                                                  \
         }                                                                                          \
-        v = binary_slow(in, X, op, r[A], OPERAND);                                                 \
+        v = binary_slow(in, X, op, r[A], OPERAND, #OPERAND[0] == 'r' ? SPENT2 : SPENT1);           \
         if (v.kind == V_FAIL) goto error;                                                          \
         USED(A);                                                                                   \
         if (#OPERAND[0] == 'r') USED(B);                                                           \
@@ -355,7 +358,7 @@ value vm_run(interp *in)
     CASE(BIN) :
     {
         f->ip = ip;
-        v = binary_slow(in, X, (enum binop)(X & 63), r[A], r[B]);
+        v = binary_slow(in, X, (enum binop)(X & 63), r[A], r[B], SPENT2);
         RESULT2(v);
     }
     CASE(MODK) :
@@ -367,7 +370,7 @@ value vm_run(interp *in)
             NEXT;
         }
         f->ip = ip;
-        RESULT1(binary_slow(in, X, OP_MOD, a, b));
+        RESULT1(binary_slow(in, X, OP_MOD, a, b, SPENT1));
     }
     CASE(FLOORDIVK) :
     {
@@ -378,12 +381,12 @@ value vm_run(interp *in)
             NEXT;
         }
         f->ip = ip;
-        RESULT1(binary_slow(in, X, OP_FLOORDIV, a, b));
+        RESULT1(binary_slow(in, X, OP_FLOORDIV, a, b, SPENT1));
     }
     CASE(BINK) :
     {
         f->ip = ip;
-        RESULT1(binary_slow(in, X, (enum binop)(X & 63), r[A], k[B]));
+        RESULT1(binary_slow(in, X, (enum binop)(X & 63), r[A], k[B], SPENT1));
     }
     CASE(UNARY) :
     {

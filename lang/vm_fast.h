@@ -27,12 +27,14 @@ static inline bool both_floats(value a, value b, double *x, double *y)
     return false;
 }
 
-static inline value binary_slow(interp *in, unsigned x, enum binop op, value a, value b)
+/* spent: see value_binary_spent() */
+static inline value binary_slow(interp *in, unsigned x, enum binop op, value a, value b,
+                                unsigned spent)
 {
     if (op == OP_ADD && BOTH(a, b, V_OBJ) && a.o->type == &T_str && b.o->type == &T_str) {
         return v_obj(str_concat(in, (str *)a.o, (str *)b.o));
     }
-    return x & 128 ? value_inplace(in, op, a, b) : value_binary(in, op, a, b);
+    return x & 128 ? value_inplace(in, op, a, b) : value_binary_spent(in, op, a, b, spent);
 }
 
 static inline int compare_ints(unsigned op, int64_t a, int64_t b)

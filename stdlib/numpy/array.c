@@ -433,7 +433,7 @@ static bool array_buffer(interp *in, value self, bool write, buffer_view *out)
 #define ARRAY_SLOTS                                                                                \
     .drop = array_drop, .repr = array_repr, .tostr = array_str, .format = array_format,            \
     .hash = array_hash, .truth = array_truth, .length = array_length, .compare = array_compare,    \
-    .unary = array_unary, .binary = array_binary, .inplace = array_inplace,                        \
+    .unary = array_unary, .binary = array_binary, .inplace = array_inplace, .reuse = array_reuse,  \
     .getitem = array_getitem, .setitem = array_setitem, .contains = array_contains,                \
     .iter = array_iterate, .buffer = array_buffer
 

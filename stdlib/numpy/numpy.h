@@ -139,6 +139,7 @@ value ufunc_apply(interp *in, const ufunc *f, const char *name, nd *const *x, nd
 
 /* the operator slots of ndarray and of the scalars */
 value array_binary(interp *in, enum binop op, value a, value b);
+value array_reuse(interp *in, enum binop op, value a, value b, value into);
 value array_inplace(interp *in, enum binop op, value self, value other);
 value array_unary(interp *in, enum unop op, value v);
 value array_compare(interp *in, enum cmpop op, value a, value b);

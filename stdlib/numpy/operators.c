@@ -2,6 +2,8 @@
  *
  * An operator is a ufunc on two blocks; operands that want to answer themselves (lazy arrays) get
  * NotImplemented, and pairs of plain numbers take a short way (scalar_math.c). */
+#include <string.h>
+
 #include "engine/kernels/linalg.h"
 #include "stdlib/numpy/long.h"
 #include "stdlib/numpy/numpy.h"
@@ -136,6 +138,54 @@ value array_inplace(interp *in, enum binop op, value self, value other)
     if (array_peek(as_ndarray(self))->dtype == DT_object) return NOTIMPL;
     const ufunc *f = &ufuncs[binary_ids[op]];
     return apply2(in, f, f->name, self, other, as_ndarray(self));
+}
+
+/* Large and whole, in memory that nobody else sees. */
+static bool is_spare(ndarray *a)
+{
+    enum { WORTH = 1 << 18 }; /* bytes */
+    const nd *x = array_peek(a);
+    const buf *b = x->b;
+    return a->hdr.type == &T_ndarray && !a->base && a->s->rc == 1 && !a->readonly &&
+           !a->s->readonly && !a->s->frozen && !(a->hdr.flags & OBJ_FROZEN) &&
+           (size_t)nd_count(x) * x->size >= WORTH && x->flags & ND_C && b->flags & BUF_POOL &&
+           !(b->flags & ~(uint32_t)(BUF_POOL | BUF_COUNTED)) && x->at == b->data && !buf_shared(b);
+}
+
+/* Does f of a and b, one of them `to`, have the shape and type of `to`? */
+static bool result_fits(const ufunc *f, int n, const nd *const *x, const nd *to)
+{
+    operand of[2];
+    ufunc_plan how;
+    err e = {0};
+    int ndim;
+    int64_t shape[ND_MAXDIM];
+    for (int k = 0; k < n; k++) of[k] = operand_of(x[k]);
+    bool ok = shape_broadcast(n, x, &ndim, shape, &e) &&
+              ufunc_resolve(f, of, (dtype_of){.dt = DT_none}, 0, &how, &e) &&
+              how.arg[n].dt == to->dtype && ndim == to->ndim &&
+              !memcmp(shape, nd_shape(to), (size_t)ndim * sizeof *shape);
+    err_clear(&e);
+    return ok;
+}
+
+/* Fresh memory is what operations on large arrays wait for: temporaries lend theirs. */
+value array_reuse(interp *in, enum binop op, value a, value b, value into)
+{
+    ndarray *to = as_ndarray(into), *x = as_ndarray(a), *y = as_ndarray(b);
+    value other = x == to ? b : a;
+    bool number = other.kind == V_INT || other.kind == V_FLOAT || other.kind == V_SCALAR;
+    if (op == OP_MATMUL || op == OP_DIVMOD || x == y || (!number && !(x && y)) || !is_spare(to) ||
+        !dtype_is_number(array_peek(to)->dtype))
+        return value_ref(NOTIMPL);
+    const ufunc *f = &ufuncs[binary_ids[op]], *alone = shorter_pow(in, f, a, b);
+    nd *given = number ? to_nd_any(in, other) : NULL;
+    const nd *arg[2] = {x ? array_peek(x) : given, y ? array_peek(y) : given};
+    bool fits = arg[0] && arg[1] && dtype_is_number(arg[x == to]->dtype) && (!alone || x == to) &&
+                result_fits(alone ? alone : f, alone ? 1 : 2, arg, array_peek(to));
+    datum_unref(given);
+    exc_clear(in);
+    return fits ? apply2(in, f, f->name, a, b, to) : value_ref(NOTIMPL);
 }
 
 value array_unary(interp *in, enum unop op, value v)
