@@ -1,12 +1,12 @@
 /* engine/kernels/argreduce.c - positions of the extreme elements along an axis.
  *
- * The first one wins; a NaN wins over everything.  The axis is brought innermost; a row that is
- * not contiguous is read by its stride.  A contiguous one is folded block by block by vectors, and
- * the place is looked for in the best block alone. */
+ * The first one wins; a NaN wins over everything.  A contiguous run is folded block by block by
+ * vectors, and the place is looked for in the best block alone; where the axis is an outer one, rows
+ * are compared with a row of bests.  Blocks that are not in C order are read by their strides. */
 #include <math.h>
 #include <string.h>
 
-#include "engine/base/mem.h"
+#include "engine/base/par.h"
 #include "engine/base/simd.h"
 #include "engine/kernels/half.h"
 #include "engine/kernels/index.h"
@@ -34,8 +34,44 @@ typedef int64_t (*arg_loop)(int64_t n, const char *at, ptrdiff_t step, uint32_t 
         }                                                                                          \
         return found;                                                                              \
     }
+/* n columns of `rows` rows, `row` elements apart; best: room for one row's elements.  Columns are
+ * compared STRIP at a time: the further down, the fewer change. */
+#define ROWS(name, dt, T, U, better, stop)                                                         \
+    SIMD_KERNEL(static, rows_##name##_##dt,                                                        \
+                (int64_t n, int64_t rows, const char *at, int64_t row, char *room, int64_t *found), \
+                (n, rows, at, row, room, found))                                                   \
+    {                                                                                              \
+        const T *v = (const T *)at;                                                                \
+        T *restrict bests = (T *)room;                                                             \
+        memcpy(bests, v, (size_t)n * sizeof(T));                                                   \
+        memset(found, 0, (size_t)n * sizeof *found);                                               \
+        for (int64_t i = 1; i < rows; i++) {                                                       \
+            v += row;                                                                              \
+            for (int64_t k = 0, end; k < n; k = end) {                                             \
+                U any = 0;                                                                         \
+                end = k + STRIP <= n ? k + STRIP : n;                                              \
+                if (end == k + STRIP)                                                              \
+                    for (int64_t c = k; c < k + STRIP; c++) {                                      \
+                        T x = bests[c];                                                            \
+                        const U stays = (U)(stop);                                                 \
+                        const T best = x;                                                          \
+                        x = v[c];                                                                  \
+                        any |= (U)(better) & (U)!stays;                                            \
+                    }                                                                              \
+                if (end == k + STRIP && !any) continue;                                            \
+                for (int64_t c = k; c < end; c++) {                                                \
+                    T x = bests[c];                                                                \
+                    if (stop) continue;                                                            \
+                    const T best = x;                                                              \
+                    x = v[c];                                                                      \
+                    if (better) { bests[c] = x; found[c] = i; }                                    \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
 #define ARG_WIDE(name, dt, T, U, better, stop)                                                     \
     PASS_OVER(pass_##name##_##dt, T, U, better)                                                    \
+    ROWS(name, dt, T, U, better, stop)                                                             \
     ARG(name##_any, dt, T, *(const T *)p, better, stop)                                            \
     static int64_t arg##name##_##dt(int64_t n, const char *at, ptrdiff_t step, uint32_t size)      \
     {                                                                                              \
@@ -75,10 +111,13 @@ typedef int64_t (*arg_loop)(int64_t n, const char *at, ptrdiff_t step, uint32_t 
         while (row[from] != best && (best == best || row[from] == row[from])) from++;              \
         return from;                                                                               \
     }
+enum { STRIP = 32, COLUMNS = 512, LARGE = 1 << 15 };
 #define BOTH_PLAIN(dt, T, U) ARG_WIDE(max, dt, T, U, x > best, 0) ARG_WIDE(min, dt, T, U, x < best, 0)
-#define BOTH_FOLD(dt, T, U) ARG_FOLD(max, maximum, dt, T, x > best, 0) ARG_FOLD(min, minimum, dt, T, x < best, 0)
+#define BOTH_FOLD(dt, T, U) ARG_FOLD(max, maximum, dt, T, x > best, 0) ARG_FOLD(min, minimum, dt, T, x < best, 0) \
+    ROWS(max, dt, T, U, x > best, 0) ROWS(min, dt, T, U, x < best, 0)
 #define BOTH_FLOAT(dt, T, U) \
-    ARG_FOLD(max, maximum, dt, T, !(x <= best), x != x) ARG_FOLD(min, minimum, dt, T, !(x >= best), x != x)
+    ARG_FOLD(max, maximum, dt, T, !(x <= best), x != x) ARG_FOLD(min, minimum, dt, T, !(x >= best), x != x) \
+    ROWS(max, dt, T, U, !(x <= best), x != x) ROWS(min, dt, T, U, !(x >= best), x != x)
 BOTH_PLAIN(bool, uint8_t, uint8_t)
 BOTH_FOLD(int8, int8_t, uint8_t) BOTH_FOLD(uint8, uint8_t, uint8_t)
 BOTH_FOLD(int16, int16_t, uint16_t) BOTH_FOLD(uint16, uint16_t, uint16_t)
@@ -130,11 +169,18 @@ TEXT(max, bytes, 1, 0) TEXT(min, bytes, -1, 0) TEXT(max, str, 1, 1) TEXT(min, st
     [DT_bytes] = arg##name##_bytes, [DT_str] = arg##name##_str, \
     [DT_datetime64] = arg##name##_time, [DT_timedelta64] = arg##name##_time}
 static const arg_loop loops[2][NDTYPE] = {SLOTS(min), SLOTS(max)};
+#define SLOTS_ROWS(name) { \
+    [DT_bool] = rows_##name##_bool, [DT_int8] = rows_##name##_int8, [DT_uint8] = rows_##name##_uint8, \
+    [DT_int16] = rows_##name##_int16, [DT_uint16] = rows_##name##_uint16, [DT_int32] = rows_##name##_int32, \
+    [DT_uint32] = rows_##name##_uint32, [DT_int64] = rows_##name##_int64, [DT_uint64] = rows_##name##_uint64, \
+    [DT_float32] = rows_##name##_float32, [DT_float64] = rows_##name##_float64}
+typedef void rows_loop(int64_t n, int64_t rows, const char *at, int64_t row, char *room, int64_t *found);
+static rows_loop *const row_loops[2][NDTYPE] = {SLOTS_ROWS(min), SLOTS_ROWS(max)};
 #pragma pop_macro("bool")
 // clang-format on
 
 /* along one axis of x; out is C ordered without it */
-static bool find_along(const nd *x, int axis, arg_loop run, int64_t *out)
+static void find_strided(const nd *x, int axis, arg_loop run, int64_t *out)
 {
     int64_t n = nd_shape(x)[axis], step = nd_strides(x)[axis], index[ND_MAXDIM] = {0};
     int64_t total = nd_count(x) / (n ? n : 1);
@@ -149,7 +195,58 @@ static bool find_along(const nd *x, int axis, arg_loop run, int64_t *out)
             index[i] = 0;
         }
     }
-    return true;
+}
+
+/* a block in C order: `outer` times n rows of `inner` elements */
+typedef struct find_job {
+    const char *at;
+    int64_t outer, n, inner, size, columns, strips; /* columns of a turn, turns of an outer */
+    arg_loop run;
+    rows_loop *rows;
+    int64_t *out;
+} find_job;
+
+static void find_columns(void *arg, int64_t turn)
+{
+    const find_job *j = arg;
+    int64_t o = turn / j->strips, c = turn % j->strips * j->columns;
+    int64_t n = j->inner - c < j->columns ? j->inner - c : j->columns;
+    char room[COLUMNS * 8];
+    const char *at = j->at + (o * j->n * j->inner + c) * j->size;
+    j->rows(n, j->n, at, j->inner, room, j->out + o * j->inner + c);
+}
+
+static void find_runs(void *arg, int64_t turn)
+{
+    const find_job *j = arg;
+    int64_t i = turn * j->outer / j->strips, end = (turn + 1) * j->outer / j->strips;
+    for (; i < end; i++)
+        j->out[i] = j->run(j->n, j->at + i * j->n * j->size, j->size, (uint32_t)j->size);
+}
+
+static void find_along(const nd *x, int axis, bool max, int64_t *out)
+{
+    find_job j = {.at = x->at,
+                  .outer = 1,
+                  .n = nd_shape(x)[axis],
+                  .inner = 1,
+                  .size = x->size,
+                  .run = loops[max][x->dtype],
+                  .rows = row_loops[max][x->dtype],
+                  .out = out};
+    for (int i = 0; i < x->ndim; i++)
+        *(i < axis ? &j.outer : &j.inner) *= i == axis ? 1 : nd_shape(x)[i];
+    bool wide = j.inner >= STRIP && j.rows, c = x->flags & ND_C;
+    if (!c || nd_count(x) < LARGE || !(j.inner == 1 || wide)) {
+        find_strided(x, axis, j.run, out);
+        return;
+    }
+    j.columns = j.inner < COLUMNS ? j.inner : COLUMNS;
+    j.strips = j.inner == 1 ? nd_count(x) / LARGE : (j.inner + j.columns - 1) / j.columns;
+    if (j.inner == 1)
+        par_for(j.strips, find_runs, &j);
+    else
+        par_for(j.outer * j.strips, find_columns, &j);
 }
 
 static nd *arg_flat(const nd *x, bool keepdims, arg_loop run, err *e)
@@ -166,7 +263,7 @@ static nd *arg_flat(const nd *x, bool keepdims, arg_loop run, err *e)
     return kept;
 }
 
-static nd *arg_axis(const nd *x, int axis, bool keepdims, arg_loop run, err *e)
+static nd *arg_axis(const nd *x, int axis, bool keepdims, bool max, err *e)
 {
     int64_t shape[ND_MAXDIM];
     int n = 0;
@@ -176,7 +273,7 @@ static nd *arg_axis(const nd *x, int axis, bool keepdims, arg_loop run, err *e)
         else if (keepdims)
             shape[n++] = 1;
     nd *r = nd_new(dtype_plain(DT_int64), n, shape, e);
-    if (r) find_along(x, axis, run, (int64_t *)r->at);
+    if (r) find_along(x, axis, max, (int64_t *)r->at);
     return r;
 }
 
@@ -197,7 +294,7 @@ nd *reduce_argminmax(const reduction *r, const nd *x, uint32_t axes, bool keepdi
     if (empty)
         return err_set(e, ValueError, "attempt to get %s of an empty sequence",
                        max ? "argmax" : "argmin");
-    nd *out = flat ? arg_flat(x, keepdims, run, e) : arg_axis(x, axis, keepdims, run, e);
+    nd *out = flat ? arg_flat(x, keepdims, run, e) : arg_axis(x, axis, keepdims, max, e);
     if (out && o && o->out) {
         bool ok = nd_assign(o->out, out, 'u', NULL, e);
         datum_unref(out);
@@ -206,11 +303,24 @@ nd *reduce_argminmax(const reduction *r, const nd *x, uint32_t axes, bool keepdi
     return out;
 }
 
+static bool holds_no_nan(const nd *x, err *e)
+{
+    dtype_of none = {.dt = DT_none};
+    if (nd_count(x) == 0) return true;
+    nd *most = nd_ufunc_reduce(&ufuncs[U_maximum], x, ALL_AXES, false, none, NULL, e);
+    nd *isnan = most ? nd_map1(U_isnan, most, e) : NULL;
+    bool no = isnan && !*(bool *)isnan->at;
+    datum_unref(most);
+    datum_unref(isnan);
+    return no;
+}
+
 nd *reduce_nanargminmax(const reduction *r, const nd *x, uint32_t axes, bool keepdims,
                         dtype_of want, reduce_opts *o, err *e)
 {
     bool inexact = x->dtype >= DT_float16 && x->dtype <= DT_complex128;
-    if (!inexact) return reduce_argminmax(r, x, axes, keepdims, want, o, e);
+    if (!inexact || holds_no_nan(x, e)) return reduce_argminmax(r, x, axes, keepdims, want, o, e);
+    if (e->kind) return NULL;
     dtype_of none = {.dt = DT_none};
     double fill = r->fold->id == U_maximum ? -INFINITY : INFINITY;
     nd *mask = nd_map1(U_isnan, x, e), *y = nd_copy_order(x, 'K', e), *out = NULL;

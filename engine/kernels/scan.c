@@ -1,11 +1,14 @@
 /* engine/kernels/scan.c - running folds: accumulate, reduceat; outer products of a ufunc; at.
  *
  * accumulate runs the binary loop with its output one step behind: out[i] = f(out[i-1], x[i]).
- * When many lanes run side by side the axis goes outside and the loop works across the lanes. */
+ * When many lanes run side by side the axis goes outside and the loop works across the lanes; sums
+ * and products along contiguous rows have loops of their own, several rows abreast. */
 #include "engine/kernels/scan.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
+#include "engine/base/par.h"
 #include "engine/base/stop.h"
 #include "engine/kernels/cast.h"
 #include "engine/kernels/fp.h"
@@ -50,61 +53,161 @@ static bool uniform_plan(const ufunc *f, const nd *x, dtype_of want, const char 
                    what);
 }
 
-/* in place along the axis of a block of the loop's type */
-static void accumulate(nd *r, int axis, loop run)
+/* x, of the loop's type and laid out as r (or r itself), along the axis into r */
+static void accumulate(const nd *x, nd *r, int axis, loop run)
 {
     int64_t n = nd_shape(r)[axis], step = nd_strides(r)[axis], index[ND_MAXDIM] = {0};
-    if (nd_count(r) == 0 || n < 2) return;
+    if (nd_count(r) == 0) return;
     int lane = -1; /* the axis with the smallest stride beside `axis` */
     for (int i = 0; i < r->ndim; i++)
         if (i != axis && nd_shape(r)[i] > 1 && (lane < 0 || nd_strides(r)[i] < nd_strides(r)[lane]))
             lane = i;
     bool across = lane >= 0 && nd_strides(r)[lane] < step;
     int64_t width = across ? nd_shape(r)[lane] : 1, ws = across ? nd_strides(r)[lane] : 0;
-    char *at = r->at;
+    char *at = r->at, *from = x->at;
     for (;;) {
+        for (int64_t i = 0; i < width && x != r; i++) memcpy(at + i * ws, from + i * ws, r->size);
         if (across)
             for (int64_t i = 1; i < n; i++) {
                 char *to = at + i * step;
-                run((size_t)width, (char *[]){to - step, to, to}, (ptrdiff_t[]){ws, ws, ws, 0, 0});
+                run((size_t)width, (char *[]){to - step, from + i * step, to},
+                    (ptrdiff_t[]){ws, ws, ws, 0, 0});
             }
         else
             for (int64_t i = 1; i < n; i++) { /* one by one: each needs the one before */
                 char *to = at + i * step;
-                run(1, (char *[]){to - step, to, to}, (ptrdiff_t[]){step, step, step, 0, 0});
+                run(1, (char *[]){to - step, from + i * step, to},
+                    (ptrdiff_t[]){step, step, step, 0, 0});
             }
         int i = r->ndim;
         while (i-- > 0) {
             if (i == axis || (across && i == lane)) continue;
             at += nd_strides(r)[i];
+            from += nd_strides(r)[i];
             if (++index[i] < nd_shape(r)[i]) break;
             at -= nd_shape(r)[i] * nd_strides(r)[i];
+            from -= nd_shape(r)[i] * nd_strides(r)[i];
             index[i] = 0;
         }
         if (i < 0) return;
     }
 }
 
+/* --- sums and products along contiguous rows ----------------------------------------------------
+ */
+
+enum { LONG = 1 << 18, ABREAST = 8 };
+
+/* n elements after the first of a row; or of ABREAST rows, `row` bytes apart, side by side: a sum
+ * must wait for the one before it, but not for its neighbours */
+typedef void running(int64_t n, const char *from, char *to);
+typedef void abreast(int64_t n, int64_t row, const char *from, char *to);
+
 // clang-format off
-/* running sums and products of one contiguous row, without a call per element */
 #define RUNNING(name, T, op)                                                                       \
-    static void run_##name(int64_t n, char *at)                                                    \
+    static void run_##name(int64_t n, const char *from, char *to)                                  \
     {                                                                                              \
-        T *p = (T *)at, s = p[0];                                                                  \
-        for (int64_t i = 1; i < n; i++) p[i] = s = (T)(s op p[i]);                                 \
+        const T *p = (const T *)from;                                                              \
+        T *r = (T *)to, s = r[-1];                                                                 \
+        for (int64_t i = 0; i < n; i++) r[i] = s = (T)(s op p[i]);                                 \
+    }                                                                                              \
+    static void run_##name##_abreast(int64_t n, int64_t row, const char *from, char *to)           \
+    {                                                                                              \
+        const T *p = (const T *)from;                                                              \
+        T *r = (T *)to, s[ABREAST];                                                                \
+        const int64_t step = row / (int64_t)sizeof(T);                                             \
+        for (int k = 0; k < ABREAST; k++) s[k] = r[k * step - 1];                                  \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            for (int k = 0; k < ABREAST; k++)                                                      \
+                r[k * step + i] = s[k] = (T)(s[k] op p[k * step + i]);                             \
     }
 RUNNING(sum_i64, int64_t, +)  RUNNING(sum_f64, double, +)  RUNNING(sum_f32, float, +)
 RUNNING(prod_i64, int64_t, *) RUNNING(prod_f64, double, *) RUNNING(prod_f32, float, *)
     // clang-format on
 
-    static void (*running(const ufunc *f, enum dtype d))(int64_t, char *)
+    typedef struct rows_job {
+    running *run;
+    abreast *run_abreast;
+    const char *from;
+    char *to;
+    int64_t n, rows, size;
+    _Atomic unsigned flags;
+    _Atomic bool stopped;
+} rows_job;
+
+#define PICK(j, name)                                                                              \
+    do {                                                                                           \
+        (j)->run = run_##name;                                                                     \
+        (j)->run_abreast = run_##name##_abreast;                                                   \
+    } while (0)
+
+/* Is there a loop of its own? */
+static bool find_running(rows_job *j, const ufunc *f, enum dtype d)
 {
-    bool add = f->id == U_add;
-    if (!add && f->id != U_multiply) return NULL;
-    if (d == DT_int64 || d == DT_uint64) return add ? run_sum_i64 : run_prod_i64;
-    if (d == DT_float64) return add ? run_sum_f64 : run_prod_f64;
-    if (d == DT_float32) return add ? run_sum_f32 : run_prod_f32;
-    return NULL;
+    bool add = f->id == U_add, ints = d == DT_int64 || d == DT_uint64;
+    if (!add && f->id != U_multiply) return false;
+    if (ints && add) PICK(j, sum_i64);
+    if (ints && !add) PICK(j, prod_i64);
+    if (d == DT_float64 && add) PICK(j, sum_f64);
+    if (d == DT_float64 && !add) PICK(j, prod_f64);
+    if (d == DT_float32 && add) PICK(j, sum_f32);
+    if (d == DT_float32 && !add) PICK(j, prod_f32);
+    return j->run != NULL;
+}
+
+/* a row, looking now and then whether to go on */
+static void run_row(rows_job *j, const char *from, char *to)
+{
+    if (from != to) memcpy(to, from, (size_t)j->size);
+    for (int64_t i = 1, some; i < j->n; i += some) {
+        some = j->n - i < LONG ? j->n - i : LONG;
+        j->run(some, from + i * j->size, to + i * j->size);
+        if (stop_asked()) atomic_store(&j->stopped, true);
+        if (atomic_load_explicit(&j->stopped, memory_order_relaxed)) return;
+    }
+}
+
+static void run_rows(void *arg, int64_t group)
+{
+    rows_job *j = arg;
+    int64_t row = j->n * j->size, first = group * ABREAST, left = j->rows - first;
+    const char *from = j->from + first * row;
+    char *to = j->to + first * row;
+    unsigned before = fp_test();
+    fp_clear();
+    if (left >= ABREAST && j->n <= LONG) {
+        for (int k = 0; k < ABREAST && from != to; k++)
+            memcpy(to + k * row, from + k * row, (size_t)j->size);
+        j->run_abreast(j->n - 1, row, from + j->size, to + j->size);
+    } else
+        for (int64_t k = 0; k < left && k < ABREAST; k++) run_row(j, from + k * row, to + k * row);
+    if (stop_asked()) atomic_store(&j->stopped, true);
+    atomic_fetch_or_explicit(&j->flags, fp_test(), memory_order_relaxed);
+    fp_raise(before);
+}
+
+/* x into r, both in C order, along the last axis */
+static bool accumulate_rows(rows_job *j, const nd *x, nd *r, err *e)
+{
+    j->from = x->at;
+    j->to = r->at;
+    j->size = r->size;
+    j->n = nd_shape(r)[r->ndim - 1];
+    j->rows = j->n ? nd_count(r) / j->n : 0;
+    int64_t groups = (j->rows + ABREAST - 1) / ABREAST;
+    if (nd_count(r) >= LONG)
+        par_for(groups, run_rows, j);
+    else
+        for (int64_t i = 0; i < groups; i++) run_rows(j, i);
+    fp_raise(j->flags);
+    return !j->stopped || stop_check(e);
+}
+
+static bool same_layout(const nd *x, const nd *r)
+{
+    return x->dtype != DT_object && x->dtype == r->dtype && x->size == r->size &&
+           x->unit == r->unit &&
+           !memcmp(nd_strides(x), nd_strides(r), (size_t)r->ndim * sizeof(int64_t));
 }
 
 nd *nd_accumulate(const ufunc *f, const nd *x, int axis, dtype_of want, unsigned *flags, err *e)
@@ -113,18 +216,15 @@ nd *nd_accumulate(const ufunc *f, const nd *x, int axis, dtype_of want, unsigned
     TRY(uniform_plan(f, x, want, "accumulate", &plan, e));
     if (x->ndim == 0) return err_set(e, TypeError, "cannot accumulate on a scalar");
     nd *r = nd_new_like(x, plan.arg[2], e);
-    if (!r || !nd_assign(r, x, 'u', NULL, e)) return datum_unref(r);
-    enum { LONG = 1 << 18 }; /* elements: between two looks whether to go on */
-    bool ok = true;
+    if (!r) return NULL;
+    bool direct = same_layout(x, r), ok = direct || nd_assign(r, x, 'u', NULL, e);
+    const nd *from = direct ? x : r;
+    rows_job j = {0};
     fp_clear();
-    void (*quick)(int64_t, char *) = running(f, plan.arg[2].dt);
-    if (quick && r->ndim == 1 && nd_shape(r)[0] > 1 && nd_is_c(r))
-        for (int64_t i = 0, n = nd_shape(r)[0]; ok && i < n - 1; i += LONG) {
-            quick(n - i <= LONG ? n - i : LONG + 1, r->at + i * (int64_t)r->size);
-            ok = stop_check(e);
-        }
-    else
-        accumulate(r, axis, plan.run);
+    if (ok && axis == r->ndim - 1 && nd_is_c(r) && find_running(&j, f, plan.arg[2].dt))
+        ok = accumulate_rows(&j, from, r, e);
+    else if (ok)
+        accumulate(from, r, axis, plan.run);
     if (flags) *flags |= fp_reported(f, x->dtype, fp_test());
     return ok ? r : datum_unref(r);
 }
