@@ -1,8 +1,9 @@
 /* engine/kernels/argreduce.c - positions of the extreme elements along an axis.
  *
  * The first one wins; a NaN wins over everything.  A contiguous run is folded block by block by
- * vectors, and the place is looked for in the best block alone; where the axis is an outer one, rows
- * are compared with a row of bests.  Blocks that are not in C order are read by their strides. */
+ * vectors, and the place is looked for in the best block alone; where the axis is an outer one,
+ * rows are compared with a row of bests.  Blocks that are not in C order are read by their strides.
+ */
 #include <math.h>
 #include <string.h>
 

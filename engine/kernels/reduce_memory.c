@@ -190,7 +190,8 @@ static void cut(job *j)
         j->turns = stretches;
     if (j->turns > most) j->turns = most;
     if (j->turns >= 2 * par_width() || j->f.over != OVER_ROWS || most == 1) return;
-    int64_t columns = j->f.cells / most > COLUMNS ? j->f.cells / most : COLUMNS;
+    int64_t share = most < 2 * par_width() ? most : 2 * par_width(); /* wide: memory likes runs */
+    int64_t columns = j->f.cells / share > COLUMNS ? j->f.cells / share : COLUMNS;
     int64_t turns = (j->f.cells + columns - 1) / columns;
     if (turns <= j->turns) return;
     j->columns = columns;
