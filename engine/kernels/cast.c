@@ -113,9 +113,20 @@ static inline uint64_t to_uint64(double d)
     CAST(f, bool, (v) != 0) CAST(f, float16, double_to_half(v)) CAST(f, float32, (float)(v)) CAST(f, float64, v)
 FROM_INT(bool) FROM_INT(int8) FROM_INT(uint8) FROM_INT(int16) FROM_INT(uint16)
 FROM_INT(int32) FROM_INT(uint32) FROM_INT(int64) FROM_INT(uint64)
+/* floats and halves, by runs */
+#define CAST_RUN(from_, to_, S, D, run)                                                            \
+    static _Bool from_##_to_##to_##_run(ARGS)                                                      \
+    {                                                                                              \
+        if (sstep != sizeof(S) || dstep != sizeof(D))                                              \
+            return from_##_to_##to_(n, dst, dstep, src, sstep, to, from, e);                       \
+        run(n, (D *)(void *)dst, (const S *)(const void *)src);                                    \
+        return true;                                                                               \
+    }
 FROM_REAL(float16, half_to_double(x)) CAST(float16, complex64, half_to_float(x)) CAST(float16, complex128, half_to_double(x))
 FROM_REAL(float32, (double)x)         CAST(float32, complex64, x)                CAST(float32, complex128, x)
 FROM_REAL(float64, x)                 CAST(float64, complex64, (float)x)         CAST(float64, complex128, x)
+CAST_RUN(float16, float32, uint16_t, float, half_widen)
+CAST_RUN(float32, float16, float, uint16_t, half_narrow)
 #define FROM_COMPLEX(f, v) \
     CAST(f, int8, to_int8(v)) CAST(f, uint8, to_uint8(v)) CAST(f, int16, to_int16(v)) CAST(f, uint16, to_uint16(v)) \
     CAST(f, int32, to_int32(v)) CAST(f, uint32, to_uint32(v)) CAST(f, int64, to_int64(v)) CAST(f, uint64, to_uint64(v)) \
@@ -133,6 +144,7 @@ static const cast_loop numbers[DT_complex128 + 1][DT_complex128 + 1] = {
     ROW(bool) ROW(int8) ROW(uint8) ROW(int16) ROW(uint16) ROW(int32) ROW(uint32) ROW(int64) ROW(uint64)
     ROW(float16) ROW(float32) ROW(float64) ROW(complex64) ROW(complex128)
 };
+
 #undef ROW
 #pragma pop_macro("bool")
 // clang-format on
@@ -234,5 +246,7 @@ cast_loop cast_find(dtype_of to, dtype_of from, err *e)
     if (is_time(to) && is_time(from)) return to.dt == from.dt ? cast_time : same;
     enum dtype t = is_time(to) ? DT_int64 : to.dt, f = is_time(from) ? DT_int64 : from.dt;
     if (t == f) return same;
+    if (f == DT_float16 && t == DT_float32) return float16_to_float32_run;
+    if (f == DT_float32 && t == DT_float16) return float32_to_float16_run;
     return numbers[f][t];
 }

@@ -1,8 +1,16 @@
 /* engine/kernels/half.h - float16 <-> float and double, rounding to nearest even, in integers. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+/* half.c: runs, with the same results and flags as one by one */
+enum { HALF_RUN = 256 }; /* at most so many at a time by load and store, at any step */
+void half_widen(size_t n, float *out, const uint16_t *in);
+void half_narrow(size_t n, uint16_t *out, const float *in);
+void half_load(size_t n, float *out, const char *at, ptrdiff_t step);
+void half_store(size_t n, char *at, ptrdiff_t step, const float *in);
 
 static inline float half_to_float(uint16_t h)
 {
@@ -40,7 +48,7 @@ static inline uint16_t double_to_half(double d)
     uint16_t sign = (uint16_t)(u >> 48 & 0x8000);
     uint64_t m = u & 0xfffffffffffffULL;
     int e = (int)(u >> 52 & 0x7ff) - 1023;
-    if (e == 1024) return (uint16_t)(sign | 0x7c00 | (m ? 0x200 | (m >> 42) : 0));
+    if (e == 1024) return (uint16_t)(sign | 0x7c00 | (m >> 42 || !m ? m >> 42 : 1));
     if (e > 15) return half_overflow(sign);
     if (e < -25) return sign;
     m |= 0x10000000000000ULL;

@@ -27,6 +27,68 @@ static inline uint16_t half_next(uint16_t h, float to)
     } while (0)
 #include <math.h>
 
+#include "engine/kernels/loops.h"
+#include "engine/kernels/fp.h"
+#include "engine/kernels/vmath.h"
+
+// clang-format off
+/* Elementwise loops load runs of halves as floats, and store runs of results. */
+#undef LOOP1
+#undef LOOP2
+#define RUNS for (size_t at = 0, m; m = n - at < HALF_RUN ? n - at : HALF_RUN, at < n; at += m)
+#define PLACE(q, step) ((q) + (ptrdiff_t)at * (step))
+#define EACH_OF_RUN(body) for (size_t i = 0; i < m; i++) { body; }
+#define PUT_RUN(sr_)                                                                               \
+    if (sr_ == sizeof(LOOP_MEM)) half_store(m, PLACE(r, sr), sr, rs);                              \
+    else EACH_OF_RUN(*(bool *)(PLACE(r, sr) + (ptrdiff_t)i * sr) = rs[i] != 0)
+#define LOOP1(name, PUT, sr_, body)                                                                \
+    LOOP_HEAD(name)                                                                                \
+    {                                                                                              \
+        float xs[HALF_RUN], rs[HALF_RUN];                                                          \
+        const char *a = p[0];                                                                      \
+        char *r = p[1];                                                                            \
+        const ptrdiff_t sa = s[0], sr = s[1];                                                      \
+        RUNS {                                                                                     \
+            half_load(m, xs, PLACE(a, sa), sa);                                                    \
+            EACH_OF_RUN(const float x = xs[i]; (void)x; rs[i] = (float)(body))                     \
+            PUT_RUN(sr_)                                                                           \
+        }                                                                                          \
+    }
+#define LOOP2(name, PUT, sr_, FOLD, body)                                                          \
+    LOOP_HEAD(name)                                                                                \
+    {                                                                                              \
+        float xs[HALF_RUN], ys[HALF_RUN], rs[HALF_RUN];                                            \
+        const char *a = p[0], *b = p[1];                                                           \
+        char *r = p[2];                                                                            \
+        const ptrdiff_t sa = s[0], sb = s[1], sr = s[2], u = sizeof(LOOP_MEM);                     \
+        (void)u;                                                                                   \
+        FOLD                                                                                       \
+        RUNS {                                                                                     \
+            half_load(m, xs, PLACE(a, sa), sa);                                                    \
+            half_load(m, ys, PLACE(b, sb), sb);                                                    \
+            EACH_OF_RUN(const float x = xs[i]; const float y = ys[i]; rs[i] = (float)(body))       \
+            PUT_RUN(sr_)                                                                           \
+        }                                                                                          \
+    }
+/* transcendental functions go to the vectors of float */
+#define VECTOR_MATH
+#define V1(name, res, body)                                                                        \
+    static float libm_##name(float x)                                                              \
+    {                                                                                              \
+        return body;                                                                               \
+    }                                                                                              \
+    void LOOP_NAME(name)(size_t n, char *const *p, const ptrdiff_t *s);                            \
+    void LOOP_NAME(name)(size_t n, char *const *p, const ptrdiff_t *s)                             \
+    {                                                                                              \
+        float xs[HALF_RUN];                                                                        \
+        RUNS {                                                                                     \
+            half_load(m, xs, PLACE(p[0], s[0]), s[0]);                                             \
+            vmath32_run(V_##name, libm_##name, m, (char *[]){(char *)xs, (char *)xs},              \
+                        (const ptrdiff_t[]){sizeof *xs, sizeof *xs});                              \
+            half_store(m, PLACE(p[1], s[1]), s[1], xs);                                            \
+        }                                                                                          \
+    }
+// clang-format on
 #include "engine/kernels/loops_float.h"
 
 LOOP2(arctan2, ST, sizeof(LOOP_MEM), NO_FOLD, atan2f(x, y))

@@ -8,6 +8,7 @@
 
 #include "engine/base/par.h"
 #include "engine/base/str.h"
+#include "engine/base/simd.h"
 #include "engine/kernels/blas.h"
 #include "engine/kernels/half.h"
 #include "engine/kernels/linalg.h"
@@ -18,10 +19,22 @@
 // clang-format off
 #pragma push_macro("bool")
 #undef bool
-/* c = a @ b, c zeroed; the innermost loop runs along rows of b and c and vectorises */
+/* c = a @ b, c zeroed; the innermost loop runs along rows of b and c, or along the one column of b,
+ * and vectorises */
 #define OWN_PRODUCT(dt, T, S, LD, MUL, ADD)                                                        \
-    static void product_##dt(mat c, mat a, mat b)                                                  \
+    SIMD_KERNEL(static, product_##dt, (mat c, mat a, mat b), (c, a, b))                            \
     {                                                                                              \
+        for (int64_t i = 0; c.cols == 1 && i < c.rows; i++) {                                      \
+            const char *x = a.at + i * a.rs, *y = b.at;                                            \
+            S sum = 0;                                                                             \
+            if (a.cs == sizeof(T) && b.rs == sizeof(T)) {                                          \
+                const T *p = (const T *)x, *q = (const T *)y;                                      \
+                for (int64_t k = 0; k < a.cols; k++) sum = (S)(sum ADD (LD(p[k]) MUL LD(q[k])));   \
+            } else for (int64_t k = 0; k < a.cols; k++, x += a.cs, y += b.rs)                      \
+                sum = (S)(sum ADD (LD(*(const T *)x) MUL LD(*(const T *)y)));                      \
+            *(S *)(c.at + i * c.rs) = sum;                                                         \
+        }                                                                                          \
+        if (c.cols == 1) return;                                                                   \
         for (int64_t i = 0; i < c.rows; i++)                                                       \
             for (int64_t k = 0; k < a.cols; k++) {                                                 \
                 const S x = LD(*(const T *)(a.at + i * a.rs + k * a.cs));                          \
