@@ -283,12 +283,21 @@ static bool parts_known(const join_layer *j)
     return true;
 }
 
+/* Is every piece one element?  (An empty slice or a list along the axis of a stack is not.) */
+static bool takes_ones(const axis_pieces *a)
+{
+    for (int64_t i = 0; i < a->n; i++)
+        if (a->at[i].kind == PIECE_ARRAY || (a->at[i].kind != PIECE_INT && a->at[i].size != 1))
+            return false;
+    return true;
+}
+
 static layer *below_join(const taking *x, const join_layer *j)
 {
     const selection *s = x->s;
     parts p = {0};
     const axis_pieces *a = &s->ax[j->axis];
-    if (!parts_known(j) || (j->getitem && axis_is_list(a))) return NULL;
+    if (!parts_known(j) || (j->getitem && !takes_ones(a))) return NULL;
     for (int64_t i = 0, k; i < a->n; i = k) {
         uint32_t part = part_at(j, a->at[i].block);
         for (k = i + 1; k < a->n && !j->getitem && part_at(j, a->at[k].block) == part;) k++;
@@ -412,10 +421,17 @@ static layer *below_getitem(const taking *x, const layer *l)
     if (!grid_known(first->in) || (!straight && may_copy(l, first))) return NULL;
     selection *s = selection_through(x->s, first);
     if (!s) return NULL;
-    part_sizes whole = keep_sizes(x);
-    bool once = selection_is_once(s);
-    return whole.blocks ? layer_getitem_part(x->as->name, l->dep[0], s, whole, l->type)
-                        : layer_getitem(x->as->name, l->dep[0], fn_getitem(), s, l->type, once);
+    layer *from = l->dep[0], *y = NULL;
+    if (selection_has_list(s)) { /* NumPy counts numbers beside a list as lists */
+        selection *kept = selection_all(s->in);
+        for (int k = 0; k < s->in->ndim; k++) axis_keep(&kept->ax[k], &s->ax[k]);
+        y = shaped(&(taking){x->as, s, x->whole}, taken(from, kept));
+        selection_free(s);
+    } else if (x->whole.blocks)
+        y = layer_getitem_part(x->as->name, from, s, keep_sizes(x), l->type);
+    else
+        y = layer_getitem(x->as->name, from, fn_getitem(), s, l->type, selection_is_once(s));
+    return y;
 }
 
 static layer *below_source(const taking *x, layer *l)
