@@ -26,6 +26,7 @@ const module_def *const stdlib_modules[] = {
     &time_def,
     &hashlib_def,
     &zlib_def,
+    &archive_def,
     &binascii_def,
     &random_def,
     &numpy_def,

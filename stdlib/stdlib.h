@@ -15,7 +15,7 @@ extern const module_def re_def;
 extern const module_def json_def;
 extern const module_def time_def;
 extern const module_def hashlib_def;
-extern const module_def zlib_def;
+extern const module_def zlib_def, archive_def;
 extern const module_def binascii_def;
 extern const module_def random_def;
 extern const module_def numpy_def, numpy_random_def;
