@@ -5,6 +5,7 @@
  * NumPy's transform, so that small lengths print the same digits.
  *   in : cc[i + ido * (j + ip * k)]     out: ch[i + ido * (k + l1 * j)] */
 #include "engine/kernels/fft.h"
+#include "engine/kernels/room.h"
 
 #include <math.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static cpx sincos_m1(double a)
 static cpx *first_octant(int64_t den, err *e)
 {
     int64_t n = (den + 4) >> 3, step = (int64_t)sqrt((double)n);
-    cpx *t = try_alloc((size_t)(n > 0 ? n : 1) * sizeof *t, e);
+    cpx *t = room_alloc((size_t)(n > 0 ? n : 1) * sizeof *t, e);
     if (!t || n == 0) return t;
     t[0] = (cpx){1, 0};
     for (int64_t i = 1; i < step; i++) t[i] = sincos_m1(2.0 * (double)i / (double)den);
@@ -58,8 +59,9 @@ bool fft_roots(int64_t n, int64_t count, cpx *roots, err *e)
     int64_t times = n % 4 == 0 ? 1 : n % 2 == 0 ? 2 : 4, den = n * times;
     cpx *t = first_octant(den, e);
     if (!t) return false;
-    for (int64_t k = 0; k < count; k++) {
-        int64_t j = k % n * times;
+    for (int64_t k = 0, turn_of = 0; k < count; k++) {
+        int64_t j = turn_of * times;
+        turn_of = turn_of + 1 < n ? turn_of + 1 : 0;
         bool below = 2 * j > den, left, high;
         if (below) j = den - j;
         left = 4 * j > den;
@@ -72,7 +74,7 @@ bool fft_roots(int64_t n, int64_t count, cpx *roots, err *e)
         if (high) w = (cpx){w.i, w.r};
         roots[k] = (cpx){left ? -w.r : w.r, below ? -w.i : w.i};
     }
-    mem_free(t);
+    room_free(t);
     return true;
 }
 
@@ -371,8 +373,10 @@ static bool bluestein_init(fft_plan *p, err *e)
 {
     int64_t n = p->n, n2 = smooth_size(2 * n - 1), k = 0;
     p->inner = mem_zero(sizeof *p->inner);
-    p->room = try_zero((size_t)(2 * n + n + 2 * n2) * sizeof *p->room, e);
+    const size_t bytes = (size_t)(2 * n + n + 2 * n2) * sizeof *p->room;
+    p->room = room_alloc(bytes, e);
     if (!p->room || !fft_plan_init(p->inner, n2, e)) return false;
+    memset(p->room, 0, bytes);
     cpx *roots = p->room;
     p->chirp = roots + 2 * n;
     p->chirpf = p->chirp + n;
@@ -417,7 +421,7 @@ static bool passes_init(fft_plan *p, err *e)
         need += (ip - 1) * (ido - 1) + (ip > 11 ? ip : 0);
         l1 *= ip;
     }
-    p->room = try_alloc((size_t)(2 * n + need + 1) * sizeof *p->room, e);
+    p->room = room_alloc((size_t)(2 * n + need + 1) * sizeof *p->room, e);
     if (!p->room) return false;
     p->work = p->room;
     cpx *roots = p->room + n, *at = roots + n;
@@ -447,7 +451,7 @@ void fft_plan_clear(fft_plan *p)
 {
     if (p->inner) fft_plan_clear(p->inner);
     mem_free(p->inner);
-    mem_free(p->room);
+    room_free(p->room);
     *p = (fft_plan){0};
 }
 

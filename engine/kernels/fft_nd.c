@@ -10,6 +10,7 @@
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/ufunc.h"
+#include "engine/kernels/room.h"
 
 typedef struct job {
     enum fft_kind kind;
@@ -150,12 +151,12 @@ static nd *transform(enum fft_kind kind, const nd *x, int64_t n, int axis, char 
     nd *in = nd_cast(x, dtype_plain(real_in ? DT_float64 : DT_complex128), 'u', e), *out = NULL;
     j.real = (real_in || real_out) && rfft_possible(n);
     bool ok = in && (j.real ? rfft_plan_init(&j.r, n, e) : fft_plan_init(&j.c, n, e));
-    j.row = ok ? try_alloc((size_t)n * sizeof *j.row + 16, e) : NULL;
+    j.row = ok ? room_alloc((size_t)n * sizeof *j.row + 16, e) : NULL;
     if (j.row) out = nd_new(dtype_plain(real_out ? DT_float64 : DT_complex128), x->ndim, shape, e);
     j.x = in;
     j.out = out;
     if (out) each_lane(&j);
-    mem_free(j.row);
+    room_free(j.row);
     fft_plan_clear(&j.c);
     rfft_plan_clear(&j.r);
     datum_unref(in);

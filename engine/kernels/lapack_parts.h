@@ -3,6 +3,7 @@
 
 #include "engine/kernels/blas.h"
 #include "engine/kernels/linalg.h"
+#include "engine/kernels/room.h"
 
 typedef struct kind { /* what the names begin with, and the types of elements and of their parts */
     char letter;
@@ -36,10 +37,6 @@ static inline int max_int(int a, int b)
     return a > b ? a : b;
 }
 
-/* Memory to work in, as blocks have it: large pages that are used again.  room_free(NULL) is fine.
- */
-void *room_alloc(size_t bytes, err *e);
-void room_free(void *room);
 /* the leading axes of a, then `extra` more extents (m, n) */
 nd *stack_new(const nd *a, dtype_of t, int extra, int64_t m, int64_t n, err *e);
 int64_t stack_count(const nd *a);

@@ -6,6 +6,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/kernels/fft.h"
+#include "engine/kernels/room.h"
 
 typedef struct pass {
     int64_t ido, l1;
@@ -315,7 +316,7 @@ bool rfft_plan_init(rfft_plan *p, int64_t n, err *e)
 {
     *p = (rfft_plan){.n = n};
     p->nfactor = fft_factors(n, p->factor);
-    p->room = try_alloc((size_t)(5 * n + 16) * sizeof *p->room, e);
+    p->room = room_alloc((size_t)(5 * n + 16) * sizeof *p->room, e);
     if (!p->room) return false;
     p->work = p->room;
     cpx *roots = (cpx *)(p->room + n + n % 2);
@@ -341,7 +342,7 @@ bool rfft_plan_init(rfft_plan *p, int64_t n, err *e)
 
 void rfft_plan_clear(rfft_plan *p)
 {
-    mem_free(p->room);
+    room_free(p->room);
     *p = (rfft_plan){0};
 }
 
