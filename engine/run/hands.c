@@ -561,7 +561,10 @@ errand *foreman_wanted(foreman *f)
 {
     foreman_enter(f);
     errand *e;
-    while ((e = heap_pop(&f->wanted)) && (e->state != ERRAND_MEMORY || e->value)) errand_put(e);
+    while ((e = heap_pop(&f->wanted)) && (e->state != ERRAND_MEMORY || e->value)) {
+        e->wanted = false; /* lost since: when it is there again, it is asked for again */
+        errand_put(e);
+    }
     if (e) e->holds++; /* the count in the queue is the hold's */
     foreman_leave(f);
     return e;

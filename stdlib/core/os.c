@@ -434,7 +434,9 @@ static value os_wait(interp *in, const value *arg)
 
 static value os_kill(interp *in, const value *arg)
 {
-    return done(in, kill((pid_t)arg[0].i, (int)arg[1].i), FAIL);
+    int64_t pid, sig;
+    if (!to_int64(in, arg[0], &pid) || !to_int64(in, arg[1], &sig)) return FAIL;
+    return done(in, kill((pid_t)pid, (int)sig), FAIL);
 }
 
 static value os_pipe(interp *in, const value *arg)

@@ -354,6 +354,75 @@ START_TEST(results_elsewhere_are_fetched_when_asked_for)
 }
 END_TEST
 
+START_TEST(a_result_that_dies_after_it_was_asked_for_is_asked_for_again)
+{
+    foreman *f = foreman_new(NULL, true);
+    errand_run r;
+    foreman_hire(f, 1);
+    errand *a = submit(f, "a", 0, NULL);
+    ck_assert(foreman_take(f, 0, 0, &r));
+    foreman_done(f, &r, NULL, "thing", 8);
+    watch *w = watch_new(f);
+    watch_add(w, a, true, 7);
+    foreman_dismiss(f, 0, "killed");
+    ck_assert_ptr_null(foreman_wanted(f));
+    foreman_rehire(f, 0);
+    ck_assert(foreman_take(f, 0, 0, &r));
+    foreman_done(f, &r, NULL, "thing", 8);
+    errand *asked = foreman_wanted(f);
+    ck_assert_ptr_eq(asked, a);
+    foreman_deliver(f, asked, thing());
+    errand_release(asked);
+    ck_assert(watch_wait(w, 1, false, 0));
+    watch_free(w);
+    errand_release(a);
+    foreman_close(f);
+    foreman_unref(f);
+}
+END_TEST
+
+static errand *submit_needy(foreman *f, const char *key, double n)
+{
+    double need[MAX_RESOURCES] = {n};
+    errand_spec s = {.key = key, .func = thing(), .args = thing(), .need = need};
+    errand *e = foreman_submit(f, &s);
+    datum_unref(s.func);
+    datum_unref(s.args);
+    return e;
+}
+
+START_TEST(tasks_wait_for_what_others_use_up)
+{
+    foreman *f = foreman_new(NULL, false);
+    errand_run r, q;
+    const double has[MAX_RESOURCES] = {2};
+    foreman_hire(f, 4);
+    ck_assert_int_eq(foreman_resource(f, "GPU"), 0);
+    ck_assert_int_eq(foreman_resource(f, "GPU"), 0);
+    errand *a = submit_needy(f, "a", 2), *b = submit_needy(f, "b", 1), *c = submit(f, "c", 0, NULL);
+    errand *never = submit_needy(f, "never", 3);
+    foreman_equip(f, 0, has);
+    ck_assert(foreman_take(f, 0, 0, &q));
+    ck_assert(foreman_take(f, 0, 0, &r));
+    ck_assert_int_eq(errand_state_of(a) == ERRAND_PROCESSING, true);
+    ck_assert_int_eq(errand_state_of(c) == ERRAND_PROCESSING, true);
+    errand_run x;
+    ck_assert(!foreman_take(f, 0, 0, &x));
+    foreman_done(f, &q, thing(), NULL, 0);
+    foreman_done(f, &r, thing(), NULL, 0);
+    ck_assert(foreman_take(f, 0, 0, &x));
+    ck_assert_str_eq(errand_key(x.e), "b");
+    foreman_done(f, &x, thing(), NULL, 0);
+    ck_assert_int_eq(errand_state_of(never), ERRAND_READY);
+    errand_release(a);
+    errand_release(b);
+    errand_release(c);
+    errand_release(never);
+    foreman_close(f);
+    foreman_unref(f);
+}
+END_TEST
+
 START_TEST(watches_give_errands_as_they_end)
 {
     foreman *f = foreman_new(NULL, false);
@@ -497,6 +566,8 @@ int main(void)
     tcase_add_test(t, what_dies_with_a_worker_is_made_again);
     tcase_add_test(t, a_task_that_kills_its_workers_is_given_up);
     tcase_add_test(t, results_elsewhere_are_fetched_when_asked_for);
+    tcase_add_test(t, a_result_that_dies_after_it_was_asked_for_is_asked_for_again);
+    tcase_add_test(t, tasks_wait_for_what_others_use_up);
     tcase_add_test(t, watches_give_errands_as_they_end);
     tcase_add_test(t, long_chains_need_no_stack);
     tcase_add_test(t, many_threads_may_submit_run_and_cancel);
