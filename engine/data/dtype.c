@@ -116,6 +116,7 @@ static bool parse_sized(const char *s, dtype_of *out)
         out->size = (uint32_t)(kind == 'S' ? n : 4 * n);
         return true;
     }
+    if (kind == 'O' && n == sizeof(void *)) return *out = dtype_plain(DT_object), true;
     for (int i = 0; i < NDTYPE; i++)
         if (dtypes[i].kind == kind && dtypes[i].size == n && kind != 'O') {
             *out = dtype_plain(i);
@@ -130,12 +131,12 @@ bool dtype_parse(const char *s, dtype_of *out, err *e)
     bool swapped = *t == '>';
     if (*t && strchr("<>=|", *t)) t++;
     *out = (dtype_of){0};
-    int dt = find_name(t);
-    bool ok = true;
+    bool sized = *t && t[1] >= '0' && t[1] <= '9', ok = true; /* no name is like that */
+    int dt = sized ? -1 : find_name(t);
     if (dt >= 0)
         *out = dtype_plain(dt);
     else
-        ok = *t && (parse_time(t, out) || parse_sized(t, out));
+        ok = *t && ((((*t | 32) == 'm' || !sized) && parse_time(t, out)) || parse_sized(t, out));
     if (!ok) return err_set(e, TypeError, "data type '%s' not understood", s);
     out->swapped = swapped && out->size > 1 && out->dt != DT_bytes && out->dt != DT_object;
     return true;

@@ -7,6 +7,7 @@
 #include "engine/base/mem.h"
 #include "engine/data/datetime.h"
 #include "engine/kernels/cast.h"
+#include "engine/kernels/fp.h"
 #include "lang/types/bytes.h"
 #include "lang/types/memview.h"
 #include "stdlib/numpy/numpy.h"
@@ -273,6 +274,13 @@ static bool text_width(interp *in, const nd *x, dtype_of *want)
     return ok;
 }
 
+/* float64 to float32: the processor itself notes what becomes infinite */
+static bool narrows(dtype_of from, dtype_of to)
+{
+    return (from.dt == DT_float64 && to.dt == DT_float32) ||
+           (from.dt == DT_complex128 && to.dt == DT_complex64);
+}
+
 static nd *cast_owned(interp *in, nd *x, dtype_of want)
 {
     if (!x || want.dt == DT_none) return x;
@@ -324,10 +332,16 @@ static nd *cast_owned(interp *in, nd *x, dtype_of want)
         value_unref(in, a);
         return y;
     }
-    if (!warn_cast(in, x, want)) return datum_unref(x);
-    y = nd_cast(x, want, 'u', &e);
+    if (narrows(nd_type(x), want)) {
+        fp_clear();
+        y = nd_cast(x, want, 'u', &e);
+        if (y && !warn_flags(in, fp_test() & FP_OVER, "cast")) y = datum_unref(y);
+    } else {
+        if (!warn_cast(in, x, want)) return datum_unref(x);
+        y = nd_cast(x, want, 'u', &e);
+    }
     datum_unref(x);
-    if (!y) throw_err(in, &e);
+    if (e.kind) throw_err(in, &e);
     return y;
 }
 

@@ -26,10 +26,12 @@ static value m_astype(interp *in, const value *arg)
 {
     dtype_of t = {.dt = DT_none};
     if (!to_dtype(in, arg[1], &t)) return FAIL;
+    bool copy = value_truth(in, arg[5]) == 1;
+    ndarray *a = as_ndarray(arg[0]);
+    if (a && !copy && dtype_equal(nd_type(array_peek(a)), t)) return value_ref(arg[0]);
     nd *x = to_nd_any(in, arg[0]);
     if (!x) return FAIL;
     err e = {0};
-    bool copy = value_truth(in, arg[5]) == 1;
     char casting = casting_of(arg[3], 'u');
     if (casting != 'u' && !dtype_can_cast(nd_type(x), t, casting)) {
         nd *y = nd_cast(x, t, casting, &e);
