@@ -266,6 +266,24 @@ static value ufunc_reduce(interp *in, const value *arg)
     return ok ? value_ref(arg[4]) : FAIL;
 }
 
+/* what a method made (taken), or, put into `out`, that */
+static value result_into(interp *in, nd *y, value out, err *e)
+{
+    tuple *t = as_tuple(out);
+    if (t && t->n == 1) out = t->at[0];
+    value r = array_wrap(in, y, e);
+    if (is_fail(r) || is_none(out)) return r;
+    ndarray *to = as_ndarray(out);
+    const nd *x = array_peek(as_ndarray(r));
+    bool ok = to || THROW0(in, TypeError, "output must be an array");
+    if (ok && (array_peek(to)->ndim != x->ndim ||
+               memcmp(nd_shape(array_peek(to)), nd_shape(x), (size_t)x->ndim * sizeof(int64_t))))
+        ok = THROW0(in, ValueError, "provided out is the wrong size for the accumulation.");
+    ok = ok && array_setitem(in, out, ELLIPSIS, r);
+    value_unref(in, r);
+    return ok ? value_ref(out) : FAIL;
+}
+
 static value ufunc_accumulate(interp *in, const value *arg)
 {
     dtype_of t;
@@ -282,7 +300,7 @@ static value ufunc_accumulate(interp *in, const value *arg)
                     : nd_accumulate(as_ufunc(arg[0]), x, axis, t, &flags, &e);
     datum_unref(x);
     if (y && !warn_flags(in, flags, "accumulate")) return datum_unref(y), FAIL;
-    return y || !objects ? array_wrap(in, y, &e) : FAIL;
+    return y || !objects ? result_into(in, y, arg[4], &e) : FAIL;
 }
 
 static value ufunc_reduceat(interp *in, const value *arg)
@@ -293,7 +311,7 @@ static value ufunc_reduceat(interp *in, const value *arg)
     err e = {0};
     value r = FAIL;
     if (x && at && to_axis(in, arg[3], x->ndim, &axis) && to_dtype_or_none(in, arg[4], &t))
-        r = array_wrap(in, nd_reduceat(as_ufunc(arg[0]), x, at, axis, t, NULL, &e), &e);
+        r = result_into(in, nd_reduceat(as_ufunc(arg[0]), x, at, axis, t, NULL, &e), arg[5], &e);
     datum_unref(x);
     datum_unref(at);
     return r;
