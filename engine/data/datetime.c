@@ -167,6 +167,25 @@ int64_t datetime_convert(int64_t v, int from, int to, bool moment)
     return to <= UNIT_M ? from_days(v, to) : v;
 }
 
+void datetime_convert_run(size_t n, char *to, ptrdiff_t tstep, const char *from, ptrdiff_t fstep,
+                          int unit, int want, bool moment)
+{
+    bool even = unit > UNIT_M && want > UNIT_M && unit != UNIT_generic && want != UNIT_generic;
+    int64_t k = !even || unit == want ? 0
+                : unit < want         ? units_in(unit, want)
+                                      : units_in(want, unit);
+    for (size_t i = 0; i < n; i++, to += tstep, from += fstep) {
+        int64_t v = *(const int64_t *)(const void *)from;
+        if (!k)
+            v = datetime_convert(v, unit, want, moment);
+        else if (v == NAT || (unit < want && __builtin_mul_overflow(v, k, &v)))
+            v = NAT;
+        else if (unit > want)
+            v = floor_div(v, k);
+        *(int64_t *)(void *)to = v;
+    }
+}
+
 /* --- text to moments --- */
 
 typedef struct reader {

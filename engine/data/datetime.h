@@ -47,6 +47,9 @@ bool datetime_parse(const char *s, size_t n, int64_t *out, int *unit, err *e);
 bool datetime_parse_as(const char *s, size_t n, int unit, int64_t *out, err *e);
 /* A count of one unit as one of another, towards the past; NAT when it cannot be. */
 int64_t datetime_convert(int64_t v, int from, int to, bool moment);
+/* the same of n numbers, at any steps */
+void datetime_convert_run(size_t n, char *to, ptrdiff_t tstep, const char *from, ptrdiff_t fstep,
+                          int unit, int want, bool moment);
 
 /* "2020-01-31T12", as precise as the unit; "NaT" */
 void datetime_text(strbuf *b, int64_t moment, int unit);

@@ -203,8 +203,6 @@ bool cast_time(size_t n, char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t 
                dtype_of from, err *e)
 {
     (void)e;
-    for (size_t i = 0; i < n; i++, dst += dstep, src += sstep)
-        *(int64_t *)dst =
-            datetime_convert(*(const int64_t *)src, from.unit, to.unit, from.dt == DT_datetime64);
+    datetime_convert_run(n, dst, dstep, src, sstep, from.unit, to.unit, from.dt == DT_datetime64);
     return true;
 }

@@ -466,9 +466,21 @@ static value scalar_getitem(interp *in, value self, value key)
 }
 
 /* numpy.int8(x): converts numbers, strings and arrays. */
+/* float64 of a number, int64 of an int; FAIL without an exception: anything else */
+static value quick_make(interp *in, const type *cls, value v)
+{
+    if (cls == scalar_type(DT_float64) && (v.kind == V_FLOAT || v.kind == V_INT)) {
+        double d = v.kind == V_FLOAT ? v.f : (double)v.i;
+        return scalar_value(in, dtype_plain(DT_float64), &d);
+    }
+    if (cls != scalar_type(DT_int64) || v.kind != V_INT) return FAIL;
+    return scalar_value(in, dtype_plain(DT_int64), &v.i);
+}
+
 static value scalar_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
 {
-    value got[2];
+    value got[2], quick = npos == 1 && !kwnames ? quick_make(in, cls, arg[0]) : FAIL;
+    if (!is_fail(quick)) return quick;
     if (!args_bind(in, "scalar(object=0, unit=None, /)", arg, npos, kwnames, got, 2)) return FAIL;
     enum dtype dt = DT_object;
     for (int i = 0; i < NDTYPE; i++)
