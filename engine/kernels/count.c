@@ -22,7 +22,14 @@
 #include "engine/kernels/ops.h"
 #include "engine/kernels/sort.h"
 
-enum { STAGE = 512, TURNS = 4, PIECE = 1 << 18, MAX_PIECE = 1 << 30, MAX_CELLS = 1 << 16 };
+enum {
+    STAGE = 512,
+    TURNS = 4,
+    PIECE = 1 << 18,
+    MAX_PIECE = 1 << 30,
+    MAX_CELLS = 1 << 16,
+    FEW_BINS = 1 << 12
+};
 
 /* --- elements, a stage at a time ----------------------------------------------------------------
  */
@@ -198,7 +205,7 @@ static bool check_values(const elements *x, int64_t *bins, err *e)
     return true;
 }
 
-/* straight into the result, one after the other: sums of weights, numbers of many bins */
+/* straight into the result, one after the other: numbers and sums of weights for many bins */
 static nd *bincount_wide(const elements *x, const elements *w, int64_t bins, err *e)
 {
     TRY(check_values(x, &bins, e));
@@ -216,6 +223,27 @@ static nd *bincount_wide(const elements *x, const elements *w, int64_t bins, err
         else
             for (int64_t j = 0; j < m; j++) count[v[j]]++;
     }
+    return out;
+}
+
+/* Sums of weights for a few bins, as many as turn out to be needed.  NULL without an error: there
+ * are too many, or a negative value. */
+static nd *bincount_weighed(const elements *x, const elements *w, int64_t bins, err *e)
+{
+    double sum[FEW_BINS] = {0};
+    uint64_t room[STAGE], weights[STAGE], most = 0;
+    EACH_STAGE(i, m, 0, x->n)
+    {
+        const int64_t *v = elements_at(x, i, m, room);
+        const double *u = elements_at(w, i, m, weights);
+        find_largest(v, m, &most);
+        if (most >= FEW_BINS) return NULL;
+        for (int64_t j = 0; j < m; j++) sum[v[j]] += u[j];
+    }
+    if (x->n && bins <= (int64_t)most) bins = (int64_t)most + 1;
+    nd *out = nd_zero(dtype_plain(DT_float64), 1, &bins, e);
+    int64_t n = bins < FEW_BINS ? bins : FEW_BINS;
+    if (out) memcpy(out->at, sum, (size_t)n * sizeof *sum);
     return out;
 }
 
@@ -237,6 +265,7 @@ nd *nd_bincount(const nd *x, const nd *weights, int64_t minlength, err *e)
                        x->ndim ? "object too deep for desired array"
                                : "object of too small depth for desired array");
     if (minlength < 0) return err_set(e, ValueError, "'minlength' must not be negative");
+    if (n == 0) weights = NULL; /* numbers then, too */
     elements v = {0}, w = {0};
     nd *out = NULL;
     bool ok = elements_init(&v, x, DT_int64, n ? 's' : 'u', e);
@@ -244,7 +273,8 @@ nd *nd_bincount(const nd *x, const nd *weights, int64_t minlength, err *e)
         ok = check_values(&v, &bins, e) &&
              err_set(e, ValueError, "The weights and list don't have the same length.");
     if (ok && weights) ok = elements_init(&w, weights, DT_float64, 's', e);
-    if (ok) out = weights ? bincount_wide(&v, &w, bins, e) : bincount_tally(&v, bins, e);
+    if (ok) out = weights ? bincount_weighed(&v, &w, bins, e) : bincount_tally(&v, bins, e);
+    if (ok && !out && weights && !e->kind) out = bincount_wide(&v, &w, bins, e);
     datum_unref(v.flat);
     datum_unref(w.flat);
     return out;
