@@ -379,7 +379,8 @@ static value bytes_getitem(interp *in, value self, value key)
         value out = bytes_like(in, self, NULL, (size_t)count);
         if (is_fail(out)) return FAIL;
         char *to = (char *)(uintptr_t)bytes_peek(out, &(size_t){0});
-        for (i = 0; i < count; i++) to[i] = s[start + i * step];
+        if (step == 1 && count) memcpy(to, s + start, (size_t)count);
+        for (i = 0; step != 1 && i < count; i++) to[i] = s[start + i * step];
         return out;
     }
     const char *name = as_bytearray(self) ? "bytearray" : "byte";

@@ -39,8 +39,13 @@ static str *shared(const one_char *c)
 
 size_t utf8_count(const char *s, size_t nbyte)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < nbyte; i++) n += ((unsigned char)s[i] & 0xc0) != 0x80;
+    const uint64_t ones = 0x0101010101010101u;
+    size_t n = nbyte, i = 0;
+    for (uint64_t x; i + sizeof x <= nbyte; i += sizeof x) { /* less those that begin with 10 */
+        memcpy(&x, s + i, sizeof x);
+        n -= (((x >> 7) & ~(x >> 6) & ones) * ones) >> 56;
+    }
+    for (; i < nbyte; i++) n -= ((unsigned char)s[i] & 0xc0) == 0x80;
     return n;
 }
 
