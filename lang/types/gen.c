@@ -1,4 +1,7 @@
-/* lang/types/gen.c - generators and coroutines: a frame that keeps its registers. */
+/* lang/types/gen.c - generators and coroutines: a frame that keeps its registers.
+ *
+ * Over 600 lines: generators, coroutines and their kin are one frame with several faces, and what
+ * drives it (send, throw, close) knows them all. */
 #include <string.h>
 
 #include "engine/base/mem.h"

@@ -3,7 +3,9 @@
  * All sockets are non-blocking: calls queue parcels and send what goes at once, the thread that
  * polls sends the rest and turns what comes into events.  Results that a task needs elsewhere are
  * fetched from a worker that holds them and put to the one that lacks them; the task itself waits
- * there. */
+ * there.
+ *
+ * Over 600 lines: all messages to and from the workers share their queues and the results held. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>

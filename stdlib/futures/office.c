@@ -2,7 +2,9 @@
  *
  * submit() freezes a function and its arguments; a future among them, as deep as lists, tuples,
  * sets and dicts go, becomes an input of the task.  Frozen functions are remembered by identity,
- * so that a function that is submitted often is frozen once. */
+ * so that a function that is submitted often is frozen once.
+ *
+ * Over 600 lines: the methods of one object, which all work on its scheduler. */
 #include <string.h>
 #include <time.h>
 
