@@ -144,6 +144,40 @@ static value f_each(interp *in, const value *arg)
     return l ? v_obj(l) : FAIL;
 }
 
+/* Clears the white space (ASCII's) at the end of a cell of n units of `size` bytes; false: none.
+ * cell NULL: only asks. */
+static bool strip_cell(const char *from, char *cell, uint32_t n, uint32_t size)
+{
+    bool found = false;
+    for (uint32_t last = 0; n > 0; n--) {
+        memcpy(&last, from + (n - 1) * size, size);
+        if (last && last != ' ' && (last < 9 || last > 13)) break;
+        found |= last != 0;
+        if (cell) memset(cell + (n - 1) * size, 0, size);
+    }
+    return found;
+}
+
+/* _bare(a): texts without white space at their ends; a itself where there is none */
+static value f_bare(interp *in, const value *arg)
+{
+    nd *x = to_nd_any(in, arg[0]);
+    err e = {0};
+    nd *flat = x ? nd_contiguous(x, &e) : NULL, *own = NULL;
+    datum_unref(x);
+    if (!flat) return e.kind ? throw_err(in, &e) : FAIL;
+    uint32_t unit = flat->dtype == DT_str ? 4 : 1, n = flat->size / unit;
+    bool found = false;
+    int64_t count = flat->dtype == DT_str || flat->dtype == DT_bytes ? nd_count(flat) : 0;
+    for (int64_t i = 0; !found && i < count; i++)
+        found = strip_cell(flat->at + i * flat->size, NULL, n, unit);
+    if (found) own = nd_copy(flat, &e);
+    for (int64_t i = 0; own && i < count; i++)
+        strip_cell(own->at + i * own->size, own->at + i * own->size, n, unit);
+    datum_unref(flat);
+    return found ? array_wrap(in, own, &e) : value_ref(arg[0]);
+}
+
 /* _objects(items): the items of a list as they are, sequences too */
 static value f_objects(interp *in, const value *arg)
 {
@@ -168,5 +202,6 @@ const builtin numpy_step_functions[] = {
     {"_each_method(name, arrays)", f_each, NULL},
     {"_each_call(function, arrays)", f_each, NULL},
     {"_objects(items)", f_objects, NULL},
+    {"_bare(a)", f_bare, NULL},
     {0},
 };
