@@ -193,7 +193,9 @@ bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_
     *as = r->want;
     if (sort == SORT_MOMENT && r->want.dt == DT_float32) return t.dt == DT_float32 && !r->nan;
     if (sort == SORT_MOMENT) return r->want.dt == DT_float64 && (whole || t.dt == DT_float64);
-    if (r->nan && !whole) return t.dt == DT_float64 && r->want.dt == DT_float64;
+    if (r->nan && !whole) /* a float32 counts what is not NaN as far as 2^24 */
+        return is_float(t) && r->want.dt == t.dt &&
+               (t.dt == DT_float64 || shape_count(ndim, shape) <= 1 << 24);
     return dtype_is_number(r->want.dt) && (!dtype_is_complex(t.dt) || r->want.dt == t.dt);
 }
 
@@ -272,7 +274,7 @@ static nd *same_count(const red_fn *r, const stream *s, dtype_of t, err *e)
 
 static bool skips_nan(const red_fn *r, const stream *s)
 {
-    return r->nan && s->type.dt == DT_float64;
+    return r->nan && is_float(s->type);
 }
 
 /* *count (float64 per cell, or one for all) and *total of the first pass */
