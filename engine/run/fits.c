@@ -2,6 +2,7 @@
  *
  * Asked before anything runs: the results themselves must fit, and so must each task with its
  * inputs, alone.  Most plans are far from that and are let through by their sums. */
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,6 +48,9 @@ uint64_t run_budget(uint64_t limit, uint64_t kept)
 {
     uint64_t resident = memory_resident();
     kept += buf_pool_kept();
+#ifdef __GLIBC__
+    if (resident > kept + limit / 4 && malloc_trim(0)) resident = memory_resident();
+#endif
     uint64_t base = resident > kept ? resident - kept : 0;
     uint64_t left = limit > base ? limit - base : 0;
     return left > limit / 8 ? left : limit / 8;

@@ -27,7 +27,12 @@ static bool still_wanted(void *ctx)
 
 plan_opts plan_settings(interp *in)
 {
-    plan_opts o = {.room = memory_default(), .goes_on = still_wanted, .ctx = in};
+    plan_opts o = {.goes_on = still_wanted, .ctx = in};
+    run_opts limits = {0};
+    value folder = FAIL;
+    if (run_limits(in, &limits, &folder)) value_unref(in, folder);
+    exc_clear(in); /* the run will say what is wrong with them */
+    o.room = limits.limit ? limits.limit / 4 * 3 : memory_default();
     value m = interp_import(in, "dask.config");
     value config = is_fail(m) ? FAIL : value_getattr_c(in, m, "config");
     dict *all = is_fail(config) ? NULL : as_dict(config);
