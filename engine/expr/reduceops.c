@@ -8,6 +8,7 @@
 
 #include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
+#include "engine/expr/fold.h"
 #include "engine/expr/reduceops.h"
 #include "engine/kernels/ops.h"
 
@@ -59,7 +60,9 @@ static nd *divide(nd *x, nd *y, dtype_of want, err *e)
 static datum *plain_call(const fn *f, const call *c, err *e)
 {
     const red_fn *r = (const red_fn *)f;
-    nd *x = joined(r, c, -1, e), *out = NULL;
+    nd *out = NULL;
+    if (fold_blocks(r, c, &out, e)) return (datum *)out;
+    nd *x = joined(r, c, -1, e);
     if (!x) return NULL;
     int64_t none[GRID_MAXDIM] = {0};
     if (r->skip_empty && nd_count(x) == 0) /* chunk_min, chunk_max, nanmin of an empty block */
@@ -81,7 +84,7 @@ static const fn_kind plain_kind = {.name = "reduce",
                                    .fields = red_fields,
                                    .call = plain_call,
                                    .takes = "X",
-                                   .cost = {.joins = true}};
+                                   .cost = {.joins = true, .folds = true}};
 
 /* --- mean --- */
 

@@ -147,7 +147,8 @@ typedef struct fn_cost {
     bool nothing;   /* the result is not worth counting */
     bool streams;   /* fetches inputs that are not in memory (datum_kind.fetch) one at a time, */
     bool parts;     /* and only what it uses of them (fetch_part) */
-    bool joins;     /* several inputs become one block first */
+    bool joins;     /* several inputs become one block first, */
+    bool folds;     /* unless they can be added up one after the other, and stream (expr/fold.h) */
     uint8_t joined; /* blocks of that size that it makes meanwhile; 0: one */
     uint8_t items;  /* blocks that the result consists of; 0: one */
     uint8_t maybe;  /* copies more that it may make, for all we know */

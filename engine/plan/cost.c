@@ -6,6 +6,7 @@
 
 #include "engine/expr/build.h"
 #include "engine/expr/bw.h"
+#include "engine/expr/fold.h"
 #include "engine/expr/reduceops.h"
 #include "engine/expr/tile.h"
 
@@ -221,6 +222,25 @@ static int result_step(const program *g, const stepset *x)
     return s;
 }
 
+static bool folds(const task_view *v)
+{
+    return v->f && v->f->kind->cost.folds && fn_folds(v->f, v);
+}
+
+/* All that the task is given is folded. */
+static bool inputs_fold(const program *g, const stepset *x)
+{
+    bool any = false;
+    for (uint32_t s = 0; s < g->nstep; s++)
+        for (uint32_t k = 0; x->known[s] && k < x->view[s].nin; k++) {
+            if (program_step(g, x->view[s].in[k].of) >= 0) continue;
+            if (!folds(&x->view[s])) return false;
+            any = true;
+            break;
+        }
+    return any;
+}
+
 /* Step by step: a block lives until its last reader is done.  That of `result` is not counted. */
 static uint64_t stepped_extra(const program *g, const stepset *x, int result)
 {
@@ -242,7 +262,8 @@ static uint64_t stepped_extra(const program *g, const stepset *x, int result)
         if (f && g->tiles && g->nstep == 1 && red_prefers_stream(f)) copies = 0;
         if ((int)s != result && !gives_view(g->by[s], &x->view[s]))
             size[s] = block_bytes(g->by[s], x->index[s]);
-        if (f && f->kind->cost.joins) copies += joined_bytes(&x->view[s]);
+        if (f && f->kind->cost.joins)
+            copies += folds(&x->view[s]) ? largest : joined_bytes(&x->view[s]);
         source_bytes(g->by[s], x->index[s], &x->view[s], &box);
         copies += box;
         live += size[s];
@@ -306,13 +327,14 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
         if (own > k.largest) k.largest = own;
     }
     if (k.unknown) k.out = k.largest; /* what is taken of its blocks: no more, most likely */
-    k.streams = g->nstep == 1 && x->view[0].f && x->view[0].f->kind->cost.streams;
+    const fn *top = x->view[0].f;
+    k.streams = (g->nstep == 1 && top && top->kind->cost.streams) || inputs_fold(g, x);
     k.selects = selects(&x->view[0]);
     dtype_of want;
     int which;
     k.reuses = g->nstep == 1 && x->view[0].f && x->view[0].f->flags & FN_ELEMENTWISE &&
                fn_as_ufunc(x->view[0].f, &want, &which);
-    k.parts = k.streams && x->view[0].f->kind->cost.parts;
+    k.parts = k.streams && top && top->kind->cost.parts;
     k.seconds = (g->foreign ? FOREIGN_NS : TASK_NS) * 1e-9;
     for (uint32_t s = 0; s < g->nstep; s++) {
         if (!x->known[s]) continue;

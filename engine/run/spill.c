@@ -325,7 +325,7 @@ static datum *load_part(const datum *d, const int64_t *from, const int64_t *n, v
 static void *apply(const void *f, const void *c, void *e)
 {
     const fn *op = f;
-    if (op->kind->cost.streams) return op->kind->call(op, c, e);
+    if (op->kind->cost.streams || op->kind->cost.folds) return op->kind->call(op, c, e);
     return err_set(e, SystemError, "'%s' was given a block that is not in memory", op->name);
 }
 
