@@ -136,6 +136,11 @@ static const char *const language[] = {
     "math.factorial(10**7)",
     "pow(3, 2**10**6, 10**5000 + 1)",
     "exec('while True: text.replace(\"ab\", \"c\")')",
+    "exec('while True: text.split(), text.title()')",
+    "exec('while True: text.encode(\"utf-16\").decode(\"utf-16\")')",
+    "exec('while True: repr(text), text[::-1], text.count(\"q\"), text.rfind(\"q\")')",
+    "exec('while True: floats + floats * 7; floats[::-1]')",
+    "exec('while True: json.loads(json.dumps(floats))')",
     "re.match('(a+)+$', 'a' * 60 + 'b')",
     "re.sub('x*', '-', 'y' * 10**8)",
     "time.sleep(1000)",
@@ -162,6 +167,13 @@ static const char *const arrays[] = {
     "da.ones((10**8,), chunks=1).sum().compute()",
     "dict((da.ones((3000, 3000), chunks=1) + 1).dask)",
     "da.ones((3000, 3000), chunks=1).__dask_keys__()",
+    "np.linalg.eig(np.random.random((2500, 2500)))",
+    "np.linalg.lstsq(np.random.random((2500, 2500)), np.random.random(2500), rcond=None)",
+    "np.einsum('ij,kj->', big, big)",
+    "np.convolve(wide, wide[:1000])",
+    "np.unique(np.random.random(3 * 10**7))",
+    "np.lexsort((wide, wide, wide, wide))",
+    "exec('while True: np.concatenate([wide] * 10)')",
     "exec('while True: np.ones(10**8) ** 1.5')",
     "exec('while True: np.ones((10**4, 10**4)).T.copy()')",
     "exec('while True: np.random.random(10**8)')",
@@ -169,7 +181,7 @@ static const char *const arrays[] = {
 
 static const char setup[] =
     "import itertools, collections, functools, math, re, time, threading, queue, subprocess, "
-    "asyncio, random, numpy as np, dask, dask.array as da";
+    "asyncio, random, json, numpy as np, dask, dask.array as da";
 static const char values[] =
     "floats = [random.random() for i in range(10**6)]; text = 'abx' * 10**7; small = "
     "np.ones((300, 300)); big = np.ones((2000, 2000)); wide = np.random.random(10**7)";
