@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/expr/kinds.h"
+#include "engine/base/stop.h"
 #include "engine/base/wire.h"
 #include "engine/expr/build.h"
 #include "engine/expr/tile.h"
@@ -332,6 +333,7 @@ static bool take_params(making *m, grid *g, err *e)
 
 static expr *make(making *m, rng *parent, grid *g, err *e)
 {
+    enum { AT_ONCE = 1024 }; /* streams: between two looks whether to go on */
     const drawing *d = m->d;
     size_t bytes;
     if (!size_mul(g->nblock, MT_WORDS * 4, &bytes, e)) return NULL;
@@ -339,7 +341,11 @@ static expr *make(making *m, rng *parent, grid *g, err *e)
     if (!s) return NULL;
     datum_init(&s->hdr, &seeds_kind);
     s->n = g->nblock;
-    random_state_data(parent, g->nblock, s->words);
+    for (uint64_t i = 0, some; i < g->nblock; i += some) {
+        some = g->nblock - i < AT_ONCE ? g->nblock - i : AT_ONCE;
+        random_state_data(parent, some, s->words + MT_WORDS * i);
+        if (!stop_check(e)) return datum_unref(s);
+    }
     const char *prefix = d->l.prefix                ? d->l.prefix
                          : d->kind == DRAW_DIST     ? d->dist->name
                          : d->kind == DRAW_INTEGERS ? "randint"
