@@ -105,11 +105,19 @@ static value f_asfortranarray(interp *in, const value *arg)
     return as_array(in, arg[0], arg[1], 'F');
 }
 
+static bool is_large(int ndim, const int64_t *ext)
+{
+    enum { SMALL = 1 << 12 };
+    int64_t n = 1;
+    for (int i = 0; i < ndim; i++)
+        if (__builtin_mul_overflow(n, ext[i], &n)) return true;
+    return n > SMALL;
+}
+
 /* fill: FAIL for zeros.  `any` content will do where it is about to be written, or was not asked
  * for; small arrays are zeros even then. */
 static value filled_or(interp *in, value shape, dtype_of t, value fill, char order, bool any)
 {
-    enum { SMALL = 1 << 12 };
     int ndim;
     int64_t ext[ND_MAXDIM];
     if (!to_shape(in, shape, &ndim, ext)) return FAIL;
@@ -125,7 +133,7 @@ static value filled_or(interp *in, value shape, dtype_of t, value fill, char ord
     } else if (order == 'F') {
         x = nd_new_order(t, ndim, ext, 'F', &e);
         if (x && !any) memset(x->at, 0, nd_bytes(x));
-    } else if (any && shape_count(ndim, ext) > SMALL) {
+    } else if (any && is_large(ndim, ext)) {
         x = nd_new(t, ndim, ext, &e);
     } else {
         x = nd_zero(t, ndim, ext, &e);
