@@ -2,13 +2,15 @@
  *
  * Small buffers lie behind their header in one allocation.  Large ones come from a pool of mapped
  * blocks that are kept when freed: fresh page faults cost more than most kernels.  Blocks of 2 MiB
- * and more are aligned for huge pages.  Free blocks are kept in one list per size class (a quarter
+ * and more are aligned for huge pages, and have them unless the machine is seen to be slow in
+ * finding some.  Free blocks are kept in one list per size class (a quarter
  * of a power of two), each under its own lock; beyond the limit they go back to the system.  What
  * is in use and what is kept together stay within the bound: kept blocks yield to new ones. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "engine/base/mem.h"
 #include "engine/data/nd.h"
@@ -18,6 +20,9 @@ enum {
     HUGE = 2 * 1024 * 1024,
     NCLASS = 4 * 27, /* up to 2^24 times POOL_LEAST */
     ALIGN = 64,
+    HUGE_SLOW = 2 * 1000 * 1000, /* ns; clearing 2 MiB takes a tenth of this */
+    DOUBT_LEAST = 16,
+    DOUBT_MOST = 1024,
 };
 
 typedef struct block { /* a free block; lives in its first bytes */
@@ -36,7 +41,11 @@ static struct {
     _Alignas(64) _Atomic size_t live; /* in large buffers */
     _Atomic size_t peak;
     _Atomic bool is_short;
-} pool = {.limit = (size_t)1 << 30, .bound = SIZE_MAX}; /* a zeroed pthread mutex is an open one */
+    _Atomic int plain,
+        doubt; /* how many fresh blocks have small pages: now, after the next doubt */
+} pool = {.doubt = DOUBT_LEAST,
+          .limit = (size_t)1 << 30,
+          .bound = SIZE_MAX}; /* a zeroed pthread mutex is an open one */
 
 static size_t class_size(int k)
 {
@@ -54,6 +63,36 @@ static int class_of(size_t size)
     return k < NCLASS ? k : -1;
 }
 
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * (int64_t)1000000000 + t.tv_nsec;
+}
+
+/* A virtual machine whose host has taken back what it did not use gets huge pages ten times slower
+ * than small ones, which it has at hand.  So the first page of each fresh block is timed; where
+ * it comes late, this block and some more do without, before another is tried. */
+static void ask_huge_pages(char *at, size_t size)
+{
+    if (atomic_load_explicit(&pool.plain, memory_order_relaxed) > 0) {
+        atomic_fetch_sub_explicit(&pool.plain, 1, memory_order_relaxed);
+        madvise(at, size, MADV_NOHUGEPAGE);
+        return;
+    }
+    madvise(at, size, MADV_HUGEPAGE);
+    int64_t start = now_ns();
+    *(volatile char *)at = 0;
+    if (now_ns() - start < HUGE_SLOW) {
+        atomic_store_explicit(&pool.doubt, DOUBT_LEAST, memory_order_relaxed);
+        return;
+    }
+    madvise(at, size, MADV_NOHUGEPAGE);
+    int n = atomic_load_explicit(&pool.doubt, memory_order_relaxed);
+    atomic_store_explicit(&pool.plain, n, memory_order_relaxed);
+    atomic_store_explicit(&pool.doubt, n < DOUBT_MOST ? 4 * n : n, memory_order_relaxed);
+}
+
 static void *map_block(size_t size)
 {
     size_t extra = size >= HUGE ? HUGE : 0;
@@ -63,7 +102,7 @@ static void *map_block(size_t size)
     char *at = (char *)(((uintptr_t)p + HUGE - 1) & ~(uintptr_t)(HUGE - 1));
     if (at > p) munmap(p, (size_t)(at - p));
     if (p + extra > at) munmap(at + size, (size_t)(p + extra - at));
-    madvise(at, size, MADV_HUGEPAGE);
+    ask_huge_pages(at, size);
     return at;
 }
 
