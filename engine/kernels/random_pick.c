@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/random_draw.h"
 
@@ -26,13 +27,15 @@ static void swap_int(int64_t *x, int64_t i, int64_t j)
     x[j] = t;
 }
 
-/* The numbers are drawn some ahead of the swaps, so that memory far away is on its way by then. */
+/* The numbers are drawn some ahead of the swaps, so that memory far away is on its way by then.
+ * When nobody waits for the end any more, the rest stays as it is. */
 #define SHUFFLE(T)                                                                                 \
     static void shuffle_##T(rng *g, int64_t n, void *cells)                                        \
     {                                                                                              \
-        enum { AHEAD = 64 };                                                                       \
+        enum { AHEAD = 64, BETWEEN = 4096 };                                                       \
         T *x = cells;                                                                              \
-        for (int64_t i = n - 1; i > 0;) {                                                          \
+        for (int64_t i = n - 1, turn = 1; i > 0; turn++) {                                         \
+            if (turn % BETWEEN == 0 && stop_asked()) return;                                       \
             int64_t count = i < AHEAD ? i : AHEAD;                                                 \
             int64_t to[AHEAD];                                                                     \
             for (int64_t k = 0; k < count; k++) {                                                  \
@@ -76,9 +79,9 @@ void random_order(rng *g, int64_t n, int64_t *order)
 
 nd *random_permutation(rng *g, int64_t n, err *e)
 {
-    nd *x = nd_new(dtype_plain(DT_int64), 1, &n, e);
-    if (x) random_order(g, n, (int64_t *)(void *)x->at);
-    return x;
+    nd *x = nd_arange(dtype_plain(DT_int64), &(int64_t){0}, &(int64_t){1}, n, e);
+    if (x) shuffle_uint64_t(g, n, x->at);
+    return x && !stop_check(e) ? datum_unref(x) : x;
 }
 
 /* ---- choice ---- */

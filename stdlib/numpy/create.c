@@ -292,8 +292,9 @@ static value f_arange(interp *in, const value *arg)
     value parts[3] = {start, stop, step};
     if (is_none(arg[3]) && start.kind == V_INT && stop.kind == V_INT && step.kind == V_INT &&
         step.i == 1) {
+        enum { QUICK = 1 << 20 }; /* more elements are a longer loop, which Ctrl-C may end */
         int64_t count;
-        if (!__builtin_sub_overflow(stop.i, start.i, &count)) {
+        if (!__builtin_sub_overflow(stop.i, start.i, &count) && count <= QUICK) {
             if (count < 0) count = 0;
             ndarray *a = array_fresh(in, dtype_plain(DT_int64), 1, &count);
             int64_t *to = a ? (int64_t *)(void *)array_peek(a)->at : NULL;

@@ -207,6 +207,16 @@ static value quick_view(interp *in, ndarray *a, value key)
     return array_view(in, a, p.at, p.ndim, p.shape, p.strides);
 }
 
+/* So few places that nobody would want to stop before all are filled? */
+static bool is_brief(const place *p)
+{
+    enum { QUICK = 1 << 21 };
+    int64_t n = 1;
+    for (int i = 0; i < p->ndim; i++)
+        if (__builtin_mul_overflow(n, p->shape[i], &n)) return false;
+    return n <= QUICK;
+}
+
 /* One number in many places: -1 not that simple, 0 an exception, 1 done. */
 static int quick_fill(interp *in, nd *x, value key, value v)
 {
@@ -216,7 +226,7 @@ static int quick_fill(interp *in, nd *x, value key, value v)
     bool number = v.kind == V_INT || v.kind == V_FLOAT || v.kind == V_BOOL || v.kind == V_SCALAR;
     bool narrow = x->dtype == DT_float16 || x->dtype == DT_float32;
     if (v.kind == V_FLOAT && narrow && !(v.f > -60000 && v.f < 60000)) return -1; /* may warn */
-    if (!number || x->dtype >= DT_object || !quick_place(x, key, &p)) return -1;
+    if (!number || x->dtype >= DT_object || !quick_place(x, key, &p) || !is_brief(&p)) return -1;
     if (v.kind == V_SCALAR && (v.aux & 0xff) != x->dtype) return -1; /* casts may warn */
     if (!scalar_store(in, v, nd_type(x), cell)) return 0;
     strided_copy(p.ndim, p.shape, p.at, p.strides, cell, none, x->size, NULL);

@@ -177,6 +177,9 @@ static const char *const arrays[] = {
     "exec('while True: np.ones(10**8) ** 1.5')",
     "exec('while True: np.ones((10**4, 10**4)).T.copy()')",
     "exec('while True: np.random.random(10**8)')",
+    "exec('while True: np.arange(3 * 10**8)')",
+    "exec('while True: np.ones(3 * 10**8)')",
+    "exec('while True: np.random.permutation(10**8)')",
 };
 
 static const char setup[] =
