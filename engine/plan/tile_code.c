@@ -2,7 +2,8 @@
  *
  * Types are chosen exactly as nd_map would for the whole block.  An operand of another type than
  * its loop's gets a cast before it; a number is cast once.  Blocks that broadcast or have gaps
- * between their rows are operands too: a loop over a piece is cut where a row ends. */
+ * between their rows are operands too: a loop over a piece is cut where a row ends.  Over 600
+ * lines: making a program and running it share its private layout. */
 #include "engine/plan/tile_code.h"
 
 #include <string.h>

@@ -2,7 +2,8 @@
  * engine/kernels/random.def, and the few that are not distributions.
  *
  * Both classes are a bit generator with methods; `old` says which family of algorithms draws.
- * What is long and rare (multivariate_normal ...) is in stdlib/dsk/numpy/random.dsk. */
+ * What is long and rare (multivariate_normal ...) is in stdlib/dsk/numpy/random.dsk.  Over 600
+ * lines: the methods share how sizes, shapes and streams are read from arguments. */
 #include <string.h>
 
 #include "engine/kernels/ops.h"
