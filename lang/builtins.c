@@ -268,24 +268,13 @@ static value names_of(interp *in, value v)
     return v_obj(m ? list_of(in, (value){.kind = V_OBJ, .o = &m->dict->hdr}) : object_dir(in, v));
 }
 
-/* What a module's own __dir__ answers; FAIL without an exception when it has none. */
-static value module_dir(interp *in, module *m)
-{
-    str *name = str_of(in, "__dir__");
-    if (name && m->lazy && is_fail(dict_peek(in, m->dict, name->at)))
-        module_define(in, m->dict, name);
-    obj_unref(in, name);
-    value hook = throwing(in) ? FAIL : dict_peek(in, m->dict, "__dir__");
-    return is_fail(hook) ? FAIL : call_n(in, hook, 0);
-}
-
 static value dir(interp *in, const value *arg)
 {
     const type *t = type_of(in, arg[0]);
     module *m = as_module(arg[0]);
-    value own = m ? module_dir(in, m) : FAIL;
-    if (is_fail(own) && throwing(in)) return FAIL;
-    value names = !is_fail(own)     ? own
+    list *own = m ? module_dir(in, m) : NULL;
+    if (!own && throwing(in)) return FAIL;
+    value names = own               ? v_obj(own)
                   : is_fail(arg[0]) ? frame_locals(in, in->frame)
                   : t->dir          ? t->dir(in, arg[0])
                                     : names_of(in, arg[0]);

@@ -299,6 +299,15 @@ static bool star_name(interp *in, frame *f, value m, str *name)
     return ok;
 }
 
+/* What a star takes from a module without `__all__`.  A library module that finds names when they
+ * are asked for says in `__dir__` which those are. */
+static list *public_names(interp *in, module *m)
+{
+    list *names = m->lazy ? module_dir(in, m) : NULL;
+    if (names || throwing(in)) return names;
+    return module_define_all(in, m) ? list_of(in, OBJ(m->dict)) : NULL;
+}
+
 bool import_star(interp *in, frame *f, value v)
 {
     module *m = as_module(v);
@@ -309,8 +318,8 @@ bool import_star(interp *in, frame *f, value v)
     if (r) {
         names = list_of(in, all);
         value_unref(in, all);
-    } else if (m && module_define_all(in, m))
-        names = list_of(in, OBJ(m->dict));
+    } else if (m)
+        names = public_names(in, m);
     bool ok = names != NULL;
     for (int64_t i = 0; ok && i < names->n; i++) {
         str *s = as_str(names->at[i]);

@@ -94,6 +94,31 @@ bool module_define_all(interp *in, module *m)
     return true;
 }
 
+/* names and what is defined only when it is asked for */
+static bool add_lazy_names(interp *in, const module *m, list *names)
+{
+    bool ok = true;
+    for (const embedded_def *d = m->lazy ? m->lazy->defs : NULL; ok && d && d->name; d++) {
+        if (is_fail(dict_peek(in, m->dict, d->name))) ok = list_add(in, names, v_str(in, d->name));
+    }
+    return ok;
+}
+
+list *module_dir(interp *in, module *m)
+{
+    str *name = str_of(in, "__dir__");
+    if (name && m->lazy && is_fail(dict_peek(in, m->dict, name->at)))
+        module_define(in, m->dict, name);
+    obj_unref(in, name);
+    value hook = throwing(in) ? FAIL : dict_peek(in, m->dict, "__dir__");
+    value own = is_fail(hook) ? FAIL : call_n(in, hook, 0);
+    list *names = is_fail(own) ? NULL : list_of(in, own);
+    value_unref(in, own);
+    if (!names || add_lazy_names(in, m, names)) return names;
+    obj_unref(in, names);
+    return NULL;
+}
+
 /* ---- the type ---- */
 
 static value getattr(interp *in, value self, str *name)
@@ -155,9 +180,7 @@ static value dir(interp *in, value self)
     value k, v;
     bool ok = l != NULL;
     for (int64_t i = 0; ok && dict_next(m->dict, &i, &k, &v);) ok = list_append(in, l, k);
-    for (const embedded_def *d = m->lazy ? m->lazy->defs : NULL; ok && d && d->name; d++) {
-        if (is_fail(dict_peek(in, m->dict, d->name))) ok = list_add(in, l, v_str(in, d->name));
-    }
+    ok = ok && add_lazy_names(in, m, l);
     if (ok && list_sort(in, l, FAIL, false)) return v_obj(l);
     obj_unref(in, l);
     return FAIL;

@@ -21,5 +21,8 @@ module *module_new(interp *in, const char *name);
  * none, -1 failed. */
 int module_define(interp *in, dict *globals, str *name);
 bool module_define_all(interp *in, module *m);
+/* What the module's own __dir__ answers, with the defs that wait; NULL without an exception when
+ * it has none. */
+list *module_dir(interp *in, module *m);
 /* Runs a code of an embedded module (its place in the pack) in its namespace. */
 bool module_run(interp *in, module *m, uint32_t code);
