@@ -1,15 +1,16 @@
 /* engine/plan/place.c - results put together while they are made.
  *
- * A wanted block that nobody else reads is copied by the worker that made it into the one array
- * that compute() will give, and freed at once: joining costs no second pass on one thread, and the
- * whole result is in memory once, not twice. */
+ * A wanted block that nobody else reads goes into the one array that compute() will give: joining
+ * costs no second pass on one thread, and the whole result is in memory once, not twice.  An
+ * elementwise task writes it there itself, what others make is copied by the worker that made it,
+ * and freed at once.  Blocks that tasks read as well are copied when all is done. */
 #include <string.h>
 
 #include "engine/kernels/ops.h"
 #include "engine/plan/plan.h"
 
 typedef struct place {
-    uint32_t first, n;
+    uint32_t first, n; /* n: blocks to come */
     grid *chunks;
     nd *whole;
     _Atomic uint32_t put; /* blocks in place */
@@ -17,16 +18,23 @@ typedef struct place {
 
 enum { WORTH = 1 << 16 }; /* bytes */
 
+static bool is_read(const task *t)
+{
+    return t->nsucc || t->flags & TASK_DONE;
+}
+
 static bool suits(const plan *p, uint32_t first, const expr *x)
 {
     const grid *g = x->chunks;
+    uint64_t others = 0;
     if (x->meta || g->nblock < 2 || !grid_known(g) || !dtype_is_number(x->type.dt)) return false;
     if ((uint64_t)grid_count(g) * x->type.size < WORTH) return false;
     for (uint32_t k = 0; k < g->nblock; k++) {
         const task *t = &p->task[p->wanted[first + k]];
-        if (t->flags & (TASK_DONE | TASK_PLACED) || t->nsucc) return false;
+        if (t->flags & TASK_PLACED) return false;
+        others += is_read(t);
     }
-    return true;
+    return others <= g->nblock / 8;
 }
 
 void plan_place(plan *p, uint32_t first, const expr *x)
@@ -40,50 +48,71 @@ void plan_place(plan *p, uint32_t first, const expr *x)
         err_clear(&e);
         return;
     }
-    uint32_t n = (uint32_t)x->chunks->nblock;
     p->place = mem_grow(p->place, (p->nplace + 1) * sizeof *p->place);
     place *at = &p->place[p->nplace++];
-    *at = (place){.first = first, .n = n, .chunks = datum_ref(x->chunks), .whole = whole};
-    for (uint32_t k = 0; k < n; k++) {
+    *at = (place){.first = first, .chunks = datum_ref(x->chunks), .whole = whole};
+    for (uint32_t k = 0; k < x->chunks->nblock; k++) {
         task *t = &p->task[p->wanted[first + k]];
+        if (is_read(t)) continue;
         t->flags |= TASK_PLACED;
         t->succ = p->nplace - 1; /* nobody follows: says which array ... */
         t->place = k;            /* ... and which block */
+        at->n++;
     }
+}
+
+nd *place_view(nd *whole, const grid *g, uint64_t block)
+{
+    int64_t where[GRID_MAXDIM], size[GRID_MAXDIM];
+    ptrdiff_t offset = 0;
+    grid_block(g, block, where);
+    grid_block_shape(g, where, size);
+    for (int k = 0; k < g->ndim; k++)
+        offset += cuts_start(g->ax[k], where[k]) * nd_strides(whole)[k];
+    return nd_view(whole->b, whole->at + offset, nd_type(whole), g->ndim, size, nd_strides(whole));
+}
+
+nd *plan_seat(const plan *p, tid t)
+{
+    const task *k = &p->task[t];
+    if (!(k->flags & TASK_PLACED)) return NULL;
+    const place *at = &p->place[k->succ];
+    return place_view(at->whole, at->chunks, k->place);
+}
+
+static bool same_shape(const nd *x, const nd *y)
+{
+    return x->dtype == y->dtype && x->ndim == y->ndim &&
+           !memcmp(nd_shape(x), nd_shape(y), (size_t)x->ndim * sizeof(int64_t));
 }
 
 datum *plan_put(plan *p, tid t, datum *block)
 {
     place *at = &p->place[p->task[t].succ];
-    const nd *x = as_nd(block);
-    int64_t where[GRID_MAXDIM], size[GRID_MAXDIM];
-    ptrdiff_t offset = 0;
     err e = {0};
-    const grid *g = at->chunks;
-    if (!x || x->dtype != at->whole->dtype || x->ndim != g->ndim) return block;
-    grid_block(g, p->task[t].place, where);
-    grid_block_shape(g, where, size);
-    if (memcmp(size, nd_shape(x), g->ndim * sizeof *size)) return block;
-    for (int k = 0; k < g->ndim; k++)
-        offset += cuts_start(g->ax[k], where[k]) * nd_strides(at->whole)[k];
-    nd *to = nd_view(at->whole->b, at->whole->at + offset, nd_type(at->whole), g->ndim, size,
-                     nd_strides(at->whole));
-    if (!nd_assign(to, x, 'u', NULL, &e)) {
-        err_clear(&e);
-        datum_unref(to);
-        return block;
+    const nd *x = as_nd(block);
+    nd *to = x ? plan_seat(p, t) : NULL;
+    bool there = x && x->b == at->whole->b;
+    if (to && same_shape(to, x) && (there || nd_assign(to, x, 'u', NULL, &e))) {
+        datum_unref(block);
+        block = &to->hdr;
+        to = NULL;
+        atomic_fetch_add_explicit(&at->put, 1, memory_order_release);
     }
-    datum_unref(block);
+    err_clear(&e);
+    datum_unref(to);
     buf_pool_settle(); /* the array grows as it is filled: what was freed must not stay as well */
-    atomic_fetch_add_explicit(&at->put, 1, memory_order_release);
-    return &to->hdr;
+    return block;
 }
 
-nd *plan_placed(const plan *p, uint32_t first)
+nd *plan_placed(const plan *p, uint32_t first, bool *all)
 {
-    for (uint32_t i = 0; i < p->nplace; i++)
-        if (p->place[i].first == first)
-            return atomic_load(&p->place[i].put) == p->place[i].n ? p->place[i].whole : NULL;
+    for (uint32_t i = 0; i < p->nplace; i++) {
+        place *at = &p->place[i];
+        if (at->first != first) continue;
+        *all = at->n == at->chunks->nblock;
+        return atomic_load(&at->put) == at->n ? at->whole : NULL;
+    }
     return NULL;
 }
 

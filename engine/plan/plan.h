@@ -82,15 +82,21 @@ plan *plan_exprs(int n, const expr *const *x, const plan_opts *o, err *e);
 /* Any keys. */
 plan *plan_refs(uint32_t n, const ref *want, const plan_opts *o, err *e);
 void plan_free(plan *p);
-/* Before the run: the blocks wanted[first ...] of x will be put into one array while they are
- * made, by the workers, and freed; plan_join() then has little to do.  Does nothing when x does
- * not lend itself to it. */
+/* Before the run: the blocks wanted[first ...] of x that no task reads will be put into one array
+ * while they are made, by the workers, and freed; plan_join() then has little to do.  Does nothing
+ * when x does not lend itself to it. */
 void plan_place(plan *p, uint32_t first, const expr *x);
 /* What plan_place began: called with a block by whoever made it; the block, or (owned, instead of
  * it) its place in the array. */
 datum *plan_put(plan *p, tid t, datum *block);
-/* The array of plan_place with all blocks in it, or NULL. Borrowed. */
-nd *plan_placed(const plan *p, uint32_t first);
+/* Where in the array the result of a TASK_PLACED task goes, whose maker may write it there itself;
+ * else NULL. */
+nd *plan_seat(const plan *p, tid t);
+/* Where a block of an array of those chunks is. */
+nd *place_view(nd *whole, const grid *g, uint64_t block);
+/* The array of plan_place with the blocks of all TASK_PLACED tasks in it, or NULL. Borrowed. all:
+ * these are all of its blocks. */
+nd *plan_placed(const plan *p, uint32_t first, bool *all);
 uint64_t places_bytes(const plan *p); /* of all such arrays */
 void places_free(plan *p);            /* by plan_free() */
 /* The key a task answers to. */

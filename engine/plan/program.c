@@ -112,6 +112,7 @@ static datum *call_view(const task_run *r, const layer *of, uint64_t index, cons
               .go_home = r->go_home,
               .snap = &r->p->snap};
     datum *out = fn_call(v->f, &c, e);
+    datum_unref(c.into);
     if (!out && !e->kind && !(r->go_home && *r->go_home))
         err_set(e, SystemError, "'%s' failed without saying why", v->f->name);
     return out;

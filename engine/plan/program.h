@@ -50,6 +50,6 @@ typedef struct task_run {
     void *ctx;
 } task_run;
 datum *task_call(const task_run *r, err *e);
-/* An input of an elementwise task of one step that the result may be written over, or NULL.
- * (reuse.c) */
+/* Where the result of an elementwise task of one step may be written: its place in the array that
+ * is wanted, or over an input; or NULL.  Owned.  (reuse.c) */
 nd *task_reusable(const task_run *r, const task_view *v, datum *const *in);

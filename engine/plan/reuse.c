@@ -1,7 +1,9 @@
-/* engine/plan/reuse.c - a result in the place of an input that nobody else will look at.
+/* engine/plan/reuse.c - a result written where it will stay, or in the place of an input that
+ * nobody else will look at.
  *
- * An elementwise task whose large input has no consumer left but this task, and no other holder,
- * writes its result over it: no fresh pages, and one block less in memory at a time. */
+ * A block of the array that is being put together is written there.  Else an elementwise task
+ * whose large input has no consumer left but this task, and no other holder, writes its result
+ * over it: no fresh pages, and one block less in memory at a time. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -56,8 +58,11 @@ nd *task_reusable(const task_run *r, const task_view *v, datum *const *in)
         x[k] = as_nd(in[k]);
         if (!x[k] || !dtype_is_number(x[k]->dtype)) return NULL;
     }
+    nd *seat = plan_seat(r->p, r->t);
+    if (seat && fits(f, want, v->nin, x, seat)) return seat;
+    datum_unref(seat);
     for (uint32_t k = 0; k < v->nin; k++)
         if (sole(r->p, r->p->in[t->in + k], x[k]) && fits(f, want, v->nin, x, x[k]))
-            return (nd *)(uintptr_t)x[k];
+            return nd_ref((nd *)(uintptr_t)x[k]);
     return NULL;
 }

@@ -611,6 +611,31 @@ static bool is_flat(const tile_operand *v)
            (v->place == TILE_BLOCK && v->step == (ptrdiff_t)v->t.size && v->inner == INT64_MAX);
 }
 
+/* rows of one length, all equally far apart */
+bool tile_takes(const nd *out)
+{
+    const int64_t *shape = nd_shape(out), *step = nd_strides(out);
+    int n = out->ndim;
+    if (out->flags & ND_C) return true;
+    if (n < 2 || step[n - 1] != out->size) return false;
+    for (int k = 0; k + 2 < n; k++)
+        if (step[k] != step[k + 1] * shape[k + 1]) return false;
+    return true;
+}
+
+static tile_operand whole_of(const nd *out)
+{
+    tile_operand v = {.place = TILE_BLOCK,
+                      .t = nd_type(out),
+                      .at = out->at,
+                      .step = out->size,
+                      .inner = INT64_MAX};
+    if (out->flags & ND_C) return v;
+    v.inner = nd_shape(out)[out->ndim - 1];
+    v.row = nd_strides(out)[out->ndim - 2];
+    return v;
+}
+
 /* A loop whose result is the value of `first` writes to `out` itself. */
 static bool last_writes(tile_code *c, const nd *out)
 {
@@ -619,8 +644,7 @@ static bool last_writes(tile_code *c, const nd *out)
     if (!o || v->place != TILE_REGISTER || o->kind > OP_CAST) return false;
     tile_operand *r = &o->arg[o->nin];
     if (r->place != TILE_REGISTER || r->reg != v->reg) return false;
-    *r = *v = (tile_operand){
-        .place = TILE_BLOCK, .t = v->t, .at = out->at, .step = v->t.size, .inner = INT64_MAX};
+    *r = *v = whole_of(out);
     return true;
 }
 
@@ -652,12 +676,7 @@ bool tile_deliver(tile_code *c, dtype_of t, nd *out, err *e)
         o->nin = 1;
         o->cast = cast;
         o->arg[0] = *v;
-        *v = out ? (tile_operand){.place = TILE_BLOCK,
-                                  .t = t,
-                                  .at = out->at,
-                                  .step = t.size,
-                                  .inner = INT64_MAX}
-                 : new_register(c, t);
+        *v = out ? whole_of(out) : new_register(c, t);
         o->arg[1] = *v;
     }
     size_t size = TILE_MOST * sizeof(double) + 512; /* not a multiple of a page apart */
@@ -722,7 +741,7 @@ static bool run_loop(const tile_op *o, int64_t from, int64_t done, int64_t n, er
     n += done;
     while (done < n) {
         int64_t m = n - done;
-        for (int k = 0; k < o->nin; k++) m = in_row(&o->arg[k], from + done, m);
+        for (int k = 0; k <= o->nin; k++) m = in_row(&o->arg[k], from + done, m);
         for (int k = 0; k <= o->nin; k++) {
             const tile_operand *a = &o->arg[k];
             step[k] = a->place == TILE_FIXED ? 0 : a->step;

@@ -63,7 +63,9 @@ bool tile_compile(tile_code *c, err *e);
 void tile_clear(tile_code *c);
 /* The type of step `first` as it really is. */
 dtype_of tile_type(const tile_code *c);
-/* The result as contiguous elements of type t: in a piece, or straight into `out`. */
+/* The result as contiguous elements of type t: in a piece, or straight into `out`, which
+ * tile_takes(). */
+bool tile_takes(const nd *out);
 bool tile_deliver(tile_code *c, dtype_of t, nd *out, err *e);
 /* Generators to their first element. */
 bool tile_rewind(tile_code *c, err *e);

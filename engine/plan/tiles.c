@@ -66,12 +66,23 @@ static bool write_all(tile_code *c, err *e)
     return true;
 }
 
+/* the place of the result in the array that is wanted, if it is one that pieces can be put into */
+static nd *seat_of(const tile_code *c)
+{
+    nd *x = plan_seat(c->r->p, c->r->t);
+    bool fits = x && x->dtype == tile_type(c).dt && x->size == tile_type(c).size &&
+                x->unit == tile_type(c).unit && x->ndim == c->ndim && tile_takes(x) &&
+                !memcmp(nd_shape(x), c->shape, (size_t)c->ndim * sizeof *c->shape);
+    return fits ? x : datum_unref(x);
+}
+
 static bool map_task(tile_code *c, datum **out, err *e)
 {
     c->first = 0;
     if (!block_shape(c, c->g->by[0], c->index[0])) return false;
     if (!tile_compile(c, e)) return false;
-    nd *x = nd_new(tile_type(c), c->ndim, c->shape, e);
+    nd *x = seat_of(c);
+    if (!x) x = nd_new(tile_type(c), c->ndim, c->shape, e);
     bool ok = x && tile_deliver(c, tile_type(c), x, e);
     if (!ok || !tile_rewind(c, e)) {
         datum_unref(x);

@@ -253,28 +253,29 @@ static nd *join_axis(const plan *p, uint32_t first, const grid *g, int k, uint64
     return out;
 }
 
-/* known sizes: every block is copied once, to its place */
-static nd *join_known(const plan *p, uint32_t first, const expr *x, err *e)
+/* known sizes: every block that is not there is copied once, to its place */
+static bool fill_known(const plan *p, uint32_t first, const grid *g, nd *out, err *e)
 {
-    const grid *g = x->chunks;
-    int64_t shape[GRID_MAXDIM], block[GRID_MAXDIM];
-    grid_shape(g, shape);
-    const nd *one = outline(plan_result(p, first));
-    nd *out = one ? nd_new(nd_type(one), g->ndim, shape, e) : NULL;
-    for (uint64_t b = 0; b < g->nblock && out; b++) {
+    bool ok = true;
+    for (uint64_t b = 0; b < g->nblock && ok; b++) {
         nd *part = block_here(plan_result(p, first + (uint32_t)b), e);
-        ptrdiff_t offset = 0;
-        int64_t size[GRID_MAXDIM];
-        grid_block(g, b, block);
-        grid_block_shape(g, block, size);
-        for (int k = 0; k < g->ndim; k++)
-            offset += cuts_start(g->ax[k], block[k]) * nd_strides(out)[k];
-        nd *to = nd_view(out->b, out->at + offset, nd_type(out), g->ndim, size, nd_strides(out));
-        if (!part || !nd_assign(to, part, 'u', NULL, e)) out = datum_unref(out);
+        nd *to = part && part->b != out->b ? place_view(out, g, b) : NULL;
+        ok = part && (!to || nd_assign(to, part, 'u', NULL, e));
         datum_unref(part);
         datum_unref(to);
     }
-    return out;
+    return ok;
+}
+
+/* placed: an array that has some of them already, or NULL */
+static nd *join_known(const plan *p, uint32_t first, const expr *x, nd *placed, err *e)
+{
+    int64_t shape[GRID_MAXDIM];
+    grid_shape(x->chunks, shape);
+    dtype_of t = nd_type(outline(plan_result(p, first)));
+    nd *out =
+        placed && placed->dtype == t.dt ? nd_ref(placed) : nd_new(t, x->chunks->ndim, shape, e);
+    return out && fill_known(p, first, x->chunks, out, e) ? out : datum_unref(out);
 }
 
 static bool blocks_fit(const plan *p, uint32_t first, const expr *x)
@@ -296,10 +297,11 @@ static bool blocks_fit(const plan *p, uint32_t first, const expr *x)
 
 nd *plan_join(const plan *p, uint32_t first, const expr *x, err *e)
 {
-    nd *placed = plan_placed(p, first);
-    if (placed) return nd_ref(placed);
+    bool all = false;
+    nd *placed = plan_placed(p, first, &all);
+    if (placed && all) return nd_ref(placed);
     if (x->chunks->nblock > 1 && grid_known(x->chunks) && blocks_fit(p, first, x))
-        return join_known(p, first, x, e);
+        return join_known(p, first, x, placed, e);
     return join_axis(p, first, x->chunks, 0, 0, e);
 }
 
