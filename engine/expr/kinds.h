@@ -20,6 +20,7 @@ const fn_kind *expr_fn_kind(const char *name, uint32_t version);
     X(random) \
     X(scan) \
     X(setitem) \
+    X(several) \
     X(source) \
     X(vindex)
 // clang-format on

@@ -1,4 +1,5 @@
-/* engine/expr/stream.c - reductions of blocks that come in pieces: sums, extrema, means, moments.
+/* engine/expr/stream.c - reductions of blocks that come in pieces: sums, extrema, means, moments,
+ * or several of them in step.
  *
  * The chunk functions of reduceops.c in one or two passes over pieces that are still in cache, and
  * with no temporary of the block's size.  The order of additions is that of reduce.c, which is
@@ -7,17 +8,28 @@
 #include <math.h>
 
 #include "engine/expr/reduceops.h"
-#include "engine/expr/tile.h"
+#include "engine/expr/several.h"
 #include "engine/kernels/cast.h"
 #include "engine/kernels/folder.h"
 #include "engine/kernels/ops.h"
 
-/* --- one fold --- */
+/* --- one fold, or several in step --- */
+
+typedef struct lane { /* one of several results of the same pieces */
+    folder k;
+    cast_loop cast; /* pieces have another type than it folds; or NULL */
+    buf *room;      /* for a piece of its own type */
+    const char *at; /* the piece that all work on */
+    double part[4]; /* sums of quarters */
+} lane;
 
 typedef struct fold {
     const stream *s;
     folding f;
-    folder k;
+    int n;
+    lane *lane;
+    bool any_size; /* all of them take pieces of any size, */
+    bool quarters; /* or quarters of whole blocks */
     err *e;
 } fold;
 
@@ -27,49 +39,71 @@ static double plus(const folder *k, double a, double b)
     return k->type.dt == DT_float32 ? (double)(float)(a + b) : a + b;
 }
 
-static const char *next(const fold *d, int64_t from, int64_t n)
+/* The next piece, to every lane. */
+static bool next(const fold *d, int64_t from, int64_t n)
 {
-    return d->s->next(d->s->ctx, from, n, d->e);
+    const char *at = d->s->next(d->s->ctx, from, n, d->e);
+    for (int i = 0; at && i < d->n; i++) {
+        lane *l = &d->lane[i];
+        l->at = at;
+        if (!l->cast) continue;
+        dtype_of to = l->k.type, t = d->s->type;
+        l->at = l->room->data;
+        TRY(l->cast((size_t)n, l->room->data, to.size, at, t.size, to, t, d->e));
+    }
+    return at != NULL;
 }
 
 /* a whole block of 8192: its quarters one after the other, so that a quarter stays in L1 */
-static bool fold_quarters(fold *d, int64_t cell, int64_t from)
+static bool fold_quarters(fold *d, int64_t cell, int64_t from, bool begins)
 {
-    double part[4];
-    for (int i = 0; i < 4; i++) {
-        const char *at = next(d, from + i * (FOLD_BLOCK / 4), FOLD_BLOCK / 4);
-        if (!at) return false;
-        part[i] = folder_sum(&d->k, at, FOLD_BLOCK / 4, cell);
+    enum { QUARTER = FOLD_BLOCK / 4 };
+    for (int q = 0; q < 4; q++) {
+        TRY(next(d, from + q * QUARTER, QUARTER));
+        for (int i = 0; i < d->n; i++) {
+            lane *l = &d->lane[i];
+            if (l->k.pairs)
+                l->part[q] = folder_sum(&l->k, l->at, QUARTER, cell);
+            else
+                folder_piece(&l->k, cell, l->at, QUARTER, begins && q == 0);
+        }
     }
-    folder *k = &d->k;
-    folder_add(k, cell, plus(k, plus(k, part[0], part[1]), plus(k, part[2], part[3])));
+    for (int i = 0; i < d->n; i++) {
+        folder *k = &d->lane[i].k;
+        const double *p = d->lane[i].part;
+        if (k->pairs) folder_add(k, cell, plus(k, plus(k, p[0], p[1]), plus(k, p[2], p[3])));
+    }
     return true;
 }
 
 /* a run that folds into one cell */
 static bool fold_long(fold *d, int64_t cell, int64_t from, bool begins)
 {
-    int64_t most = d->k.any_size ? TILE : FOLD_BLOCK, length = d->f.length;
+    int64_t most = d->any_size ? TILE : FOLD_BLOCK, length = d->f.length;
     for (int64_t done = 0, n; done < length; done += n) {
         n = length - done < most ? length - done : most;
-        if (d->k.pairs && n == FOLD_BLOCK) {
-            TRY(fold_quarters(d, cell, from + done));
+        if (d->quarters && n == FOLD_BLOCK) {
+            TRY(fold_quarters(d, cell, from + done, begins && done == 0));
             continue;
         }
-        const char *at = next(d, from + done, n);
-        if (!at) return false;
-        folder_piece(&d->k, cell, at, (size_t)n, begins && done == 0);
+        TRY(next(d, from + done, n));
+        for (int i = 0; i < d->n; i++)
+            folder_piece(&d->lane[i].k, cell, d->lane[i].at, (size_t)n, begins && done == 0);
     }
     return true;
 }
 
-/* `n` runs in memory, each into its cell */
-static void add_runs(fold *d, int64_t cell, const char *at, int64_t n, bool begins)
+/* `n` runs of the piece, each into its cell */
+static void add_runs(fold *d, int64_t cell, int64_t skip, int64_t n, bool begins)
 {
     int64_t length = d->f.length;
-    for (int64_t i = 0; i < n; i++)
-        folder_piece(&d->k, cell + i, at + i * length * (int64_t)d->k.type.size, (size_t)length,
-                     begins);
+    for (int k = 0; k < d->n; k++) {
+        lane *l = &d->lane[k];
+        int64_t size = (int64_t)l->k.type.size;
+        for (int64_t i = 0; i < n; i++)
+            folder_piece(&l->k, cell + i, l->at + (skip + i * length) * size, (size_t)length,
+                         begins);
+    }
 }
 
 /* short runs: several to a piece */
@@ -78,9 +112,8 @@ static bool fold_short(fold *d, int64_t cell, int64_t from, bool begins)
     int64_t length = d->f.length, most = TILE / length;
     for (int64_t i = 0, n; i < d->f.cells; i += n) {
         n = d->f.cells - i < most ? d->f.cells - i : most;
-        const char *at = next(d, from + i * length, n * length);
-        if (!at) return false;
-        add_runs(d, cell + i, at, n, begins);
+        TRY(next(d, from + i * length, n * length));
+        add_runs(d, cell + i, 0, n, begins);
     }
     return true;
 }
@@ -93,6 +126,16 @@ static bool fold_runs(fold *d, int64_t cell, int64_t from, bool begins)
     return true;
 }
 
+/* rows of the piece into n cells */
+static void add_rows(fold *d, int64_t cell, int64_t skip, int64_t n, int64_t rows, bool begins)
+{
+    for (int k = 0; k < d->n; k++) {
+        lane *l = &d->lane[k];
+        folder_rows(&l->k, cell, l->at + skip * (int64_t)l->k.type.size, (size_t)n, (size_t)rows,
+                    begins);
+    }
+}
+
 static bool fold_rows(fold *d, int64_t first, int64_t from, bool begins)
 {
     int64_t cells = d->f.cells, most = cells < TILE ? TILE / cells : 1;
@@ -100,9 +143,8 @@ static bool fold_rows(fold *d, int64_t first, int64_t from, bool begins)
         rows = d->f.length - row < most ? d->f.length - row : most;
         for (int64_t cell = 0, n; cell < cells; cell += n) {
             n = rows > 1 || cells - cell < TILE ? cells - cell : TILE;
-            const char *at = next(d, from + row * cells + cell, rows * n);
-            if (!at) return false;
-            folder_rows(&d->k, first + cell, at, (size_t)n, (size_t)rows, begins && row == 0);
+            TRY(next(d, from + row * cells + cell, rows * n));
+            add_rows(d, first + cell, 0, n, rows, begins && row == 0);
         }
     }
     return true;
@@ -117,13 +159,13 @@ static bool fold_stretch(fold *d, int64_t cell, int64_t from, bool begins)
     }
 }
 
-/* one whole stretch in memory */
-static void add_stretch(fold *d, int64_t cell, const char *at, bool begins)
+/* one whole stretch of the piece */
+static void add_stretch(fold *d, int64_t cell, int64_t skip, bool begins)
 {
     if (d->f.over == OVER_ROWS)
-        folder_rows(&d->k, cell, at, (size_t)d->f.cells, (size_t)d->f.length, begins);
+        add_rows(d, cell, skip, d->f.cells, d->f.length, begins);
     else
-        add_runs(d, cell, at, d->f.cells, begins);
+        add_runs(d, cell, skip, d->f.cells, begins);
 }
 
 /* Stretches one after the other, small ones several to a piece. */
@@ -138,17 +180,18 @@ static bool fold_stream(fold *d)
             TRY(fold_stretch(d, cell, i * size, begins));
             continue;
         }
-        const char *at = next(d, i * size, some * size);
-        if (!at) return false;
+        TRY(next(d, i * size, some * size));
         for (int64_t q = 0; q < some; q++) {
             int64_t cell = folding_cell(&d->f, i + q, &begins);
-            add_stretch(d, cell, at + q * size * (int64_t)d->k.type.size, begins);
+            add_stretch(d, cell, q * size, begins);
         }
     }
     return true;
 }
 
 /* --- what can be folded so --- */
+
+enum { WIDEST = 16 }; /* bytes of an element */
 
 enum sort { SORT_NONE, SORT_PLAIN, SORT_MEAN, SORT_MOMENT };
 
@@ -182,7 +225,7 @@ static bool plain_streams(const red_fn *r, dtype_of t, dtype_of *as)
     return id != R_nansum || t.dt < DT_float16 || as->dt == t.dt;
 }
 
-bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of *as)
+static bool one_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of *as)
 {
     const red_fn *r = (const red_fn *)f;
     enum sort sort = sort_of(f);
@@ -199,8 +242,19 @@ bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_
     return dtype_is_number(r->want.dt) && (!dtype_is_complex(t.dt) || r->want.dt == t.dt);
 }
 
+bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of *as)
+{
+    const fn *part[RED_MOST];
+    int n = fn_parts(f, part);
+    for (int i = 0; i < n; i++)
+        if (!one_streams(part[i], ndim, shape, t, &as[i])) return false;
+    return true;
+}
+
 bool red_prefers_stream(const fn *f)
 {
+    const fn *part[RED_MOST];
+    if (fn_parts(f, part) > 1) return true; /* one pass over memory, not several */
     enum sort sort = sort_of(f);
     const red_fn *r = (const red_fn *)f;
     return sort == SORT_MOMENT || (sort == SORT_MEAN && r->nan) ||
@@ -230,35 +284,6 @@ static bool fill_with_one(nd *x, err *e)
     return ok;
 }
 
-static fold fold_of(const red_fn *r, enum reduction_id id, const stream *s, err *e)
-{
-    const ufunc *f = reductions[id].fold;
-    return (fold){.s = s,
-                  .f = folding_of(r->axes, s->ndim, s->shape),
-                  .k = folder_of(f, folder_loop(f, s->type), s->type),
-                  .e = e};
-}
-
-static nd *stream_plain(const red_fn *r, enum reduction_id id, const stream *s, bool keepdims,
-                        double *valid, err *e)
-{
-    fold d = fold_of(r, id, s, e);
-    folder *k = &d.k;
-    k->nan = k->pairs && (id == R_nansum || valid);
-    k->valid = valid;
-    nd *out = cells_new(r, s, keepdims, s->type, e), *spare = NULL;
-    if (k->nan && d.f.over == OVER_ROWS && !valid) { /* rows always count */
-        spare = cells_new(r, s, true, dtype_plain(DT_float64), e);
-        k->valid = spare ? (double *)(void *)spare->at : NULL;
-    }
-    bool ok = out && (spare || k->valid || !k->nan || d.f.over != OVER_ROWS);
-    if (ok && reductions[id].fold->identity == IDENTITY_1) ok = fill_with_one(out, e);
-    if (ok) k->acc = out->at;
-    ok = ok && fold_stream(&d);
-    datum_unref(spare);
-    return ok ? out : datum_unref(out);
-}
-
 /* how many elements each result is made of, when that is the same for all: a view of one number */
 static nd *same_count(const red_fn *r, const stream *s, dtype_of t, err *e)
 {
@@ -272,72 +297,141 @@ static nd *same_count(const red_fn *r, const stream *s, dtype_of t, err *e)
     return out;
 }
 
-static bool skips_nan(const red_fn *r, const stream *s)
+/* One result on its way. */
+typedef struct outcome {
+    const red_fn *r;
+    enum sort sort;
+    dtype_of as;
+    nd *count; /* means and moments: float64 per cell, or one for all */
+    nd *first; /* the plain result, or the total */
+    nd *n, *mean, *sums;
+    nd *spare; /* counts that nobody asked for */
+} outcome;
+
+static bool skips_nan(const outcome *j)
 {
-    return r->nan && is_float(s->type);
+    return j->r->nan && is_float(j->as);
 }
 
-/* *count (float64 per cell, or one for all) and *total of the first pass */
-static bool first_pass(const red_fn *r, const stream *s, nd **count, nd **total, err *e)
+static bool open_lane(lane *l, const outcome *j, enum reduction_id id, const stream *s, err *e)
 {
-    bool nan = skips_nan(r, s);
-    *total = NULL;
-    *count = nan ? cells_new(r, s, true, dtype_plain(DT_float64), e)
-                 : same_count(r, s, dtype_plain(DT_float64), e);
-    if (!*count) return false;
-    *total = stream_plain(r, R_sum, s, true, nan ? (double *)(void *)(*count)->at : NULL, e);
-    return *total != NULL;
+    const ufunc *f = reductions[id].fold;
+    buf *room = l->room; /* of the first pass */
+    *l = (lane){.k = folder_of(f, folder_loop(f, j->as), j->as), .room = room};
+    if (j->as.dt == s->type.dt) return true;
+    l->cast = cast_find(j->as, s->type, e);
+    if (l->cast && !l->room) l->room = buf_new(TILE_MOST * WIDEST, e);
+    return l->cast && l->room;
 }
 
-static datum *stream_mean(const red_fn *r, const stream *s, err *e)
+static double *numbers(nd *x)
 {
-    nd *count, *total, *n = NULL;
-    if (first_pass(r, s, &count, &total, e)) n = nd_cast(count, r->want, 'u', e);
-    datum_unref(count);
-    if (n) return red_pack(2, (nd *[]){n, total});
-    datum_unref(total);
-    return NULL;
+    return x ? (double *)(void *)x->at : NULL;
+}
+
+/* The cells of the first pass, and what is counted beside them. */
+static bool open_first(lane *l, outcome *j, const stream *s, err *e)
+{
+    const dtype_of f8 = dtype_plain(DT_float64);
+    bool plain = j->sort == SORT_PLAIN, nan = skips_nan(j);
+    enum reduction_id id = plain ? j->r->id : R_sum;
+    TRY(open_lane(l, j, id, s, e));
+    if (!plain) TRY(j->count = nan ? cells_new(j->r, s, true, f8, e) : same_count(j->r, s, f8, e));
+    folder *k = &l->k;
+    k->valid = !plain && nan ? numbers(j->count) : NULL;
+    k->nan = k->pairs && (id == R_nansum || k->valid);
+    TRY(j->first = cells_new(j->r, s, plain ? j->r->keepdims : true, j->as, e));
+    if (k->nan && folding_of(j->r->axes, s->ndim, s->shape).over == OVER_ROWS && !k->valid) {
+        TRY(j->spare = cells_new(j->r, s, true, f8, e)); /* rows always count */
+        k->valid = numbers(j->spare);
+    }
+    if (reductions[id].fold->identity == IDENTITY_1) TRY(fill_with_one(j->first, e));
+    k->acc = j->first->at;
+    return true;
 }
 
 /* sums of squares about the means, which are float64 in C order */
-static nd *second_pass(const red_fn *r, const stream *s, const nd *mean, err *e)
+static bool open_second(lane *l, outcome *j, buf **wide, const stream *s, err *e)
 {
-    fold d = fold_of(r, R_sum, s, e);
-    folder *k = &d.k;
-    nd *sums = cells_new(r, s, true, s->type, e);
-    k->nan = skips_nan(r, s);
-    k->u = mean->at;
-    k->wide = s->type.dt == DT_float32;
-    buf *room = k->wide ? buf_new(TILE_MOST * sizeof *k->room, e) : NULL;
-    if (sums) k->acc = sums->at;
-    if (room) k->room = (float *)(void *)room->data;
-    bool ok = sums && (room || !k->wide) && s->again(s->ctx, e) && fold_stream(&d);
-    buf_unref(room);
-    nd *out = ok ? nd_expand(sums, s->ndim) : NULL; /* of orders 2 .. 2 */
-    datum_unref(sums);
-    return out;
+    TRY(j->n = nd_cast(j->count, dtype_plain(DT_int64), 'u', e));
+    TRY(j->mean = nd_map2(U_divide, j->first, j->n, e));
+    TRY(open_lane(l, j, R_sum, s, e));
+    folder *k = &l->k;
+    TRY(j->sums = cells_new(j->r, s, true, j->as, e));
+    k->acc = j->sums->at;
+    k->nan = skips_nan(j);
+    k->u = j->mean->at;
+    k->wide = j->as.dt == DT_float32;
+    if (!k->wide) return true;
+    TRY(*wide = buf_new(TILE_MOST * sizeof *k->room, e));
+    k->room = (float *)(void *)(*wide)->data;
+    return true;
 }
 
-static datum *stream_moment(const red_fn *r, const stream *s, err *e)
+static bool fold_lanes(const outcome *j, int n, lane *to, const stream *s, err *e)
 {
-    nd *count, *total, *n = NULL, *mean = NULL, *sums = NULL;
-    if (first_pass(r, s, &count, &total, e)) n = nd_cast(count, dtype_plain(DT_int64), 'u', e);
-    if (n) mean = nd_map2(U_divide, total, n, e);
-    if (mean) sums = second_pass(r, s, mean, e);
-    datum_unref(count);
-    datum_unref(mean);
-    if (sums) return red_pack(3, (nd *[]){total, n, sums});
-    datum_unref(total);
-    datum_unref(n);
-    return NULL;
-}
-
-datum *red_stream(const fn *f, const stream *s, err *e)
-{
-    const red_fn *r = (const red_fn *)f;
-    switch (sort_of(f)) {
-    case SORT_MEAN: return stream_mean(r, s, e);
-    case SORT_MOMENT: return stream_moment(r, s, e);
-    default: return (datum *)stream_plain(r, r->id, s, r->keepdims, NULL, e);
+    fold d = {.s = s,
+              .f = folding_of(j->r->axes, s->ndim, s->shape),
+              .n = n,
+              .lane = to,
+              .any_size = true,
+              .quarters = true,
+              .e = e};
+    bool pairs = false;
+    for (int i = 0; i < n; i++) {
+        const folder *k = &to[i].k;
+        d.any_size &= k->any_size;
+        d.quarters &= k->any_size || k->pairs;
+        pairs |= k->pairs;
     }
+    d.quarters &= pairs;
+    return fold_stream(&d);
+}
+
+/* Both passes. */
+static bool run_passes(int n, outcome *j, lane *to, buf **wide, const stream *s, err *e)
+{
+    int again = 0;
+    for (int i = 0; i < n; i++) TRY(open_first(&to[i], &j[i], s, e));
+    TRY(fold_lanes(j, n, to, s, e));
+    for (int i = 0; i < n; i++) {
+        if (j[i].sort != SORT_MOMENT) continue;
+        TRY(open_second(&to[again], &j[i], &wide[again], s, e));
+        again++;
+    }
+    return !again || (s->again(s->ctx, e) && fold_lanes(j, again, to, s, e));
+}
+
+/* What the chunk function would give. */
+static datum *finished(const outcome *j, const stream *s, err *e)
+{
+    if (j->sort == SORT_PLAIN) return datum_ref(&j->first->hdr);
+    if (j->sort == SORT_MEAN) {
+        nd *n = nd_cast(j->count, j->r->want, 'u', e);
+        return n ? red_pack(2, (nd *[]){n, nd_ref(j->first)}) : NULL;
+    }
+    nd *of_orders = nd_expand(j->sums, s->ndim); /* 2 .. 2 */
+    return of_orders ? red_pack(3, (nd *[]){nd_ref(j->first), nd_ref(j->n), of_orders}) : NULL;
+}
+
+datum *red_stream(const fn *f, const dtype_of *as, const stream *s, err *e)
+{
+    outcome j[RED_MOST] = {0};
+    lane to[RED_MOST] = {0};
+    buf *wide[RED_MOST] = {0};
+    const fn *part[RED_MOST];
+    datum *out[RED_MOST] = {0};
+    int n = fn_parts(f, part);
+    for (int i = 0; i < n; i++)
+        j[i] = (outcome){.r = (const red_fn *)part[i], .sort = sort_of(part[i]), .as = as[i]};
+    bool ok = run_passes(n, j, to, wide, s, e);
+    for (int i = 0; i < n && ok; i++) ok = (out[i] = finished(&j[i], s, e)) != NULL;
+    for (int i = 0; i < n; i++) {
+        if (!ok) out[i] = datum_unref(out[i]);
+        nd *own[] = {j[i].count, j[i].first, j[i].n, j[i].mean, j[i].sums, j[i].spare};
+        for (size_t k = 0; k < sizeof own / sizeof *own; k++) datum_unref(own[k]);
+        buf_unref(to[i].room);
+        buf_unref(wide[i]);
+    }
+    return !ok ? NULL : n > 1 ? &pack_new((uint32_t)n, NULL, out)->hdr : out[0];
 }

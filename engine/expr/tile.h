@@ -42,10 +42,13 @@ typedef struct stream {
     bool (*again)(void *ctx, err *e); /* from the start */
 } stream;
 
-/* Can f (a callable) be given its first argument, a block of type t, as a stream?  Then in *as is
- * the type that the pieces must have, and red_stream gives the very bits that the call on the
- * whole block gives. */
+enum { RED_MOST = 8 }; /* reductions in step */
+
+/* Can f (a callable, perhaps several) be given its first argument, a block of type t, as a stream?
+ * Then in as[] are the types that it works in (one for each of several), and red_stream gives the
+ * very bits that the call on the whole block gives. */
 bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of *as);
 /* Is that better even when the block lies in memory? */
 bool red_prefers_stream(const fn *f);
-datum *red_stream(const fn *f, const stream *s, err *e);
+/* Pieces of another type than as[i] are cast. */
+datum *red_stream(const fn *f, const dtype_of *as, const stream *s, err *e);

@@ -182,8 +182,8 @@ static bool tiled(const program *g, const stepset *x, uint32_t *first)
         int64_t where[GRID_MAXDIM], shape[GRID_MAXDIM];
         grid_block(gr, x->index[1], where);
         grid_block_shape(gr, where, shape);
-        dtype_of as;
-        if (!red_streams(last, gr->ndim, shape, g->by[1]->type, &as)) return false;
+        dtype_of as[RED_MOST];
+        if (!red_streams(last, gr->ndim, shape, g->by[1]->type, as)) return false;
     }
     return block >= TILE_LEAST;
 }

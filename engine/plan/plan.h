@@ -25,13 +25,14 @@ typedef struct program program; /* one per (fused) layer, see plan/program.h */
 /* What the planner does to the graph, each by itself; `dask.config.set({"dsk.plan.NAME": False})`
  * leaves one out, "dsk.plan": False all of them.  Results have the same bits either way. */
 #define PLAN_PASSES(PASS)                                                                          \
-    PASS(FUSE, fuse)       /* layers become steps of one program per block */                      \
-    PASS(TILE, tile)       /* programs run piece by piece, in cache */                             \
-    PASS(SLICE, slice)     /* what is taken of a result is taken of what it is made of */          \
-    PASS(ITEMS, items)     /* of tuples, only the items that are taken are made */                 \
-    PASS(SHARE, share)     /* sums come out of the means and variances beside them */              \
-    PASS(RECHUNK, rechunk) /* pieces are copied straight into their new block */                   \
-    PASS(ORDER, order)     /* tasks are numbered so that results die young */
+    PASS(FUSE, fuse)         /* layers become steps of one program per block */                    \
+    PASS(TILE, tile)         /* programs run piece by piece, in cache */                           \
+    PASS(SLICE, slice)       /* what is taken of a result is taken of what it is made of */        \
+    PASS(ITEMS, items)       /* of tuples, only the items that are taken are made */               \
+    PASS(SHARE, share)       /* sums come out of the means and variances beside them */            \
+    PASS(TOGETHER, together) /* reductions of one array are made in step */                        \
+    PASS(RECHUNK, rechunk)   /* pieces are copied straight into their new block */                 \
+    PASS(ORDER, order)       /* tasks are numbered so that results die young */
 enum plan_pass_bit {
 #define PASS(NAME, name) PASS_##NAME##_BIT,
     PLAN_PASSES(PASS)
@@ -41,7 +42,7 @@ enum plan_pass {
 #define PASS(NAME, name) PASS_##NAME = 1 << PASS_##NAME##_BIT,
     PLAN_PASSES(PASS)
 #undef PASS
-        PASS_REWRITE = PASS_ITEMS | PASS_SHARE | PASS_SLICE |
+        PASS_REWRITE = PASS_ITEMS | PASS_SHARE | PASS_TOGETHER | PASS_SLICE |
                        PASS_RECHUNK, /* those that put other layers in place of some */
     PASS_ALL = 0xffff
 };

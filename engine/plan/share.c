@@ -75,19 +75,32 @@ static bool out_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
     return true;
 }
 
-layer *rewrite_share(const nodes *all, const node *x)
+/* The layer that sums what x sums, and more; or NULL. */
+static const layer *company(const nodes *all, const node *x)
 {
-    const red_fn *s = chunk_fn(x->by), *r = NULL;
-    if (!s || all->n > MANY || x->by != x->of) return NULL;
-    const layer *of = as_bw(x->by)->arg[0].of, *with = NULL;
+    const red_fn *s = chunk_fn(x->of), *r = NULL;
+    if (!s || all->n > MANY) return NULL;
+    const layer *of = as_bw(x->of)->arg[0].of, *with = NULL;
     if (nodes_find(all, of)->nreader < 2 || !of->grid) return NULL;
     for (uint32_t i = 0; i < all->n && !with; i++) {
         const node *y = &all->at[i];
-        if (y == x || y->by != y->of || !(y->nreader || y->wanted)) continue;
-        if (!(r = chunk_fn(y->by)) || !layer_same(as_bw(y->by)->arg[0].of, of)) continue;
+        if (y == x || !(y->nreader || y->wanted)) continue;
+        if (!(r = chunk_fn(y->of)) || !layer_same(as_bw(y->of)->arg[0].of, of)) continue;
         if (covers(r, s, of->grid->ndim)) with = y->of;
     }
+    return with;
+}
+
+bool node_is_shared(const nodes *all, const node *x)
+{
+    return company(all, x) != NULL;
+}
+
+layer *rewrite_share(const nodes *all, const node *x)
+{
+    const layer *with = x->by == x->of ? company(all, x) : NULL;
     if (!with) return NULL;
+    const red_fn *s = chunk_fn(x->of);
     out_fn *f = fn_new(sizeof *f, &out_kind, s->base.name);
     f->mean = rank(s) == 1;
     f->want = s->want;

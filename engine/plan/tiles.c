@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "engine/expr/build.h"
+#include "engine/expr/several.h"
 #include "engine/plan/tile_code.h"
 
 /* which inputs of each step are other steps, and the datums of those that are not */
@@ -107,12 +108,14 @@ static bool again(void *ctx, err *e)
 static bool reduce_task(tile_code *c, datum **out, err *e)
 {
     const task_view *v = &c->view[0];
-    dtype_of as;
-    if (v->nin != 1 || v->narg < 1 || v->arg[0].kind != LIT_IN) return false;
+    const fn *part[RED_MOST];
+    dtype_of as[RED_MOST];
+    int n = fn_parts(v->f, part);
+    if (v->nin != 1 || v->narg < 1 || (n == 1 && v->arg[0].kind != LIT_IN)) return false;
     if (c->from[0][0] == 1) {
         c->first = 1;
         if (!block_shape(c, c->g->by[1], c->index[1])) return false;
-        if (!red_streams(v->f, c->ndim, c->shape, c->g->by[1]->type, &as)) return false;
+        if (!red_streams(v->f, c->ndim, c->shape, c->g->by[1]->type, as)) return false;
     } else { /* a block in memory */
         c->first = (int)c->g->nstep;
         c->resident = c->g->nstep == 1 ? as_nd(c->in[0][0]) : NULL;
@@ -121,16 +124,17 @@ static bool reduce_task(tile_code *c, datum **out, err *e)
     }
     if (!tile_compile(c, e)) return false;
     if (c->value[c->first].turned) return false; /* NumPy adds in the order of memory */
-    if (!red_streams(v->f, c->ndim, c->shape, tile_type(c), &as)) return false;
-    if (!tile_deliver(c, as, NULL, e) || !tile_rewind(c, e)) return false;
+    if (!red_streams(v->f, c->ndim, c->shape, tile_type(c), as)) return false;
+    dtype_of type = n == 1 ? as[0] : tile_type(c);
+    if (!tile_deliver(c, type, NULL, e) || !tile_rewind(c, e)) return false;
     stream s = {.ndim = c->ndim,
                 .count = c->count,
-                .type = as,
+                .type = type,
                 .ctx = c,
                 .next = next_piece,
                 .again = again};
     memcpy(s.shape, c->shape, sizeof s.shape);
-    *out = red_stream(v->f, &s, e);
+    *out = red_stream(v->f, as, &s, e);
     return true;
 }
 

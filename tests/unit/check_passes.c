@@ -285,20 +285,53 @@ START_TEST(what_is_taken_of_a_result_is_taken_of_its_sources)
 }
 END_TEST
 
+static void check_once(expr *x, uint32_t axes)
+{
+    static const char *const names[] = {"sum",     "mean",   "var", "std", "nansum",
+                                        "nanmean", "nanvar", "max", "min", "nanmax",
+                                        "any",     "all",    "prod"};
+    enum { N = sizeof names / sizeof *names };
+    expr *all[N];
+    for (int i = 0; i < N; i++) all[i] = folded(names[i], x, axes);
+    check_all(N, all, "all of them");
+    for (int i = 0; i < N; i += 2) {
+        expr *some[] = {all[i], all[7], all[8], all[(i + 3) % N]};
+        check_all(4, some, "some of them");
+        plan *p = plan_exprs(4, (const expr *const *)some, NULL, NULL);
+        char *text = plan_text(p), *first = strstr(text, "add-");
+        ck_assert(first && !strstr(first + 3, "add-")); /* one program */
+        mem_free(text);
+        plan_free(p);
+    }
+    for (int i = 0; i < N; i++) datum_unref(all[i]);
+}
+
+static expr *as_type(expr *x, enum dtype t) /* takes x */
+{
+    err e = {0};
+    fn *f = fn_cast(dtype_plain(t), 'u');
+    expr *y = expr_elemwise((label){0}, f, 1, &(term){.x = x}, dtype_plain(t), &e);
+    datum_unref(f);
+    datum_unref(x);
+    return y;
+}
+
 START_TEST(reductions_of_one_array_go_over_it_once)
 {
-    static const char *const names[] = {"sum", "mean", "var", "std", "nansum", "nanmean", "nanvar"};
     for (int file = 0; file < 2; file++)
         for (uint32_t axes = 1; axes < 4; axes++) {
-            expr *x = plus(array2(file, 300, 320, 150, 160), 0.1), *all[7];
-            for (int i = 0; i < 7; i++) all[i] = folded(names[i], x, axes);
-            check_all(7, all, "together");
-            plan *p = plan_exprs(4, (const expr *const *)all, NULL, NULL);
-            char *text = plan_text(p), *first = strstr(text, "add");
-            ck_assert(first && !strstr(first + 3, "add")); /* one program */
-            mem_free(text);
-            plan_free(p);
-            for (int i = 0; i < 7; i++) datum_unref(all[i]);
+            expr *x = plus(array2(file, 300, 320, 150, 160), 0.1), *y;
+            static const enum dtype types[] = {DT_float32, DT_int32, DT_bool, DT_complex64};
+            check_once(x, axes);
+            for (int k = 0; k < 4; k++) {
+                static const char *const names[] = {"sum", "max", "mean", "min", "any"};
+                expr *all[5];
+                y = as_type(expr_ref(x), types[k]);
+                for (int i = 0; i < 5; i++) all[i] = folded(names[i], y, axes);
+                check_all(5, all, "of another type");
+                for (int i = 0; i < 5; i++) datum_unref(all[i]);
+                datum_unref(y);
+            }
             datum_unref(x);
         }
 }
