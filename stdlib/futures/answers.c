@@ -1,7 +1,8 @@
 /* stdlib/futures/answers.c - answering questions of tasks: remote.dsk says what they mean.
  *
- * Its answer(office, question) gives a value, or NotImplemented when the time has not come: the
- * task then waits, another may run in its place, and the question is put again after events. */
+ * Its answer(office, worker, question, notes) gives a value, or NotImplemented when the time has
+ * not come: the task then waits, another may run in its place, and the question is put again after
+ * events, with the same notes.  Its gone(worker) lets go of what a worker that died held. */
 #include "stdlib/futures/answers.h"
 
 #include "engine/base/mem.h"
@@ -11,6 +12,7 @@ typedef struct question {
     int who;
     uint64_t ask;
     value what;
+    dict *notes; /* what the answer remembers from one time to the next */
     struct question *next;
 } question;
 
@@ -18,7 +20,7 @@ struct answers {
     interp *home, *in; /* in: NULL until the first question */
     foreman *f;
     workers *w;
-    value office, answer;
+    value office, answer, gone;
     question *open;
     bool lend;
 };
@@ -26,8 +28,8 @@ struct answers {
 answers *answers_open(interp *home, foreman *f, workers *w, bool lend)
 {
     answers *a = mem_zero(sizeof *a);
-    *a = (answers){
-        .home = home, .f = foreman_ref(f), .w = w, .office = FAIL, .answer = FAIL, .lend = lend};
+    *a = (answers){.home = home, .f = foreman_ref(f), .w = w, .lend = lend};
+    a->office = a->answer = a->gone = FAIL;
     return a;
 }
 
@@ -45,10 +47,11 @@ static bool ready(answers *a)
     value_unref(a->in, interp_import(a->in, "_numpy"));
     value m = interp_import(a->in, "distributed.remote");
     if (!is_fail(m)) a->answer = value_getattr_c(a->in, m, "answer");
+    if (!is_fail(m)) a->gone = value_getattr_c(a->in, m, "gone");
     value_unref(a->in, m);
     a->office = office_of(a->in, a->f);
     exc_clear(a->in);
-    return !is_fail(a->answer) && !is_fail(a->office);
+    return !is_fail(a->answer) && !is_fail(a->gone) && !is_fail(a->office);
 }
 
 static void send(answers *a, int who, uint64_t ask, value v, bool raised)
@@ -69,15 +72,21 @@ static void send(answers *a, int who, uint64_t ask, value v, bool raised)
 }
 
 /* False: later. */
-static bool reply(answers *a, int who, uint64_t ask, value what)
+static bool reply(answers *a, const question *q)
 {
-    value v = call_n(a->in, a->answer, 2, a->office, what);
+    value v = call_n(a->in, a->answer, 4, a->office, v_int(q->who), q->what, v_obj(q->notes));
     if (is_notimpl(v)) return false;
     bool raised = is_fail(v);
     if (raised) v = exc_take(a->in);
-    send(a, who, ask, v, raised);
+    send(a, q->who, q->ask, v, raised);
     value_unref(a->in, v);
     return true;
+}
+
+static void question_clear(answers *a, question *q)
+{
+    value_unref(a->in, q->what);
+    obj_unref(a->in, q->notes);
 }
 
 void answers_ask(answers *a, int who, uint64_t ask, datum *q)
@@ -88,20 +97,22 @@ void answers_ask(answers *a, int who, uint64_t ask, datum *q)
         err_clear(&e);
         return;
     }
-    value what = value_of(a->in, q);
-    if (is_fail(what)) {
-        value x = exc_take(a->in);
-        send(a, who, ask, x, true);
-        value_unref(a->in, x);
+    question x = {.who = who, .ask = ask, .what = value_of(a->in, q), .notes = dict_new(a->in)};
+    if (is_fail(x.what) || !x.notes) {
+        value why = exc_take(a->in);
+        send(a, who, ask, why, true);
+        value_unref(a->in, why);
+        question_clear(a, &x);
         return;
     }
-    if (reply(a, who, ask, what)) {
-        value_unref(a->in, what);
+    if (reply(a, &x)) {
+        question_clear(a, &x);
         return;
     }
     if (a->lend) foreman_pause(a->f, who);
-    question *n = mem_zero(sizeof *n);
-    *n = (question){who, ask, what, a->open};
+    question *n = mem_alloc(sizeof *n);
+    *n = x;
+    n->next = a->open;
     a->open = n;
 }
 
@@ -110,14 +121,14 @@ static void close_question(answers *a, question **p, bool alive)
     question *q = *p;
     *p = q->next;
     if (alive && a->lend) foreman_resume(a->f, q->who);
-    value_unref(a->in, q->what);
+    question_clear(a, q);
     mem_free(q);
 }
 
 bool answers_check(answers *a)
 {
     for (question **p = &a->open; *p;) {
-        if (reply(a, (*p)->who, (*p)->ask, (*p)->what))
+        if (reply(a, *p))
             close_question(a, p, true);
         else
             p = &(*p)->next;
@@ -133,6 +144,9 @@ void answers_forget(answers *a, int who)
         else
             p = &(*p)->next;
     }
+    if (is_fail(a->gone)) return;
+    value_unref(a->in, call_n(a->in, a->gone, 1, v_int(who)));
+    exc_clear(a->in);
 }
 
 void answers_close(answers *a)
@@ -140,6 +154,7 @@ void answers_close(answers *a)
     while (a->open) close_question(a, &a->open, false);
     if (a->in) {
         value_unref(a->in, a->answer);
+        value_unref(a->in, a->gone);
         value_unref(a->in, a->office);
         interp_close(a->in);
     }
