@@ -13,6 +13,7 @@
 #include "engine/kernels/index.h"
 #include "engine/kernels/keys.h"
 #include "engine/kernels/ops.h"
+#include "engine/kernels/places.h"
 #include "engine/kernels/radix.h"
 #include "engine/kernels/reduce.h"
 
@@ -434,30 +435,41 @@ typedef struct kth_job {
     _Atomic bool failed;
 } kth_job;
 
+/* one lane; room: two keys for each element, or nothing if it is long */
+static bool kth_of(const kth_job *j, const char *from, char *to, uint64_t *room, err *e)
+{
+    dtype_of t = nd_type(j->x);
+    ptrdiff_t step = nd_strides(j->x)[j->x->ndim - 1];
+    bool large = radix_is_large(t, j->n) && t.size >= 4, found = false;
+    if (j->n >= PLACES_LEAST) {
+        uint64_t *key = try_alloc((size_t)j->nkth * sizeof *key, e);
+        bool ok = key && places_find(t, j->n, from, step, j->kth, j->nkth, key, &found, e);
+        if (ok && found) keys_undo(t, j->nkth, key, to, t.size);
+        mem_free(key);
+        if (!ok || found) return ok;
+    }
+    if (large) return radix_select(t, j->n, from, step, j->kth, j->nkth, to, e);
+    keys_make(t, j->n, from, step, true, room);
+    keys_sort(room, room + j->n, j->n);
+    for (int k = 0; k < j->nkth; k++)
+        keys_undo(t, 1, room + j->kth[k], to + k * (int64_t)t.size, t.size);
+    return true;
+}
+
 static void run_kth(void *arg, int64_t group)
 {
     kth_job *j = arg;
     err e = {0};
     int axis = j->x->ndim - 1;
     dtype_of t = nd_type(j->x);
-    ptrdiff_t step = nd_strides(j->x)[axis];
     bool large = radix_is_large(t, j->n) && t.size >= 4;
-    uint64_t *key = try_alloc((large ? 1 : 2 * (size_t)j->n) * sizeof *key, &e);
-    bool ok = key != NULL;
+    uint64_t *room = try_alloc((large ? 1 : 2 * (size_t)j->n) * sizeof *room, &e);
+    bool ok = room != NULL;
     int64_t i = group * j->count / j->groups, end = (group + 1) * j->count / j->groups;
-    for (; ok && i < end; i++) {
-        const char *from = j->x->at + lane_offset(j->x, axis, i);
-        char *to = j->out->at + i * j->nkth * t.size;
-        if (large) {
-            ok = radix_select(t, j->n, from, step, j->kth, j->nkth, to, &e);
-            continue;
-        }
-        keys_make(t, j->n, from, step, true, key);
-        keys_sort(key, key + j->n, j->n);
-        for (int k = 0; k < j->nkth; k++)
-            keys_undo(t, 1, key + j->kth[k], to + k * (int64_t)t.size, t.size);
-    }
-    mem_free(key);
+    for (; ok && i < end; i++)
+        ok = kth_of(j, j->x->at + lane_offset(j->x, axis, i), j->out->at + i * j->nkth * t.size,
+                    room, &e);
+    mem_free(room);
     err_clear(&e);
     if (!ok) atomic_store(&j->failed, true);
 }
