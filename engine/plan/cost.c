@@ -25,7 +25,7 @@ typedef struct entry {
     struct entry *next;
     const fn *f; /* of a program whose tasks may call different ones */
     bool helper;
-    uint64_t block;
+    uint64_t block, first; /* bytes of the result, and of the block of that number that it reads */
     task_cost cost;
 } entry;
 
@@ -358,6 +358,12 @@ static const fn *called(costs *c, const program *g, uint64_t index)
     return NULL;
 }
 
+static uint64_t first_bytes(const layer *l, uint64_t i)
+{
+    const layer *d = l->ndep ? l->dep[0] : NULL;
+    return d && d->grid && l->grid && d->grid->nblock == l->grid->nblock ? block_bytes(d, i) : 0;
+}
+
 task_cost costs_of(costs *c, tid t)
 {
     const task *k = &c->p->task[t];
@@ -365,10 +371,11 @@ task_cost costs_of(costs *c, tid t)
     const layer *l = g->by[0];
     bool helper = !l->grid || k->index >= l->grid->nblock;
     const fn *f = called(c, g, k->index);
-    uint64_t block = helper ? 0 : block_bytes(l, k->index);
+    uint64_t block = helper ? 0 : block_bytes(l, k->index), first = first_bytes(l, k->index);
     entry *x = c->at[k->prog], *spare = NULL;
     for (int n = 0; x; x = x->next, n++) {
-        if (x->f == f && x->helper == helper && x->block == block) return x->cost;
+        if (x->f == f && x->helper == helper && x->block == block && x->first == first)
+            return x->cost;
         if (n >= KEPT) spare = x;
     }
     if (!spare) {
@@ -376,7 +383,7 @@ task_cost costs_of(costs *c, tid t)
         spare->next = c->at[k->prog];
         c->at[k->prog] = spare;
     }
-    *spare = (entry){spare->next, f, helper, block, find_cost(c, g, k->index)};
+    *spare = (entry){spare->next, f, helper, block, first, find_cost(c, g, k->index)};
     return spare->cost;
 }
 

@@ -49,6 +49,7 @@ static inline bool node_own(const node *d)
 layer *rewrite_items(const nodes *all, const node *x);
 layer *rewrite_slice(const nodes *all, const node *x);
 layer *rewrite_share(const nodes *all, const node *x);
+layer *rewrite_again(const nodes *all, const node *x);
 layer *rewrite_together(const nodes *all, const node *x);
 /* Does another reduction of the same blocks make what x makes, on the way? (share.c) */
 bool node_is_shared(const nodes *all, const node *x);

@@ -96,8 +96,8 @@ static const struct {
     enum plan_pass pass;
     rewrite run;
 } passes[] = {
-    {PASS_ITEMS, rewrite_items}, {PASS_SHARE, rewrite_share},     {PASS_TOGETHER, rewrite_together},
-    {PASS_SLICE, rewrite_slice}, {PASS_RECHUNK, rewrite_rechunk},
+    {PASS_ITEMS, rewrite_items}, {PASS_SHARE, rewrite_share}, {PASS_TOGETHER, rewrite_together},
+    {PASS_SLICE, rewrite_slice}, {PASS_AGAIN, rewrite_again}, {PASS_RECHUNK, rewrite_rechunk},
 };
 
 typedef struct worklist {

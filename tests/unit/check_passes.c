@@ -337,6 +337,47 @@ START_TEST(reductions_of_one_array_go_over_it_once)
 }
 END_TEST
 
+/* how many programs of the plan do it */
+static int steps_of(const expr *x, uint32_t off, const char *what)
+{
+    plan *p = plan_exprs(1, (const expr *const *)&x, &(plan_opts){.off = off}, NULL);
+    char *text = plan_text(p);
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, what)); at++) n++;
+    mem_free(text);
+    plan_free(p);
+    return n;
+}
+
+/* (x - x.mean()) / x.std(); takes x */
+static expr *standardised(expr *x, uint32_t axes)
+{
+    err e = {0};
+    reduce_args a = {.axes = axes, .keepdims = true, .want = none};
+    expr *mean = expr_reduce("mean", x, &a, &e), *std = expr_reduce("std", x, &a, &e);
+    ck_assert_msg(mean && std, "%s", e.msg);
+    return map2(U_divide, map2(U_subtract, x, mean), std);
+}
+
+START_TEST(what_is_cheap_is_made_again_after_a_wait)
+{
+    for (int file = 0; file < 2; file++)
+        for (uint32_t axes = 1; axes < 4; axes += 2) {
+            expr *x = plus(array2(file, 1500, 1600, 500, 400), 0.1);
+            expr *y = standardised(expr_ref(x), axes), *z = standardised(expr_ref(y), ALL_AXES);
+            expr *all[] = {folded("sum", y, ALL_AXES), folded("max", z, 1), folded("sum", x, 2)};
+            ck_assert_int_eq(steps_of(all[0], 0, "add-"), 2);
+            ck_assert_int_eq(steps_of(all[0], PASS_AGAIN, "add-"), 1);
+            check_all(1, all, "(x - x.mean()) / x.std()");
+            check_all(3, all, "twice, and beside another sum");
+            for (int i = 0; i < 3; i++) datum_unref(all[i]);
+            datum_unref(x);
+            datum_unref(y);
+            datum_unref(z);
+        }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("passes");
@@ -344,6 +385,7 @@ static Suite *suite(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, what_is_taken_of_a_result_is_taken_of_its_sources);
     tcase_add_test(t, reductions_of_one_array_go_over_it_once);
+    tcase_add_test(t, what_is_cheap_is_made_again_after_a_wait);
     tcase_add_test(t, diamonds_and_turned_operands);
     tcase_add_test(t, new_chunks_are_pasted_from_old_ones);
     suite_add_tcase(s, t);
