@@ -18,3 +18,7 @@ typedef void (*bigfn)(mpz_ptr out, mpz_srcptr a, mpz_srcptr b, mpz_srcptr c, uns
 /* Calls f, aside when it is expected to take long; operands that f does not use are NULL. */
 bool int_call(interp *in, bigfn f, double nanoseconds, mpz_ptr out, mpz_srcptr a, mpz_srcptr b,
               mpz_srcptr c, unsigned long n);
+
+/* The digits of z into out, which has room for them; out, uninitialised before, from n digits. */
+bool int_write(interp *in, mpz_srcptr z, int base, char *out);
+bool int_read(interp *in, mpz_ptr out, const char *s, size_t n, int base);

@@ -22,7 +22,12 @@ bool stream_write(interp *in, value stream, int fd, const char *s, size_t n)
     file *f = as_file(stream);
     if (is_fail(stream) || (f && f->host && f->fd >= 0 && f->text)) {
         if (f) fd = f->host;
-        if (in->host.write && n) in->host.write(in->host.ctx, fd, s, n);
+        enum { AT_ONCE = 64 * 1024 };
+        for (size_t piece; in->host.write && n; s += piece, n -= piece) {
+            piece = n < AT_ONCE ? n : AT_ONCE;
+            in->host.write(in->host.ctx, fd, s, piece);
+            if (n > AT_ONCE && !check_interrupt(in)) return false;
+        }
         return true;
     }
     value text = v_obj(str_new(in, s, n));

@@ -1,4 +1,5 @@
 /* lang/compile_stmt.c - statements: assignments, loops, imports, jumps. */
+#include "engine/base/stop.h"
 #include "lang/compile_impl.h"
 
 #define NONE_K(u) konst_of((u), (konst){.type = K_NONE})
@@ -455,5 +456,8 @@ static void statement(unit *u, const ast *x)
 
 void statements(unit *u, ast_list body)
 {
-    for (size_t i = 0; i < body.n && u->c->why->kind == NO_ERR; i++) statement(u, body.at[i]);
+    for (size_t i = 0; i < body.n && u->c->why->kind == NO_ERR; i++) {
+        if (stop_asked()) *u->c->why = (syntax_error){.kind = KeyboardInterrupt, .msg = ""};
+        statement(u, body.at[i]);
+    }
 }

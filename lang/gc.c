@@ -18,10 +18,10 @@ static const _Atomic int never = 0, always = 1; /* what interp.poll may point at
 
 /* ---- blocks ---- */
 
-static void *block_big(size_t n)
+static void *block_big(size_t n, bool zero)
 {
     err e = {0};
-    void *p = try_alloc(n, &e);
+    void *p = zero ? try_zero(n, &e) : try_alloc(n, &e);
     err_clear(&e);
     return p;
 }
@@ -29,7 +29,7 @@ static void *block_big(size_t n)
 #ifndef DSK_SANITIZE
 static void *block_slow(interp *in, size_t n)
 {
-    if (n > POOL_MAX) return block_big(n);
+    if (n > POOL_MAX) return block_big(n, false);
     pool *p = &in->pool;
     size_t k = (n + POOL_STEP - 1) / POOL_STEP;
     void *at;
@@ -51,7 +51,8 @@ static inline void *block_get(interp *in, size_t n)
 {
 #ifdef DSK_SANITIZE
     (void)in;
-    return n > POOL_MAX ? block_big(n) : mem_alloc(n); /* each by itself, so that it is watched */
+    return n > POOL_MAX ? block_big(n, false)
+                        : mem_alloc(n); /* each by itself, so that it is watched */
 #else
     size_t k = (n + POOL_STEP - 1) / POOL_STEP;
     void *at = n <= POOL_MAX ? in->pool.free[k] : NULL;
@@ -144,10 +145,6 @@ static inline void clear_block(char *p, size_t n)
     memset(p, 0, n);
     return;
 #endif
-    if (n > POOL_MAX) {
-        memset(p, 0, n);
-        return;
-    }
     for (char *end = p + n; p < end; p += POOL_STEP) {
         memcpy(p, (const uint64_t[2]){0, 0}, POOL_STEP);
         __asm__ volatile("" ::: "memory");
@@ -161,9 +158,9 @@ void *obj_new(interp *in, const type *t, size_t extra)
     if (heap ? !(t->flags & TYPE_NODICT) : (t->flags & TYPE_DICT) != 0) flags |= OBJ_DICT;
     if (heap || t->flags & TYPE_GC) flags |= OBJ_GC;
     size_t size = t->size + extra, head = prefix_size(flags), all = size + head;
-    char *p = all < size ? NULL : block_get(in, all);
+    char *p = all < size ? NULL : all > POOL_MAX ? block_big(all, true) : block_get(in, all);
     if (!p) return THROW0(in, MemoryError, "%s", "");
-    clear_block(p, all);
+    if (all <= POOL_MAX) clear_block(p, all);
     obj *o = (obj *)(void *)(p + head);
     o->type = heap ? obj_ref((void *)(uintptr_t)t) : t;
     o->rc = 1;

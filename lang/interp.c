@@ -63,6 +63,31 @@ bool check_interrupt(interp *in)
     return false;
 }
 
+enum { PIECE = 8 << 20 }; /* some milliseconds, where the memory is fresh */
+
+bool memory_copy(interp *in, void *to, const void *from, size_t n)
+{
+    char *p = to;
+    const char *q = from;
+    for (; n > PIECE; n -= PIECE, p += PIECE, q += PIECE) {
+        memcpy(p, q, PIECE);
+        if (!check_interrupt(in)) return false;
+    }
+    if (n) memcpy(p, q, n);
+    return true;
+}
+
+bool memory_fill(interp *in, void *to, char c, size_t n)
+{
+    char *p = to;
+    for (; n > PIECE; n -= PIECE, p += PIECE) {
+        memset(p, c, PIECE);
+        if (!check_interrupt(in)) return false;
+    }
+    if (n) memset(p, c, n);
+    return true;
+}
+
 /* ---- life ---- */
 
 /* Which interpreter runs on this thread: the one exception to "no globals", for callbacks from

@@ -173,6 +173,9 @@ bool check_stack(interp *in);
 /* False with KeyboardInterrupt pending after a Ctrl-C.  A load and a branch: for loops in C that
  * may take longer than a few milliseconds. */
 bool check_interrupt(interp *in);
+/* As memcpy and memset, for sizes that take long: false with KeyboardInterrupt after a Ctrl-C. */
+bool memory_copy(interp *in, void *to, const void *from, size_t n);
+bool memory_fill(interp *in, void *to, char c, size_t n);
 
 /* ---- slices ---- */
 

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "engine/base/stop.h"
 #include "lang/types/ucd.h"
 
 const token_info token_table[T_COUNT] = {
@@ -64,6 +65,13 @@ bool lex_fail(lexer *lx, uint32_t end_offset, const char *fmt, ...)
                        .offset = offset,
                        .end_offset = end_offset ? (int)end_offset : offset};
     sb_clear(&b);
+    lx->out->stop = LEX_SAID;
+    return false;
+}
+
+static bool lex_stopped(lexer *lx)
+{
+    *lx->why = (syntax_error){.kind = KeyboardInterrupt, .msg = ""};
     lx->out->stop = LEX_SAID;
     return false;
 }
@@ -371,6 +379,7 @@ static bool lex_all(lexer *lx)
         if (*p == '#')
             while (*p && *p != '\n') p++;
         lx->at = p;
+        if (stop_asked()) return lex_stopped(lx);
         if (!*p) return lex_end(lx, from);
         if (*p == '\n' ? !lex_newline(lx, from) : !lex_token(lx)) return false;
     }

@@ -367,6 +367,7 @@ static str *small_int_text(interp *in, int64_t i)
 
 str *value_repr(interp *in, value v)
 {
+    if (safe_point_due(in) && !check_interrupt(in)) return NULL;
     if (v.kind == V_INT) return small_int_text(in, v.i);
     const type *t = type_of(in, v);
     if (!check_depth(in, "while getting the repr of an object")) return NULL;

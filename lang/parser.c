@@ -8,6 +8,7 @@
 #include <utf8proc.h>
 
 #include "engine/base/hash.h"
+#include "engine/base/stop.h"
 
 /* ---- tokens ---- */
 
@@ -38,7 +39,9 @@ bool force(parser *p, enum token_type t)
 
 static bool too_deep(parser *p)
 {
-    if (p->hints)
+    if (stop_asked())
+        complain_here(p, KeyboardInterrupt, "%s", "");
+    else if (p->hints)
         p->budget = 0; /* it was not too deep for the first attempt */
     else
         complain_here(p, RecursionError, "maximum recursion depth exceeded during compilation");
@@ -49,7 +52,7 @@ bool enter(parser *p)
 {
     p->nest++;
     p->depth++;
-    return (p->nest <= MAX_NEST && p->depth <= MAX_DEPTH) || too_deep(p);
+    return (p->nest <= MAX_NEST && p->depth <= MAX_DEPTH && !stop_asked()) || too_deep(p);
 }
 
 bool deepen(parser *p)

@@ -96,7 +96,9 @@ bytecode *compile_text(interp *in, const char *text, size_t n, const char *filen
         code_unref(c);
         c = NULL;
     }
-    if (!c && !throwing(in)) {
+    if (why.kind == KeyboardInterrupt) {
+        throw_err(in, &(err){.kind = KeyboardInterrupt});
+    } else if (!c && !throwing(in)) {
         if (!tree || shows_text(in, filename, mode)) add_line(&a, &why, text, n);
         throw_syntax(in, &why);
     }

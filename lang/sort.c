@@ -90,7 +90,7 @@ static int64_t count_run(sorter *s, pair *a, int64_t n)
     int64_t i = 1;
     if (n < 2) return n;
     bool down = s->less(s, a[1].key, a[0].key) > 0;
-    while (++i < n && !s->failed)
+    while (++i < n && !s->failed && goes_on(s->in, (size_t)i))
         if ((s->less(s, a[i].key, a[i - 1].key) > 0) != down) break;
     if (down) reverse_pairs(a, i);
     return i;
@@ -218,7 +218,10 @@ bool list_sort(interp *in, list *l, value key, bool reverse)
     if (n == 0 || (n == 1 && (is_fail(key) || is_none(key)))) return true;
     pair *a = lang_grow(in, NULL, n, sizeof *a);
     if (!a) return false;
-    for (int64_t i = 0; i < n; i++) a[i] = (pair){at[i], FAIL};
+    for (int64_t i = 0; i < n; i++) {
+        a[i] = (pair){at[i], FAIL};
+        if (!goes_on(in, (size_t)i)) return mem_free(a), false;
+    }
     l->at = NULL;
     l->n = l->cap = 0;
     bool ok = sort_array(in, a, n, key, reverse);

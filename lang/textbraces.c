@@ -218,7 +218,7 @@ static bool fill_in(interp *in, braces *b, const replacement *r, int depth, strb
     obj_unref(in, text);
     obj_unref(in, spec);
     value_unref(in, v);
-    return text != NULL;
+    return text && check_interrupt(in);
 }
 
 static bool render(interp *in, braces *b, const char *p, const char *end, int depth, strbuf *out)

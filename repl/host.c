@@ -17,6 +17,8 @@
 #include "engine/base/stop.h"
 #include "engine/base/str.h"
 
+enum { DIRECT = 64 * 1024 };
+
 static _Atomic int interrupts;
 
 static void on_interrupt(int signal_number)
@@ -49,14 +51,32 @@ bool host_flush(void)
     return fflush(stdout) == 0 && !ferror(stdout);
 }
 
+/* Much text, until a Ctrl-C: the terminal may take it slowly. */
+static void write_through(FILE *f, const char *s, size_t n)
+{
+    fflush(f);
+    while (n && !atomic_load(&interrupts)) {
+        size_t piece = n < DIRECT ? n : DIRECT;
+        ssize_t done = write(fileno(f), s, piece);
+        if (done < 0 && errno != EINTR) { /* let stdio find the same */
+            fwrite(s, 1, piece, f);
+            return;
+        }
+        if (done > 0) s += done, n -= (size_t)done;
+    }
+}
+
 void host_write(int fd, const char *s, size_t n)
 {
     FILE *f = fd == 2 ? stderr : stdout;
     if (fd == 2) fflush(stdout); /* in the order in which they were written */
-    if (n)
+    if (n >= DIRECT)
+        write_through(f, s, n);
+    else if (n)
         fwrite(s, 1, n, f);
     else
         fflush(f);
+    if (ferror(f) && errno == EINTR) clearerr(f); /* a Ctrl-C: nobody wants the rest */
     if (ferror(f) && errno == EPIPE) die_of(SIGPIPE, 141);
 }
 

@@ -53,6 +53,7 @@ typedef struct library {
 
 enum kind { BZ2, XZ, ALONE };
 enum way { PACK, UNPACK };
+enum { AT_ONCE = 64 * 1024 };    /* bytes between two questions whether to go on */
 enum { ENDED = 1, GOES_ON = 0 }; /* anything else: what the library says of a mistake */
 
 typedef struct job {
@@ -104,7 +105,7 @@ static bool open_library(interp *in, enum kind kind, library *l)
 static int bz_step(job *j, flow *f)
 {
     enum { FINISH = 2, OK = 0, RUN_OK = 1, FINISH_OK = 3, STREAM_END = 4 };
-    unsigned take = f->nin > INT_MAX ? INT_MAX : (unsigned)f->nin, room = (unsigned)f->nout;
+    unsigned take = f->nin > AT_ONCE ? AT_ONCE : (unsigned)f->nin, room = (unsigned)f->nout;
     j->bz.next_in = (char *)(uintptr_t)f->in;
     j->bz.avail_in = take;
     j->bz.next_out = f->out;
@@ -122,13 +123,14 @@ static int bz_step(job *j, flow *f)
 static int xz_step(job *j, flow *f)
 {
     enum { FINISH = 3, OK = 0, STREAM_END = 1, BUF_ERROR = 10 };
+    size_t take = f->nin > AT_ONCE ? AT_ONCE : f->nin;
     j->xz.next_in = f->in;
-    j->xz.avail_in = f->nin;
+    j->xz.avail_in = take;
     j->xz.next_out = f->out;
     j->xz.avail_out = f->nout;
-    int code = j->lib.xz_step(&j->xz, j->way == PACK ? FINISH : 0);
-    f->in += f->nin - j->xz.avail_in;
-    f->nin = j->xz.avail_in;
+    int code = j->lib.xz_step(&j->xz, j->way == PACK && take == f->nin ? FINISH : 0);
+    f->in += take - j->xz.avail_in;
+    f->nin -= take - j->xz.avail_in;
     f->nout = j->xz.avail_out;
     return code == STREAM_END ? ENDED : code == OK || code == BUF_ERROR ? GOES_ON : code;
 }

@@ -9,6 +9,8 @@
 #include "stdlib/hash_algos.h"
 #include "stdlib/stdlib.h"
 
+enum { OFTEN = 3 << 20 }; /* bytes between two questions whether to go on; threes are digits */
+
 typedef struct hasher {
     obj hdr;
     digest d;
@@ -23,7 +25,12 @@ static bool add(interp *in, digest *d, value v)
 {
     size_t n;
     const char *s = bytes_peek(v, &n);
-    if (s) return digest_add(d, s, n), true;
+    for (size_t piece; s && n > 0; s += piece, n -= piece) {
+        piece = n < OFTEN ? n : OFTEN;
+        digest_add(d, s, piece);
+        if (!check_interrupt(in)) return false;
+    }
+    if (s) return true;
     if (as_str(v))
         throw(in, TypeError, "Strings must be encoded before hashing");
     else
@@ -156,6 +163,7 @@ static value b2a_base64(interp *in, const value *arg)
         sb_addc(&b, base64_digits[w >> 12 & 63]);
         sb_addc(&b, i + 1 < n ? base64_digits[w >> 6 & 63] : '=');
         sb_addc(&b, i + 2 < n ? base64_digits[w & 63] : '=');
+        if (i % OFTEN == 0 && !check_interrupt(in)) return sb_clear(&b), FAIL;
     }
     if (value_truth(in, arg[1]) > 0) sb_addc(&b, '\n');
     bytes *out = bytes_new(in, sb_text(&b), b.n);
@@ -185,6 +193,7 @@ static value a2b_base64(interp *in, const value *arg)
         if (ndigit % 4 == 2) sb_addc(&b, (char)(w >> 4));
         if (ndigit % 4 == 3) sb_addc(&b, (char)(w >> 2));
         if (ndigit % 4 == 0) sb_addc(&b, (char)w);
+        if (i % OFTEN == 0 && !check_interrupt(in)) return sb_clear(&b), FAIL;
     }
     value problem = NONE;
     if (ndigit % 4 == 1) {
@@ -199,6 +208,19 @@ static value a2b_base64(interp *in, const value *arg)
     return v_obj(tuple_pack(in, 2, v_obj(out), problem));
 }
 
+typedef uint32_t (*checksum)(uint32_t, const void *, size_t);
+
+static value sum_of(interp *in, checksum f, int64_t start, const char *s, size_t n)
+{
+    enum { AT_ONCE = 16 << 20 };
+    uint32_t sum = (uint32_t)start;
+    for (size_t piece; n > 0 && check_interrupt(in); s += piece, n -= piece) {
+        piece = n < AT_ONCE ? n : AT_ONCE;
+        sum = f(sum, s, piece);
+    }
+    return n ? FAIL : v_int(sum);
+}
+
 static value crc32(interp *in, const value *arg)
 {
     size_t n;
@@ -209,7 +231,7 @@ static value crc32(interp *in, const value *arg)
                      type_said(in, arg[0]));
     }
     if (!to_int64(in, arg[1], &start)) return FAIL;
-    return v_int(libdeflate_crc32((uint32_t)start, s, n));
+    return sum_of(in, libdeflate_crc32, start, s, n);
 }
 
 static value adler32(interp *in, const value *arg)
@@ -219,7 +241,7 @@ static value adler32(interp *in, const value *arg)
     const char *s = bytes_peek(arg[0], &n);
     if (!s) return throw(in, TypeError, "a bytes-like object is required");
     if (!to_int64(in, arg[1], &start)) return FAIL;
-    return v_int(libdeflate_adler32((uint32_t)start, s, n));
+    return sum_of(in, libdeflate_adler32, start, s, n);
 }
 
 static const builtin binascii_table[] = {

@@ -16,8 +16,9 @@ static bool index_arg(interp *in, value v, value *out)
     return found > 0;
 }
 
-static value fold(interp *in, value args, void (*f)(mpz_t, const mpz_t, const mpz_t), long start)
+static value fold(interp *in, value args, bigfn f, long start)
 {
+    const double word_ns = 2000; /* of a long operand */
     tuple *t = as_tuple(args);
     mpz_t r, x;
     mpz_init_set_si(r, start);
@@ -25,7 +26,8 @@ static value fold(interp *in, value args, void (*f)(mpz_t, const mpz_t, const mp
     bool ok = true;
     for (int64_t i = 0; i < t->n && ok; i++) {
         ok = to_mpz(in, t->at[i], x);
-        if (ok) f(r, r, x);
+        double ns = (double)(mpz_size(r) < mpz_size(x) ? mpz_size(r) : mpz_size(x)) * word_ns;
+        ok = ok && int_call(in, f, ns, r, r, x, NULL, 0);
     }
     mpz_abs(r, r);
     value out = ok ? int_from_mpz(in, r) : FAIL;
@@ -33,13 +35,15 @@ static value fold(interp *in, value args, void (*f)(mpz_t, const mpz_t, const mp
     return out;
 }
 
-static void gcd(mpz_t r, const mpz_t a, const mpz_t b)
+static void gcd(mpz_ptr r, mpz_srcptr a, mpz_srcptr b, mpz_srcptr c, unsigned long n)
 {
+    (void)c, (void)n;
     mpz_gcd(r, a, b);
 }
 
-static void lcm(mpz_t r, const mpz_t a, const mpz_t b)
+static void lcm(mpz_ptr r, mpz_srcptr a, mpz_srcptr b, mpz_srcptr c, unsigned long n)
 {
+    (void)c, (void)n;
     mpz_lcm(r, a, b);
 }
 
@@ -86,6 +90,12 @@ value math_factorial(interp *in, const value *arg)
     return out;
 }
 
+static void root(mpz_ptr r, mpz_srcptr a, mpz_srcptr b, mpz_srcptr c, unsigned long n)
+{
+    (void)b, (void)c, (void)n;
+    mpz_sqrt(r, a);
+}
+
 value math_isqrt(interp *in, const value *arg)
 {
     mpz_t r;
@@ -95,8 +105,8 @@ value math_isqrt(interp *in, const value *arg)
         if (mpz_sgn(r) < 0)
             throw(in, ValueError, "isqrt() argument must be nonnegative");
         else {
-            mpz_sqrt(r, r);
-            out = int_from_mpz(in, r);
+            double ns = (double)mpz_size(r) * 300;
+            if (int_call(in, root, ns, r, r, NULL, NULL, 0)) out = int_from_mpz(in, r);
         }
     }
     mpz_clear(r);

@@ -198,15 +198,16 @@ static const type T_random = {
 
 static value entropy(interp *in, const value *arg)
 {
+    enum { STEP = 1 << 20 };
     int64_t n;
     if (!to_int64(in, arg[0], &n)) return FAIL;
     if (n < 0) return throw(in, ValueError, "negative argument not allowed");
     bytes *b = bytes_new(in, NULL, (size_t)n);
     for (int64_t i = 0; b && i < n;) {
-        ssize_t got = getrandom(b->at + i, (size_t)(n - i), 0);
-        if (got <= 0) {
+        ssize_t got = getrandom(b->at + i, n - i < STEP ? (size_t)(n - i) : STEP, 0);
+        if (got <= 0 || !check_interrupt(in)) {
             obj_unref(in, b);
-            return throw(in, OSError, "no random bytes to be had");
+            return throwing(in) ? FAIL : throw(in, OSError, "no random bytes to be had");
         }
         i += got;
     }

@@ -7,7 +7,7 @@
 #include "lang/types/bytes.h"
 #include "stdlib/stdlib.h"
 
-enum { STEP = 256 * 1024, MEMORY_LEVEL = 8 };
+enum { STEP = 256 * 1024, MEMORY_LEVEL = 8, AT_ONCE = 16 << 20 };
 
 static const char *data_of(interp *in, value v, size_t *n)
 {
@@ -104,7 +104,14 @@ static value checksum(interp *in, const value *arg, uLong (*sum)(uLong, const By
     int64_t start;
     const char *s = data_of(in, arg[0], &n);
     if (!s || !to_int64(in, arg[1], &start)) return FAIL;
-    return v_int((int64_t)sum((uLong)(uint32_t)start, (const Bytef *)s, n));
+    uLong r = (uLong)(uint32_t)start;
+    do {
+        size_t piece = n < AT_ONCE ? n : AT_ONCE;
+        r = sum(r, (const Bytef *)s, piece);
+        s += piece;
+        n -= piece;
+    } while (n && check_interrupt(in));
+    return n ? FAIL : v_int((int64_t)r);
 }
 
 static value crc(interp *in, const value *arg)

@@ -86,17 +86,27 @@ nd *random_permutation(rng *g, int64_t n, err *e)
 
 /* ---- choice ---- */
 
+enum { OFTEN = 1 << 15 }; /* numbers between two questions whether to go on */
+
 /* Shuffles x[first .. n) against everything before, with Lemire's numbers. */
 static void shuffle_tail(rng *g, int64_t n, int64_t first, int64_t *x)
 {
-    for (int64_t i = n - 1; i >= first; i--) swap_int(x, i, (int64_t)draw_below(g, (uint64_t)i));
+    for (int64_t i = n - 1; i >= first; i--) {
+        if (i % OFTEN == 0 && stop_asked()) return;
+        swap_int(x, i, (int64_t)draw_below(g, (uint64_t)i));
+    }
 }
 
 static bool choose_tail(rng *g, int64_t population, int64_t n, int64_t *out, err *e)
 {
     int64_t *all = try_alloc((size_t)population * sizeof *all, e);
     if (!all) return false;
-    for (int64_t i = 0; i < population; i++) all[i] = i;
+    bool ok = true;
+    for (int64_t i = 0; i < population && ok; i++) {
+        all[i] = i;
+        ok = i % OFTEN || stop_check(e);
+    }
+    if (!ok) return mem_free(all), false;
     shuffle_tail(g, population, population - n > 1 ? population - n : 1, all);
     memcpy(out, all + population - n, (size_t)n * sizeof *out);
     mem_free(all);
@@ -127,6 +137,7 @@ static bool choose_floyd(rng *g, int64_t population, int64_t n, bool shuffle, in
         int64_t x = (int64_t)draw_below(g, (uint64_t)j);
         if (!set_add(set, mask, x)) set_add(set, mask, x = j);
         out[j - population + n] = x;
+        if (j % OFTEN == 0 && stop_asked()) break;
     }
     mem_free(set);
     if (shuffle) shuffle_tail(g, n, 1, out);
@@ -217,7 +228,10 @@ static bool check_weights(const weights *w, err *e)
 static void choose_weighted(rng *g, weights *w, int64_t n, int64_t *out)
 {
     cumulate(w->p, w->n, w->cdf);
-    for (int64_t i = 0; i < n; i++) out[i] = look_up(w->cdf, w->n, rng_double(g));
+    for (int64_t i = 0; i < n; i++) {
+        if (i % OFTEN == OFTEN - 1 && stop_asked()) return;
+        out[i] = look_up(w->cdf, w->n, rng_double(g));
+    }
 }
 
 static bool choose_weighted_distinct(rng *g, weights *w, int64_t n, int64_t *out, err *e)
@@ -264,11 +278,12 @@ static bool choose(rng *g, bool old, int64_t population, weights *w, bool replac
                        old ? "'replace=False'" : "replace is False");
     if (w->p && !replace) return choose_weighted_distinct(g, w, n, to, e);
     if (w->p)
-        choose_weighted(g, w, n, to);
+        return choose_weighted(g, w, n, to), stop_check(e);
     else if (!replace)
-        return choose_distinct(g, old, population, n, shuffle, to, e);
+        return choose_distinct(g, old, population, n, shuffle, to, e) && stop_check(e);
     else
         for (int64_t i = 0; i < n; i++) {
+            if (i % OFTEN == OFTEN - 1) TRY(stop_check(e));
             uint64_t most = (uint64_t)population - 1;
             to[i] = (int64_t)(old ? rng_interval(g, most) : draw_below(g, most));
         }

@@ -34,7 +34,7 @@ static bool extend_by(interp *in, bytearray *b, value v)
     size_t n = b->n;
     bytes *more = bytes_of(in, v);
     bool ok = more && bytearray_resize(in, b, n + more->n);
-    if (ok) memcpy(b->at + n, more->at, more->n);
+    ok = ok && memory_copy(in, b->at + n, more->at, more->n);
     obj_unref(in, more);
     return ok;
 }

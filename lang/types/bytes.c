@@ -9,7 +9,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
-#include "lang/lang.h"
+#include "lang/interp.h"
 #include "lang/types/bytesmethods.h"
 #include "lang/types/iter.h"
 #include "lang/types/memview.h"
@@ -21,22 +21,12 @@ bytes *bytes_new(interp *in, const char *s, size_t n)
     bytes *b = n < (size_t)1 << 46 ? obj_new(in, &T_bytes, n + 1) : (throw_nomem(in), NULL);
     if (!b) return NULL;
     b->n = n;
-    if (s) memcpy(b->at, s, n);
+    if (s && !memory_copy(in, b->at, s, n)) return obj_unref(in, b), NULL;
     return b;
 }
 
-bytearray *bytearray_new(interp *in, const char *s, size_t n)
-{
-    bytearray *b = obj_new(in, &T_bytearray, 0);
-    if (!b || bytearray_resize(in, b, n)) {
-        if (b && s) memcpy(b->at, s, n);
-        return b;
-    }
-    obj_unref(in, b);
-    return NULL;
-}
-
-bool bytearray_resize(interp *in, bytearray *b, size_t n)
+/* n bytes; what is new among them is undefined. */
+static bool room(interp *in, bytearray *b, size_t n)
 {
     if (b->views && n != b->n) {
         throw(in, BufferError, "Existing exports of data: object cannot be re-sized");
@@ -54,10 +44,28 @@ bool bytearray_resize(interp *in, bytearray *b, size_t n)
         b->at = at;
         b->cap = cap;
     }
-    if (n > b->n) memset(b->at + b->n, 0, n - b->n);
     b->n = n;
     b->at[n] = 0;
     return true;
+}
+
+bytearray *bytearray_new(interp *in, const char *s, size_t n)
+{
+    bytearray *b = obj_new(in, &T_bytearray, 0);
+    if (!b) return NULL;
+    if (s ? room(in, b, n) && memory_copy(in, b->at, s, n) : bytearray_resize(in, b, n)) return b;
+    obj_unref(in, b);
+    return NULL;
+}
+
+bool bytearray_resize(interp *in, bytearray *b, size_t n)
+{
+    size_t had = b->n;
+    if (!room(in, b, n)) return false;
+    if (n <= had || memory_fill(in, b->at + had, 0, n - had)) return true;
+    b->n = had;
+    b->at[had] = 0;
+    return false;
 }
 
 const char *bytes_peek(value v, size_t *n)
@@ -198,7 +206,7 @@ static value bytes_make(interp *in, const type *cls, const value *arg, size_t np
     bytes *o = obj_new(in, cls, b->n + 1);
     if (o) {
         o->n = b->n;
-        memcpy(o->at, b->at, b->n);
+        if (!memory_copy(in, o->at, b->at, b->n)) obj_unref(in, o), o = NULL;
     }
     obj_unref(in, b);
     return v_obj(o);
@@ -211,9 +219,7 @@ static value bytearray_make(interp *in, const type *cls, const value *arg, size_
                          npos, kwnames, "bytearray");
     if (!b) return FAIL;
     bytearray *o = obj_new(in, cls, 0);
-    if (o && bytearray_resize(in, o, b->n))
-        memcpy(o->at, b->at, b->n);
-    else if (o)
+    if (o && !(room(in, o, b->n) && memory_copy(in, o->at, b->at, b->n)))
         obj_unref(in, o), o = NULL;
     obj_unref(in, b);
     return v_obj(o);
@@ -237,6 +243,7 @@ value bytes_quote(interp *in, const char *s, size_t n, const char *before, const
     sb_addc(&b, quote);
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s[i];
+        if (!goes_on(in, i)) return sb_clear(&b), FAIL;
         if (c == (unsigned char)quote || c == '\\')
             sb_addc(&b, '\\'), sb_addc(&b, (char)c);
         else if (c == '\n')
@@ -317,9 +324,8 @@ static value concat(interp *in, value a, value b)
     value out = bytes_like(in, a, NULL, n + m);
     if (is_fail(out)) return FAIL;
     char *to = (char *)(uintptr_t)bytes_peek(out, &(size_t){0}); /* ours alone until returned */
-    memcpy(to, s, n);
-    memcpy(to + n, t, m);
-    return out;
+    if (memory_copy(in, to, s, n) && memory_copy(in, to + n, t, m)) return out;
+    return value_unref(in, out), FAIL;
 }
 
 static value repeat(interp *in, value self, value times)
@@ -334,7 +340,11 @@ static value repeat(interp *in, value self, value times)
     value out = bytes_like(in, self, NULL, all);
     if (is_fail(out)) return FAIL;
     char *to = (char *)(uintptr_t)bytes_peek(out, &(size_t){0});
-    for (size_t i = 0; i < all; i += n) memcpy(to + i, s, n);
+    for (size_t i = 0, done = 0; i < all; i += done) { /* doubling */
+        const char *from = i ? to : s;
+        done = i ? i < all - i ? i : all - i : n;
+        if (!memory_copy(in, to + i, from, done)) return value_unref(in, out), FAIL;
+    }
     return out;
 }
 
@@ -379,9 +389,12 @@ static value bytes_getitem(interp *in, value self, value key)
         value out = bytes_like(in, self, NULL, (size_t)count);
         if (is_fail(out)) return FAIL;
         char *to = (char *)(uintptr_t)bytes_peek(out, &(size_t){0});
-        if (step == 1 && count) memcpy(to, s + start, (size_t)count);
-        for (i = 0; step != 1 && i < count; i++) to[i] = s[start + i * step];
-        return out;
+        bool ok = step != 1 || memory_copy(in, to, s + start, (size_t)count);
+        for (i = 0; ok && step != 1 && i < count; i++) {
+            to[i] = s[start + i * step];
+            ok = goes_on(in, (size_t)i);
+        }
+        return ok ? out : (value_unref(in, out), FAIL);
     }
     const char *name = as_bytearray(self) ? "bytearray" : "byte";
     int found = index_of(in, key, &i);

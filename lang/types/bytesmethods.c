@@ -67,6 +67,7 @@ value bytes_fromhex(interp *in, const value *arg)
                          hi < 0 ? i : i + 1);
         }
         sb_addc(&b, (char)(hi << 4 | lo));
+        if (!goes_on(in, i / 2)) return sb_clear(&b), FAIL;
         i++;
     }
     if (as_type(arg[0]) == &T_bytearray) {
@@ -393,7 +394,7 @@ value bytes_join(interp *in, const value *arg)
     value_unref(in, it);
     if (!l) return FAIL;
     strbuf b = {0};
-    for (int64_t i = 0; i < l->n; i++) {
+    for (int64_t i = 0; i < l->n && goes_on(in, (size_t)i); i++) {
         s.at = bytes_peek(l->at[i], &s.n);
         if (!s.at) {
             throw(in, TypeError, "sequence item %lld: expected a bytes-like object, %s found",

@@ -90,14 +90,24 @@ static bool resize(interp *in, dict *d, int64_t cap)
     if (cap != d->cap && !entries_grow(in, d, cap)) return false;
     int32_t *index = nindex ? lang_grow(in, NULL, nindex, sizeof *index) : NULL;
     if (nindex && !index) return false; /* nothing has moved: the old index holds */
-    mem_free(d->index);
+    if (nindex && !memory_fill(in, index, (char)0xff, nindex * sizeof *index))
+        return mem_free(index), false;
+    dict old = *d;
     d->index = index;
     d->nindex = nindex;
     d->nfill = 0;
     d->version = next_version(in); /* entries move */
-    if (d->n < d->used) squeeze(d);
-    if (nindex) memset(index, 0xff, nindex * sizeof *index);
-    for (int64_t i = 0; nindex && i < d->used; i++) index_put(d, d->entry[i].hash, (int32_t)i);
+    bool moved = d->n < d->used;   /* then there is no way back */
+    if (moved) squeeze(d);
+    for (int64_t i = 0; nindex && i < d->used; i++) {
+        index_put(d, d->entry[i].hash, (int32_t)i);
+        if (moved || goes_on(in, (size_t)i)) continue;
+        d->index = old.index;
+        d->nindex = old.nindex;
+        d->nfill = old.nfill;
+        return mem_free(index), false;
+    }
+    mem_free(old.index);
     return true;
 }
 
@@ -324,15 +334,21 @@ static bool clone(interp *in, dict *d, const dict *from)
 {
     int32_t *index = from->nindex ? lang_grow(in, NULL, from->nindex, sizeof *index) : NULL;
     if (from->nindex && !index) return false;
-    if (!entries_grow(in, d, from->cap)) return mem_free(index), false;
-    memcpy(d->entry, from->entry, (size_t)from->used * sizeof *d->entry);
-    if (index) memcpy(index, from->index, from->nindex * sizeof *index);
+    bool ok = entries_grow(in, d, from->cap) &&
+              memory_copy(in, d->entry, from->entry, (size_t)from->used * sizeof *d->entry) &&
+              memory_copy(in, index, from->index, from->nindex * sizeof *index);
+    if (!ok) return mem_free(index), false;
     d->index = index;
     d->nindex = from->nindex;
     d->nfill = from->nfill;
     d->n = d->used = from->used;
     d->version = next_version(in);
     for (int64_t i = 0; i < d->used; i++) {
+        if (!goes_on(in, (size_t)i)) {
+            d->used = i; /* the rest is not ours */
+            dict_clear(in, d);
+            return false;
+        }
         value_ref(d->entry[i].key);
         value_ref(d->entry[i].val);
     }
@@ -345,8 +361,9 @@ bool dict_fill(interp *in, dict *d, const dict *from)
     if (from->n && from->n == from->used && !d->cap) return clone(in, d, from);
     if (from->n && !dict_reserve(in, d, from->n)) return false;
     for (int64_t i = 0; i < from->used; i++)
-        if (!is_fail(from->entry[i].key) &&
-            !insert(in, d, from->entry[i].key, from->entry[i].hash, from->entry[i].val))
+        if (!goes_on(in, (size_t)i) ||
+            (!is_fail(from->entry[i].key) &&
+             !insert(in, d, from->entry[i].key, from->entry[i].hash, from->entry[i].val)))
             return false;
     return true;
 }
@@ -381,6 +398,7 @@ static int merge_dict(interp *in, dict *d, dict *from, int present)
     int64_t n = from->n;
     for (int64_t i = 0; i < from->used; i++) {
         dict_entry e = from->entry[i];
+        if (!goes_on(in, (size_t)i)) return -1;
         if (is_fail(e.key)) continue;
         value_ref(e.key), value_ref(e.val);
         int r = merge_item(in, d, e.key, e.hash, e.val, present);

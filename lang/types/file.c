@@ -16,7 +16,7 @@
 #include "lang/builtins.h"
 #include "lang/types/bytes.h"
 
-enum { IN = 64 * 1024, OUT = 32 * 1024 };
+enum { IN = 64 * 1024, OUT = 32 * 1024, AT_ONCE = 8 << 20 };
 
 /* ---- errors and names ---- */
 
@@ -237,7 +237,8 @@ value file_std(interp *in, int fd, const char *name)
 static bool write_all(interp *in, file *f, const char *s, size_t n)
 {
     while (n) {
-        ssize_t k = write(f->fd, s, n);
+        if (!check_interrupt(in)) return false;
+        ssize_t k = write(f->fd, s, n < AT_ONCE ? n : AT_ONCE);
         if (k < 0 && errno == EINTR) continue;
         if (k < 0) {
             throw_errno(in, errno, FAIL);
@@ -316,7 +317,7 @@ int file_fill(interp *in, file *f)
     } else
         f->n = 0;
     f->at = 0;
-    if (!file_flush(in, f)) return -1;
+    if (!file_flush(in, f) || !check_interrupt(in)) return -1;
     if (f->cap < f->n + IN) {
         char *p = lang_grow(in, f->in, (int64_t)(f->n + IN), 1);
         if (!p) return -1;
@@ -361,7 +362,10 @@ size_t line_length(enum newline_mode mode, const char *s, size_t n, bool last)
 value file_decode(interp *in, str *encoding, str *errors, const char *s, size_t n)
 {
     bool ascii = true;
-    for (size_t i = 0; i < n && ascii; i++) ascii = !(s[i] & 0x80);
+    for (size_t i = 0; i < n && ascii; i++) {
+        ascii = !(s[i] & 0x80);
+        if (i % AT_ONCE == 0 && !check_interrupt(in)) return FAIL;
+    }
     if ((ascii && is_utf8(encoding)) || (ascii && n == 0)) return v_obj(str_new(in, s, n));
     bytes *b = bytes_new(in, s, n);
     if (!b) return FAIL;

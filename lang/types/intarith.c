@@ -198,6 +198,7 @@ static bool small_arith(enum binop op, int64_t x, int64_t y, int64_t *out)
 
 /* One bit of a product of that many, measured for large operands; less for small ones. */
 static const double BIT_NS = 4;
+static const double LIMB_NS = 3; /* where the memory is fresh */
 
 #define BIG(name, call)                                                                            \
     static void name(mpz_ptr out, mpz_srcptr a, mpz_srcptr b, mpz_srcptr c, unsigned long n)       \
@@ -210,6 +211,20 @@ BIG(do_floordiv, mpz_fdiv_q(out, a, b))
 BIG(do_mod, mpz_fdiv_r(out, a, b))
 BIG(do_pow, mpz_pow_ui(out, a, n))
 BIG(do_powm, mpz_powm(out, a, b, c))
+BIG(do_add, mpz_add(out, a, b))
+BIG(do_sub, mpz_sub(out, a, b))
+BIG(do_and, mpz_and(out, a, b))
+BIG(do_or, mpz_ior(out, a, b))
+BIG(do_xor, mpz_xor(out, a, b))
+BIG(do_lshift, mpz_mul_2exp(out, a, n))
+BIG(do_rshift, mpz_fdiv_q_2exp(out, a, n))
+
+/* What passes over the bits of two ints once. */
+static bool pass(interp *in, bigfn f, mpz_ptr r, mpz_srcptr x, mpz_srcptr y)
+{
+    double limbs = (double)mpz_size(x) + (double)mpz_size(y);
+    return int_call(in, f, limbs * LIMB_NS, r, x, y, NULL, 0);
+}
 
 static bool big_pow(interp *in, mpz_t r, const mpz_t x, value n)
 {
@@ -238,16 +253,15 @@ static bool big_lshift(interp *in, mpz_t r, const mpz_t x, value n)
     if (mpz_sgn(x) == 0) return mpz_set_ui(r, 0), true;
     if (n.kind != V_INT) return throw(in, OverflowError, "too many digits in integer"), false;
     if (!int_check_bits(in, (double)mpz_sizeinbase(x, 2) + (double)n.i)) return false;
-    mpz_mul_2exp(r, x, (mp_bitcnt_t)n.i);
-    return true;
+    double ns = ((double)mpz_size(x) + (double)n.i / GMP_NUMB_BITS) * LIMB_NS;
+    return int_call(in, do_lshift, ns, r, x, NULL, NULL, (unsigned long)n.i);
 }
 
-static void big_rshift(mpz_t r, const mpz_t x, value n)
+static bool big_rshift(interp *in, mpz_t r, const mpz_t x, value n)
 {
-    if (n.kind == V_INT)
-        mpz_fdiv_q_2exp(r, x, (mp_bitcnt_t)n.i);
-    else
-        mpz_set_si(r, mpz_sgn(x) < 0 ? -1 : 0);
+    if (n.kind != V_INT) return mpz_set_si(r, mpz_sgn(x) < 0 ? -1 : 0), true;
+    double ns = (double)mpz_size(x) * LIMB_NS;
+    return int_call(in, do_rshift, ns, r, x, NULL, NULL, (unsigned long)n.i);
 }
 
 static bool big_op(interp *in, enum binop op, mpz_t r, value a, value b)
@@ -255,19 +269,19 @@ static bool big_op(interp *in, enum binop op, mpz_t r, value a, value b)
     intview wx, wy;
     mpz_srcptr x = intview_of(&wx, a), y = intview_of(&wy, b);
     switch (op) {
-    case OP_ADD: mpz_add(r, x, y); return true;
-    case OP_SUB: mpz_sub(r, x, y); return true;
+    case OP_ADD: return pass(in, do_add, r, x, y);
+    case OP_SUB: return pass(in, do_sub, r, x, y);
     case OP_MUL:
         if (!int_check_bits(in, bit_size(a) + bit_size(b))) return false;
         return int_call(in, do_mul, (bit_size(a) + bit_size(b)) * BIT_NS, r, x, y, NULL, 0);
     case OP_FLOORDIV: return int_call(in, do_floordiv, bit_size(a) * 3 * BIT_NS, r, x, y, NULL, 0);
     case OP_MOD: return int_call(in, do_mod, bit_size(a) * 3 * BIT_NS, r, x, y, NULL, 0);
-    case OP_AND: mpz_and(r, x, y); return true;
-    case OP_OR: mpz_ior(r, x, y); return true;
-    case OP_XOR: mpz_xor(r, x, y); return true;
+    case OP_AND: return pass(in, do_and, r, x, y);
+    case OP_OR: return pass(in, do_or, r, x, y);
+    case OP_XOR: return pass(in, do_xor, r, x, y);
     case OP_POW: return big_pow(in, r, x, b);
     case OP_LSHIFT: return big_lshift(in, r, x, b);
-    default: big_rshift(r, x, b); return true;
+    default: return big_rshift(in, r, x, b);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
+#include "lang/aside.h"
 #include "lang/interp.h"
 #include "lang/types/ucd.h"
 
@@ -72,7 +73,8 @@ char *int_digits(interp *in, value plain, int base)
     err e = {0};
     char *s = try_alloc(mpz_sizeinbase(z, base) + 2, &e);
     if (!s) return throw_err(in, &e), NULL;
-    return mpz_get_str(s, base, z);
+    if (int_write(in, z, base, s)) return s;
+    return mem_free(s), NULL;
 }
 
 /* ---- text -> int ---- */
@@ -116,7 +118,7 @@ static value from_digits(interp *in, const char *s, size_t n, int base, bool neg
     int64_t limit = int_digit_limit(in);
     if (limit && (base & (base - 1)) && n > (size_t)limit) return too_many(in, n);
     mpz_t z;
-    mpz_init_set_str(z, s, base);
+    if (!int_read(in, z, s, n, base)) return FAIL;
     if (negative) mpz_neg(z, z);
     value out = int_from_mpz(in, z);
     mpz_clear(z);

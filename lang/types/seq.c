@@ -6,7 +6,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
-#include "lang/lang.h"
+#include "lang/interp.h"
 
 enum { OBJ_SHOWING = 1 << 15 }; /* in obj.flags: its repr is being made further up the stack */
 
@@ -131,7 +131,7 @@ value seq_compare(interp *in, enum cmpop op, value *const *a, const int64_t *n, 
     int64_t i = 0;
     for (; i < *n && i < *m; i++) {
         int eq = held_eq(in, (*a)[i], (*b)[i]);
-        if (eq < 0) return FAIL;
+        if (eq < 0 || !goes_on(in, (size_t)i)) return FAIL;
         if (!eq) break;
     }
     if (i >= *n || i >= *m) return compare_lengths(op, *n, *m);

@@ -29,7 +29,7 @@ set *set_new(interp *in, bool frozen)
 static set_entry *new_table(interp *in, uint64_t n)
 {
     set_entry *at = lang_grow(in, NULL, (int64_t)n, sizeof *at);
-    if (at) memset(at, 0, n * sizeof *at);
+    if (at && !memory_fill(in, at, 0, n * sizeof *at)) return mem_free(at), NULL;
     return at;
 }
 
@@ -123,8 +123,10 @@ static bool resize(interp *in, set *s, int64_t minused)
     while ((int64_t)size <= minused) size *= 2;
     set_entry *at = new_table(in, size);
     if (!at) return false;
-    for (uint64_t i = 0; s->at && i <= s->mask; i++)
+    for (uint64_t i = 0; s->at && i <= s->mask; i++) {
         if (!is_fail(s->at[i].key)) insert_clean(at, size - 1, s->at[i].key, s->at[i].hash);
+        if (!goes_on(in, i)) return mem_free(at), false;
+    }
     mem_free(s->at);
     s->at = at;
     s->mask = size - 1;
@@ -220,27 +222,40 @@ value set_pop(interp *in, set *s)
 
 /* ---- whole sets ---- */
 
+/* The entries of other into a table that never held any, with room for them. */
+static bool merge_fresh(interp *in, set *s, const set *other)
+{
+    bool same = s->mask == other->mask && other->fill == other->n;
+    s->version++;
+    for (uint64_t i = 0; i <= other->mask; i++) {
+        set_entry e = other->at[i];
+        if (!goes_on(in, i)) return false;
+        if (is_fail(e.key)) continue;
+        value_ref(e.key);
+        if (same)
+            s->at[i] = e;
+        else
+            insert_clean(s->at, s->mask, e.key, e.hash);
+        s->fill = ++s->n;
+    }
+    return true;
+}
+
 static bool merge(interp *in, set *s, set *other)
 {
     if (other == s || !other->n) return true;
     if ((uint64_t)(s->fill + other->n) * 5 >= s->mask * 3 && !resize(in, s, (s->n + other->n) * 2))
         return false;
     if (!s->at && !(s->at = new_table(in, s->mask + 1))) return false;
-    bool fresh = !s->fill, same = fresh && s->mask == other->mask && other->fill == other->n;
-    if (fresh) s->fill = s->n = other->n, s->version++;
+    if (!s->fill) return merge_fresh(in, s, other);
     for (uint64_t i = 0; other->at && i <= other->mask; i++) {
         set_entry e = other->at[i];
+        if (!goes_on(in, i)) return false;
         if (is_fail(e.key)) continue;
-        if (same)
-            s->at[i] = (set_entry){e.hash, value_ref(e.key)};
-        else if (fresh)
-            insert_clean(s->at, s->mask, value_ref(e.key), e.hash);
-        else {
-            value_ref(e.key);
-            bool ok = set_add_hashed(in, s, e.key, e.hash);
-            value_unref(in, e.key);
-            if (!ok) return false;
-        }
+        value_ref(e.key);
+        bool ok = set_add_hashed(in, s, e.key, e.hash);
+        value_unref(in, e.key);
+        if (!ok) return false;
     }
     return true;
 }
@@ -250,7 +265,8 @@ static bool merge_keys(interp *in, set *s, dict *d)
     if ((uint64_t)(s->fill + d->n) * 5 >= s->mask * 3 && !resize(in, s, (s->n + d->n) * 2))
         return false;
     for (int64_t i = 0; i < d->used; i++)
-        if (!is_fail(d->entry[i].key) && !set_add_hashed(in, s, d->entry[i].key, d->entry[i].hash))
+        if (!goes_on(in, (size_t)i) || (!is_fail(d->entry[i].key) &&
+                                        !set_add_hashed(in, s, d->entry[i].key, d->entry[i].hash)))
             return false;
     return true;
 }
@@ -342,6 +358,7 @@ bool set_intersect(interp *in, set *r, set *s, value with)
     }
     for (uint64_t i = 0; other->at && i <= other->mask; i++) {
         set_entry e = other->at[i];
+        if (!goes_on(in, i)) return false;
         if (is_fail(e.key)) continue;
         value_ref(e.key);
         bool ok = add_if_found(in, r, s, e.key, e.hash);
@@ -372,7 +389,7 @@ static bool discard_all(interp *in, set *s, set *other)
         set_entry e = other->at[i];
         if (is_fail(e.key)) continue;
         value_ref(e.key);
-        ok = set_discard_hashed(in, s, e.key, e.hash) >= 0;
+        ok = goes_on(in, i) && set_discard_hashed(in, s, e.key, e.hash) >= 0;
         value_unref(in, e.key);
     }
     obj_unref(in, common);
@@ -406,6 +423,7 @@ bool set_difference(interp *in, set *r, set *s, value other)
         return merge(in, r, s) && set_subtract(in, r, other);
     for (uint64_t i = 0; s->at && i <= s->mask; i++) {
         set_entry e = s->at[i];
+        if (!goes_on(in, i)) return false;
         if (is_fail(e.key)) continue;
         value_ref(e.key);
         int found = holds(in, other, e.key, e.hash);
@@ -434,7 +452,7 @@ bool set_toggle(interp *in, set *s, value with)
     bool ok = true;
     for (uint64_t i = 0; ok && other->at && i <= other->mask; i++) {
         set_entry e = other->at[i];
-        if (!is_fail(e.key)) ok = toggle(in, s, e.key, e.hash);
+        if (!is_fail(e.key)) ok = goes_on(in, i) && toggle(in, s, e.key, e.hash);
     }
     obj_unref(in, other);
     return ok;
@@ -446,6 +464,7 @@ int set_is_subset(interp *in, set *a, set *b)
     if (a->n > b->n) return 0;
     for (uint64_t i = 0; a->at && i <= a->mask; i++) {
         set_entry e = a->at[i];
+        if (!goes_on(in, i)) return -1;
         if (is_fail(e.key)) continue;
         value_ref(e.key);
         int found = set_find_hashed(in, b, e.key, e.hash);

@@ -61,13 +61,19 @@ str *str_alloc(interp *in, size_t nbyte, size_t nchar)
     return s;
 }
 
+/* s with n bytes written at its place `at`, or NULL. */
+static str *filled(interp *in, str *s, size_t at, const char *text, size_t n)
+{
+    if (s && !memory_copy(in, s->at + at, text, n)) return obj_unref(in, s), NULL;
+    return s;
+}
+
 str *str_new(interp *in, const char *text, size_t nbyte)
 {
     if (nbyte == 0) return shared(&empty);
     if (nbyte == 1 && (unsigned char)*text < 128) return shared(&ascii[(unsigned char)*text]);
     str *s = str_alloc(in, nbyte, utf8_count(text, nbyte));
-    if (s) memcpy(s->at, text, nbyte);
-    return s;
+    return filled(in, s, 0, text, nbyte);
 }
 
 str *str_of(interp *in, const char *s)
@@ -196,9 +202,7 @@ str *str_part(interp *in, str *s, size_t from, size_t to)
     if (from == 0 && to == s->nbyte && s->hdr.type == &T_str) return obj_ref(s);
     size_t n = to - from;
     if (n < 2 || !str_ascii(s)) return str_new(in, s->at + from, n);
-    str *part = str_alloc(in, n, n);
-    if (part) memcpy(part->at, s->at + from, n);
-    return part;
+    return filled(in, str_alloc(in, n, n), 0, s->at + from, n);
 }
 
 str *str_cut(interp *in, str *s, size_t i, size_t j)
@@ -213,10 +217,7 @@ str *str_concat(interp *in, str *a, str *b)
     if (!a->nbyte && b->hdr.type == &T_str) return obj_ref(b);
     if (!b->nbyte && a->hdr.type == &T_str) return obj_ref(a);
     str *s = str_alloc(in, a->nbyte + b->nbyte, a->nchar + b->nchar);
-    if (!s) return NULL;
-    memcpy(s->at, a->at, a->nbyte);
-    memcpy(s->at + a->nbyte, b->at, b->nbyte);
-    return s;
+    return filled(in, filled(in, s, 0, a->at, a->nbyte), a->nbyte, b->at, b->nbyte);
 }
 
 static value repeat(interp *in, str *s, value times)
@@ -232,7 +233,7 @@ static value repeat(interp *in, str *s, value times)
     str *out = str_alloc(in, bytes, s->nchar * (size_t)n);
     if (!out) return FAIL;
     if (s->nbyte == 1) {
-        memset(out->at, s->at[0], bytes);
+        if (!memory_fill(in, out->at, s->at[0], bytes)) return obj_unref(in, out), FAIL;
         return v_obj(out);
     }
     memcpy(out->at, s->at, s->nbyte);
@@ -264,6 +265,7 @@ static value pick(interp *in, str *s, int64_t start, int64_t step, int64_t n)
         uint32_t cp;
         size_t len = utf8_get(s->at + at, &cp);
         sb_add(&b, s->at + at, len);
+        if (!goes_on(in, (size_t)i)) return sb_clear(&b), FAIL;
         if (i + 1 == n) break;
         for (int64_t k = step; k > 0; k--) {
             do at++;

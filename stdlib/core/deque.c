@@ -331,6 +331,7 @@ static int64_t find(interp *in, deque *d, value v, int64_t from, int64_t to)
         int eq = value_eq(in, x, v);
         value_unref(in, x);
         if (eq > 0) return i;
+        if (i % 4096 == 4095 && !check_interrupt(in)) return -2;
         if (eq >= 0 && d->version == version) continue;
         if (eq >= 0) throw(in, RuntimeError, "deque mutated during iteration");
         return -2;

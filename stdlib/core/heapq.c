@@ -61,6 +61,7 @@ static bool sink(interp *in, list *l, int64_t i)
         swap(l, i, child);
         i = child;
     }
+    if (top % 4096 == 0 && !check_interrupt(in)) return false;
     return rise(in, l, top, i);
 }
 

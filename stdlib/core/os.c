@@ -264,15 +264,21 @@ static value os_getloadavg(interp *in, const value *arg)
 
 static value os_urandom(interp *in, const value *arg)
 {
+    enum { STEP = 1 << 20 };
     int64_t n;
     if (!to_int64(in, arg[0], &n)) return FAIL;
     if (n < 0) return throw(in, ValueError, "negative argument not allowed");
     bytes *b = bytes_new(in, NULL, (size_t)n);
     int fd = b ? open("/dev/urandom", O_RDONLY | O_CLOEXEC) : -1;
-    for (ssize_t at = 0, k; fd >= 0 && at < n; at += k)
-        if ((k = read(fd, b->at + at, (size_t)(n - at))) <= 0) break;
+    bool ok = true;
+    for (ssize_t at = 0, k; ok && fd >= 0 && at < n; at += k) {
+        if ((k = read(fd, b->at + at, n - at < STEP ? (size_t)(n - at) : STEP)) <= 0) break;
+        ok = check_interrupt(in);
+    }
     if (fd >= 0) close(fd);
-    return v_obj(b);
+    if (ok) return v_obj(b);
+    obj_unref(in, b);
+    return FAIL;
 }
 
 static value os_environ(interp *in, const value *arg)

@@ -31,6 +31,12 @@ static bool items_of(value v, const value **at, int64_t *n)
     return false;
 }
 
+/* In turn i of a loop over items: false after Ctrl-C. */
+static bool goes_on(interp *in, int64_t i)
+{
+    return i % 4096 != 4095 || check_interrupt(in);
+}
+
 static bool merge_type(interp *in, discovery *d, dtype_of t)
 {
     if (d->t.dt == DT_none) return d->t = t, true;
@@ -97,7 +103,7 @@ static bool discover(interp *in, discovery *d, value v, int depth)
         d->ragged = true;
     }
     for (int64_t i = 0; i < n; i++)
-        if (!discover(in, d, at[i], depth + 1)) return false;
+        if (!goes_on(in, i) || !discover(in, d, at[i], depth + 1)) return false;
     return true;
 }
 
@@ -130,7 +136,7 @@ static bool fill(interp *in, nd *x, char *at, int axis, value v)
         return THROW0(in, ValueError, "setting an array element with a sequence.");
     int64_t step = nd_strides(x)[axis];
     for (int64_t i = 0; i < n; i++)
-        if (!fill(in, x, at + i * step, axis + 1, item[i])) return false;
+        if (!goes_on(in, i) || !fill(in, x, at + i * step, axis + 1, item[i])) return false;
     return true;
 }
 

@@ -161,6 +161,8 @@ static void put_cell(nd *x, int64_t i, value v) /* takes v */
 
 static value item_at(interp *in, const nd *x, int64_t i)
 {
+    enum { OFTEN = 4096 };
+    if (i % OFTEN == OFTEN - 1 && !check_interrupt(in)) return FAIL;
     return scalar_item(in, nd_type(x), x->at + i * x->size);
 }
 
@@ -317,7 +319,8 @@ static value fold(interp *in, const ufunc *f, const nd *x, int64_t first, int64_
         value_ref(acc);
     }
     for (; i < n && !is_fail(acc); i++) {
-        value item = item_at(in, x, first + i), next = object_element(in, f, acc, item);
+        value item = item_at(in, x, first + i);
+        value next = is_fail(item) ? FAIL : object_element(in, f, acc, item);
         value_unref(in, item);
         value_unref(in, acc);
         acc = next;
@@ -373,7 +376,8 @@ nd *object_argpick(interp *in, bool most, const nd *x, uint32_t axes, bool keep)
         int64_t best = 0;
         for (int64_t k = 1; y && k < n; k++) {
             value a = item_at(in, r, i * n + k), b = item_at(in, r, i * n + best);
-            int yes = compare_truth(in, most ? OP_GT : OP_LT, a, b);
+            bool ok = !is_fail(a) && !is_fail(b);
+            int yes = ok ? compare_truth(in, most ? OP_GT : OP_LT, a, b) : -1;
             value_unref(in, a);
             value_unref(in, b);
             if (yes < 0) y = datum_unref(y);
