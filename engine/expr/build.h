@@ -44,6 +44,8 @@ struct block_layer {
 block_layer *block_layer_new(const char *name, fn *f, block_args args, grid *g, dtype_of t,
                              uint32_t ndep, layer *const *dep);
 
+const block_layer *as_block_layer(const layer *l); /* NULL: another kind */
+
 /* a call's literal `i` as index items; arrays are borrowed from literals or inputs */
 int items_of(const call *c, const lit *tuple, index_item out[2 * ND_MAXDIM], err *e);
 

@@ -130,6 +130,11 @@ static void block_drop(layer *l)
 static const layer_kind block_kind = {
     .name = "blocks", .task = block_task, .drop = block_drop, .one_fn = true};
 
+const block_layer *as_block_layer(const layer *l)
+{
+    return l->kind == &block_kind ? (const block_layer *)l : NULL;
+}
+
 block_layer *block_layer_new(const char *name, fn *f, block_args args, grid *g, dtype_of t,
                              uint32_t ndep, layer *const *dep)
 {

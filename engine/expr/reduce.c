@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/expr/build.h"
+#include "engine/expr/bw.h"
 #include "engine/expr/reduceops.h"
 
 /* --- one level of the tree --- */
@@ -103,6 +104,19 @@ static grid *level_grid(const grid *g, const int64_t *split, bool keepdims, int6
     grid *out = grid_new(n, ax);
     while (n) datum_unref(ax[--n]);
     return out;
+}
+
+/* the grid of the same level over `in`, whose reduced axes are the old ones */
+static grid *grid_over(const tree_layer *l, const grid *in)
+{
+    cuts *ax[GRID_MAXDIM] = {0};
+    int n = 0;
+    for (int k = 0; k < in->ndim; k++) {
+        if (l->split[k] && !l->keepdims) continue;
+        ax[n] = l->split[k] ? l->base.grid->ax[n] : in->ax[k];
+        n++;
+    }
+    return grid_new(n, ax);
 }
 
 static expr *level(label l, const char *prefix, const expr *x, const fn *f, const int64_t *split,
@@ -461,6 +475,62 @@ static expr *arg_chunks(const expr *x, const red_fn *r, const arg_param *p)
     datum_unref(g);
     mem_free(name);
     return expr_of_layer(&l->base);
+}
+
+/* --- again, over less --- */
+
+bool red_layer_of(const layer *l, red_layer *out)
+{
+    const bw_layer *b = as_bw(l);
+    const block_layer *a = as_block_layer(l);
+    *out = (red_layer){.blocks = l->kind != &tree_kind};
+    if (!out->blocks) {
+        const tree_layer *t = (const tree_layer *)l;
+        for (int k = 0; k < t->in_grid->ndim && !t->keepdims; k++)
+            if (t->split[k]) out->dropped |= axis_bit(k);
+        out->f = t->f;
+    } else if (b && b->plain && b->narg == 1 && b->arg[0].of)
+        out->f = b->f;
+    else if (a && a->args == arg_args)
+        out->f = a->f;
+    else
+        return false;
+    out->in = l->dep[0];
+    return out->in->grid && fn_reduces(out->f, out->in->type, &out->axes, &out->ordered);
+}
+
+layer *red_layer_again(const layer *l, const char *name, layer *in)
+{
+    const bw_layer *b = as_bw(l);
+    layer *y;
+    if (l->kind == &tree_kind) {
+        const tree_layer *old = (const tree_layer *)l;
+        grid *g = grid_over(old, in->grid);
+        tree_layer *t = layer_new(sizeof *t, &tree_kind, name, g, l->type, 1, &in);
+        t->f = datum_ref(old->f);
+        t->in = in;
+        t->in_grid = datum_ref(in->grid);
+        t->keepdims = old->keepdims;
+        memcpy(t->split, old->split, sizeof t->split);
+        datum_unref(g);
+        return &t->base;
+    }
+    cuts *ax[GRID_MAXDIM];
+    const grid *old = (b ? b->arg[0].of : l->dep[0])->grid;
+    for (int k = 0; k < old->ndim; k++)
+        ax[k] = cuts_eq(old->ax[k], l->grid->ax[k]) ? in->grid->ax[k] : l->grid->ax[k];
+    grid *g = grid_new(old->ndim, ax);
+    if (b)
+        y = bw_again(b, name, &in, g);
+    else {
+        const block_layer *a = as_block_layer(l);
+        block_layer *n = block_layer_new(name, datum_ref(a->f), arg_args, g, l->type, 1, &in);
+        n->base.flags = l->flags;
+        n->param = memcpy(arena_alloc(&n->mem, sizeof(arg_param)), a->param, sizeof(arg_param));
+        y = &n->base;
+    }
+    datum_unref(g);
+    return y;
 }
 
 static bool check_known(const expr *x, uint32_t axes, err *e)

@@ -420,6 +420,21 @@ const red_fn *fn_as_plain_reduce(const fn *f)
     return f->kind == &plain_kind ? (const red_fn *)f : NULL;
 }
 
+bool fn_reduces(const fn *f, dtype_of t, uint32_t *axes, bool *ordered)
+{
+    const red_fn *r = (const red_fn *)f;
+    enum red_step s = red_step_of(f);
+    bool arg = false;
+    for (int k = RED_ARG_CHUNK; k <= RED_ARG_AGG; k++) arg |= f->kind == fn_arg_kind(k);
+    if (s == RED_OTHER && !arg) return false;
+    if (arg && r->ravel) return false;
+    if (!arg && r->want.dt != DT_none) t = r->want;
+    bool sums = r->id == R_sum || r->id == R_prod || r->id == R_nansum || r->id == R_nanprod;
+    *axes = r->axes;
+    *ordered = !arg && (s != RED_PLAIN || (sums && !(dtype_is_int(t.dt) || t.dt == DT_bool)));
+    return true;
+}
+
 const fn_kind *const reduceops_kinds[] = {
     &plain_kind,        &mean_chunk_kind,     &mean_combine_kind, &mean_agg_kind,
     &moment_chunk_kind, &moment_combine_kind, &moment_agg_kind,   NULL};

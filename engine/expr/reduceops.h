@@ -45,3 +45,18 @@ const fn_kind *fn_arg_kind(enum red_step step); /* argops.c */
 enum red_step red_step_of(const fn *f);         /* RED_OTHER: none of reduceops.c's */
 /* The parts of a mean (n, total) or of moments (total, n, M), taken. */
 datum *red_pack(int n, nd *const *part);
+
+/* --- the layers of a reduction (reduce.c), for passes --- */
+
+typedef struct red_layer { /* a layer of one: every block by itself, or a level of the tree */
+    bool blocks;
+    bool ordered; /* the bits of a cell tell in which order it was added to */
+    layer *in;    /* borrowed; it has a grid */
+    const fn *f;
+    uint32_t axes, dropped; /* of `in`: that fold; that the result has no more */
+} red_layer;
+bool red_layer_of(const layer *l, red_layer *out); /* false: it is none of NumPy's */
+/* The same over `in`, which has fewer cells along the axes that stay.  Owned. */
+layer *red_layer_again(const layer *l, const char *name, layer *in);
+/* Of a step of NumPy's reductions, for blocks of type t; false: it is something else. */
+bool fn_reduces(const fn *f, dtype_of t, uint32_t *axes, bool *ordered);

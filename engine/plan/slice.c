@@ -1,10 +1,10 @@
 /* engine/plan/slice.c - a pass: what is taken of a result is taken of what the result is made of.
  *
  * A getitem whose array nobody else reads moves below elementwise operations, transposes,
- * concatenations, stacks and rechunks, and ends at a source, which then reads that region only.
- * Elements are the same ones, and axes keep their order in memory, so sums keep their bits.
- * Selections speak of blocks: integers become slices of one element below, and the axis is dropped
- * (or a new one added) by a view on top. */
+ * reductions, concatenations, stacks and rechunks, and ends at a source, which then reads that
+ * region only. Elements are the same ones, and axes keep their order in memory, so sums keep their
+ * bits. Selections speak of blocks: integers become slices of one element below, and the axis is
+ * dropped (or a new one added) by a view on top. */
 #include <string.h>
 
 #include "engine/expr/build.h"
@@ -12,12 +12,11 @@
 #include "engine/expr/index.h"
 #include "engine/expr/join.h"
 #include "engine/expr/rechunk.h"
-#include "engine/plan/lower.h"
-#include "engine/plan/region.h"
+#include "engine/plan/slice.h"
 
 /* --- selections --- */
 
-static char *name_below(const char *prefix, const layer *l, const selection *s)
+char *name_below(const char *prefix, const layer *l, const selection *s)
 {
     token t = {0};
     token_layer(&t, l);
@@ -41,8 +40,7 @@ static bool takes_all(const selection *s)
     return true;
 }
 
-/* what s (taken) takes of l; l itself (counted) if that is all */
-static layer *taken(layer *l, selection *s)
+layer *taken(layer *l, selection *s)
 {
     bool once = selection_is_once(s);
     if (takes_all(s)) {
@@ -55,21 +53,12 @@ static layer *taken(layer *l, selection *s)
     return y;
 }
 
-/* What is being rewritten: the getitem that users see, what it takes, and the blocks that it takes
- * parts of if it may have to copy them ({0}: its parts lie in C order anyhow). */
-typedef struct taking {
-    const layer *as;
-    const selection *s;
-    part_sizes whole;
-} taking;
-
 static part_sizes keep_sizes(const taking *x)
 {
     return (part_sizes){x->whole.blocks ? datum_ref(x->whole.blocks) : NULL, x->whole.times};
 }
 
-/* axes that x drops are dropped of l (taken), new ones added; copied as Dask's step would */
-static layer *shaped(const taking *x, layer *l)
+layer *shaped(const taking *x, layer *l)
 {
     const selection *s = x->s;
     bool same = !x->whole.blocks;
@@ -93,8 +82,6 @@ static layer *shaped(const taking *x, layer *l)
 }
 
 /* --- do blocks lie in memory in C order for sure? --- */
-
-static bool c_order(const layer *l, int depth);
 
 static bool full_size(const bw_layer *b, const bw_input *in)
 {
@@ -149,7 +136,7 @@ static bool takes_in_order(const selection *s)
     return true;
 }
 
-static bool c_order(const layer *l, int depth)
+bool c_order(const layer *l, int depth)
 {
     const source *s = layer_source(l);
     if (!l->grid || l->foreign || !depth--) return false;
@@ -447,6 +434,12 @@ static layer *below_source(const taking *x, layer *l)
     return z ? shaped(x, z) : NULL;
 }
 
+static layer *below_others(const nodes *all, const taking *x, layer *l)
+{
+    layer *y = below_reduction(all, x, l);
+    return y ? y : below_source(x, l);
+}
+
 /* is anything left out? */
 static bool narrows(const selection *s)
 {
@@ -480,7 +473,7 @@ layer *rewrite_slice(const nodes *all, const node *x)
                : as_join(l)    ? below_join(&t, as_join(l))
                : as_rechunk(l) ? below_rechunk(&t, l)
                : as_getitem(l) ? below_getitem(&t, l)
-                               : below_source(&t, l);
+                               : below_others(all, &t, l);
     datum_unref(t.whole.blocks);
     return y;
 }

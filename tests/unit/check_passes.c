@@ -285,6 +285,39 @@ START_TEST(what_is_taken_of_a_result_is_taken_of_its_sources)
 }
 END_TEST
 
+START_TEST(what_is_taken_of_a_reduction_is_taken_of_what_is_reduced)
+{
+    static const char *const names[] = {"sum", "mean", "std", "max", "argmin", "nansum", "prod"};
+    const int64_t shape[] = {40, 60, 50}, chunk[] = {20, 30, 50}, rows[] = {7, 60, 9};
+    const index_item ways[][2] = {{at(33), cut(0, 50, 1)},      {cut(3, 4, 1), at(17)},
+                                  {cut(5, 31, 7), at(20)},      {cut(0, 40, 1), cut(19, 21, 1)},
+                                  {cut(39, 40, 1), at(49)},     {cut(30, 10, -3), cut(0, 9, 1)},
+                                  {cut(0, 40, 1), cut(8, 9, 1)}};
+    for (int file = 0; file < 2; file++)
+        for (int axis = 0; axis < 3; axis++)
+            for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+                expr *x = array(file, 3, shape, axis ? chunk : rows), *all[14];
+                expr *y = plus(expr_ref(x), 0.1), *r = folded(names[k], y, axis_bit(axis));
+                expr *f = file ? folded(names[k], turned(expr_ref(y)), axis_bit(axis)) : NULL;
+                for (int w = 0; w < 7; w++) {
+                    all[w] = taken2(expr_ref(r), ways[w][0], ways[w][1]);
+                    check_all(1, &all[w], names[k]);
+                }
+                check_all(7, all, "all of them");
+                if (f) {
+                    expr *t = taken2(expr_ref(f), at(5), cut(3, 4, 1));
+                    check_all(1, &t, "turned");
+                    datum_unref(t);
+                }
+                for (int w = 0; w < 7; w++) datum_unref(all[w]);
+                datum_unref(x);
+                datum_unref(y);
+                datum_unref(r);
+                datum_unref(f);
+            }
+}
+END_TEST
+
 static void check_once(expr *x, uint32_t axes)
 {
     static const char *const names[] = {"sum",     "mean",   "var", "std", "nansum",
@@ -384,6 +417,7 @@ static Suite *suite(void)
     TCase *t = tcase_create("passes");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, what_is_taken_of_a_result_is_taken_of_its_sources);
+    tcase_add_test(t, what_is_taken_of_a_reduction_is_taken_of_what_is_reduced);
     tcase_add_test(t, reductions_of_one_array_go_over_it_once);
     tcase_add_test(t, what_is_cheap_is_made_again_after_a_wait);
     tcase_add_test(t, diamonds_and_turned_operands);
