@@ -6,7 +6,7 @@
 
 #include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
-#include "engine/expr/reduceops.h"
+#include "engine/expr/fold.h"
 #include "engine/kernels/index.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/sort.h"
@@ -126,18 +126,63 @@ static datum *arg_chunk_call(const fn *f, const call *c, err *e)
     } else {
         nd *shift = nd_scalar(DT_int64, &where->i);
         vals = nd_take_along(x, arg, __builtin_ctz(r->axes), e);
-        moved = nd_map2(U_add, arg, shift, e);
+        map_opts o = {.dtype = {.dt = DT_none}, .out = {arg}};
+        const nd *in[] = {arg, shift};
+        nd_map(&ufuncs[U_add], in, &o, &moved, e);
         datum_unref(shift);
     }
     datum_unref(arg);
     return pair(vals, moved);
 }
 
+/* where y is better than x: it is larger or smaller, or the first NaN */
+static nd *is_better(const red_fn *r, const nd *y, const nd *x, err *e)
+{
+    nd *not_worse = nd_map2(is_min(r->id) ? U_greater_equal : U_less_equal, y, x, e);
+    nd *isnan = not_worse ? nd_map1(U_isnan, x, e) : NULL;
+    nd *no = isnan ? nd_map2(U_logical_or, not_worse, isnan, e) : NULL;
+    nd *yes = no ? nd_map1(U_logical_not, no, e) : NULL;
+    datum_unref(not_worse);
+    datum_unref(isnan);
+    datum_unref(no);
+    return yes;
+}
+
+/* *x where it is better, and better stands at; takes y (NULL: failed) */
+static bool choose(nd **x, const nd *at, nd *y, err *e)
+{
+    nd *out = at && y ? nd_where(at, y, *x, e) : NULL;
+    datum_unref(y);
+    if (!out) return false;
+    datum_unref(*x);
+    *x = out;
+    return true;
+}
+
+/* One (vals, arg) after the other: what is met first stays. */
+static bool best_folded(const folding *f, nd **vals, nd **arg, err *e)
+{
+    *vals = fold_get(f, 0, 0, e);
+    *arg = *vals ? fold_get(f, 0, 1, e) : NULL;
+    bool ok = *arg && same_shape(*vals, *arg, e);
+    for (int i = 1; i < f->n && ok; i++) {
+        nd *v = fold_get(f, i, 0, e), *a = v ? fold_get(f, i, 1, e) : NULL;
+        ok = a && same_shape(v, a, e);
+        nd *at = ok ? is_better(f->r, v, *vals, e) : NULL;
+        ok = choose(vals, at, v, e);
+        ok = choose(arg, ok ? at : NULL, a, e);
+        datum_unref(at);
+    }
+    return ok;
+}
+
 /* the best of several (vals, arg) joined along the axes */
 static bool best(const red_fn *r, const call *c, nd **vals, nd **arg, err *e)
 {
-    nd *v = joined(r, c, 0, e), *a = v ? joined(r, c, 1, e) : NULL, *at = NULL;
+    folding f;
     *vals = *arg = NULL;
+    if (fold_begin(&f, r, c, 0)) return best_folded(&f, vals, arg, e);
+    nd *v = joined(r, c, 0, e), *a = v ? joined(r, c, 1, e) : NULL, *at = NULL;
     if (a && !same_shape(v, a, e)) {
         /* nothing to find */
     } else if (a && r->ravel) {
@@ -244,21 +289,23 @@ static const fn_kind arg_chunk_kind = {.name = "arg_chunk",
                                        .size = sizeof(red_fn),
                                        .fields = red_fields,
                                        .call = arg_chunk_call,
-                                       .takes = "x.."};
-static const fn_kind arg_combine_kind = {.name = "arg_combine",
-                                         .version = 1,
-                                         .size = sizeof(red_fn),
-                                         .fields = red_fields,
-                                         .call = arg_combine_call,
-                                         .takes = "X",
-                                         .cost = {.joins = true}};
+                                       .takes = "x..",
+                                       .cost = {.items = 2}};
+static const fn_kind arg_combine_kind = {
+    .name = "arg_combine",
+    .version = 1,
+    .size = sizeof(red_fn),
+    .fields = red_fields,
+    .call = arg_combine_call,
+    .takes = "X",
+    .cost = {.joins = true, .folds = true, .joined = 3, .items = 2}};
 static const fn_kind arg_agg_kind = {.name = "arg_agg",
                                      .version = 1,
                                      .size = sizeof(red_fn),
                                      .fields = red_fields,
                                      .call = arg_agg_call,
                                      .takes = "X",
-                                     .cost = {.joins = true}};
+                                     .cost = {.joins = true, .folds = true, .joined = 3}};
 static const fn_kind topk_kind = {.name = "topk",
                                   .version = 1,
                                   .size = sizeof(red_fn),

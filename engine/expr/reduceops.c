@@ -61,7 +61,7 @@ static datum *plain_call(const fn *f, const call *c, err *e)
 {
     const red_fn *r = (const red_fn *)f;
     nd *out = NULL;
-    if (fold_blocks(r, c, &out, e)) return (datum *)out;
+    if (fold_blocks(r, c, -1, r->keepdims, r->want, &out, e)) return (datum *)out;
     nd *x = joined(r, c, -1, e);
     if (!x) return NULL;
     int64_t none[GRID_MAXDIM] = {0};
@@ -135,10 +135,15 @@ static datum *mean_chunk_call(const fn *f, const call *c, err *e)
     return pack_of(2, mean_names, part);
 }
 
-static nd *joined_sum(const red_fn *r, const call *c, int pick, dtype_of want, err *e)
+/* item `pick` of all packs, added up */
+static nd *joined_sum(const red_fn *r, const call *c, int pick, bool keepdims, dtype_of want,
+                      err *e)
 {
+    nd *out = NULL;
+    if (fold_counts(r, c, pick, keepdims, want, &out, e)) return out;
+    if (fold_blocks(r, c, pick, keepdims, want, &out, e)) return out;
     nd *x = joined(r, c, pick, e);
-    nd *out = x ? reduce_block(r, R_sum, x, r->keepdims, want, e) : NULL;
+    out = x ? reduce_block(r, R_sum, x, keepdims, want, e) : NULL;
     datum_unref(x);
     return out;
 }
@@ -146,14 +151,16 @@ static nd *joined_sum(const red_fn *r, const call *c, int pick, dtype_of want, e
 static datum *mean_combine_call(const fn *f, const call *c, err *e)
 {
     const red_fn *r = (const red_fn *)f;
-    nd *part[2] = {joined_sum(r, c, 0, any_type, e), joined_sum(r, c, 1, any_type, e)};
+    nd *part[2] = {joined_sum(r, c, 0, r->keepdims, any_type, e),
+                   joined_sum(r, c, 1, r->keepdims, any_type, e)};
     return pack_of(2, mean_names, part);
 }
 
 static datum *mean_agg_call(const fn *f, const call *c, err *e)
 {
     const red_fn *r = (const red_fn *)f;
-    nd *n = joined_sum(r, c, 0, r->want, e), *total = joined_sum(r, c, 1, r->want, e);
+    nd *n = joined_sum(r, c, 0, r->keepdims, r->want, e),
+       *total = joined_sum(r, c, 1, r->keepdims, r->want, e);
     return (datum *)divide(total, n, r->want, e);
 }
 
@@ -169,14 +176,14 @@ static const fn_kind mean_combine_kind = {.name = "mean_combine",
                                           .fields = red_fields,
                                           .call = mean_combine_call,
                                           .takes = "X",
-                                          .cost = {.joins = true, .items = 2, .ns = 5}};
+                                          .cost = {.joins = true, .folds = true, .ns = 5}};
 static const fn_kind mean_agg_kind = {.name = "mean_agg",
                                       .version = 1,
                                       .size = sizeof(red_fn),
                                       .fields = red_fields,
                                       .call = mean_agg_call,
                                       .takes = "X",
-                                      .cost = {.joins = true, .ns = 5}};
+                                      .cost = {.joins = true, .folds = true, .ns = 5}};
 
 /* --- moments --- */
 
@@ -214,9 +221,7 @@ static datum *moment_chunk_call(const fn *f, const call *c, err *e)
     enum reduction_id sum = r->nan ? R_nansum : R_sum;
     nd *x = arg_nd(c, &c->arg[0], e);
     if (!x) return NULL;
-    nd *n = count_block(r, x, dtype_plain(DT_float64), e), *ni = NULL, *total = NULL, *u = NULL;
-    if (n) ni = nd_cast(n, dtype_plain(DT_int64), 'u', e);
-    datum_unref(n);
+    nd *ni = count_block(r, x, dtype_plain(DT_int64), e), *total = NULL, *u = NULL;
     if (ni) total = reduce_block(r, sum, x, true, r->want, e);
     if (total) u = nd_map2(U_divide, total, ni, e);
     nd *power_sum[MAX_ORDER] = {0};
@@ -249,33 +254,62 @@ static double factorial(int n)
 }
 
 typedef struct moments {
-    nd *n, *total, *m; /* joined parts */
-    nd *sum_n;         /* n summed with keepdims */
+    nd *n, *total, *m; /* joined parts, or one of them */
     nd *inner;         /* totals / ns - mu */
 } moments;
+
+typedef struct whole { /* of all parts, with keepdims */
+    nd *n, *total, *mu;
+} whole;
 
 static void moments_clear(moments *s)
 {
     datum_unref(s->n);
     datum_unref(s->total);
     datum_unref(s->m);
-    datum_unref(s->sum_n);
     datum_unref(s->inner);
+    *s = (moments){0};
 }
 
-static bool moments_join(const red_fn *r, const call *c, moments *s, nd **sum_total, err *e)
+static void whole_clear(whole *w)
 {
-    *sum_total = NULL;
-    TRY(s->total = joined(r, c, 0, e));
-    TRY(s->n = joined(r, c, 1, e));
-    TRY(s->m = joined(r, c, 2, e));
+    datum_unref(w->n);
+    datum_unref(w->total);
+    datum_unref(w->mu);
+}
+
+static bool whole_find(const red_fn *r, const call *c, whole *w, err *e)
+{
+    w->total = joined_sum(r, c, 0, true, r->want, e);
+    w->n = w->total ? joined_sum(r, c, 1, true, r->want, e) : NULL;
+    w->mu = w->n ? divide(nd_ref(w->total), nd_ref(w->n), r->want, e) : NULL;
+    return w->mu != NULL;
+}
+
+/* s has its parts: the rest. */
+static bool moments_complete(const red_fn *r, moments *s, const whole *w, err *e)
+{
+    if (!s->m || !s->n || !s->total) return false;
     if (s->m->ndim < 1 || nd_shape(s->m)[s->m->ndim - 1] < r->order - 1)
         return err_set(e, ValueError, "moments up to order %d are needed", r->order);
-    TRY(s->sum_n = reduce_block(r, R_sum, s->n, true, r->want, e));
-    TRY(*sum_total = reduce_block(r, R_sum, s->total, true, r->want, e));
-    nd *mu = divide(nd_ref(*sum_total), nd_ref(s->sum_n), r->want, e);
     nd *each = divide(nd_ref(s->total), nd_ref(s->n), r->want, e);
-    return (s->inner = op2(U_subtract, each, mu, e)) != NULL;
+    return (s->inner = op2(U_subtract, each, nd_ref(w->mu), e)) != NULL;
+}
+
+static bool moments_join(const red_fn *r, const call *c, moments *s, const whole *w, err *e)
+{
+    s->total = joined(r, c, 0, e);
+    s->n = s->total ? joined(r, c, 1, e) : NULL;
+    s->m = s->n ? joined(r, c, 2, e) : NULL;
+    return moments_complete(r, s, w, e);
+}
+
+static bool moments_get(const folding *f, int i, moments *s, const whole *w, err *e)
+{
+    s->total = fold_get(f, i, 0, e);
+    s->n = s->total ? fold_get(f, i, 1, e) : NULL;
+    s->m = s->n ? fold_get(f, i, 2, e) : NULL;
+    return moments_complete(f->r, s, w, e);
 }
 
 /* sum(x) over the axes in the asked type, consuming x */
@@ -286,36 +320,70 @@ static nd *sum_of(const red_fn *r, nd *x, enum reduction_id id, bool keepdims, e
     return out;
 }
 
-/* the order-th central moment's sum over all parts (binomial expansion about the new mean) */
-static nd *moment_helper(const red_fn *r, const moments *s, int order, bool keepdims, err *e)
+/* A central moment's sum over all parts is made of sums (binomial expansion about the new mean):
+ * 0: of their moments, 1: of n * inner^order, 1 + k: of M(order - k) * inner^k. */
+static nd *moment_term(const red_fn *r, const moments *s, int order, int i, bool keepdims, err *e)
 {
     enum reduction_id sum = r->nan ? R_nansum : R_sum;
-    nd *first = sum_of(r, layer_of(s->m, order - 2), R_sum, keepdims, e);
-    nd *second = sum_of(r, op2(U_multiply, nd_ref(s->n), power(nd_ref(s->inner), order, e), e), sum,
-                        keepdims, e);
-    nd *m = op2(U_add, first, second, e);
-    for (int k = 1; k < order - 1 && m; k++) {
+    if (i == 0) return sum_of(r, layer_of(s->m, order - 2), R_sum, keepdims, e);
+    int k = i - 1;
+    nd *raised = power(nd_ref(s->inner), k ? k : order, e);
+    nd *by = k ? layer_of(s->m, order - k - 2) : nd_ref(s->n);
+    return sum_of(r, op2(U_multiply, by, raised, e), sum, keepdims, e);
+}
+
+/* out[i] + the terms of these parts */
+static bool add_terms(const red_fn *r, const moments *s, int order, bool keepdims, nd **out, err *e)
+{
+    for (int i = 0; i < order; i++)
+        TRY(fold_add(&out[i], moment_term(r, s, order, i, keepdims, e), e));
+    return true;
+}
+
+static nd *add_up(int order, nd **part, err *e) /* takes them */
+{
+    nd *m = op2(U_add, part[0], part[1], e);
+    for (int k = 1; k < order - 1; k++) {
         double c = factorial(order) / (factorial(k) * factorial(order - k));
-        nd *part = op2(U_multiply, layer_of(s->m, order - k - 2), power(nd_ref(s->inner), k, e), e);
-        part = sum_of(r, part, sum, keepdims, e);
-        m = op2(U_add, m, op2(U_multiply, nd_scalar(DT_float64, &c), part, e), e);
+        m = op2(U_add, m, op2(U_multiply, nd_scalar(DT_float64, &c), part[1 + k], e), e);
     }
     return m;
+}
+
+/* The central moments' sums of orders [from, r->order], owned, all or none. */
+static bool moments_of(const red_fn *r, const call *c, int from, bool keepdims, const whole *w,
+                       nd **out, err *e)
+{
+    nd *part[MAX_ORDER][MAX_ORDER] = {{0}};
+    moments s = {0};
+    folding f;
+    bool folds = fold_begin(&f, r, c, 0), ok = true;
+    for (int i = 0; i < (folds ? f.n : 1) && ok; i++) {
+        ok = folds ? moments_get(&f, i, &s, w, e) : moments_join(r, c, &s, w, e);
+        for (int k = from; k <= r->order && ok; k++)
+            ok = add_terms(r, &s, k, keepdims, part[k - from], e);
+        moments_clear(&s);
+    }
+    for (int k = from; k <= r->order; k++) {
+        out[k - from] = ok ? add_up(k, part[k - from], e) : NULL;
+        for (int i = 0; i < k && !ok; i++) datum_unref(part[k - from][i]);
+    }
+    for (int k = from; k <= r->order; k++) ok &= out[k - from] != NULL;
+    for (int k = from; k <= r->order && !ok; k++) out[k - from] = datum_unref(out[k - from]);
+    return ok;
 }
 
 static datum *moment_combine_call(const fn *f, const call *c, err *e)
 {
     const red_fn *r = (const red_fn *)f;
-    moments s = {0};
-    nd *total, *order[MAX_ORDER] = {0};
+    whole w = {0};
+    nd *order[MAX_ORDER];
     datum *out = NULL;
-    if (moments_join(r, c, &s, &total, e)) {
-        for (int k = 2; k <= r->order; k++) order[k - 2] = moment_helper(r, &s, k, true, e);
-        nd *part[3] = {total, nd_ref(s.sum_n), stacked(r->order - 1, order, e)};
+    if (whole_find(r, c, &w, e) && moments_of(r, c, 2, true, &w, order, e)) {
+        nd *part[3] = {nd_ref(w.total), nd_ref(w.n), stacked(r->order - 1, order, e)};
         out = pack_of(3, moment_names, part);
-    } else
-        datum_unref(total);
-    moments_clear(&s);
+    }
+    whole_clear(&w);
     return out;
 }
 
@@ -340,14 +408,11 @@ static nd *denominator(const red_fn *r, const nd *n, err *e)
 static datum *moment_agg_call(const fn *f, const call *c, err *e)
 {
     const red_fn *r = (const red_fn *)f;
-    moments s = {0};
-    nd *total, *out = NULL;
-    if (moments_join(r, c, &s, &total, e)) {
-        nd *m = moment_helper(r, &s, r->order, r->keepdims, e);
-        out = divide(m, m ? denominator(r, s.sum_n, e) : NULL, r->want, e);
-    }
-    datum_unref(total);
-    moments_clear(&s);
+    whole w = {0};
+    nd *m, *out = NULL;
+    if (whole_find(r, c, &w, e) && moments_of(r, c, r->order, r->keepdims, &w, &m, e))
+        out = divide(m, denominator(r, w.n, e), r->want, e);
+    whole_clear(&w);
     return (datum *)out;
 }
 
@@ -357,7 +422,7 @@ static const fn_kind moment_chunk_kind = {.name = "moment_chunk",
                                           .fields = red_fields,
                                           .call = moment_chunk_call,
                                           .takes = "x",
-                                          .cost = {.copies = 2, .ns = 2, .items = 3}};
+                                          .cost = {.copies = 2, .ns = 2, .items = 2}};
 static const fn_kind moment_combine_kind = {
     .name = "moment_combine",
     .version = 1,
@@ -365,14 +430,15 @@ static const fn_kind moment_combine_kind = {
     .fields = red_fields,
     .call = moment_combine_call,
     .takes = "X",
-    .cost = {.joins = true, .joined = 6, .items = 3, .ns = 20}};
-static const fn_kind moment_agg_kind = {.name = "moment_agg",
-                                        .version = 1,
-                                        .size = sizeof(red_fn),
-                                        .fields = red_fields,
-                                        .call = moment_agg_call,
-                                        .takes = "X",
-                                        .cost = {.joins = true, .joined = 6, .ns = 20}};
+    .cost = {.joins = true, .folds = true, .joined = 6, .items = 2, .ns = 20}};
+static const fn_kind moment_agg_kind = {
+    .name = "moment_agg",
+    .version = 1,
+    .size = sizeof(red_fn),
+    .fields = red_fields,
+    .call = moment_agg_call,
+    .takes = "X",
+    .cost = {.joins = true, .folds = true, .joined = 6, .ns = 20}};
 
 datum *red_pack(int n, nd *const *part)
 {
@@ -399,7 +465,10 @@ fn *fn_red(enum red_step step, const char *name, const red_fn *like)
     fn base = r->base;
     *r = *like;
     r->base = base;
-    r->base.items = step == RED_MEAN_CHUNK && r->nan; /* counts differ from cell to cell */
+    bool mean = step == RED_MEAN_CHUNK || step == RED_MEAN_COMBINE,
+         moment = step == RED_MOMENT_CHUNK || step == RED_MOMENT_COMBINE;
+    if (mean || moment) r->base.items = r->nan; /* counts differ from cell to cell */
+    if (moment && r->order > 2) r->base.items = (uint8_t)(r->base.items + r->order - 2);
     int64_t param[] = {step,         r->id,    r->axes, r->keepdims,   r->want.dt,
                        r->want.size, r->order, r->nan,  r->skip_empty, (int64_t)(r->ddof * 1e6)};
     fn_identify(&r->base, param, sizeof param);
@@ -412,6 +481,8 @@ enum red_step red_step_of(const fn *f)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (f->kind == kinds[i]) return (enum red_step)i;
+    for (enum red_step s = RED_ARG_CHUNK; s < RED_OTHER; s++)
+        if (f->kind == fn_arg_kind(s)) return s;
     return RED_OTHER;
 }
 

@@ -42,7 +42,7 @@ extern const fn_field red_fields[];
 fn *fn_red(enum red_step step, const char *name, const red_fn *like);
 const red_fn *fn_as_plain_reduce(const fn *f);
 const fn_kind *fn_arg_kind(enum red_step step); /* argops.c */
-enum red_step red_step_of(const fn *f);         /* RED_OTHER: none of reduceops.c's */
+enum red_step red_step_of(const fn *f);         /* RED_OTHER: none of these */
 /* The parts of a mean (n, total) or of moments (total, n, M), taken. */
 datum *red_pack(int n, nd *const *part);
 

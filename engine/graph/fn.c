@@ -213,7 +213,8 @@ static bool block_fits(taking *t, const datum *d)
     const nd *x = d && d->kind->fetch ? (const nd *)(const void *)d : as_nd(d);
     const pack *p = d && d->kind == &pack_kind ? (const pack *)d : NULL;
     for (uint32_t i = 0; p && i < p->n; i++)
-        if (!as_nd(p->item[i]) || !block_fits(t, p->item[i])) return false;
+        if (!(as_nd(p->item[i]) || p->item[i]->kind->fetch) || !block_fits(t, p->item[i]))
+            return false;
     if (!x) return p || (d && d->kind->apply); /* things of the language: their kind looks */
     if (x->ndim >= t->rank.lo && x->ndim <= t->rank.hi) return true;
     t->misfit = x->ndim;

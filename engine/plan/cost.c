@@ -25,6 +25,7 @@ typedef struct entry {
     struct entry *next;
     const fn *f; /* of a program whose tasks may call different ones */
     bool helper;
+    uint32_t nin;
     uint64_t block, first; /* bytes of the result, and of the block of that number that it reads */
     task_cost cost;
 } entry;
@@ -97,12 +98,13 @@ static uint64_t elements(const layer *l, uint64_t i)
     return l->type.size ? block_bytes(l, i) / l->type.size : 0;
 }
 
-/* Inputs that are joined, as one block. */
+/* Inputs that are joined, as one block, and what is made of it. */
 static uint64_t joined_bytes(const task_view *v)
 {
-    uint64_t n = 0;
-    for (uint32_t k = 0; v->nin > 1 && k < v->nin; k++) n += block_bytes(v->in[k].of, v->in[k].i);
-    return n * (v->f->kind->cost.joined ? v->f->kind->cost.joined : 1u);
+    uint64_t n = 0, times = v->f->kind->cost.joined;
+    if (v->nin < 2 && !times) return 0;
+    for (uint32_t k = 0; k < v->nin; k++) n += block_bytes(v->in[k].of, v->in[k].i);
+    return n * (times ? times : 1);
 }
 
 /* the largest input's bytes, and the elements of all */
@@ -263,7 +265,9 @@ static uint64_t stepped_extra(const program *g, const stepset *x, int result)
         if ((int)s != result && !gives_view(g->by[s], &x->view[s]))
             size[s] = block_bytes(g->by[s], x->index[s]);
         if (f && f->kind->cost.joins)
-            copies += folds(&x->view[s]) ? largest : joined_bytes(&x->view[s]);
+            copies += folds(&x->view[s])
+                          ? largest * (f->kind->cost.joined ? f->kind->cost.joined : 1u)
+                          : joined_bytes(&x->view[s]);
         source_bytes(g->by[s], x->index[s], &x->view[s], &box);
         copies += box;
         live += size[s];
@@ -374,7 +378,8 @@ task_cost costs_of(costs *c, tid t)
     uint64_t block = helper ? 0 : block_bytes(l, k->index), first = first_bytes(l, k->index);
     entry *x = c->at[k->prog], *spare = NULL;
     for (int n = 0; x; x = x->next, n++) {
-        if (x->f == f && x->helper == helper && x->block == block && x->first == first)
+        if (x->f == f && x->helper == helper && x->nin == k->nin && x->block == block &&
+            x->first == first)
             return x->cost;
         if (n >= KEPT) spare = x;
     }
@@ -383,7 +388,7 @@ task_cost costs_of(costs *c, tid t)
         spare->next = c->at[k->prog];
         c->at[k->prog] = spare;
     }
-    *spare = (entry){spare->next, f, helper, block, first, find_cost(c, g, k->index)};
+    *spare = (entry){spare->next, f, helper, k->nin, block, first, find_cost(c, g, k->index)};
     return spare->cost;
 }
 

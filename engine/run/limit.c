@@ -21,7 +21,7 @@ static bool take_kept(plan *p)
         if (!is_kept(d)) continue;
         atomic_store(&p->out[t], kept_now(d));
         datum_unref(d);
-        away |= is_spilled(atomic_load(&p->out[t]));
+        away |= is_away(atomic_load(&p->out[t]));
     }
     return away;
 }

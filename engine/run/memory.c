@@ -42,8 +42,7 @@ memory *memory_new(plan *p, uint64_t budget, bool near, bool keeps, const char *
     m->at = mem_zero(((size_t)p->ntask + 1) * sizeof *m->at);
     for (tid t = 0; t < p->ntask; t++) {
         m->at[t].group = NO_GROUP;
-        if (p->task[t].flags & TASK_DONE && is_spilled(atomic_load(&p->out[t])))
-            m->at[t].where = AWAY;
+        if (p->task[t].flags & TASK_DONE && is_away(atomic_load(&p->out[t]))) m->at[t].where = AWAY;
     }
     return m;
 }
@@ -95,10 +94,11 @@ static int by_latest(const void *a, const void *b)
 static bool may_leave(memory *m, const group *g, tid *when)
 {
     if (!group_may_idle(g) || !g->nresult || g->bytes < m->least) return false;
-    if (atomic_load(&((buf *)(uintptr_t)g->of)->rc) > g->nresult) return false;
+    if (g->of && atomic_load(&((buf *)(uintptr_t)g->of)->rc) > g->nresult) return false;
     *when = NO_TASK;
     for (tid t = g->first; t != NO_TASK; t = m->at[t].sibling) {
-        if (!spill_takes(as_nd(atomic_load(&m->p->out[t])))) return false;
+        if (!spill_takes_result(atomic_load(&m->p->out[t]))) return false;
+        if (g->parts && m->p->task[t].flags & TASK_WANTED) return false; /* seen by who asked */
         tid reader = next_reader(m, t);
         if (reader < *when) *when = reader;
     }
@@ -150,7 +150,7 @@ static datum *write_result(memory *m, tid t, tid reader, err *e)
     if (m->at[t].copy) return m->at[t].copy;
     arena a = {0};
     grid *tiles = reader < m->p->ntask ? tiles_of(m->p, t, reader, &a) : NULL;
-    datum *away = spill_block(m->file, as_nd(atomic_load(&m->p->out[t])), tiles, e);
+    datum *away = spill_result(m->file, atomic_load(&m->p->out[t]), tiles, e);
     datum_unref(tiles);
     arena_clear(&a);
     return away;
@@ -220,15 +220,9 @@ static bool spill_some(memory *m, uint64_t bytes, err *e)
 
 /* --- who may run --- */
 
-static uint64_t room_for(const datum *d) /* of a spilled block, in memory */
-{
-    const nd *x = (const nd *)d;
-    return nd_bytes(x);
-}
-
 static uint64_t size_now(const datum *d) /* of a result, here or not */
 {
-    return is_spilled(d) ? room_for(d) : as_nd(d) ? nd_bytes(as_nd(d)) : datum_bytes(d);
+    return is_away(d) ? away_room(d) : as_nd(d) ? nd_bytes(as_nd(d)) : datum_bytes(d);
 }
 
 typedef struct demand {
@@ -252,7 +246,7 @@ static demand demand_of(memory *m, tid t)
         }
         d.unsettled |= s->where == LEAVING || s->where == COMING;
         if (s->where != AWAY) continue;
-        uint64_t n = room_for(atomic_load(&m->p->out[in]));
+        uint64_t n = away_room(atomic_load(&m->p->out[in]));
         d.fetch += n;
         if (n > largest) largest = n;
     }
@@ -294,7 +288,7 @@ static bool inputs_fit(memory *m, tid t, err *e)
     if (costs_of(m->costs, t).streams) return true;
     for (uint32_t i = 0; i < k->nin; i++) {
         const datum *d = atomic_load(&m->p->out[m->p->in[k->in + i]]);
-        if (as_nd(d) || is_spilled(d)) sum += size_now(d);
+        if (as_nd(d) || is_away(d)) sum += size_now(d);
     }
     return sum <= m->budget || task_is_too_large(m->p, t, sum, m->budget, e);
 }
@@ -328,9 +322,9 @@ static bool make_room(memory *m, tid t, demand *d, _Atomic int *stop, err *e)
 static bool fetch(memory *m, tid t, err *e)
 {
     datum *away = atomic_load(&m->p->out[t]);
-    datum *d = away->kind->fetch(away, e);
+    datum *d = away_fetch(away, e);
     pthread_mutex_lock(&m->lock);
-    m->running -= room_for(away);
+    m->running -= away_room(away);
     if (d) {
         atomic_store(&m->p->out[t], d);
         result_add(m, t, d);
@@ -377,7 +371,7 @@ bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *
         if (s->where != AWAY) continue;
         s->where = COMING;
         coming[ncoming++] = m->p->in[k->in + i];
-        m->running += room_for(atomic_load(&m->p->out[m->p->in[k->in + i]]));
+        m->running += away_room(atomic_load(&m->p->out[m->p->in[k->in + i]]));
     }
     *reserved = d.own;
     m->running += d.own;

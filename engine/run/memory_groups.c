@@ -50,7 +50,7 @@ static void end_group(memory *m, int32_t i)
 
 bool group_may_idle(const group *g)
 {
-    return g->of && !g->npinned && !g->leaving;
+    return (g->of || g->parts) && !g->npinned && !g->leaving;
 }
 
 void group_count_idle(memory *m, const group *g, int sign)
@@ -68,12 +68,9 @@ void result_add(memory *m, tid t, const datum *d)
     slot *s = &m->at[t];
     const nd *x = as_nd(d);
     int32_t i = x ? group_find(m, x->b) : NO_GROUP;
-    if (i == NO_GROUP && x) {
-        bool ours = !buf_shared(x->b);
-        i = new_group(m, x->b, ours ? x->b->size : 0);
-    } else if (i == NO_GROUP)
-        i = new_group(m, NULL, datum_bytes(d));
+    if (i == NO_GROUP) i = new_group(m, x ? x->b : NULL, result_holds(d));
     group *g = &m->group[i];
+    g->parts = !x && spill_takes_result(d);
     if (g->nresult) group_count_idle(m, g, -1);
     g->nresult++;
     g->npinned += s->pins != 0;

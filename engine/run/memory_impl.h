@@ -28,7 +28,8 @@ typedef struct slot { /* a task's result */
 } slot;
 
 typedef struct group {
-    const buf *of; /* NULL: something that is not one array */
+    const buf *of; /* NULL: something that is not one array: */
+    bool parts;    /* several, in one result */
     uint64_t bytes;
     uint32_t nresult, npinned;
     tid first;

@@ -22,3 +22,13 @@ bool spill_takes(const nd *x);
 datum *spill_block(spill *s, const nd *x, const grid *tiles, err *e);
 uint64_t spill_bytes(const spill *s); /* written so far */
 bool is_spilled(const datum *d);
+
+/* --- spill_pack.c: results of tasks, blocks and packs of them (graph/fn.h) --- */
+
+/* Bytes that go when d goes: nobody else holds the buffers that they are in. */
+uint64_t result_holds(const datum *d);
+bool spill_takes_result(const datum *d);
+datum *spill_result(spill *s, const datum *d, const grid *tiles, err *e);
+bool is_away(const datum *d);              /* spilled, or a pack with such items */
+uint64_t away_room(const datum *d);        /* bytes that fetching it takes */
+datum *away_fetch(const datum *d, err *e); /* as it was */
