@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/wire.h"
 #include "lang/code.h"
 #include "lang/exc.h"
 #include "lang/freeze_impl.h"
@@ -33,8 +34,14 @@ static void capsule_free(capsule *c)
 {
     for (uint32_t i = 0; i < c->nheld; i++) datum_unref(c->held[i]);
     mem_free(c->held);
-    mem_free(c->text);
-    mem_free(c->off);
+    if (c->text_owner)
+        c->room->drop(c->text_owner);
+    else
+        mem_free(c->text);
+    if (c->off_owner)
+        c->room->drop(c->off_owner);
+    else
+        mem_free(c->off);
     if (c->box) mailbox_unref(c->box);
     mem_free(c);
 }

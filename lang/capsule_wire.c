@@ -1,9 +1,20 @@
-/* lang/capsule_wire.c - capsules as bytes: their records as they are, what they hold by its kind.
- * A capsule that was read has no home: everybody gets copies.  thaw.c checks what it reads. */
+/* lang/capsule_wire.c - capsules as bytes: their records as they are (many of them as segments,
+ * which nobody copies), what they hold by its kind.  A capsule that was read has no home: everybody
+ * gets copies.  thaw.c checks what it reads. */
 #include <string.h>
 
 #include "engine/base/wire.h"
 #include "lang/freeze_impl.h"
+
+enum { SMALL = 16 * 1024 }; /* bytes that stand in the body */
+
+static void save_part(wire_out *w, const capsule *c, const void *p, size_t n, void *owner)
+{
+    if (n <= SMALL)
+        wire_bytes(w, p, n);
+    else
+        wire_segment(w, p, n, (datum *)(uintptr_t)&c->hdr, owner);
+}
 
 bool capsule_save(const datum *d, wire_out *w, err *e)
 {
@@ -17,27 +28,37 @@ bool capsule_save(const datum *d, wire_out *w, err *e)
     wire_u32(w, c->nheld);
     wire_u64(w, c->root);
     wire_u8(w, c->home_only);
-    wire_bytes(w, c->off, c->nobj * sizeof *c->off);
-    wire_bytes(w, c->text, c->n);
+    save_part(w, c, c->off, c->nobj * sizeof *c->off, c->off_owner);
+    save_part(w, c, c->text, c->n, c->text_owner);
     for (uint32_t i = 0; i < c->nheld; i++) TRY(wire_datum(w, c->held[i], e));
     return true;
 }
 
+/* n bytes of a part: lent by their owner, or a copy.  NULL: not there. */
+static void *load_part(wire_in *r, size_t n, void **owner)
+{
+    char *at;
+    size_t have;
+    if (n <= SMALL) {
+        const char *p = wire_peek(r, n);
+        return p ? mem_dupn(p, n) : NULL;
+    }
+    *owner = wire_take_segment(r, &at, &have);
+    return *owner && have == n ? at : NULL;
+}
+
 static capsule *read_records(wire_in *r, size_t n, uint32_t nobj)
 {
-    const char *off = wire_peek(r, nobj * sizeof(uint64_t));
-    const char *text = off ? wire_peek(r, n) : NULL;
-    if (!text) return NULL;
     capsule *c = mem_zero(sizeof *c);
     datum_init(&c->hdr, &capsule_kind);
     c->portable = true;
+    c->room = r->room;
     c->n = n;
+    c->off = load_part(r, nobj * sizeof *c->off, &c->off_owner);
+    c->text = c->off ? load_part(r, n, &c->text_owner) : NULL;
     c->nobj = nobj;
-    c->off = mem_alloc(nobj * sizeof *c->off + 1);
-    c->text = mem_dupn(text, n);
-    memcpy(c->off, off, nobj * sizeof *c->off);
     c->root_home = FAIL;
-    return c;
+    return c->text ? c : datum_unref(c);
 }
 
 void *capsule_load(wire_in *r, err *e)
@@ -47,7 +68,7 @@ void *capsule_load(wire_in *r, err *e)
     uint64_t root = wire_get_u64(r);
     bool home_only = wire_get_u8(r);
     size_t left = (size_t)(r->end - r->p);
-    if (r->bad || n > left || nobj > left / 8 || nheld > left || root >= n) return wire_bad(r, e);
+    if (r->bad || nheld > left || root >= n) return wire_bad(r, e);
     capsule *c = read_records(r, n, nobj);
     if (!c) return wire_bad(r, e);
     c->root = root;

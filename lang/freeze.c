@@ -64,16 +64,8 @@ static uint32_t memo_slot(const freezer *f, const obj *o)
     return i;
 }
 
-static uint32_t id_of(freezer *f, obj *o)
+static uint32_t new_id(freezer *f, obj *o)
 {
-    if ((f->nobj + 1) * 2 > f->memo_cap) {
-        f->memo_cap = f->memo_cap ? f->memo_cap * 2 : 64;
-        mem_free(f->memo);
-        f->memo = mem_zero(f->memo_cap * sizeof *f->memo);
-        for (uint32_t i = 0; i < f->nobj; i++) f->memo[memo_slot(f, f->obj[i])] = i + 1;
-    }
-    uint32_t s = memo_slot(f, o);
-    if (f->memo[s]) return f->memo[s] - 1;
     if (f->nobj == f->cap) {
         f->cap = f->cap ? f->cap * 2 : 32;
         f->obj = mem_grow(f->obj, f->cap * sizeof *f->obj);
@@ -81,8 +73,32 @@ static uint32_t id_of(freezer *f, obj *o)
     }
     f->obj[f->nobj] = obj_ref(o);
     f->off[f->nobj] = 0;
-    f->memo[s] = ++f->nobj;
-    return f->nobj - 1;
+    return f->nobj++;
+}
+
+static uint32_t id_of(freezer *f, obj *o)
+{
+    if ((f->nmemo + 1) * 2 > f->memo_cap) {
+        uint32_t n = f->memo_cap, *old = f->memo;
+        f->memo_cap = n ? n * 2 : 64;
+        f->memo = mem_zero(f->memo_cap * sizeof *f->memo);
+        for (uint32_t i = 0; i < n; i++)
+            if (old[i]) f->memo[memo_slot(f, f->obj[old[i] - 1])] = old[i];
+        mem_free(old);
+    }
+    uint32_t s = memo_slot(f, o);
+    if (f->memo[s]) return f->memo[s] - 1;
+    uint32_t id = new_id(f, o);
+    f->memo[s] = id + 1;
+    f->nmemo++;
+    return id;
+}
+
+static void put8(freezer *f, unsigned tag, int64_t i)
+{
+    char at[9] = {(char)tag};
+    memcpy(at + 1, &i, sizeof i);
+    sb_add(&f->out, at, sizeof at);
 }
 
 void freeze_value(freezer *f, value v)
@@ -93,14 +109,8 @@ void freeze_value(freezer *f, value v)
         freeze_byte(f, VT_BOOL);
         freeze_byte(f, (unsigned)v.i);
         return;
-    case V_INT:
-        freeze_byte(f, VT_INT);
-        sb_add(&f->out, (const char *)&v.i, 8);
-        return;
-    case V_FLOAT:
-        freeze_byte(f, VT_FLOAT);
-        sb_add(&f->out, (const char *)&v.i, 8);
-        return;
+    case V_INT: put8(f, VT_INT, v.i); return;
+    case V_FLOAT: put8(f, VT_FLOAT, v.i); return;
     case V_SCALAR:
         freeze_byte(f, VT_SCALAR);
         freeze_u32(f, v.aux);
@@ -122,6 +132,47 @@ void freeze_value(freezer *f, value v)
 void freeze_obj(freezer *f, void *o)
 {
     freeze_value(f, o ? (value){.kind = V_OBJ, .o = o} : FAIL);
+}
+
+enum { FEW_ITEMS = 16 };
+
+/* Is it met here only? Then it needs no number by which it would be met again. */
+static bool is_alone(const freezer *f, value v)
+{
+    return f->copy && v.kind == V_OBJ && v.o->rc == 1 && !(v.o->flags & (OBJ_FROZEN | OBJ_NAME));
+}
+
+static bool is_alone_str(const freezer *f, value v)
+{
+    return is_alone(f, v) && v.o->type == &T_str;
+}
+
+static bool is_flat(const freezer *f, const tuple *t)
+{
+    bool flat = t->n <= FEW_ITEMS;
+    for (int64_t i = 0; flat && i < t->n; i++)
+        flat = t->at[i].kind != V_OBJ || is_alone_str(f, t->at[i]);
+    return flat;
+}
+
+/* A value that a container holds. */
+static void freeze_item(freezer *f, value v)
+{
+    const type *t = is_alone(f, v) ? v.o->type : NULL;
+    if (t == &T_str) {
+        freeze_byte(f, VT_STR);
+        freeze_text(f, ((str *)(void *)v.o)->at, ((str *)(void *)v.o)->nbyte);
+    } else if (t == &T_tuple && is_flat(f, (tuple *)(void *)v.o)) {
+        const tuple *x = (tuple *)(void *)v.o;
+        freeze_byte(f, VT_TUPLE);
+        freeze_byte(f, (unsigned)x->n);
+        for (int64_t i = 0; i < x->n; i++) freeze_item(f, x->at[i]);
+    } else if (t == &T_tuple || t == &T_list || t == &T_dict) {
+        freeze_byte(f, VT_OBJ);
+        freeze_u32(f, new_id(f, v.o));
+    } else {
+        freeze_value(f, v);
+    }
 }
 
 bool freeze_refuse(freezer *f, const obj *o)
@@ -220,7 +271,7 @@ static bool save_cfunc(freezer *f, cfunction *c)
 static void save_items(freezer *f, const value *at, int64_t n)
 {
     freeze_u32(f, (uint32_t)n);
-    for (int64_t i = 0; i < n; i++) freeze_value(f, at[i]);
+    for (int64_t i = 0; i < n; i++) freeze_item(f, at[i]);
 }
 
 static void save_dict(freezer *f, const dict *d)
@@ -228,8 +279,8 @@ static void save_dict(freezer *f, const dict *d)
     value k, v;
     freeze_u32(f, (uint32_t)d->n);
     for (int64_t i = 0; dict_next(d, &i, &k, &v);) {
-        freeze_value(f, k);
-        freeze_value(f, v);
+        freeze_item(f, k);
+        freeze_item(f, v);
     }
 }
 
@@ -237,7 +288,7 @@ static void save_set(freezer *f, const set *s)
 {
     freeze_u32(f, (uint32_t)s->n);
     for (uint64_t i = 0; s->at && i <= s->mask; i++) {
-        if (!is_fail(s->at[i].key)) freeze_value(f, s->at[i].key);
+        if (!is_fail(s->at[i].key)) freeze_item(f, s->at[i].key);
     }
 }
 

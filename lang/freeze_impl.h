@@ -2,7 +2,7 @@
  *
  * text: one record per object, found through off[id].  A record: its kind, its class (only
  * instances of user classes), its instance dict, then what the kind needs.  A value is a tag and
- * its bytes; an object is its id. */
+ * its bytes; an object is its id (texts and small tuples of one holder: their content). */
 #pragma once
 
 #include <stdatomic.h>
@@ -21,7 +21,9 @@ enum value_tag {
     VT_SCALAR,
     VT_OBJ,
     VT_NOTIMPL,
-    VT_ELLIPSIS
+    VT_ELLIPSIS,
+    VT_STR,  /* in place: nobody else has it */
+    VT_TUPLE /* likewise: how many items, in a byte, then they */
 };
 enum record_kind {
     RK_PLAIN, /* an instance of object */
@@ -71,7 +73,9 @@ struct capsule {
     datum hdr;
     char *text;
     size_t n;
-    uint64_t *off; /* of each object's record */
+    uint64_t *off;                /* of each object's record */
+    void *text_owner, *off_owner; /* of that memory, when it came as segments: `room` drops them */
+    const struct wire_room *room;
     uint32_t nobj;
     size_t root; /* where the root value stands */
     datum **held;
@@ -133,7 +137,7 @@ struct freezer {
     uint64_t *off;
     uint32_t nobj, cap, done;
     uint32_t *memo; /* id + 1, open addressing by address */
-    uint32_t memo_cap;
+    uint32_t memo_cap, nmemo;
     datum **held;
     uint32_t nheld, cap_held;
     globals *g;

@@ -76,6 +76,29 @@ datum *thaw_datum(thawer *t)
 
 static value shell(thawer *t, uint32_t id); /* lends */
 
+static bool deeper(thawer *t)
+{
+    if (++t->depth <= 5000 && check_stack(t->in)) return true;
+    if (!throwing(t->in)) throw(t->in, RecursionError, "too many objects within each other");
+    return false;
+}
+
+static value text_here(thawer *t)
+{
+    size_t n;
+    const char *s = thaw_text(t, &n);
+    return throwing(t->in) ? FAIL : v_obj(str_new(t->in, s, n));
+}
+
+static value tuple_here(thawer *t)
+{
+    tuple *x = deeper(t) ? tuple_new(t->in, thaw_byte(t)) : NULL;
+    for (int64_t i = 0; x && i < x->n && !throwing(t->in); i++) x->at[i] = thaw_value(t);
+    t->depth--;
+    if (!x || !throwing(t->in)) return v_obj(x);
+    return obj_unref(t->in, x), FAIL;
+}
+
 value thaw_value(thawer *t)
 {
     value v = FAIL;
@@ -98,6 +121,8 @@ value thaw_value(thawer *t)
     case VT_NOTIMPL: return NOTIMPL;
     case VT_ELLIPSIS: return ELLIPSIS;
     case VT_OBJ: return value_ref(shell(t, thaw_u32(t)));
+    case VT_STR: return text_here(t);
+    case VT_TUPLE: return tuple_here(t);
     default: return FAIL;
     }
 }
@@ -119,7 +144,12 @@ void thaw_skip(thawer *t)
     static const uint8_t size[] = {[VT_BOOL] = 1,    [VT_INT] = 8, [VT_FLOAT] = 8,
                                    [VT_SCALAR] = 12, [VT_OBJ] = 4, [VT_ELLIPSIS] = 0};
     unsigned tag = thaw_byte(t);
-    size_t n = tag < sizeof size ? size[tag] : 0;
+    if (tag == VT_TUPLE) {
+        for (unsigned n = deeper(t) ? thaw_byte(t) : 0; n; n--) thaw_skip(t);
+        t->depth--;
+        return;
+    }
+    size_t n = tag == VT_STR ? thaw_u32(t) : tag < sizeof size ? size[tag] : 0;
     if (thaw_is_there(t, n)) t->p += n;
 }
 
@@ -217,10 +247,7 @@ static value shell(thawer *t, uint32_t id)
     value *at = &t->t->at[id];
     bool whole = !t->eager || t->filled[id] & WHOLE;
     if (throwing(t->in) || (!is_fail(*at) && whole)) return *at;
-    if (++t->depth > 5000 || !check_stack(t->in)) {
-        if (!throwing(t->in)) throw(t->in, RecursionError, "too many objects within each other");
-        return FAIL;
-    }
+    if (!deeper(t)) return FAIL;
     const char *back = t->p;
     if (is_fail(*at) && seek(t, id)) {
         value v = thaw_make(t, id);

@@ -7,6 +7,7 @@
 #include "lang/types/bytes.h"
 #include "lang/types/func.h"
 #include "lang/types/klass.h"
+#include "lang/types/list.h"
 #include "lang/types/module.h"
 
 /* A dict, or the one of a module. */
@@ -107,6 +108,7 @@ static void fill_instance(thawer *t, unsigned kind, value v)
     if (kind == RK_EXC) fill_exc(t, (exc *)(void *)v.o);
     if (kind != RK_LIST) return;
     uint32_t n = thaw_u32(t);
+    if (!thaw_is_there(t, n) || !list_reserve(t->in, (list *)(void *)v.o, n)) return;
     for (uint32_t i = 0; i < n && !throwing(t->in); i++) {
         value item = thaw_value(t);
         if (!is_fail(item)) list_add(t->in, (list *)(void *)v.o, item);

@@ -53,14 +53,14 @@ void wire_text(wire_out *w, const char *s, size_t n)
     if (s) sb_add(&w->body, s, n);
 }
 
-void wire_segment(wire_out *w, const void *p, size_t n, datum *hold)
+void wire_segment(wire_out *w, const void *p, size_t n, datum *hold, void *owner)
 {
     if (w->nseg == w->cap_seg) {
         w->cap_seg = w->cap_seg ? w->cap_seg * 2 : 4;
         w->seg = mem_grow(w->seg, w->cap_seg * sizeof *w->seg);
     }
     wire_u32(w, w->nseg);
-    w->seg[w->nseg++] = (wire_seg){p, n, datum_ref(hold), false};
+    w->seg[w->nseg++] = (wire_seg){p, n, datum_ref(hold), owner, false};
 }
 
 static bool write_memo(wire_out *w, datum *d)

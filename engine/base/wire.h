@@ -13,7 +13,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 
-enum { WIRE_VERSION = 1, WIRE_ALIGN = 64 };
+enum { WIRE_VERSION = 2, WIRE_ALIGN = 64 };
 
 /* ---- writing ---- */
 
@@ -21,6 +21,7 @@ typedef struct wire_seg {
     const char *at;
     size_t n;
     datum *hold;  /* counted: keeps it alive */
+    void *owner;  /* of these bytes, as a wire_room makes them; NULL: none */
     bool outside; /* it does not stand in the message: whoever carries that brings it, too */
 } wire_seg;
 
@@ -38,7 +39,7 @@ void wire_u8(wire_out *w, unsigned u);
 void wire_u32(wire_out *w, uint32_t u);
 void wire_u64(wire_out *w, uint64_t u);
 void wire_text(wire_out *w, const char *s, size_t n); /* NULL is told from "" */
-void wire_segment(wire_out *w, const void *p, size_t n, datum *hold);
+void wire_segment(wire_out *w, const void *p, size_t n, datum *hold, void *owner);
 bool wire_datum(wire_out *w, datum *d, err *e); /* may be NULL; false: TypeError, cannot travel */
 void wire_out_clear(wire_out *w);
 

@@ -67,7 +67,7 @@ bool nd_save(const datum *d, wire_out *w, err *e)
     if (n <= SMALL)
         wire_bytes(w, flat->at, n);
     else
-        wire_segment(w, flat->at, n, &flat->hdr);
+        wire_segment(w, flat->at, n, &flat->hdr, flat->b);
     datum_unref(flat);
     return true;
 }

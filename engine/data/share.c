@@ -86,10 +86,8 @@ buf *share_open(int fd, size_t n, err *e)
     return b;
 }
 
-int share_peek(const datum *d, const void *at, size_t n)
+int share_peek(const buf *b, const void *at, size_t n)
 {
-    const nd *x = d && d->kind == &nd_kind ? (const nd *)(const void *)d : NULL;
-    const buf *b = x ? x->b : NULL;
     if (!b || b->release != forget || !b->owner || b->data != at || b->size != n) return -1;
     return (int)(intptr_t)b->owner - 1;
 }
@@ -98,7 +96,7 @@ nd *nd_share(nd *x)
 {
     size_t n = nd_bytes(x);
     bool right = x->flags & (ND_C | ND_F) && !(x->b->flags & BUF_OBJECTS);
-    if (!right || n < SHARE_LEAST || share_peek(&x->hdr, x->at, n) >= 0) return nd_ref(x);
+    if (!right || n < SHARE_LEAST || share_peek(x->b, x->at, n) >= 0) return nd_ref(x);
     err e = {0};
     int fd = share_copy(x->at, n);
     buf *b = fd < 0 ? NULL : share_open(fd, n, &e);

@@ -14,7 +14,7 @@ enum { SHARE_LEAST = 64 * 1024 }; /* smaller ones are copied faster */
 int share_copy(const void *at, size_t n);
 /* The n bytes of sealed memory as a buffer.  Takes fd. */
 buf *share_open(int fd, size_t n, err *e);
-/* Lends the memory of which these bytes of d (a datum, or NULL) are all; -1: there is none. */
-int share_peek(const datum *d, const void *at, size_t n);
+/* Lends the memory of which these bytes of b (may be NULL) are all; -1: there is none. */
+int share_peek(const buf *b, const void *at, size_t n);
 /* The same block in such memory; x itself when it is there, small, or there is no such memory. */
 nd *nd_share(nd *x);

@@ -32,7 +32,7 @@ static bool seeds_save(const datum *d, wire_out *w, err *e)
     const seeds *s = (const seeds *)(const void *)d;
     (void)e;
     wire_u64(w, s->n);
-    wire_segment(w, (const char *)s->words, seeds_bytes(d), (datum *)(uintptr_t)d);
+    wire_segment(w, (const char *)s->words, seeds_bytes(d), (datum *)(uintptr_t)d, NULL);
     return true;
 }
 

@@ -28,7 +28,7 @@ static void pack_memory(parcel *p)
     for (uint32_t i = 0; i < p->w.nseg && p->nfd < MOST_FDS; i++) {
         wire_seg *s = &p->w.seg[i];
         if (s->n < SHARE_LEAST) continue;
-        int fd = share_peek(s->hold, s->at, s->n);
+        int fd = share_peek(s->owner, s->at, s->n);
         bool own = fd < 0;
         if (own) fd = share_copy(s->at, s->n);
         if (fd < 0) return;

@@ -111,18 +111,24 @@ static void read_value(server *s, wire_in *r)
     err_clear(&e);
 }
 
+/* The value of a result, or nothing; false: half a datum is none. */
+static bool write_value(wire_out *w, uint64_t id, datum *d, err *e)
+{
+    wire_u8(w, MSG_VALUE);
+    wire_u64(w, id);
+    wire_u8(w, d != NULL);
+    return wire_datum(w, d, e);
+}
+
 static void fetch(server *s, uint64_t id)
 {
     err e = {0};
     datum *d = store_lend(&s->held, id, &e);
     wire_out w = {0};
-    wire_u8(&w, MSG_VALUE);
-    wire_u64(&w, id);
-    wire_out body = {0};
-    bool ok = d && wire_datum(&body, d, &e); /* tried first: half a datum is none */
-    wire_out_clear(&body);
-    wire_u8(&w, ok);
-    wire_datum(&w, ok ? d : NULL, NULL);
+    if (!write_value(&w, id, d, &e)) {
+        wire_out_clear(&w);
+        write_value(&w, id, NULL, NULL);
+    }
     const char *why = e.kind ? e.msg : "";
     wire_text(&w, why, strlen(why));
     server_post(s, &w);

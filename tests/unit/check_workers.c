@@ -265,7 +265,7 @@ START_TEST(one_memory_serves_all_who_hold_a_block)
     expect(&s, WORK_DONE, 1);
     datum *first, *again;
     nd *x = fetch_block(&s, 1, &first);
-    int fd = share_peek(first, x->at, nd_bytes(x));
+    int fd = share_peek(x->b, x->at, nd_bytes(x));
     ck_assert_int_ge(fd, 0);
     ck_assert_int_lt(ftruncate(fd, 1000), 0); /* sealed */
     send_after(&s, 1, 2, "spoil", 1);         /* the block goes from worker to worker */
