@@ -123,6 +123,7 @@ static program *make_program(walk *w, uint32_t root)
     x->prog = p->nprog;
     program *g = p->prog[p->nprog++] = program_new(n, step, by);
     if (w->opts->off & PASS_TILE) g->tiles = false;
+    if (w->opts->off & PASS_PIPE) g->pipes = false;
     return g;
 }
 

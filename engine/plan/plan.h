@@ -27,6 +27,7 @@ typedef struct program program; /* one per (fused) layer, see plan/program.h */
 #define PLAN_PASSES(PASS)                                                                          \
     PASS(FUSE, fuse)         /* layers become steps of one program per block */                    \
     PASS(TILE, tile)         /* programs run piece by piece, in cache */                           \
+    PASS(PIPE, pipe)         /* their loops run as one, in registers */                            \
     PASS(SLICE, slice)       /* what is taken of a result is taken of what it is made of */        \
     PASS(ITEMS, items)       /* of tuples, only the items that are taken are made */               \
     PASS(SHARE, share)       /* sums come out of the means and variances beside them */            \

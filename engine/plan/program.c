@@ -45,6 +45,7 @@ program *program_new(uint32_t nstep, const layer *const *step, const layer *cons
     memcpy(p->by, by, nstep * sizeof *by);
     p->closed = nstep > 1 ? is_closed(p) : !p->by[0]->ndep && p->by[0]->kind->one_fn;
     p->tiles = largest(p) > TILE;
+    p->pipes = true;
     if (nstep > 1) p->inside = largest(p);
     return p;
 }

@@ -16,6 +16,7 @@ struct program {
     bool home, foreign;
     uint8_t led;
     bool tiles;          /* may run piece by piece (tiles.c) */
+    bool pipes;          /* ... and loops in registers (tile_pipe.c) */
     double inside;       /* elements of the largest block that passes between its steps */
     bool closed;         /* its steps read nothing but each other: tasks have no inputs */
     const layer **by;    /* who makes the tasks: step[s] unless a pass put another in its place */

@@ -4,44 +4,18 @@
  * its loop's gets a cast before it; a number is cast once.  Blocks that broadcast or have gaps
  * between their rows are operands too: a loop over a piece is cut where a row ends.  Over 600
  * lines: making a program and running it share its private layout. */
-#include "engine/plan/tile_code.h"
-
 #include <string.h>
 
 #include "engine/expr/build.h"
 #include "engine/kernels/cast.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/select.h"
+#include "engine/plan/tile_impl.h"
 
 enum {
     WINDOW = 1 << 15, /* elements of a source, read at once */
     PART = 512,       /* of a piece, between two looks ahead */
     LINE = 64         /* bytes that memory sends together */
-};
-
-enum op_kind { OP_MAP, OP_CAST, OP_FILL, OP_WINDOW };
-
-struct tile_op {
-    enum op_kind kind;
-    int nin; /* operands before the result */
-    loop run;
-    cast_loop cast;
-    tile_operand arg[UFUNC_MAXARG];
-    int step; /* OP_FILL, OP_WINDOW */
-    tile_call gen;
-    call call;
-};
-
-/* Part of a source, read ahead.  Elements [from, until) of the block lie at its register. */
-struct tile_window {
-    int64_t from, until;
-    const source *of; /* or */
-    const nd *x;
-    dtype_of t;
-    int64_t start[GRID_MAXDIM]; /* of the block in the source */
-    int axis;                   /* units are whole below this axis ... */
-    int64_t unit, units, most;  /* ... of so many elements; in all; in a window */
-    buf *b;
 };
 
 static tile_op *add_op(tile_code *c, enum op_kind kind, int step)
@@ -55,9 +29,16 @@ static tile_op *add_op(tile_code *c, enum op_kind kind, int step)
 
 /* --- registers --- */
 
+/* Of elements of one size for good: a chain writes into some while it still reads others. */
 static tile_operand new_register(tile_code *c, dtype_of t)
 {
-    int reg = c->nfree ? c->free[--c->nfree] : c->nreg++;
+    int reg = -1;
+    for (int i = c->nfree; i-- > 0 && reg < 0;) {
+        if (c->width[c->free[i]] != t.size) continue;
+        reg = c->free[i];
+        c->free[i] = c->free[--c->nfree];
+    }
+    if (reg < 0) c->width[reg = c->nreg++] = (uint8_t)t.size;
     return (tile_operand){
         .place = TILE_REGISTER, .t = t, .step = t.size, .reg = reg, .inner = INT64_MAX};
 }
@@ -223,13 +204,15 @@ static bool as_type(tile_code *c, input *in, dtype_of to, err *e)
     return true;
 }
 
-/* A loop over n inputs that have the types they need; *out: its result of type t. */
-static bool add_loop(tile_code *c, int s, loop body, int n, const input *in, dtype_of t,
-                     tile_operand *out)
+/* A loop over n inputs that have the types they need; *out: its result of type t.  f: what it
+ * does, if that is a ufunc. */
+static bool add_loop(tile_code *c, int s, const ufunc *f, loop body, int n, const input *in,
+                     dtype_of t, tile_operand *out)
 {
     tile_op *o = add_op(c, OP_MAP, s);
     if (!o) return false;
     o->nin = n;
+    o->f = f;
     o->run = body;
     /* the result may take the place of an operand that nobody reads again, if it is as wide */
     bool in_place = true;
@@ -257,7 +240,7 @@ static bool add_ufunc(tile_code *c, int s, const ufunc *f, dtype_of want, input 
     for (int k = 0; k <= f->nin; k++) TRY(dtype_is_number(types.arg[k].dt));
     if (f->nin > 1 && !power_is_safe(f, &types, &kind[1])) return false;
     for (int k = 0; k < f->nin; k++) TRY(as_type(c, &in[k], types.arg[k], e));
-    return add_loop(c, s, types.run, f->nin, in, types.arg[f->nin], out);
+    return add_loop(c, s, f, types.run, f->nin, in, types.arg[f->nin], out);
 }
 
 static bool add_map(tile_code *c, int s, const ufunc *f, dtype_of want, err *e)
@@ -289,7 +272,7 @@ static bool add_where(tile_code *c, int s, err *e)
     TRY(lies_in_c_order(in, 3) && result_type(2, both, &t, e) && dtype_is_number(t.dt));
     TRY(as_type(c, &in[0], dtype_plain(DT_bool), e) && as_type(c, &in[1], t, e) &&
         as_type(c, &in[2], t, e));
-    return add_loop(c, s, select_loop(t.size), 3, in, t, &c->value[s]);
+    return add_loop(c, s, NULL, select_loop(t.size), 3, in, t, &c->value[s]);
 }
 
 /* (x, lo, hi): one ufunc for each way that bounds may be missing */
@@ -582,6 +565,7 @@ bool tile_compile(tile_code *c, err *e)
     c->op = arena_alloc(a, (size_t)c->maxop * sizeof *c->op);
     c->held = arena_alloc(a, (size_t)c->maxop * sizeof *c->held);
     c->free = arena_alloc(a, (size_t)c->maxop * sizeof *c->free);
+    c->width = arena_alloc(a, (size_t)c->maxop * sizeof *c->width);
     c->value = arena_alloc(a, (size_t)(n + 1) * sizeof *c->value);
     c->uses = arena_alloc(a, (size_t)(n + 1) * sizeof *c->uses);
     c->window = arena_alloc(a, (size_t)n * sizeof *c->window);
@@ -649,20 +633,23 @@ static bool last_writes(tile_code *c, const nd *out)
 }
 
 /* Blocks that loops read in long runs.  While a piece is worked on in cache, memory would rest:
- * the next piece is asked for meanwhile, a few lines at a time. */
+ * the next piece is asked for meanwhile, a few lines at a time.  (Pipes ask for themselves.) */
 static void find_ahead(tile_code *c)
 {
     c->nahead = 0;
     if (c->nop < 2) return; /* a single loop is as fast as memory */
-    for (int i = 0; i < c->nop; i++)
+    for (int i = 0; i < c->nop; i++) {
+        if (c->op[i].pipe) {
+            i = c->op[i].pipe->last;
+            continue;
+        }
         for (int k = 0; k < c->op[i].nin; k++) {
             const tile_operand *a = &c->op[i].arg[k];
-            if (a->place != TILE_BLOCK || a->window || !a->step) continue;
-            if (a->inner < LINE / (int64_t)a->t.size) continue;
-            bool known = false;
+            bool known = !tile_read_first(c, i, a);
             for (int q = 0; q < c->nahead; q++) known |= c->ahead[q]->at == a->at;
             if (!known) c->ahead[c->nahead++] = a;
         }
+    }
 }
 
 bool tile_deliver(tile_code *c, dtype_of t, nd *out, err *e)
@@ -692,6 +679,7 @@ bool tile_deliver(tile_code *c, dtype_of t, nd *out, err *e)
             if (a->place == TILE_FIXED && !a->at) a->at = a->own;
         }
     if (v->place == TILE_REGISTER) v->at = c->registers->data + (size_t)v->reg * size;
+    if (c->g->pipes) tile_find_pipes(c);
     find_ahead(c);
     return true;
 }
@@ -716,37 +704,18 @@ bool tile_rewind(tile_code *c, err *e)
 
 /* --- running --- */
 
-/* where element i of the block is */
-static inline char *element(const tile_operand *a, int64_t i)
-{
-    if (a->place != TILE_BLOCK) return a->at;
-    if (a->window) i -= a->window->from;
-    if (a->inner == INT64_MAX) return a->at + i * a->step;
-    return a->at + i / a->inner * a->row + i % a->inner * a->step;
-}
-
-/* how many elements from i on lie in one row */
-static inline int64_t in_row(const tile_operand *a, int64_t i, int64_t n)
-{
-    if (a->inner == INT64_MAX) return n;
-    int64_t left = a->inner - i % a->inner;
-    return left < n ? left : n;
-}
-
 /* elements [done, n) of a piece */
-static bool run_loop(const tile_op *o, int64_t from, int64_t done, int64_t n, err *e)
+bool tile_loop(const tile_op *o, int64_t from, int64_t done, int64_t n, err *e)
 {
     char *p[UFUNC_MAXARG];
     ptrdiff_t step[UFUNC_MAXARG + 2] = {0};
     n += done;
     while (done < n) {
         int64_t m = n - done;
-        for (int k = 0; k <= o->nin; k++) m = in_row(&o->arg[k], from + done, m);
+        for (int k = 0; k <= o->nin; k++) m = tile_in_row(&o->arg[k], from + done, m);
         for (int k = 0; k <= o->nin; k++) {
-            const tile_operand *a = &o->arg[k];
-            step[k] = a->place == TILE_FIXED ? 0 : a->step;
-            p[k] = element(a, from + done);
-            if (a->place == TILE_REGISTER) p[k] += done * a->step;
+            step[k] = o->arg[k].place == TILE_FIXED ? 0 : o->arg[k].step;
+            p[k] = tile_element(&o->arg[k], from, done);
         }
         if (o->kind == OP_MAP)
             o->run((size_t)m, p, step);
@@ -766,8 +735,8 @@ static void fetch_ahead(const tile_code *c, int64_t from, int64_t n, int64_t tur
     for (int k = 0; k < c->nahead; k++) {
         const tile_operand *a = c->ahead[k];
         for (int64_t i = begin, m; i < end; i += m) {
-            m = in_row(a, i, end - i);
-            const char *at = element(a, i), *to = at + m * a->step;
+            m = tile_in_row(a, i, end - i);
+            const char *at = tile_element(a, i, 0), *to = at + m * a->step;
             for (; at < to; at += LINE) __builtin_prefetch(at, 0, 2);
         }
     }
@@ -780,7 +749,7 @@ static bool run_parts(const tile_code *c, int op, int64_t from, int64_t n, err *
     for (int64_t k = 0; k < parts; k++) {
         int64_t at = k * PART, m = n - at < PART ? n - at : PART;
         fetch_ahead(c, from, n, op * parts + k, c->nop * parts);
-        TRY(run_loop(&c->op[op], from, at, m, e));
+        TRY(tile_loop(&c->op[op], from, at, m, e));
     }
     return true;
 }
@@ -791,7 +760,7 @@ static bool run_op(tile_code *c, int op, int64_t from, int64_t n, err *e)
     switch (o->kind) {
     case OP_FILL: return o->gen.f->kind->tile->fill(&o->gen, from, n, o->arg[0].at, e);
     case OP_WINDOW: return window_holds(c, o, from, n, e);
-    default: return c->nahead ? run_parts(c, op, from, n, e) : run_loop(o, from, 0, n, e);
+    default: return c->nahead ? run_parts(c, op, from, n, e) : tile_loop(o, from, 0, n, e);
     }
 }
 
@@ -806,6 +775,10 @@ static bool goes_on(tile_code *c)
 const char *tile_run(tile_code *c, int64_t from, int64_t n, err *e)
 {
     if (!goes_on(c)) return err_set(e, KeyboardInterrupt, "%s", "");
-    for (int i = 0; i < c->nop; i++) TRY(run_op(c, i, from, n, e));
-    return element(&c->value[c->first], from);
+    for (int i = 0; i < c->nop; i++) {
+        const tile_pipe *p = c->op[i].pipe;
+        TRY(p ? tile_pipe_run(c, p, from, n, e) : run_op(c, i, from, n, e));
+        if (p) i = p->last;
+    }
+    return tile_element(&c->value[c->first], from, 0);
 }

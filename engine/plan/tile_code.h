@@ -50,6 +50,7 @@ typedef struct tile_code {
     tile_operand *value; /* of each step; of `resident` */
     int *uses;
     int nreg, nfree, *free;
+    uint8_t *width; /* of each register: bytes of an element */
     buf *registers;
     nd **held; /* blocks that operands lie in */
     int nheld;

@@ -1,0 +1,113 @@
+/* engine/kernels/pipe_kind.h - the stages of one type; included by pipe_stages.h with BITS (of a
+ * lane) and CLASS (f, i or b) defined, which it undefines.
+ *
+ * V is the vector of the type (that of integers for bool), EACH the bytes of an element in memory,
+ * p where the first element of the stage is. */
+
+#define KIND          PASTE(CLASS, BITS)
+#define LANES         PASTE(vector_i, BITS)
+#define FLOATS        PASTE(vector_f, BITS)
+#define COUNT         (VECTOR / (BITS / 8))
+#define NAME(op, how) PASTE(KIND, PASTE(_, PASTE(op, PASTE(_, how))))
+
+// clang-format off
+#ifdef BOOLEAN
+#define V            LANES
+#define EACH         1
+#define LOAD(k)      (PASTE(WIDEN_, BITS)(p + (k) * COUNT) != 0)
+#define NUMBER(at)   ((V)((V){0} - (PASTE(number_i, BITS))(*(at) != 0)))
+#define STORE(k, v)  PASTE(NARROW_, BITS)(p + (k) * COUNT, (LANES)(v))
+#else
+#define V            PASTE(vector_, KIND)
+#define EACH         (BITS / 8)
+#define LOAD(k)      (*(const PASTE(loose_, KIND) *)(p + (k) * VECTOR))
+#define NUMBER(at)   (*(const PASTE(number_, KIND) *)(at) - (V){0})
+#define STORE(k, v)  (*(PASTE(loose_, KIND) *)(p + (k) * VECTOR) = (V)(v))
+#endif
+
+/* --- operations --- */
+
+#define DO_SELF(k, body)   { const V x = (V)r##k, y = x; (void)y; r##k = (vector)(body); }
+#define DO_MEMORY(k, body) { const V x = (V)r##k, y = LOAD(k); r##k = (vector)(body); }
+#define DO_NUMBER(k, body) { const V x = (V)r##k; r##k = (vector)(body); }
+#define HERE               const char *p = s->at[0] + i * EACH;
+#define ALL                const V y = NUMBER(s->at[0]);
+#define ONE(name, body)    STAGE(NAME(name, self), , ALL8(DO_SELF, body))
+#define TWO(name, body)                                                                            \
+    STAGE(NAME(name, self), , ALL8(DO_SELF, body))                                                 \
+    STAGE(NAME(name, memory), HERE, ALL8(DO_MEMORY, body))                                         \
+    STAGE(NAME(name, number), ALL, ALL8(DO_NUMBER, body))
+#include "engine/kernels/pipe_class.h"
+
+/* --- to and from memory --- */
+
+#define DO_LOAD(k, unused)  r##k = (vector)LOAD(k);
+#define DO_FILL(k, unused)  r##k = (vector)y;
+#define DO_STORE(k, unused) STORE(k, r##k);
+STAGE(NAME(load, memory), HERE, ALL8(DO_LOAD, ))
+STAGE(NAME(load, number), ALL, ALL8(DO_FILL, ))
+STAGE(NAME(store, memory), char *p = (char *)(uintptr_t)(s->at[0] + i * EACH);, ALL8(DO_STORE, ))
+/* asks for what is read later */
+STAGE(NAME(ahead, memory), HERE,
+      for (int k = 0; k < 8 * COUNT * EACH; k += 64) __builtin_prefetch(p + AHEAD + k);)
+
+#ifdef BOOLEAN /* bits are chosen, types do not matter */
+#define WIDE_MEMORY(q, k) (*(const PASTE(loose_i, BITS) *)((q) + (k) * VECTOR))
+#define WIDE_NUMBER(q, k) q
+#define HERE_MEMORY(q, n) const char *q = s->at[n] + i * (BITS / 8);
+#define HERE_NUMBER(q, n) const V q = *(const PASTE(number_i, BITS) *)s->at[n] - (V){0};
+#define WHERE(name, A, B)                                                                          \
+    STAGE(NAME(where, name), PASTE(HERE_, A)(a, 0) PASTE(HERE_, B)(b, 1), ALL8(DO_WHERE, A, B))
+#define DO_WHERE(k, A, B)                                                                          \
+    r##k = (vector)PICK((V)r##k, PASTE(WIDE_, A)(a, k), PASTE(WIDE_, B)(b, k));
+WHERE(memory, MEMORY, MEMORY)
+WHERE(number, NUMBER, MEMORY)
+WHERE(self, MEMORY, NUMBER)
+WHERE(both, NUMBER, NUMBER)
+#endif
+
+/* --- the table --- */
+
+static pipe_any *const PASTE(table_, KIND)[NPIPE_OP][NPIPE_FORM] = {
+#define ONE(name, body) [PIPE_##name] = {(pipe_any *)NAME(name, self)},
+#define TWO(name, body) [PIPE_##name] = {(pipe_any *)NAME(name, memory), \
+                                         (pipe_any *)NAME(name, number), (pipe_any *)NAME(name, self)},
+#include "engine/kernels/pipe_class.h"
+    [PIPE_load] = {(pipe_any *)NAME(load, memory), (pipe_any *)NAME(load, number)},
+    [PIPE_store] = {(pipe_any *)NAME(store, memory)},
+    [PIPE_ahead] = {(pipe_any *)NAME(ahead, memory)},
+#ifdef BOOLEAN
+    [PIPE_where] = {(pipe_any *)NAME(where, memory), (pipe_any *)NAME(where, number),
+                    (pipe_any *)NAME(where, self), (pipe_any *)NAME(where, both)},
+#endif
+};
+// clang-format on
+
+#undef KIND
+#undef LANES
+#undef FLOATS
+#undef COUNT
+#undef NAME
+#undef V
+#undef EACH
+#undef LOAD
+#undef NUMBER
+#undef STORE
+#undef DO_SELF
+#undef DO_MEMORY
+#undef DO_NUMBER
+#undef HERE
+#undef ALL
+#undef DO_LOAD
+#undef DO_FILL
+#undef DO_STORE
+#undef WIDE_MEMORY
+#undef WIDE_NUMBER
+#undef HERE_MEMORY
+#undef HERE_NUMBER
+#undef WHERE
+#undef DO_WHERE
+#undef BITS
+#undef CLASS
+#undef REAL
+#undef BOOLEAN
