@@ -157,6 +157,7 @@ void interp_close(interp *in)
     threads_close(in);
     value_unref(in, in->echo);
     value_unref(in, in->stop);
+    value_unref(in, in->arithmetic);
     modules_close(in);
     gc_collect(in);
     crossings_close(in);
@@ -177,6 +178,11 @@ void interp_close(interp *in)
 const host *interp_host(interp *in)
 {
     return &in->host;
+}
+
+value *interp_arithmetic(interp *in)
+{
+    return &in->arithmetic;
 }
 
 void interp_scalar_type(interp *in, uint32_t aux, const type *t)

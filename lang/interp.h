@@ -139,6 +139,7 @@ struct interp {
     int32_t digit_limit; /* of int <-> str; 0: Python's own, -1: none */
     value build_class;   /* what class statements call */
     value stop;       /* the value an exhausted iterator ended with (StopIteration.value); FAIL */
+    value arithmetic; /* what decimal arithmetic goes by; FAIL: nobody has asked yet */
     value echo;       /* of a cell: its last expression statement */
     bool left_asides; /* a long call was left to itself (aside.c) */
     struct threads *threads; /* NULL: the program has started none */

@@ -56,6 +56,10 @@ dict *interp_main(interp *in);                     /* lends __main__'s namespace
 value interp_import(interp *in, const char *name); /* "a.b": gives a.b itself, owned */
 void interp_set_argv(interp *in, int argc, char **argv);
 
+/* The place of the thread's context of decimal arithmetic, which is whoever writes it to set: FAIL
+ * at first, owned. */
+value *interp_arithmetic(interp *in);
+
 /* time.sleep(): false with an exception pending. The hook, when there is one, does the waiting. */
 typedef bool (*sleep_hook)(interp *in, double seconds);
 void interp_on_sleep(interp *in, sleep_hook f);

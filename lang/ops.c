@@ -44,8 +44,9 @@ static const char *const unary_error[NUNOP] = { /* %s: the type */
 
 const char *type_prefix(const type *t)
 {
-    static const char *const known[] = {"numpy.", "collections.", "functools.", "itertools.",
-                                        "_io.",   "operator.",    "re.",        "datetime."};
+    static const char *const known[] = {"numpy.",     "collections.", "functools.",
+                                        "itertools.", "_io.",         "operator.",
+                                        "re.",        "datetime.",    "decimal."};
     if (t->flags & TYPE_HEAP) return ((const klass *)t)->prefix ? ((const klass *)t)->prefix : "";
     if (!t->module) return "";
     size_t n = strlen(t->module);

@@ -30,7 +30,7 @@ typedef struct thread {
     bool woken;
     struct { /* of the interpreter, while it does not run */
         frame *frame;
-        value exc, stop;
+        value exc, stop, arithmetic;
         int32_t depth;
         uint32_t nhandling, freeing;
         value *stack_end;
@@ -75,6 +75,7 @@ static void leave(thread *t)
     t->kept.frame = in->frame;
     t->kept.exc = in->exc;
     t->kept.stop = in->stop;
+    t->kept.arithmetic = in->arithmetic;
     t->kept.depth = in->depth;
     t->kept.nhandling = in->nhandling;
     t->kept.freeing = in->freeing;
@@ -90,6 +91,7 @@ static void enter(thread *t)
     in->frame = t->kept.frame;
     in->exc = t->kept.exc;
     in->stop = t->kept.stop;
+    in->arithmetic = t->kept.arithmetic;
     in->depth = t->kept.depth;
     in->nhandling = t->kept.nhandling;
     in->freeing = t->kept.freeing;
@@ -254,6 +256,7 @@ static void *run(void *arg)
     exc_clear(in);
     value_unref(in, t->target);
     t->target = FAIL;
+    value_unref(in, in->arithmetic);
     segments_close(in);
     t->state = DONE;
     thread *to = next_to_run(ts);

@@ -78,6 +78,8 @@ struct type {
     uint32_t size;            /* bytes of an instance */
     uint32_t flags;
     const builtin *table; /* methods and properties; ends with {0}; may be NULL */
+    /* the names that the slots unary and binary serve, " add neg "; NULL: all of them */
+    const char *operators;
 
     /* life */
     void (*drop)(interp *in, obj *o); /* unref what it holds; the core frees o itself */

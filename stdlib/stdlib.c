@@ -29,6 +29,7 @@ const module_def *const stdlib_modules[] = {
     &archive_def,
     &binascii_def,
     &random_def,
+    &decimal_def,
     &numpy_def,
     &numpy_random_def,
     &dask_def,

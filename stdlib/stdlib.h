@@ -17,7 +17,7 @@ extern const module_def time_def;
 extern const module_def hashlib_def;
 extern const module_def zlib_def, archive_def;
 extern const module_def binascii_def;
-extern const module_def random_def;
+extern const module_def random_def, decimal_def;
 extern const module_def numpy_def, numpy_random_def;
 extern const module_def dask_def, graph_def;
 extern const module_def h5py_def, zarr_def;

@@ -216,6 +216,13 @@ static const struct {
     {&T_type, " or "},
 };
 
+static const char *names_served(const type *t) /* NULL: all that its slots are for */
+{
+    for (size_t k = 0; k < sizeof served / sizeof *served; k++)
+        if (served[k].t == t) return served[k].names;
+    return t->operators;
+}
+
 static bool serves(const type *t, int i)
 {
     const dunder *d = &dunders[i];
@@ -231,23 +238,18 @@ static bool serves(const type *t, int i)
     if (!slot) return false;
     bool numeric = d->slot == dunders[D_NEG].slot || d->slot == dunders[D_ADD].slot ||
                    d->slot == dunders[D_IADD].slot;
-    for (size_t k = 0; numeric && k < sizeof served / sizeof *served; k++) {
-        if (served[k].t != t) continue;
-        const char *name = d->name + 2, *at = served[k].names;
-        if (d->call == w_rbinary) {
-            if (t == &T_list || t == &T_str || t == &T_tuple || t == &T_bytes ||
-                t == &T_bytearray) {
-                return i == D_RMUL || (i == D_RMOD && t != &T_list && t != &T_tuple);
-            }
-            name++;
-        }
-        size_t n = strlen(name) - 2;
-        while ((at = strchr(at, ' ')) && *++at) {
-            if (strncmp(at, name, n) == 0 && at[n] == ' ') return true;
-        }
-        return false;
+    const char *name = d->name + 2, *at = numeric ? names_served(t) : NULL;
+    if (!at) return true;
+    if (d->call == w_rbinary) {
+        if (t == &T_list || t == &T_str || t == &T_tuple || t == &T_bytes || t == &T_bytearray)
+            return i == D_RMUL || (i == D_RMOD && t != &T_list && t != &T_tuple);
+        name++;
     }
-    return true;
+    size_t n = strlen(name) - 2;
+    while ((at = strchr(at, ' ')) && *++at) {
+        if (strncmp(at, name, n) == 0 && at[n] == ' ') return true;
+    }
+    return false;
 }
 
 static value slotmethod_new(interp *in, const dunder *d, const type *owner, value self)
