@@ -46,6 +46,10 @@ block_layer *block_layer_new(const char *name, fn *f, block_args args, grid *g, 
 
 const block_layer *as_block_layer(const layer *l); /* NULL: another kind */
 
+/* (reshape.c) Block i of `of`, reshaped, is block i of g. */
+layer *layer_reshaped(const char *name, layer *of, grid *g);
+bool layer_is_reshaped(const layer *l);
+
 /* a call's literal `i` as index items; arrays are borrowed from literals or inputs */
 int items_of(const call *c, const lit *tuple, index_item out[2 * ND_MAXDIM], err *e);
 

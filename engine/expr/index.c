@@ -339,6 +339,11 @@ static void blocks_drop(layer *base)
 
 static const layer_kind blocks_kind = {.name = "blocks", .task = blocks_task, .drop = blocks_drop};
 
+const selection *as_blocks(const layer *l)
+{
+    return l->kind == &blocks_kind ? ((const blocks_layer *)l)->pick : NULL;
+}
+
 expr *expr_blocks(const expr *x, int n, const index_item *items, err *e)
 {
     if (!x) return NULL;

@@ -35,6 +35,8 @@ typedef struct part_sizes {
 
 /* What a getitem layer in one step takes of its dependency's blocks; NULL: another layer. */
 const selection *as_getitem(const layer *l);
+/* The whole blocks that x.blocks[...] names again; NULL: another layer. */
+const selection *as_blocks(const layer *l);
 /* The layer that takes it, by f (taken: fn_getitem or fn_getitem_part). Takes s; once: no block
  * twice. */
 layer *layer_getitem(const char *name, layer *of, fn *f, selection *s, dtype_of t, bool once);

@@ -178,12 +178,22 @@ static bool reshape_args(const block_layer *l, uint64_t i, arena *a, task_view *
     return true;
 }
 
+layer *layer_reshaped(const char *name, layer *of, grid *g)
+{
+    block_layer *l = block_layer_new(name, fn_reshape(0, NULL), reshape_args, g, of->type, 1, &of);
+    l->base.flags = LAYER_ONE_TO_ONE;
+    return &l->base;
+}
+
+bool layer_is_reshaped(const layer *l)
+{
+    const block_layer *b = as_block_layer(l);
+    return b && b->args == reshape_args;
+}
+
 static expr *reshape_layer(const expr *x, const char *name, grid *g)
 {
-    block_layer *l =
-        block_layer_new(name, fn_reshape(0, NULL), reshape_args, g, x->type, 1, &x->of);
-    l->base.flags = LAYER_ONE_TO_ONE;
-    return expr_of_layer(&l->base);
+    return expr_of_layer(layer_reshaped(name, x->of, g));
 }
 
 static expr *by_rechunk(const expr *x, int ndim, const int64_t *shape, const char *name, err *e)

@@ -165,9 +165,9 @@ static bool rewrite_node(nodes *all, plan *p, const layer *of, uint32_t off, wor
     return changed;
 }
 
-static void rewrite_all(nodes *all, plan *p, uint32_t off)
+static void rewrite_rounds(nodes *all, plan *p, uint32_t off)
 {
-    enum { ROUNDS = 3 }; /* what lost readers is looked at again */
+    enum { ROUNDS = 8 }; /* what lost readers is looked at again */
     worklist w = {0};
     bool changed = true;
     for (int round = 0; round < ROUNDS && changed; round++) {
@@ -178,6 +178,13 @@ static void rewrite_all(nodes *all, plan *p, uint32_t off)
         }
     }
     mem_free((void *)w.at);
+}
+
+/* What other passes made would be in the way of slices: those come to rest first. */
+static void rewrite_all(nodes *all, plan *p, uint32_t off)
+{
+    rewrite_rounds(all, p, off | PASS_RECHUNK | PASS_AGAIN);
+    rewrite_rounds(all, p, off);
 }
 
 /* roots are held once each */

@@ -340,10 +340,17 @@ static bool global_slice(const axis_pieces *a, const cuts *c, index_item *out)
         const piece *p = &a->at[i];
         if (p->kind == PIECE_ARRAY || (p->kind == PIECE_SLICE && p->step < 1)) return false;
         if (p->kind == PIECE_SLICE) step = p->step;
+    }
+    for (int64_t i = 0; i < a->n; i++) { /* rows of a reshape may leave gaps between them */
+        const piece *p = &a->at[i];
+        int64_t at = cuts_start(c, p->block) + (p->kind == PIECE_ALL ? 0 : p->start);
+        if (p->kind == PIECE_INT && p->start < 0) at += cuts_size(c, p->block);
+        if (!n) first = at;
+        if (p->size != 0 && at != first + n * step) return false;
+        if (p->size > 1 && (p->kind == PIECE_ALL ? 1 : p->step) != step) return false;
         n += p->kind == PIECE_INT ? 1 : p->size;
     }
     if (!n) return false;
-    first = cuts_start(c, a->at[0].block) + (a->at[0].kind == PIECE_ALL ? 0 : a->at[0].start);
     *out = (index_item){
         .kind = IDX_SLICE, .start = first, .stop = first + (n - 1) * step + 1, .step = step};
     return true;
@@ -401,11 +408,9 @@ static bool may_copy(const layer *l, const selection *s)
 
 /* --- below another getitem, to the source --- */
 
-static layer *below_getitem(const taking *x, const layer *l)
+/* what x takes of what `first` (of the only dependency of l) takes */
+static layer *below_selection(const taking *x, const layer *l, const selection *first)
 {
-    const selection *first = as_getitem(l);
-    bool straight = takes_in_order(first) && (selection_has_list(first) || c_order(l->dep[0], 8));
-    if (!grid_known(first->in) || (!straight && may_copy(l, first))) return NULL;
     selection *s = selection_through(x->s, first);
     if (!s) return NULL;
     layer *from = l->dep[0], *y = NULL;
@@ -419,6 +424,14 @@ static layer *below_getitem(const taking *x, const layer *l)
     else
         y = layer_getitem(x->as->name, from, fn_getitem(), s, l->type, selection_is_once(s));
     return y;
+}
+
+static layer *below_getitem(const taking *x, const layer *l)
+{
+    const selection *first = as_getitem(l);
+    bool straight = takes_in_order(first) && (selection_has_list(first) || c_order(l->dep[0], 8));
+    if (!grid_known(first->in) || (!straight && may_copy(l, first))) return NULL;
+    return below_selection(x, l, first);
 }
 
 static layer *below_source(const taking *x, layer *l)
@@ -436,6 +449,9 @@ static layer *below_source(const taking *x, layer *l)
 
 static layer *below_others(const nodes *all, const taking *x, layer *l)
 {
+    const selection *blocks = as_blocks(l);
+    if (blocks) return grid_known(blocks->in) ? below_selection(x, l, blocks) : NULL;
+    if (layer_is_reshaped(l)) return below_reshape(x, l);
     layer *y = below_reduction(all, x, l);
     return y ? y : below_source(x, l);
 }
@@ -448,11 +464,28 @@ static bool narrows(const selection *s)
     return false;
 }
 
+/* Do all who read d take parts of it, which are no more than all of it together? */
+static bool parts_only(const nodes *all, const node *d)
+{
+    enum { MANY = 1024 };
+    double share = 0;
+    for (uint32_t i = 0; i < all->n && all->n <= MANY && share <= 1; i++) {
+        const node *y = &all->at[i];
+        bool reads = false;
+        for (uint32_t k = 0; k < y->by->ndep && (y->nreader || y->wanted); k++)
+            reads |= layer_same(y->by->dep[k], d->of);
+        const selection *s = reads ? as_getitem(y->by) : NULL;
+        if (reads) share += s && grid_known(s->in) ? region_share(s) : 2;
+    }
+    return all->n <= MANY && share <= 1;
+}
+
 /* Is d's block seen by nobody else, or cheap to read once more? */
-static bool may_split(const node *d, const selection *s)
+static bool may_split(const nodes *all, const node *d, const selection *s)
 {
     const source *from = layer_source(d->by);
     if (node_own(d)) return true;
+    if (!from && !d->wanted && d->by->ndep) return parts_only(all, d);
     if (!from || d->wanted || (from->kind->read_into && (from->whole || !from->kind->divisible)))
         return false;
     return region_share(s) * (double)d->nreader <= 1;
@@ -464,7 +497,7 @@ layer *rewrite_slice(const nodes *all, const node *x)
     const node *d = s ? nodes_find(all, x->by->dep[0]) : NULL;
     if (!s) return layer_getitem_steps(x->by);
     if (!d || d->by->foreign || !d->by->grid || !grid_known(s->in)) return NULL;
-    if (!narrows(s) || !may_split(d, s) || !grid_eq(d->by->grid, s->in)) return NULL;
+    if (!narrows(s) || !may_split(all, d, s) || !grid_eq(d->by->grid, s->in)) return NULL;
     layer *l = (layer *)(uintptr_t)d->by;
     taking t = {.as = x->of, .s = s};
     bool straight = selection_has_list(s) ? takes_in_order(s) : c_order(l, 8);

@@ -19,7 +19,7 @@ static value b_transpose(interp *in, const value *arg)
     if (!x || !to_shape(in, arg[1], &n, axes)) return FAIL;
     narrow(n, axes, perm);
     err e = {0};
-    return wrap_expr(in, expr_transpose((label){.prefix = "transpose"}, x, perm, &e), &e);
+    return wrap_expr(in, expr_transpose(label_of(arg[2], NONE), x, perm, &e), &e);
 }
 
 /* rechunk(x, chunks, threshold, limit) */
@@ -197,7 +197,7 @@ static value b_with_chunks(interp *in, const value *arg)
 }
 
 const builtin dask_move_functions[] = {
-    {"transpose(x, axes)", b_transpose, NULL},
+    {"transpose(x, axes, prefix='transpose')", b_transpose, NULL},
     {"rechunk(x, chunks, threshold=None, limit=None)", b_rechunk, NULL},
     {"reshape(x, shape, merge_chunks=True)", b_reshape, NULL},
     {"concatenate(arrays, axis, allow_unknown)", b_concatenate, NULL},

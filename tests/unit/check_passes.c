@@ -318,6 +318,41 @@ START_TEST(what_is_taken_of_a_reduction_is_taken_of_what_is_reduced)
 }
 END_TEST
 
+static expr *shaped(const expr *x, int ndim, const int64_t *shape)
+{
+    err e = {0};
+    expr *y = expr_reshape(x, ndim, shape, true, &e);
+    ck_assert_msg(y != NULL, "%s", e.msg);
+    return y;
+}
+
+START_TEST(what_is_taken_of_a_reshape_is_taken_of_the_array)
+{
+    static const int64_t to[][4] = {
+        {2400, 50}, {40, 3000}, {40, 6, 10, 50}, {8, 5, 60, 50}, {120000}};
+    static const int ndim[] = {2, 2, 4, 4, 1};
+    const int64_t shape[] = {40, 60, 50}, chunks[][3] = {{7, 60, 50}, {13, 20, 9}, {1, 1, 50}};
+    const index_item ways[] = {
+        at(0),          at(37),         cut(3, 4, 1),  cut(2, 5, 1),  cut(1, 39, 13),
+        cut(38, 3, -5), cut(20, 40, 1), cut(0, 40, 2), cut(7, 40, 4), cut(1999, 2003, 1)};
+    for (int file = 0; file < 2; file++)
+        for (int c = 0; c < 3; c++)
+            for (int k = 0; k < 5; k++) {
+                expr *x = plus(array(file, 3, shape, chunks[c]), 0.1);
+                expr *y = shaped(x, ndim[k], to[k]);
+                for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+                    if (ways[w].kind == IDX_INT && ways[w].start >= to[k][0]) continue;
+                    expr *part = taken1(expr_ref(y), ways[w]);
+                    expr *all[] = {part, folded("sum", part, 1), folded("mean", part, ALL_AXES)};
+                    check_all(3, all, "reshape[..]");
+                    for (int i = 0; i < 3; i++) datum_unref(all[i]);
+                }
+                datum_unref(x);
+                datum_unref(y);
+            }
+}
+END_TEST
+
 static void check_once(expr *x, uint32_t axes)
 {
     static const char *const names[] = {"sum",     "mean",   "var", "std", "nansum",
@@ -418,6 +453,7 @@ static Suite *suite(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, what_is_taken_of_a_result_is_taken_of_its_sources);
     tcase_add_test(t, what_is_taken_of_a_reduction_is_taken_of_what_is_reduced);
+    tcase_add_test(t, what_is_taken_of_a_reshape_is_taken_of_the_array);
     tcase_add_test(t, reductions_of_one_array_go_over_it_once);
     tcase_add_test(t, what_is_cheap_is_made_again_after_a_wait);
     tcase_add_test(t, diamonds_and_turned_operands);
