@@ -11,6 +11,7 @@
 #include "lang/lang.h"
 #include "lang/types/alias.h"
 #include "lang/types/dict_fast.h"
+#include "lang/types/dunder.h"
 #include "lang/types/klass.h"
 
 // clang-format off
@@ -341,21 +342,6 @@ static str *check_text(interp *in, value r, const char *method)
     return NULL;
 }
 
-static value default_repr(interp *in, value v)
-{
-    const type *t = type_of(in, v);
-    value cls = v_type(t), qualname;
-    int has = value_findattr(in, cls, "__qualname__", &qualname);
-    value_unref(in, cls);
-    if (has < 0) return FAIL;
-    const char *name = has && as_str(qualname) ? as_str(qualname)->at : t->name;
-    str *s = t->module && strcmp(t->module, "builtins")
-                 ? str_fmt(in, "<%s.%s object at %p>", t->module, name, (void *)v.o)
-                 : str_fmt(in, "<%s object at %p>", name, (void *)v.o);
-    if (has) value_unref(in, qualname);
-    return v_obj(s);
-}
-
 static str *small_int_text(interp *in, int64_t i)
 {
     char digits[INT_TEXT];
@@ -372,7 +358,7 @@ str *value_repr(interp *in, value v)
     if (v.kind == V_INT) return small_int_text(in, v.i);
     const type *t = type_of(in, v);
     if (!check_depth(in, "while getting the repr of an object")) return NULL;
-    return check_text(in, t->repr ? t->repr(in, v) : default_repr(in, v), "__repr__");
+    return check_text(in, t->repr ? t->repr(in, v) : object_repr(in, v), "__repr__");
 }
 
 str *value_str(interp *in, value v)

@@ -15,6 +15,7 @@ const module_def *const stdlib_modules[] = {
     &functools_def,
     &collections_def,
     &heapq_def,
+    &bisect_def,
     &io_def,
     &os_def,
     &math_def,
