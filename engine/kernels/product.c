@@ -9,7 +9,9 @@
 #include "engine/base/par.h"
 #include "engine/base/str.h"
 #include "engine/base/simd.h"
+#include "engine/data/turn.h"
 #include "engine/kernels/blas.h"
+#include "engine/kernels/gemm.h"
 #include "engine/kernels/half.h"
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/ops.h"
@@ -110,16 +112,19 @@ typedef struct gemm { /* c = a @ b by BLAS: how a and b lie */
     int64_t panel; /* so many of them */
 } gemm;
 
-/* the lower triangle of a square becomes its upper one's mirror image, in tiles for the cache */
-static void mirror(char *at, int64_t n, size_t size)
+/* the lower triangle of a square becomes its upper one's mirror image, strip by strip */
+static void mirror(char *at, int64_t n, int64_t size)
 {
-    enum { TILE = 32 };
-    for (int64_t i = 0; i < n; i += TILE)
-        for (int64_t j = 0; j <= i; j += TILE)
-            for (int64_t r = i; r < n && r < i + TILE; r++)
-                for (int64_t c = j; c < r && c < j + TILE; c++)
-                    memcpy(at + (r * n + c) * (int64_t)size, at + (c * n + r) * (int64_t)size,
-                           size);
+    enum { STRIP = 32 };
+    const int64_t row = n * size;
+    for (int64_t i = 0; i < n; i += STRIP) {
+        int64_t rows = n - i < STRIP ? n - i : STRIP;
+        turn_plane((size_t)size, i, rows, at + i * row, row,
+                   &(turning){.at = at + i * size, .step = row, .across = size});
+        for (int64_t r = i; r < i + rows; r++)
+            for (int64_t c = i; c < r; c++)
+                memcpy(at + r * row + c * size, at + c * row + r * size, (size_t)size);
+    }
 }
 
 static void blas_gemm(const gemm *g)
@@ -163,12 +168,18 @@ static void gemm_panel(void *arg, int64_t i)
     blas_gemm(&g);
 }
 
+/* Is it c = a @ a.T? */
+static bool is_square(mat c, mat a, mat b)
+{
+    return a.at == b.at && a.rs == b.cs && a.cs == b.rs && c.rows == c.cols;
+}
+
 /* c = a @ a.T: half of it, then its mirror image.  False: not such a product. */
 static bool blas_square(const gemm *g)
 {
     const mat *a = &g->a, *b = &g->b;
     int n = (int)g->c.rows, k = (int)a->cols, ldc = (int)g->c.cols;
-    if (a->at != b->at || a->rs != b->cs || a->cs != b->rs || n != ldc || n < 32) return false;
+    if (!is_square(g->c, *a, *b) || n < 32) return false;
     if (g->ta == g->tb || g->lda != g->ldb) return false;
     if (g->d != DT_float64 && g->d != DT_float32) return false;
     bool widened = blas_widen(0.5 * n * (double)n * k);
@@ -210,16 +221,32 @@ static bool pack(mat *m, dtype_of t, nd **held, err *e)
     return true;
 }
 
-/* c (contiguous, zeroed) = a @ b, all of type t */
+static void clear(mat c, dtype_of t)
+{
+    memset(c.at, 0, (size_t)(c.rows * c.cols * t.size));
+}
+
+/* c (contiguous) = a @ b, all of type t */
 static bool multiply(dtype_of t, mat c, mat a, mat b, err *e)
 {
-    if (c.rows == 0 || c.cols == 0 || a.cols == 0) return true;
+    if (c.rows == 0 || c.cols == 0) return true;
+    if (a.cols == 0) {
+        clear(c, t);
+        return true;
+    }
     if (t.dt == DT_float64 && skinny_product(c, a, b)) return true;
+    if (gemm_fits(t.dt, c, a, b)) {
+        bool half = t.dt == DT_float64 && is_square(c, a, b);
+        if (!gemm_product(t.dt, c, a, b, half, e)) return false;
+        if (half) mirror(c.at, c.rows, t.size);
+        return true;
+    }
     const blas *f =
         by_blas(t.dt) && a.cols <= INT32_MAX && c.rows <= INT32_MAX && c.cols <= INT32_MAX
             ? blas_open()
             : NULL;
     if (!f) {
+        clear(c, t);
         own[t.dt](c, a, b);
         return true;
     }
@@ -302,7 +329,7 @@ static mat mat_of(const nd *x)
 static nd *product_2d(const pair *p, const nd *x, const nd *y, err *e)
 {
     int64_t shape[2] = {nd_shape(x)[0], nd_shape(y)[1]};
-    nd *r = nd_zero(p->t, 2, shape, e);
+    nd *r = nd_new(p->t, 2, shape, e);
     if (r && !multiply(p->t, mat_of(r), mat_of(x), mat_of(y), e)) r = datum_unref(r);
     return r;
 }
@@ -537,7 +564,7 @@ nd *nd_matmul(const nd *x, const nd *y, err *e)
     if (stack_shape(wx, wy, &nlead, shape, e)) {
         shape[nlead] = nd_shape(wx)[wx->ndim - 2];
         shape[nlead + 1] = nd_shape(wy)[wy->ndim - 1];
-        r = nd_zero(p.t, nlead + 2, shape, e);
+        r = nd_new(p.t, nlead + 2, shape, e);
         if (r && !multiply_stack(&p, wx, wy, r, nlead, e)) r = datum_unref(r);
     }
     datum_unref(wx);
