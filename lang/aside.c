@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "lang/interp.h"
 
 enum { LISTEN_MS = 10 };
@@ -19,7 +20,8 @@ typedef struct aside {
     void *ctx;
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t wake;
-    bool done, left; /* the work has ended; the caller has gone */
+    bool done;        /* the work has ended */
+    _Atomic int left; /* the caller has gone: what can end early, does */
 } aside;
 
 static void aside_free(aside *a)
@@ -32,7 +34,9 @@ static void aside_free(aside *a)
 static void *run(void *arg)
 {
     aside *a = arg;
+    stop_listen(&a->left);
     a->work(a->ctx);
+    stop_listen(NULL);
     pthread_mutex_lock(&a->lock);
     bool left = a->left;
     a->done = true;

@@ -101,7 +101,7 @@ static void while_stmt(unit *u, const ast *x)
     if (!forever) jump_if(u, test, false, &done);
     uint8_t *bound = save_bound(u);
     statements(u, x->While.body);
-    u->at = test;
+    u->at = forever ? x : test;
     jump_back(u, b.top_of_loop);
     patch_all(u, &done);
     loop_end(u, &b, x->While.orelse, bound);
@@ -127,7 +127,8 @@ static void for_stmt(unit *u, const ast *x)
         store(u, target, v);
     top_to(u, it + 1);
     statements(u, x->For.body);
-    u->at = x->For.iter;
+    if (x->For.body.at[x->For.body.n - 1]->kind == N_Pass)
+        u->at = x->For.body.at[x->For.body.n - 1];
     jump_back(u, b.top_of_loop);
     patch(u, next);
     top_to(u, top);

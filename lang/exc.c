@@ -47,6 +47,16 @@ void exc_clear(interp *in)
     value_unref(in, exc_take(in));
 }
 
+void exc_overtaken(interp *in)
+{
+    if (in->trapped) return;
+    value was = exc_take(in);
+    if (check_interrupt(in))
+        in->exc = was;
+    else
+        value_unref(in, was);
+}
+
 bool exc_matches(interp *in, value v, const type *t)
 {
     (void)in;

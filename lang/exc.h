@@ -31,6 +31,9 @@ bool exc_matches(interp *in, value exc, const type *t);
 value exc_handled(interp *in); /* what `raise` alone would raise again: borrowed, FAIL if nothing */
 /* Prepends the running frame's place to the pending exception's traceback. */
 void exc_trace(interp *in, frame *f);
+/* A Ctrl-C pressed before the pending exception was raised takes its place: handlers and __exit__
+ * then run to their end, where it would have been raised within them. */
+void exc_overtaken(interp *in);
 str *exc_str(interp *in, exc *x); /* what print(x) prints */
 /* Sets the fields of x (errno, value ...) from its args. */
 void exc_fill(interp *in, exc *x, tuple *kwnames);

@@ -1351,6 +1351,7 @@ leave : {
 
 error:
     f->ip = ip;
+    if (safe_point_due(in)) exc_overtaken(in);
     exc_trace(in, f);
 unwind:
     for (;;) {

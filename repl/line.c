@@ -5,9 +5,11 @@
 #include "repl/line.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <readline/history.h>
@@ -20,10 +22,11 @@
 
 enum { MAX_HISTORY = 10000 };
 
-static session *current; /* whose names are completed */
-static char *prefilled;  /* what the next cell begins with */
-static bool cancelled;   /* Ctrl-C while a line was being read */
-static int indentation;  /* to begin the next line with */
+static session *current;      /* whose names are completed */
+static char *prefilled;       /* what the next cell begins with */
+static bool cancelled;        /* Ctrl-C while a line was being read */
+static int indentation;       /* to begin the next line with */
+static struct termios cooked; /* the terminal before a line is read */
 
 /* ---- history ---- */
 
@@ -231,12 +234,26 @@ void line_close(void)
     prefilled = NULL;
 }
 
+/* What ends the process in the middle of a line leaves the terminal as it was before it. */
+static void on_end(int signal_number)
+{
+    tcsetattr(STDIN_FILENO, TCSANOW, &cooked);
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+}
+
 static char *read_one(const char *prompt, int indent)
 {
+    static const int ends[] = {SIGQUIT, SIGTERM, SIGHUP};
+    enum { NEND = sizeof ends / sizeof *ends };
+    struct sigaction was[NEND], how = {.sa_handler = on_end};
     indentation = indent;
     cancelled = false;
     host_flush();
+    const bool terminal = tcgetattr(STDIN_FILENO, &cooked) == 0;
+    for (int i = 0; terminal && i < NEND; i++) sigaction(ends[i], &how, &was[i]);
     char *line = readline(prompt);
+    for (int i = 0; terminal && i < NEND; i++) sigaction(ends[i], &was[i], NULL);
     host_interrupted();
     return line;
 }

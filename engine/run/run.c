@@ -9,6 +9,8 @@
 #include "engine/run/memory.h"
 #include "engine/run/pool.h"
 
+static const double GRACE_S = 0.04;
+
 static bool cancelled(const run_opts *o)
 {
     return o->cancel && *o->cancel;
@@ -114,11 +116,11 @@ static void offer(job *j, worker *w, tid t)
     if (any) pool_wake(j->pool, MAX_WORKER);
 }
 
-/* Workers leave at the end of their task. After a Ctrl-C they get 60 ms; who is still inside a
+/* Workers leave at the end of their task. After a Ctrl-C they get GRACE_S; who is still inside a
  * library call then is let go and replaced, and its result will be dropped. */
 static void wait_for_workers(job *j, bool patient)
 {
-    double end = run_clock() + 0.06;
+    double end = run_clock() + GRACE_S;
     pthread_mutex_lock(&j->lock);
     while (atomic_load(&j->inside) && (patient || run_clock() < end)) {
         struct timespec ts;
@@ -126,7 +128,7 @@ static void wait_for_workers(job *j, bool patient)
         ts.tv_nsec += 5000000;
         if (ts.tv_nsec >= 1000000000) ts.tv_sec++, ts.tv_nsec -= 1000000000;
         pthread_cond_timedwait(&j->home_wake, &j->lock, &ts);
-        if (patient && cancelled(&j->o)) patient = false, end = run_clock() + 0.06;
+        if (patient && cancelled(&j->o)) patient = false, end = run_clock() + GRACE_S;
     }
     pthread_mutex_unlock(&j->lock);
     while (!atomic_load(&j->inside) && atomic_load(&j->hold) > 1) /* they are letting go of it: */

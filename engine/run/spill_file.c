@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/base/str.h"
 
 #ifndef FALLOC_FL_PUNCH_HOLE
@@ -19,7 +20,7 @@
 #define O_DIRECT 0
 #endif
 
-enum { PIECE = 1 << 20 };
+enum { PIECE = 1 << 20, AT_ONCE = 8 << 20 };
 
 struct spill {
     _Atomic uint32_t rc;
@@ -123,7 +124,8 @@ static bool try_cached(const spill *s)
 static bool write_all(spill *s, const char *at, size_t n, uint64_t offset, err *e)
 {
     while (n) {
-        ssize_t k = pwrite(s->fd, at, n, (off_t)offset);
+        TRY(stop_check(e));
+        ssize_t k = pwrite(s->fd, at, n < AT_ONCE ? n : AT_ONCE, (off_t)offset);
         if (k < 0 && (errno == EINTR || try_cached(s))) continue;
         if (k == 0) errno = ENOSPC;
         if (k <= 0) return write_failed(s, n, e);
@@ -138,7 +140,8 @@ static bool write_all(spill *s, const char *at, size_t n, uint64_t offset, err *
 static bool read_all(const spill *s, char *at, size_t n, uint64_t offset, err *e)
 {
     while (n) {
-        ssize_t k = pread(s->fd, at, n, (off_t)offset);
+        TRY(stop_check(e));
+        ssize_t k = pread(s->fd, at, n < AT_ONCE ? n : AT_ONCE, (off_t)offset);
         if (k < 0 && (errno == EINTR || try_cached(s))) continue;
         if (k <= 0)
             return err_set(e, OSError, "[Errno %d] %s: reading back from the temporary file",

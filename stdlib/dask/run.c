@@ -11,7 +11,7 @@
 #include "stdlib/dask/parts.h"
 #include "stdlib/numpy/numpy.h"
 
-enum { TICK_MS = 20 };
+enum { TICK_MS = 10 };
 
 typedef struct pool_obj {
     obj hdr;

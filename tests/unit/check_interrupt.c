@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -143,6 +144,29 @@ static const char *const language[] = {
     "exec('while True: json.loads(json.dumps(floats))')",
     "re.match('(a+)+$', 'a' * 60 + 'b')",
     "re.sub('x*', '-', 'y' * 10**8)",
+    "exec('while True: json.dumps(floats, indent=1)')",
+    "exec('while True: heapq.heapify(floats[:])')",
+    "exec('while True: str(floats)')",
+    "exec('while True: set(floats) | set(floats)')",
+    "exec('while True: dict.fromkeys(floats) | dict.fromkeys(floats)')",
+    "exec('while True: \"{} {}\".format(text, text)')",
+    "exec('while True: bytes(range(256)) * 4000000')",
+    "exec('while True: bytearray(10**8) + bytes(10**8)')",
+    "exec('while True: hashlib.sha256(text.encode()).hexdigest()')",
+    "exec('while True: base64.b64decode(base64.b64encode(text.encode()))')",
+    "exec('while True: zlib.decompress(zlib.compress(text.encode()))')",
+    "exec('while True: pickle.loads(pickle.dumps(floats))')",
+    "exec('while True: copy.deepcopy([floats])')",
+    "exec('while True: eval(\"[\" + \"1, \" * 10**6 + \"]\")')",
+    "exec('while True: print(floats)')",
+    "exec('while True: 7 ** 10**6 // 3 ** 10**6')",
+    "exec('while True: (1 << 10**9) + (1 << 10**9)')",
+    "exec('while True: int(str(7 ** 10**6))')",
+    "exec('while True: math.gcd(7 ** 10**6, 3 ** 10**6 + 1)')",
+    "exec('while True: os.urandom(10**8)')",
+    "open('/dev/zero').read()",
+    "open('/dev/zero', 'rb').read()",
+    "exec('while True: open(\"/dev/null\", \"wb\").write(bytes(10**8))')",
     "time.sleep(1000)",
     "input()",
     "queue.Queue().get(timeout=1000)",
@@ -180,13 +204,21 @@ static const char *const arrays[] = {
     "exec('while True: np.arange(3 * 10**8)')",
     "exec('while True: np.ones(3 * 10**8)')",
     "exec('while True: np.random.permutation(10**8)')",
+    "np.random.choice(3 * 10**8, 10**8, replace=False)",
+    "np.random.default_rng().choice(3 * 10**8, 10**8, replace=False)",
+    "np.vectorize(lambda x: x + 1)(wide)",
+    "exec('while True: np.array([1.0] * 10**7)')",
+    "exec('while True: wide[:10**6].astype(object) + 1')",
+    "exec('while True: wide.tobytes()')",
 };
 
 static const char setup[] =
     "import itertools, collections, functools, math, re, time, threading, queue, subprocess, "
-    "asyncio, random, json, numpy as np, dask, dask.array as da";
+    "asyncio, random, json, heapq, hashlib, base64, zlib, pickle, copy, os, sys, numpy as np, "
+    "dask, dask.array as da";
 static const char values[] =
-    "floats = [random.random() for i in range(10**6)]; text = 'abx' * 10**7; small = "
+    "sys.set_int_max_str_digits(0); floats = [random.random() for i in range(10**6)]; text = 'abx' "
+    "* 10**7; small = "
     "np.ones((300, 300)); big = np.ones((2000, 2000)); wide = np.random.random(10**7)";
 static const char function[] = "exec('def spin(x):\\n  while True: x += 1', globals())";
 
@@ -228,21 +260,86 @@ START_TEST(twenty_times_in_a_row_and_memory_is_given_back)
     run(&s, setup);
     run(&s, function);
     const char *const turn[] = {
+        "da.to_hdf5(path, '/x', da.random.random((10**5, 10**5), chunks=(1000, 1000)))",
+        "exec('with Client(n_workers=2) as c: c.gather(c.map(spin, range(4)))')",
+        "dask.compute(dask.delayed(spin)(0), dask.delayed(spin)(1), scheduler='processes')",
+        "da.ones((4000, 4000), chunks=1).sum().compute()",
         "exec('l = []\\nwhile True:\\n l.append(str(len(l)))\\n if len(l) > 10**6: l.clear()')",
         "sorted(range(3 * 10**6), key=lambda x: -x % 10007)",
         "da.random.random((10**6, 10**5), chunks=2000).sum().compute()",
         "dask.compute(*[dask.delayed(spin)(i) for i in range(8)])",
     };
+    run(&s, "import h5py, tempfile; from dask.distributed import Client; folder = "
+            "tempfile.mkdtemp(); tempfile.tempdir = folder; path = folder + '/x.h5'");
+    run(&s, "children = lambda: sum(p.isdigit() and parent(p) == os.getpid() for p in "
+            "os.listdir('/proc'))");
+    run(&s, "parent = lambda p: int(open(f'/proc/{p}/stat').read().rsplit(')')[-1].split()[1]) "
+            "if os.path.exists(f'/proc/{p}/stat') else 0");
     long before = 0;
-    for (int i = 0; i < 20; i++) {
-        interrupt(&s, turn[i % 4], 20 + 37 * (i % 5));
+    for (int i = 0; i < 24; i++) {
+        interrupt(&s, turn[i % 8], 20 + 37 * (i % 5));
         run(&s, "1 + 1");
-        if (i == 7) before = memory_kib(&s); /* free memory is kept: after two rounds */
+        if (i == 15) before = memory_kib(&s); /* free memory is kept: after two rounds */
     }
     long after = memory_kib(&s);
+    run(&s,
+        "da.to_hdf5(path, '/y', da.ones(10)); print('n' + 'ow', h5py.File(path)['y'][:].sum())");
+    ck_assert_msg(strstr(s.text, "\nnow 10.0") != NULL, "%s", s.text);
+    run(&s, "os.remove(path); print('l' + 'eft', os.listdir(folder), children())");
+    ck_assert_msg(strstr(s.text, "\nleft [] 0") != NULL, "%s", s.text);
+    run(&s, "os.rmdir(folder)");
     printf("%ld KiB, then %ld KiB\n", before, after);
     ck_assert_msg(after < before + 200 * 1024, "%ld KiB, then %ld KiB", before, after);
     session_end(&s);
+}
+END_TEST
+
+/* Ctrl-C while what came of the last one is being tidied up, and at once after it. */
+START_TEST(several_in_a_row_end_what_follows_one)
+{
+    session s;
+    session_start(&s);
+    static const char *const text[] = {
+        "exec('try:\\n  while True: pass\\nfinally:\\n  while True: pass')",
+        "exec('try:\\n  while True: pass\\nexcept KeyboardInterrupt:\\n  while True: pass')",
+    };
+    for (int i = 0; i < 2; i++) {
+        char line[256];
+        snprintf(line, sizeof line, "print('st' + 'arted', flush=True); %s\r", text[i]);
+        send_text(&s, line);
+        wait_for(&s, "\nstarted", START_MS);
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        send_text(&s, "\x03");
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+        ck_assert_msg(strstr(s.text, "\nIn [") == NULL, "%s", s.text);
+        ck_assert(write(s.fd, "\x03", 1) == 1);
+        wait_for(&s, "\nIn [", PATIENCE_MS);
+        ck_assert_msg(strstr(s.text, "During handling of the above") != NULL, "%s", s.text);
+    }
+    session_end(&s);
+}
+END_TEST
+
+/* A signal that ends the process, at the prompt or not: the terminal is what it was before. */
+START_TEST(the_terminal_is_left_as_it_was)
+{
+    static const char *const how[] = {"\x1c", ""};
+    static const int signals[] = {SIGQUIT, SIGTERM};
+    for (int i = 0; i < 4; i++) {
+        session s;
+        session_start(&s);
+        if (i & 1) send_text(&s, "exec('while True: pass')\r");
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        send_text(&s, how[i / 2]);
+        if (i / 2) kill(s.pid, SIGTERM);
+        int status;
+        waitpid(s.pid, &status, 0);
+        ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == signals[i / 2]);
+        struct termios t;
+        ck_assert(tcgetattr(s.fd, &t) == 0);
+        ck_assert((t.c_lflag & ICANON) && (t.c_lflag & ECHO));
+        close(s.fd);
+    }
 }
 END_TEST
 
@@ -256,6 +353,8 @@ int main(void)
     tcase_add_loop_test(t, a_statement_of_the_language_ends, 0, nlanguage);
     tcase_add_loop_test(t, a_statement_on_arrays_ends, 0, narrays);
     tcase_add_test(t, twenty_times_in_a_row_and_memory_is_given_back);
+    tcase_add_test(t, several_in_a_row_end_what_follows_one);
+    tcase_add_test(t, the_terminal_is_left_as_it_was);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
