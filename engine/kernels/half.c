@@ -5,7 +5,11 @@
  * sum with one half, whose last place is that of the smallest half. */
 #include "engine/kernels/half.h"
 
+#include <math.h>
+#include <stdbool.h>
+
 #include "engine/base/simd.h"
+#include "engine/kernels/fp.h"
 
 SIMD_KERNEL(static, widen, (size_t n, float *out, const uint16_t *in), (n, out, in))
 {
@@ -45,6 +49,44 @@ SIMD_KERNEL(static, narrow, (size_t n, uint16_t *out, const float *in, uint32_t 
     *overflow = over;
 }
 
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(DSK_SANITIZE)
+/* By the processor's own instruction, which sets more flags and makes NaNs quiet: those of a run
+ * with NaNs are left to the loop above (false). */
+__attribute__((target("avx,f16c"))) static bool narrow_by_8(size_t n, uint16_t *out,
+                                                            const float *in, uint32_t *overflow)
+{
+    const __m256 sign = _mm256_set1_ps(-0.0F), most = _mm256_set1_ps(65520),
+                 infinite = _mm256_set1_ps(INFINITY);
+    __m256 over = _mm256_setzero_ps(), nan = over;
+    for (size_t i = 0; i + 8 <= n; i += 8) {
+        __m256 x = _mm256_loadu_ps(in + i), size = _mm256_andnot_ps(sign, x);
+        over = _mm256_or_ps(over, _mm256_and_ps(_mm256_cmp_ps(size, most, _CMP_GE_OQ),
+                                                _mm256_cmp_ps(size, infinite, _CMP_LT_OQ)));
+        nan = _mm256_or_ps(nan, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+        _mm_storeu_si128((__m128i *)(void *)(out + i),
+                         _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+    }
+    *overflow = _mm256_movemask_ps(over) != 0;
+    return !_mm256_movemask_ps(nan);
+}
+
+/* how many it took */
+static size_t narrow_fast(size_t n, uint16_t *out, const float *in, uint32_t *overflow)
+{
+    if (n < 8 || simd_level() < SIMD_AVX2) return 0;
+    unsigned status = fp_save();
+    bool ok = narrow_by_8(n, out, in, overflow);
+    fp_restore(status);
+    return ok ? n & ~(size_t)7 : 0;
+}
+#else
+static size_t narrow_fast(size_t n, uint16_t *out, const float *in, uint32_t *overflow)
+{
+    (void)n, (void)out, (void)in, (void)overflow;
+    return 0;
+}
+#endif
+
 void half_widen(size_t n, float *out, const uint16_t *in)
 {
     widen(n, out, in);
@@ -52,9 +94,10 @@ void half_widen(size_t n, float *out, const uint16_t *in)
 
 void half_narrow(size_t n, uint16_t *out, const float *in)
 {
-    uint32_t overflow;
-    narrow(n, out, in, &overflow);
-    if (overflow) half_overflow(0);
+    uint32_t overflow = 0, more;
+    size_t done = narrow_fast(n, out, in, &overflow);
+    narrow(n - done, out + done, in + done, &more);
+    if (done ? overflow | more : more) half_overflow(0);
 }
 
 void half_load(size_t n, float *out, const char *at, ptrdiff_t step)

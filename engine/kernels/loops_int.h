@@ -50,10 +50,12 @@ static inline num modulo(num x, num y)
 /* --- quotients by one divisor: multiplications -------------------------------------------------
  */
 
-/* Of up to 32 bits: the quotient of doubles, cut, is exact. */
-static inline num cut_quotient(num x, double y)
+/* Of up to 32 bits the quotient of doubles, cut, is exact; of up to 16 that of floats. */
+typedef __typeof__(__builtin_choose_expr(sizeof(num) <= 2, 1.0F, 1.0)) real;
+typedef __typeof__(__builtin_choose_expr(sizeof(num) <= 2, (int32_t)1, (int64_t)1)) cut;
+static inline num cut_quotient(num x, real y)
 {
-    return (num)(int64_t)((double)x / y);
+    return (num)(cut)((real)x / y);
 }
 
 __extension__ typedef unsigned __int128 wide;
@@ -138,10 +140,10 @@ enum { STRETCH = 512 };
             odd |= (unum)!divides(y0);                                                             \
         if (!odd && ys)                                                                            \
             IVDEP for (size_t k = i; k < end; k++) to[k] =                                         \
-                from(cut_quotient(x[k], (double)y[k]), x[k], y[k]);                                \
+                from(cut_quotient(x[k], (real)y[k]), x[k], y[k]);                                  \
         else if (!odd)                                                                             \
             IVDEP for (size_t k = i; k < end; k++) to[k] =                                         \
-                from(cut_quotient(x[k], (double)y0), x[k], y0);                                    \
+                from(cut_quotient(x[k], (real)y0), x[k], y0);                                      \
         else if (one && sizeof(num) == 8)                                                          \
             for (size_t k = i; k < end; k++)                                                       \
                 to[k] = from(times_reciprocal(x[k], &inverted), x[k], y0);                         \

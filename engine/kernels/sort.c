@@ -231,6 +231,37 @@ static bool sort_lane(const lane_job *j, const char *from, char *to, uint64_t *r
     return dtypes[t.dt].kind != 'f' || settle_zeros(j, from, to, e);
 }
 
+/* Short rows that lie one after the other become keys and elements again many at a time. */
+enum { SHORT_ROW = 64, SOME_KEYS = 1024 };
+
+static bool has_short_rows(const lane_job *j)
+{
+    return !j->positions && j->n <= SHORT_ROW && j->axis == j->x->ndim - 1 &&
+           j->x->flags & j->out->flags & ND_C;
+}
+
+static bool sort_short_rows(const lane_job *j, int64_t first, int64_t end, err *e)
+{
+    dtype_of t = nd_type(j->x);
+    uint64_t key[SOME_KEYS], scratch[SHORT_ROW], minus;
+    const double minus_zero = -0.0;
+    const int64_t row = j->n * t.size;
+    keys_make(dtype_plain(DT_float64), 1, (const char *)&minus_zero, 0, true, &minus);
+    for (int64_t some; first < end; first += some) {
+        some = end - first < SOME_KEYS / j->n ? end - first : SOME_KEYS / j->n;
+        const char *from = j->x->at + first * row;
+        char *to = j->out->at + first * row;
+        uint64_t zeros = 0;
+        keys_make(t, some * j->n, from, t.size, true, key);
+        for (int64_t i = 0; i < some * j->n; i++) zeros |= key[i] == minus;
+        for (int64_t i = 0; i < some; i++) keys_sort(key + i * j->n, scratch, j->n);
+        keys_undo(t, some * j->n, key, to, t.size);
+        for (int64_t i = 0; i < some && zeros && dtypes[t.dt].kind == 'f'; i++)
+            TRY(settle_zeros(j, from + i * row, to + i * row, e));
+    }
+    return true;
+}
+
 static bool run_lane(const lane_job *j, int64_t which, uint64_t *room, bool large, err *e)
 {
     const char *from = j->x->at + lane_offset(j->x, j->axis, which);
@@ -247,7 +278,8 @@ static void run_lanes(void *arg, int64_t group)
 {
     lane_job *j = arg;
     err e = {0};
-    bool large = radix_is_large(nd_type(j->x), j->n);
+    int64_t i = group * j->count / j->groups, end = (group + 1) * j->count / j->groups;
+    bool large = radix_is_large(nd_type(j->x), j->n), rows = has_short_rows(j);
     bool straight = nd_strides(j->out)[j->axis] == j->x->size;
     int64_t words = j->positions ? (large && j->stable ? 0
                                     : large            ? 2
@@ -255,10 +287,8 @@ static void run_lanes(void *arg, int64_t group)
                     : large      ? (straight ? 0 : 1)
                                  : 2;
     uint64_t *room = try_alloc((size_t)(words * j->n) * sizeof *room + 8, &e);
-    bool ok = room != NULL;
-    for (int64_t i = group * j->count / j->groups; ok && i < (group + 1) * j->count / j->groups;
-         i++)
-        ok = run_lane(j, i, room, large, &e);
+    bool ok = room && (!rows || sort_short_rows(j, i, end, &e));
+    for (; ok && !rows && i < end; i++) ok = run_lane(j, i, room, large, &e);
     mem_free(room);
     err_clear(&e);
     if (!ok) atomic_store(&j->failed, true);

@@ -1,8 +1,8 @@
 /* stdlib/numpy/quick.c - the short way for the small arrays that loops in user code make.
  *
- * Contiguous blocks of one type whose ufunc has a loop for exactly that type: the loop runs
- * straight into a new array.  Whatever is not that simple is left to nd_map and nd_reduce, whose
- * results these are bit for bit. */
+ * Contiguous blocks, or every so many elements of one axis, of one type whose ufunc has a loop for
+ * exactly that type: the loop runs straight into a new array.  Whatever is not that simple is left
+ * to nd_map and nd_reduce, whose results these are bit for bit. */
 #include "engine/kernels/fp.h"
 #include "stdlib/numpy/numpy.h"
 
@@ -25,12 +25,13 @@ static bool block_source(value v, source *s)
 {
     if (v.kind != V_OBJ || v.o->type != &T_ndarray) return false;
     const nd *x = array_peek((ndarray *)v.o);
-    if (!(x->flags & ND_C) || x->dtype > DT_complex128 || nd_count(x) > QUICK_MOST || !x->ndim)
-        return false;
+    if (x->dtype > DT_complex128 || nd_count(x) > QUICK_MOST || !x->ndim) return false;
     s->x = x;
     s->at = x->at;
     s->step = x->size;
-    return true;
+    if (x->flags & ND_C) return true;
+    s->step = nd_strides(x)[0];
+    return x->ndim == 1 && s->step > 0;
 }
 
 /* A number that takes part in the type of the array beside it. */
@@ -58,7 +59,8 @@ static bool number_source(value v, enum dtype dt, source *s)
 static const ufunc_loop *loop_for(const ufunc *f, uint8_t dt)
 {
     if (dt != DT_float64 && (f->id == U_power || f->id == U_float_power)) return NULL;
-    if (dt == DT_bool) return NULL;
+    if (dt == DT_bool && f->id != U_bitwise_and && f->id != U_bitwise_or && f->id != U_invert)
+        return NULL;
     for (const ufunc_loop *l = f->loops; l->run; l++)
         if (l->arg[0] == dt && (f->nin == 1 || l->arg[1] == dt)) return l;
     return NULL;
@@ -152,7 +154,8 @@ bool quick_unary(interp *in, const ufunc *f, value a, value *r)
 bool quick_reduce(interp *in, const reduction *r, value v, value *out)
 {
     source s;
-    if (!block_source(v, &s) || (s.x->dtype != DT_float64 && s.x->dtype != DT_int64)) return false;
+    if (!block_source(v, &s) || !(s.x->flags & ND_C)) return false;
+    if (s.x->dtype != DT_float64 && s.x->dtype != DT_int64) return false;
     bool mean = r == &reductions[R_mean] && s.x->dtype == DT_float64;
     const ufunc *f = mean ? &ufuncs[U_add] : r->fold;
     if (!mean && r != &reductions[R_sum] && r != &reductions[R_prod] && r != &reductions[R_min] &&
