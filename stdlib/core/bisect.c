@@ -22,8 +22,9 @@ static int is_before(interp *in, const search *s, int64_t i)
         item = of;
     }
     if (is_fail(item)) return -1;
-    value less =
-        s->right ? value_compare(in, OP_LT, s->x, item) : value_compare(in, OP_LT, item, s->x);
+    if (item.kind == V_INT && s->x.kind == V_INT)
+        return s->right ? item.i <= s->x.i : item.i < s->x.i;
+    value less = value_compare(in, OP_LT, s->right ? s->x : item, s->right ? item : s->x);
     value_unref(in, item);
     int t = is_fail(less) ? -1 : value_truth(in, less);
     value_unref(in, less);
