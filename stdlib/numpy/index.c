@@ -207,6 +207,57 @@ static value quick_view(interp *in, ndarray *a, value key)
     return array_view(in, a, p.at, p.ndim, p.shape, p.strides);
 }
 
+/* A few whole numbers that all are places of x, which has one axis; NULL: not that simple. */
+static const nd *few_places(const nd *x, value key)
+{
+    enum { FEW = 256 };
+    if (key.kind != V_OBJ || key.o->type != &T_ndarray || x->ndim != 1) return NULL;
+    const nd *k = array_peek((ndarray *)key.o);
+    int64_t n = nd_count(k), len = nd_shape(x)[0];
+    if (k->dtype != DT_int64 || !k->ndim || !(k->flags & ND_C) || n > FEW) return NULL;
+    if (x->dtype > DT_complex128) return NULL;
+    const int64_t *at = (const int64_t *)(const void *)k->at;
+    uint64_t beyond = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t p = at[i] + (at[i] < 0 ? len : 0);
+        beyond |= (uint64_t)p >= (uint64_t)len;
+    }
+    return beyond ? NULL : k;
+}
+
+static char *nth(const nd *x, const nd *places, int64_t i)
+{
+    int64_t p = ((const int64_t *)(const void *)places->at)[i];
+    return x->at + (p < 0 ? p + nd_shape(x)[0] : p) * nd_strides(x)[0];
+}
+
+#define GATHER(size)                                                                               \
+    case size:                                                                                     \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            memcpy(to + i * (size), from + (at[i] + (at[i] < 0 ? len : 0)) * step, size);          \
+        break
+
+/* x[places] of few_places; FAIL without an exception: not that simple. */
+static value quick_gather(interp *in, const nd *x, value key)
+{
+    const nd *places = few_places(x, key);
+    if (!places) return FAIL;
+    ndarray *out = array_fresh(in, nd_type(x), places->ndim, nd_shape(places));
+    if (!out) return FAIL;
+    char *to = array_peek(out)->at;
+    const char *from = x->at;
+    const int64_t *at = (const int64_t *)(const void *)places->at;
+    const int64_t n = nd_count(places), len = nd_shape(x)[0], step = nd_strides(x)[0];
+    switch (x->size) {
+        GATHER(1);
+        GATHER(2);
+        GATHER(4);
+        GATHER(8);
+        GATHER(16);
+    }
+    return v_obj(out);
+}
+
 /* So few places that nobody would want to stop before all are filled? */
 static bool is_brief(const place *p)
 {
@@ -217,19 +268,31 @@ static bool is_brief(const place *p)
     return n <= QUICK;
 }
 
+/* A number as an element of x: -1 not that simple, 0 an exception, 1 done. */
+static int quick_cell(interp *in, const nd *x, value v, char *cell)
+{
+    bool number = v.kind == V_INT || v.kind == V_FLOAT || v.kind == V_BOOL || v.kind == V_SCALAR;
+    bool narrow = x->dtype == DT_float16 || x->dtype == DT_float32;
+    if (v.kind == V_FLOAT && narrow && !(v.f > -60000 && v.f < 60000)) return -1; /* may warn */
+    if (!number || x->dtype >= DT_object) return -1;
+    if (v.kind == V_SCALAR && (v.aux & 0xff) != x->dtype) return -1; /* casts may warn */
+    return scalar_store(in, v, nd_type(x), cell);
+}
+
 /* One number in many places: -1 not that simple, 0 an exception, 1 done. */
 static int quick_fill(interp *in, nd *x, value key, value v)
 {
     _Alignas(16) char cell[16];
     static const int64_t none[ND_MAXDIM];
     place p;
-    bool number = v.kind == V_INT || v.kind == V_FLOAT || v.kind == V_BOOL || v.kind == V_SCALAR;
-    bool narrow = x->dtype == DT_float16 || x->dtype == DT_float32;
-    if (v.kind == V_FLOAT && narrow && !(v.f > -60000 && v.f < 60000)) return -1; /* may warn */
-    if (!number || x->dtype >= DT_object || !quick_place(x, key, &p) || !is_brief(&p)) return -1;
-    if (v.kind == V_SCALAR && (v.aux & 0xff) != x->dtype) return -1; /* casts may warn */
-    if (!scalar_store(in, v, nd_type(x), cell)) return 0;
-    strided_copy(p.ndim, p.shape, p.at, p.strides, cell, none, x->size, NULL);
+    if (v.kind == V_OBJ) return -1;
+    const nd *places = few_places(x, key);
+    if (!places && (!quick_place(x, key, &p) || !is_brief(&p))) return -1;
+    int r = quick_cell(in, x, v, cell);
+    if (r <= 0) return r;
+    if (!places) strided_copy(p.ndim, p.shape, p.at, p.strides, cell, none, x->size, NULL);
+    for (int64_t i = 0, n = places ? nd_count(places) : 0; i < n; i++)
+        memcpy(nth(x, places, i), cell, x->size);
     return 1;
 }
 
@@ -248,6 +311,8 @@ value array_getitem(interp *in, value self, value key)
     const char *p = fast_element(x, key);
     if (p) return scalar_value(in, nd_type(x), p);
     value quick = quick_view(in, a, key);
+    if (is_fail(quick) && !throwing(in) && a->hdr.type == &T_ndarray)
+        quick = quick_gather(in, x, key);
     if (!is_fail(quick) || throwing(in)) return quick;
     if (as_str(key))
         return throw(in, IndexError,
