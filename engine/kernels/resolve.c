@@ -361,6 +361,20 @@ static const ufunc_loop *uniform_loop(const ufunc *f, const operand *in)
     return NULL;
 }
 
+/* The loop of the very types that all operands have: no other one that fits comes before it. */
+static const ufunc_loop *exact_loop(const ufunc *f, const operand *in)
+{
+    uint8_t t = (uint8_t)in[0].t.dt;
+    bool same = t <= DT_complex128;
+    for (int i = 1; i < f->nin; i++) same &= in[i].t.dt == t;
+    for (const ufunc_loop *l = f->loops; same && l->run; l++) {
+        int i = 0;
+        while (i < f->nin && l->arg[i] == t) i++;
+        if (i == f->nin) return l;
+    }
+    return NULL;
+}
+
 bool ufunc_resolve(const ufunc *f, const operand in[], dtype_of want, char casting,
                    ufunc_plan *plan, err *e)
 {
@@ -373,9 +387,10 @@ bool ufunc_resolve(const ufunc *f, const operand in[], dtype_of want, char casti
         return resolve_wanted(f, in, want, casting ? casting : 'k', plan, e);
     TRY(check_bool(f, in, e));
     if (resolve_divide(f, in, plan)) return true;
-    const ufunc_loop *uniform = uniform_loop(f, in);
-    if (uniform) {
-        take_loop(f, uniform, in, plan);
+    const ufunc_loop *known = exact_loop(f, in);
+    if (!known) known = uniform_loop(f, in);
+    if (known) {
+        take_loop(f, known, in, plan);
         return true;
     }
     bool values = by_value(f->nin, in);

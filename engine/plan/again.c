@@ -53,6 +53,46 @@ static layer *same_new(const char *name, layer *l)
     return &y->base;
 }
 
+/* --- one that reads other layers --- */
+
+typedef struct redirect_layer {
+    layer base; /* its dependencies are those that are read instead, one for one */
+    layer *of;
+} redirect_layer;
+
+static bool redirect_task(const layer *base, uint64_t i, arena *a, task_view *out, err *e)
+{
+    const layer *of = ((const redirect_layer *)base)->of;
+    TRY(layer_task(of, i, a, out, e));
+    ref *in = arena_alloc(a, out->nin * sizeof *in + 1);
+    for (uint32_t k = 0; k < out->nin; k++) {
+        in[k] = out->in[k];
+        for (uint32_t d = 0; d < of->ndep; d++)
+            if (layer_same(of->dep[d], in[k].of)) in[k].of = base->dep[d];
+    }
+    out->in = in;
+    return true;
+}
+
+static void redirect_drop(layer *l)
+{
+    datum_unref(((redirect_layer *)l)->of);
+}
+
+static const layer_kind redirect_kind = {
+    .name = "redirect", .task = redirect_task, .drop = redirect_drop};
+
+static layer *redirect_new(layer *l, layer *const *dep)
+{
+    redirect_layer *y =
+        layer_new(sizeof *y, &redirect_kind, l->name, l->grid, l->type, l->ndep, dep);
+    y->base.flags = l->flags;
+    y->base.count = l->count;
+    y->base.nhidden = l->nhidden;
+    y->of = datum_ref(l);
+    return &y->base;
+}
+
 /* --- what a chain costs --- */
 
 typedef struct chain {
@@ -159,7 +199,7 @@ static bool is_cheap(chain *c)
 
 /* --- the copy --- */
 
-static layer *copy_of(const nodes *all, const layer *top, const layer *l);
+static layer *copy_of(const nodes *all, const layer *top, const layer *l, bool always);
 
 static layer *copy_bw(const nodes *all, const layer *top, const layer *l, const bw_layer *b,
                       const char *name)
@@ -167,20 +207,21 @@ static layer *copy_bw(const nodes *all, const layer *top, const layer *l, const 
     layer *of[UFUNC_MAXARG] = {0};
     if (b->narg > UFUNC_MAXARG) return NULL;
     for (uint32_t k = 0; k < b->narg; k++)
-        if (b->arg[k].of) of[k] = copy_of(all, top, b->arg[k].of);
+        if (b->arg[k].of) of[k] = copy_of(all, top, b->arg[k].of, false);
     layer *y = bw_again(b, name, of, l->grid);
     for (uint32_t k = 0; k < b->narg; k++) datum_unref(of[k]);
     return y;
 }
 
-/* Owned; l itself (counted) where there is nothing to make. */
-static layer *copy_of(const nodes *all, const layer *top, const layer *l)
+/* Owned; l itself (counted) where there is nothing to make, unless always. */
+static layer *copy_of(const nodes *all, const layer *top, const layer *l, bool always)
 {
     double ns;
     const node *x = nodes_find(all, l);
     layer *by = (layer *)(uintptr_t)(x ? x->by : l), *y = NULL;
-    if (count_of(l) * SMALL <= count_of(top)) return datum_ref((layer *)(uintptr_t)l);
-    if (!as_bw(by) && leaf_of(by, &ns) == LEAF_SHOWN) return datum_ref((layer *)(uintptr_t)l);
+    if (l != top && count_of(l) * SMALL <= count_of(top)) return datum_ref((layer *)(uintptr_t)l);
+    if (!always && !as_bw(by) && leaf_of(by, &ns) == LEAF_SHOWN)
+        return datum_ref((layer *)(uintptr_t)l);
     token t = {0};
     token_layer(&t, l);
     const char *dash = strrchr(l->name, '-');
@@ -243,35 +284,53 @@ static bool is_waited_for(const nodes *all, const layer *by, const layer *d, con
 
 /* --- the pass --- */
 
-/* Should the reader `b` make its argument's blocks itself? */
-static bool makes_again(const nodes *all, const bw_layer *b, const bw_input *in)
+/* Is a task that makes a block of d worth less than what surrounds it? */
+static bool is_tiny(const layer *d)
 {
-    const node *d = nodes_find(all, in->of);
-    chain c = {.all = all, .top = in->of};
-    if (!d || d->wanted || d->helpers || !same_block(b, in) || !is_cheap(&c)) return false;
+    enum { ELEMENTS = 256, TASKS = 4096 };
+    double ns, n = 1;
+    if (!d->grid || !grid_known(d->grid) || d->count < TASKS) return false;
+    for (int k = 0; k < d->grid->ndim; k++) n *= (double)d->grid->ax[k]->largest;
+    return n <= ELEMENTS && leaf_of(d, &ns) != LEAF_NONE && ns <= 1;
+}
+
+/* Should the reader make the blocks of d itself? */
+static bool makes_again(const nodes *all, const layer *by, const layer *l)
+{
+    const node *d = nodes_find(all, l);
+    chain c = {.all = all, .top = l};
+    if (!d || d->wanted || d->helpers || layer_same(by, l)) return false;
+    if (as_bw(by) && d->nreader > 1 && is_tiny(d->by)) return true;
+    if (by->ndep < 2 || !is_cheap(&c)) return false;
     for (int i = 0; i < c.n; i++) {
         const node *m = nodes_find(all, c.at[i]);
         if (!m || m->nreader < 2 || m->wanted) continue;
-        if (is_waited_for(all, &b->base, in->of, m->of)) return true;
+        if (is_waited_for(all, by, l, m->of)) return true;
     }
     return false;
 }
 
+static layer *bw_reading(const bw_layer *b, const char *name, layer *const *dep)
+{
+    layer *of[UFUNC_MAXARG] = {0};
+    for (uint32_t k = 0; k < b->narg; k++)
+        for (uint32_t d = 0; d < b->base.ndep && b->arg[k].of; d++)
+            if (layer_same(b->base.dep[d], b->arg[k].of)) of[k] = dep[d];
+    return bw_again(b, name, of, b->base.grid);
+}
+
 layer *rewrite_again(const nodes *all, const node *x)
 {
-    const bw_layer *b = as_bw(x->by);
-    layer *of[UFUNC_MAXARG] = {0}, *y = NULL;
+    layer *by = (layer *)(uintptr_t)x->by, *dep[MOST], *y = NULL;
+    const bw_layer *b = as_bw(by);
     bool any = false;
-    if (!b || b->base.ndep < 2 || b->narg > UFUNC_MAXARG || all->n > MANY) return NULL;
-    if (!fn_is_native(b->f) || !b->base.grid) return NULL;
-    for (uint32_t k = 0; k < b->narg; k++) {
-        layer *d = b->arg[k].of;
-        if (!d) continue;
-        bool makes = makes_again(all, b, &b->arg[k]);
-        of[k] = makes ? copy_of(all, d, d) : datum_ref(d);
+    if (!by->ndep || by->ndep > MOST || all->n > MANY || (b && b->narg > UFUNC_MAXARG)) return NULL;
+    for (uint32_t k = 0; k < by->ndep; k++) {
+        bool makes = makes_again(all, by, by->dep[k]);
+        dep[k] = makes ? copy_of(all, by->dep[k], by->dep[k], true) : datum_ref(by->dep[k]);
         any |= makes;
     }
-    if (any) y = bw_again(b, x->of->name, of, b->base.grid);
-    for (uint32_t k = 0; k < b->narg; k++) datum_unref(of[k]);
+    if (any) y = b ? bw_reading(b, x->of->name, dep) : redirect_new(by, dep);
+    for (uint32_t k = 0; k < by->ndep; k++) datum_unref(dep[k]);
     return y;
 }

@@ -446,6 +446,21 @@ START_TEST(what_is_cheap_is_made_again_after_a_wait)
 }
 END_TEST
 
+START_TEST(tiny_generated_blocks_are_made_by_each_reader)
+{
+    err e = {0};
+    grid *g = grid_even(1, (int64_t[]){7200}, (int64_t[]){1});
+    expr *y, *x = expr_arange((label){0}, lit_int(3), lit_int(2), g, f8, &e);
+    y = map2(U_add, standardised(expr_ref(x), ALL_AXES), expr_ref(x));
+    ck_assert_uint_lt(tasks_of(y, 0), tasks_of(y, PASS_AGAIN));
+    expr *all[] = {y, folded("sum", y, ALL_AXES), folded("sum", x, ALL_AXES)};
+    check_all(3, all, "tiny blocks");
+    for (int i = 0; i < 3; i++) datum_unref(all[i]);
+    datum_unref(x);
+    datum_unref(g);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("passes");
@@ -456,6 +471,7 @@ static Suite *suite(void)
     tcase_add_test(t, what_is_taken_of_a_reshape_is_taken_of_the_array);
     tcase_add_test(t, reductions_of_one_array_go_over_it_once);
     tcase_add_test(t, what_is_cheap_is_made_again_after_a_wait);
+    tcase_add_test(t, tiny_generated_blocks_are_made_by_each_reader);
     tcase_add_test(t, diamonds_and_turned_operands);
     tcase_add_test(t, new_chunks_are_pasted_from_old_ones);
     suite_add_tcase(s, t);
