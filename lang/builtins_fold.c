@@ -92,6 +92,7 @@ static value sum(interp *in, const value *arg)
     value total = value_ref(arg[1]);
     int r;
     while ((r = iter_next(in, it, &v)) > 0) {
+        if (sum_plain(&v, 1, &total)) continue;
         value next = value_binary_spent(in, OP_ADD, total, v, 3);
         value_unref(in, total);
         value_unref(in, v);

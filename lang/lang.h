@@ -101,7 +101,11 @@ bool warn_at(interp *in, enum err_kind category, const char *filename, uint32_t 
 
 /* ---- objects ---- */
 
-const type *type_of(interp *in, value v);
+const type *type_of_unboxed(interp *in, value v); /* of what is no V_OBJ */
+static inline const type *type_of(interp *in, value v)
+{
+    return v.kind == V_OBJ ? v.o->type : type_of_unboxed(in, v);
+}
 bool value_isa(interp *in, value v, const type *t); /* obj_isa for any value */
 bool type_is_sub(const type *t, const type *of);
 /* A zeroed instance (rc 1) of t->size + extra bytes; of heap types with their dict. NULL:

@@ -62,15 +62,39 @@ static bool is_plain_str(value v)
     return v.kind == V_OBJ && v.o->type == &T_str;
 }
 
+/* Of plain tuples: decided here as long as their items are numbers or texts of one kind. */
+static int less_tuple(sorter *s, value a, value b)
+{
+    const tuple *x = (const tuple *)a.o, *y = (const tuple *)b.o;
+    for (int64_t i = 0; i < x->n && i < y->n; i++) {
+        value p = x->at[i], q = y->at[i];
+        if (p.kind == V_INT && q.kind == V_INT) {
+            if (p.i != q.i) return p.i < q.i;
+        } else if (p.kind == V_FLOAT && q.kind == V_FLOAT) {
+            if (p.f < q.f || p.f > q.f) return p.f < q.f;
+            if (p.f != q.f) return less_any(s, a, b); /* NaN */
+        } else if (is_plain_str(p) && is_plain_str(q)) {
+            if (!str_eq((const str *)p.o, (const str *)q.o)) return less_str(s, p, q);
+        } else
+            return less_any(s, a, b);
+    }
+    return x->n < y->n;
+}
+
 static void choose_less(sorter *s, const pair *a, int64_t n)
 {
-    bool ints = true, floats = true, strs = true;
-    for (int64_t i = 0; i < n && (ints || floats || strs); i++) {
+    bool ints = true, floats = true, strs = true, tuples = true;
+    for (int64_t i = 0; i < n && (ints || floats || strs || tuples); i++) {
         ints = ints && a[i].key.kind == V_INT;
         floats = floats && a[i].key.kind == V_FLOAT;
         strs = strs && is_plain_str(a[i].key);
+        tuples = tuples && a[i].key.kind == V_OBJ && a[i].key.o->type == &T_tuple;
     }
-    s->less = ints ? less_int : floats ? less_float : strs ? less_str : less_any;
+    s->less = ints     ? less_int
+              : floats ? less_float
+              : strs   ? less_str
+              : tuples ? less_tuple
+                       : less_any;
 }
 
 /* ---- runs ---- */

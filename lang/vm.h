@@ -6,7 +6,15 @@
 #include "lang/types/func.h"
 #include "lang/types/klass.h"
 
-enum site_how { SITE_NONE, SITE_FIELD, SITE_MODULE, SITE_METHOD, SITE_GLOBAL, SITE_BUILTIN };
+enum site_how {
+    SITE_NONE,
+    SITE_FIELD,
+    SITE_MODULE,
+    SITE_METHOD,
+    SITE_GLOBAL,
+    SITE_BUILTIN,
+    SITE_DESCRIPTOR
+};
 
 static inline uint64_t type_version(const type *t)
 {

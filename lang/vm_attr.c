@@ -40,15 +40,35 @@ static value load_module(interp *in, site *s, value v)
     return r;
 }
 
+/* What the class has for instances, a property for one, comes before their own values. */
+static value load_descriptor(interp *in, value found, value v)
+{
+    value_ref(found);
+    value r = type_of(in, found)->get(in, found, v, type_of(in, v));
+    value_unref(in, found);
+    return r;
+}
+
 value attr_load(interp *in, site *s, value v)
 {
     const type *t = type_of(in, v);
+    if (s->how == SITE_DESCRIPTOR && s->type == t && s->version == type_version(t))
+        return load_descriptor(in, s->val, v);
     if (t == &T_module) return load_module(in, s, v);
-    if (t->getattr || v.kind != V_OBJ || !(v.o->flags & OBJ_DICT))
+    if (t->getattr || v.kind != V_OBJ || !(v.o->flags & OBJ_DICT || as_klass(t)))
         return value_getattr(in, v, s->name);
-    dict *d = obj_head(v.o)->dict;
+    dict *d = v.o->flags & OBJ_DICT ? obj_head(v.o)->dict : NULL;
     value found = type_lookup(in, t, s->name);
-    bool hides = !is_fail(found) && type_of(in, found)->set && !is_member(found);
+    const type *kind = is_fail(found) ? NULL : type_of(in, found);
+    bool hides = kind && kind->set && !is_member(found);
+    if (hides && kind->get && as_klass(t)) {
+        *s = (site){.name = s->name,
+                    .how = SITE_DESCRIPTOR,
+                    .type = t,
+                    .val = found,
+                    .version = type_version(t)};
+        return load_descriptor(in, found, v);
+    }
     if (!d || hides) return value_getattr(in, v, s->name);
     if (!remember_place(in, s, d, t, SITE_FIELD)) return value_getattr(in, v, s->name);
     return value_ref(d->entry[s->hint].val);

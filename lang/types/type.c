@@ -14,10 +14,9 @@
 
 /* ---- which type ---- */
 
-const type *type_of(interp *in, value v)
+const type *type_of_unboxed(interp *in, value v)
 {
     switch (v.kind) {
-    case V_OBJ: return v.o->type;
     case V_INT: return &T_int;
     case V_FLOAT: return &T_float;
     case V_BOOL: return &T_bool;
