@@ -101,7 +101,7 @@ static void fill_instance(thawer *t, unsigned kind, value v)
 {
     thaw_skip(t);
     dict *own = thaw_obj(t, &T_dict);
-    if (v.o->flags & OBJ_DICT)
+    if (own && v.o->flags & OBJ_DICT && !obj_head(v.o)->dict) /* else its type made it one */
         obj_head(v.o)->dict = own;
     else
         obj_unref(t->in, own);

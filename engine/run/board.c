@@ -68,12 +68,13 @@ datum *board_get(board *b, const char *name, uint64_t *version)
     return d;
 }
 
-bool board_set(board *b, const char *name, datum *d, uint64_t version)
+uint64_t board_set(board *b, const char *name, datum *d, uint64_t version)
 {
     datum *old = NULL;
     pthread_mutex_lock(&b->lock);
     note **at = place(b, name);
     bool ok = (*at ? (*at)->version : 0) == version;
+    uint64_t now = 0;
     if (ok && !*at) {
         *at = mem_zero(sizeof **at);
         (*at)->name = mem_dup(name);
@@ -81,12 +82,12 @@ bool board_set(board *b, const char *name, datum *d, uint64_t version)
     if (ok) {
         old = (*at)->d;
         (*at)->d = datum_ref(d);
-        (*at)->version = ++b->now;
+        (*at)->version = now = ++b->now;
         pthread_cond_broadcast(&b->changed);
     }
     pthread_mutex_unlock(&b->lock);
     datum_unref(old);
-    return ok;
+    return now;
 }
 
 void board_clear(board *b)

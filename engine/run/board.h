@@ -11,8 +11,9 @@ typedef struct board board; /* a datum */
 board *board_new(void);
 /* Counted; NULL: nothing. *version: of that entry, 0 when it never was. */
 datum *board_get(board *b, const char *name, uint64_t *version);
-/* Sets an entry (NULL: removes it) if its version is still the one given; counts d. */
-bool board_set(board *b, const char *name, datum *d, uint64_t version);
+/* Sets an entry (NULL: removes it) if its version is still the one given; counts d.  Its version
+ * from now on; 0: it was another. */
+uint64_t board_set(board *b, const char *name, datum *d, uint64_t version);
 void board_clear(board *b);   /* removes all */
 uint64_t board_now(board *b); /* changes when anything does */
 /* Waits until it is no longer that; false: not within the time. */

@@ -249,17 +249,17 @@ static void settle(hand *h)
 }
 
 /* Returns only with the process. */
-void *hand_main(void *arg)
+static void *work_on(server *s, bool spare)
 {
     hand *h = mem_zero(sizeof *h);
-    h->s = arg;
+    h->s = s;
     host outside = {.ctx = h, .write = hear};
     h->in = interp_open(&outside, h->s->modules);
     if (!h->in) return NULL;
     interp_on_sleep(h->in, nap);
     settle(h);
     for (;;) {
-        h->now = job_next(h->s);
+        h->now = job_next(h->s, spare);
         h->id = h->now->id;
         if (h->now->is_call)
             run_call(h, h->now);
@@ -269,6 +269,16 @@ void *hand_main(void *arg)
         h->now = NULL;
         live_sweep(h->in);
     }
+}
+
+void *hand_main(void *s)
+{
+    return work_on(s, false);
+}
+
+static void *spare_main(void *s)
+{
+    return work_on(s, true);
 }
 
 /* ---- inside a task ---- */
@@ -297,9 +307,9 @@ static void lend_a_hand(server *s)
 {
     pthread_t t;
     pthread_mutex_lock(&s->lock);
-    bool enough = s->idle > 0;
+    bool enough = s->idle + s->spare > 0;
     pthread_mutex_unlock(&s->lock);
-    if (!enough && !pthread_create(&t, NULL, hand_main, s)) pthread_detach(t);
+    if (!enough && !pthread_create(&t, NULL, spare_main, s)) pthread_detach(t);
 }
 
 value workers_ask(interp *in, value question)

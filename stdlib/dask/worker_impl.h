@@ -41,7 +41,11 @@ typedef struct server {
     store held;
     ask *asks;
     uint64_t nask;
-    int idle;            /* task threads that wait for a job */
+    /* Task threads that wait for a job, how many of them have been woken for one; those that stand
+     * in for tasks that ask: they take what the others cannot, which know what earlier tasks left.
+     */
+    int idle, woken, spare;
+    pthread_cond_t work_spare;
     pthread_mutex_t out; /* of the socket, in that direction */
 } server;
 
@@ -52,7 +56,7 @@ void server_keep(server *s, uint64_t id, datum *d);
 /* worker_jobs.c */
 void job_free(job *j);
 void job_add(server *s, job *j);         /* takes it: it runs when its inputs are here */
-job *job_next(server *s);                /* waits for one that may run */
+job *job_next(server *s, bool spare);    /* waits for one that may run */
 bool job_cancel(server *s, uint64_t id); /* it had not begun */
 
 /* worker_hands.c: the life of a task thread, which ends with the process only */

@@ -32,7 +32,9 @@ static void push(server *s, job *j)
     else
         s->ready = j;
     s->last = j;
-    pthread_cond_signal(&s->work);
+    bool free = s->idle > s->woken;
+    s->woken += free;
+    pthread_cond_signal(free ? &s->work : &s->work_spare);
 }
 
 void job_add(server *s, job *j)
@@ -93,12 +95,14 @@ bool job_cancel(server *s, uint64_t id)
     return true;
 }
 
-job *job_next(server *s)
+job *job_next(server *s, bool spare)
 {
+    int *waiting = spare ? &s->spare : &s->idle;
     pthread_mutex_lock(&s->lock);
-    s->idle++;
-    while (!s->ready) pthread_cond_wait(&s->work, &s->lock);
-    s->idle--;
+    ++*waiting;
+    while (!s->ready) pthread_cond_wait(spare ? &s->work_spare : &s->work, &s->lock);
+    --*waiting;
+    if (!spare && s->woken) s->woken--;
     job *j = s->ready;
     s->ready = j->next;
     pthread_mutex_unlock(&s->lock);

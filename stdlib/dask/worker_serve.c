@@ -244,6 +244,7 @@ void worker_serve(int fd, const module_def *const *modules)
     pthread_mutex_init(&s.lock, NULL);
     pthread_mutex_init(&s.out, NULL);
     pthread_cond_init(&s.work, NULL);
+    pthread_cond_init(&s.work_spare, NULL);
     pthread_cond_init(&s.answered, NULL);
     signal(SIGINT, SIG_IGN);          /* Ctrl-C is for who started us */
     prctl(PR_SET_NAME, "dsk-worker"); /* exec by /proc/self/exe has named it exe */

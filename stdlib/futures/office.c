@@ -485,7 +485,7 @@ static value o_past(interp *in, const value *arg)
 
 /* ---- the board ---- */
 
-/* note(name): (value or None, version) */
+/* note(name, known): (value or None, version); no value when the version is the known one, or -1 */
 static value o_note(interp *in, const value *arg)
 {
     office *o = peek_office(in, arg[0]);
@@ -493,13 +493,17 @@ static value o_note(interp *in, const value *arg)
     if (!o) return FAIL;
     if (!name) return throw(in, TypeError, "a name must be a string");
     uint64_t version;
+    int64_t known;
+    if (!to_int64(in, arg[2], &known)) return FAIL;
     datum *d = board_get(foreman_board(o->f), name->at, &version);
-    value v = d ? value_of(in, d) : NONE;
+    bool wanted = d && known >= 0 && (!known || version != (uint64_t)known);
+    value v = wanted ? value_of(in, d) : NONE;
     datum_unref(d);
     return is_fail(v) ? FAIL : v_obj(tuple_pack(in, 2, v, v_int((int64_t)version)));
 }
 
-/* post(name, value, version): was it still of that version?  None removes. */
+/* post(name, value, version): its version from now on; 0: it was no longer of that version.  None
+ * removes. */
 static value o_post(interp *in, const value *arg)
 {
     office *o = peek_office(in, arg[0]);
@@ -510,9 +514,9 @@ static value o_post(interp *in, const value *arg)
     err e = {0};
     datum *d = is_none(arg[2]) ? NULL : result_pack(in, arg[2], &e);
     if (e.kind) return throw_err(in, &e);
-    bool ok = board_set(foreman_board(o->f), name->at, d, (uint64_t)version);
+    uint64_t now = board_set(foreman_board(o->f), name->at, d, (uint64_t)version);
     datum_unref(d);
-    return v_bool(ok);
+    return v_int((int64_t)now);
 }
 
 static value o_now(interp *in, const value *arg)
@@ -689,7 +693,7 @@ static const builtin office_table[] = {
     {"workers(self)", o_workers, NULL},
     {"tasks(self)", o_tasks, NULL},
     {"past(self, since, /)", o_past, NULL},
-    {"note(self, name, /)", o_note, NULL},
+    {"note(self, name, known=0, /)", o_note, NULL},
     {"post(self, name, value, version, /)", o_post, NULL},
     {"now(self)", o_now, NULL},
     {"changed(self, now, seconds=None, /)", o_changed, NULL},

@@ -292,6 +292,18 @@ static int array_contains(interp *in, value self, value item)
     return found;
 }
 
+/* What numpy._files says about memory that somebody else has. */
+static value array_over(interp *in, const value got[5])
+{
+    value files = interp_import(in, "numpy._files");
+    value dt = is_none(got[1]) ? v_type(&T_float) : got[1];
+    value r = is_fail(files)
+                  ? FAIL
+                  : call_method(in, files, "_over", 5, got[0], dt, got[2], got[3], got[4]);
+    value_unref(in, files);
+    return r;
+}
+
 static value array_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
 {
     (void)cls;
@@ -304,7 +316,9 @@ static value array_make(interp *in, const type *cls, const value *arg, size_t np
     dtype_of t = dtype_plain(DT_float64);
     value result = FAIL;
     err e = {0};
-    if (to_shape(in, got[0], &ndim, shape) && to_dtype(in, got[1], &t))
+    if (!is_none(got[2]))
+        result = array_over(in, got);
+    else if (to_shape(in, got[0], &ndim, shape) && to_dtype(in, got[1], &t))
         result = array_wrap(in, nd_zero(t, ndim, shape, &e), &e);
     args_clear(in, got, 5);
     return result;
