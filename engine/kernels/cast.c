@@ -5,6 +5,7 @@
  * types with itself; a value passes through a "carrier" (double, int64, uint64, complex). */
 #include "engine/kernels/cast.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "engine/base/simd.h"
@@ -21,33 +22,23 @@
 
 /* What the conversion instructions give for NaN and for what does not fit.  The double is chosen,
  * not the integer: a loop may convert what it does not use only where that cannot trap. */
-static inline int32_t cut32(double d)
+static inline int32_t double_cut32(double d)
 {
     return (int32_t)(((d > -2147483649.0) & (d < 2147483648.0)) ? d : -0x1p31);
 }
+static inline int32_t float_cut32(float d)
+{
+    return (int32_t)(((d >= -0x1p31F) & (d < 0x1p31F)) ? d : -0x1p31F);
+}
+#define cut32(v)     _Generic((v), float : float_cut32, default : double_cut32)(v)
+#define to_int8(v)   ((int8_t)cut32(v))
+#define to_uint8(v)  ((uint8_t)cut32(v))
+#define to_int16(v)  ((int16_t)cut32(v))
+#define to_uint16(v) ((uint16_t)cut32(v))
+#define to_int32(v)  cut32(v)
 static inline int64_t cut64(double d)
 {
     return (int64_t)(((d >= -0x1p63) & (d < 0x1p63)) ? d : -0x1p63);
-}
-static inline int8_t to_int8(double d)
-{
-    return (int8_t)cut32(d);
-}
-static inline uint8_t to_uint8(double d)
-{
-    return (uint8_t)cut32(d);
-}
-static inline int16_t to_int16(double d)
-{
-    return (int16_t)cut32(d);
-}
-static inline uint16_t to_uint16(double d)
-{
-    return (uint16_t)cut32(d);
-}
-static inline int32_t to_int32(double d)
-{
-    return cut32(d);
 }
 static inline uint32_t to_uint32(double d)
 {
@@ -109,8 +100,8 @@ static inline uint64_t to_uint64(double d)
 /* v: the element as a double */
 #define FROM_REAL(f, v) \
     CAST(f, int8, to_int8(v)) CAST(f, uint8, to_uint8(v)) CAST(f, int16, to_int16(v)) CAST(f, uint16, to_uint16(v)) \
-    CAST(f, int32, to_int32(v)) CAST(f, uint32, to_uint32(v)) CAST(f, int64, to_int64(v)) CAST(f, uint64, to_uint64(v)) \
-    CAST(f, bool, (v) != 0) CAST(f, float16, double_to_half(v)) CAST(f, float32, (float)(v)) CAST(f, float64, v)
+    CAST(f, int32, to_int32(v)) CAST(f, uint32, to_uint32((double)(v))) CAST(f, int64, to_int64((double)(v))) CAST(f, uint64, to_uint64((double)(v))) \
+    CAST(f, bool, (v) != 0) CAST(f, float16, double_to_half((double)(v))) CAST(f, float32, (float)(v)) CAST(f, float64, (double)(v))
 FROM_INT(bool) FROM_INT(int8) FROM_INT(uint8) FROM_INT(int16) FROM_INT(uint16)
 FROM_INT(int32) FROM_INT(uint32) FROM_INT(int64) FROM_INT(uint64)
 /* floats and halves, by runs */
@@ -123,7 +114,7 @@ FROM_INT(int32) FROM_INT(uint32) FROM_INT(int64) FROM_INT(uint64)
         return true;                                                                               \
     }
 FROM_REAL(float16, half_to_double(x)) CAST(float16, complex64, half_to_float(x)) CAST(float16, complex128, half_to_double(x))
-FROM_REAL(float32, (double)x)         CAST(float32, complex64, x)                CAST(float32, complex128, x)
+FROM_REAL(float32, x)                 CAST(float32, complex64, x)                CAST(float32, complex128, x)
 FROM_REAL(float64, x)                 CAST(float64, complex64, (float)x)         CAST(float64, complex128, x)
 CAST_RUN(float16, float32, uint16_t, float, half_widen)
 CAST_RUN(float32, float16, float, uint16_t, half_narrow)
@@ -182,17 +173,49 @@ static bool fits_between(enum dtype t, double *lo, double *hi)
 
 /* *lost: do some of x not lie between lo and hi?  whole: NaN and infinities do not, else they do.
  */
-SIMD_KERNEL(static, find_outside,
-            (const double *x, size_t n, double lo, double hi, bool whole, bool *lost),
-            (x, n, lo, hi, whole, lost))
-{
-    int64_t outside = 0, infinite = 0;
-    for (size_t i = 0; i < n; i++) {
-        int64_t out = !((x[i] > lo) & (x[i] < hi));
-        outside |= out;
-        infinite |= out & (x[i] - x[i] == 0);
+#define OUTSIDE(T, BITS)                                                                           \
+    SIMD_KERNEL(static, find_outside_##T,                                                          \
+                (const T *x, size_t n, T lo, T hi, bool whole, bool *lost),                        \
+                (x, n, lo, hi, whole, lost))                                                       \
+    {                                                                                              \
+        BITS outside = 0, infinite = 0;                                                            \
+        for (size_t i = 0; i < n; i++) outside |= (BITS) !((x[i] > lo) & (x[i] < hi));             \
+        for (size_t i = 0; outside && !whole && i < n; i++)                                        \
+            infinite |= !((x[i] > lo) & (x[i] < hi)) & (x[i] - x[i] == 0);                         \
+        *lost = whole ? outside : infinite;                                                        \
     }
-    *lost = whole ? outside : infinite;
+OUTSIDE(double, int64_t)
+OUTSIDE(float, int32_t)
+
+/* the floats nearest to the bounds that no float lies between a bound and */
+static float float_below(double lo)
+{
+    float f = (float)lo;
+    return (double)f > lo ? nextafterf(f, -INFINITY) : f;
+}
+
+enum { FEW = 1024 };
+
+/* n elements of x, contiguous, from `at` on */
+static bool some_outside(const nd *x, int64_t at, size_t n, double lo, double hi, bool whole)
+{
+    err none = {0}; /* numbers always cast */
+    double few[FEW];
+    const char *from = x->at + at * x->size;
+    const double *doubles = (const double *)(const void *)from;
+    bool lost = false;
+    if (x->dtype == DT_float32) {
+        float low = float_below(lo), high = -float_below(-hi);
+        find_outside_float((const float *)(const void *)from, n, low, high, whole, &lost);
+        return lost;
+    }
+    if (x->dtype != DT_float64) {
+        numbers[x->dtype][DT_float64](n, (char *)few, sizeof *few, from, x->size,
+                                      dtype_plain(DT_float64), nd_type(x), &none);
+        doubles = few;
+    }
+    find_outside_double(doubles, n, lo, hi, whole, &lost);
+    return lost;
 }
 
 unsigned cast_lost(const nd *x, enum dtype t)
@@ -207,19 +230,10 @@ unsigned cast_lost(const nd *x, enum dtype t)
     nd *flat = part ? nd_contiguous(part, &e) : NULL;
     datum_unref(part);
     if (!flat) return err_clear(&e), 0u;
-    cast_loop wide = numbers[flat->dtype][DT_float64];
-    enum { FEW = 1024 };
-    double few[FEW];
-    const double *doubles = flat->dtype == DT_float64 ? (const double *)(void *)flat->at : NULL;
     bool lost = false;
     int64_t n = nd_count(flat);
-    for (int64_t at = 0; at < n && !lost; at += FEW) {
-        size_t m = n - at < FEW ? (size_t)(n - at) : FEW;
-        if (!doubles)
-            wide(m, (char *)few, sizeof *few, flat->at + at * flat->size, flat->size,
-                 dtype_plain(DT_float64), nd_type(flat), &e);
-        find_outside(doubles ? doubles + at : few, m, lo, hi, whole, &lost);
-    }
+    for (int64_t at = 0; at < n && !lost; at += FEW)
+        lost = some_outside(flat, at, n - at < FEW ? (size_t)(n - at) : FEW, lo, hi, whole);
     datum_unref(flat);
     return !lost ? 0 : whole ? FP_INVALID : FP_OVER;
 }
