@@ -74,7 +74,8 @@ expr *expr_store(const expr *x, sink *to, const int64_t *offset, err *e)
     store_fn *f = fn_new(sizeof *f, &store_kind, "store_chunk");
     f->to = datum_ref(to);
     f->base.flags = FN_IMPURE;
-    f->base.maybe = to->copies;
+    f->base.copies = to->copies > 1; /* packed bytes are there for sure */
+    f->base.maybe = to->copies > 1 ? to->copies - 1 : to->copies;
     char *name = unique_token("store-map");
     block_layer *l = block_layer_new(name, &f->base, store_args, x->chunks, x->type, 1, &x->of);
     mem_free(name);

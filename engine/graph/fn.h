@@ -247,6 +247,7 @@ enum {
                            arguments alone; axes lie in memory in NumPy's order 'K' */
     FN_VIEW = 16,       /* moves no element: the result shows argument 0's memory (almost always) */
     FN_ITEM = 32,       /* gives argument0[argument1] */
+    FN_SQUARE = 64,     /* blocks are to be square matrices */
 };
 static inline bool fn_is_native(const fn *f)
 {

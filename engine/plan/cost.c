@@ -321,6 +321,7 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     k.most = k.extra;
     k.times = blocks_like_inputs(g, x);
     if (k.unknown && !k.times) k.times = 1;
+    if (k.times && g->foreign && k.times < 3) k.times++; /* what surrounds the call that gives it */
     for (uint32_t s = 0; s < g->nstep; s++) {
         uint64_t total;
         const fn *f = x->known[s] ? x->view[s].f : NULL;
@@ -330,7 +331,8 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
         if (in > k.largest) k.largest = in;
         if (own > k.largest) k.largest = own;
     }
-    if (k.unknown) k.out = k.largest; /* what is taken of its blocks: no more, most likely */
+    /* what is taken of its blocks: no more, most likely */
+    if (k.unknown) k.out = k.largest * (x->view[0].f ? result_blocks(x->view[0].f) : 1);
     const fn *top = x->view[0].f;
     k.streams = (g->nstep == 1 && top && top->kind->cost.streams) || inputs_fold(g, x);
     k.selects = selects(&x->view[0]);

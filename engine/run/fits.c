@@ -70,40 +70,11 @@ static const char *size_text(uint64_t n, char out[32])
     return out;
 }
 
-/* "random_sample" of "random_sample-0123..." */
-static void short_name(const layer *l, char out[64])
+void layer_short_name(const layer *l, char out[64])
 {
     const char *dash = strrchr(l->name, '-');
     size_t n = dash && strlen(dash) > 16 ? (size_t)(dash - l->name) : strlen(l->name);
     snprintf(out, 64, "%.*s", n < 60 ? (int)n : 60, l->name);
-}
-
-/* "chunks of (500, 32000) would fit": the longest axis halved until `need` is a share of the
- * budget that lets all threads work */
-static void advice(const layer *l, uint64_t index, uint64_t need, uint64_t budget, int nthread,
-                   char *out, size_t size)
-{
-    int64_t block[GRID_MAXDIM], shape[GRID_MAXDIM];
-    const grid *g = l->grid;
-    char text[200];
-    if (!g || index >= g->nblock || !g->ndim) {
-        snprintf(out, size, "smaller chunks would fit");
-        return;
-    }
-    grid_block(g, index, block);
-    grid_block_shape(g, block, shape);
-    double share = (double)need * nthread;
-    while (share > (double)budget) {
-        int longest = 0;
-        for (int k = 1; k < g->ndim; k++)
-            if (shape[k] > shape[longest]) longest = k;
-        if (shape[longest] <= 1) break;
-        int64_t half = (shape[longest] + 1) / 2;
-        share *= (double)half / (double)shape[longest];
-        shape[longest] = half;
-    }
-    shape_text(g->ndim, shape, text, sizeof text);
-    snprintf(out, size, "chunks=%s would fit", text);
 }
 
 /* Bytes of a wanted result that are certain: what masks select and what functions of users give may
@@ -124,7 +95,7 @@ static bool results_fit(const plan *p, costs *c, uint64_t budget, uint64_t *sum,
     *sum = 0;
     for (uint32_t k = 0; k < p->nwanted; k++) *sum += result_bytes(p, c, p->wanted[k]);
     if (*sum <= budget) return true;
-    short_name(p->prog[p->task[p->wanted[0]].prog]->step[0], name);
+    layer_short_name(p->prog[p->task[p->wanted[0]].prog]->step[0], name);
     return err_set(
         e, MemoryError,
         "the result of '%s' takes %s and memory_limit leaves %s: reduce or select before "
@@ -133,37 +104,46 @@ static bool results_fit(const plan *p, costs *c, uint64_t budget, uint64_t *sum,
         name, size_text(*sum, need), size_text(budget, have));
 }
 
+/* Bytes that t needs for certain, alone. */
+static uint64_t task_need(const plan *p, costs *c, tid t)
+{
+    const task *k = &p->task[t];
+    task_cost cost = costs_of(c, t);
+    if (cost.unknown || k->flags & TASK_DONE) return 0;
+    uint64_t need = cost.out + cost.extra;
+    for (uint32_t i = 0; i < k->nin && !cost.streams; i++) {
+        const task *in = &p->task[p->in[k->in + i]];
+        task_cost given = costs_of(c, p->in[k->in + i]);
+        if (!(in->flags & TASK_DONE) && !given.unknown) need += given.out;
+    }
+    return need;
+}
+
+/* How many times too large the worst task or chunk is, if all threads are to work. */
+static double times_too_large(const plan *p, costs *c, uint64_t budget, int nthread)
+{
+    uint64_t most = 0;
+    for (tid t = 0; t < p->ntask; t++) {
+        uint64_t n = task_need(p, c, t);
+        if (n > most) most = n;
+    }
+    for (uint32_t i = 0; i < p->nprog; i++)
+        for (uint32_t s = 0; s < p->prog[i]->nstep; s++) {
+            uint64_t n = layer_block_max(p->prog[i]->by[s]);
+            if (n > most) most = n;
+        }
+    return (double)most * nthread / (double)budget;
+}
+
 static bool task_fits(const plan *p, costs *c, tid t, uint64_t budget, int nthread, err *e)
 {
     const task *k = &p->task[t];
     const layer *l = p->prog[k->prog]->step[0];
-    task_cost cost = costs_of(c, t);
-    uint64_t need = cost.out + cost.extra; /* what is certain */
-    char text[32], have[32], name[64], help[256];
-    for (uint32_t i = 0; i < k->nin && !cost.streams; i++) {
-        const task *in = &p->task[p->in[k->in + i]];
-        if (!(in->flags & TASK_DONE)) need += costs_of(c, p->in[k->in + i]).out;
-    }
+    uint64_t need = task_need(p, c, t);
+    char text[32], have[32], name[64], help[320];
     if (need <= budget) return true;
-    short_name(l, name);
-    const layer *large = l;
-    uint64_t index = k->index, most = block_bytes(l, index);
-    for (uint32_t i = 0; i < k->nin; i++) { /* whose chunks are the cause */
-        const task *in = &p->task[p->in[k->in + i]];
-        uint64_t n = block_bytes(p->prog[in->prog]->step[0], in->index);
-        if (n <= most) continue;
-        most = n;
-        large = p->prog[in->prog]->step[0];
-        index = in->index;
-    }
-    for (uint32_t s = 1; s < p->prog[k->prog]->nstep; s++) {
-        uint64_t n = layer_block_max(p->prog[k->prog]->step[s]);
-        if (n <= most) continue;
-        most = n;
-        large = p->prog[k->prog]->step[s];
-        index = 0;
-    }
-    advice(large, index, need, budget, nthread, help, sizeof help);
+    layer_short_name(l, name);
+    plan_advice(l, times_too_large(p, c, budget, nthread), help, sizeof help);
     return err_set(e, MemoryError,
                    "a task of '%s' needs %s at once and memory_limit leaves %s: %s, or raise "
                    "dask.config.set(memory_limit=...)",
@@ -177,7 +157,7 @@ bool task_is_too_large(const plan *p, tid t, uint64_t need, uint64_t budget, err
     arena a = {0};
     task_view v = {0};
     err none = {0};
-    short_name(l, name);
+    layer_short_name(l, name);
     if (layer_task(l, p->task[t].index, &a, &v, &none) && v.f)
         snprintf(name, sizeof name, "%.60s", v.f->name);
     err_clear(&none);
@@ -191,7 +171,7 @@ bool task_is_too_large(const plan *p, tid t, uint64_t need, uint64_t budget, err
 bool results_are_too_large(const plan *p, tid t, uint64_t budget, err *e)
 {
     char have[32], name[64];
-    short_name(p->prog[p->task[t].prog]->step[0], name);
+    layer_short_name(p->prog[p->task[t].prog]->step[0], name);
     return err_set(e, MemoryError,
                    "the results of '%s' take more than %s, which is what memory_limit leaves: "
                    "reduce or select before compute(), write them with da.store or to_hdf5, or "
@@ -200,8 +180,8 @@ bool results_are_too_large(const plan *p, tid t, uint64_t budget, err *e)
 }
 
 /* A step whose largest block is more than all there is, even where it might be made in pieces. */
-static bool step_fits(const plan *p, const program *g, uint32_t s, uint64_t budget, int nthread,
-                      err *e)
+static bool step_fits(const plan *p, costs *c, const program *g, uint32_t s, uint64_t budget,
+                      int nthread, err *e)
 {
     arena a = {0};
     stepset *x = mem_zero(sizeof *x);
@@ -211,14 +191,14 @@ static bool step_fits(const plan *p, const program *g, uint32_t s, uint64_t budg
         arena_reset(&a);
         if (!program_look(g, p->task[t].index, x, &a, NULL) || !x->known[s]) continue;
         uint64_t n = block_bytes(g->step[s], x->index[s]);
-        char need[32], have[32], name[64], help[256], shape[200];
+        char need[32], have[32], name[64], help[320], shape[200];
         int64_t block[GRID_MAXDIM], size[GRID_MAXDIM];
         if (n <= budget) continue;
-        short_name(g->step[s], name);
+        layer_short_name(g->step[s], name);
         grid_block(g->step[s]->grid, x->index[s], block);
         grid_block_shape(g->step[s]->grid, block, size);
         shape_text(g->step[s]->grid->ndim, size, shape, sizeof shape);
-        advice(g->step[s], x->index[s], n, budget, nthread, help, sizeof help);
+        plan_advice(g->step[s], times_too_large(p, c, budget, nthread), help, sizeof help);
         fits = err_set(e, MemoryError,
                        "a chunk of '%s' with shape %s takes %s and memory_limit leaves %s: %s",
                        name, shape, size_text(n, need), size_text(budget, have), help);
@@ -228,12 +208,12 @@ static bool step_fits(const plan *p, const program *g, uint32_t s, uint64_t budg
     return fits;
 }
 
-static bool steps_fit(const plan *p, uint64_t budget, int nthread, err *e)
+static bool steps_fit(const plan *p, costs *c, uint64_t budget, int nthread, err *e)
 {
     for (uint32_t i = 0; i < p->nprog; i++)
         for (uint32_t s = 0; s < p->prog[i]->nstep; s++)
             if (layer_block_max(p->prog[i]->by[s]) > budget)
-                TRY(step_fits(p, p->prog[i], s, budget, nthread, e));
+                TRY(step_fits(p, c, p->prog[i], s, budget, nthread, e));
     return true;
 }
 
@@ -254,9 +234,12 @@ uint64_t plan_at_most(const plan *p, int nthread)
 bool plan_fits(const plan *p, uint64_t budget, int nthread, bool keeps, uint64_t *room, err *e)
 {
     uint64_t results = 0;
-    TRY(steps_fit(p, budget, nthread, e));
     costs *c = costs_new(p);
-    bool ok = keeps || results_fit(p, c, budget, &results, e);
+    bool chunk = p->nwanted == 1 && /* it is not that the result is asked for whole */
+                 origin_bytes(p->prog[p->task[p->wanted[0]].prog]->step[0]) > (double)budget;
+    bool ok = !chunk || steps_fit(p, c, budget, nthread, e);
+    ok = ok && (keeps || results_fit(p, c, budget, &results, e));
+    ok = ok && (chunk || steps_fit(p, c, budget, nthread, e));
     if (ok) *room = budget - results;
     for (tid t = 0; t < p->ntask && ok; t++)
         if (!(p->task[t].flags & TASK_DONE)) ok = task_fits(p, c, t, *room, nthread, e);

@@ -69,5 +69,15 @@ bool plan_fits(const plan *p, uint64_t budget, int nthread, bool keeps, uint64_t
 bool task_is_too_large(const plan *p, tid t, uint64_t need, uint64_t budget, err *e);
 /* MemoryError: wanted results, t's among them, are more than `budget` already.  False. */
 bool results_are_too_large(const plan *p, tid t, uint64_t budget, err *e);
+/* "random_sample" of "random_sample-0123..." */
+void layer_short_name(const layer *l, char out[64]);
 /* What plan_fits counts for a wanted result. */
 uint64_t result_bytes(const plan *p, costs *c, tid t);
+
+/* --- advice.c --- */
+
+/* Bytes of the largest blocks of what l is made of. */
+double origin_bytes(const layer *l);
+
+/* "chunks=(500, 32000) of 'x' would fit": blocks of what `cause` is made of, cut to a `times`th. */
+void plan_advice(const layer *cause, double times, char *out, size_t size);

@@ -239,6 +239,23 @@ static bool is_getitem(interp *in, value f, const char *name)
     return is;
 }
 
+/* What functions of our libraries say of themselves: how many blocks they make, and of what shape.
+ */
+static void hints(interp *in, value f, fn *of)
+{
+    value v;
+    int64_t n;
+    if (value_findattr(in, f, "_blocks", &v) == 1) {
+        if (to_int64(in, v, &n)) of->items = (uint8_t)(n - 1);
+        value_unref(in, v);
+    }
+    if (value_findattr(in, f, "_square", &v) == 1) {
+        if (value_truth(in, v) > 0) of->flags |= FN_SQUARE;
+        value_unref(in, v);
+    }
+    exc_clear(in);
+}
+
 fn *fn_callable(interp *in, value f, value kwargs)
 {
     const fn *known = as_fn_value(f);
@@ -253,6 +270,7 @@ fn *fn_callable(interp *in, value f, value kwargs)
     func *own =
         as_func(f); /* b * 2 + 1 holds b * 2 for a while; functions of libraries are careful */
     k->f.copies = own && own->globals == interp_main(in);
+    if (own && !k->f.copies) hints(in, f, &k->f);
     void *id[2] = {f.kind == V_OBJ ? f.o : NULL, is_fail(kwargs) ? NULL : kwargs.o};
     fn_identify(&k->f, id, sizeof id);
     return &k->f;
