@@ -71,6 +71,13 @@ bool fn_is_pow(const fn *f);
 bool fn_is_part(const fn *f);
 /* what a call of such a fn shows, without the copy that it would make of it */
 nd *part_view(const fn *f, const call *c, bool *copies, err *e);
+/* A product of two blocks of two axes each: summed over axis `left` of the first and `right` of the
+ * second, with an axis of one more in the result, `partial`.  (contract.c) */
+typedef struct product_axes {
+    int left, right, partial;
+} product_axes;
+bool fn_is_product(const fn *f, product_axes *out);
+bool fn_adds_blocks(const fn *f, uint32_t *axes); /* partial products of matmul, along axes */
 bool fn_is_transpose(const fn *f);
 bool fn_is_cast(const fn *f, dtype_of *t);
 fn *fn_literal(void);        /* its argument is its result */

@@ -176,6 +176,21 @@ static const fn_kind chunk_sum_kind = {.name = "chunk_sum",
                                        .call = chunk_sum_call,
                                        .takes = "X"};
 
+bool fn_is_product(const fn *f, product_axes *out)
+{
+    const dot_fn *d = (const dot_fn *)f;
+    bool dot = f->kind == &tensordot_kind && d->n == 1;
+    *out = dot ? (product_axes){d->left[0], d->right[0], d->left[0]} : (product_axes){1, 0, 1};
+    return dot || f->kind == &matmul_kind;
+}
+
+bool fn_adds_blocks(const fn *f, uint32_t *axes)
+{
+    if (f->kind != &chunk_sum_kind) return false;
+    *axes = axis_bit(((const dot_fn *)f)->left[0]);
+    return true;
+}
+
 static fn *chunk_sum(int axis, bool squeeze)
 {
     dot_fn *f = fn_new(sizeof *f, &chunk_sum_kind, "_chunk_sum");

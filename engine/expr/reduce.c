@@ -479,7 +479,7 @@ static expr *arg_chunks(const expr *x, const red_fn *r, const arg_param *p)
 
 /* --- again, over less --- */
 
-bool red_layer_of(const layer *l, red_layer *out)
+bool red_tree_of(const layer *l, red_layer *out)
 {
     const bw_layer *b = as_bw(l);
     const block_layer *a = as_block_layer(l);
@@ -496,7 +496,12 @@ bool red_layer_of(const layer *l, red_layer *out)
     else
         return false;
     out->in = l->dep[0];
-    return out->in->grid && fn_reduces(out->f, out->in->type, &out->axes, &out->ordered);
+    return out->in->grid != NULL;
+}
+
+bool red_layer_of(const layer *l, red_layer *out)
+{
+    return red_tree_of(l, out) && fn_reduces(out->f, out->in->type, &out->axes, &out->ordered);
 }
 
 layer *red_layer_again(const layer *l, const char *name, layer *in)

@@ -56,6 +56,8 @@ typedef struct red_layer { /* a layer of one: every block by itself, or a level 
     uint32_t axes, dropped; /* of `in`: that fold; that the result has no more */
 } red_layer;
 bool red_layer_of(const layer *l, red_layer *out); /* false: it is none of NumPy's */
+/* The same, whatever the function: axes and ordered are not said. */
+bool red_tree_of(const layer *l, red_layer *out);
 /* The same over `in`, which has fewer cells along the axes that stay.  Owned. */
 layer *red_layer_again(const layer *l, const char *name, layer *in);
 /* Of a step of NumPy's reductions, for blocks of type t; false: it is something else. */

@@ -342,13 +342,17 @@ bool gemm_product(enum dtype d, mat c, mat a, mat b, bool half, err *e)
     return !j.stopped || stop_check(e);
 }
 
-bool gemm_fits(enum dtype d, mat c, mat a, mat b)
+bool gemm_takes(enum dtype d, int64_t rows, int64_t cols, int64_t depth)
 {
     enum { SIDE = 96, DEEP = 96, WORK = 30 * 1000 * 1000 };
     if (d != DT_float64 && d != DT_complex128) return false;
-    if (simd_level() < SIMD_AVX2) return false;
+    if (simd_level() < SIMD_AVX2 || rows < SIDE || cols < SIDE || depth < DEEP) return false;
+    return (double)rows * (double)cols * (double)depth >= WORK;
+}
+
+bool gemm_fits(enum dtype d, mat c, mat a, mat b)
+{
     uintptr_t all = (uintptr_t)c.at | (uintptr_t)a.at | (uintptr_t)b.at;
     if (all % sizeof(double) || c.rs % (int64_t)sizeof(double)) return false;
-    return c.rows >= SIDE && c.cols >= SIDE && a.cols >= DEEP &&
-           (double)c.rows * (double)c.cols * (double)a.cols >= WORK;
+    return gemm_takes(d, c.rows, c.cols, a.cols);
 }

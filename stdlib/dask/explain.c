@@ -15,7 +15,7 @@ static value layer_names(interp *in, const program *g)
 {
     list *l = list_new(in, g->nstep);
     for (uint32_t s = g->nstep; l && s-- > 0;) /* sources first */
-        if (!list_add(in, l, v_str(in, g->step[s]->name))) return obj_unref(in, l), FAIL;
+        if (!list_add(in, l, v_str(in, g->by[s]->name))) return obj_unref(in, l), FAIL;
     return v_obj(l);
 }
 
