@@ -139,7 +139,7 @@ static bool sublists(interp *in, value first, tuple *rest, strbuf *text, list *o
 /* optimize=True with three operands and more: step by step, in the language.  None: not this way */
 static value einsum_in_steps(interp *in, const char *subscripts, value of, value dtype)
 {
-    value m = interp_import(in, "numpy._numeric"), f = FAIL, r = FAIL;
+    value m = interp_import(in, "numpy._einsum"), f = FAIL, r = FAIL;
     str *s = is_fail(m) ? NULL : str_new(in, subscripts, strlen(subscripts));
     if (s && value_findattr(in, m, "_einsum_in_steps", &f) == 1)
         r = value_call(in, f, (value[]){v_obj(s), of, dtype}, 3, NULL);
