@@ -14,8 +14,7 @@
 
 enum {
     WINDOW = 1 << 15, /* elements of a source, read at once */
-    PART = 512,       /* of a piece, between two looks ahead */
-    LINE = 64         /* bytes that memory sends together */
+    PART = 512        /* of a piece, between two looks ahead */
 };
 
 static tile_op *add_op(tile_code *c, enum op_kind kind, int step)
@@ -636,13 +635,14 @@ static bool last_writes(tile_code *c, const nd *out)
  * the next piece is asked for meanwhile, a few lines at a time.  (Pipes ask for themselves.) */
 static void find_ahead(tile_code *c)
 {
-    c->nahead = 0;
+    c->nahead = c->nloop = 0;
     if (c->nop < 2) return; /* a single loop is as fast as memory */
     for (int i = 0; i < c->nop; i++) {
         if (c->op[i].pipe) {
             i = c->op[i].pipe->last;
             continue;
         }
+        if (c->op[i].kind <= OP_CAST) c->op[i].turn = c->nloop++;
         for (int k = 0; k < c->op[i].nin; k++) {
             const tile_operand *a = &c->op[i].arg[k];
             bool known = !tile_read_first(c, i, a);
@@ -737,7 +737,7 @@ static void fetch_ahead(const tile_code *c, int64_t from, int64_t n, int64_t tur
         for (int64_t i = begin, m; i < end; i += m) {
             m = tile_in_row(a, i, end - i);
             const char *at = tile_element(a, i, 0), *to = at + m * a->step;
-            for (; at < to; at += LINE) __builtin_prefetch(at, 0, 2);
+            for (; at < to; at += TILE_LINE) __builtin_prefetch(at, 0, 2);
         }
     }
 }
@@ -748,7 +748,7 @@ static bool run_parts(const tile_code *c, int op, int64_t from, int64_t n, err *
     int64_t parts = (n + PART - 1) / PART;
     for (int64_t k = 0; k < parts; k++) {
         int64_t at = k * PART, m = n - at < PART ? n - at : PART;
-        fetch_ahead(c, from, n, op * parts + k, c->nop * parts);
+        fetch_ahead(c, from, n, c->op[op].turn * parts + k, c->nloop * parts);
         TRY(tile_loop(&c->op[op], from, at, m, e));
     }
     return true;

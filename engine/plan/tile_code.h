@@ -46,8 +46,8 @@ typedef struct tile_code {
     int nop, maxop;
     unsigned npiece;
     const tile_operand **ahead; /* blocks whose next piece is fetched while this one is worked on */
-    int nahead;
-    tile_operand *value; /* of each step; of `resident` */
+    int nahead, nloop;          /* loops take turns at that */
+    tile_operand *value;        /* of each step; of `resident` */
     int *uses;
     int nreg, nfree, *free;
     uint8_t *width; /* of each register: bytes of an element */

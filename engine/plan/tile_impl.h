@@ -21,6 +21,7 @@ struct tile_op {
     int step; /* OP_FILL, OP_WINDOW */
     tile_call gen;
     call call;
+    int turn;        /* which of the loops it is */
     tile_pipe *pipe; /* does the work of this one and the next */
 };
 

@@ -70,6 +70,7 @@ static enum pipe_op op_of(const tile_op *o, int *nin)
     if (o->kind == OP_CAST) return cast_op(o);
     if (o->kind != OP_MAP) return PIPE_none;
     if (!o->f) return PIPE_where;
+    if (o->f->id == U_clip) return PIPE_maximum; /* and then the minimum */
     if (o->f->id != U_power) return pipe_op_of(o->f);
     *nin = 1;
     int k = whole_exponent(o);
@@ -192,12 +193,21 @@ static void add_choice(chain *x, int i, const tile_operand *a)
     add_stage(x, PIPE_where, a[0].t, form_of(&a[1]) + 2 * form_of(&a[2]), &a[1], &a[2]);
 }
 
+/* (x, low, high) */
+static void add_clip(chain *x, int i, const tile_operand *a)
+{
+    hold(x, i, &a[0]);
+    for (int k = 1; k < 3; k++) {
+        ask(x, i, &a[k]);
+        add_stage(x, k == 1 ? PIPE_maximum : PIPE_minimum, a[0].t, form_of(&a[k]), &a[k], NULL);
+    }
+}
+
 /* Does loop i find its operand in the registers where the one before it leaves it, and nowhere
  * else? */
 static bool takes_held(const tile_op *o, const tile_operand *held)
 {
-    int nin;
-    if (op_of(o, &nin) != PIPE_where) return true;
+    if (o->nin < 3) return true;
     return same(&o->arg[0], held) && !same(&o->arg[1], held) && !same(&o->arg[2], held);
 }
 
@@ -224,6 +234,8 @@ static void add_op(chain *x, int i)
     enum pipe_op op = op_of(o, &nin);
     if (op == PIPE_where)
         add_choice(x, i, a);
+    else if (nin == 3)
+        add_clip(x, i, a);
     else if (nin == 2)
         add_pair(x, i, op, &a[0], &a[1]);
     else {
@@ -248,13 +260,16 @@ static tile_pipe *pipe_of(const tile_code *c, int first, int last, size_t lane)
     return p;
 }
 
-/* A loop by itself gains only from being asked for early. */
+/* A loop by itself gains only from being asked for early, or when it repeats one element. */
 static bool is_worth(const tile_code *c, int first, int last)
 {
-    bool reads = false;
-    for (int k = 0; k < c->op[first].nin; k++)
-        reads |= tile_read_first(c, first, &c->op[first].arg[k]);
-    return last > first || reads;
+    const tile_op *o = &c->op[first];
+    bool reads = false, numbers = true;
+    for (int k = 0; k < o->nin; k++) {
+        reads |= tile_read_first(c, first, &o->arg[k]);
+        numbers &= is_number(&o->arg[k]);
+    }
+    return last > first || reads || numbers;
 }
 
 void tile_find_pipes(tile_code *c)

@@ -129,6 +129,7 @@ static void add_step(pool_of *p, uint64_t *s)
         for (int i = 0; i < 8 && (!pipe_op_of(f) || f->nout > 1);
              i++) /* mostly those with stages */
             f = &ufuncs[draw(s) % NUFUNC];
+        if (way == 3) f = &ufuncs[U_clip];
         if (f->nout == 1 && f->id != U_power) y = expr_map((label){0}, f, f->nin, x, none, 0, &e);
     }
     err_clear(&e);
