@@ -331,6 +331,14 @@ static bool take_params(making *m, grid *g, err *e)
     return true;
 }
 
+/* Uniform numbers are the generator's own words, vectors of them; others take a logarithm or so. */
+static float draw_ns(const drawing *d)
+{
+    const distribution *of = d->kind == DRAW_DIST ? d->dist : NULL;
+    bool plain = of == &distributions[DIST_random] || of == &distributions[DIST_uniform];
+    return plain ? 0.6F : of ? 6 : 3;
+}
+
 static expr *make(making *m, rng *parent, grid *g, err *e)
 {
     enum { AT_ONCE = 1024 }; /* streams: between two looks whether to go on */
@@ -351,6 +359,7 @@ static expr *make(making *m, rng *parent, grid *g, err *e)
                          : d->kind == DRAW_INTEGERS ? "randint"
                                                     : "da.random.choice";
     draw_fn *f = fn_new(sizeof *f, m->plain ? &plain_kind : &draw_kind_of, prefix);
+    f->base.ns = draw_ns(d);
     f->d = *d;
     f->seed = s;
     f->plain = m->plain;

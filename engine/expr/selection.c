@@ -179,6 +179,17 @@ static void *unknown_error(const expr *x, err *e)
     return NULL;
 }
 
+/* Can all blocks between two elements be listed? */
+static bool check_many(const cuts *a, int64_t from, int64_t to, err *e)
+{
+    enum { MOST = 1 << 26 };
+    int64_t n = cuts_find(a, to) - cuts_find(a, from);
+    return (n < MOST && n > -MOST) ||
+           err_set(e, MemoryError,
+                   "a slice over %lld chunks does not fit in memory; larger chunks make fewer",
+                   (long long)(n < 0 ? 1 - n : n + 1));
+}
+
 static bool set_axis(axis_pieces *p, const expr *x, int k, const index_item *item, err *e)
 {
     const cuts *a = x->chunks->ax[k];
@@ -193,6 +204,8 @@ static bool set_axis(axis_pieces *p, const expr *x, int k, const index_item *ite
     if (item->kind == IDX_ARRAY) return list_pieces(p, a, item->array, e);
     int64_t start = item->start, stop = item->stop, step = item->step, n;
     TRY(slice_clip(a->extent, &start, &stop, &step, &n, e));
+    bool all = step == 1 && start == 0 && stop >= a->extent;
+    if (n && !all) TRY(check_many(a, start, start + (n - 1) * step, e));
     slice_pieces(p, a, start, stop, step);
     return true;
 }

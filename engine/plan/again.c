@@ -18,7 +18,7 @@ enum {
     LARGE = 16 << 20, /* bytes of an array, below which it stays in cache anyhow */
     SMALL = 16        /* what has so much fewer elements is kept */
 };
-static const double KEEP_NS = 0.6, /* a byte: fresh memory, written and read */
+static const double KEEP_NS = 0.5, /* a byte: fresh memory, written and read */
     LOOP_NS = 0.4, FILE_NS = 0.4;
 
 /* --- a layer under another name --- */
