@@ -33,6 +33,16 @@ static const type *array_class(interp *in)
     return as_type(v);
 }
 
+/* v; what dask.annotate says about what is built now is noted for it. */
+static value noted(interp *in, value v)
+{
+    value f = dict_peek(in, module_dict(dask_module(in)), "_noting");
+    if (is_fail(f) || is_none(f)) return v;
+    value same = call_n(in, f, 1, v);
+    value_unref(in, v);
+    return same;
+}
+
 value wrap_expr(interp *in, expr *x, err *e)
 {
     if (!x) return e->kind ? throw_err(in, e) : FAIL;
@@ -40,7 +50,7 @@ value wrap_expr(interp *in, expr *x, err *e)
     lazy *l = t ? obj_new(in, t, 0) : NULL;
     if (!l) return datum_unref(x), FAIL;
     l->x = x;
-    return v_obj(l);
+    return noted(in, v_obj(l));
 }
 
 expr *peek_expr(interp *in, value v)

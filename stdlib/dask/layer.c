@@ -337,6 +337,16 @@ static value m_none(interp *in, const value *arg)
     return NONE;
 }
 
+static value m_annotations(interp *in, const value *arg)
+{
+    value noted = dict_peek(in, module_dict(dask_module(in)), "_noted"), v;
+    if (!as_dict(noted)) return NONE;
+    value name = m_name(in, arg);
+    int found = is_fail(name) ? -1 : dict_get(in, as_dict(noted), name, &v);
+    value_unref(in, name);
+    return found < 0 ? FAIL : found ? value_ref(v) : NONE;
+}
+
 /* Which axis of the layer's blocks each axis of an input's blocks goes with: a tuple of ints, < 0:
  * none (-1 the only block, else summed over). */
 static value letters_of(interp *in, const int16_t *from, int n)
@@ -379,7 +389,7 @@ static const builtin layer_table[] = {
     {"@property mapping", m_mapping, "All tasks, as a dict."},
     {"@property _indices", m_indices, NULL},
     {"@property name", m_name, "The name of the layer."},
-    {"@property annotations", m_none, "None."},
+    {"@property annotations", m_annotations, "What dask.annotate said about its tasks, or None."},
     {"@property collection_annotations", m_none, "None."},
     {0},
 };
