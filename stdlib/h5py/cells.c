@@ -81,31 +81,41 @@ bool cells_from(interp *in, const h5type *t, value cells, h5cells *out)
 
 /* ---- functions ---- */
 
+typedef struct wanted { /* what the first arguments of both functions say */
+    h5obj *of;
+    region where;
+    h5info info;
+} wanted;
+
+static bool wanted_of(interp *in, const value *arg, wanted *w)
+{
+    err e = {0};
+    w->of = peek_h5(in, arg[0]);
+    if (!w->of || !region_of(in, arg + 1, &w->where)) return false;
+    if (h5_info(w->of, &w->info, &e)) return true;
+    throw_err(in, &e);
+    return false;
+}
+
 static value c_read(interp *in, const value *arg)
 {
-    h5obj *x = peek_h5(in, arg[0]);
-    region r;
-    h5info i;
+    wanted w;
     h5cells c;
     err e = {0};
-    if (!x || !region_of(in, arg + 1, &r)) return FAIL;
-    if (!h5_info(x, &i, &e) || !h5_read_cells(x, r.p, &c, &e)) return throw_err(in, &e);
-    value v = cells_value(in, &i.type, &c);
+    if (!wanted_of(in, arg, &w)) return FAIL;
+    if (!h5_read_cells(w.of, w.where.p, &c, &e)) return throw_err(in, &e);
+    value v = cells_value(in, &w.info.type, &c);
     h5_cells_clear(&c);
     return v;
 }
 
 static value c_write(interp *in, const value *arg)
 {
-    h5obj *x = peek_h5(in, arg[0]);
-    region r;
-    h5info i;
+    wanted w;
     h5cells c;
     err e = {0};
-    if (!x || !region_of(in, arg + 1, &r)) return FAIL;
-    if (!h5_info(x, &i, &e)) return throw_err(in, &e);
-    if (!cells_from(in, &i.type, arg[4], &c)) return FAIL;
-    bool ok = h5_write_cells(x, r.p, &c, &e);
+    if (!wanted_of(in, arg, &w) || !cells_from(in, &w.info.type, arg[4], &c)) return FAIL;
+    bool ok = h5_write_cells(w.of, w.where.p, &c, &e);
     h5_cells_clear(&c);
     return done_or_throw(in, ok, &e);
 }

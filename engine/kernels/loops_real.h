@@ -1,0 +1,45 @@
+/* engine/kernels/loops_real.h - the floating loops of a type that the processor computes with;
+ * included by loops_float32.c and loops_float64.c, which define LOOP_DT, LOOP_T, LOOP_BITS,
+ * LOOP_SUFFIX (of libm's names) and the vectorised parts: POWERS, RUN1, RUN2, PAIRS_RUN, SUM_RUN.
+ */
+#include "engine/kernels/fold.h"
+#include "engine/kernels/fp.h"
+#include "engine/kernels/pairs.h"
+#include "engine/kernels/power.h"
+#include "engine/kernels/vmath.h"
+
+#define LOOP_MEM      LOOP_T
+#define LD(p)         (*(const LOOP_T *)(p))
+#define ST(p, v)      (*(LOOP_T *)(p) = (LOOP_T)(v))
+#define NEXT(r, a, b) ST(r, M(nextafter, LD(a), LD(b)))
+#define SPACING(r, a)                                                                              \
+    ST(r,                                                                                          \
+       isinf(LD(a)) ? (LOOP_T)NAN : M(nextafter, LD(a), LD(a) < 0 ? -INFINITY : INFINITY) - LD(a))
+
+#define POWER_WHOLE                                                                                \
+    if (sb == 0 && n && sa == u && sr == u && power_is_whole((double)LD(b))) {                     \
+        POWERS(n, (const LOOP_T *)(const void *)a, (int)LD(b), (LOOP_T *)(void *)r);               \
+        return;                                                                                    \
+    }
+
+/* transcendental functions go to vectors in blocks; libm serves what those cannot */
+#define VECTOR_MATH
+#define V1(name, res, body)                                                                        \
+    static LOOP_T libm_##name(LOOP_T x)                                                            \
+    {                                                                                              \
+        return body;                                                                               \
+    }                                                                                              \
+    void LOOP_NAME(name)(size_t n, char *const *p, const ptrdiff_t *s);                            \
+    void LOOP_NAME(name)(size_t n, char *const *p, const ptrdiff_t *s)                             \
+    {                                                                                              \
+        RUN1(V_##name, libm_##name, n, p, s);                                                      \
+    }
+#define PAIRWISE_RUN(b, n)   SUM_RUN((const LOOP_T *)(const void *)(b), n)
+#define POWER_ROUGH(n, p, s) RUN2(V2_power, PASTE(pow, LOOP_SUFFIX), n, p, s)
+#include "engine/kernels/loops_float.h"
+
+void LOOP_NAME(arctan2)(size_t n, char *const *p, const ptrdiff_t *s);
+void LOOP_NAME(arctan2)(size_t n, char *const *p, const ptrdiff_t *s)
+{
+    RUN2(V2_arctan2, PASTE(atan2, LOOP_SUFFIX), n, p, s);
+}
