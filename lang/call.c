@@ -463,7 +463,12 @@ static void set_sig(interp *in, cfunction *f)
 
 value cfunction_call(interp *in, cfunction *f, const value *arg, size_t npos, tuple *kwnames)
 {
-    if (!f->sig) set_sig(in, f);
+    const sig *s = f->sig;
+    if (s && s->simple && npos == s->npos && !kwnames && is_fail(f->self) &&
+        (s->kind != 'm' || (npos && arg[0].kind == V_OBJ && arg[0].o->type == f->owner))) {
+        return f->row->fn(in, arg); /* as nearly always */
+    }
+    if (!s) set_sig(in, f);
     if (is_fail(f->self)) return call_bound(in, f, arg, npos, kwnames);
     size_t all = npos + (kwnames ? (size_t)kwnames->n : 0);
     value few[8], *a = all < 8 ? few : mem_alloc((all + 1) * sizeof *a);

@@ -578,6 +578,18 @@ value vm_run(interp *in)
     {
         value fn, self = r[A];
         bool with_self = false;
+        const site *s = &f->link->site[B];
+        if (self.kind == V_OBJ && self.o->type == s->type && s->how == SITE_METHOD &&
+            type_version(s->type) == s->version) {
+            const dict *d = self.o->flags & OBJ_DICT ? obj_head(self.o)->dict : NULL;
+            if (!d || d->version == s->version2) {
+                fn = ref_at(&s->val);
+                self = OWN(A);
+                SET(C, fn);
+                SET(C + 1, self);
+                NEXT;
+            }
+        }
         f->ip = ip;
         if (!attr_method(in, &f->link->site[B], self, &fn, &with_self)) goto error;
         self = with_self ? OWN(A) : FAIL;

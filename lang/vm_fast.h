@@ -76,5 +76,6 @@ static int compare_truth(interp *in, unsigned op, value a, value b)
 static inline int truth(interp *in, value v)
 {
     if (v.kind == V_BOOL || v.kind == V_INT) return v.i != 0;
+    if (v.kind == V_OBJ && v.o->type == &T_list) return ((list *)v.o)->n != 0;
     return v.kind == V_NONE ? 0 : value_truth(in, v);
 }

@@ -101,10 +101,20 @@ static bool rsplit_blank(interp *in, list *l, str *s, int64_t max)
     }
 }
 
+/* The next separator; one of a byte is mostly near. */
+static inline const char *next_sep(const char *p, const char *end, const str *sep)
+{
+    enum { NEAR = 12 };
+    if (sep->nbyte == 1)
+        for (int k = 0; k < NEAR && p < end; k++, p++)
+            if (*p == sep->at[0]) return p;
+    return memory_find(p, (size_t)(end - p), sep->at, sep->nbyte);
+}
+
 static bool split_at(interp *in, list *l, str *s, const str *sep, int64_t max)
 {
     const char *p = s->at, *end = p + s->nbyte, *hit;
-    while (max-- != 0 && (hit = memory_find(p, (size_t)(end - p), sep->at, sep->nbyte))) {
+    while (max-- != 0 && (hit = next_sep(p, end, sep))) {
         if (!add_part(in, l, s, (size_t)(p - s->at), (size_t)(hit - s->at))) return false;
         p = hit + sep->nbyte;
     }
