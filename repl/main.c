@@ -11,6 +11,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/simd.h"
 #include "engine/base/str.h"
+#include "engine/io/hdf5.h"
 #include "lang/aside.h"
 #include "lang/lang.h"
 #include "repl/cells.h"
@@ -145,14 +146,14 @@ static bool read_options(options *o, int argc, char **argv)
 
 /* ---- what there is to run ---- */
 
+enum { INTERRUPTED = -1 }; /* instead of an exit status: once all is tidied up, die of it */
+
 static int report(interp *in)
 {
     int status = 1;
-    if (exc_is(in, KeyboardInterrupt)) {
-        session_report(in, &status);
-        host_die_interrupted();
-    }
-    return session_report(in, &status) == CELL_EXIT ? status : 1;
+    const bool interrupted = exc_is(in, KeyboardInterrupt);
+    const bool leaves = session_report(in, &status) == CELL_EXIT;
+    return interrupted ? INTERRUPTED : leaves ? status : 1;
 }
 
 static int run_text(interp *in, const char *text, size_t n, const char *name)
@@ -347,7 +348,9 @@ int main(int argc, char **argv)
     if (cells) session_close(&s);
     const bool at_work = interp_left_asides(in);
     interp_close(in);
+    h5_settle();
     mem_free(modules);
+    if (status == INTERRUPTED) host_die_interrupted();
     if (!host_flush()) {
         fprintf(stderr, "dsk: stdout: %s\n", strerror(errno));
         if (status == 0) status = 120; /* as CPython when stdout is lost */

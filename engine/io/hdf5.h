@@ -79,6 +79,9 @@ bool h5_about(h5obj *file, h5opening *out, err *e);
 bool h5_start_swmr(h5obj *file, err *e); /* others may read from now on */
 bool h5_refresh(h5obj *dataset, err *e); /* what others wrote shows */
 bool h5_close(h5obj *file, err *e);      /* closes everything opened through it; again is fine */
+/* The same for who cannot wait: when a long call of the library is under way, after it. */
+void h5_close_soon(h5obj *file);
+void h5_settle(void); /* waits until all that was to be closed soon is */
 bool h5_flush(h5obj *file, err *e);
 bool h5_is_open(const h5obj *x);
 bool h5_is_writable(const h5obj *x); /* h5py shows mode "r+" then, else "r" */

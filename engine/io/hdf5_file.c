@@ -29,27 +29,29 @@ static bool close_id(const h5_lib *h, hid_t id, err *e)
     return false;
 }
 
-static void drop(datum *d)
+static void release(const h5_lib *h, void *arg)
 {
-    h5obj *x = (h5obj *)d;
+    h5obj *x = arg;
     err e = {0};
-    const h5_lib *h = h5_enter(&e);
-    if (h) {
-        if (x->what == H5_FILE && !x->closed) {
-            close_id(h, x->id, &e);
-            h5_share_close(x->share);
-        } else if (x->what != H5_FILE && h->Iis_valid(x->id) > 0) {
-            h->Oclose(x->id);
-        }
-        h5_share_unref(x->share);
-        h5_leave();
+    if (x->what == H5_FILE && !x->closed) {
+        close_id(h, x->id, &e);
+        h5_share_close(x->share);
+    } else if (x->what != H5_FILE && h->Iis_valid(x->id) > 0) {
+        h->Oclose(x->id);
     }
+    h5_share_unref(x->share);
     err_clear(&e);
     h5_map_unref(x->map);
     datum_unref(x->file);
     mem_free(x->path);
     pthread_mutex_destroy(&x->lock);
     mem_free(x);
+}
+
+/* There is nobody to hear of a failure, so a long call of another thread is not waited for. */
+static void drop(datum *d)
+{
+    h5_when_free(release, d);
 }
 
 /* Elsewhere the file is opened again by its path, to be read. */
@@ -334,6 +336,21 @@ bool h5_close(h5obj *file, err *e)
     }
     pthread_rwlock_unlock(&file->share->lock);
     return ok;
+}
+
+static void close_later(const h5_lib *h, void *arg)
+{
+    h5obj *x = arg;
+    err e = {0};
+    close_id(h, x->id, &e);
+    h5_share_close(x->share);
+    err_clear(&e);
+    datum_unref(x);
+}
+
+void h5_close_soon(h5obj *file)
+{
+    if (!atomic_exchange(&file->closed, true)) h5_when_free(close_later, datum_ref(file));
 }
 
 bool h5_flush(h5obj *x, err *e)

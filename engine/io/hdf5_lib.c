@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/base/mem.h"
@@ -23,6 +24,7 @@ static struct {
     char *why; /* not ready: the loader's sentence */
     h5_lib lib;
     h5share *shares;
+    _Atomic(struct later *) later; /* what whoever has the lock does before leaving */
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* --- opening --- */
@@ -106,16 +108,43 @@ static bool open_library(void)
     return false;
 }
 
+typedef struct later {
+    struct later *next;
+    void (*f)(const h5_lib *h, void *arg);
+    void *arg;
+} later;
+
+static void do_later(void)
+{
+    for (later *x; (x = atomic_exchange(&state.later, NULL));)
+        while (x) {
+            later *next = x->next;
+            x->f(&state.lib, x->arg);
+            mem_free(x);
+            x = next;
+        }
+}
+
+static _Thread_local bool inside; /* does this thread have the lock? */
+
+static void let_go(void)
+{
+    inside = false;
+    pthread_mutex_unlock(&state.lock);
+}
+
 const h5_lib *h5_enter(err *e)
 {
     pthread_mutex_lock(&state.lock);
+    inside = true;
+    do_later();
     if (!state.tried) {
         state.ready = open_library();
         state.tried = true;
     }
     if (!state.ready) {
         err_set(e, OSError, "the HDF5 library could not be opened (%s)", state.why);
-        pthread_mutex_unlock(&state.lock);
+        let_go();
         return NULL;
     }
     /* error stacks, and whether they print, are per thread in the library */
@@ -125,7 +154,32 @@ const h5_lib *h5_enter(err *e)
 
 void h5_leave(void)
 {
-    pthread_mutex_unlock(&state.lock);
+    do { /* what was asked for after the last look is ours, unless somebody else is inside */
+        inside = true;
+        do_later();
+        let_go();
+    } while (atomic_load(&state.later) && pthread_mutex_trylock(&state.lock) == 0);
+}
+
+void h5_when_free(void (*f)(const h5_lib *h, void *arg), void *arg)
+{
+    enum { PATIENCE_NS = 15000000 };
+    later *x = mem_alloc(sizeof *x);
+    *x = (later){.next = atomic_load(&state.later), .f = f, .arg = arg};
+    while (!atomic_compare_exchange_weak(&state.later, &x->next, x)) continue;
+    if (inside) return;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += PATIENCE_NS;
+    if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+    if (pthread_mutex_timedlock(&state.lock, &until) == 0) h5_leave();
+}
+
+void h5_settle(void)
+{
+    if (!state.tried) return;
+    pthread_mutex_lock(&state.lock);
+    h5_leave();
 }
 
 /* --- failures --- */

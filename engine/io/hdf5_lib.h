@@ -32,6 +32,8 @@ enum { H5_LZF = 32000 }; /* the filter's registered number */
 
 const h5_lib *h5_enter(err *e); /* NULL: no library, and no lock taken */
 void h5_leave(void);
+/* f(table, arg) under the lock: soon, or when a long call that has it now has ended. */
+void h5_when_free(void (*f)(const h5_lib *h, void *arg), void *arg);
 void h5_lose(void); /* with the lock: a file could not be closed */
 /* Records the library's last failure in h5py's words.  NULL. */
 void *h5_fail(const h5_lib *h, err *e);

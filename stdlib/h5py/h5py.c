@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "lang/exc.h"
 #include "lang/freeze.h"
 #include "stdlib/stdlib.h"
 
@@ -126,6 +127,8 @@ static value f_close(interp *in, const value *arg)
 {
     h5obj *x = peek_h5(in, arg[0]);
     err e = {0};
+    const bool hurry = as_obj(exc_handled(in), exc_type(KeyboardInterrupt)) != NULL;
+    if (x && hurry) return h5_close_soon(x), NONE;
     return x ? done_or_throw(in, h5_close(x, &e), &e) : FAIL;
 }
 

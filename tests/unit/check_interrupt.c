@@ -320,6 +320,43 @@ START_TEST(several_in_a_row_end_what_follows_one)
 }
 END_TEST
 
+/* A program that nobody catches the Ctrl-C in dies of it, once what it left open is closed. */
+START_TEST(a_program_is_tidied_up)
+{
+    static const char code[] =
+        "import atexit, h5py, os, tempfile\n"
+        "folder = tempfile.mkdtemp()\n"
+        "text, f = open(folder + '/t', 'w'), h5py.File(folder + '/f', 'w')\n"
+        "text.write('abc')\n"
+        "f['x'] = [1, 2]\n"
+        "def bye():\n"
+        "    f.close()\n"
+        "    print('bye', h5py.File(folder + '/f')['x'][1])\n"
+        "    [os.remove(folder + '/' + name) for name in os.listdir(folder)]\n"
+        "    os.rmdir(folder)\n"
+        "atexit.register(bye)\n"
+        "print('st' + 'arted', flush=True)\n"
+        "while True: pass\n";
+    char path[4096];
+    program_path(path, sizeof path);
+    session s = {0};
+    s.pid = forkpty(&s.fd, NULL, NULL, NULL);
+    ck_assert(s.pid >= 0);
+    if (s.pid == 0) {
+        execl(path, path, "-c", code, (char *)NULL);
+        _exit(127);
+    }
+    wait_for(&s, "started", START_MS);
+    ck_assert(write(s.fd, "\x03", 1) == 1);
+    wait_for(&s, "KeyboardInterrupt", PATIENCE_MS);
+    wait_for(&s, "bye 2", PATIENCE_MS);
+    int status;
+    waitpid(s.pid, &status, 0);
+    close(s.fd);
+    ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT, "status %d", status);
+}
+END_TEST
+
 /* A signal that ends the process, at the prompt or not: the terminal is what it was before. */
 START_TEST(the_terminal_is_left_as_it_was)
 {
@@ -355,6 +392,7 @@ int main(void)
     tcase_add_test(t, twenty_times_in_a_row_and_memory_is_given_back);
     tcase_add_test(t, several_in_a_row_end_what_follows_one);
     tcase_add_test(t, the_terminal_is_left_as_it_was);
+    tcase_add_test(t, a_program_is_tidied_up);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
