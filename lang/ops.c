@@ -253,7 +253,7 @@ value value_unary(interp *in, enum unop op, value a)
     if (!is_notimpl(r)) return r;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    return throw(in, TypeError, unary_error[op], t->name);
+    return throw(in, TypeError, unary_error[op], type_said(in, a));
 #pragma GCC diagnostic pop
 }
 
@@ -381,5 +381,6 @@ str *value_format(interp *in, value v, str *spec)
         return NULL;
     }
     if (!spec || !spec->nbyte) return value_str(in, v);
-    return THROW0(in, TypeError, "unsupported format string passed to %s.__format__", t->name);
+    return THROW0(in, TypeError, "unsupported format string passed to %s.__format__",
+                  type_said(in, v));
 }

@@ -46,7 +46,7 @@ WRAPPER(w_format)
     if (owner->format) return owner->format(in, arg[0], spec);
     if (spec->nbyte == 0) return v_obj(value_str(in, arg[0]));
     return throw(in, TypeError, "unsupported format string passed to %s.__format__",
-                 type_of(in, arg[0])->name);
+                 type_said(in, arg[0]));
 }
 
 WRAPPER(w_hash)
