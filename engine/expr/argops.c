@@ -176,6 +176,23 @@ static bool best_folded(const folding *f, nd **vals, nd **arg, err *e)
     return ok;
 }
 
+datum *arg_found(const red_fn *r, nd *vals, nd *arg, int ndim, const int64_t *shape,
+                 const lit *where, err *e)
+{
+    nd *moved = NULL, *shift;
+    int64_t at = *(const int64_t *)(const void *)arg->at, index[GRID_MAXDIM], whole = 0;
+    if (!check_where(r, where, ndim, e)) return NULL;
+    for (int i = ndim; i-- > 0; at /= shape[i]) index[i] = at % shape[i];
+    for (int i = 0; r->ravel && i < ndim; i++)
+        whole = whole * where->item[1].item[i].i + index[i] + where->item[0].item[i].i;
+    shift = nd_scalar(DT_int64, r->ravel ? &whole : &where->i);
+    if (shift)
+        moved = r->ravel ? nd_broadcast(shift, arg->ndim, nd_shape(arg), e)
+                         : nd_map2(U_add, arg, shift, e);
+    datum_unref(shift);
+    return pair(nd_ref(vals), moved);
+}
+
 /* the best of several (vals, arg) joined along the axes */
 static bool best(const red_fn *r, const call *c, nd **vals, nd **arg, err *e)
 {

@@ -48,6 +48,11 @@ datum *red_pack(int n, nd *const *part);
 
 /* --- the layers of a reduction (reduce.c), for passes --- */
 
+/* What a chunk of argmin or argmax gives for a block of that shape: the extremes, their places in
+ * the block, and where the block is (the call's argument 2).  (argops.c) */
+datum *arg_found(const red_fn *r, nd *vals, nd *arg, int ndim, const int64_t *shape,
+                 const lit *where, err *e);
+
 typedef struct red_layer { /* a layer of one: every block by itself, or a level of the tree */
     bool blocks;
     bool ordered; /* the bits of a cell tell in which order it was added to */

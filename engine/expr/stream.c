@@ -6,14 +6,18 @@
  * NumPy's: a run that folds into one cell goes in blocks of 8192, each pairwise (here as four
  * quarters: a quarter is a subtree); where the innermost axis stays, row is added to row. */
 #include <math.h>
+#include <string.h>
 
 #include "engine/expr/reduceops.h"
 #include "engine/expr/several.h"
 #include "engine/kernels/cast.h"
 #include "engine/kernels/folder.h"
+#include "engine/kernels/index.h"
 #include "engine/kernels/ops.h"
 
 /* --- one fold, or several in step --- */
+
+enum { WIDEST = 16 }; /* bytes of an element */
 
 typedef struct lane { /* one of several results of the same pieces */
     folder k;
@@ -21,6 +25,8 @@ typedef struct lane { /* one of several results of the same pieces */
     buf *room;      /* for a piece of its own type */
     const char *at; /* the piece that all work on */
     double part[4]; /* sums of quarters */
+    arg_loop find;  /* of argmin and argmax, which keep the best in their cells; */
+    int64_t *place; /* where it was found; else NULL */
 } lane;
 
 typedef struct fold {
@@ -54,18 +60,35 @@ static bool next(const fold *d, int64_t from, int64_t n)
     return at != NULL;
 }
 
+/* n elements of the lane's piece, `done` elements into the run of the cell */
+static void fold_piece(lane *l, int64_t cell, const char *at, int64_t n, bool begins, int64_t done)
+{
+    if (!l->find) {
+        folder_piece(&l->k, cell, at, (size_t)n, begins);
+        return;
+    }
+    uint32_t size = l->k.type.size;
+    char *best = l->k.acc + cell * (int64_t)size, both[2 * WIDEST];
+    int64_t i = l->find(n, at, size, size);
+    memcpy(both, best, size);
+    memcpy(both + size, at + i * (int64_t)size, size);
+    if (!begins && !l->find(2, both, size, size)) return;
+    memcpy(best, both + size, size);
+    l->place[cell] = done + i;
+}
+
 /* a whole block of 8192: its quarters one after the other, so that a quarter stays in L1 */
-static bool fold_quarters(fold *d, int64_t cell, int64_t from, bool begins)
+static bool fold_quarters(fold *d, int64_t cell, int64_t from, int64_t done, bool begins)
 {
     enum { QUARTER = FOLD_BLOCK / 4 };
     for (int q = 0; q < 4; q++) {
-        TRY(next(d, from + q * QUARTER, QUARTER));
+        TRY(next(d, from + done + q * QUARTER, QUARTER));
         for (int i = 0; i < d->n; i++) {
             lane *l = &d->lane[i];
             if (l->k.pairs)
                 l->part[q] = folder_sum(&l->k, l->at, QUARTER, cell);
             else
-                folder_piece(&l->k, cell, l->at, QUARTER, begins && q == 0);
+                fold_piece(l, cell, l->at, QUARTER, begins && q == 0, done + q * QUARTER);
         }
     }
     for (int i = 0; i < d->n; i++) {
@@ -83,12 +106,12 @@ static bool fold_long(fold *d, int64_t cell, int64_t from, bool begins)
     for (int64_t done = 0, n; done < length; done += n) {
         n = length - done < most ? length - done : most;
         if (d->quarters && n == FOLD_BLOCK) {
-            TRY(fold_quarters(d, cell, from + done, begins && done == 0));
+            TRY(fold_quarters(d, cell, from, done, begins && done == 0));
             continue;
         }
         TRY(next(d, from + done, n));
         for (int i = 0; i < d->n; i++)
-            folder_piece(&d->lane[i].k, cell, d->lane[i].at, (size_t)n, begins && done == 0);
+            fold_piece(&d->lane[i], cell, d->lane[i].at, n, begins && done == 0, done);
     }
     return true;
 }
@@ -101,8 +124,7 @@ static void add_runs(fold *d, int64_t cell, int64_t skip, int64_t n, bool begins
         lane *l = &d->lane[k];
         int64_t size = (int64_t)l->k.type.size;
         for (int64_t i = 0; i < n; i++)
-            folder_piece(&l->k, cell + i, l->at + (skip + i * length) * size, (size_t)length,
-                         begins);
+            fold_piece(l, cell + i, l->at + (skip + i * length) * size, length, begins, 0);
     }
 }
 
@@ -191,12 +213,14 @@ static bool fold_stream(fold *d)
 
 /* --- what can be folded so --- */
 
-enum { WIDEST = 16 }; /* bytes of an element */
-
-enum sort { SORT_NONE, SORT_PLAIN, SORT_MEAN, SORT_MOMENT };
+enum sort { SORT_NONE, SORT_PLAIN, SORT_MEAN, SORT_MOMENT, SORT_ARG };
 
 static enum sort sort_of(const fn *f)
 {
+    if (f->kind == fn_arg_kind(RED_ARG_CHUNK)) {
+        enum reduction_id id = ((const red_fn *)f)->id;
+        return id == R_argmin || id == R_argmax ? SORT_ARG : SORT_NONE;
+    }
     switch (red_step_of(f)) {
     case RED_PLAIN: return SORT_PLAIN;
     case RED_MEAN_CHUNK: return SORT_MEAN;
@@ -230,7 +254,12 @@ static bool one_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t,
     const red_fn *r = (const red_fn *)f;
     enum sort sort = sort_of(f);
     if (!sort || !dtype_is_number(t.dt) || shape_count(ndim, shape) == 0) return false;
-    if (folding_of(r->axes, ndim, shape).over == OVER_NOTHING) return false;
+    enum over over = folding_of(r->axes, ndim, shape).over;
+    if (over == OVER_NOTHING) return false;
+    if (sort == SORT_ARG) {
+        *as = t;
+        return over != OVER_ROWS && (dtype_is_int(t.dt) || t.dt == DT_bool || is_float(t));
+    }
     if (sort == SORT_PLAIN) return plain_streams(r, t, as);
     bool whole = dtype_is_int(t.dt) || t.dt == DT_bool;
     *as = r->want;
@@ -306,6 +335,7 @@ typedef struct outcome {
     nd *first; /* the plain result, or the total */
     nd *n, *mean, *sums;
     nd *spare; /* counts that nobody asked for */
+    const lit *arg;
 } outcome;
 
 static bool skips_nan(const outcome *j)
@@ -329,11 +359,23 @@ static double *numbers(nd *x)
     return x ? (double *)(void *)x->at : NULL;
 }
 
+static bool open_places(lane *l, outcome *j, const stream *s, err *e)
+{
+    TRY(open_lane(l, j, R_max, s, e));
+    TRY(j->first = cells_new(j->r, s, true, j->as, e));
+    TRY(j->n = cells_new(j->r, s, true, dtype_plain(DT_int64), e));
+    l->k = (folder){.type = j->as, .any_size = true, .acc = j->first->at};
+    l->find = arg_loop_of(j->r->id == R_argmax, j->as.dt);
+    l->place = (int64_t *)(void *)j->n->at;
+    return true;
+}
+
 /* The cells of the first pass, and what is counted beside them. */
 static bool open_first(lane *l, outcome *j, const stream *s, err *e)
 {
     const dtype_of f8 = dtype_plain(DT_float64);
     bool plain = j->sort == SORT_PLAIN, nan = skips_nan(j);
+    if (j->sort == SORT_ARG) return open_places(l, j, s, e);
     enum reduction_id id = plain ? j->r->id : R_sum;
     TRY(open_lane(l, j, id, s, e));
     if (!plain) TRY(j->count = nan ? cells_new(j->r, s, true, f8, e) : same_count(j->r, s, f8, e));
@@ -406,6 +448,8 @@ static bool run_passes(int n, outcome *j, lane *to, buf **wide, const stream *s,
 static datum *finished(const outcome *j, const stream *s, err *e)
 {
     if (j->sort == SORT_PLAIN) return datum_ref(&j->first->hdr);
+    if (j->sort == SORT_ARG)
+        return arg_found(j->r, j->first, j->n, s->ndim, s->shape, &j->arg[2], e);
     if (j->sort == SORT_MEAN) {
         nd *n = nd_cast(j->count, j->r->want, 'u', e);
         return n ? red_pack(2, (nd *[]){n, nd_ref(j->first)}) : NULL;
@@ -414,7 +458,7 @@ static datum *finished(const outcome *j, const stream *s, err *e)
     return of_orders ? red_pack(3, (nd *[]){nd_ref(j->first), nd_ref(j->n), of_orders}) : NULL;
 }
 
-datum *red_stream(const fn *f, const dtype_of *as, const stream *s, err *e)
+datum *red_stream(const fn *f, const lit *arg, const dtype_of *as, const stream *s, err *e)
 {
     outcome j[RED_MOST] = {0};
     lane to[RED_MOST] = {0};
@@ -423,7 +467,10 @@ datum *red_stream(const fn *f, const dtype_of *as, const stream *s, err *e)
     datum *out[RED_MOST] = {0};
     int n = fn_parts(f, part);
     for (int i = 0; i < n; i++)
-        j[i] = (outcome){.r = (const red_fn *)part[i], .sort = sort_of(part[i]), .as = as[i]};
+        j[i] = (outcome){.r = (const red_fn *)part[i],
+                         .sort = sort_of(part[i]),
+                         .as = as[i],
+                         .arg = n > 1 ? arg[i].item : arg};
     bool ok = run_passes(n, j, to, wide, s, e);
     for (int i = 0; i < n && ok; i++) ok = (out[i] = finished(&j[i], s, e)) != NULL;
     for (int i = 0; i < n; i++) {

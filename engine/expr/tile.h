@@ -50,5 +50,5 @@ enum { RED_MOST = 8 }; /* reductions in step */
 bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of *as);
 /* Is that better even when the block lies in memory? */
 bool red_prefers_stream(const fn *f);
-/* Pieces of another type than as[i] are cast. */
-datum *red_stream(const fn *f, const dtype_of *as, const stream *s, err *e);
+/* Pieces of another type than as[i] are cast.  arg: of the call. */
+datum *red_stream(const fn *f, const lit *arg, const dtype_of *as, const stream *s, err *e);

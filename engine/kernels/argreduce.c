@@ -15,8 +15,6 @@
 #include "engine/kernels/pass.h"
 #include "engine/kernels/reduce_parts.h"
 
-typedef int64_t (*arg_loop)(int64_t n, const char *at, ptrdiff_t step, uint32_t size);
-
 // clang-format off
 #pragma push_macro("bool")
 #undef bool
@@ -179,6 +177,11 @@ typedef void rows_loop(int64_t n, int64_t rows, const char *at, int64_t row, cha
 static rows_loop *const row_loops[2][NDTYPE] = {SLOTS_ROWS(min), SLOTS_ROWS(max)};
 #pragma pop_macro("bool")
 // clang-format on
+
+arg_loop arg_loop_of(bool max, enum dtype t)
+{
+    return loops[max][t];
+}
 
 /* along one axis of x; out is C ordered without it */
 static void find_strided(const nd *x, int axis, arg_loop run, int64_t *out)

@@ -40,3 +40,8 @@ nd *nd_mask(const nd *x, const nd *mask, err *e);
 /* One int64 block of indices per axis (at least one: 0-d counts as 1-d). */
 bool nd_nonzero(const nd *x, nd *out[ND_MAXDIM], err *e);
 int64_t nd_count_nonzero(const nd *x, err *e); /* -1: failed */
+
+/* The place of the first extreme of n elements of `size` bytes, `step` apart; NULL: no such type.
+ */
+typedef int64_t (*arg_loop)(int64_t n, const char *at, ptrdiff_t step, uint32_t size);
+arg_loop arg_loop_of(bool max, enum dtype t);

@@ -134,7 +134,7 @@ static bool reduce_task(tile_code *c, datum **out, err *e)
                 .next = next_piece,
                 .again = again};
     memcpy(s.shape, c->shape, sizeof s.shape);
-    *out = red_stream(v->f, as, &s, e);
+    *out = red_stream(v->f, v->arg, as, &s, e);
     return true;
 }
 

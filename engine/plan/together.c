@@ -15,6 +15,9 @@ enum { MANY = 4096 }; /* layers, beyond which nobody looks for company */
 static const red_fn *chunk_fn(const layer *l)
 {
     const bw_layer *b = as_bw(l);
+    const block_layer *a = as_block_layer(l);
+    if (a && l->ndep == 1 && a->f && a->f->kind == fn_arg_kind(RED_ARG_CHUNK))
+        return (const red_fn *)a->f;
     if (!b || !b->plain || b->narg != 1 || !b->arg[0].of) return NULL;
     switch (red_step_of(b->f)) {
     case RED_PLAIN:
@@ -26,7 +29,7 @@ static const red_fn *chunk_fn(const layer *l)
 
 static layer *read_by(const layer *l)
 {
-    return as_bw(l)->arg[0].of;
+    return l->dep[0];
 }
 
 /* Are the blocks of `of` cut into pieces at all, and do pieces of them do for the reduction? */
@@ -78,7 +81,7 @@ static company *company_new(int n, layer *const *at)
     token t = {0};
     for (int k = 0; k < n; k++) {
         token_layer(&t, at[k]);
-        f[k] = as_bw(at[k])->f;
+        f[k] = &chunk_fn(at[k])->base;
     }
     fn *together = fn_several(n, f);
     char *name = token_name(&t, together->name);

@@ -392,12 +392,13 @@ START_TEST(reductions_of_one_array_go_over_it_once)
             static const enum dtype types[] = {DT_float32, DT_int32, DT_bool, DT_complex64};
             check_once(x, axes);
             for (int k = 0; k < 4; k++) {
-                static const char *const names[] = {"sum", "max", "mean", "min", "any"};
-                expr *all[5];
+                static const char *const names[] = {"sum", "max",    "mean",  "min",
+                                                    "any", "argmax", "argmin"};
+                expr *all[7];
                 y = as_type(expr_ref(x), types[k]);
-                for (int i = 0; i < 5; i++) all[i] = folded(names[i], y, axes);
-                check_all(5, all, "of another type");
-                for (int i = 0; i < 5; i++) datum_unref(all[i]);
+                for (int i = 0; i < 7; i++) all[i] = folded(names[i], y, axes);
+                check_all(7, all, "of another type");
+                for (int i = 0; i < 7; i++) datum_unref(all[i]);
                 datum_unref(y);
             }
             datum_unref(x);
