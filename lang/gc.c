@@ -320,23 +320,46 @@ static void reach(value v, void *ctx)
     push(ctx, v.o);
 }
 
-/* Puts the unreachable containers on s, each with a reference of ours. */
-static void find_garbage(interp *in, gc_stack *s)
+/* Object k of a sweep: has nobody pressed Ctrl-C meanwhile? */
+static inline bool sweeps_on(const interp *in, size_t k)
+{
+    enum { OFTEN = 1 << 14 };
+    if (k % OFTEN || !in->host.signal) return true;
+    return !atomic_load_explicit(in->host.signal, memory_order_relaxed);
+}
+
+/* Marks what can be reached; false: was stopped, and nothing is known. */
+static bool mark_alive(interp *in, gc_stack *s)
 {
     gc_head *ring = &in->gc;
-    for (gc_head *h = next_of(ring); h != ring; h = next_of(h))
+    size_t k = 0;
+    for (gc_head *h = next_of(ring); h != ring; h = next_of(h)) {
         set_count(h, (intptr_t)obj_of(h)->rc);
-    for (gc_head *h = next_of(ring); h != ring; h = next_of(h))
+        if (!sweeps_on(in, ++k)) return false;
+    }
+    for (gc_head *h = next_of(ring); h != ring; h = next_of(h)) {
         visit_obj(obj_of(h), subtract, NULL);
+        if (!sweeps_on(in, ++k)) return false;
+    }
     for (gc_head *h = next_of(ring); h != ring; h = next_of(h)) {
         if (count_of(h) <= 0) continue; /* ALIVE is negative too */
         set_count(h, INTPTR_MIN);
         push(s, obj_of(h));
-        while (s->n) visit_obj(s->at[--s->n], reach, s);
+        while (s->n) {
+            visit_obj(s->at[--s->n], reach, s);
+            if (!sweeps_on(in, ++k)) return s->n = 0, false;
+        }
     }
-    gc_head *prev = ring;
+    return true;
+}
+
+/* Puts the unreachable containers on s, each with a reference of ours. */
+static void find_garbage(interp *in, gc_stack *s)
+{
+    gc_head *ring = &in->gc, *prev = ring;
+    const bool known = mark_alive(in, s);
     for (gc_head *h = next_of(ring); h != ring; h = next_of(h)) {
-        if (!is_alive(h)) {
+        if (known && !is_alive(h)) {
             obj *o = obj_of(h);
             o->rc++;
             push(s, o);

@@ -71,9 +71,12 @@ static pcre2_code *compile_text(const pattern *p, uint32_t options, int *why)
     pcre2_compile_context *c = pcre2_compile_context_create(NULL);
     if (c) pcre2_set_newline(c, PCRE2_NEWLINE_LF);
     options |= pcre_options(p);
-    pcre2_code *code =
-        pcre2_compile((PCRE2_SPTR)sb_text(&p->text), p->text.n, options, why, &at, c);
+    strbuf b = {0}; /* the first attempt gives up after some hundredths of a second */
+    if (!(options & PCRE2_AUTO_CALLOUT)) sb_adds(&b, "(*LIMIT_MATCH=2000000)");
+    sb_add(&b, sb_text(&p->text), p->text.n);
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)sb_text(&b), b.n, options, why, &at, c);
     pcre2_compile_context_free(c);
+    sb_clear(&b);
     if (code) pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* works without, only slower */
     return code;
 }
