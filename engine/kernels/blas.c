@@ -73,6 +73,8 @@ static bool load(void)
         {"cblas_zgemm", &state.f.zgemm},
         {"cblas_sgemv", &state.f.sgemv},
         {"cblas_dgemv", &state.f.dgemv},
+        {"cblas_cgemv", &state.f.cgemv},
+        {"cblas_zgemv", &state.f.zgemv},
         {"cblas_sdot", &state.f.sdot},
         {"cblas_ddot", &state.f.ddot},
         {"cblas_cdotu_sub", &state.f.cdotu},

@@ -27,6 +27,10 @@ typedef struct blas {
                   int);
     void (*dgemv)(int, int, int, int, double, const double *, int, const double *, int, double,
                   double *, int);
+    void (*cgemv)(int, int, int, int, const void *, const void *, int, const void *, int,
+                  const void *, void *, int);
+    void (*zgemv)(int, int, int, int, const void *, const void *, int, const void *, int,
+                  const void *, void *, int);
     float (*sdot)(int, const float *, int, const float *, int);
     double (*ddot)(int, const double *, int, const double *, int);
     void (*cdotu)(int, const void *, int, const void *, int, void *);

@@ -1,274 +1,17 @@
 /* engine/kernels/product.c - dot, matmul, tensordot, vdot, inner.
  *
- * Everything comes down to one 2-d product c += a @ b on strided operands.  Floats and complex
- * numbers whose rows or columns are contiguous go to BLAS as they lie; other layouts are copied
- * once; integers, bools and halves use a blocked loop of our own. */
+ * Everything comes down to 2-d products on strided operands (multiply.c): axes are moved and folded
+ * until that is what is left. */
 #include <stdio.h>
 #include <string.h>
 
 #include "engine/base/par.h"
+#include "engine/base/stop.h"
 #include "engine/base/str.h"
-#include "engine/base/simd.h"
-#include "engine/data/turn.h"
-#include "engine/kernels/blas.h"
-#include "engine/kernels/gemm.h"
-#include "engine/kernels/half.h"
 #include "engine/kernels/linalg.h"
+#include "engine/kernels/multiply.h"
 #include "engine/kernels/ops.h"
-#include "engine/kernels/skinny.h"
 #include "engine/kernels/ufunc.h"
-
-// clang-format off
-#pragma push_macro("bool")
-#undef bool
-/* c = a @ b, c zeroed; the innermost loop runs along rows of b and c, or along the one column of b,
- * and vectorises */
-#define OWN_PRODUCT(dt, T, S, LD, MUL, ADD)                                                        \
-    SIMD_KERNEL(static, product_##dt, (mat c, mat a, mat b), (c, a, b))                            \
-    {                                                                                              \
-        for (int64_t i = 0; c.cols == 1 && i < c.rows; i++) {                                      \
-            const char *x = a.at + i * a.rs, *y = b.at;                                            \
-            S sum = 0;                                                                             \
-            if (a.cs == sizeof(T) && b.rs == sizeof(T)) {                                          \
-                const T *p = (const T *)x, *q = (const T *)y;                                      \
-                for (int64_t k = 0; k < a.cols; k++) sum = (S)(sum ADD (LD(p[k]) MUL LD(q[k])));   \
-            } else for (int64_t k = 0; k < a.cols; k++, x += a.cs, y += b.rs)                      \
-                sum = (S)(sum ADD (LD(*(const T *)x) MUL LD(*(const T *)y)));                      \
-            *(S *)(c.at + i * c.rs) = sum;                                                         \
-        }                                                                                          \
-        if (c.cols == 1) return;                                                                   \
-        for (int64_t i = 0; i < c.rows; i++)                                                       \
-            for (int64_t k = 0; k < a.cols; k++) {                                                 \
-                const S x = LD(*(const T *)(a.at + i * a.rs + k * a.cs));                          \
-                char *to = c.at + i * c.rs; const char *from = b.at + k * b.rs;                    \
-                if (c.cs == sizeof(S) && b.cs == sizeof(T)) {                                      \
-                    S *restrict d = (S *)to; const T *s = (const T *)from;                         \
-                    for (int64_t j = 0; j < c.cols; j++) d[j] = (S)(d[j] ADD (x MUL LD(s[j])));    \
-                } else for (int64_t j = 0; j < c.cols; j++, to += c.cs, from += b.cs)              \
-                    *(S *)to = (S)(*(S *)to ADD (x MUL LD(*(const T *)from)));                     \
-            }                                                                                      \
-    }
-OWN_PRODUCT(bool, uint8_t, uint8_t, , &, |)
-OWN_PRODUCT(int8, int8_t, int8_t, , *, +)       OWN_PRODUCT(uint8, uint8_t, uint8_t, , *, +)
-OWN_PRODUCT(int16, int16_t, int16_t, , *, +)    OWN_PRODUCT(uint16, uint16_t, uint16_t, , *, +)
-OWN_PRODUCT(int32, int32_t, int32_t, , *, +)    OWN_PRODUCT(uint32, uint32_t, uint32_t, , *, +)
-OWN_PRODUCT(int64, int64_t, int64_t, , *, +)    OWN_PRODUCT(uint64, uint64_t, uint64_t, , *, +)
-OWN_PRODUCT(float32, float, float, , *, +)      OWN_PRODUCT(float64, double, double, , *, +)
-OWN_PRODUCT(complex64, float _Complex, float _Complex, , *, +)
-OWN_PRODUCT(complex128, double _Complex, double _Complex, , *, +)
-typedef void (*own_product)(mat c, mat a, mat b);
-static const own_product own[NDTYPE] = {
-    [DT_bool] = product_bool, [DT_int8] = product_int8, [DT_uint8] = product_uint8,
-    [DT_int16] = product_int16, [DT_uint16] = product_uint16, [DT_int32] = product_int32,
-    [DT_uint32] = product_uint32, [DT_int64] = product_int64, [DT_uint64] = product_uint64,
-    [DT_float32] = product_float32, [DT_float64] = product_float64,
-    [DT_complex64] = product_complex64, [DT_complex128] = product_complex128,
-    [DT_datetime64] = NULL, [DT_timedelta64] = product_int64};
-#pragma pop_macro("bool")
-// clang-format on
-
-static bool by_blas(enum dtype d)
-{
-    return d == DT_float32 || d == DT_float64 || dtype_is_complex(d);
-}
-
-/* how BLAS may read m: NO_TRANS with leading dimension *ld, TRANS, or 0: not as it lies */
-static int layout(mat m, int64_t size, int *ld)
-{
-    int64_t r = m.rs / size, c = m.cs / size;
-    if (m.rs % size || m.cs % size) return 0;
-    if ((c == 1 || m.cols == 1) && (r >= m.cols || m.rows == 1) && r >= 0 && r <= INT32_MAX) {
-        *ld = (int)(m.rows == 1 || r < m.cols ? (m.cols > 1 ? m.cols : 1) : r);
-        return c == 1 || m.cols == 1 ? NO_TRANS : 0;
-    }
-    if ((r == 1 || m.rows == 1) && (c >= m.rows || m.cols == 1) && c >= 0 && c <= INT32_MAX) {
-        *ld = (int)(m.cols == 1 || c < m.rows ? (m.rows > 1 ? m.rows : 1) : c);
-        return TRANS;
-    }
-    return 0;
-}
-
-static void blas_dot(const blas *f, enum dtype d, mat c, mat a, mat b, int64_t size)
-{
-    int n = (int)a.cols, sa = (int)(a.cs / size), sb = (int)(b.rs / size);
-    switch (d) {
-    case DT_float32:
-        *(float *)c.at = f->sdot(n, (const float *)a.at, sa, (const float *)b.at, sb);
-        break;
-    case DT_float64:
-        *(double *)c.at = f->ddot(n, (const double *)a.at, sa, (const double *)b.at, sb);
-        break;
-    case DT_complex64: f->cdotu(n, a.at, sa, b.at, sb, c.at); break;
-    default: f->zdotu(n, a.at, sa, b.at, sb, c.at); break;
-    }
-}
-
-typedef struct gemm { /* c = a @ b by BLAS: how a and b lie */
-    const blas *f;
-    enum dtype d;
-    mat c, a, b;
-    int ta, lda, tb, ldb;
-    bool by_rows;  /* panels are rows of c, else columns */
-    int64_t panel; /* so many of them */
-} gemm;
-
-/* the lower triangle of a square becomes its upper one's mirror image, strip by strip */
-static void mirror(char *at, int64_t n, int64_t size)
-{
-    enum { STRIP = 32 };
-    const int64_t row = n * size;
-    for (int64_t i = 0; i < n; i += STRIP) {
-        int64_t rows = n - i < STRIP ? n - i : STRIP;
-        turn_plane((size_t)size, i, rows, at + i * row, row,
-                   &(turning){.at = at + i * size, .step = row, .across = size});
-        for (int64_t r = i; r < i + rows; r++)
-            for (int64_t c = i; c < r; c++)
-                memcpy(at + r * row + c * size, at + c * row + r * size, (size_t)size);
-    }
-}
-
-static void blas_gemm(const gemm *g)
-{
-    int m = (int)g->c.rows, n = (int)g->c.cols, k = (int)g->a.cols;
-    int ldc = (int)(g->c.rs / dtypes[g->d].size), ta = g->ta, tb = g->tb;
-    const float one32[2] = {1, 0}, zero32[2] = {0, 0};
-    const double one[2] = {1, 0}, zero[2] = {0, 0};
-    const blas *f = g->f;
-    void *x = g->a.at, *y = g->b.at, *z = g->c.at;
-    switch (g->d) {
-    case DT_float32:
-        f->sgemm(ROW_MAJOR, ta, tb, m, n, k, 1, x, g->lda, y, g->ldb, 0, z, ldc);
-        break;
-    case DT_float64:
-        if (n == 1 && g->c.rs == 8 && g->b.rs == 8 && tb)
-            f->dgemv(ROW_MAJOR, ta, ta == NO_TRANS ? m : k, ta == NO_TRANS ? k : m, 1, x, g->lda, y,
-                     1, 0, z, 1);
-        else
-            f->dgemm(ROW_MAJOR, ta, tb, m, n, k, 1, x, g->lda, y, g->ldb, 0, z, ldc);
-        break;
-    case DT_complex64:
-        f->cgemm(ROW_MAJOR, ta, tb, m, n, k, one32, x, g->lda, y, g->ldb, zero32, z, ldc);
-        break;
-    default: f->zgemm(ROW_MAJOR, ta, tb, m, n, k, one, x, g->lda, y, g->ldb, zero, z, ldc); break;
-    }
-}
-
-static void gemm_panel(void *arg, int64_t i)
-{
-    gemm g = *(const gemm *)arg;
-    mat *side = g.by_rows ? &g.a : &g.b;
-    int64_t *n = g.by_rows ? &g.c.rows : &g.c.cols, first = i * g.panel;
-    if (*n - first > g.panel)
-        *n = g.panel;
-    else
-        *n -= first;
-    g.c.at += first * (g.by_rows ? g.c.rs : g.c.cs);
-    side->at += first * (g.by_rows ? side->rs : side->cs);
-    *(g.by_rows ? &side->rows : &side->cols) = *n;
-    blas_gemm(&g);
-}
-
-/* Is it c = a @ a.T? */
-static bool is_square(mat c, mat a, mat b)
-{
-    return a.at == b.at && a.rs == b.cs && a.cs == b.rs && c.rows == c.cols;
-}
-
-/* c = a @ a.T: half of it, then its mirror image.  False: not such a product. */
-static bool blas_square(const gemm *g)
-{
-    const mat *a = &g->a, *b = &g->b;
-    int n = (int)g->c.rows, k = (int)a->cols, ldc = (int)g->c.cols;
-    if (!is_square(g->c, *a, *b) || n < 32) return false;
-    if (g->ta == g->tb || g->lda != g->ldb) return false;
-    if (g->d != DT_float64 && g->d != DT_float32) return false;
-    bool widened = blas_widen(0.5 * n * (double)n * k);
-    if (g->d == DT_float64)
-        g->f->dsyrk(ROW_MAJOR, UPPER, g->ta, n, k, 1, (void *)a->at, g->lda, 0, (void *)g->c.at,
-                    ldc);
-    else
-        g->f->ssyrk(ROW_MAJOR, UPPER, g->ta, n, k, 1, (void *)a->at, g->lda, 0, (void *)g->c.at,
-                    ldc);
-    blas_narrow(widened);
-    mirror(g->c.at, n, dtypes[g->d].size);
-    return true;
-}
-
-/* Large products are cut into panels of c; on one thread there is one. */
-static void blas_product(gemm *g)
-{
-    if (blas_square(g)) return;
-    double work = (double)g->c.rows * (double)g->c.cols * (double)g->a.cols;
-    int64_t width = work > 4e6 ? par_width() : 1;
-    g->by_rows = g->c.rows >= g->c.cols;
-    int64_t n = g->by_rows ? g->c.rows : g->c.cols;
-    g->panel = (n + width - 1) / width;
-    if (g->panel < 64) g->panel = n < 64 ? n : 64;
-    par_for((n + g->panel - 1) / g->panel, gemm_panel, g);
-}
-
-/* a contiguous copy of m, in *held */
-static bool pack(mat *m, dtype_of t, nd **held, err *e)
-{
-    int64_t shape[2] = {m->rows, m->cols}, from[2] = {m->rs, m->cs}, to[2];
-    *held = nd_new(t, 2, shape, e);
-    if (!*held) return false;
-    strides_c(2, shape, t.size, to);
-    strided_copy(2, shape, (*held)->at, to, m->at, from, t.size, NULL);
-    m->at = (*held)->at;
-    m->rs = to[0];
-    m->cs = to[1];
-    return true;
-}
-
-static void clear(mat c, dtype_of t)
-{
-    memset(c.at, 0, (size_t)(c.rows * c.cols * t.size));
-}
-
-/* c (contiguous) = a @ b, all of type t */
-static bool multiply(dtype_of t, mat c, mat a, mat b, err *e)
-{
-    if (c.rows == 0 || c.cols == 0) return true;
-    if (a.cols == 0) {
-        clear(c, t);
-        return true;
-    }
-    if (t.dt == DT_float64 && skinny_product(c, a, b)) return true;
-    if (gemm_fits(t.dt, c, a, b)) {
-        bool half = t.dt == DT_float64 && is_square(c, a, b);
-        if (!gemm_product(t.dt, c, a, b, half, e)) return false;
-        if (half) mirror(c.at, c.rows, t.size);
-        return true;
-    }
-    const blas *f =
-        by_blas(t.dt) && a.cols <= INT32_MAX && c.rows <= INT32_MAX && c.cols <= INT32_MAX
-            ? blas_open()
-            : NULL;
-    if (!f) {
-        clear(c, t);
-        own[t.dt](c, a, b);
-        return true;
-    }
-    int64_t size = t.size;
-    bool strides_fit = a.cs % size == 0 && b.rs % size == 0 && a.cs >= 0 && b.rs >= 0 &&
-                       a.cs / size <= INT32_MAX && b.rs / size <= INT32_MAX;
-    if (c.rows == 1 && c.cols == 1 && strides_fit) {
-        blas_dot(f, t.dt, c, a, b, size);
-        return true;
-    }
-    nd *pa = NULL, *pb = NULL;
-    int lda = 0, ldb = 0, ta = layout(a, size, &lda), tb = layout(b, size, &ldb);
-    bool ok = true;
-    if (!ta) ok = pack(&a, t, &pa, e), ta = layout(a, size, &lda);
-    if (ok && !tb) ok = pack(&b, t, &pb, e), tb = layout(b, size, &ldb);
-    if (ok)
-        blas_product(&(gemm){
-            .f = f, .d = t.dt, .c = c, .a = a, .b = b, .ta = ta, .lda = lda, .tb = tb, .ldb = ldb});
-    datum_unref(pa);
-    datum_unref(pb);
-    return ok;
-}
 
 /* --- types
  * ---------------------------------------------------------------------------------------- */
@@ -291,7 +34,7 @@ static bool pair_init(pair *p, const nd *x, const nd *y, const char *what, err *
     *p = (pair){0};
     TRY(result_type(2, both, &p->to, e));
     p->t = p->to.dt == DT_float16 ? dtype_plain(DT_float32) : p->to;
-    if (!own[p->t.dt])
+    if (!mat_has_product(p->t.dt))
         return err_set(e, TypeError, "%s: no product of arrays of type %s", what,
                        dtypes[p->to.dt].name);
     p->x = nd_cast(x, p->t, 'u', e);
@@ -330,7 +73,7 @@ static nd *product_2d(const pair *p, const nd *x, const nd *y, err *e)
 {
     int64_t shape[2] = {nd_shape(x)[0], nd_shape(y)[1]};
     nd *r = nd_new(p->t, 2, shape, e);
-    if (r && !multiply(p->t, mat_of(r), mat_of(x), mat_of(y), e)) r = datum_unref(r);
+    if (r && !mat_multiply(p->t, mat_of(r), mat_of(x), mat_of(y), e)) r = datum_unref(r);
     return r;
 }
 
@@ -516,32 +259,82 @@ static bool stack_shape(const nd *x, const nd *y, int *ndim, int64_t *shape, err
     return true;
 }
 
+typedef struct stack {
+    dtype_of t;
+    mat a, b, c; /* the first of each */
+    blas_job g;  /* if it lies: all of them alike */
+    bool lies;
+    int nlead;
+    const int64_t *shape;
+    int64_t sa[ND_MAXDIM], sb[ND_MAXDIM], sc[ND_MAXDIM]; /* bytes from one to the next */
+    int64_t count, piece;
+} stack;
+
+/* the products [first, last) */
+static bool run_stack(const stack *s, int64_t first, int64_t last, err *e)
+{
+    enum { OFTEN = 4096 };
+    int64_t index[ND_MAXDIM];
+    mat a = s->a, b = s->b, c = s->c;
+    blas_job g = s->g;
+    int64_t left = first;
+    for (int k = s->nlead; k-- > 0; left /= s->shape[k]) {
+        index[k] = left % s->shape[k];
+        a.at += index[k] * s->sa[k], b.at += index[k] * s->sb[k], c.at += index[k] * s->sc[k];
+    }
+    for (int64_t i = first; i < last; i++) {
+        g.a.at = a.at, g.b.at = b.at, g.c.at = c.at;
+        if (s->lies)
+            blas_job_run(&g);
+        else
+            TRY(mat_multiply(s->t, c, a, b, e));
+        if (i % OFTEN == 0) TRY(stop_check(e));
+        for (int k = s->nlead; k-- > 0; index[k] = 0) {
+            int64_t n = s->shape[k];
+            a.at += s->sa[k], b.at += s->sb[k], c.at += s->sc[k];
+            if (++index[k] < n) break;
+            a.at -= n * s->sa[k], b.at -= n * s->sb[k], c.at -= n * s->sc[k];
+        }
+    }
+    return true;
+}
+
+static void run_stack_piece(void *arg, int64_t i)
+{
+    const stack *s = arg;
+    int64_t first = i * s->piece, last = first + s->piece;
+    err e = {0}; /* only that nobody waits: the caller sees that too */
+    run_stack(s, first, last < s->count ? last : s->count, &e);
+    err_clear(&e);
+}
+
 static bool multiply_stack(const pair *p, const nd *x, const nd *y, nd *r, int nlead, err *e)
 {
-    int64_t sx[ND_MAXDIM] = {0}, sy[ND_MAXDIM] = {0}, index[ND_MAXDIM] = {0};
-    int dx = nlead - (x->ndim - 2), dy = nlead - (y->ndim - 2);
-    for (int i = 0; i < nlead; i++) {
-        if (i >= dx && nd_shape(x)[i - dx] != 1) sx[i] = nd_strides(x)[i - dx];
-        if (i >= dy && nd_shape(y)[i - dy] != 1) sy[i] = nd_strides(y)[i - dy];
-    }
     const int64_t *xe = nd_shape(x) + x->ndim - 2, *xs = nd_strides(x) + x->ndim - 2;
     const int64_t *ye = nd_shape(y) + y->ndim - 2, *ys = nd_strides(y) + y->ndim - 2;
     const int64_t *rs = nd_strides(r) + nlead;
-    mat a = {x->at, xe[0], xe[1], xs[0], xs[1]}, b = {y->at, ye[0], ye[1], ys[0], ys[1]};
-    mat c = {r->at, xe[0], ye[1], rs[0], rs[1]};
-    if (nd_count(r) == 0) return true;
-    for (;;) {
-        TRY(multiply(p->t, c, a, b, e));
-        int i = nlead;
-        while (i-- > 0) {
-            int64_t n = nd_shape(r)[i];
-            a.at += sx[i], b.at += sy[i], c.at += nd_strides(r)[i];
-            if (++index[i] < n) break;
-            a.at -= n * sx[i], b.at -= n * sy[i], c.at -= n * nd_strides(r)[i];
-            index[i] = 0;
-        }
-        if (i < 0) return true;
+    stack s = {.t = p->t,
+               .a = {x->at, xe[0], xe[1], xs[0], xs[1]},
+               .b = {y->at, ye[0], ye[1], ys[0], ys[1]},
+               .c = {r->at, xe[0], ye[1], rs[0], rs[1]},
+               .nlead = nlead,
+               .shape = nd_shape(r),
+               .count = shape_count(nlead, nd_shape(r))};
+    int dx = nlead - (x->ndim - 2), dy = nlead - (y->ndim - 2);
+    for (int i = 0; i < nlead; i++) {
+        if (i >= dx && nd_shape(x)[i - dx] != 1) s.sa[i] = nd_strides(x)[i - dx];
+        if (i >= dy && nd_shape(y)[i - dy] != 1) s.sb[i] = nd_strides(y)[i - dy];
+        s.sc[i] = nd_strides(r)[i];
     }
+    if (nd_count(r) == 0) return true;
+    s.lies =
+        s.a.cols > 0 && !mat_is_large(s.c, s.a.cols) && blas_job_init(p->t, s.c, s.a, s.b, &s.g);
+    double work = (double)nd_count(r) * (double)s.a.cols;
+    int64_t width = s.lies && s.count > 1 && work > 4e6 ? 4 * par_width() : 1;
+    if (width < 8) return run_stack(&s, 0, s.count, e); /* one thread */
+    s.piece = (s.count + width - 1) / width;
+    par_for((s.count + s.piece - 1) / s.piece, run_stack_piece, &s);
+    return stop_check(e);
 }
 
 nd *nd_matmul(const nd *x, const nd *y, err *e)
