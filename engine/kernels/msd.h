@@ -3,8 +3,10 @@
  *
  * A piece is dealt into buckets by the bits below the highest in which its least and greatest key
  * differ, from one of two arrays into the other, so that about eight elements share a bucket; each
- * bucket then goes the other way.  Pieces that fit a line or two are sorted by insertion.  The
- * order is stable.  Depth: each level takes three bits or more off the range of keys. */
+ * bucket then goes the other way.  Of pieces that fit a line or two each element's rank is counted
+ * by vectors, without a branch that depends on it (LANES, LOAD, SPREAD, LESS and SAME say how); or
+ * they are sorted by insertion.  The order is stable.  Depth: each level takes three bits or more
+ * off the range of keys. */
 
 static inline void MSD(insert)(ELEMENT *x, int64_t n)
 {
@@ -14,6 +16,55 @@ static inline void MSD(insert)(ELEMENT *x, int64_t n)
         for (; j > 0 && KEY(v) < KEY(x[j - 1]); j--) x[j] = x[j - 1];
         x[j] = v;
     }
+}
+
+#ifdef LANES
+__attribute__((target("avx512f,popcnt"), always_inline)) static inline void
+MSD(rank_in)(const ELEMENT *x, int64_t n, ELEMENT *to, const int vectors)
+{
+    __m512i v[(INSERT_MAX + LANES - 1) / LANES];
+    for (int k = 0; k < vectors; k++) {
+        int64_t left = n - k * LANES;
+        v[k] = LOAD(left < LANES ? ((uint32_t)1 << left) - 1 : UINT32_MAX, x + k * LANES);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        const __m512i key = SPREAD(KEY(x[i]));
+        uint32_t less = 0, same = 0;
+        for (int k = 0; k < vectors; k++) {
+            less |= (uint32_t)LESS(v[k], key) << (k * LANES);
+            same |= (uint32_t)SAME(v[k], key) << (k * LANES);
+        }
+        less |= same & (((uint32_t)1 << i) - 1);
+        to[__builtin_popcount(less)] = x[i];
+    }
+}
+
+__attribute__((target("avx512f,popcnt"))) static void MSD(rank)(const ELEMENT *x, int64_t n,
+                                                                ELEMENT *to)
+{
+    if (n <= LANES)
+        MSD(rank_in)(x, n, to, 1);
+    else if (n <= 2 * LANES)
+        MSD(rank_in)(x, n, to, 2);
+    else
+        MSD(rank_in)(x, n, to, (INSERT_MAX + LANES - 1) / LANES);
+}
+#endif
+
+/* Sorts x[0..n), n <= INSERT_MAX; the result is in y if `over`, else in x. */
+static void MSD(few)(ELEMENT *x, ELEMENT *y, int64_t n, bool over)
+{
+#ifdef LANES
+    if (simd_level() == SIMD_AVX512) {
+        ELEMENT copy[INSERT_MAX];
+        if (!over)
+            for (int64_t i = 0; i < n; i++) copy[i] = x[i];
+        MSD(rank)(over ? x : copy, n, over ? y : x);
+        return;
+    }
+#endif
+    MSD(insert)(x, n);
+    if (over) memcpy(y, x, (size_t)n * sizeof *x);
 }
 
 SIMD_KERNEL(static, MSD(range), (const ELEMENT *x, int64_t n, UKEY *low, UKEY *high),
@@ -33,8 +84,7 @@ SIMD_KERNEL(static, MSD(range), (const ELEMENT *x, int64_t n, UKEY *low, UKEY *h
 static void MSD(sort)(ELEMENT *x, ELEMENT *y, int64_t n, bool over)
 {
     if (n <= INSERT_MAX) {
-        MSD(insert)(x, n);
-        if (over) memcpy(y, x, (size_t)n * sizeof *x);
+        MSD(few)(x, y, n, over);
         return;
     }
     UKEY low, high;

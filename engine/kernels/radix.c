@@ -8,6 +8,10 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(DSK_SANITIZE)
+#include <immintrin.h>
+#define HAS_VECTORS
+#endif
 
 #include "engine/base/mem.h"
 #include "engine/base/par.h"
@@ -25,6 +29,14 @@ static int digit_shift(uint64_t range, int64_t n)
     return wide > bits ? wide - bits : 0;
 }
 
+/* keys as vectors: lanes that hold none are larger than any */
+#ifdef HAS_VECTORS
+#define LANES        8
+#define LOAD(in, at) _mm512_mask_loadu_epi64(_mm512_set1_epi64(-1), (__mmask8)(in), at)
+#define SPREAD(key)  _mm512_set1_epi64((int64_t)(key))
+#define LESS         _mm512_cmplt_epu64_mask
+#define SAME         _mm512_cmpeq_epu64_mask
+#endif
 #define UKEY    uint64_t
 #define ELEMENT uint64_t
 #define KEY(x)  (x)
@@ -33,6 +45,12 @@ static int digit_shift(uint64_t range, int64_t n)
 #undef ELEMENT
 #undef KEY
 #undef MSD
+#ifdef HAS_VECTORS
+#undef LOAD
+#define LOAD(in, at)                                                                               \
+    _mm512_mask_i64gather_epi64(_mm512_set1_epi64(-1), (__mmask8)(in),                             \
+                                _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0), at, 8)
+#endif
 #define ELEMENT keyed
 #define KEY(x)  ((x).key)
 #define MSD(f)  keyed_##f
@@ -41,6 +59,18 @@ static int digit_shift(uint64_t range, int64_t n)
 #undef KEY
 #undef MSD
 #undef UKEY
+#ifdef HAS_VECTORS
+#undef LANES
+#undef LOAD
+#undef SPREAD
+#undef LESS
+#undef SAME
+#define LANES        16
+#define LOAD(in, at) _mm512_mask_loadu_epi32(_mm512_set1_epi32(-1), (__mmask16)(in), at)
+#define SPREAD(key)  _mm512_set1_epi32((int32_t)(key))
+#define LESS         _mm512_cmplt_epu32_mask
+#define SAME         _mm512_cmpeq_epu32_mask
+#endif
 #define UKEY    uint32_t
 #define ELEMENT uint32_t
 #define KEY(x)  (x)
