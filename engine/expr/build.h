@@ -49,6 +49,9 @@ const block_layer *as_block_layer(const layer *l); /* NULL: another kind */
 /* (reshape.c) Block i of `of`, reshaped, is block i of g. */
 layer *layer_reshaped(const char *name, layer *of, grid *g);
 bool layer_is_reshaped(const layer *l);
+/* (join.c) Blocks of `of` repeated along axes of one element, and along new ones in front. */
+layer *layer_repeated(const char *name, layer *of, grid *g);
+bool layer_is_repeated(const layer *l);
 
 /* a call's literal `i` as index items; arrays are borrowed from literals or inputs */
 int items_of(const call *c, const lit *tuple, index_item out[2 * ND_MAXDIM], err *e);

@@ -377,6 +377,20 @@ static bool check_cuts(const expr *x, const grid *g, err *e)
     return true;
 }
 
+layer *layer_repeated(const char *name, layer *of, grid *g)
+{
+    block_layer *l = block_layer_new(name, fn_broadcast(), broadcast_args, g, of->type, 1, &of);
+    l->param = datum_ref(of->grid);
+    l->drop_param = drop_grid_param;
+    return &l->base;
+}
+
+bool layer_is_repeated(const layer *l)
+{
+    const block_layer *b = as_block_layer(l);
+    return b && b->args == broadcast_args;
+}
+
 expr *expr_broadcast_to(const expr *x, int ndim, const int64_t *shape, grid *chunks, err *e)
 {
     if (!x) return NULL;
@@ -396,12 +410,8 @@ expr *expr_broadcast_to(const expr *x, int ndim, const int64_t *shape, grid *chu
         token_expr(&t, x);
         token_grid(&t, g);
         char *name = token_name(&t, "broadcast_to");
-        block_layer *l =
-            block_layer_new(name, fn_broadcast(), broadcast_args, g, x->type, 1, &x->of);
-        l->param = datum_ref(x->chunks);
-        l->drop_param = drop_grid_param;
+        y = expr_of_layer(layer_repeated(name, x->of, g));
         mem_free(name);
-        y = expr_of_layer(&l->base);
     }
     datum_unref(g);
     return y;

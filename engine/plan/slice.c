@@ -452,6 +452,7 @@ static layer *below_others(const nodes *all, const taking *x, layer *l)
     const selection *blocks = as_blocks(l);
     if (blocks) return grid_known(blocks->in) ? below_selection(x, l, blocks) : NULL;
     if (layer_is_reshaped(l)) return below_reshape(x, l);
+    if (layer_is_repeated(l)) return below_repeat(x, l);
     layer *y = below_reduction(all, x, l);
     return y ? y : below_source(x, l);
 }

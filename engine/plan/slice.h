@@ -23,3 +23,4 @@ bool c_order(const layer *l, int depth);
 /* Each answers with x's blocks, made of what it takes of what l is made of; NULL: not so. */
 layer *below_reduction(const nodes *all, const taking *x, layer *l);
 layer *below_reshape(const taking *x, layer *l);
+layer *below_repeat(const taking *x, layer *l);

@@ -1,4 +1,5 @@
-/* engine/plan/slice_reshape.c - what is taken of a reshaped array is taken of the array.
+/* engine/plan/slice_reshape.c - what is taken of a reshaped or repeated array is taken of the
+ * array.
  *
  * Axes fall into groups: one that stays, one split into several, several merged into one.  Along a
  * split axis a slice of the first part is a slice of the whole; of merged axes the rows are read
@@ -201,4 +202,25 @@ layer *below_reshape(const taking *x, layer *l)
     }
     for (int k = 0; k < l->grid->ndim; k++) datum_unref(r.ax[k]);
     return y;
+}
+
+layer *below_repeat(const taking *x, layer *l)
+{
+    layer *of = l->dep[0];
+    const grid *in = of->grid;
+    int extra = l->grid->ndim - (in ? in->ndim : 0);
+    if (!in || !grid_known(in) || selection_has_list(x->s) || !c_order(of, 8)) return NULL;
+    for (int k = 0; k < in->ndim; k++)
+        if (in->ax[k]->extent != 1 && !cuts_eq(in->ax[k], l->grid->ax[k + extra])) return NULL;
+    selection *t = selection_all(in);
+    for (int k = 0; k < in->ndim; k++)
+        if (in->ax[k]->extent != 1) axis_keep(&t->ax[k], &x->s->ax[k + extra]);
+    grid *g = selection_kept_grid(x->s);
+    layer *part = taken(of, t);
+    char *name = name_below("broadcast_to", l, x->s);
+    layer *y = layer_repeated(name, part, g);
+    mem_free(name);
+    datum_unref(part);
+    datum_unref(g);
+    return shaped(x, y);
 }

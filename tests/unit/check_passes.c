@@ -275,6 +275,10 @@ START_TEST(what_is_taken_of_a_result_is_taken_of_its_sources)
             both = joined(true, 1, plus(expr_ref(row), 1), expr_ref(row));
             check_expr(taken2(both, i, cut(0, 2, 1)), "stack[.., 0:2]");
             check_expr(taken2(plus(expr_ref(row), 1), added, i), "row[None, ..]");
+            expr *wide = plus(array2(file, 300, 1, 100, 1), 1);
+            both = expr_broadcast_to(wide, 2, (int64_t[]){300, 300}, NULL, NULL);
+            datum_unref(wide);
+            check_expr(taken2(both, i, j), "broadcast[..]");
             check_expr(taken1(taken2(plus(expr_ref(x), 1), cut(20, 280, 2), j), cut(5, 100, 3)),
                        "twice");
             datum_unref(x);
