@@ -160,7 +160,21 @@ static bool arange_tile(const tile_call *t, int64_t from, int64_t n, void *out, 
     return arange_fill(t->c->arg[4].t, s, s + 16, from, n, out, e);
 }
 
-static const tile_kind arange_tiles = {.state = 32, .begin = arange_begin, .fill = arange_tile};
+static bool arange_ramp(const tile_call *t, int64_t *first, int64_t *step)
+{
+    char start[16], second[16];
+    err e = {0};
+    bool ok = t->c->arg[4].t.dt == DT_int64 && arange_ends(t->c, start, second, &e);
+    err_clear(&e);
+    if (!ok) return false;
+    memcpy(first, start, sizeof *first);
+    memcpy(step, second, sizeof *step);
+    *step = (int64_t)((uint64_t)*step - (uint64_t)*first);
+    return true;
+}
+
+static const tile_kind arange_tiles = {
+    .state = 32, .begin = arange_begin, .fill = arange_tile, .ramp = arange_ramp};
 static const fn_kind arange_kind = {.name = "arange",
                                     .version = 1,
                                     .size = sizeof(fn),

@@ -36,6 +36,7 @@ typedef struct fold {
     lane *lane;
     bool any_size; /* all of them take pieces of any size, */
     bool quarters; /* or quarters of whole blocks */
+    bool sums;     /* the stream adds up pieces itself */
     err *e;
 } fold;
 
@@ -77,18 +78,43 @@ static void fold_piece(lane *l, int64_t cell, const char *at, int64_t n, bool be
     l->place[cell] = done + i;
 }
 
+_Static_assert((int)FOLD_QUARTER == (int)TILE, "a quarter is a piece");
+/* the sum of the next FOLD_QUARTER floats */
+static bool sum_of(const fold *d, int64_t from, double *sum)
+{
+    union {
+        double f64;
+        float f32;
+    } out;
+    TRY(d->s->sum(d->s->ctx, from, &out, d->e));
+    *sum = d->lane->k.type.dt == DT_float32 ? (double)out.f32 : out.f64;
+    return true;
+}
+
+/* a piece of integers as one, their sum */
+static bool add_sum(fold *d, int64_t cell, int64_t from, bool begins)
+{
+    int64_t sum;
+    TRY(d->s->sum(d->s->ctx, from, &sum, d->e));
+    folder_piece(&d->lane->k, cell, (const char *)&sum, 1, begins);
+    return true;
+}
+
 /* a whole block of 8192: its quarters one after the other, so that a quarter stays in L1 */
 static bool fold_quarters(fold *d, int64_t cell, int64_t from, int64_t done, bool begins)
 {
-    enum { QUARTER = FOLD_BLOCK / 4 };
     for (int q = 0; q < 4; q++) {
-        TRY(next(d, from + done + q * QUARTER, QUARTER));
+        if (d->sums) {
+            TRY(sum_of(d, from + done + q * FOLD_QUARTER, &d->lane->part[q]));
+            continue;
+        }
+        TRY(next(d, from + done + q * FOLD_QUARTER, FOLD_QUARTER));
         for (int i = 0; i < d->n; i++) {
             lane *l = &d->lane[i];
             if (l->k.pairs)
-                l->part[q] = folder_sum(&l->k, l->at, QUARTER, cell);
+                l->part[q] = folder_sum(&l->k, l->at, FOLD_QUARTER, cell);
             else
-                fold_piece(l, cell, l->at, QUARTER, begins && q == 0, done + q * QUARTER);
+                fold_piece(l, cell, l->at, FOLD_QUARTER, begins && q == 0, done + q * FOLD_QUARTER);
         }
     }
     for (int i = 0; i < d->n; i++) {
@@ -107,6 +133,10 @@ static bool fold_long(fold *d, int64_t cell, int64_t from, bool begins)
         n = length - done < most ? length - done : most;
         if (d->quarters && n == FOLD_BLOCK) {
             TRY(fold_quarters(d, cell, from, done, begins && done == 0));
+            continue;
+        }
+        if (d->sums && d->any_size && n == TILE) {
+            TRY(add_sum(d, cell, from + done, begins && done == 0));
             continue;
         }
         TRY(next(d, from + done, n));
@@ -427,6 +457,8 @@ static bool fold_lanes(const outcome *j, int n, lane *to, const stream *s, err *
         pairs |= k->pairs;
     }
     d.quarters &= pairs;
+    const folder *k = &to->k;
+    d.sums = s->sum && n == 1 && !to->cast && !to->find && k->sums && !k->nan && !k->u && !k->valid;
     return fold_stream(&d);
 }
 

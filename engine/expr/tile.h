@@ -26,6 +26,8 @@ typedef struct tile_kind {
     bool (*begin)(const tile_call *t, err *e);
     /* Elements of the block's type into `out`; pieces come in order, each once. */
     bool (*fill)(const tile_call *t, int64_t from, int64_t n, void *out, err *e);
+    /* Elements are first + i * step, int64; may be NULL.  False: these are not. */
+    bool (*ramp)(const tile_call *t, int64_t *first, int64_t *step);
     /* instead of fill: the one element of all, 0-d, borrowed */
     const nd *(*value)(const tile_call *t);
 } tile_kind;
@@ -39,6 +41,9 @@ typedef struct stream {
     /* Elements [from, from + n), n <= TILE_MOST, contiguous; borrowed until the next call.  Pieces
      * come in order.  NULL: failed. */
     const char *(*next)(void *ctx, int64_t from, int64_t n, err *e);
+    /* Instead of the next TILE elements, in *out (of `type`) their sum, as folder_sum gives it.  Or
+     * NULL. */
+    bool (*sum)(void *ctx, int64_t from, void *out, err *e);
     bool (*again)(void *ctx, err *e); /* from the start */
 } stream;
 

@@ -9,10 +9,13 @@
 #include <stdint.h>
 
 /* NumPy's loop adds a long run in blocks of this many, each summed pairwise. */
-enum { FOLD_BLOCK = 8192 };
+enum { FOLD_BLOCK = 8192, FOLD_QUARTER = FOLD_BLOCK / 4 };
 
 double fold_sum_f64(const double *x, size_t n);
 float fold_sum_f32(const float *x, size_t n);
+/* of FOLD_QUARTER elements, given the 8 partial sums of each of their runs of 128 */
+double fold_runs_f64(const double *runs);
+float fold_runs_f32(const float *runs);
 /* of (x[i] - u)^2, each operation rounded */
 double fold_squares_f64(const double *x, size_t n, double u);
 float fold_squares_f32(const float *x, size_t n, float u);

@@ -130,6 +130,20 @@ T NAME(fold_sum)(const T *x, size_t n)
     return out;
 }
 
+SIMD_KERNEL(static, NAME(quarter), (const T *runs, T *out), (runs, out))
+{
+    V t[FOLD_QUARTER / 128];
+    memcpy(t, runs, sizeof t);
+    *out = NAME(across)(NAME(across8)(t)) + NAME(across)(NAME(across8)(t + 8));
+}
+
+T NAME(fold_runs)(const T *runs)
+{
+    T out;
+    NAME(quarter)(runs, &out);
+    return out;
+}
+
 T NAME(fold_nansum)(const T *x, size_t n, int64_t *valid)
 {
     T out;

@@ -82,6 +82,7 @@ folder folder_of(const ufunc *f, loop run, dtype_of t)
     bool sums = f->id == U_add, real = t.dt == DT_float64 || t.dt == DT_float32;
     return (folder){.type = t,
                     .run = run,
+                    .sums = sums,
                     .pairs = sums && real,
                     .first = f->identity == NO_IDENTITY,
                     .any_size = !sums || t.dt <= DT_uint64};

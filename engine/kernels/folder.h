@@ -36,6 +36,7 @@ typedef struct folder {
     dtype_of type; /* of elements and cells */
     char *acc;     /* the cells, contiguous */
     loop run;      /* folds pieces, unless pairs */
+    bool sums;     /* it adds */
     bool pairs;    /* float64 or float32 sums, by the functions of fold.h */
     bool nan;      /* NaN counts as 0 */
     bool first;    /* a cell starts with its first element, not with the identity */

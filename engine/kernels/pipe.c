@@ -1,7 +1,10 @@
 /* engine/kernels/pipe.c - the stages that fit this processor, by operation and type. */
 #include "engine/kernels/pipe.h"
 
+#include <string.h>
+
 #include "engine/base/simd.h"
+#include "engine/kernels/fold.h"
 #include "engine/kernels/pipe_level.h"
 
 static const pipe_level *level(void)
@@ -71,4 +74,25 @@ size_t pipe_step(size_t lane)
 void pipe_run(const pipe_stage *s, size_t n, size_t lane)
 {
     level()->run(s, n, pipe_step(lane));
+}
+
+void pipe_sum(const pipe_stage *s, enum pipe_kind kind, char *room, void *out)
+{
+    int64_t lanes[PIPE_LANES], whole = 0;
+    switch (kind) {
+    case PIPE_f64:
+        pipe_run(s, FOLD_QUARTER, 8);
+        *(double *)out = fold_runs_f64((const double *)(const void *)room);
+        return;
+    case PIPE_f32:
+        pipe_run(s, FOLD_QUARTER, 4);
+        *(float *)out = fold_runs_f32((const float *)(const void *)room);
+        return;
+    default: /* int64 */
+        memset(room, 0, sizeof lanes);
+        pipe_run(s, FOLD_QUARTER, 8);
+        memcpy(lanes, room, sizeof lanes);
+        for (int i = 0; i < PIPE_LANES; i++) whole += lanes[i];
+        *(int64_t *)out = whole;
+    }
 }

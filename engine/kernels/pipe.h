@@ -48,10 +48,15 @@ enum pipe_op pipe_op_of(const ufunc *f);
 enum pipe_op pipe_mirror(enum pipe_op op);
 enum pipe_op pipe_power(int k); /* x ** k for k of 2 to 8 */
 /* NULL: there is none.  Of an operation of one operand: form 0.  `where` has the choice in the
- * registers and its kind is bool; form: PIPE_MEMORY or PIPE_NUMBER of at[0] + 2 * that of at[1]. */
+ * registers and its kind is bool; form: PIPE_MEMORY or PIPE_NUMBER of at[0] + 2 * that of at[1].
+ * `ramp` makes at[0][0] + i * at[0][1], int64.  Some processors have no `sum`: see pipe_sum. */
 pipe_any *pipe_find(enum pipe_op op, enum pipe_kind kind, int form);
 pipe_any *pipe_end(void);
 /* Elements that go through the stages at one go. */
 size_t pipe_step(size_t lane);
 /* Elements [0, n), n a multiple of pipe_step(lane). */
 void pipe_run(const pipe_stage *s, size_t n, size_t lane);
+/* The same of FOLD_QUARTER elements, the last stage of which is `sum` with at[0] == room; *out,
+ * of the kind, is their sum as fold.h gives it. */
+enum { PIPE_ROOM = 1024 };
+void pipe_sum(const pipe_stage *s, enum pipe_kind kind, char *room, void *out);

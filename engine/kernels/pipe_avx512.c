@@ -4,6 +4,7 @@
 #if PIPE_LEVELS > 1
 #include <immintrin.h>
 
+#define SUMS             PIPE_SUMS
 #define VECTOR           64
 #define LEVEL            pipe_avx512
 #define FMA(x, y, z)     ((vector_f64)_mm512_fmadd_pd((__m512d)(x), (__m512d)(y), (__m512d)(z)))

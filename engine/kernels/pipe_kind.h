@@ -51,6 +51,28 @@ STAGE(NAME(store, memory), char *p = (char *)(uintptr_t)(s->at[0] + i * EACH);, 
 STAGE(NAME(ahead, memory), HERE,
       for (int k = 0; k < 8 * COUNT * EACH; k += 64) __builtin_prefetch(p + AHEAD + k);)
 
+#if defined(SUMS) && defined(REAL) && BITS == 64
+/* partial sums of runs of 128 elements, each of two rounds */
+STAGE(f64_sum_memory, V *t = (V *)(uintptr_t)(s->at[0] + i / 128 * sizeof(V));,
+      *t = (i % 128 ? *t + r0 : r0) + r1 + r2 + r3 + r4 + r5 + r6 + r7;)
+#elif defined(SUMS) && defined(REAL)
+typedef float eight __attribute__((vector_size(32)));
+#define LOW(x)  __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7)
+#define HIGH(x) __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15)
+#define DO_SUM(k, unused) t = t + LOW((V)r##k) + HIGH((V)r##k);
+STAGE(f32_sum_memory, eight t = -(eight){0};,
+      ALL8(DO_SUM, ) *(eight *)(uintptr_t)(s->at[0] + i / 128 * sizeof t) = t;)
+#elif defined(SUMS) && !defined(BOOLEAN) && BITS == 64
+STAGE(i64_sum_memory, V *t = (V *)(uintptr_t)(s->at[0] + i / 64 % SUMS * sizeof(V));,
+      *t += (((V)r0 + (V)r1) + ((V)r2 + (V)r3)) + (((V)r4 + (V)r5) + ((V)r6 + (V)r7));)
+#endif
+#if !defined(REAL) && !defined(BOOLEAN) && BITS == 64
+#define DO_RAMP(k, unused) r##k = (vector)x, x += more;
+STAGE(i64_ramp_self, const int64_t *q = (const int64_t *)(const void *)s->at[0];
+      V x = *(const loose_i64 *)upto * q[1] + (q[0] + (int64_t)i * q[1]);
+      const V more = COUNT * q[1] - (V){0};, ALL8(DO_RAMP, ))
+#endif
+
 #ifdef BOOLEAN /* bits are chosen, types do not matter */
 #define WIDE_MEMORY(q, k) (*(const PASTE(loose_i, BITS) *)((q) + (k) * VECTOR))
 #define WIDE_NUMBER(q, k) q
@@ -76,6 +98,12 @@ static pipe_any *const PASTE(table_, KIND)[NPIPE_OP][NPIPE_FORM] = {
     [PIPE_load] = {(pipe_any *)NAME(load, memory), (pipe_any *)NAME(load, number)},
     [PIPE_store] = {(pipe_any *)NAME(store, memory)},
     [PIPE_ahead] = {(pipe_any *)NAME(ahead, memory)},
+#if defined(SUMS) && !defined(BOOLEAN) && (defined(REAL) || BITS == 64)
+    [PIPE_sum] = {(pipe_any *)NAME(sum, memory)},
+#endif
+#if !defined(REAL) && !defined(BOOLEAN) && BITS == 64
+    [PIPE_ramp] = {(pipe_any *)NAME(ramp, self)},
+#endif
 #ifdef BOOLEAN
     [PIPE_where] = {(pipe_any *)NAME(where, memory), (pipe_any *)NAME(where, number),
                     (pipe_any *)NAME(where, self), (pipe_any *)NAME(where, both)},

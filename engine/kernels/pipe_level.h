@@ -3,6 +3,8 @@
 
 #include "engine/kernels/pipe.h"
 
+enum { PIPE_SUMS = 4, PIPE_LANES = 8 * PIPE_SUMS }; /* sums of int64 that go on side by side */
+
 typedef struct pipe_level {
     size_t bytes; /* of a vector */
     pipe_any *(*find)(enum pipe_op op, enum pipe_kind kind, int form);

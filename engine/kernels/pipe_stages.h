@@ -1,7 +1,8 @@
 /* engine/kernels/pipe_stages.h - the stages for one kind of processor; included by pipe_base.c and
  * so on, which define VECTOR (bytes), LEVEL (the table's name), SQRT(x),
  * WIDEN_64(at) and NARROW_64(at, v) (bytes of bool, not 0 or 1, to and from lanes), the same of 32,
- * and, where there is such an instruction, FMA(x, y, z), FMS(x, y, z) and ROUND(x, how).
+ * SUMS where a vector is 8 float64, and, where there is such an instruction, FMA(x, y, z), FMS(x,
+ * y, z) and ROUND(x, how).
  *
  * A stage is a function of its place in the chain, the element, and eight registers; its call of
  * the next is its last act, which compilers make a jump.  Where they do not the result is the
@@ -54,6 +55,8 @@ typedef int stage(PARAMS);
     DO(5, __VA_ARGS__)                                                                             \
     DO(6, __VA_ARGS__)                                                                             \
     DO(7, __VA_ARGS__)
+
+static const int64_t upto[] = {0, 1, 2, 3, 4, 5, 6, 7};
 
 /* --- words of pipe.def --- */
 

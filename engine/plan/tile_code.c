@@ -670,7 +670,7 @@ bool tile_deliver(tile_code *c, dtype_of t, nd *out, err *e)
     for (int i = 0; i < c->nop; i++)
         for (int k = 0; k <= c->op[i].nin; k++)
             if (c->op[i].arg[k].t.size > sizeof(double)) size = TILE_MOST * 16 + 512;
-    c->registers = buf_new(size * (size_t)c->nreg + 1, e);
+    c->registers = buf_new(size * (size_t)c->nreg + PIPE_ROOM, e);
     if (!c->registers) return false;
     for (int i = 0; i < c->nop; i++)
         for (int k = 0; k <= c->op[i].nin; k++) {
@@ -679,7 +679,7 @@ bool tile_deliver(tile_code *c, dtype_of t, nd *out, err *e)
             if (a->place == TILE_FIXED && !a->at) a->at = a->own;
         }
     if (v->place == TILE_REGISTER) v->at = c->registers->data + (size_t)v->reg * size;
-    if (c->g->pipes) tile_find_pipes(c);
+    if (c->g->pipes) tile_find_pipes(c, c->registers->data + size * (size_t)c->nreg);
     find_ahead(c);
     return true;
 }
@@ -772,13 +772,32 @@ static bool goes_on(tile_code *c)
     return !r->poll || (++c->npiece & 63) != 0 || r->poll(r->ctx);
 }
 
-const char *tile_run(tile_code *c, int64_t from, int64_t n, err *e)
+/* loops [0, until) of a piece */
+static bool run_until(tile_code *c, int until, int64_t from, int64_t n, err *e)
 {
     if (!goes_on(c)) return err_set(e, KeyboardInterrupt, "%s", "");
-    for (int i = 0; i < c->nop; i++) {
-        const tile_pipe *p = c->op[i].pipe;
+    for (int i = 0; i < until; i++) {
+        tile_pipe *p = c->op[i].pipe;
         TRY(p ? tile_pipe_run(c, p, from, n, e) : run_op(c, i, from, n, e));
         if (p) i = p->last;
     }
+    return true;
+}
+
+bool tile_sums(const tile_code *c)
+{
+    return c->sums != NULL;
+}
+
+bool tile_sum(tile_code *c, int64_t from, void *out, err *e)
+{
+    TRY(run_until(c, c->sums->first, from, TILE, e));
+    tile_pipe_sum(c->sums, from, out);
+    return true;
+}
+
+const char *tile_run(tile_code *c, int64_t from, int64_t n, err *e)
+{
+    TRY(run_until(c, c->nop, from, n, e));
     return tile_element(&c->value[c->first], from, 0);
 }

@@ -49,6 +49,7 @@ typedef struct tile_code {
     int nahead, nloop;          /* loops take turns at that */
     tile_operand *value;        /* of each step; of `resident` */
     int *uses;
+    struct tile_pipe *sums; /* what makes the result, if that can be added up */
     int nreg, nfree, *free;
     uint8_t *width; /* of each register: bytes of an element */
     buf *registers;
@@ -73,3 +74,6 @@ bool tile_rewind(tile_code *c, err *e);
 /* Elements [from, from + n), n <= TILE_MOST, after tile_deliver; KeyboardInterrupt when the run
  * was stopped. */
 const char *tile_run(tile_code *c, int64_t from, int64_t n, err *e);
+/* After tile_deliver: can it add up TILE elements? */
+bool tile_sums(const tile_code *c);
+bool tile_sum(tile_code *c, int64_t from, void *out, err *e);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/kernels/cast.h"
-#include "engine/kernels/ufunc.h"
+#include "engine/kernels/pipe.h"
 #include "engine/plan/tile_code.h"
 
 enum { TILE_LINE = 64 }; /* bytes that memory sends together */
@@ -45,6 +45,12 @@ struct tile_pipe {
     int n;                          /* stages */
     struct pipe_stage *stage;       /* one more: the end */
     const tile_operand *(*from)[2]; /* of each stage, or NULL */
+    /* the first stage makes start + i * by, from the element it is at */
+    bool ramp;
+    int64_t start, by, now[2];
+    struct pipe_stage *sum; /* the same stages, with a sum at the end; or NULL */
+    int kind;               /* of the sum */
+    char *room;
 };
 
 /* Where element from + done of the block is, of a piece that begins at `from`. */
@@ -71,5 +77,8 @@ bool tile_read_first(const tile_code *c, int op, const tile_operand *a);
 /* Elements [from + done, from + done + n) by one loop. */
 bool tile_loop(const tile_op *o, int64_t from, int64_t done, int64_t n, err *e);
 /* (tile_pipe.c) */
-void tile_find_pipes(tile_code *c);
-bool tile_pipe_run(const tile_code *c, const tile_pipe *p, int64_t from, int64_t n, err *e);
+/* room: PIPE_ROOM bytes, aligned as vectors are */
+void tile_find_pipes(tile_code *c, char *room);
+/* of TILE elements, which are not stored */
+void tile_pipe_sum(tile_pipe *p, int64_t from, void *out);
+bool tile_pipe_run(const tile_code *c, tile_pipe *p, int64_t from, int64_t n, err *e);

@@ -68,6 +68,7 @@ static enum pipe_op op_of(const tile_op *o, int *nin)
 {
     *nin = o->nin;
     if (o->kind == OP_CAST) return cast_op(o);
+    if (o->kind == OP_FILL) return o->gen.f->kind->tile->ramp ? PIPE_ramp : PIPE_none;
     if (o->kind != OP_MAP) return PIPE_none;
     if (!o->f) return PIPE_where;
     if (o->f->id == U_clip) return PIPE_maximum; /* and then the minimum */
@@ -99,6 +100,7 @@ static bool is_stage(const tile_op *o, size_t lane)
     if (kind < 0 || !pipe_find(op, (enum pipe_kind)kind, 0)) return false;
     for (int k = 0; k <= o->nin; k++)
         if (pipe_kind_of(o->arg[k].t.dt, lane) < 0 || !has_form(&o->arg[k], lane)) return false;
+    if (op == PIPE_ramp) return o->gen.f->kind->tile->ramp(&o->gen, &(int64_t){0}, &(int64_t){0});
     return op != PIPE_where || o->arg[1].t.dt != DT_bool;
 }
 
@@ -113,6 +115,7 @@ static int run_of_loops(const tile_code *c, int first, size_t *lane)
         bool any;
         if (!lanes_of(&c->op[i], &its, &any)) break;
         if (!any && !open && its != *lane) break;
+        if (i > first && c->op[i].kind == OP_FILL) break; /* ramps are the first of a pipe */
         if (!is_stage(&c->op[i], any ? *lane : its)) break;
         if (any) continue;
         *lane = its;
@@ -234,7 +237,10 @@ static void add_op(chain *x, int i)
     enum pipe_op op = op_of(o, &nin);
     if (op == PIPE_where)
         add_choice(x, i, a);
-    else if (nin == 3)
+    else if (op == PIPE_ramp) {
+        x->p->ramp = o->gen.f->kind->tile->ramp(&o->gen, &x->p->start, &x->p->by);
+        add_stage(x, op, a[0].t, 0, NULL, NULL);
+    } else if (nin == 3)
         add_clip(x, i, a);
     else if (nin == 2)
         add_pair(x, i, op, &a[0], &a[1]);
@@ -272,21 +278,42 @@ static bool is_worth(const tile_code *c, int first, int last)
     return last > first || reads || numbers;
 }
 
-void tile_find_pipes(tile_code *c)
+/* The pipe that makes the result gets another end. */
+static void find_sum(tile_code *c, tile_pipe *p, char *room)
+{
+    const tile_operand *v = &c->value[c->first];
+    int kind = pipe_kind_of(v->t.dt, p->lane);
+    pipe_any *end = kind < 0 ? NULL : pipe_find(PIPE_sum, (enum pipe_kind)kind, 0);
+    if (!end || v->place != TILE_REGISTER || !same(p->from[p->n - 1][0], v)) return;
+    for (int s = 0; s < p->n; s++)
+        for (int k = 0; k < 2; k++) {
+            const tile_operand *a = p->from[s][k];
+            if (a && a->place == TILE_BLOCK && a->inner != INT64_MAX) return; /* has rows */
+        }
+    p->sum = arena_alloc(c->r->scratch, (size_t)(p->n + 1) * sizeof *p->sum);
+    p->sum[p->n - 1] = (pipe_stage){.run = end, .at = {room}};
+    p->sum[p->n].run = pipe_end();
+    p->kind = kind;
+    p->room = room;
+    c->sums = p;
+}
+
+void tile_find_pipes(tile_code *c, char *room)
 {
     for (int i = 0; i < c->nop; i++) {
         size_t lane;
         int last = run_of_loops(c, i, &lane);
         if (last < i || !is_worth(c, i, last)) continue;
-        c->op[i].pipe = pipe_of(c, i, last, lane);
+        tile_pipe *p = c->op[i].pipe = pipe_of(c, i, last, lane);
+        if (last == c->nop - 1) find_sum(c, p, room);
         i = last;
     }
 }
 
 /* --- running --- */
 
-/* the operands of the stages to element from + done; *n: as many as lie in one row */
-static void set_operands(const tile_pipe *p, int64_t from, int64_t done, int64_t *n)
+/* The operands of the stages to element from + done; *n: as many as lie in one row. */
+static void set_operands(tile_pipe *p, int64_t from, int64_t done, int64_t *n)
 {
     for (int s = 0; s < p->n; s++)
         for (int k = 0; k < 2; k++) {
@@ -295,9 +322,36 @@ static void set_operands(const tile_pipe *p, int64_t from, int64_t done, int64_t
             p->stage[s].at[k] = tile_element(a, from, done);
             *n = tile_in_row(a, from + done, *n);
         }
+    if (!p->ramp) return;
+    p->now[0] = (int64_t)((uint64_t)p->start + (uint64_t)(from + done) * (uint64_t)p->by);
+    p->now[1] = p->by;
+    p->stage[0].at[0] = (const char *)p->now;
 }
 
-bool tile_pipe_run(const tile_code *c, const tile_pipe *p, int64_t from, int64_t n, err *e)
+void tile_pipe_sum(tile_pipe *p, int64_t from, void *out)
+{
+    int64_t n = TILE;
+    set_operands(p, from, 0, &n);
+    memcpy(p->sum, p->stage, (size_t)(p->n - 1) * sizeof *p->sum);
+    pipe_sum(p->sum, (enum pipe_kind)p->kind, p->room, out);
+}
+
+/* by loops, in order */
+static bool run_rest(const tile_code *c, const tile_pipe *p, int64_t from, int64_t done, int64_t n,
+                     err *e)
+{
+    for (int i = p->first; i <= p->last && n > 0; i++) {
+        const tile_op *o = &c->op[i];
+        if (o->kind == OP_FILL)
+            TRY(o->gen.f->kind->tile->fill(&o->gen, from + done, n,
+                                           tile_element(&o->arg[0], from, done), e));
+        else
+            TRY(tile_loop(o, from, done, n, e));
+    }
+    return true;
+}
+
+bool tile_pipe_run(const tile_code *c, tile_pipe *p, int64_t from, int64_t n, err *e)
 {
     int64_t step = (int64_t)pipe_step(p->lane);
     for (int64_t done = 0, m; done < n; done += m) {
@@ -305,8 +359,7 @@ bool tile_pipe_run(const tile_code *c, const tile_pipe *p, int64_t from, int64_t
         set_operands(p, from, done, &m);
         int64_t whole = m - m % step;
         pipe_run(p->stage, (size_t)whole, p->lane);
-        for (int i = p->first; i <= p->last && whole < m; i++)
-            TRY(tile_loop(&c->op[i], from, done + whole, m - whole, e));
+        TRY(run_rest(c, p, from, done + whole, m - whole, e));
     }
     return true;
 }

@@ -100,6 +100,11 @@ static const char *next_piece(void *ctx, int64_t from, int64_t n, err *e)
     return tile_run(ctx, from, n, e);
 }
 
+static bool next_sum(void *ctx, int64_t from, void *out, err *e)
+{
+    return tile_sum(ctx, from, out, e);
+}
+
 static bool again(void *ctx, err *e)
 {
     return tile_rewind(ctx, e);
@@ -132,6 +137,7 @@ static bool reduce_task(tile_code *c, datum **out, err *e)
                 .type = type,
                 .ctx = c,
                 .next = next_piece,
+                .sum = tile_sums(c) ? next_sum : NULL,
                 .again = again};
     memcpy(s.shape, c->shape, sizeof s.shape);
     *out = red_stream(v->f, v->arg, as, &s, e);

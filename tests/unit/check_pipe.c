@@ -76,7 +76,16 @@ static void add_sources(pool_of *p, const int64_t *shape, int ndim, uint64_t *s)
     int64_t rows = ndim == 1 ? 10007 : (shape[0] + 1) / 2;
     for (int i = 0; i < 4; i++)
         p->x[p->n++] = lazy(values(types[draw(s) % 4], ndim, shape, s), rows);
-    if (ndim == 1) return;
+    if (ndim == 1) {
+        err e = {0};
+        grid *g = grid_even(1, shape, &rows);
+        lit from = lit_int((int64_t)(draw(s) % 100) - 50), by = lit_int((int64_t)(draw(s) % 7) - 3);
+        expr *x = expr_arange((label){0}, from, by, g, dtype_plain(DT_int64), &e);
+        ck_assert_msg(x != NULL, "%s", e.msg);
+        p->x[p->n++] = x;
+        datum_unref(g);
+        return;
+    }
     p->x[p->n++] = lazy(values(types[0], 1, &shape[1], s), shape[1]);
     p->x[p->n++] = lazy(values(types[0], 2, (int64_t[]){shape[0], 1}, s), rows);
 }
