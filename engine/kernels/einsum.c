@@ -2,8 +2,8 @@
  *
  * Every operand becomes a view over all labels (stride 0 for those it lacks, a diagonal for those
  * it repeats), the output too; one walk in memory order then adds products into the output.  A
- * large contraction of two float operands with no label in both and in the output goes to
- * tensordot.  An ellipsis stands for labels below 'A'. */
+ * large contraction of two float operands goes to tensordot or, with labels in both and in the
+ * output, to matmul.  An ellipsis stands for labels below 'A'. */
 #include <string.h>
 
 #include "engine/base/mem.h"
@@ -292,39 +292,109 @@ static int find_label(const term *t, char c)
     return -1;
 }
 
-/* Are these a plain contraction?  Then the axes to sum over. */
-static bool is_contraction(const sums *p, nd *const *x, int *n, int *xa, int *ya)
+typedef struct contraction {
+    term batch, left, right; /* labels of both operands, of x, of y: all kept */
+    term sum;                /* of both, summed over */
+} contraction;
+
+static void add_label(term *t, char c)
 {
+    t->label[t->n++] = c;
+}
+
+static double extent_of(const sums *p, const term *t)
+{
+    double n = 1;
+    for (int i = 0; i < t->n; i++) n *= (double)p->extent[(unsigned char)t->label[i]];
+    return n;
+}
+
+/* Are these products of matrices, worth the copies? */
+static bool is_contraction(const sums *p, nd *const *x, contraction *k)
+{
+    enum { LEAST = 512 }; /* multiplications of one of many products */
     bool inexact = p->t.dt >= DT_float32 && p->t.dt <= DT_complex128;
     if (p->nop != 2 || !inexact || !distinct(&p->in[0]) || !distinct(&p->in[1])) return false;
-    double work = 1;
-    *n = 0;
+    *k = (contraction){0};
     for (int i = 0; i < p->nlabel; i++) {
         char c = p->label[i];
         int a = find_label(&p->in[0], c), b = find_label(&p->in[1], c);
-        bool kept = find_label(&p->out, c) >= 0;
-        if ((a >= 0 && b >= 0) == kept) return false;
-        if (!kept && nd_shape(x[0])[a] != nd_shape(x[1])[b]) return false;
-        if (!kept) xa[*n] = a, ya[(*n)++] = b;
-        work *= (double)p->extent[(unsigned char)c];
+        bool kept = find_label(&p->out, c) >= 0, both = a >= 0 && b >= 0;
+        if (both && nd_shape(x[0])[a] != nd_shape(x[1])[b]) return false;
+        if (!both && !kept) return false;
+        add_label(!kept ? &k->sum : both ? &k->batch : a >= 0 ? &k->left : &k->right, c);
     }
-    return *n > 0 && work >= LARGE;
+    double side = extent_of(p, &k->left) * extent_of(p, &k->right), deep = extent_of(p, &k->sum);
+    if (!k->sum.n || (k->batch.n && (side < 16 || side * deep < LEAST))) return false;
+    return side * deep * extent_of(p, &k->batch) >= LARGE;
+}
+
+/* r, whose axes have the labels `got`, in the order of the output; takes r */
+static nd *in_order(const sums *p, nd *r, const term *got)
+{
+    int perm[ND_MAXDIM];
+    for (int i = 0; i < p->out.n; i++) perm[i] = find_label(got, p->out.label[i]);
+    nd *t = r ? nd_transpose(r, perm) : NULL;
+    datum_unref(r);
+    return t;
+}
+
+static void append(term *t, const term *more)
+{
+    for (int i = 0; i < more->n; i++) add_label(t, more->label[i]);
 }
 
 /* tensordot gives x's kept labels, then y's; the output may want another order */
-static nd *by_tensordot(const sums *p, nd *const *x, int n, const int *xa, const int *ya, err *e)
+static nd *by_tensordot(const sums *p, nd *const *x, const contraction *k, err *e)
 {
     term got = {.n = 0};
-    int perm[ND_MAXDIM];
-    for (int k = 0; k < 2; k++)
-        for (int i = 0; i < p->in[k].n; i++)
-            if (find_label(&p->out, p->in[k].label[i]) >= 0) got.label[got.n++] = p->in[k].label[i];
-    for (int i = 0; i < p->out.n; i++) perm[i] = find_label(&got, p->out.label[i]);
-    nd *r = nd_tensordot(x[0], x[1], n, xa, ya, e);
-    if (!r) return NULL;
-    nd *t = nd_transpose(r, perm);
-    datum_unref(r);
-    return t;
+    int xa[ND_MAXDIM], ya[ND_MAXDIM];
+    for (int o = 0; o < 2; o++)
+        for (int i = 0; i < p->in[o].n; i++)
+            if (find_label(&p->out, p->in[o].label[i]) >= 0) add_label(&got, p->in[o].label[i]);
+    for (int i = 0; i < k->sum.n; i++) {
+        xa[i] = find_label(&p->in[0], k->sum.label[i]);
+        ya[i] = find_label(&p->in[1], k->sum.label[i]);
+    }
+    return in_order(p, nd_tensordot(x[0], x[1], k->sum.n, xa, ya, e), &got);
+}
+
+/* x (with the labels t) as a stack of matrices: batch, rows, columns */
+static nd *as_matrices(const sums *p, const nd *x, const term *t, const term *const part[3], err *e)
+{
+    int perm[ND_MAXDIM], n = 0, nbatch = part[0]->n;
+    int64_t shape[ND_MAXDIM + 2];
+    for (int o = 0; o < 3; o++)
+        for (int i = 0; i < part[o]->n; i++) {
+            perm[n] = find_label(t, part[o]->label[i]);
+            shape[n] = nd_shape(x)[perm[n]];
+            n++;
+        }
+    shape[nbatch] = (int64_t)extent_of(p, part[1]);
+    shape[nbatch + 1] = (int64_t)extent_of(p, part[2]);
+    nd *turned = nd_transpose(x, perm), *y = nd_reshape(turned, nbatch + 2, shape, e);
+    datum_unref(turned);
+    return y;
+}
+
+/* matmul: what both have and the output keeps counts products */
+static nd *by_matmul(const sums *p, nd *const *x, const contraction *k, err *e)
+{
+    if (k->batch.n + 2 > ND_MAXDIM) return sum_all(p, x, e);
+    nd *a = as_matrices(p, x[0], &p->in[0], (const term *[]){&k->batch, &k->left, &k->sum}, e);
+    nd *b = a ? as_matrices(p, x[1], &p->in[1], (const term *[]){&k->batch, &k->sum, &k->right}, e)
+              : NULL;
+    nd *c = b ? nd_matmul(a, b, e) : NULL, *r = NULL;
+    term got = k->batch;
+    append(&got, &k->left);
+    append(&got, &k->right);
+    int64_t shape[ND_MAXDIM];
+    for (int i = 0; i < got.n; i++) shape[i] = p->extent[(unsigned char)got.label[i]];
+    if (c) r = nd_reshape(c, got.n, shape, e);
+    datum_unref(a);
+    datum_unref(b);
+    datum_unref(c);
+    return in_order(p, r, &got);
 }
 
 /* a sum over nothing of one operand: NumPy gives a view (a diagonal, a transpose) */
@@ -339,7 +409,8 @@ static nd *as_view(const sums *p, const nd *x)
 nd *nd_einsum(const char *subscripts, int n, const nd *const *x, dtype_of want, err *e)
 {
     sums p = {.nop = n};
-    int most = 0, count, xa[ND_MAXDIM], ya[ND_MAXDIM];
+    int most = 0;
+    contraction k;
     if (n > MAXOP) return err_set(e, ValueError, "too many operands");
     if (n == 0)
         return err_set(e, ValueError,
@@ -351,16 +422,17 @@ nd *nd_einsum(const char *subscripts, int n, const nd *const *x, dtype_of want, 
     list_labels(&p);
     p.t = want;
     operand kinds[MAXOP];
-    for (int k = 0; k < n; k++) kinds[k] = operand_of(x[k]);
+    for (int i = 0; i < n; i++) kinds[i] = operand_of(x[i]);
     if (want.dt == DT_none) TRY(result_type(n, kinds, &p.t, e));
     if (!loops[p.t.dt]) return err_set(e, TypeError, "invalid data type for einsum");
     if (n == 1 && p.nlabel == p.out.n && x[0]->dtype == p.t.dt) return as_view(&p, x[0]);
     nd *c[MAXOP] = {NULL}, *r = NULL;
     bool ok = true;
-    for (int k = 0; ok && k < n; k++) ok = (c[k] = nd_cast(x[k], p.t, 'u', e)) != NULL;
-    if (ok)
-        r = is_contraction(&p, c, &count, xa, ya) ? by_tensordot(&p, c, count, xa, ya, e)
-                                                  : sum_all(&p, c, e);
-    for (int k = 0; k < n; k++) datum_unref(c[k]);
+    for (int i = 0; ok && i < n; i++) ok = (c[i] = nd_cast(x[i], p.t, 'u', e)) != NULL;
+    if (ok && is_contraction(&p, c, &k))
+        r = (k.batch.n ? by_matmul : by_tensordot)(&p, c, &k, e);
+    else if (ok)
+        r = sum_all(&p, c, e);
+    for (int i = 0; i < n; i++) datum_unref(c[i]);
     return r;
 }
