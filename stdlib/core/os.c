@@ -442,7 +442,11 @@ static value os_kill(interp *in, const value *arg)
 {
     int64_t pid, sig;
     if (!to_int64(in, arg[0], &pid) || !to_int64(in, arg[1], &sig)) return FAIL;
-    return done(in, kill((pid_t)pid, (int)sig), FAIL);
+    /* to end oneself: by the thread that calls, so that it does not go on before the end comes */
+    struct sigaction how = {0};
+    bool own = pid == (int64_t)getpid() && sig && !sigaction((int)sig, NULL, &how) &&
+               how.sa_handler == SIG_DFL;
+    return done(in, own ? raise((int)sig) : kill((pid_t)pid, (int)sig), FAIL);
 }
 
 static value os_pipe(interp *in, const value *arg)

@@ -177,15 +177,37 @@ static datum *pack_result(interp *in, value r)
     return d;
 }
 
-static void post_done(hand *h, uint64_t id, const char *cls, size_t bytes, double begin)
+typedef struct done {
+    uint64_t id;
+    const char *cls;
+    size_t bytes;
+    double begin, end;
+} done;
+
+static bool write_done(wire_out *w, const done *x, datum *d)
 {
+    err e = {0};
+    double when[2] = {x->begin, x->end};
+    wire_u8(w, MSG_DONE);
+    wire_u64(w, x->id);
+    wire_text(w, x->cls, strlen(x->cls));
+    wire_u64(w, x->bytes);
+    wire_bytes(w, when, sizeof when);
+    bool ok = wire_datum(w, d, &e);
+    err_clear(&e);
+    return ok;
+}
+
+/* Small results go along: to ask for them would take longer than to send them. */
+static void post_done(hand *h, const done *x, datum *d)
+{
+    enum { SMALL = 256 };
     wire_out w = {0};
-    wire_u8(&w, MSG_DONE);
-    wire_u64(&w, id);
-    wire_text(&w, cls, strlen(cls));
-    wire_u64(&w, bytes);
-    double when[2] = {begin, seconds(CLOCK_REALTIME)};
-    wire_bytes(&w, when, sizeof when);
+    if (x->bytes > SMALL || as_live(d)) d = NULL;
+    if (!write_done(&w, x, d)) {
+        wire_out_clear(&w);
+        write_done(&w, x, NULL);
+    }
     flush_said(h);
     server_post(h->s, &w);
 }
@@ -203,9 +225,10 @@ static void run_task(hand *h, job *j)
         post_failure(h, j->id);
     } else {
         datum *d = pack_result(in, r);
-        size_t bytes = datum_bytes(d);
-        server_keep(h->s, j->id, d);
-        post_done(h, j->id, type_said(in, r), bytes, begin);
+        done x = {j->id, type_said(in, r), datum_bytes(d), begin, seconds(CLOCK_REALTIME)};
+        server_keep(h->s, j->id, datum_ref(d));
+        post_done(h, &x, d);
+        datum_unref(d);
         value_unref(in, r);
     }
     store_done(&h->s->held, back);

@@ -22,7 +22,7 @@ enum message {
     MSG_FORGET, /* function number */
     /* from it */
     MSG_UP,     /* pid */
-    MSG_DONE,   /* id, class, bytes, begin, end */
+    MSG_DONE,   /* id, class, bytes, begin, end, the result when it is small */
     MSG_RESULT, /* id (0), value */
     MSG_FAILED, /* id, exception, traceback */
     MSG_VALUE,  /* id, is there, value, why not */

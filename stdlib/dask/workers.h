@@ -39,7 +39,7 @@ typedef struct work {
 
 enum work_what {
     WORK_NONE,    /* the time is over, or workers_wake() */
-    WORK_DONE,    /* the result of id is at the worker */
+    WORK_DONE,    /* the result of id is at the worker; value: it, when it is small */
     WORK_FAILED,  /* value: capsule of the exception, text: its traceback */
     WORK_VALUE,   /* what workers_fetch() asked for: value; NULL: nobody has it any more */
     WORK_MISSING, /* the task id did not run: its input `other` is nowhere any more */

@@ -371,6 +371,9 @@ static void got_done(procs *w, int who, wire_in *r)
     ev->bytes = wire_get_u64(r);
     wire_get(r, &ev->begin, sizeof ev->begin);
     wire_get(r, &ev->end, sizeof ev->end);
+    err e = {0};
+    wire_get_datum(r, &ev->value, &e);
+    err_clear(&e);
     now_at(w, id, who);
 }
 

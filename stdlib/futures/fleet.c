@@ -115,11 +115,15 @@ static errand_run *run_of(fleet *t, uint64_t id)
     return idmap_put(&t->runs, id, NULL);
 }
 
-static void hear_done(fleet *t, const work_event *ev)
+static void hear_done(fleet *t, work_event *ev)
 {
     errand_run *r = run_of(t, ev->id);
     if (!r) return;
+    errand *e = ev->value ? errand_hold(r->e) : NULL;
     foreman_done(t->f, r, NULL, ev->type, ev->bytes);
+    if (e) foreman_deliver(t->f, e, ev->value);
+    ev->value = NULL;
+    errand_release(e);
     mem_free(r);
 }
 
