@@ -207,6 +207,21 @@ static const fn_field draw_fields[] = {
     {0},
 };
 
+/* for a number, on one thread */
+static float draw_ns(const drawing *d)
+{
+    if (d->kind != DRAW_DIST) return 7;
+    switch ((enum dist_id)(d->dist - distributions)) {
+    case DIST_random:
+    case DIST_uniform: return 0.4f;
+    case DIST_normal:
+    case DIST_standard_normal:
+    case DIST_exponential:
+    case DIST_standard_exponential: return 5;
+    default: return 20;
+    }
+}
+
 static const fn_kind plain_kind = {.name = "draw",
                                    .version = 1,
                                    .size = sizeof(draw_fn),

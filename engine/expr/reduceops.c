@@ -422,7 +422,7 @@ static const fn_kind moment_chunk_kind = {.name = "moment_chunk",
                                           .fields = red_fields,
                                           .call = moment_chunk_call,
                                           .takes = "x",
-                                          .cost = {.copies = 2, .ns = 2, .items = 2}};
+                                          .cost = {.copies = 2, .ns = 0.6f, .items = 2}};
 static const fn_kind moment_combine_kind = {
     .name = "moment_combine",
     .version = 1,

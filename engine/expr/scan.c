@@ -109,7 +109,7 @@ static const fn_kind scan_kind = {.name = "scan",
                                   .call = scan_call,
                                   .takes = "x",
                                   .drop = scan_drop,
-                                  .cost = {.ns = 1}};
+                                  .cost = {.ns = 0.4f}};
 static const fn_kind ident_kind = {.name = "scan_ident",
                                    .version = 1,
                                    .size = sizeof(scan_fn),

@@ -312,7 +312,8 @@ static datum *chunk_call(const fn *f, const call *c, err *e)
     return x ? (datum *)nd_slice(x, 0, c->arg[1].i, c->arg[2].i, 1) : NULL;
 }
 
-static const fn_kind run_kind = {.name = "sort_run", .version = 1, .call = run_call};
+static const fn_kind run_kind = {
+    .name = "sort_run", .version = 1, .call = run_call, .cost = {.ns = 8}};
 static const fn_kind sample_kind = {
     .name = "sort_sample", .version = 2, .call = sample_call, .cost = {.nothing = true}};
 static const fn_kind windows_kind = {.name = "sort_windows",
@@ -326,7 +327,7 @@ static const fn_kind border_kind = {.name = "sort_border",
 static const fn_kind merge_kind = {.name = "sort_merge",
                                    .version = 1,
                                    .call = merge_call,
-                                   .cost = {.streams = true, .parts = true, .copies = 1}};
+                                   .cost = {.streams = true, .parts = true, .copies = 1, .ns = 8}};
 static const fn_kind chunk_kind = {
     .name = "sort_chunk", .version = 1, .call = chunk_call, .cost = {.view = true}};
 

@@ -12,7 +12,7 @@
 
 /* One core's figures: a simple loop over elements in cache, a byte from or to memory, a byte of a
  * file, a flop of a product, what surrounds a task. */
-static const double LOOP_NS = 0.4, BYTE_NS = 0.1, FILE_NS = 0.4, FLOP_NS = 0.0125, TASK_NS = 300,
+static const double LOOP_NS = 0.15, BYTE_NS = 0.04, FILE_NS = 0.4, FLOP_NS = 0.0125, TASK_NS = 300,
                     FOREIGN_NS = 5000;
 
 enum {
@@ -148,6 +148,10 @@ static double step_seconds(const layer *l, uint64_t i, const task_view *v, bool 
         return 2 * sqrt(a * b * (double)out) * FLOP_NS * 1e-9;
     }
     double n = (double)(total / (v->nin ? v->nin : 1) > out ? total / v->nin : out);
+    if (c->view) { /* picks elements: what it leaves is not touched */
+        n = (double)out;
+        total = out;
+    }
     double ns = v->f->ns > 0 ? (double)v->f->ns : c->ns > 0 ? (double)c->ns : LOOP_NS;
     if (v->f->flags & FN_FOREIGN) n = n > 1 ? n : 1;
     return (n * ns + (in_cache ? 0 : (double)(bytes + 8 * total) * BYTE_NS)) * 1e-9;

@@ -18,6 +18,7 @@ typedef struct state {
     uint32_t *waits, *uses;
     tid *owner;      /* whose memory a result looks into; NO_TASK: nobody's here */
     uint32_t *looks; /* results that look into it */
+    uint64_t *size;  /* that results may have, those too that no grid tells */
     tid *leaf;
     uint32_t nleaf, next_leaf;
     int nthread;
@@ -29,6 +30,18 @@ typedef struct state {
         stack own;
     } at[MAX_THREAD];
 } state;
+
+/* What t will take, for all that is known: a mask may leave half; what is not known at all is about
+ * as large as the blocks that are made of it. */
+static task_cost expected(state *s, tid t)
+{
+    task_cost c = costs_of(s->costs, t);
+    const task *k = &s->p->task[t];
+    if ((c.unknown || c.selects) && !s->p->prog[k->prog]->foreign) c.out /= 2;
+    if (c.unknown && !c.out && !k->nin && k->nsucc)
+        c.out = costs_of(s->costs, s->p->succ[k->succ]).largest;
+    return c;
+}
 
 static void push(stack *s, tid t)
 {
@@ -77,7 +90,7 @@ static void let_go(state *s, tid t)
 {
     tid o = s->owner[t];
     if (o == NO_TASK || --s->looks[o]) return;
-    uint64_t n = costs_of(s->costs, o).out;
+    uint64_t n = expected(s, o).out;
     s->live = s->live > n ? s->live - n : 0;
 }
 
@@ -111,9 +124,26 @@ static void made(state *s, tid t, const task_cost *c, tid place)
 
 /* --- tasks --- */
 
+/* What a task is given: the results of a layer together, as when they are joined; of its own layer,
+ * as in a factorisation step by step, they do not add up. */
+static uint64_t given_bytes(const state *s, const task *k)
+{
+    uint64_t sum = 0, most = 0;
+    bool one = true;
+    for (uint32_t i = 0; i < k->nin; i++) {
+        tid in = s->p->in[k->in + i];
+        one &= s->p->task[in].prog == s->p->task[s->p->in[k->in]].prog;
+        one &= s->p->task[in].prog != k->prog;
+        sum += s->size[in];
+        if (s->size[in] > most) most = s->size[in];
+    }
+    return one ? sum : most;
+}
+
 static void begin(state *s, int w, tid t, double now)
 {
-    task_cost c = costs_of(s->costs, t);
+    const task *k = &s->p->task[t];
+    task_cost c = expected(s, t);
     tid place = replaced(s, t, &c);
     if (place != NO_TASK) c.out = 0;
     program_forecast *g = &s->f->prog[s->p->task[t].prog];
@@ -124,9 +154,12 @@ static void begin(state *s, int w, tid t, double now)
     if (c.extra > g->extra) g->extra = c.extra;
     s->f->read += c.read;
     s->f->made += c.out;
-    s->total += costs_of(s->costs, t).out;
+    s->total += costs_of(s->costs, t).out > c.out ? costs_of(s->costs, t).out : c.out;
     /* kernels may copy a block that lies badly */
-    if (c.block + c.most + c.largest > s->largest) s->largest = c.block + c.most + c.largest;
+    uint64_t most = c.block + c.most + c.largest, given = given_bytes(s, k);
+    s->size[t] = !c.unknown ? c.block : given > c.out ? given : c.out;
+    if (c.unknown && 4 * given > most) most = 4 * given; /* joined, sorted, counted */
+    if (most > s->largest) s->largest = most;
     s->running += c.out + c.extra;
     note_peak(s);
     s->at[w].task = t;
@@ -175,6 +208,7 @@ static void prepare(state *s)
     s->uses = mem_alloc(n * sizeof *s->uses);
     s->owner = mem_alloc(n * sizeof *s->owner);
     s->looks = mem_zero(n * sizeof *s->looks);
+    s->size = mem_zero(n * sizeof *s->size);
     s->leaf = mem_alloc(n * sizeof *s->leaf);
     for (tid t = 0; t < p->ntask; t++) {
         s->waits[t] = atomic_load((_Atomic uint32_t *)(uintptr_t)&p->task[t].waits);
@@ -209,6 +243,7 @@ forecast plan_forecast(const plan *p, int nthread, uint64_t budget)
     mem_free(s->uses);
     mem_free(s->owner);
     mem_free(s->looks);
+    mem_free(s->size);
     mem_free(s->leaf);
     mem_free(s);
     return f;

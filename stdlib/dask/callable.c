@@ -211,7 +211,7 @@ const fn_kind callable_kind = {.name = "call",
                                .items = callable_items,
                                .save = save_callable,
                                .load = load_callable,
-                               .cost = {.maybe = 2, .ns = 1}};
+                               .cost = {.maybe = 2, .ns = 3}};
 
 static char *name_of(interp *in, value f)
 {
@@ -247,6 +247,10 @@ static void hints(interp *in, value f, fn *of)
     int64_t n;
     if (value_findattr(in, f, "_blocks", &v) == 1) {
         if (to_int64(in, v, &n)) of->items = (uint8_t)(n - 1);
+        value_unref(in, v);
+    }
+    if (value_findattr(in, f, "_copies", &v) == 1) {
+        if (to_int64(in, v, &n)) of->copies = (uint8_t)n;
         value_unref(in, v);
     }
     if (value_findattr(in, f, "_square", &v) == 1) {
