@@ -218,8 +218,10 @@ tid job_run_one(job *j, worker *w, tid t)
         datum_unref(out);
         return no_result(j, t, reserved);
     }
-    if (memory_is_near(j->memory)) out = memory_compact(j->memory, t, out);
-    if (k->flags & TASK_PLACED) out = plan_put(p, t, out);
+    if (k->flags & TASK_PLACED)
+        out = plan_put(p, t, out);
+    else if (memory_is_near(j->memory))
+        out = memory_compact(j->memory, t, out);
     bool dropped = !k->nsucc && !(k->flags & TASK_WANTED);
     if (!dropped) atomic_store_explicit(&p->out[t], out, memory_order_release);
     report(j, w, t, begin, out);
