@@ -220,11 +220,36 @@ LOOP_HEAD(modf)
     }
 }
 
+/* By the bits of a double, which holds every normal number of the narrower types as one. */
+static inline num fraction(num x, int *power)
+{
+    double d = (double)x;
+    uint64_t u;
+    memcpy(&u, &d, sizeof u);
+    int e = (int)(u >> 52 & 0x7ff);
+    if (e == 0 || e == 0x7ff) return M(frexp, x, power);
+    *power = e - 1022;
+    u = (u & ~((uint64_t)0x7ff << 52)) | (uint64_t)1022 << 52;
+    memcpy(&d, &u, sizeof d);
+    return (num)d;
+}
+
+/* A product with a power of two is rounded once, as ldexp's result is. */
+static inline num scaled(num x, int64_t power)
+{
+    if (power < -1022 || power > 1023)
+        return M(ldexp, x, power > 100000 ? 100000 : power < -100000 ? -100000 : (int)power);
+    uint64_t u = (uint64_t)(power + 1023) << 52;
+    double two;
+    memcpy(&two, &u, sizeof two);
+    return (num)((double)x * two);
+}
+
 LOOP_HEAD(frexp)
 {
     for (size_t i = 0; i < n; i++) {
         int power = 0;
-        num part = M(frexp, LD(IN(0)), &power);
+        num part = fraction(LD(IN(0)), &power);
         ST(IN(1), part);
         *(int32_t *)IN(2) = power;
     }
@@ -234,11 +259,7 @@ LOOP_HEAD(frexp)
     void PASTE(LOOP_NAME(ldexp), _##T)(size_t n, char *const *p, const ptrdiff_t *s);              \
     void PASTE(LOOP_NAME(ldexp), _##T)(size_t n, char *const *p, const ptrdiff_t *s)               \
     {                                                                                              \
-        for (size_t i = 0; i < n; i++) {                                                           \
-            T##_t k = *(const T##_t *)IN(1);                                                       \
-            int power = k > 100000 ? 100000 : k < -100000 ? -100000 : (int)k;                      \
-            ST(IN(2), M(ldexp, LD(IN(0)), power));                                                 \
-        }                                                                                          \
+        for (size_t i = 0; i < n; i++) ST(IN(2), scaled(LD(IN(0)), *(const T##_t *)IN(1)));        \
     }
 LDEXP(int32)
 LDEXP(int64)

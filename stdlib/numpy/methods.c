@@ -194,6 +194,17 @@ static value m_conj(interp *in, const value *arg)
     return as_ndarray(arg[0]) ? view_of(in, arg[0], y, &e) : array_result(in, y, &e);
 }
 
+/* f of one block or two, written over `to`, which is taken */
+static nd *map_over(enum ufunc_id f, const nd *x, const nd *y, nd *to, err *e)
+{
+    map_opts o = OPTS_NONE;
+    nd *out[2] = {0};
+    o.out[0] = to;
+    bool ok = to && nd_map(&ufuncs[f], (const nd *const[]){x, y}, &o, out, e);
+    datum_unref(to);
+    return ok ? out[0] : NULL;
+}
+
 /* numpy.around: multiply, rint, divide */
 static nd *round_block(const nd *x, int64_t decimals, err *e)
 {
@@ -205,11 +216,9 @@ static nd *round_block(const nd *x, int64_t decimals, err *e)
     if (!whole) ten = nd_cast(wide, nd_type(x), 'u', e), datum_unref(wide);
     if (!ten) return NULL;
     nd *scaled = nd_map2(decimals < 0 ? U_divide : U_multiply, x, ten, e);
-    nd *r = scaled ? nd_map1(U_rint, scaled, e) : NULL;
-    nd *y = r ? nd_map2(decimals < 0 ? U_multiply : U_divide, r, ten, e) : NULL;
+    nd *r = scaled ? map_over(U_rint, scaled, NULL, scaled, e) : NULL;
+    nd *y = r ? map_over(decimals < 0 ? U_multiply : U_divide, r, ten, r, e) : NULL;
     datum_unref(ten);
-    datum_unref(scaled);
-    datum_unref(r);
     nd *out = y ? nd_cast(y, nd_type(x), 'u', e) : NULL;
     datum_unref(y);
     return out;
