@@ -1,31 +1,11 @@
 /* stdlib/futures/office.c - a scheduler with its workers as an object: what a LocalCluster holds.
- *
- * submit() freezes a function and its arguments; a future among them, as deep as lists, tuples,
- * sets and dicts go, becomes an input of the task.  Frozen functions are remembered by identity,
- * so that a function that is submitted often is frozen once.
- *
- * Over 600 lines: the methods of one object, which all work on its scheduler. */
+ */
 #include <string.h>
 #include <time.h>
 
-#include "engine/base/mem.h"
-#include "engine/run/board.h"
-#include "engine/run/ledger.h"
 #include "stdlib/dask/bridge.h"
 #include "stdlib/dask/workers.h"
-#include "stdlib/futures/dashboard.h"
-#include "stdlib/futures/fleet.h"
-#include "stdlib/futures/handles.h"
-
-typedef struct office {
-    obj hdr;
-    foreman *f;
-    fleet *p;        /* processes: instead of t */
-    team *t;         /* NULL: it belongs to another interpreter */
-    dashboard *page; /* NULL: none */
-    dict *known;     /* id(function) -> its datum, in a box that keeps the function */
-    struct office *next;
-} office;
+#include "stdlib/futures/office_impl.h"
 
 static office *as_office(value v)
 {
@@ -107,274 +87,13 @@ static bool nap(interp *in, double left)
     return ok;
 }
 
-/* ---- frozen functions ---- */
-
-typedef struct box { /* a datum that belongs to a value */
-    obj hdr;
-    value of;
-    datum *d;
-} box;
-
-static void box_drop(interp *in, obj *o)
-{
-    value_unref(in, ((box *)o)->of);
-    datum_unref(((box *)o)->d);
-}
-
-static const type T_box = {TYPE_HEAD, .name = "box", .module = "_futures", .size = sizeof(box),
-                           .drop = box_drop};
-
-enum { MANY_FUNCTIONS = 500 };
-
-static datum *frozen(interp *in, office *o, value f) /* borrowed */
-{
-    value name = v_int((int64_t)(uintptr_t)(f.kind == V_OBJ ? f.o : NULL)), at;
-    if (!o->known) o->known = dict_new(in);
-    if (!o->known) return NULL;
-    if (dict_get(in, o->known, name, &at) == 1) return ((box *)at.o)->d;
-    if (o->known->n >= MANY_FUNCTIONS) dict_clear(in, o->known);
-    err e = {0};
-    datum *d = result_pack(in, f, &e);
-    if (!d) return throw_err(in, &e), NULL;
-    box *b = obj_new(in, &T_box, 0);
-    if (!b) return datum_unref(d);
-    b->of = value_ref(f);
-    b->d = d;
-    value v = v_obj(b);
-    bool ok = dict_set(in, o->known, name, v);
-    value_unref(in, v);
-    return ok ? d : NULL;
-}
-
-/* ---- futures among arguments ---- */
-
-typedef struct inputs {
-    interp *in;
-    errand **at; /* borrowed: the futures live as long as the arguments */
-    uint32_t n, cap;
-} inputs;
-
-static value input_of(inputs *x, errand *e)
-{
-    uint32_t i = 0;
-    while (i < x->n && x->at[i] != e) i++;
-    if (i == x->n) {
-        if (x->n == x->cap) x->at = mem_grow(x->at, (x->cap = x->cap ? x->cap * 2 : 8) * sizeof e);
-        x->at[x->n++] = e;
-    }
-    return input_value(x->in, errand_id(e));
-}
-
-static value substitute(inputs *x, value v);
-
-static value in_items(inputs *x, value v, value *at, int64_t n)
-{
-    tuple *t = NULL;
-    for (int64_t i = 0; i < n; i++) {
-        value part = substitute(x, at[i]);
-        if (is_fail(part)) return obj_unref(x->in, t), FAIL;
-        if (!t && !value_same(part, at[i])) t = tuple_from(x->in, at, n);
-        if (t) {
-            value_unref(x->in, t->at[i]);
-            t->at[i] = part;
-        } else {
-            value_unref(x->in, part);
-            if (throwing(x->in)) return FAIL;
-        }
-    }
-    if (!t) return value_ref(v);
-    if (v.o->type == &T_tuple) return v_obj(t);
-    value r = v.o->type == &T_list ? v_obj(list_of(x->in, v_obj(t)))
-                                   : v_obj(set_of(x->in, v_obj(t), v.o->type == &T_frozenset));
-    obj_unref(x->in, t);
-    return r;
-}
-
-static value in_dict(inputs *x, dict *d)
-{
-    dict *made = NULL;
-    value k, v;
-    for (int64_t i = 0; dict_next(d, &i, &k, &v);) {
-        value part = substitute(x, v);
-        bool same = value_same(part, v);
-        if (!is_fail(part) && !same && !made) made = dict_copy(x->in, d);
-        bool ok = !is_fail(part) && (same || (made && dict_set(x->in, made, k, part)));
-        value_unref(x->in, part);
-        if (!ok) return obj_unref(x->in, made), FAIL;
-    }
-    return made ? v_obj(made) : value_ref((value){.kind = V_OBJ, .o = &d->hdr});
-}
-
-/* v itself, or a copy in which inputs stand for futures; owned. */
-static value substitute(inputs *x, value v)
-{
-    if (v.kind != V_OBJ) return v;
-    const type *t = v.o->type;
-    future *f = as_future(v);
-    if (f) {
-        errand *e = peek_errand(x->in, v);
-        return e ? input_of(x, e) : FAIL;
-    }
-    if (!check_stack(x->in)) return FAIL;
-    if (t == &T_list) return in_items(x, v, ((list *)v.o)->at, ((list *)v.o)->n);
-    if (t == &T_tuple) return in_items(x, v, ((tuple *)v.o)->at, ((tuple *)v.o)->n);
-    if (t == &T_dict) return in_dict(x, (dict *)v.o);
-    if (t != &T_set && t != &T_frozenset) return value_ref(v);
-    list *l = list_of(x->in, v);
-    value r = l ? in_items(x, v, l->at, l->n) : FAIL;
-    obj_unref(x->in, l);
-    return r;
-}
-
 /* ---- methods ---- */
 
-static office *peek_office(interp *in, value v)
+office *office_peek(interp *in, value v)
 {
     office *o = as_office(v);
     if (o && o->f) return o;
     return THROW0(in, RuntimeError, "the scheduler is closed");
-}
-
-/* {name: amount} as an array; false: it fails, or there are too many kinds. */
-static bool to_amounts(interp *in, office *o, value v, double out[MAX_RESOURCES])
-{
-    dict *d = as_dict(v);
-    value k, x;
-    if (!d) return throw(in, TypeError, "resources must be a dict of names and amounts"), false;
-    for (int64_t i = 0; dict_next(d, &i, &k, &x);) {
-        str *name = as_str(k);
-        if (!name) return throw(in, TypeError, "the name of a resource must be a string"), false;
-        int at = foreman_resource(o->f, name->at);
-        if (at < 0) {
-            throw(in, NotImplementedError,
-                  "a cluster knows at most %d kinds of resources, not '%s'", MAX_RESOURCES,
-                  name->at);
-            return false;
-        }
-        TRY(to_double(in, x, &out[at]));
-    }
-    return true;
-}
-
-static bool spec_fill(interp *in, const value *arg, errand_spec *s)
-{
-    int64_t retries, only;
-    int loose = value_truth(in, arg[3]);
-    TRY(loose >= 0 && to_double(in, arg[0], &s->priority) && to_int64(in, arg[1], &retries) &&
-        to_int64(in, arg[2], &only));
-    s->retries = retries > 1 << 30 ? 1 << 30 : (int)retries;
-    s->only = (uint64_t)only;
-    s->loose = loose;
-    return true;
-}
-
-/* submit(cls, key, function, args, kwargs, priority, retries, only, loose, needs) */
-static value o_submit(interp *in, const value *arg)
-{
-    office *o = peek_office(in, arg[0]);
-    str *name = as_str(arg[2]);
-    const type *cls = as_type(arg[1]);
-    if (!o) return FAIL;
-    if (!name || !cls) return throw(in, TypeError, "a key must be a string");
-    inputs x = {.in = in};
-    errand_spec s = {.key = name->at};
-    double need[MAX_RESOURCES] = {0};
-    if (!spec_fill(in, arg + 6, &s)) return FAIL;
-    if (!is_none(arg[10])) {
-        if (!to_amounts(in, o, arg[10], need)) return FAIL;
-        s.need = need;
-    }
-    value a = substitute(&x, arg[4]), k = is_fail(a) ? FAIL : substitute(&x, arg[5]);
-    tuple *both = is_fail(k) ? NULL : tuple_pack(in, 2, value_ref(a), value_ref(k));
-    err e = {0};
-    s.func = both ? frozen(in, o, arg[3]) : NULL;
-    s.args = s.func ? (datum *)freeze_copy(in, v_obj(both), &e) : NULL;
-    s.nin = x.n;
-    s.in = x.at;
-    value r = FAIL;
-    if (s.args)
-        r = future_new(in, cls, foreman_submit(o->f, &s));
-    else if (!throwing(in))
-        throw_err(in, &e);
-    obj_unref(in, both);
-    value_unref(in, a);
-    value_unref(in, k);
-    datum_unref(s.args);
-    mem_free(x.at);
-    return r;
-}
-
-/* scatter(cls, key, value, only) */
-static value o_scatter(interp *in, const value *arg)
-{
-    office *o = peek_office(in, arg[0]);
-    str *name = as_str(arg[2]);
-    const type *cls = as_type(arg[1]);
-    int64_t only;
-    if (!o) return FAIL;
-    if (!name || !cls) return throw(in, TypeError, "a key must be a string");
-    if (!to_int64(in, arg[4], &only)) return FAIL;
-    err e = {0};
-    datum *d = result_pack(in, arg[3], &e);
-    if (!d) return throw_err(in, &e);
-    char *t = type_text(in, arg[3]);
-    errand_spec s = {
-        .key = name->at, .value = d, .type = t, .bytes = datum_bytes(d), .only = (uint64_t)only};
-    value r = future_new(in, cls, foreman_submit(o->f, &s));
-    datum_unref(d);
-    mem_free(t);
-    return r;
-}
-
-/* find(cls, key): a future, or None */
-static value o_find(interp *in, const value *arg)
-{
-    office *o = peek_office(in, arg[0]);
-    str *name = as_str(arg[2]);
-    if (!o || !name) return o ? NONE : FAIL;
-    errand *e = foreman_find(o->f, name->at);
-    return e ? future_new(in, as_type(arg[1]), e) : NONE;
-}
-
-static errand **errands_of(interp *in, value v, size_t *n)
-{
-    list *l = list_of(in, v);
-    errand **at = l ? mem_alloc(sizeof *at * (size_t)(l->n + 1)) : NULL;
-    *n = 0;
-    for (int64_t i = 0; at && i < l->n; i++) {
-        errand *e = peek_errand(in, l->at[i]);
-        if (!e) {
-            mem_free(at);
-            at = NULL;
-            break;
-        }
-        at[(*n)++] = e;
-    }
-    obj_unref(in, l); /* the caller's sequence holds the futures */
-    return at;
-}
-
-static value o_cancel(interp *in, const value *arg)
-{
-    office *o = peek_office(in, arg[0]);
-    int force = value_truth(in, arg[2]);
-    size_t n;
-    errand **at = o && force >= 0 ? errands_of(in, arg[1], &n) : NULL;
-    if (!at) return FAIL;
-    foreman_cancel(o->f, at, n, force);
-    mem_free(at);
-    return NONE;
-}
-
-static value o_retry(interp *in, const value *arg)
-{
-    office *o = peek_office(in, arg[0]);
-    size_t n;
-    errand **at = o ? errands_of(in, arg[1], &n) : NULL;
-    if (!at) return FAIL;
-    foreman_retry(o->f, at, n);
-    mem_free(at);
-    return NONE;
 }
 
 static bool add_worker(interp *in, office *o, int64_t nthread)
@@ -392,7 +111,7 @@ static bool add_worker(interp *in, office *o, int64_t nthread)
 
 static value o_add(interp *in, const value *arg)
 {
-    office *o = peek_office(in, arg[0]);
+    office *o = office_peek(in, arg[0]);
     int64_t n;
     if (!o || !to_int64(in, arg[1], &n)) return FAIL;
     if (!o->t && !o->p) return throw(in, RuntimeError, "only the owner of a cluster adds workers");
@@ -402,10 +121,10 @@ static value o_add(interp *in, const value *arg)
 /* equip(worker, {name: amount}) */
 static value o_equip(interp *in, const value *arg)
 {
-    office *o = peek_office(in, arg[0]);
+    office *o = office_peek(in, arg[0]);
     double has[MAX_RESOURCES] = {0};
     int64_t i;
-    if (!o || !to_int64(in, arg[1], &i) || !to_amounts(in, o, arg[2], has)) return FAIL;
+    if (!o || !to_int64(in, arg[1], &i) || !office_amounts(in, o, arg[2], has)) return FAIL;
     if (i < 0 || i >= foreman_hands(o->f)) return throw(in, ValueError, "no such worker");
     foreman_equip(o->f, (int)i, has);
     return NONE;
@@ -413,154 +132,12 @@ static value o_equip(interp *in, const value *arg)
 
 static value o_dismiss(interp *in, const value *arg)
 {
-    office *o = peek_office(in, arg[0]);
+    office *o = office_peek(in, arg[0]);
     int64_t i;
     if (!o || !to_int64(in, arg[1], &i)) return FAIL;
     if (i < 0 || i >= foreman_hands(o->f)) return throw(in, ValueError, "no such worker");
     foreman_dismiss(o->f, (int)i, NULL);
     return NONE;
-}
-
-/* [(running, queued, held, bytes, gone)], one for each worker */
-static value o_workers(interp *in, const value *arg)
-{
-    office *o = peek_office(in, arg[0]);
-    list *l = o ? list_new(in, 4) : NULL;
-    for (int i = 0; l && i < foreman_hands(o->f); i++) {
-        hand_counts c = foreman_count(o->f, i);
-        tuple *t = tuple_pack(in, 5, v_int(c.running), v_int(c.queued), v_int(c.held),
-                              v_int((int64_t)c.bytes), v_bool(c.gone));
-        if (!list_add(in, l, v_obj(t))) return obj_unref(in, l), FAIL;
-    }
-    return v_obj(l);
-}
-
-/* [(key, state, type, bytes, where, worker, begin, end)], oldest first */
-static value o_tasks(interp *in, const value *arg)
-{
-    office *o = peek_office(in, arg[0]);
-    list *l = o ? list_new(in, 16) : NULL;
-    size_t n = 0;
-    errand **all = l ? foreman_all(o->f, &n) : NULL;
-    bool ok = l != NULL;
-    for (size_t i = 0; i < n; i++) {
-        errand_view v;
-        errand_look(all[i], &v);
-        tuple *t =
-            tuple_pack(in, 8, v_str(in, errand_key(all[i])), v_str(in, errand_state_name[v.state]),
-                       v.type ? v_str(in, v.type) : NONE, v_int((int64_t)v.bytes),
-                       v_int((int64_t)v.where), v_int(v.worker), v_float(v.begin), v_float(v.end));
-        ok = ok && list_add(in, l, v_obj(t));
-        errand_view_clear(&v);
-        errand_release(all[i]);
-    }
-    mem_free(all);
-    if (!ok) obj_unref(in, l);
-    return ok ? v_obj(l) : FAIL;
-}
-
-/* past(since): the same of tasks that ended, whatever became of their results; in the place of
- * `where`, why one failed */
-static value o_past(interp *in, const value *arg)
-{
-    office *o = peek_office(in, arg[0]);
-    double since;
-    if (!o || !to_double(in, arg[1], &since)) return FAIL;
-    list *l = list_new(in, 16);
-    size_t n;
-    entry *all = foreman_past(o->f, since, &n);
-    bool ok = l != NULL;
-    for (size_t i = 0; ok && i < n; i++) {
-        const entry *e = &all[i];
-        tuple *t = tuple_pack(in, 8, v_str(in, e->key), v_str(in, e->ok ? "memory" : "erred"),
-                              e->type ? v_str(in, e->type) : NONE, v_int((int64_t)e->bytes),
-                              e->why ? v_str(in, e->why) : NONE, v_int(e->worker),
-                              v_float(e->begin), v_float(e->end));
-        ok = list_add(in, l, v_obj(t));
-    }
-    ledger_free(all, n);
-    if (!ok) obj_unref(in, l);
-    return ok ? v_obj(l) : FAIL;
-}
-
-/* ---- the board ---- */
-
-/* note(name, known): (value or None, version); no value when the version is the known one, or -1 */
-static value o_note(interp *in, const value *arg)
-{
-    office *o = peek_office(in, arg[0]);
-    str *name = as_str(arg[1]);
-    if (!o) return FAIL;
-    if (!name) return throw(in, TypeError, "a name must be a string");
-    uint64_t version;
-    int64_t known;
-    if (!to_int64(in, arg[2], &known)) return FAIL;
-    datum *d = board_get(foreman_board(o->f), name->at, &version);
-    bool wanted = d && known >= 0 && (!known || version != (uint64_t)known);
-    value v = wanted ? value_of(in, d) : NONE;
-    datum_unref(d);
-    return is_fail(v) ? FAIL : v_obj(tuple_pack(in, 2, v, v_int((int64_t)version)));
-}
-
-/* post(name, value, version): its version from now on; 0: it was no longer of that version.  None
- * removes. */
-static value o_post(interp *in, const value *arg)
-{
-    office *o = peek_office(in, arg[0]);
-    str *name = as_str(arg[1]);
-    int64_t version;
-    if (!o || !to_int64(in, arg[3], &version)) return FAIL;
-    if (!name) return throw(in, TypeError, "a name must be a string");
-    err e = {0};
-    datum *d = is_none(arg[2]) ? NULL : result_pack(in, arg[2], &e);
-    if (e.kind) return throw_err(in, &e);
-    uint64_t now = board_set(foreman_board(o->f), name->at, d, (uint64_t)version);
-    datum_unref(d);
-    return v_int((int64_t)now);
-}
-
-static value o_now(interp *in, const value *arg)
-{
-    office *o = peek_office(in, arg[0]);
-    return o ? v_int((int64_t)board_now(foreman_board(o->f))) : FAIL;
-}
-
-/* changed(now, seconds): waits for a change; a worker's thread gives up its place meanwhile */
-static value o_changed(interp *in, const value *arg)
-{
-    enum { SLICE_MS = 20 };
-    office *o = peek_office(in, arg[0]);
-    int64_t now;
-    double left = 1e300;
-    if (!o || !to_int64(in, arg[1], &now)) return FAIL;
-    if (!is_none(arg[2]) && !to_double(in, arg[2], &left)) return FAIL;
-    helper *h = helper_of(in);
-    bool pause = h && !helper_is_paused(h), came = false;
-    if (pause) helper_pause(h);
-    do {
-        double step = left < SLICE_MS * 1e-3 ? left : SLICE_MS * 1e-3;
-        came = board_wait(foreman_board(o->f), (uint64_t)now, step);
-        teams_say(in);
-        left -= step;
-    } while (!came && left > 0 && check_interrupt(in));
-    if (pause) helper_resume(h);
-    return throwing(in) ? FAIL : v_bool(came);
-}
-
-static value o_names(interp *in, const value *arg)
-{
-    office *o = peek_office(in, arg[0]);
-    list *l = o ? list_new(in, 8) : NULL;
-    size_t n = 0;
-    char **at = l ? board_names(foreman_board(o->f), &n) : NULL;
-    bool ok = l != NULL;
-    for (size_t i = 0; i < n; i++) {
-        ok = ok && list_add(in, l, v_str(in, at[i]));
-        mem_free(at[i]);
-    }
-    mem_free(at);
-    if (!ok) obj_unref(in, l);
-    return ok ? v_obj(l) : FAIL;
 }
 
 static void office_close(interp *in, office *o)
@@ -609,7 +186,7 @@ static void office_drop(interp *in, obj *o)
 
 static value o_pids(interp *in, const value *arg)
 {
-    office *o = peek_office(in, arg[0]);
+    office *o = office_peek(in, arg[0]);
     list *l = o ? list_new(in, 4) : NULL;
     for (int i = 0; l && o->p && i < foreman_hands(o->f); i++)
         if (!list_add(in, l, v_int(fleet_pid(o->p, i)))) return obj_unref(in, l), FAIL;
@@ -618,7 +195,7 @@ static value o_pids(interp *in, const value *arg)
 
 static value o_settle(interp *in, const value *arg)
 {
-    office *o = peek_office(in, arg[0]);
+    office *o = office_peek(in, arg[0]);
     if (!o) return FAIL;
     if (o->t) team_settle(o->t);
     return NONE;
@@ -626,7 +203,7 @@ static value o_settle(interp *in, const value *arg)
 
 static value o_pause(interp *in, const value *arg)
 {
-    office *o = peek_office(in, arg[0]);
+    office *o = office_peek(in, arg[0]);
     int64_t i;
     if (!o || !to_int64(in, arg[1], &i)) return FAIL;
     foreman_pause(o->f, (int)i);
@@ -635,7 +212,7 @@ static value o_pause(interp *in, const value *arg)
 
 static value o_resume(interp *in, const value *arg)
 {
-    office *o = peek_office(in, arg[0]);
+    office *o = office_peek(in, arg[0]);
     int64_t i;
     if (!o || !to_int64(in, arg[1], &i)) return FAIL;
     foreman_resume(o->f, (int)i);
@@ -645,7 +222,7 @@ static value o_resume(interp *in, const value *arg)
 /* serve(port, page): the port where the page is; None: that one is taken */
 static value o_serve(interp *in, const value *arg)
 {
-    office *o = peek_office(in, arg[0]);
+    office *o = office_peek(in, arg[0]);
     int64_t port;
     str *page = as_str(arg[2]);
     bool busy;
@@ -663,7 +240,7 @@ static value o_serve(interp *in, const value *arg)
 /* tell(facts): what the page knows of the cluster, as JSON */
 static value o_tell(interp *in, const value *arg)
 {
-    office *o = peek_office(in, arg[0]);
+    office *o = office_peek(in, arg[0]);
     str *facts = as_str(arg[1]);
     if (!o) return FAIL;
     if (o->page && facts) dashboard_facts(o->page, facts->at);
@@ -672,7 +249,7 @@ static value o_tell(interp *in, const value *arg)
 
 static value o_kill(interp *in, const value *arg)
 {
-    office *o = peek_office(in, arg[0]);
+    office *o = office_peek(in, arg[0]);
     int64_t i;
     if (!o || !to_int64(in, arg[1], &i)) return FAIL;
     if (o->p && i >= 0 && i < foreman_hands(o->f)) fleet_kill(o->p, (int)i);
@@ -682,22 +259,22 @@ static value o_kill(interp *in, const value *arg)
 static const builtin office_table[] = {
     {"submit(self, cls, key, function, args, kwargs, priority, retries, only, loose, "
      "needs=None, /)",
-     o_submit, "Has a function called by a worker; a future of its result."},
-    {"scatter(self, cls, key, value, only, /)", o_scatter, NULL},
-    {"find(self, cls, key, /)", o_find, NULL},
-    {"cancel(self, futures, force, /)", o_cancel, NULL},
-    {"retry(self, futures, /)", o_retry, NULL},
+     office_submit, "Has a function called by a worker; a future of its result."},
+    {"scatter(self, cls, key, value, only, /)", office_scatter, NULL},
+    {"find(self, cls, key, /)", office_find, NULL},
+    {"cancel(self, futures, force, /)", office_cancel, NULL},
+    {"retry(self, futures, /)", office_retry, NULL},
     {"add(self, nthread, /)", o_add, NULL},
     {"equip(self, worker, resources, /)", o_equip, NULL},
     {"dismiss(self, worker, /)", o_dismiss, NULL},
-    {"workers(self)", o_workers, NULL},
-    {"tasks(self)", o_tasks, NULL},
-    {"past(self, since, /)", o_past, NULL},
-    {"note(self, name, known=0, /)", o_note, NULL},
-    {"post(self, name, value, version, /)", o_post, NULL},
-    {"now(self)", o_now, NULL},
-    {"changed(self, now, seconds=None, /)", o_changed, NULL},
-    {"names(self)", o_names, NULL},
+    {"workers(self)", office_workers, NULL},
+    {"tasks(self)", office_tasks, NULL},
+    {"past(self, since, /)", office_past, NULL},
+    {"note(self, name, known=0, /)", office_note, NULL},
+    {"post(self, name, value, version, /)", office_post, NULL},
+    {"now(self)", office_now, NULL},
+    {"changed(self, now, seconds=None, /)", office_changed, NULL},
+    {"names(self)", office_names, NULL},
     {"settle(self)", o_settle, NULL},
     {"pause(self, worker, /)", o_pause, NULL},
     {"resume(self, worker, /)", o_resume, NULL},
