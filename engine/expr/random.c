@@ -207,7 +207,7 @@ static const fn_field draw_fields[] = {
     {0},
 };
 
-/* for a number, on one thread */
+/* Of a number, on one thread: uniform ones are the generator's own words, vectors of them. */
 static float draw_ns(const drawing *d)
 {
     if (d->kind != DRAW_DIST) return 7;
@@ -344,14 +344,6 @@ static bool take_params(making *m, grid *g, err *e)
         m->lazy[m->nlazy++] = expr_ref(whole[i]);
     }
     return true;
-}
-
-/* Uniform numbers are the generator's own words, vectors of them; others take a logarithm or so. */
-static float draw_ns(const drawing *d)
-{
-    const distribution *of = d->kind == DRAW_DIST ? d->dist : NULL;
-    bool plain = of == &distributions[DIST_random] || of == &distributions[DIST_uniform];
-    return plain ? 0.6F : of ? 6 : 3;
 }
 
 static expr *make(making *m, rng *parent, grid *g, err *e)

@@ -177,7 +177,10 @@ static value m_layer_deps(interp *in, const value *arg)
             ok = !is_fail(name) && set_add(in, s, name);
             value_unref(in, name);
         }
-        ok = ok && s && dict_put(in, d, all.at[i]->name, v_obj(s));
+        if (s && ok)
+            ok = dict_put(in, d, all.at[i]->name, v_obj(s));
+        else
+            ok = (obj_unref(in, s), false);
     }
     layers_clear(&all);
     if (ok) return v_obj(d);
