@@ -116,11 +116,7 @@ static value chr(interp *in, const value *arg)
     int64_t c;
     if (!to_int64(in, arg[0], &c)) return FAIL;
     if (c < 0 || c > 0x10ffff) return throw(in, ValueError, "chr() arg not in range(0x110000)");
-    strbuf b = {0};
-    sb_utf8(&b, (unsigned)c);
-    value v = v_obj(str_new(in, b.n ? b.at : "", c ? b.n : 1));
-    sb_clear(&b);
-    return v;
+    return v_obj(str_char(in, (uint32_t)c));
 }
 
 static value ord(interp *in, const value *arg)

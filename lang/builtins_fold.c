@@ -113,16 +113,23 @@ typedef struct extreme {
     value key; /* or FAIL */
 } extreme;
 
+/* new op best: 1 0 -1; numbers of one kind are compared here */
+static int beats(interp *in, enum cmpop op, value v, value best)
+{
+    if (v.kind == V_INT && best.kind == V_INT) return op == OP_LT ? v.i < best.i : v.i > best.i;
+    if (v.kind == V_FLOAT && best.kind == V_FLOAT) return op == OP_LT ? v.f < best.f : v.f > best.f;
+    value r = value_compare(in, op, v, best);
+    int wins = is_fail(r) ? -1 : value_truth(in, r);
+    value_unref(in, r);
+    return wins;
+}
+
 /* v becomes the best if it beats it; takes v. */
 static bool offer(interp *in, const extreme *x, value v, value *best, value *best_key)
 {
     value k = is_fail(x->key) ? value_ref(v) : value_call(in, x->key, &v, 1, NULL);
     int wins = is_fail(k) ? -1 : 1;
-    if (wins > 0 && !is_fail(*best)) {
-        value r = value_compare(in, x->op, k, *best_key);
-        wins = is_fail(r) ? -1 : value_truth(in, r);
-        value_unref(in, r);
-    }
+    if (wins > 0 && !is_fail(*best)) wins = beats(in, x->op, k, *best_key);
     if (wins > 0) {
         value_unref(in, *best);
         value_unref(in, *best_key);
@@ -163,9 +170,7 @@ static value extreme_call(interp *in, extreme x, const value *arg)
     if (!t->n) return throw(in, TypeError, "%s expected at least 1 argument, got 0", x.name);
     if (t->n == 1) return extreme_of(in, &x, t->at[0], arg[2]);
     if (t->n == 2 && is_fail(x.key) && is_fail(arg[2])) { /* max(a, b), without an iterator */
-        value r = value_compare(in, x.op, t->at[1], t->at[0]);
-        int second = is_fail(r) ? -1 : value_truth(in, r);
-        value_unref(in, r);
+        int second = beats(in, x.op, t->at[1], t->at[0]);
         return second < 0 ? FAIL : value_ref(t->at[second]);
     }
     if (!is_fail(arg[2]))

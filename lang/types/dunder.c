@@ -347,7 +347,7 @@ static size_t id_slot(const struct dunder_ids *ids, const str *name)
 
 static int id_of(interp *in, str *name)
 {
-    if (strncmp(name->at, "__", 2) != 0) return ID_NONE;
+    if (name->at[0] != '_' || name->at[1] != '_') return ID_NONE;
     const str *own = name->hdr.flags & OBJ_NAME ? name : intern_find(in, name);
     size_t i = own ? id_slot(in->dunder_ids, own) : 0;
     return own && in->dunder_ids->slot[i].name ? in->dunder_ids->slot[i].id : ID_NONE;

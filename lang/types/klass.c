@@ -398,7 +398,7 @@ value type_make(interp *in, const type *cls, const value *arg, size_t npos, tupl
 bool has_init_row(const type *native)
 {
     for (const builtin *r = native->table; r && r->sig; r++) {
-        if (strncmp(r->sig, "__init__(", 9) == 0) return true;
+        if (r->sig[0] == '_' && strncmp(r->sig, "__init__(", 9) == 0) return true;
     }
     return false;
 }
