@@ -287,7 +287,15 @@ static value attr_make(interp *in, const type *cls, const value *arg, size_t npo
 {
     for (size_t i = 0; i < npos; i++)
         if (!as_str(arg[i])) return throw(in, TypeError, "attribute name must be a string");
-    return getter_new(in, cls, arg, npos, kwnames);
+    value v = getter_new(in, cls, arg, npos, kwnames);
+    tuple *names = is_fail(v) ? NULL : ((getter *)v.o)->what;
+    for (int64_t i = 0; names && i < names->n; i++) { /* interned, they are found at once */
+        str *s = as_str(names->at[i]), *name = str_intern(in, s->at, s->nbyte);
+        if (!name) break;
+        names->at[i] = v_obj(name);
+        obj_unref(in, s);
+    }
+    return v;
 }
 
 static value method_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
@@ -331,7 +339,8 @@ static value item_of(interp *in, value v, value key)
 
 static value attr_of(interp *in, value v, value name)
 {
-    return dotted(in, v, as_str(name));
+    str *s = as_str(name);
+    return strchr(s->at, '.') ? dotted(in, v, s) : value_getattr(in, v, s);
 }
 
 static value get_all(interp *in, const getter *g, const value *arg, size_t npos, tuple *kwnames,
