@@ -5,6 +5,8 @@
  * Nothing recurses: chains of 10^5 tasks are normal. */
 #include <string.h>
 
+#include "engine/expr/bw.h"
+#include "engine/expr/reduceops.h"
 #include "engine/plan/lower.h"
 
 /* --- index -> tid --- */
@@ -232,18 +234,26 @@ static void close_frame(walk *w, const frame *f)
     w->nref = f->first;
 }
 
+static bool too_many(double n, err *e)
+{
+    return err_set(e, MemoryError,
+                   "more than %.0f tasks at once do not fit in memory; larger chunks make fewer",
+                   n);
+}
+
+enum { TASK = sizeof(task) + 32 }; /* with its edges and result */
+
 /* Between tasks: is the plan still wanted, and not too large? */
 static bool goes_on(walk *w, err *e)
 {
-    enum { OFTEN = 1024, TASK = sizeof(task) + 32 }; /* with its edges and result */
+    enum { OFTEN = 1024 };
     const plan_opts *o = w->opts;
     tid n = w->p->ntask;
     if (n == NO_TASK - 1) return err_set(e, MemoryError, "too many tasks");
     if (++w->nstep % OFTEN) return true;
     if (o->goes_on && !o->goes_on(o->ctx)) return err_set(e, KeyboardInterrupt, "%s", "");
     if (!o->room || (uint64_t)n * TASK < o->room) return true;
-    return err_set(e, MemoryError,
-                   "more than %u tasks at once do not fit in memory; larger chunks make fewer", n);
+    return too_many(n, e);
 }
 
 static bool walk_from(walk *w, ref want, err *e)
@@ -292,11 +302,60 @@ void plan_link(plan *p)
         }
 }
 
+/* Do all tasks of l together read all blocks of its dependency d? */
+static bool reads_all(const layer *l, const layer *d)
+{
+    red_layer r;
+    const bw_layer *b = as_bw(l);
+    if (!b) return l->flags & LAYER_ONE_TO_ONE || red_layer_of(l, &r);
+    for (uint32_t k = 0; k < b->narg; k++) {
+        const bw_input *in = &b->arg[k];
+        bool all = in->of && layer_same(in->of, d);
+        for (int i = 0; all && i < in->ndim; i++)
+            all = in->from[i] != BW_FIRST || in->nblock[i] == 1;
+        if (all) return true;
+    }
+    return false;
+}
+
+static bool is_alias(const layer *l)
+{
+    arena a = {0};
+    task_view v;
+    bool is = l->count && layer_task(l, 0, &a, &v, NULL) && !v.f && !v.value;
+    arena_clear(&a);
+    return is;
+}
+
+/* Tasks of the layers all of whose blocks are needed for sure. */
+static double least_tasks(const nodes *s, uint32_t n, const ref *want)
+{
+    uint64_t *asked = mem_zero((s->n + 1) * sizeof *asked);
+    const node *x = NULL;
+    double total = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        if (!x || x->of != want[k].of) x = nodes_find(s, want[k].of);
+        asked[x - s->at]++;
+    }
+    for (uint32_t i = s->n; i-- > 0;) {
+        const layer *l = s->at[i].by;
+        if (!l->grid || asked[i] < l->grid->nblock) continue;
+        if (s->at[i].root == i && !is_alias(l)) total += (double)l->grid->nblock;
+        for (uint32_t k = 0; k < l->ndep; k++)
+            if (l->dep[k]->grid && reads_all(l, l->dep[k]))
+                asked[nodes_find(s, l->dep[k]) - s->at] = l->dep[k]->grid->nblock;
+    }
+    mem_free(asked);
+    return total;
+}
+
 static bool lower(walk *w, uint32_t n, const ref *want, err *e)
 {
     const plan_opts *o = w->opts;
     nodes_build(&w->s, w->p, n, want, o);
     pass_fuse(&w->s, o);
+    double least = o->room ? least_tasks(&w->s, n, want) : 0;
+    if (least * TASK > (double)o->room) return too_many(least, e);
     plan *p = w->p;
     p->wanted = mem_alloc((n + 1) * sizeof *p->wanted);
     for (uint32_t k = 0; k < n; k++) {

@@ -81,6 +81,25 @@ START_TEST(shared_parts_of_several_results_are_made_once)
 }
 END_TEST
 
+START_TEST(plans_that_are_too_large_for_sure_are_not_begun)
+{
+    err e = {0};
+    const int64_t n = 1000000000;
+    nd *one = nd_scalar(DT_float64, &(double){1});
+    grid *g = grid_even(1, &n, (int64_t[]){1});
+    expr *x = expr_full((label){0}, g, dtype_plain(DT_float64), one, &e);
+    expr *y = expr_reduce("sum", x, &(reduce_args){.axes = 1, .want = {.dt = DT_none}}, &e);
+    ck_assert_ptr_null(plan_exprs(1, (const expr *const[]){y}, &(plan_opts){.room = 1 << 30}, &e));
+    ck_assert_int_eq(e.kind, MemoryError);
+    ck_assert_ptr_nonnull(strstr(e.msg, "larger chunks"));
+    err_clear(&e);
+    datum_unref(x);
+    datum_unref(y);
+    datum_unref(g);
+    datum_unref(one);
+}
+END_TEST
+
 START_TEST(inputs_come_before_their_consumers)
 {
     err e = {0};
@@ -172,6 +191,7 @@ static Suite *suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, only_demanded_blocks_are_planned);
     tcase_add_test(t, shared_parts_of_several_results_are_made_once);
+    tcase_add_test(t, plans_that_are_too_large_for_sure_are_not_begun);
     tcase_add_test(t, inputs_come_before_their_consumers);
     tcase_add_test(t, what_several_results_read_dies_young);
     tcase_add_test(t, a_small_budget_changes_nothing_but_the_order);
