@@ -60,6 +60,9 @@ bool freeze_class(freezer *f, const type *t)
     if (!k) return put_builtin(f, t);
     str *home = as_str(dict_peek(f->in, k->dict, "__module__"));
     if (freeze_named(f, OBJ(&k->t), home ? home->at : NULL, k->qualname->at)) return true;
+    /* a class of the library may name as its home a module that only shows it, and is not loaded */
+    if (home && is_fail(dict_peek(f->in, f->in->modules, home->at)) && freeze_found(f, OBJ(&k->t)))
+        return true;
     freeze_byte(f, RK_CLASS);
     freeze_bytes(f, identity(k), sizeof k->id);
     freeze_value(f, class_value(k->t.hdr.type));

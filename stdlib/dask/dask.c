@@ -52,6 +52,14 @@ static value uuid4(interp *in, const value *arg)
     return v;
 }
 
+/* What many may read at once: a write to it would make its task run again in the main interpreter.
+ */
+static value frozen(interp *in, const value *arg)
+{
+    (void)in;
+    return v_bool(arg[0].kind == V_OBJ && arg[0].o->flags & OBJ_FROZEN);
+}
+
 static value fits(interp *in, const value *arg)
 {
     int64_t n;
@@ -72,6 +80,7 @@ static const builtin graph_table[] = {
     {"end_run(begun, collections, /)", figures_end, "Keeps what the run took."},
     {"last_run(collections, /)", figures_of, "What their last run took, or None."},
     {"uuid4()", uuid4, "A random UUID, as text."},
+    {"frozen(x, /)", frozen, "Is x shared by interpreters, so that nobody may write to it?"},
     {"fits(ntask, /)", fits, "MemoryError when a dict of so many tasks is too large."},
     {"is_collection(x, /)", node_is_collection, "Is x a lazy collection?"},
     {"unpack(x, /)", node_unpack, "(task, nodes): x with keys in the place of collections."},
