@@ -17,6 +17,8 @@ typedef struct hand { /* a task thread */
     double flushed;
     uint64_t id; /* of its task */
     bool left;   /* the task has seceded */
+    bool spare;  /* it stands in for tasks that ask */
+    bool soon;   /* it has told that it is free in a moment */
     idmap kept;  /* functions, thawed once: value * by number */
     job *now;
 } hand;
@@ -119,6 +121,12 @@ static void leave(hand *h)
     _exit((int)status);
 }
 
+static void free_soon(hand *h)
+{
+    if (!h->soon) job_soon(h->s, h->spare);
+    h->soon = true;
+}
+
 static void post_failure(hand *h, uint64_t id)
 {
     interp *in = h->in;
@@ -144,6 +152,7 @@ static void post_failure(hand *h, uint64_t id)
     wire_u64(&w, id);
     wire_datum(&w, c, &e);
     wire_text(&w, text, text ? strlen(text) : 0);
+    free_soon(h);
     server_post(h->s, &w);
     datum_unref(c);
     mem_free(text);
@@ -209,6 +218,7 @@ static void post_done(hand *h, const done *x, datum *d)
         write_done(&w, x, NULL);
     }
     flush_said(h);
+    free_soon(h);
     server_post(h->s, &w);
 }
 
@@ -276,13 +286,15 @@ static void *work_on(server *s, bool spare)
 {
     hand *h = mem_zero(sizeof *h);
     h->s = s;
+    h->spare = spare;
     host outside = {.ctx = h, .write = hear};
     h->in = interp_open(&outside, h->s->modules);
     if (!h->in) return NULL;
     interp_on_sleep(h->in, nap);
     settle(h);
     for (;;) {
-        h->now = job_next(h->s, spare);
+        h->now = job_next(h->s, spare, h->soon);
+        h->soon = false;
         h->id = h->now->id;
         if (h->now->is_call)
             run_call(h, h->now);

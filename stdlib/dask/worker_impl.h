@@ -55,9 +55,12 @@ void server_keep(server *s, uint64_t id, datum *d);
 
 /* worker_jobs.c */
 void job_free(job *j);
-void job_add(server *s, job *j);         /* takes it: it runs when its inputs are here */
-job *job_next(server *s, bool spare);    /* waits for one that may run */
-bool job_cancel(server *s, uint64_t id); /* it had not begun */
+void job_add(server *s, job *j); /* takes it: it runs when its inputs are here */
+/* The calling thread will ask for one in a moment: told before the news of its last job go out, so
+ * that what these bring is left to it. */
+void job_soon(server *s, bool spare);
+job *job_next(server *s, bool spare, bool soon); /* waits for one that may run */
+bool job_cancel(server *s, uint64_t id);         /* it had not begun */
 
 /* worker_hands.c: the life of a task thread, which ends with the process only */
 void *hand_main(void *server);

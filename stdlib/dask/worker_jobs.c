@@ -95,11 +95,18 @@ bool job_cancel(server *s, uint64_t id)
     return true;
 }
 
-job *job_next(server *s, bool spare)
+void job_soon(server *s, bool spare)
+{
+    pthread_mutex_lock(&s->lock);
+    ++*(spare ? &s->spare : &s->idle);
+    pthread_mutex_unlock(&s->lock);
+}
+
+job *job_next(server *s, bool spare, bool soon)
 {
     int *waiting = spare ? &s->spare : &s->idle;
     pthread_mutex_lock(&s->lock);
-    ++*waiting;
+    *waiting += !soon;
     while (!s->ready) pthread_cond_wait(spare ? &s->work_spare : &s->work, &s->lock);
     --*waiting;
     if (!spare && s->woken) s->woken--;
