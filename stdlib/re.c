@@ -1,7 +1,8 @@
 /* stdlib/re.c - the module _re: compiled patterns and matches, on PCRE2 (stdlib/dsk/re.dsk is the
  * rest of re).
  *
- * Offsets are bytes inside and become code points when asked for.  A match keeps its text. */
+ * Offsets are bytes inside and become code points when asked for.  A match keeps its text.
+ * Over 600 lines: pattern and match look into each other. */
 #include "lang/freeze.h"
 #include "stdlib/re_parts.h"
 

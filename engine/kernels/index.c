@@ -3,7 +3,8 @@
  * Stages: spread (ellipsis filled in, masks turned into index arrays), then the basic items make a
  * view, then the index arrays, broadcast together, become one list of byte offsets.  The result is
  * that list (its axes at the place of the arrays if those are neighbours, else in front) times the
- * remaining axes of the view; both directions copy one sub-block per offset. */
+ * remaining axes of the view; both directions copy one sub-block per offset.
+ * Over 600 lines: reading and writing share the private layout of that list. */
 #include "engine/kernels/index.h"
 
 #include <string.h>

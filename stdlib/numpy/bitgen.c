@@ -1,5 +1,5 @@
 /* stdlib/numpy/bitgen.c - SeedSequence and the bit generators: seeds to streams, states as dicts.
- */
+ * Over 600 lines: a generator is a row of a table and the few functions that it names. */
 #include "stdlib/numpy/bitgen.h"
 
 #include <string.h>

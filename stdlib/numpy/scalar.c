@@ -2,7 +2,8 @@
  *
  * Every method of an array is one of its scalars too: the types share the table, and the functions
  * there take either.  Operators go through the array operators on 0-d blocks, except float64 with
- * float64, which is inlined because loops over elements are common. */
+ * float64, which is inlined because loops over elements are common.
+ * Over 600 lines: the table of types and both ways through it belong together. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
