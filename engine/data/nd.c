@@ -170,6 +170,14 @@ nd *nd_scalar(enum dtype dt, const void *element)
     return x;
 }
 
+nd *nd_ints(int64_t n)
+{
+    buf *b = buf_few((size_t)n * sizeof(int64_t));
+    nd *x = nd_view(b, b->data, dtype_plain(DT_int64), 1, &n, NULL);
+    buf_unref(b);
+    return x;
+}
+
 void nd_copy_into(nd *dst, const nd *src)
 {
     const cell_ops *ops = NULL;

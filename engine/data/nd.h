@@ -115,6 +115,7 @@ nd *nd_zero(dtype_of t, int ndim, const int64_t *shape, err *e);
 /* A view on b: takes nothing (counts b). strides NULL: C order. */
 nd *nd_view(buf *b, char *at, dtype_of t, int ndim, const int64_t *shape, const int64_t *strides);
 nd *nd_scalar(enum dtype dt, const void *element); /* 0-d */
+nd *nd_ints(int64_t n); /* of int64, for the bookkeeping of plans: never fails, as mem_alloc */
 
 int64_t nd_count(const nd *x); /* number of elements */
 int64_t shape_count(int ndim, const int64_t *shape);

@@ -91,8 +91,8 @@ static void slice_pieces(axis_pieces *out, const cuts *a, int64_t start, int64_t
 
 static nd *run_of(const int64_t *at, int64_t n, int64_t less)
 {
-    nd *x = nd_new(dtype_plain(DT_int64), 1, &n, NULL);
-    for (int64_t i = 0; x && i < n; i++) ((int64_t *)x->at)[i] = at[i] - less;
+    nd *x = nd_ints(n);
+    for (int64_t i = 0; i < n; i++) ((int64_t *)x->at)[i] = at[i] - less;
     return x;
 }
 
@@ -299,7 +299,7 @@ piece piece_slice(int64_t block, int64_t first, int64_t step, int64_t size, int6
 
 static nd *places_new(int64_t n, int64_t **at)
 {
-    nd *x = nd_new(dtype_plain(DT_int64), 1, &n, NULL);
+    nd *x = nd_ints(n);
     *at = (int64_t *)(void *)x->at;
     return x;
 }

@@ -207,11 +207,6 @@ static int64_t at_least(int64_t start, int64_t step, int64_t lo)
     return start >= lo ? 0 : (lo - start + step - 1) / step;
 }
 
-static nd *ints_of(int64_t n)
-{
-    return nd_new(dtype_plain(DT_int64), 1, &n, NULL);
-}
-
 /* false: the block is not met */
 static bool share_of(const target *t, int64_t lo, int64_t hi, share *out)
 {
@@ -239,8 +234,8 @@ static bool share_of(const target *t, int64_t lo, int64_t hi, share *out)
         const int64_t *p = (const int64_t *)t->list->at;
         int64_t k = 0;
         for (int64_t i = 0; i < t->n; i++) out->n += p[i] >= lo && p[i] < hi;
-        out->index_array = ints_of(out->n);
-        out->value_list = ints_of(out->n);
+        out->index_array = nd_ints(out->n);
+        out->value_list = nd_ints(out->n);
         for (int64_t i = 0; i < t->n; i++) {
             if (p[i] < lo || p[i] >= hi) continue;
             ((int64_t *)out->index_array->at)[k] = p[i] - lo;

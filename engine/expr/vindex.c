@@ -100,11 +100,6 @@ static void group_points(points *p)
     }
 }
 
-static nd *list_new(int64_t n)
-{
-    return nd_new(dtype_plain(DT_int64), 1, &n, NULL);
-}
-
 /* blocks of the axes that are not picked, in C order */
 static grid *other_grid(const points *p)
 {
@@ -134,7 +129,7 @@ static uint64_t add_slice(const points *p, graph_builder *b, const char *name, c
             o++;
             continue;
         }
-        made[k] = list_new(h->n);
+        made[k] = nd_ints(h->n);
         int64_t start = cuts_start(p->x->chunks->ax[k], h->block[k]);
         for (int64_t i = 0; i < h->n; i++)
             ((int64_t *)made[k]->at)[i] = ((const int64_t *)p->at[k]->at)[h->point[i]] - start;
@@ -165,7 +160,7 @@ static layer *build(points *p, const char *name, err *e)
     lit *value = mem_alloc((size_t)p->nhit * sizeof *value);
     ref *in = mem_alloc((size_t)p->nhit * sizeof *in);
     for (int64_t h = 0; h < p->nhit; h++) {
-        nd *at = list_new(p->hit[h].n);
+        nd *at = nd_ints(p->hit[h].n);
         memcpy(at->at, p->hit[h].point, (size_t)p->hit[h].n * sizeof(int64_t));
         place[h] = lit_datum(at);
         value[h] = lit_in(h);

@@ -83,11 +83,19 @@ static int64_t place_in(const int64_t *at, int64_t n, int64_t x)
     return lo;
 }
 
+/* the positions of a list, to be changed */
+static nd *copy_of(const piece *p)
+{
+    nd *x = nd_ints(p->size);
+    memcpy(x->at, p->array->at, (size_t)p->size * sizeof(int64_t));
+    return x;
+}
+
 /* A list: its positions ascending, each once (or the span of them); then where each of them is. */
 static void split_list(const piece *p, int64_t n, bool gaps, piece *read, piece *then)
 {
     const int64_t *of = (const int64_t *)(const void *)p->array->at;
-    nd *sorted = nd_copy(p->array, NULL), *where = nd_new(nd_type(sorted), 1, &p->size, NULL);
+    nd *sorted = copy_of(p), *where = nd_ints(p->size);
     int64_t *at = (int64_t *)(void *)sorted->at, m = 0;
     qsort(at, (size_t)p->size, sizeof *at, ascending);
     for (int64_t i = 0; i < p->size; i++)
@@ -186,7 +194,7 @@ static bool find_lists(region_layer *l, int k)
         ok = layer_task(l->of, grid_linear(l->pick->in, block), &a, &v, NULL);
         if (!ok || p->at[i].kind != PIECE_ARRAY) continue;
         int64_t start = v.arg[v.narg - 1].item[k].slice.start;
-        l->list[i] = nd_copy(p->at[i].array, NULL);
+        l->list[i] = copy_of(&p->at[i]);
         for (int64_t q = 0; q < p->at[i].size; q++) ((int64_t *)(void *)l->list[i]->at)[q] += start;
     }
     arena_clear(&a);

@@ -302,7 +302,8 @@ START_TEST(what_is_taken_of_a_reduction_is_taken_of_what_is_reduced)
             for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
                 expr *x = array(file, 3, shape, axis ? chunk : rows), *all[14];
                 expr *y = plus(expr_ref(x), 0.1), *r = folded(names[k], y, axis_bit(axis));
-                expr *f = file ? folded(names[k], turned(expr_ref(y)), axis_bit(axis)) : NULL;
+                expr *t0 = file ? turned(expr_ref(y)) : NULL;
+                expr *f = t0 ? folded(names[k], t0, axis_bit(axis)) : NULL;
                 for (int w = 0; w < 7; w++) {
                     all[w] = taken2(expr_ref(r), ways[w][0], ways[w][1]);
                     check_all(1, &all[w], names[k]);
@@ -317,6 +318,7 @@ START_TEST(what_is_taken_of_a_reduction_is_taken_of_what_is_reduced)
                 datum_unref(x);
                 datum_unref(y);
                 datum_unref(r);
+                datum_unref(t0);
                 datum_unref(f);
             }
 }
