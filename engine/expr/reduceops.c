@@ -64,10 +64,12 @@ static datum *plain_call(const fn *f, const call *c, err *e)
     if (fold_blocks(r, c, -1, r->keepdims, r->want, &out, e)) return (datum *)out;
     nd *x = joined(r, c, -1, e);
     if (!x) return NULL;
-    int64_t none[GRID_MAXDIM] = {0};
-    if (r->skip_empty && nd_count(x) == 0) /* chunk_min, chunk_max, nanmin of an empty block */
-        out = nd_new(nd_type(x), r->flat_empty ? 1 : x->ndim, none, e);
-    else
+    int ndim = r->flat_empty ? 1 : x->ndim;
+    int64_t none[GRID_MAXDIM];
+    if (r->skip_empty && nd_count(x) == 0) { /* chunk_min, chunk_max, nanmin of an empty block */
+        for (int k = 0; k < ndim; k++) none[k] = k < ndim - 1;
+        out = nd_new(nd_type(x), ndim, none, e);
+    } else
         out = reduce_block(r, r->id, x, r->keepdims, r->want, e);
     datum_unref(x);
     return (datum *)out;

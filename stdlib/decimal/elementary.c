@@ -108,6 +108,15 @@ static void evaluate(num *out, compute *f, const num *a, const num *b, rules *r)
 }
 
 /* The specification has these rounded half to even, whatever the rules say. */
+/* Logarithms and exp are rounded half to even, whatever the context says. */
+static void finish_even(num *out, rules *r)
+{
+    enum rounding keep = r->rounding;
+    r->rounding = HALF_EVEN;
+    num_finish(out, r);
+    r->rounding = keep;
+}
+
 static void evaluate_even(num *out, compute *f, const num *a, rules *r)
 {
     enum rounding keep = r->rounding;
@@ -191,7 +200,7 @@ void num_log10(num *out, const num *a, const num *b, const num *c, rules *r)
     if (log_special(out, a, r)) return;
     if (is_power_of_ten(a, &exp, r)) {
         num_set(out, exp < 0, (uint64_t)(exp < 0 ? -exp : exp), 0);
-        num_finish(out, r);
+        finish_even(out, r);
     } else
         evaluate_even(out, compute_log10, a, r);
 }
@@ -236,10 +245,10 @@ static void power_of_one(num *out, const num *a, const num *b, bool neg, rules *
             num_set(out, neg, 1, 0);
             return;
         }
-        if (word_of(b, &n) && a->exp <= 0 && (a->exp == 0 || n <= (uint64_t)(most / -a->exp)))
-            zeros = -a->exp * (int64_t)n;
-        else if (a->exp > 0)
+        if (a->exp >= 0)
             zeros = 0;
+        else if (word_of(b, &n) && n <= (uint64_t)(most / -a->exp))
+            zeros = -a->exp * (int64_t)n;
         else
             r->status |= ST_ROUNDED;
     } else

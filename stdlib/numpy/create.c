@@ -90,9 +90,10 @@ static value f_asarray(interp *in, const value *arg)
     return r;
 }
 
-static value f_ascontiguousarray(interp *in, const value *arg)
+/* with an axis at least */
+static value as_ordered(interp *in, const value *arg, char order)
 {
-    value a = as_array(in, arg[0], arg[1], 'C');
+    value a = as_array(in, arg[0], arg[1], order);
     err e = {0};
     if (is_fail(a) || array_peek(as_ndarray(a))->ndim) return a;
     value r = array_wrap_view(in, nd_expand(array_peek(as_ndarray(a)), 0), as_ndarray(a), &e);
@@ -100,9 +101,14 @@ static value f_ascontiguousarray(interp *in, const value *arg)
     return r;
 }
 
+static value f_ascontiguousarray(interp *in, const value *arg)
+{
+    return as_ordered(in, arg, 'C');
+}
+
 static value f_asfortranarray(interp *in, const value *arg)
 {
-    return as_array(in, arg[0], arg[1], 'F');
+    return as_ordered(in, arg, 'F');
 }
 
 static bool is_large(int ndim, const int64_t *ext)
