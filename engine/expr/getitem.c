@@ -114,6 +114,9 @@ static bool fix_array(items *s, expr_item *x, int axis, int64_t n, err *e)
         if (p[i] >= n || p[i] < -n) return out_of_bounds(axis, n, e);
         if (p[i] < 0) p[i] += n;
     }
+    /* Dask compares the rows of a list of lists with a number, and says so */
+    if (fixed->ndim > 1 && nd_count(fixed))
+        return err_set(e, TypeError, "'>' not supported between instances of 'list' and 'int'");
     x->item.array = fixed;
     return true;
 }

@@ -59,7 +59,7 @@ static const ufunc *shorter_pow(interp *in, const ufunc *f, value a, value b)
     ndarray *x = as_ndarray(a), *y = as_ndarray(b);
     bool number = b.kind == V_INT || b.kind == V_FLOAT || b.kind == V_SCALAR ||
                   (y && array_peek(y)->ndim == 0);
-    if (f->id != U_power || !x || array_peek(x)->ndim == 0 || !number) return NULL;
+    if (f->id != U_power || !x || !number) return NULL;
     nd *k = to_nd_any(in, b);
     operand exponent = k ? operand_of(k) : (operand){0};
     const ufunc *g = k ? ufunc_of_pow(nd_type(array_peek(x)), &exponent) : NULL;
