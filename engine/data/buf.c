@@ -3,9 +3,10 @@
  * Small buffers lie behind their header in one allocation.  Large ones come from a pool of mapped
  * blocks that are kept when freed: fresh page faults cost more than most kernels.  Blocks of 2 MiB
  * and more are aligned for huge pages, and have them unless the machine is seen to be slow in
- * finding some.  Free blocks are kept in one list per size class (a quarter
- * of a power of two), each under its own lock; beyond the limit they go back to the system.  What
- * is in use and what is kept together stay within the bound: kept blocks yield to new ones. */
+ * finding some or the last one would lie mostly unused.  Free blocks are kept in one list per size
+ * class (a quarter of a power of two), each under its own lock; beyond the limit they go back to
+ * the system.  What is in use and what is kept together stay within the bound: kept blocks yield to
+ * new ones. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,8 +51,16 @@ static struct {
 static size_t class_size(int k)
 {
     size_t base = (size_t)POOL_LEAST << (k / 4);
-    size_t size = base + base / 4 * (size_t)(k % 4);
-    return size < HUGE ? size : (size + HUGE - 1) & ~(size_t)(HUGE - 1);
+    return base + base / 4 * (size_t)(k % 4);
+}
+
+/* How much of a block of `room` bytes gets huge pages when `size` of them are wanted: a page that
+ * is touched is all there, so a last one that nearly nothing needs would make the process larger
+ * than what it is known to hold. */
+static size_t huge_part(size_t size, size_t room)
+{
+    size_t up = (size + HUGE - 1) & ~(size_t)(HUGE - 1);
+    return up <= room && up - size <= size / 8 ? up : size & ~(size_t)(HUGE - 1);
 }
 
 /* the smallest class that holds size, or -1: too large to keep */
@@ -75,6 +84,7 @@ static int64_t now_ns(void)
  * it comes late, this block and some more do without, before another is tried. */
 static void ask_huge_pages(char *at, size_t size)
 {
+    if (!size) return;
     if (atomic_load_explicit(&pool.plain, memory_order_relaxed) > 0) {
         atomic_fetch_sub_explicit(&pool.plain, 1, memory_order_relaxed);
         madvise(at, size, MADV_NOHUGEPAGE);
@@ -93,7 +103,7 @@ static void ask_huge_pages(char *at, size_t size)
     atomic_store_explicit(&pool.doubt, n < DOUBT_MOST ? 4 * n : n, memory_order_relaxed);
 }
 
-static void *map_block(size_t size)
+static void *map_block(size_t want, size_t size)
 {
     size_t extra = size >= HUGE ? HUGE : 0;
     char *p = mmap(NULL, size + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -102,7 +112,9 @@ static void *map_block(size_t size)
     char *at = (char *)(((uintptr_t)p + HUGE - 1) & ~(uintptr_t)(HUGE - 1));
     if (at > p) munmap(p, (size_t)(at - p));
     if (p + extra > at) munmap(at + size, (size_t)(p + extra - at));
-    ask_huge_pages(at, size);
+    size_t huge = huge_part(want, size);
+    if (huge < size) madvise(at + huge, size - huge, MADV_NOHUGEPAGE);
+    ask_huge_pages(at, huge);
     return at;
 }
 
@@ -126,19 +138,14 @@ void buf_pool_settle(void)
     make_room(0);
 }
 
-static void *take_block(int k, bool *fresh)
+static void *take_kept(int k)
 {
     shelf *s = &pool.shelf[k];
     pthread_mutex_lock(&s->lock);
     block *p = s->head;
     if (p) s->head = p->next;
     pthread_mutex_unlock(&s->lock);
-    *fresh = !p;
-    if (!p) {
-        make_room(class_size(k));
-        return map_block(class_size(k));
-    }
-    atomic_fetch_sub_explicit(&pool.kept, class_size(k), memory_order_relaxed);
+    if (p) atomic_fetch_sub_explicit(&pool.kept, class_size(k), memory_order_relaxed);
     return p;
 }
 
@@ -222,10 +229,9 @@ static void trim(size_t bytes)
 {
     for (int k = NCLASS; k-- > 0;) {
         while (buf_pool_kept() > bytes) {
-            bool fresh;
-            if (!pool.shelf[k].head) break;
-            void *p = take_block(k, &fresh);
-            if (p) munmap(p, class_size(k));
+            void *p = take_kept(k);
+            if (!p) break;
+            munmap(p, class_size(k));
         }
     }
 }
@@ -239,13 +245,19 @@ static void release_block(buf *b)
         munmap(b->data, (b->size + HUGE - 1) & ~(size_t)(HUGE - 1));
 }
 
+static void *fresh_block(int k, size_t size)
+{
+    size_t room = k >= 0 ? class_size(k) : (size + HUGE - 1) & ~(size_t)(HUGE - 1);
+    if (k >= 0) make_room(room);
+    return map_block(size, room);
+}
+
 static buf *new_large(size_t size, bool zero, err *e)
 {
     int k = class_of(size);
-    bool fresh = true;
-    void *at = k >= 0 ? take_block(k, &fresh) : map_block((size + HUGE - 1) & ~(size_t)(HUGE - 1));
+    void *kept = k >= 0 ? take_kept(k) : NULL, *at = kept ? kept : fresh_block(k, size);
     if (!at) return err_nomem(e, size);
-    if (zero && !fresh) memset(at, 0, size);
+    if (zero && kept) memset(at, 0, size);
     buf *b = buf_wrap(at, size, release_block, NULL);
     b->flags = BUF_POOL;
     return b;
