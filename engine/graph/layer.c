@@ -96,6 +96,19 @@ void layer_key(const layer *l, uint64_t i, key *out)
         out->i[0] = (int64_t)i;
 }
 
+bool key_same(const key *a, const key *b)
+{
+    return a->n == b->n && !a->sub && !b->sub && !strcmp(a->name, b->name) &&
+           (a->n <= 0 || !memcmp(a->i, b->i, (size_t)a->n * sizeof *a->i));
+}
+
+uint64_t key_hash(const key *k)
+{
+    uint64_t h = hash_bytes(k->name, strlen(k->name), 0);
+    for (int i = 0; i < k->n; i++) h = (h ^ (uint64_t)k->i[i]) * 0x9e3779b97f4a7c15ull;
+    return h ^ h >> 29;
+}
+
 bool layer_find(const layer *l, const key *k, uint64_t *i)
 {
     if (l->kind->find) return l->kind->find(l, k, i);

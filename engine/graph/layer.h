@@ -48,6 +48,7 @@ enum layer_flags {
     LAYER_ONCE = 16,      /* each task reads one block, no block is read twice */
     LAYER_APART = 32,     /* built from several arrays, be they equal: shown before what it reads */
     LAYER_PLACE = 64,     /* numbers of blocks: shown before the other layers that are read */
+    LAYER_MIXED = 128,    /* a table that holds keys of other names as well */
 };
 
 struct layer {
@@ -85,6 +86,9 @@ static inline uint64_t layer_shown(const layer *l)
     return l->count - l->nhidden;
 }
 void layer_key(const layer *l, uint64_t i, key *out);
+bool key_same(const key *a, const key *b);
+uint64_t key_hash(const key *k);              /* of keys without a second string */
+bool layer_named(const layer *l, uint64_t i); /* has task i a key? */
 bool layer_find(const layer *l, const key *k, uint64_t *i);
 static inline bool layer_task(const layer *l, uint64_t i, arena *a, task_view *out, err *e)
 {

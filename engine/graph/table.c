@@ -138,25 +138,13 @@ static void key_of(const layer *l, uint64_t i, key *out)
 {
     const entry *x = &((const table *)l)->at[i];
     out->name = x->keyname ? x->keyname : l->name;
+    out->sub = NULL;
     out->n = x->n;
     if (x->n > 0) memcpy(out->i, x->i, (size_t)x->n * sizeof *x->i);
     if (x->n == KEY_ANONYMOUS) {
         out->n = 1;
         out->i[0] = (int64_t)i;
     }
-}
-
-static bool key_same(const key *a, const key *b) /* a: of a table */
-{
-    return a->n == b->n && !b->sub && !strcmp(a->name, b->name) &&
-           (a->n <= 0 || !memcmp(a->i, b->i, (size_t)a->n * sizeof *a->i));
-}
-
-static uint64_t key_hash(const key *k)
-{
-    uint64_t h = hash_bytes(k->name, strlen(k->name), 0);
-    for (int i = 0; i < k->n; i++) h = (h ^ (uint64_t)k->i[i]) * 0x9e3779b97f4a7c15ull;
-    return h ^ h >> 29;
 }
 
 static bool find_slow(const layer *l, const key *k, uint64_t *i)
@@ -215,6 +203,11 @@ static void drop(layer *l)
 
 static const layer_kind table_kind = {
     .name = "table", .task = task_of, .key = key_of, .find = find, .drop = drop};
+
+bool layer_named(const layer *l, uint64_t i)
+{
+    return l->kind != &table_kind || ((const table *)l)->at[i].n != KEY_ANONYMOUS;
+}
 
 /* Iterative depth-first search: colour 1 = on the path, 2 = done. */
 static bool check_acyclic(const graph_builder *b, err *e)
@@ -280,9 +273,11 @@ layer *graph_build(graph_builder *b, grid *g, dtype_of t, err *e)
     l->base.nhidden = b->nparts;
     l->mem = b->mem;
     l->at = b->at;
-    for (uint64_t i = 0; i < b->n; i++)
+    for (uint64_t i = 0; i < b->n; i++) {
+        if (b->at[i].keyname) l->base.flags |= LAYER_MIXED;
         for (uint32_t k = 0; k < b->at[i].nin; k++)
             if (!b->at[i].in[k].of) b->at[i].in[k].of = &l->base;
+    }
     mem_free(b->name);
     mem_free(b);
     index_keys(l);

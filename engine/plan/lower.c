@@ -68,6 +68,7 @@ static void tids_free(nodes *s)
 {
     for (uint32_t i = 0; i < s->n; i++) {
         mem_free(s->at[i].dense);
+        mem_free(s->at[i].same);
         if (s->at[i].sparse) mem_free(s->at[i].sparse->at);
         mem_free(s->at[i].sparse);
     }
@@ -94,7 +95,15 @@ typedef struct walk {
     size_t captask, capin;
     const plan_opts *opts;
     uint32_t nstep; /* so far */
+    bool united;    /* some tasks are held by several layers */
 } walk;
+
+/* Whose task it is, if other layers hold it as well. */
+static ref owner_of(const walk *w, ref r)
+{
+    const node *x = w->united ? nodes_find(&w->s, r.of) : NULL;
+    return x && x->same && r.i < x->of->count && x->same[r.i].of ? x->same[r.i] : r;
+}
 
 static bool push_ref(void *ctx, ref r)
 {
@@ -103,7 +112,7 @@ static bool push_ref(void *ctx, ref r)
         w->capref = w->capref ? 2 * w->capref : 256;
         w->ref = mem_grow(w->ref, w->capref * sizeof *w->ref);
     }
-    w->ref[w->nref++] = r;
+    w->ref[w->nref++] = owner_of(w, r);
     return true;
 }
 
@@ -354,13 +363,16 @@ static bool lower(walk *w, uint32_t n, const ref *want, err *e)
     const plan_opts *o = w->opts;
     nodes_build(&w->s, w->p, n, want, o);
     pass_fuse(&w->s, o);
+    pass_unite(&w->s, o);
+    for (uint32_t i = 0; i < w->s.n; i++) w->united |= w->s.at[i].same != NULL;
     double least = o->room ? least_tasks(&w->s, n, want) : 0;
     if (least * TASK > (double)o->room) return too_many(least, e);
     plan *p = w->p;
     p->wanted = mem_alloc((n + 1) * sizeof *p->wanted);
     for (uint32_t k = 0; k < n; k++) {
-        TRY(walk_from(w, want[k], e));
-        tid t = tid_get(nodes_find(&w->s, want[k].of), want[k].i);
+        ref r = owner_of(w, want[k]);
+        TRY(walk_from(w, r, e));
+        tid t = tid_get(nodes_find(&w->s, r.of), r.i);
         p->wanted[p->nwanted++] = t;
         p->task[t].flags |= TASK_WANTED;
     }

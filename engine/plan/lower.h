@@ -19,6 +19,7 @@ typedef struct node { /* a layer that the wanted keys reach */
     bool same_index;  /* a step that works on the block its root works on */
     tid *dense;       /* index -> tid, when the layer is small */
     struct tids *sparse;
+    ref *same; /* the tasks that other tables hold as well: whose each is; else {0}. NULL: none */
 } node;
 
 #define NO_PROG UINT32_MAX
@@ -58,6 +59,7 @@ layer *rewrite_rechunk(const nodes *all, const node *x);
 
 /* over the finished nodes */
 void pass_fuse(nodes *s, const plan_opts *o);
+void pass_unite(nodes *s, const plan_opts *o);
 
 /* over the finished tasks */
 void pass_order(plan *p);

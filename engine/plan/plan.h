@@ -35,6 +35,7 @@ typedef struct program program; /* one per (fused) layer, see plan/program.h */
     PASS(MIRROR, mirror)     /* blocks of x @ x.T below the diagonal are turned copies */          \
     PASS(AGAIN, again)       /* what is cheap is made again, not kept while a sum is waited for */ \
     PASS(RECHUNK, rechunk)   /* pieces are copied straight into their new block */                 \
+    PASS(UNITE, unite)       /* equal keys of graphs written by hand are one task */               \
     PASS(ORDER, order)       /* tasks are numbered so that results die young */
 enum plan_pass_bit {
 #define PASS(NAME, name) PASS_##NAME##_BIT,

@@ -21,6 +21,7 @@ static bool put_rows(interp *in, module *m, const builtin *row)
 static const builtin dask_table[] = {
     {"table(name, tasks, chunks, dtype, dependencies)", table_array, NULL},
     {"graph(name, dsk, chunks, dtype)", graph_array, NULL},
+    {"layer(name, tasks)", table_layer, NULL},
     {"normalize_chunks(chunks, shape, limit, dtype, previous)", normalized_chunks, NULL},
     {"copy(x)", copy_array, NULL},
     {"stream(seed)", new_stream, NULL},

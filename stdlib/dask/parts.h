@@ -42,6 +42,7 @@ value node_gather(interp *in, const value *arg);
 /* table.c */
 value table_array(interp *in, const value *arg);
 value graph_array(interp *in, const value *arg);
+value table_layer(interp *in, const value *arg);
 value normalized_chunks(interp *in, const value *arg);
 value copy_array(interp *in, const value *arg);
 /* random.c */

@@ -105,8 +105,9 @@ static int find_key(intake *m, value v, ref *out)
     if (found < 0 || !key_of(m->in, v, &k)) return found;
     for (size_t i = 0; i < m->nlayer; i++) {
         uint64_t id;
-        if (m->layer[i] && !strcmp(m->layer[i]->name, k.name) && layer_find(m->layer[i], &k, &id))
-            return *out = (ref){m->layer[i], id}, 1;
+        const layer *l = m->layer[i];
+        bool may = l && (l->flags & LAYER_MIXED || !strcmp(l->name, k.name));
+        if (may && layer_find(l, &k, &id)) return *out = (ref){l, id}, 1;
     }
     return 0;
 }
@@ -487,6 +488,20 @@ value graph_array(interp *in, const value *arg)
     value r = top_array(in, &m, top, name->at);
     import_clear(&m);
     datum_unref(g);
+    return r;
+}
+
+/* layer(name, tasks): a dict as the layer of a graph, which several collections may be made of */
+value table_layer(interp *in, const value *arg)
+{
+    intake m;
+    str *name = as_str(arg[0]);
+    dict *d = as_dict(arg[1]);
+    if (!name || !d) return throw(in, TypeError, "layer(): a name and a dict are needed");
+    if (!import_open(&m, in)) return FAIL;
+    int64_t n = import_dict(&m, name->at, d, NULL, dtype_plain(DT_object));
+    value r = n < 0 ? FAIL : layer_value(in, m.layer[n]);
+    import_clear(&m);
     return r;
 }
 
