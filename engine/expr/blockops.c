@@ -328,30 +328,12 @@ nd *round_scale(int decimals)
     return nd_scalar(DT_float64, &f);
 }
 
-/* x op f rounded, op back: NumPy's way, with its rounding errors */
-static nd *round_scaled(const nd *x, int decimals, err *e)
-{
-    nd *scale = round_scale(decimals);
-    enum ufunc_id there = decimals < 0 ? U_divide : U_multiply;
-    nd *a = nd_map2(there, x, scale, e), *b = a ? nd_map1(U_rint, a, e) : NULL;
-    nd *out = b ? nd_map2(there == U_divide ? U_multiply : U_divide, b, scale, e) : NULL;
-    datum_unref(scale);
-    datum_unref(a);
-    datum_unref(b);
-    nd *same = out ? nd_cast(out, nd_type(x), 'u', e) : NULL;
-    datum_unref(out);
-    return same;
-}
-
 static datum *round_call(const fn *f, const call *c, err *e)
 {
     int decimals = (int)((const item_fn *)f)->i;
     const nd *x;
     TRY(blocks_of(c, 1, &x, e));
-    bool whole = dtype_is_int(x->dtype) || x->dtype == DT_bool;
-    if (whole && decimals >= 0) return (datum *)nd_ref(x);
-    if (decimals == 0) return (datum *)nd_map1(U_rint, x, e);
-    return (datum *)round_scaled(x, decimals, e);
+    return (datum *)nd_round(x, decimals, e);
 }
 
 static const fn_kind round_kind = {.name = "round",

@@ -20,6 +20,8 @@ nd *nd_new_like(const nd *x, dtype_of t, err *e);
 bool nd_assign(nd *target, const nd *value, char casting, const nd *where, err *e);
 bool nd_assign_cells(nd *target, const nd *value, const nd *mask); /* objects, same shapes */
 nd *nd_full(dtype_of t, int ndim, const int64_t *shape, const nd *value, err *e);
+/* numpy.around; whole numbers come back as they are (counted) unless decimals < 0 */
+nd *nd_round(const nd *x, int64_t decimals, err *e);
 bool nd_overlaps(const nd *a, const nd *b); /* may share memory (by bounds) */
 /* Every pair of elements equal in bytes, after the same dtype and shape (NaN equals NaN). */
 bool nd_same(const nd *a, const nd *b);

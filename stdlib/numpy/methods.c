@@ -194,44 +194,14 @@ static value m_conj(interp *in, const value *arg)
     return as_ndarray(arg[0]) ? view_of(in, arg[0], y, &e) : array_result(in, y, &e);
 }
 
-/* f of one block or two, written over `to`, which is taken */
-static nd *map_over(enum ufunc_id f, const nd *x, const nd *y, nd *to, err *e)
-{
-    map_opts o = OPTS_NONE;
-    nd *out[2] = {0};
-    o.out[0] = to;
-    bool ok = to && nd_map(&ufuncs[f], (const nd *const[]){x, y}, &o, out, e);
-    datum_unref(to);
-    return ok ? out[0] : NULL;
-}
-
-/* numpy.around: multiply, rint, divide */
-static nd *round_block(const nd *x, int64_t decimals, err *e)
-{
-    bool whole = dtype_is_int((enum dtype)x->dtype) || x->dtype == DT_bool;
-    if (whole && decimals >= 0) return nd_copy_order(x, 'K', e);
-    if (decimals == 0) return nd_map1(U_rint, x, e);
-    double p = pow(10, (double)(decimals < 0 ? -decimals : decimals));
-    nd *wide = nd_scalar(DT_float64, &p), *ten = wide;
-    if (!whole) ten = nd_cast(wide, nd_type(x), 'u', e), datum_unref(wide);
-    if (!ten) return NULL;
-    nd *scaled = nd_map2(decimals < 0 ? U_divide : U_multiply, x, ten, e);
-    nd *r = scaled ? map_over(U_rint, scaled, NULL, scaled, e) : NULL;
-    nd *y = r ? map_over(decimals < 0 ? U_multiply : U_divide, r, ten, r, e) : NULL;
-    datum_unref(ten);
-    nd *out = y ? nd_cast(y, nd_type(x), 'u', e) : NULL;
-    datum_unref(y);
-    return out;
-}
-
 static value m_round(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]);
     int64_t n = 0;
     err e = {0};
     if (!x || (!is_none(arg[1]) && !to_int64(in, arg[1], &n))) return datum_unref(x), FAIL;
-    nd *y =
-        x->dtype == DT_bool ? nd_cast(x, dtype_plain(DT_float16), 'u', &e) : round_block(x, n, &e);
+    nd *y = x->dtype == DT_bool ? nd_cast(x, dtype_plain(DT_float16), 'u', &e) : nd_round(x, n, &e);
+    if (y == x) datum_unref(y), y = nd_copy_order(x, 'K', &e);
     datum_unref(x);
     return array_result(in, y, &e);
 }
