@@ -83,7 +83,17 @@ const bw_layer *as_bw(const layer *l)
     return l->kind == &bw_kind ? (const bw_layer *)l : NULL;
 }
 
-layer *bw_again(const bw_layer *l, const char *name, layer *const *of, grid *g)
+/* for a result with one axis more */
+static void raise_input(bw_input *in, int axis)
+{
+    bool own = in->of->grid->ndim > in->ndim;
+    for (int i = 0; i < in->ndim; i++) in->from[i] = (int16_t)(in->from[i] + (in->from[i] >= axis));
+    if (!own) return;
+    for (int i = in->ndim++; i > axis; i--) in->from[i] = in->from[i - 1];
+    in->from[axis] = (int16_t)axis;
+}
+
+layer *bw_again(const bw_layer *l, const char *name, layer *const *of, grid *g, int axis)
 {
     layer **dep = mem_alloc((l->narg + 1) * sizeof *dep);
     uint32_t ndep = 0;
@@ -107,6 +117,7 @@ layer *bw_again(const bw_layer *l, const char *name, layer *const *of, grid *g)
             in->literal = lit_copy(&n->mem, &l->arg[k].literal);
             continue;
         }
+        if (axis >= 0) raise_input(in, axis);
         for (int i = 0; i < in->ndim; i++) {
             in->nblock[i] = of[k]->grid->ax[i]->nblock;
             if (in->from[i] >= 0 && in->nblock[i] == 1 && g->ax[in->from[i]]->nblock != 1)

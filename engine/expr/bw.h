@@ -31,5 +31,6 @@ const bw_layer *as_bw(const layer *l); /* NULL: another kind */
 uint64_t bw_block(const bw_input *in, const int64_t *out, const int64_t *sum);
 /* The same operation on other layers, which have the old ones' axes: of[k] for argument k (NULL for
  * literals), g is the result's grid.  An axis of one block under several of the result is repeated.
- */
-layer *bw_again(const bw_layer *l, const char *name, layer *const *of, grid *g);
+ * axis >= 0: the result has that axis more, and so have those of the layers that had as many as
+ * the result had and have one more now. */
+layer *bw_again(const bw_layer *l, const char *name, layer *const *of, grid *g, int axis);

@@ -526,7 +526,7 @@ layer *red_layer_again(const layer *l, const char *name, layer *in)
         ax[k] = cuts_eq(old->ax[k], l->grid->ax[k]) ? in->grid->ax[k] : l->grid->ax[k];
     grid *g = grid_new(old->ndim, ax);
     if (b)
-        y = bw_again(b, name, &in, g);
+        y = bw_again(b, name, &in, g, -1);
     else {
         const block_layer *a = as_block_layer(l);
         block_layer *n = block_layer_new(name, datum_ref(a->f), arg_args, g, l->type, 1, &in);

@@ -42,16 +42,59 @@ static void drop_layer(datum *d)
 
 const datum_kind layer_datum = {.name = "layer", .drop = drop_layer};
 
-/* distinct dependencies, in order */
+/* --- what it reads --- */
+
+/* Pointers that were met, found by their bits; few of them are just compared. */
+typedef struct met {
+    layer *const *of;
+    uint32_t n, nslot;
+    uint32_t *slot; /* 1 + number in of; 0: free */
+} met;
+
+enum { FEW = 16 };
+
+static uint32_t *met_slot(const met *m, const layer *l)
+{
+    uint32_t h = (uint32_t)(((uintptr_t)l >> 4) * 0x9e3779b97f4a7c15ull >> 32) & (m->nslot - 1);
+    while (m->slot[h] && m->of[m->slot[h] - 1] != l) h = (h + 1) & (m->nslot - 1);
+    return &m->slot[h];
+}
+
+static met met_new(layer *const *of, uint32_t most)
+{
+    met m = {.of = of, .nslot = 4 * FEW};
+    if (most <= FEW) return m;
+    while (m.nslot < 2 * most) m.nslot *= 2;
+    m.slot = mem_zero(m.nslot * sizeof *m.slot);
+    return m;
+}
+
+/* of[n] is the next one: is it new? */
+static bool met_first(met *m, const layer *l)
+{
+    if (!m->slot) {
+        for (uint32_t k = 0; k < m->n; k++)
+            if (m->of[k] == l) return false;
+        m->n++;
+        return true;
+    }
+    uint32_t *at = met_slot(m, l);
+    if (*at) return false;
+    *at = ++m->n;
+    return true;
+}
+
+/* distinct dependencies, in order, behind the n that to[] has already */
 static uint32_t add_deps(layer **to, uint32_t n, uint32_t ndep, layer *const *dep, uint32_t *depth)
 {
+    met m = met_new(to, n + ndep);
+    for (uint32_t i = 0; i < n; i++) met_first(&m, to[i]);
     for (uint32_t i = 0; i < ndep; i++) {
-        bool seen = false;
-        for (uint32_t k = 0; k < n && !seen; k++) seen = to[k] == dep[i];
-        if (seen) continue;
+        if (!met_first(&m, dep[i])) continue;
         to[n++] = datum_ref(dep[i]);
         if (dep[i]->depth >= *depth) *depth = dep[i]->depth + 1;
     }
+    mem_free(m.slot);
     return n;
 }
 

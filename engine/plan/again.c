@@ -208,7 +208,7 @@ static layer *copy_bw(const nodes *all, const layer *top, const layer *l, const 
     if (b->narg > UFUNC_MAXARG) return NULL;
     for (uint32_t k = 0; k < b->narg; k++)
         if (b->arg[k].of) of[k] = copy_of(all, top, b->arg[k].of, false);
-    layer *y = bw_again(b, name, of, l->grid);
+    layer *y = bw_again(b, name, of, l->grid, -1);
     for (uint32_t k = 0; k < b->narg; k++) datum_unref(of[k]);
     return y;
 }
@@ -316,7 +316,7 @@ static layer *bw_reading(const bw_layer *b, const char *name, layer *const *dep)
     for (uint32_t k = 0; k < b->narg; k++)
         for (uint32_t d = 0; d < b->base.ndep && b->arg[k].of; d++)
             if (layer_same(b->base.dep[d], b->arg[k].of)) of[k] = dep[d];
-    return bw_again(b, name, of, b->base.grid);
+    return bw_again(b, name, of, b->base.grid, -1);
 }
 
 layer *rewrite_again(const nodes *all, const node *x)

@@ -54,6 +54,7 @@ layer *rewrite_again(const nodes *all, const node *x);
 layer *rewrite_together(const nodes *all, const node *x);
 /* Does another reduction of the same blocks make what x makes, on the way? (share.c) */
 bool node_is_shared(const nodes *all, const node *x);
+layer *rewrite_lift(const nodes *all, const node *x);
 layer *rewrite_mirror(const nodes *all, const node *x);
 layer *rewrite_rechunk(const nodes *all, const node *x);
 

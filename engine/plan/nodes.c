@@ -96,10 +96,9 @@ static const struct {
     enum plan_pass pass;
     rewrite run;
 } passes[] = {
-    {PASS_ITEMS, rewrite_items},       {PASS_SHARE, rewrite_share},
-    {PASS_TOGETHER, rewrite_together}, {PASS_SLICE, rewrite_slice},
-    {PASS_MIRROR, rewrite_mirror},     {PASS_AGAIN, rewrite_again},
-    {PASS_RECHUNK, rewrite_rechunk},
+    {PASS_ITEMS, rewrite_items}, {PASS_SHARE, rewrite_share},     {PASS_TOGETHER, rewrite_together},
+    {PASS_SLICE, rewrite_slice}, {PASS_LIFT, rewrite_lift},       {PASS_MIRROR, rewrite_mirror},
+    {PASS_AGAIN, rewrite_again}, {PASS_RECHUNK, rewrite_rechunk},
 };
 
 typedef struct worklist {
@@ -185,7 +184,7 @@ static void rewrite_rounds(nodes *all, plan *p, uint32_t off)
 /* What other passes made would be in the way of slices: those come to rest first. */
 static void rewrite_all(nodes *all, plan *p, uint32_t off)
 {
-    rewrite_rounds(all, p, off | PASS_RECHUNK | PASS_AGAIN | PASS_MIRROR);
+    rewrite_rounds(all, p, off | PASS_RECHUNK | PASS_AGAIN | PASS_MIRROR | PASS_LIFT);
     rewrite_rounds(all, p, off);
 }
 

@@ -32,6 +32,7 @@ typedef struct program program; /* one per (fused) layer, see plan/program.h */
     PASS(ITEMS, items)       /* of tuples, only the items that are taken are made */               \
     PASS(SHARE, share)       /* sums come out of the means and variances beside them */            \
     PASS(TOGETHER, together) /* reductions of one array are made in step */                        \
+    PASS(LIFT, lift)         /* arrays are joined before, not after the same operation on each */  \
     PASS(MIRROR, mirror)     /* blocks of x @ x.T below the diagonal are turned copies */          \
     PASS(AGAIN, again)       /* what is cheap is made again, not kept while a sum is waited for */ \
     PASS(RECHUNK, rechunk)   /* pieces are copied straight into their new block */                 \
@@ -46,8 +47,9 @@ enum plan_pass {
 #define PASS(NAME, name) PASS_##NAME = 1 << PASS_##NAME##_BIT,
     PLAN_PASSES(PASS)
 #undef PASS
-        PASS_REWRITE = PASS_ITEMS | PASS_SHARE | PASS_TOGETHER | PASS_MIRROR | PASS_AGAIN |
-                       PASS_SLICE | PASS_RECHUNK, /* those that put other layers in place of some */
+        PASS_REWRITE =
+            PASS_ITEMS | PASS_SHARE | PASS_TOGETHER | PASS_LIFT | PASS_MIRROR | PASS_AGAIN |
+            PASS_SLICE | PASS_RECHUNK, /* those that put other layers in place of some */
     PASS_ALL = 0xffff
 };
 

@@ -206,7 +206,7 @@ static layer *below_elementwise(const taking *x, const bw_layer *b)
         if (b->arg[k].of) of[k] = taken(b->arg[k].of, of_input(b, &b->arg[k], s));
     grid *g = selection_kept_grid(s);
     char *name = name_below(b->f->name, &b->base, s);
-    layer *y = bw_again(b, name, of, g);
+    layer *y = bw_again(b, name, of, g, -1);
     mem_free(name);
     datum_unref(g);
     for (uint32_t k = 0; k < b->narg; k++) datum_unref(of[k]);
