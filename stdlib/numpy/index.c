@@ -64,13 +64,8 @@ static bool parse_one(interp *in, value v, index_item *it)
     if (v.kind == V_FLOAT || as_str(v)) return bad_index(in);
     if (to_int64(in, v, &it->start)) return true;
     if (!exc_is(in, TypeError)) return false;
-    exc_clear(in);
-    value a;
-    if (value_findattr(in, v, "__array__", &a) == 1) { /* lazy arrays and the like */
-        value_unref(in, a);
-        return array_item(in, v, it);
-    }
-    return bad_index(in);
+    exc_clear(in); /* ranges, lazy arrays and the like */
+    return array_item(in, v, it) || (exc_is(in, TypeError) && bad_index(in));
 }
 
 bool index_parse(interp *in, value key, index_list *out)
