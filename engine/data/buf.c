@@ -184,8 +184,22 @@ size_t buf_peak(bool restart)
     return peak;
 }
 
+/* What the thread has made since the restart, less what it has freed, and the most of it. */
+static _Thread_local struct {
+    ptrdiff_t held, most;
+} meter;
+
+size_t buf_metered(bool restart)
+{
+    size_t most = (size_t)meter.most;
+    if (restart) meter.held = meter.most = 0;
+    return most;
+}
+
 static void count_live(size_t size)
 {
+    meter.held += (ptrdiff_t)size;
+    if (meter.held > meter.most) meter.most = meter.held;
     size_t live = atomic_fetch_add_explicit(&pool.live, size, memory_order_relaxed) + size;
     size_t peak = atomic_load_explicit(&pool.peak, memory_order_relaxed);
     while (live > peak && !atomic_compare_exchange_weak(&pool.peak, &peak, live)) continue;
@@ -350,8 +364,10 @@ static void drop_cells(buf *b)
 void *buf_unref(buf *b)
 {
     if (!b || atomic_fetch_sub_explicit(&b->rc, 1, memory_order_acq_rel) != 1) return NULL;
-    if (b->flags & BUF_COUNTED)
+    if (b->flags & BUF_COUNTED) {
         atomic_fetch_sub_explicit(&pool.live, b->size, memory_order_relaxed);
+        meter.held -= (ptrdiff_t)b->size;
+    }
     if (b->flags & BUF_OBJECTS) drop_cells(b);
     if (b->release) b->release(b);
     mem_free(b);

@@ -73,6 +73,8 @@ bool buf_is_short(void);
 /* Bytes in use now, in buffers of 64 KiB and more; the most there were since the last restart. */
 size_t buf_live(void);
 size_t buf_peak(bool restart);
+/* The most that this thread has made of them since its last restart, less what it has freed. */
+size_t buf_metered(bool restart);
 
 enum nd_flags { ND_C = 1, ND_F = 2 }; /* contiguous in C / Fortran order (both when ndim <= 1) */
 

@@ -57,7 +57,7 @@ static const fn_kind tensordot_kind = {.name = "tensordot",
                                        .fields = dot_fields,
                                        .call = tensordot_call,
                                        .takes = "xx",
-                                       .cost = {.copies = 1, .product = true}};
+                                       .cost = {.maybe = 2, .product = true}};
 
 static expr *add_up(const expr *x, uint32_t axes, int64_t split_every, err *e)
 {
@@ -168,7 +168,7 @@ static const fn_kind matmul_kind = {.name = "matmul",
                                     .size = sizeof(fn),
                                     .call = matmul_call,
                                     .takes = "xx",
-                                    .cost = {.copies = 1, .product = true}};
+                                    .cost = {.maybe = 2, .product = true}};
 static const fn_kind chunk_sum_kind = {.name = "chunk_sum",
                                        .version = 1,
                                        .size = sizeof(dot_fn),
@@ -351,7 +351,7 @@ static const fn_kind einsum_kind = {.name = "einsum",
                                     .call = einsum_call,
                                     .takes = "x+",
                                     .drop = einsum_drop,
-                                    .cost = {.copies = 1, .ns = 5}};
+                                    .cost = {.maybe = 3, .ns = 5}};
 
 typedef struct einsum {
     int n, nout, nsum;

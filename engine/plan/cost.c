@@ -82,20 +82,30 @@ static const source *resident(const layer *l)
     return s && !s->kind->read_into ? s : NULL;
 }
 
-static bool gives_view(const layer *l, const task_view *v)
+static uint64_t elements(const layer *l, uint64_t i)
+{
+    return l->type.size ? block_bytes(l, i) / l->type.size : 0;
+}
+
+/* A small part of a block that is read for it alone is copied, so that the block can go. */
+static bool is_copied_part(const layer *l, uint64_t i, const task_view *v)
+{
+    if (!fn_is_part(v->f)) return false;
+    uint64_t whole = v->narg > 2             ? (uint64_t)v->arg[2].i
+                     : v->nin ? elements(v->in[0].of, v->in[0].i)
+                              : 0;
+    return whole >= 2 * elements(l, i);
+}
+
+static bool gives_view(const layer *l, uint64_t i, const task_view *v)
 {
     if (!v->f) return true;
     if (resident(l)) return true;
     if (v->f->kind->cost.nothing) return true;
-    if (!v->f->kind->cost.view) return false;
+    if (!v->f->kind->cost.view && !(v->f->flags & FN_VIEW)) return false;
     for (uint32_t k = 1; k < v->narg; k++)
         if (picks(&v->arg[k])) return false;
-    return true;
-}
-
-static uint64_t elements(const layer *l, uint64_t i)
-{
-    return l->type.size ? block_bytes(l, i) / l->type.size : 0;
+    return !is_copied_part(l, i, v);
 }
 
 /* Inputs that are joined, as one block, and what is made of it. */
@@ -138,7 +148,7 @@ static double step_seconds(const layer *l, uint64_t i, const task_view *v, bool 
     uint64_t total, out = elements(l, i), bytes = block_bytes(l, i);
     if (!v->f) return 0;
     inputs_of(v, &total);
-    if (gives_view(l, v) && !resident(l)) return 0;
+    if (gives_view(l, i, v) && !resident(l)) return 0;
     const fn_cost *c = &v->f->kind->cost;
     uint64_t box, read = source_bytes(l, i, v, &box);
     if (read) return resident(l) ? 0 : (double)(read + box / 4) * FILE_NS * 1e-9;
@@ -168,6 +178,42 @@ static bool compiles(const fn *f)
            (fn_as_ufunc(f, &t, &out) || fn_is_cast(f, &t) || fn_as_choice(f, &out));
 }
 
+static bool shows(const task_view *v) /* a view of the one block that it is given */
+{
+    return v->f && v->f->flags & FN_VIEW && v->nin == 1 && !(v->f->flags & FN_FOREIGN);
+}
+
+/* Is step s read by views only?  It is made whole then, whatever its shape. */
+static bool is_shown(const program *g, const stepset *x, uint32_t s)
+{
+    bool shown = false;
+    for (uint32_t q = 0; q < s; q++)
+        for (uint32_t k = 0; x->known[q] && k < x->view[q].nin; k++) {
+            if (program_step(g, x->view[q].in[k].of) != (int)s) continue;
+            if (!shows(&x->view[q])) return false;
+            shown = true;
+        }
+    return shown;
+}
+
+/* Does step s take part in pieces of so many elements?  As tile_code.c has it. */
+static bool joins_in(const program *g, const stepset *x, uint32_t s, uint64_t block)
+{
+    const fn *f = x->view[s].f;
+    if (!x->known[s] || !f) return false;
+    bool from = layer_source(g->by[s]), shown = is_shown(g, x, s);
+    if (shows(&x->view[s])) {
+        for (uint32_t k = 1; k < x->view[s].narg; k++)
+            if (picks(&x->view[s].arg[k])) return false;
+        if (is_copied_part(g->by[s], x->index[s], &x->view[s])) return false;
+    } else if (shown) {
+        return from;
+    } else if (!from && !(f->kind->tile && !x->view[s].nin) && !compiles(f)) {
+        return false;
+    }
+    return shown || elements(g->by[s], x->index[s]) == block;
+}
+
 /* Will it run piece by piece?  The same question as in tiles.c, without the blocks. */
 static bool tiled(const program *g, const stepset *x, uint32_t *first)
 {
@@ -176,13 +222,8 @@ static bool tiled(const program *g, const stepset *x, uint32_t *first)
     *first = last->flags & FN_ELEMENTWISE ? 0 : 1;
     uint64_t block = elements(g->by[*first], x->index[*first]);
     if (*first && x->view[0].nin != 1) return false;
-    for (uint32_t s = *first; s < g->nstep; s++) {
-        const fn *f = x->view[s].f;
-        const source *from = x->known[s] ? layer_source(g->by[s]) : NULL;
-        if (!x->known[s] || !f) return false;
-        if (!from && !(f->kind->tile && !x->view[s].nin) && !compiles(f)) return false;
-        if (elements(g->by[s], x->index[s]) != block) return false;
-    }
+    for (uint32_t s = *first; s < g->nstep; s++)
+        if (!joins_in(g, x, s, block)) return false;
     if (*first) {
         const grid *gr = g->by[1]->grid;
         int64_t where[GRID_MAXDIM], shape[GRID_MAXDIM];
@@ -199,7 +240,8 @@ static uint64_t tiled_extra(const program *g, const stepset *x, uint32_t first)
     uint64_t n = 0;
     for (uint32_t s = first; s < g->nstep; s++) {
         const source *from = layer_source(g->by[s]);
-        bool rows = from && from->kind->divisible && from->kind->read_into && !from->whole;
+        bool rows = from && from->kind->divisible && from->kind->read_into && !from->whole &&
+                    !is_shown(g, x, s);
         if (!from)
             n += PIECE;
         else if (!resident(g->by[s])) {
@@ -220,7 +262,7 @@ static uint64_t result_blocks(const fn *f)
 static int result_step(const program *g, const stepset *x)
 {
     int s = 0;
-    while (s >= 0 && x->known[s] && gives_view(g->by[s], &x->view[s])) {
+    while (s >= 0 && x->known[s] && gives_view(g->by[s], x->index[s], &x->view[s])) {
         if (!x->view[s].nin) return -1;
         int from = program_step(g, x->view[s].in[0].of);
         s = from > 0 ? from : -1;
@@ -266,7 +308,7 @@ static uint64_t stepped_extra(const program *g, const stepset *x, int result)
         const fn *f = x->view[s].f;
         uint64_t copies = f ? (uint64_t)(f->kind->cost.copies + f->copies) * largest : 0;
         if (f && g->tiles && g->nstep == 1 && red_prefers_stream(f)) copies = 0;
-        if ((int)s != result && !gives_view(g->by[s], &x->view[s]))
+        if ((int)s != result && !gives_view(g->by[s], x->index[s], &x->view[s]))
             size[s] = block_bytes(g->by[s], x->index[s]);
         if (f && f->kind->cost.joins)
             copies += folds(&x->view[s])
@@ -295,7 +337,7 @@ static uint8_t blocks_like_inputs(const program *g, const stepset *x)
             open = of->grid && x->view[s].in[k].i < of->grid->nblock && !grid_known(of->grid);
         }
         const fn *f = x->known[s] ? x->view[s].f : NULL;
-        if (f && !gives_view(g->by[s], &x->view[s])) n += 1u + f->kind->cost.copies + f->copies;
+        if (f && !gives_view(g->by[s], x->index[s], &x->view[s])) n += 1u + f->kind->cost.copies + f->copies;
     }
     return !open ? 0 : n < 4 ? (uint8_t)n : 4;
 }
@@ -312,7 +354,7 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
         return k;
     }
     uint32_t first = 0;
-    bool pieces = tiled(g, x, &first), view = gives_view(g->by[0], &x->view[0]);
+    bool pieces = tiled(g, x, &first), view = gives_view(g->by[0], index, &x->view[0]);
     bool nothing = x->view[0].f && x->view[0].f->kind->cost.nothing;
     int result = result_step(g, x);
     k.out = result < 0 ? 0 : block_bytes(g->by[result], x->index[result]);
@@ -409,7 +451,7 @@ uint64_t layer_block_max(const layer *l)
         if (size >= 0 && __builtin_mul_overflow(n, (uint64_t)size, &n)) n = UINT64_MAX / 4;
     }
     if (n < WINDOW) return n;
-    if (!layer_task(l, 0, &a, &v, NULL) || gives_view(l, &v)) n = 0;
+    if (!layer_task(l, 0, &a, &v, NULL) || gives_view(l, 0, &v)) n = 0;
     arena_clear(&a);
     return n;
 }

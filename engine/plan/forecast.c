@@ -151,7 +151,7 @@ static void begin(state *s, int w, tid t, double now)
     g->read += c.read;
     g->made += c.out;
     g->seconds += c.seconds;
-    if (c.extra > g->extra) g->extra = c.extra;
+    if (c.out + c.extra > g->held) g->held = c.out + c.extra;
     s->f->read += c.read;
     s->f->made += c.out;
     s->total += costs_of(s->costs, t).out > c.out ? costs_of(s->costs, t).out : c.out;

@@ -9,7 +9,7 @@
 typedef struct program_forecast { /* of all tasks of a program together */
     uint64_t tasks;
     tid first;
-    uint64_t read, made, extra; /* bytes: from sources; of results; extra of the largest */
+    uint64_t read, made, held; /* bytes: from sources; of results; what a task makes at most */
     double seconds;             /* of all tasks one after the other */
 } program_forecast;
 

@@ -168,7 +168,7 @@ static void report(job *j, worker *w, tid t, double begin, datum *out)
     const run_opts *o = &j->o;
     bool tell = o->end && w->id < 0;
     if (!o->trace && !tell) return;
-    task_event ev = {t, w->id, begin, run_clock(), datum_bytes(out)};
+    task_event ev = {t, w->id, begin, run_clock(), datum_bytes(out), buf_metered(false)};
     if (o->trace) o->trace[atomic_fetch_add_explicit(&j->nevent, 1, memory_order_relaxed)] = ev;
     if (tell) o->end(o->ctx, j->p, &ev, out);
 }
@@ -193,6 +193,7 @@ tid job_run_one(job *j, worker *w, tid t)
         return NO_TASK;
     }
     double begin = j->o.trace || j->o.end ? run_clock() : 0;
+    if (j->o.trace) buf_metered(true);
     arena_reset(&w->scratch);
     bool home = false;
     task_run r = {.p = p,

@@ -37,6 +37,7 @@ typedef struct task_event {
     int worker;
     double begin, end; /* seconds, monotonic clock */
     size_t bytes;      /* of the result */
+    size_t held;       /* the most that its thread made for it at once, the result too */
 } task_event;
 
 typedef struct run_use { /* what a run took */

@@ -19,28 +19,34 @@ static value layer_names(interp *in, const program *g)
     return v_obj(l);
 }
 
-/* (tasks, layers, read, made, extra, seconds, measured seconds or None) */
+typedef struct spent { /* by the tasks of a program */
+    double seconds;
+    size_t held; /* by one, at most */
+} spent;
+
+/* (tasks, layers, read, made, held, seconds, foreign, measured seconds and held or None) */
 static value step_value(interp *in, const plan *pl, const forecast *f, uint32_t i,
-                        const double *spent)
+                        const spent *took)
 {
     const program_forecast *g = &f->prog[i];
-    tuple *t = tuple_new(in, 8);
+    tuple *t = tuple_new(in, 9);
     if (!t) return FAIL;
     t->at[0] = v_bytes(g->tasks);
     t->at[1] = layer_names(in, pl->prog[i]);
     t->at[2] = v_bytes(g->read);
     t->at[3] = v_bytes(g->made);
-    t->at[4] = v_bytes(g->extra);
+    t->at[4] = v_bytes(g->held);
     t->at[5] = v_float(g->seconds);
-    t->at[6] = spent ? v_float(spent[i]) : NONE;
-    t->at[7] = v_bool(pl->prog[i]->foreign);
+    t->at[6] = v_bool(pl->prog[i]->foreign);
+    t->at[7] = took ? v_float(took[i].seconds) : NONE;
+    t->at[8] = took ? v_bytes(took[i].held) : NONE;
     if (!is_fail(t->at[1])) return v_obj(t);
     t->at[1] = NONE;
     obj_unref(in, t);
     return FAIL;
 }
 
-static value step_values(interp *in, const plan *pl, const forecast *f, const double *spent)
+static value step_values(interp *in, const plan *pl, const forecast *f, const spent *took)
 {
     list *l = list_new(in, f->nprog);
     bool *told = mem_zero(f->nprog + 1);
@@ -49,7 +55,7 @@ static value step_values(interp *in, const plan *pl, const forecast *f, const do
         uint32_t i = pl->task[t].prog;
         if (told[i] || !f->prog[i].tasks) continue;
         told[i] = true;
-        ok = list_add(in, l, step_value(in, pl, f, i, spent));
+        ok = list_add(in, l, step_value(in, pl, f, i, took));
     }
     mem_free(told);
     if (!ok) obj_unref(in, l);
@@ -105,14 +111,17 @@ static bool run_it(explaining *q, plan *pl, const forecast *f)
 {
     run_use use = {0};
     task_event *ev = mem_zero(((size_t)pl->ntask + 1) * sizeof *ev);
-    double *spent = mem_zero((f->nprog + 1) * sizeof *spent);
+    spent *took = mem_zero((f->nprog + 1) * sizeof *took);
     bool ok = run_plan_with(q->in, pl, q->c, &(run_opts){.use = &use, .trace = ev});
-    for (tid i = 0; ok && i < pl->ntask - pl->ndone; i++)
-        spent[pl->task[ev[i].task].prog] += ev[i].end - ev[i].begin;
+    for (tid i = 0; ok && i < pl->ntask - pl->ndone; i++) {
+        spent *s = &took[pl->task[ev[i].task].prog];
+        s->seconds += ev[i].end - ev[i].begin;
+        if (ev[i].held > s->held) s->held = ev[i].held;
+    }
     ok = ok && describe_run(q->in, q->out, pl, &use) &&
-         dict_put(q->in, q->out, "steps", step_values(q->in, pl, f, spent)) &&
+         dict_put(q->in, q->out, "steps", step_values(q->in, pl, f, took)) &&
          dict_put(q->in, q->out, "results", run_results(q->in, pl, q->n, q->x));
-    mem_free(spent);
+    mem_free(took);
     mem_free(ev);
     return ok;
 }
