@@ -335,14 +335,15 @@ static const fn_kind prepare_kind = {.name = "argtopk_preprocess",
                                      .size = sizeof(red_fn),
                                      .fields = red_fields,
                                      .call = argtopk_prepare_call,
-                                     .takes = "xx"};
+                                     .takes = "xx",
+                                     .cost = {.nothing = true}};
 static const fn_kind argtopk_kind = {.name = "argtopk",
                                      .version = 1,
                                      .size = sizeof(red_fn),
                                      .fields = red_fields,
                                      .call = argtopk_call,
                                      .takes = "X",
-                                     .cost = {.copies = 2, .ns = 5, .joins = true}};
+                                     .cost = {.ns = 5, .joins = true, .items = 2}};
 static const fn_kind argtopk_agg_kind = {.name = "argtopk_aggregate",
                                          .version = 1,
                                          .size = sizeof(red_fn),

@@ -333,6 +333,13 @@ static datum *einsum_call(const fn *f, const call *c, err *e)
     for (uint32_t i = 0; i < c->narg; i++)
         if (!(x[i] = arg_nd(c, &c->arg[i], e))) return NULL;
     nd *y = nd_einsum(k->subscripts, (int)c->narg, x, k->want, e);
+    for (uint32_t i = 0; i < c->narg && y; i++)
+        if (y->b == x[i]->b && 2 * nd_count(y) <= nd_count(x[i])) { /* the block can go */
+            nd *own = nd_copy(y, e);
+            datum_unref(y);
+            y = own;
+            break;
+        }
     for (int i = 0; i < k->nsum && y; i++) y = insert_ones(y, 1, (int[]){y->ndim});
     return (datum *)y;
 }

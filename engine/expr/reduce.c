@@ -187,14 +187,15 @@ static expr *climb(const reduce_tree *r, expr *x) /* takes x */
     const fn *combine = r->combine ? r->combine : r->aggregate;
     const char *part = r->combine_prefix ? r->combine_prefix : combine->name;
     const char *whole = r->l.prefix ? r->l.prefix : r->aggregate->name;
+    int64_t size = r->output_size ? r->output_size : 1;
     split_sizes(r, expr_ndim(x), split);
     for (int d = tree_depth(x->chunks, split); d > 1; d--) {
         expr *y =
-            level((label){0}, with(&b, part, "-partial"), x, combine, split, true, 1, r->type);
+            level((label){0}, with(&b, part, "-partial"), x, combine, split, true, size, r->type);
         datum_unref(x);
         x = y;
     }
-    int64_t size = r->keepdims && r->output_size ? r->output_size : 1;
+    if (!r->keepdims) size = 1;
     expr *y = level((label){.name = r->l.name}, with(&b, whole, "-aggregate"), x, r->aggregate,
                     split, r->keepdims, size, r->type);
     datum_unref(x);
@@ -627,12 +628,15 @@ static expr *with_positions(const expr *x, int axis, err *e)
 expr *expr_topk(label l, const expr *x, int64_t k, int axis, int64_t split_every, bool arg, err *e)
 {
     if (!x) return NULL;
+    int64_t many = k < 0 ? -k : k;
     red_fn r = {
         .axes = axis_bit(axis), .k = k, .keepdims = true, .want = {.dt = DT_none}, .order = (int)k};
     fn *chunk = fn_red(arg ? RED_ARGTOPK : RED_TOPK, arg ? "argtopk" : "topk", &r);
     fn *agg = fn_red(arg ? RED_ARGTOPK_AGG : RED_TOPK_AGG,
                      arg ? "argtopk_aggregate" : "topk_aggregate", &r);
     expr *in = arg ? with_positions(x, axis, e) : expr_ref(x);
+    if (many > x->chunks->ax[axis]->largest / 16) chunk->copies = 1; /* kernels/topk.c */
+    agg->copies = 1;
     reduce_tree t = {.l = l,
                      .x = in,
                      .axes = axis_bit(axis),
@@ -643,7 +647,7 @@ expr *expr_topk(label l, const expr *x, int64_t k, int axis, int64_t split_every
                      .aggregate = agg,
                      .lists = true,
                      .split_every = split_every,
-                     .output_size = k < 0 ? -k : k};
+                     .output_size = many};
     expr *y = in ? expr_reduce_tree(&t, e) : NULL;
     datum_unref(in);
     datum_unref(chunk);

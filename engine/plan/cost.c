@@ -91,9 +91,9 @@ static uint64_t elements(const layer *l, uint64_t i)
 static bool is_copied_part(const layer *l, uint64_t i, const task_view *v)
 {
     if (!fn_is_part(v->f)) return false;
-    uint64_t whole = v->narg > 2             ? (uint64_t)v->arg[2].i
-                     : v->nin ? elements(v->in[0].of, v->in[0].i)
-                              : 0;
+    uint64_t whole = v->narg > 2 ? (uint64_t)v->arg[2].i
+                     : v->nin    ? elements(v->in[0].of, v->in[0].i)
+                                 : 0;
     return whole >= 2 * elements(l, i);
 }
 
@@ -108,13 +108,20 @@ static bool gives_view(const layer *l, uint64_t i, const task_view *v)
     return !is_copied_part(l, i, v);
 }
 
+/* of all inputs together */
+static uint64_t given_to(const task_view *v)
+{
+    uint64_t n = 0;
+    for (uint32_t k = 0; k < v->nin; k++) n += block_bytes(v->in[k].of, v->in[k].i);
+    return n;
+}
+
 /* Inputs that are joined, as one block, and what is made of it. */
 static uint64_t joined_bytes(const task_view *v)
 {
-    uint64_t n = 0, times = v->f->kind->cost.joined;
+    uint64_t times = v->f->kind->cost.joined;
     if (v->nin < 2 && !times) return 0;
-    for (uint32_t k = 0; k < v->nin; k++) n += block_bytes(v->in[k].of, v->in[k].i);
-    return n * (times ? times : 1);
+    return given_to(v) * (times ? times : 1);
 }
 
 /* the largest input's bytes, and the elements of all */
@@ -306,7 +313,9 @@ static uint64_t stepped_extra(const program *g, const stepset *x, int result)
         largest = inputs_of(&x->view[s], &total);
         if (!largest) largest = block_bytes(g->by[s], x->index[s]); /* inputs of unknown size */
         const fn *f = x->view[s].f;
-        uint64_t copies = f ? (uint64_t)(f->kind->cost.copies + f->copies) * largest : 0;
+        uint64_t copied =
+            f && f->kind->cost.joins && x->view[s].nin > 1 ? given_to(&x->view[s]) : largest;
+        uint64_t copies = f ? (uint64_t)(f->kind->cost.copies + f->copies) * copied : 0;
         if (f && g->tiles && g->nstep == 1 && red_prefers_stream(f)) copies = 0;
         if ((int)s != result && !gives_view(g->by[s], x->index[s], &x->view[s]))
             size[s] = block_bytes(g->by[s], x->index[s]);
@@ -337,7 +346,8 @@ static uint8_t blocks_like_inputs(const program *g, const stepset *x)
             open = of->grid && x->view[s].in[k].i < of->grid->nblock && !grid_known(of->grid);
         }
         const fn *f = x->known[s] ? x->view[s].f : NULL;
-        if (f && !gives_view(g->by[s], x->index[s], &x->view[s])) n += 1u + f->kind->cost.copies + f->copies;
+        if (f && !gives_view(g->by[s], x->index[s], &x->view[s]))
+            n += 1u + f->kind->cost.copies + f->copies;
     }
     return !open ? 0 : n < 4 ? (uint8_t)n : 4;
 }

@@ -10,7 +10,7 @@ typedef struct program_forecast { /* of all tasks of a program together */
     uint64_t tasks;
     tid first;
     uint64_t read, made, held; /* bytes: from sources; of results; what a task makes at most */
-    double seconds;             /* of all tasks one after the other */
+    double seconds;            /* of all tasks one after the other */
 } program_forecast;
 
 typedef struct forecast {
