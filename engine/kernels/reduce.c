@@ -450,7 +450,7 @@ nd *nd_ufunc_reduce(const ufunc *f, const nd *x, uint32_t axes, bool keepdims, d
         datum_unref(rest);
     } else if (ok && axes)
         ok = run_fold(x, r, where, strides, &plan, e);
-    else if (ok && !skip && !keeps_value(f))
+    else if (ok && !skip && (o->initial || !keeps_value(f)))
         ok = run_fold(x, r, where, strides, &plan, e);
     o->flags |= fp_reported(f, x->dtype, fp_test());
     datum_unref(where);

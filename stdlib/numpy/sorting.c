@@ -84,10 +84,21 @@ static value f_unique(interp *in, const value *arg)
     return v_obj(tuple_pack(in, 4, v[0], v[1], v[2], v[3]));
 }
 
+/* numbers as float64, or NULL when they are of a type that has no safe way there */
+static nd *to_weights(interp *in, value v)
+{
+    if (!as_ndarray(v)) return to_nd(in, v, dtype_plain(DT_float64));
+    nd *x = to_nd_any(in, v);
+    err e = {0};
+    nd *w = x ? nd_cast(x, dtype_plain(DT_float64), 's', &e) : NULL;
+    datum_unref(x);
+    if (e.kind) throw_err(in, &e);
+    return w;
+}
+
 static value f_bincount(interp *in, const value *arg)
 {
-    nd *x = to_nd_any(in, arg[0]),
-       *w = x && !is_none(arg[1]) ? to_nd(in, arg[1], dtype_plain(DT_float64)) : NULL;
+    nd *x = to_nd_any(in, arg[0]), *w = x && !is_none(arg[1]) ? to_weights(in, arg[1]) : NULL;
     int64_t min;
     err e = {0};
     value r = FAIL;
