@@ -224,9 +224,12 @@ expr *expr_arange(label l, lit start, lit step, grid *g, dtype_of t, err *e)
 
 /* --- linspace --- */
 
+enum { PACE = 64 }; /* blocks from one known start to the next */
+
 typedef struct line {
     double start, step;
     bool endpoint;
+    double *_Atomic known; /* the first element of each PACE-th block, once one was asked for */
 } line;
 
 /* (start, stop, n, endpoint, dtype) */
@@ -262,13 +265,39 @@ static const fn_kind linspace_kind = {.name = "linspace",
                                       .tile = &linspace_tiles,
                                       .takes = "ffiit"};
 
+/* What blocks from `b` to `to` go on by, added to `from` one by one, as Dask's do. */
+static double go_on(const line *p, const cuts *ax, double from, int64_t b, int64_t to)
+{
+    for (; b < to; b++) from += p->step * (double)cuts_size(ax, b);
+    return from;
+}
+
+static const double *known_starts(line *p, const cuts *ax)
+{
+    double *made = atomic_load_explicit(&p->known, memory_order_acquire), *none = NULL;
+    if (made) return made;
+    made = mem_alloc((size_t)(ax->nblock / PACE + 1) * sizeof *made);
+    made[0] = p->start;
+    for (int64_t i = 1; i <= ax->nblock / PACE; i++)
+        made[i] = go_on(p, ax, made[i - 1], (i - 1) * PACE, i * PACE);
+    if (atomic_compare_exchange_strong(&p->known, &none, made)) return made;
+    mem_free(made); /* another thread was first */
+    return none;
+}
+
+static void drop_line(const void *param)
+{
+    mem_free(((const line *)param)->known);
+}
+
 static bool linspace_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
 {
-    const line *p = l->param;
+    line *p = (line *)(uintptr_t)l->param;
     const cuts *ax = l->base.grid->ax[0];
     lit *arg = arena_alloc(a, 5 * sizeof *arg);
-    double from = p->start; /* block starts accumulate, as Dask's do */
-    for (int64_t b = 0; b < (int64_t)i; b++) from += p->step * (double)cuts_size(ax, b);
+    int64_t near = (int64_t)i / PACE;
+    double from = near ? known_starts(p, ax)[near] : p->start;
+    from = go_on(p, ax, from, near * PACE, (int64_t)i);
     int64_t n = cuts_size(ax, (int64_t)i);
     int64_t less = p->endpoint ? 1 : 0;
     arg[0] = lit_float(from);
@@ -286,7 +315,7 @@ expr *expr_linspace(label l, double start, double stop, bool endpoint, grid *g, 
     (void)e;
     if (!g) return NULL;
     int64_t num = g->ax[0]->extent, div = endpoint ? num - 1 : num;
-    line p = {start, (stop - start) / (double)(div < 1 ? 1 : div), endpoint};
+    line p = {start, (stop - start) / (double)(div < 1 ? 1 : div), endpoint, NULL};
     token k = {0};
     token_add(&k, &p.start, sizeof p.start);
     token_add(&k, &p.step, sizeof p.step);
@@ -299,6 +328,7 @@ expr *expr_linspace(label l, double start, double stop, bool endpoint, grid *g, 
     b->base.flags = LAYER_LEAF;
     mem_free(name);
     b->param = memcpy(arena_alloc(&b->mem, sizeof p), &p, sizeof p);
+    b->drop_param = drop_line;
     return expr_of_layer(&b->base);
 }
 

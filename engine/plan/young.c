@@ -147,12 +147,13 @@ static bool is_near(const way *y, tid t)
     tid todo[FEW];
     uint32_t n = 1;
     todo[0] = t;
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
+        if (y->left[todo[i]] > FEW - n) return false; /* known without a look at all its inputs */
         for (uint32_t k = y->w->first[todo[i]]; k < y->w->first[todo[i] + 1]; k++) {
             if (y->done[y->w->dep[k]]) continue;
-            if (n == FEW) return false;
             todo[n++] = y->w->dep[k];
         }
+    }
     return true;
 }
 

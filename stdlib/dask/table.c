@@ -117,15 +117,41 @@ typedef struct job { /* one task being translated */
     held held;
     ref *in;
     uint32_t nin, cap;
+    uint32_t *slot; /* of many inputs: their number + 1, by hash; 0: free.  2 * cap of them */
 } job;
+
+static uint32_t *input_slot(const job *j, ref r)
+{
+    uint64_t h = ((uint64_t)(uintptr_t)r.of >> 4 ^ r.i * 0xff51afd7ed558ccdull);
+    uint32_t mask = 2 * j->cap - 1, i = (uint32_t)(h * 0x9e3779b97f4a7c15ull >> 32) & mask;
+    while (j->slot[i] && (j->in[j->slot[i] - 1].of != r.of || j->in[j->slot[i] - 1].i != r.i))
+        i = (i + 1) & mask;
+    return &j->slot[i];
+}
+
+static void more_inputs(job *j)
+{
+    enum { FEW = 16 };
+    j->cap = j->cap ? 2 * j->cap : 8;
+    j->in = mem_grow(j->in, j->cap * sizeof *j->in);
+    if (j->cap <= FEW) return;
+    mem_free(j->slot);
+    j->slot = mem_zero(2 * (size_t)j->cap * sizeof *j->slot);
+    for (uint32_t i = 0; i < j->nin; i++) *input_slot(j, j->in[i]) = i + 1;
+}
 
 static int64_t add_input(job *j, ref r)
 {
-    for (uint32_t i = 0; i < j->nin; i++)
+    uint32_t *at = j->slot ? input_slot(j, r) : NULL;
+    if (at && *at) return *at - 1;
+    for (uint32_t i = 0; i < j->nin && !at; i++)
         if (j->in[i].of == r.of && j->in[i].i == r.i) return i;
-    if (j->nin == j->cap)
-        j->in = mem_grow(j->in, (j->cap = j->cap ? 2 * j->cap : 8) * sizeof *j->in);
+    if (j->nin == j->cap) {
+        more_inputs(j);
+        at = j->slot ? input_slot(j, r) : NULL;
+    }
     j->in[j->nin] = r;
+    if (at) *at = j->nin + 1;
     return j->nin++;
 }
 
@@ -220,6 +246,7 @@ static bool translate_call(intake *m, uint64_t id, value f, const value *at, int
     if (g) graph_set_task(m->b, id, g, (uint32_t)n, arg, j.nin, j.in);
     held_clear(&j.held);
     mem_free(j.in);
+    mem_free(j.slot);
     arena_clear(&j.mem);
     return g != NULL;
 }
