@@ -92,7 +92,7 @@ buf *h5_chunk_read(h5obj *d, int ndim, const int64_t *from, size_t *n, unsigned 
         b = NULL;
     }
     h5_leave();
-    *n = (size_t)size;
+    *n = ok ? (size_t)size : SIZE_MAX;
     *mask = left_out;
     return b;
 }

@@ -138,7 +138,7 @@ static char *do_filter(const h5map *m, int f, const char *from, size_t n, size_t
     if (f == H5Z_FILTER_SHUFFLE) {
         bytes_shuffle(from, to, n, m->info.type.t.size);
     } else if (f == H5_LZF) {
-        *out = lzf_pack(from, n, to, n);
+        *out = lzf_pack(from, n, to);
     } else {
         uint32_t sum = fletcher32(from, n);
         memcpy(to, from, n);

@@ -103,6 +103,8 @@ bool h5_read_direct(h5obj *d, const h5region *r, const nd *out);
 void h5_map_unref(struct h5map *m);
 
 /* hdf5_lzf.c */
-size_t lzf_pack(const void *from, size_t n, void *to, size_t room); /* 0: does not fit */
+/* `to` has room for n bytes.  0: it would not become shorter, and must: the library does not note
+ * that a filter was left out when a chunk is replaced by one of the same size. */
+size_t lzf_pack(const void *from, size_t n, void *to);
 size_t lzf_unpack(const void *from, size_t n, void *to, size_t room);
 bool lzf_register(const h5_lib *h);

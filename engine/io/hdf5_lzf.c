@@ -99,13 +99,13 @@ static size_t pack(const uint8_t *in, size_t n, packer *p, uint32_t *seen)
     return put_literals(p, plain, (size_t)(end - plain)) ? (size_t)(p->out - start) : 0;
 }
 
-size_t lzf_pack(const void *from, size_t n, void *to, size_t room)
+size_t lzf_pack(const void *from, size_t n, void *to)
 {
-    if (n >= UINT32_MAX) return 0;
+    if (n >= UINT32_MAX || n < 2) return 0;
     uint32_t *seen = malloc(sizeof *seen << HASH_BITS);
     if (!seen) return 0;
     memset(seen, 0xff, sizeof *seen << HASH_BITS);
-    packer p = {.out = to, .stop = (uint8_t *)to + room};
+    packer p = {.out = to, .stop = (uint8_t *)to + n - 1};
     size_t size = pack(from, n, &p, seen);
     free(seen);
     return size;
@@ -125,7 +125,7 @@ static size_t filter(unsigned flags, size_t nvalues, const unsigned values[], si
     bool unpack = flags & H5Z_FLAG_REVERSE;
     size_t most = unpack ? chunk_size(nvalues, values, n) : n;
     void *out = malloc(most ? most : 1);
-    size_t size = !out ? 0 : unpack ? lzf_unpack(*data, n, out, most) : lzf_pack(*data, n, out, n);
+    size_t size = !out ? 0 : unpack ? lzf_unpack(*data, n, out, most) : lzf_pack(*data, n, out);
     if (size == 0) {
         free(out);
         return 0;

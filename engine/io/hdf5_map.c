@@ -6,8 +6,10 @@
 
 #include "engine/base/mem.h"
 
-enum { TABLE_MOST = 1 << 22 }; /* more chunks than this are looked up each time */
-#define PLACE_KNOWN (1u << 31)
+enum {
+    ASKED_MOST = 1 << 10, /* asking for the places of more chunks takes too long */
+    TABLE_MOST = 1 << 22  /* no table for more chunks than this */
+};
 
 static void drop(datum *d)
 {
@@ -152,6 +154,36 @@ static void find_grid(h5map *m)
     }
 }
 
+/* Whether the library's answers about such an index can be trusted: in arrays that leave room for
+ * the chunks to come it counts as if they had none. */
+static bool counts_right(const h5info *info, H5D_chunk_index_t kind)
+{
+    bool fixed = kind == H5D_CHUNK_IDX_FARRAY;
+    if (!fixed && kind != H5D_CHUNK_IDX_EARRAY) return true;
+    for (int i = 0; i < info->ndim; i++) {
+        int64_t c = info->chunk[i], most = info->maxshape[i];
+        if (most < 0 && i > 0) return false;
+        if (i > 0 && (most + c - 1) / c != (info->shape[i] + c - 1) / c) return false;
+    }
+    return true;
+}
+
+static void choose_places(const h5_lib *h, h5obj *d, h5map *m)
+{
+    H5D_chunk_index_t kind = H5D_CHUNK_IDX_NTYPES;
+    H5O_info_t info;
+    int64_t n = shape_count(m->info.ndim, m->grid);
+    m->places = H5_FETCHED;
+    if (m->layout != H5_CHUNKED || h->Dget_chunk_index_type(d->id, &kind) < 0) return;
+    if (n <= ASKED_MOST) {
+        if (counts_right(&m->info, kind)) m->places = H5_ASKED;
+    } else if (kind == H5D_CHUNK_IDX_BTREE && n <= TABLE_MOST && !d->share->writable &&
+               h->Oget_info2(d->id, &info, H5O_INFO_BASIC) >= 0) {
+        m->places = H5_TREE;
+        m->object = info.addr;
+    }
+}
+
 /* A fresh map; what cannot change is taken over from the last one. */
 static h5map *make(const h5_lib *h, h5obj *d, const h5map *old, uint64_t version, err *e)
 {
@@ -167,10 +199,9 @@ static h5map *make(const h5_lib *h, h5obj *d, const h5map *old, uint64_t version
     m->version = version;
     bool ok = old ? read_extent(h, d->id, &m->info, e) : read_properties(h, d, m, e);
     if (ok && old) m->fill = memcpy(mem_alloc(m->info.type.t.size), old->fill, m->info.type.t.size);
-    if (ok)
-        find_grid(m);
-    else
-        m = datum_unref(m);
+    if (!ok) return datum_unref(m);
+    find_grid(m);
+    choose_places(h, d, m);
     return m;
 }
 
@@ -228,13 +259,17 @@ static bool ask_place(h5obj *d, const h5map *m, const int64_t *coord, h5place *o
 bool h5_map_place(h5obj *d, h5map *m, int64_t index, const int64_t *coord, h5place *out, err *e)
 {
     int64_t n = shape_count(m->info.ndim, m->grid);
-    if (n > TABLE_MOST) return ask_place(d, m, coord, out, e);
-    bool ok = true;
     pthread_mutex_lock(&d->lock);
-    if (!m->table) m->table = mem_zero((size_t)n * sizeof *m->table);
-    h5place *at = &m->table[index];
-    if (!(at->skipped & PLACE_KNOWN)) ok = ask_place(d, m, coord, at, e);
-    *out = *at;
+    if (!m->table && m->places == H5_ASKED) m->table = mem_zero((size_t)n * sizeof *m->table);
+    if (!m->table) m->table = h5_tree_places(d->share->fd, m, m->object);
+    bool ok = m->table != NULL;
+    if (ok) {
+        h5place *at = &m->table[index];
+        if (!(at->skipped & PLACE_KNOWN)) ok = ask_place(d, m, coord, at, e);
+        *out = *at;
+    } else {
+        m->places = H5_FETCHED;
+    }
     pthread_mutex_unlock(&d->lock);
     return ok;
 }

@@ -9,6 +9,12 @@
 enum h5_layout { H5_ELSEWHERE, H5_CONTIGUOUS, H5_CHUNKED };
 enum { H5_MAXFILTER = 6 };
 
+/* How a chunk's place is found: each by asking the library, all in the file's own tree, or not at
+ * all: the library fetches the packed bytes.  Asking walks over all chunks, so it is for few; and
+ * version 1.10 answers wrongly for the newer indices of datasets that are to grow. */
+enum h5_places { H5_ASKED, H5_TREE, H5_FETCHED };
+#define PLACE_KNOWN (1u << 31)
+
 typedef struct h5place {
     uint64_t address; /* UINT64_MAX: nothing was written, all is fill value */
     uint32_t size;    /* bytes in the file */
@@ -22,6 +28,9 @@ typedef struct h5map {
     bool exact;  /* the file holds the bytes of native blocks */
     bool direct; /* layout and filters are ones that hdf5_read.c knows */
     enum h5_layout layout;
+    _Atomic uint8_t
+        places;      /* enum h5_places; H5_TREE becomes H5_FETCHED if there is no such tree */
+    uint64_t object; /* H5_TREE: the address of the dataset's header */
     int nfilter;
     int filter[H5_MAXFILTER]; /* H5Z_FILTER_*, in the order of writing */
     size_t chunk_bytes;
@@ -35,8 +44,11 @@ typedef struct h5map {
 } h5map;
 
 h5map *h5_map(h5obj *dataset, err *e);
-/* The place of chunk number `index` at `coord` (in chunks). */
+/* The place of chunk number `index` at `coord` (in chunks).  False, perhaps with nothing recorded:
+ * not to be had. */
 bool h5_map_place(h5obj *d, h5map *m, int64_t index, const int64_t *coord, h5place *out, err *e);
+/* hdf5_tree.c: the table of all places (owned: mem_free); NULL: the tree is not as expected. */
+h5place *h5_tree_places(int fd, h5map *m, uint64_t object);
 bool h5_map_whole(h5obj *d, h5map *m, h5place *out, err *e);
 
 /* --- filters (hdf5_filter.c): between a chunk and its bytes in the file --- */

@@ -17,6 +17,8 @@ enum {
     CACHE_MOST = 16 << 20, /* the largest chunk kept unpacked for the next read */
 };
 
+enum found { FOUND, ABSENT, FAILED };
+
 typedef struct job {
     h5obj *d;
     h5map *m;
@@ -65,7 +67,7 @@ static void keep(const job *j, int64_t index, buf *b)
     buf_unref(old);
 }
 
-static bool unpack(const job *j, const h5place *at, char *to)
+static bool unpack_placed(const job *j, const h5place *at, char *to)
 {
     err none = {0};
     buf *raw = buf_new(at->size ? at->size : 1, &none);
@@ -74,6 +76,29 @@ static bool unpack(const job *j, const h5place *at, char *to)
     buf_unref(raw);
     err_clear(&none);
     return ok;
+}
+
+/* After the library has fetched the bytes: only that is done under its lock. */
+static enum found unpack_fetched(const job *j, const h5part *p, char *to)
+{
+    err none = {0};
+    int64_t from[ND_MAXDIM];
+    size_t n;
+    unsigned skipped;
+    for (int i = 0; i < j->r->ndim; i++) from[i] = p->coord[i] * j->m->info.chunk[i];
+    buf *raw = h5_chunk_read(j->d, j->r->ndim, from, &n, &skipped, &none);
+    bool ok = raw && n && h5_unpack(j->m, skipped, raw->data, n, to);
+    if (ok) file_moved(false, n);
+    buf_unref(raw);
+    err_clear(&none);
+    return ok ? FOUND : n == 0 ? ABSENT : FAILED;
+}
+
+/* at NULL: its place is not known. */
+static enum found unpack(const job *j, const h5part *p, const h5place *at, char *to)
+{
+    if (!at) return unpack_fetched(j, p, to);
+    return unpack_placed(j, at, to) ? FOUND : FAILED;
 }
 
 /* Whether the part is all of its chunk, lying in `out` as in the chunk. */
@@ -86,38 +111,48 @@ static bool fits_in_place(const job *j, const h5part *p)
     return box_is_c(ndim, p->count, j->out->size, nd_strides(j->out));
 }
 
-static bool read_packed(const job *j, const h5part *p, const h5place *at)
+static enum found read_packed(const job *j, const h5part *p, const h5place *at)
 {
-    if (fits_in_place(j, p)) return unpack(j, at, part_at(j, p));
+    if (fits_in_place(j, p)) return unpack(j, p, at, part_at(j, p));
     buf *b = cached(j, p->index);
+    enum found got = FOUND;
     if (!b) {
         err none = {0};
         b = buf_new(j->m->chunk_bytes, &none);
+        got = b ? unpack(j, p, at, b->data) : FAILED;
         err_clear(&none);
-        if (b && !unpack(j, at, b->data)) b = buf_unref(b);
-        if (b && !p->whole) keep(j, p->index, b);
+        if (got == FOUND && !p->whole) keep(j, p->index, b);
     }
-    if (b) copy_part(j, p, b->data);
-    bool ok = b != NULL;
+    if (got == FOUND) copy_part(j, p, b->data);
     buf_unref(b);
-    return ok;
+    return got;
 }
 
 /* --- the two layouts --- */
+
+static bool fill_part(const job *j, const h5part *p)
+{
+    box_fill(j->r->ndim, p->count, j->out->size, part_at(j, p), nd_strides(j->out), j->m->fill);
+    return true;
+}
+
+static bool read_fetched(const job *j, const h5part *p)
+{
+    enum found got = read_packed(j, p, NULL);
+    return got == ABSENT ? fill_part(j, p) : got == FOUND;
+}
 
 static bool read_part(const job *j, const h5part *p)
 {
     err e = {0};
     h5place at;
+    if (j->m->places == H5_FETCHED) return read_fetched(j, p);
     if (!h5_map_place(j->d, j->m, p->index, p->coord, &at, &e)) {
         err_clear(&e);
         return false;
     }
-    if (at.address == HADDR_UNDEF) {
-        box_fill(j->r->ndim, p->count, j->out->size, part_at(j, p), nd_strides(j->out), j->m->fill);
-        return true;
-    }
-    if (j->m->nfilter) return read_packed(j, p, &at);
+    if (at.address == HADDR_UNDEF) return fill_part(j, p);
+    if (j->m->nfilter) return read_packed(j, p, &at) == FOUND;
     file_array a = {.fd = j->d->share->fd,
                     .base = (off_t)at.address,
                     .ndim = j->r->ndim,
@@ -176,6 +211,7 @@ static bool lock_clean(h5obj *d, size_t bytes)
 static bool fits(const h5map *m, const h5region *r, const nd *out)
 {
     if (!m->direct || r->ndim != m->info.ndim) return false;
+    if (m->layout == H5_CHUNKED && !m->nfilter && m->places == H5_FETCHED) return false;
     return out->dtype == m->info.type.t.dt && out->size == m->info.type.t.size;
 }
 

@@ -343,9 +343,12 @@ static bool write_library(h5obj *d, const h5type *type, const h5region *r, const
 }
 
 /* Whether packing chunks here pays: the elements need no conversion, there is something to pack
- * (or chunks are large), and at least one chunk is written whole. */
+ * (or chunks are large), and at least one chunk is written whole.  A chunk that is the whole
+ * dataset is left to the library, which may overwrite its own memory (1.10, newer file format) when
+ * it is replaced raw. */
 static bool own_way(const h5map *m, const h5region *r, const nd *x)
 {
+    if (shape_count(m->info.ndim, m->grid) < 2) return false;
     if (!m->exact || !m->direct || m->layout != H5_CHUNKED) return false;
     if (x->dtype != m->info.type.t.dt || x->size != m->info.type.t.size) return false;
     if (!m->nfilter && m->chunk_bytes <= OWN_WAY_FROM) return false;
@@ -380,46 +383,84 @@ static char *chunk_bytes(const h5map *m, const nd *x, char *copy)
     return copy;
 }
 
-static bool write_raw(h5obj *d, const h5map *m, const h5part *p, const char *at, size_t n,
-                      uint32_t skipped, err *e)
+/* The bytes of chunk number `index` in the file; 0: it is not there. */
+static size_t stored(const h5_lib *h, h5obj *d, const h5map *m, int64_t index)
+{
+    hsize_t offset[ND_MAXDIM], size = 0;
+    for (int i = m->info.ndim; i-- > 0; index /= m->grid[i])
+        offset[i] = (hsize_t)(index % m->grid[i] * m->info.chunk[i]);
+    return h->Dget_chunk_storage_size(d->id, offset, &size) >= 0 ? (size_t)size : 0;
+}
+
+/* The library remembers where it last found a chunk and does not notice that a raw one has taken
+ * that place, until it finds another one: its number, -1 if there is none near. */
+static int64_t other_chunk(const h5_lib *h, h5obj *d, const h5map *m, int64_t index)
+{
+    int64_t n = shape_count(m->info.ndim, m->grid);
+    const int64_t near[] = {index - 1, index + 1, 0, n - 1};
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++)
+        if (near[i] >= 0 && near[i] < n && near[i] != index && stored(h, d, m, near[i]))
+            return near[i];
+    return -1;
+}
+
+typedef struct raw_chunk {
+    const char *at;
+    size_t n;
+    uint32_t skipped;
+    bool refused; /* left to the library: it replaces the only one, or a filter was left out, which
+                     the library does not notice either */
+} raw_chunk;
+
+static bool write_raw(h5obj *d, const h5map *m, const h5part *p, raw_chunk *c, err *e)
 {
     hsize_t offset[ND_MAXDIM];
     for (int i = 0; i < m->info.ndim; i++) offset[i] = (hsize_t)(p->coord[i] * m->info.chunk[i]);
-    file_moved(true, n);
     h5_write_begin(d);
     const h5_lib *h = h5_enter(e);
-    bool ok =
-        h && (h->Dwrite_chunk(d->id, H5P_DEFAULT, skipped, offset, n, at) >= 0 || h5_fail(h, e));
+    bool replaces = h && stored(h, d, m, p->index) > 0, ok = h != NULL;
+    int64_t other = replaces ? other_chunk(h, d, m, p->index) : -1;
+    c->refused = c->skipped || (replaces && other < 0);
+    if (ok && !c->refused) {
+        ok = h->Dwrite_chunk(d->id, H5P_DEFAULT, c->skipped, offset, c->n, c->at) >= 0 ||
+             h5_fail(h, e);
+        if (other >= 0) stored(h, d, m, other);
+        file_moved(true, c->n);
+    }
     if (h) h5_leave();
     h5_write_end(d);
     return ok;
 }
 
-static bool write_chunk(h5obj *d, const h5map *m, const h5part *p, const nd *x, char *copy, err *e)
+/* Through the library: the part's elements. */
+static bool write_within(h5obj *d, const h5map *m, const h5part *p, const int64_t *step,
+                         const nd *x, err *e)
 {
-    size_t n = m->chunk_bytes;
-    uint32_t skipped = 0;
+    int64_t start[ND_MAXDIM];
+    for (int i = 0; i < x->ndim; i++) start[i] = p->coord[i] * m->info.chunk[i] + p->start[i];
+    h5region part = {.ndim = x->ndim, .start = start, .step = step, .count = p->count};
+    return write_library(d, &m->info.type, &part, x, e);
+}
+
+/* x is all of the chunk that is inside the shape. */
+static bool write_chunk(h5obj *d, const h5map *m, const h5region *r, const h5part *p, const nd *x,
+                        char *copy, err *e)
+{
+    raw_chunk c = {.n = m->chunk_bytes};
     char *chunk = chunk_bytes(m, x, copy);
-    char *packed = m->nfilter ? h5_pack(m, chunk, &n, &skipped) : chunk;
-    if (!packed) return err_nomem(e, n);
-    bool ok = write_raw(d, m, p, packed, n, skipped, e);
+    char *packed = m->nfilter ? h5_pack(m, chunk, &c.n, &c.skipped) : chunk;
+    if (!packed) return err_nomem(e, c.n);
+    c.at = packed;
+    bool ok = write_raw(d, m, p, &c, e);
     if (packed != chunk) free(packed);
-    return ok;
+    return ok && c.refused ? write_within(d, m, p, r->step, x, e) : ok;
 }
 
 static bool write_part(h5obj *d, const h5map *m, const h5region *r, const h5part *p, const nd *x,
                        char *copy, err *e)
 {
     nd *v = part_view(x, p);
-    bool ok;
-    if (p->whole) {
-        ok = write_chunk(d, m, p, v, copy, e);
-    } else {
-        int64_t start[ND_MAXDIM];
-        for (int i = 0; i < r->ndim; i++) start[i] = r->start[i] + p->first[i];
-        h5region part = {.ndim = r->ndim, .start = start, .step = r->step, .count = p->count};
-        ok = write_library(d, &m->info.type, &part, v, e);
-    }
+    bool ok = p->whole ? write_chunk(d, m, r, p, v, copy, e) : write_within(d, m, p, r->step, v, e);
     datum_unref(v);
     return ok;
 }

@@ -70,8 +70,24 @@ hid_t h5_type_memory(const h5_lib *h, const h5type *t, err *e)
     return plain > 0 ? h->Tcopy(plain) : no_type(t, e);
 }
 
+/* The compound of two big-endian floats that a swapped complex number is. */
+static hid_t swapped_complex(const h5_lib *h, const h5type *t, err *e)
+{
+    size_t half = t->t.size / 2;
+    hid_t part = h->Tcopy(half == 4 ? h->T_IEEE_F32LE : h->T_IEEE_F64LE);
+    hid_t id = h->Tcreate(H5T_COMPOUND, t->t.size);
+    bool ok = part >= 0 && id >= 0 && h->Tset_order(part, H5T_ORDER_BE) >= 0 &&
+              h->Tinsert(id, "r", 0, part) >= 0 && h->Tinsert(id, "i", half, part) >= 0;
+    if (part >= 0) h->Tclose(part);
+    if (ok) return id;
+    h5_fail(h, e);
+    if (id >= 0) h->Tclose(id);
+    return -1;
+}
+
 hid_t h5_type_make(const h5_lib *h, const h5type *t, err *e)
 {
+    if (t->t.swapped && dtype_is_complex(t->t.dt)) return swapped_complex(h, t, e);
     hid_t id = h5_type_memory(h, t, e);
     if (id >= 0 && t->t.swapped && t->t.dt <= DT_float64) h->Tset_order(id, H5T_ORDER_BE);
     return id;
