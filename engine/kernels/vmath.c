@@ -1,8 +1,9 @@
-/* engine/kernels/vmath.c - SLEEF behind vmath.h: one block function per function and vector width.
+/* engine/kernels/vmath.c - what is behind vmath.h: the functions of elementary.h, and SLEEF's, one
+ * block function per function and vector width.
  *
- * The deterministic (finz) variants are used, so that a result depends neither on the width nor on
- * an element's position; tails go through a padded vector.  Only a processor without fused products
- * (older than AVX2) gets libm's results, which may differ in the last bit. */
+ * Of SLEEF the deterministic (finz) variants are used, so that a result depends neither on the
+ * width nor on an element's position; tails go through a padded vector.  Only a processor without
+ * fused products (older than AVX2) gets libm's results, which may differ in the last bit. */
 #include "engine/kernels/vmath.h"
 
 #include <math.h>
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "engine/kernels/elementary.h"
 #include "engine/kernels/fp.h"
 #include "engine/kernels/loops.h"
 
@@ -30,30 +32,10 @@
         store(pad, sleef(load(pad)));                                                              \
         memcpy(out + i, pad, (n - i) * sizeof(T));                                                 \
     }
-/* the same of two arguments */
-#define PAIR(name, tag, target_, V, T, N, sleef, load, store)                                      \
-    __attribute__((target(target_))) V sleef(V, V);                                                \
-    __attribute__((target(target_))) static void name##_##tag(size_t n, T *out, const T *a, const T *b) \
-    {                                                                                              \
-        size_t i = 0;                                                                              \
-        for (; i + N <= n; i += N) store(out + i, sleef(load(a + i), load(b + i)));                \
-        if (i == n) return;                                                                        \
-        T x[N], y[N];                                                                              \
-        for (size_t k = 0; k < N; k++) {                                                           \
-            x[k] = a[i + k < n ? i + k : n - 1];                                                   \
-            y[k] = b[i + k < n ? i + k : n - 1];                                                   \
-        }                                                                                          \
-        store(x, sleef(load(x), load(y)));                                                         \
-        memcpy(out + i, x, (n - i) * sizeof(T));                                                   \
-    }
 #define D8(name, c)  BLOCK(name, d8, "avx512f", __m512d, double, 8, Sleef_finz_##c##d8_u10avx512f, _mm512_loadu_pd, _mm512_storeu_pd)
-#define D8P(name, c) PAIR(name, d8, "avx512f", __m512d, double, 8, Sleef_finz_##c##d8_u10avx512f, _mm512_loadu_pd, _mm512_storeu_pd)
 #define D4(name, c)  BLOCK(name, d4, "avx2,fma", __m256d, double, 4, Sleef_finz_##c##d4_u10avx2, _mm256_loadu_pd, _mm256_storeu_pd)
-#define D4P(name, c) PAIR(name, d4, "avx2,fma", __m256d, double, 4, Sleef_finz_##c##d4_u10avx2, _mm256_loadu_pd, _mm256_storeu_pd)
 #define F16(name, c) BLOCK(name, f16, "avx512f", __m512, float, 16, Sleef_finz_##c##f16_u10avx512f, _mm512_loadu_ps, _mm512_storeu_ps)
-#define F16P(name, c) PAIR(name, f16, "avx512f", __m512, float, 16, Sleef_finz_##c##f16_u10avx512f, _mm512_loadu_ps, _mm512_storeu_ps)
 #define F8(name, c)  BLOCK(name, f8, "avx2,fma", __m256, float, 8, Sleef_finz_##c##f8_u10avx2, _mm256_loadu_ps, _mm256_storeu_ps)
-#define F8P(name, c) PAIR(name, f8, "avx2,fma", __m256, float, 8, Sleef_finz_##c##f8_u10avx2, _mm256_loadu_ps, _mm256_storeu_ps)
 /* The same, one by one: for processors that have fused products but are told to use no vectors. */
 #define ONE(name, tag, T, sleef)                                                                   \
     T sleef(T);                                                                                    \
@@ -63,26 +45,12 @@
     }
 #define D1(name, c)  ONE(name, d1, double, Sleef_finz_##c##d1_u10purecfma)
 #define F1(name, c)  ONE(name, f1, float, Sleef_finz_##c##f1_u10purecfma)
-#define ONE2(name, tag, T, sleef)                                                                  \
-    T sleef(T, T);                                                                                 \
-    static void name##_##tag(size_t n, T *out, const T *a, const T *b)                             \
-    {                                                                                              \
-        for (size_t i = 0; i < n; i++) out[i] = sleef(a[i], b[i]);                                 \
-    }
-#define D1P(name, c) ONE2(name, d1, double, Sleef_finz_##c##d1_u10purecfma)
-#define F1P(name, c) ONE2(name, f1, float, Sleef_finz_##c##f1_u10purecfma)
-VECTOR_MATH_FUNCTIONS(D1)
-VECTOR_MATH_FUNCTIONS(F1)
-VECTOR_MATH_FUNCTIONS(D8)
-VECTOR_MATH_FUNCTIONS(D4)
-VECTOR_MATH_FUNCTIONS(F16)
-VECTOR_MATH_FUNCTIONS(F8)
-VECTOR_MATH_PAIRS(D1P)
-VECTOR_MATH_PAIRS(F1P)
-VECTOR_MATH_PAIRS(D8P)
-VECTOR_MATH_PAIRS(D4P)
-VECTOR_MATH_PAIRS(F16P)
-VECTOR_MATH_PAIRS(F8P)
+SLEEF_FUNCTIONS(D1)
+SLEEF_FUNCTIONS(F1)
+SLEEF_FUNCTIONS(D8)
+SLEEF_FUNCTIONS(D4)
+SLEEF_FUNCTIONS(F16)
+SLEEF_FUNCTIONS(F8)
 // clang-format on
 
 static const struct {
@@ -91,79 +59,78 @@ static const struct {
 } blocks[NVMATH] = {
 #define ROW(name, c)                                                                               \
     [V_##name] = {name##_d8, name##_d4, name##_d1, name##_f16, name##_f8, name##_f1},
-    VECTOR_MATH_FUNCTIONS(ROW)
+    SLEEF_FUNCTIONS(ROW)
 #undef ROW
 };
 
-typedef void (*pair64)(size_t n, double *out, const double *a, const double *b);
-typedef void (*pair32)(size_t n, float *out, const float *a, const float *b);
-static const struct {
-    pair64 d8, d4, d1;
-    pair32 f16, f8, f1;
-} pairs[NVMATH2] = {
-#define ROW(name, c)                                                                               \
-    [V2_##name] = {name##_d8, name##_d4, name##_d1, name##_f16, name##_f8, name##_f1},
-    VECTOR_MATH_PAIRS(ROW)
-#undef ROW
-};
-
-static pair64 pair64_find(enum vmath_pair id)
+static bool has_products(void)
 {
-    if (simd_level() == SIMD_AVX512) return pairs[id].d8;
-    if (simd_level() == SIMD_AVX2) return pairs[id].d4;
-    return __builtin_cpu_supports("fma") ? pairs[id].d1 : NULL;
+    return __builtin_cpu_supports("fma");
 }
 
-static pair32 pair32_find(enum vmath_pair id)
+static const elementary *own(void)
 {
-    if (simd_level() == SIMD_AVX512) return pairs[id].f16;
-    if (simd_level() == SIMD_AVX2) return pairs[id].f8;
-    return __builtin_cpu_supports("fma") ? pairs[id].f1 : NULL;
+    if (simd_level() == SIMD_AVX512) return &elementary_avx512;
+    if (simd_level() == SIMD_AVX2) return &elementary_avx2;
+    return has_products() ? &elementary_fma : NULL;
 }
 
-vmath64 vmath64_find(enum vmath_id id)
+static vmath64 sleef64_find(enum vmath_id id)
 {
     if (simd_level() == SIMD_AVX512) return blocks[id].d8;
     if (simd_level() == SIMD_AVX2) return blocks[id].d4;
-    return __builtin_cpu_supports("fma") ? blocks[id].d1 : NULL;
+    return has_products() ? blocks[id].d1 : NULL;
 }
 
-vmath32 vmath32_find(enum vmath_id id)
+static vmath32 sleef32_find(enum vmath_id id)
 {
     if (simd_level() == SIMD_AVX512) return blocks[id].f16;
     if (simd_level() == SIMD_AVX2) return blocks[id].f8;
-    return __builtin_cpu_supports("fma") ? blocks[id].f1 : NULL;
+    return has_products() ? blocks[id].f1 : NULL;
 }
 
 #else
-typedef void (*pair64)(size_t n, double *out, const double *a, const double *b);
-typedef void (*pair32)(size_t n, float *out, const float *a, const float *b);
+static const elementary *own(void)
+{
+    return NULL;
+}
 
-static pair64 pair64_find(enum vmath_pair id)
+static vmath64 sleef64_find(enum vmath_id id)
 {
     (void)id;
     return NULL;
 }
 
-static pair32 pair32_find(enum vmath_pair id)
+static vmath32 sleef32_find(enum vmath_id id)
 {
     (void)id;
     return NULL;
 }
+#endif
 
 vmath64 vmath64_find(enum vmath_id id)
 {
-    (void)id;
-    return NULL;
+    const elementary *e = own();
+    return e && e->of64[id] ? e->of64[id] : sleef64_find(id);
 }
 
 vmath32 vmath32_find(enum vmath_id id)
 {
-    (void)id;
-    return NULL;
+    const elementary *e = own();
+    return e && e->of32[id] ? e->of32[id] : sleef32_find(id);
 }
 
-#endif
+static vmath64_pair pair64_find(enum vmath_pair id)
+{
+    const elementary *e = own();
+    return e ? e->pair64[id] : NULL;
+}
+
+static vmath32_pair pair32_find(enum vmath_pair id)
+{
+    const elementary *e = own();
+    return e ? e->pair32[id] : NULL;
+}
 
 enum { CHUNK = 256 };
 
@@ -189,12 +156,18 @@ static bool is_bounded(enum vmath_id id)
 /* Results that are not finite, and arguments so small that a series may lose them, are libm's; but not
  * roots of small numbers, where libm is the worse. */
 #define RUN(name, T, BITS, fabs_, tiny, find)                                                            \
+    SIMD_KERNEL(static, any_suspicious_##T, (size_t n, const T *in, const T *out, T least, bool *any), (n, in, out, least, any)) \
+    {                                                                                              \
+        BITS bad = 0;                                                                              \
+        for (size_t i = 0; i < n; i++) bad |= (out[i] - out[i] != 0) | (fabs_(in[i]) < least);     \
+        *any = bad != 0;                                                                           \
+    }                                                                                              \
     /* found[0]: any that libm has to compute; found[1]: any outside the domain of the function */ \
     SIMD_KERNEL(static, suspicious_##T, (size_t n, const T *in, const T *out, T least, bool bounded, unsigned char *again, int *found), (n, in, out, least, bounded, again, found)) \
     {                                                                                              \
         BITS bad = 0, outside = 0;                                                                 \
         for (size_t i = 0; i < n; i++) {                                                           \
-            const BITS nan = bounded & (out[i] != out[i]) & (in[i] == in[i]);                      \
+            const BITS nan = bounded & (out[i] != out[i]) & (in[i] - in[i] == 0) & (in[i] != 0);   \
             const BITS odd = ((out[i] - out[i] != 0) & !nan) | (fabs_(in[i]) < least);             \
             again[i] = (unsigned char)odd;                                                         \
             bad |= odd;                                                                            \
@@ -215,12 +188,14 @@ static bool is_bounded(enum vmath_id id)
         if (in == out) from = memcpy(copy, in, n * sizeof(T));                                     \
         run(n, out, from);                                                                         \
         unsigned char again[CHUNK];                                                                \
-        int found[2];                                                                              \
-        suspicious_##T(n, from, out, least, bounded, again, found);                                \
+        int found[2] = {0};                                                                        \
+        bool any;                                                                                  \
+        any_suspicious_##T(n, from, out, least, &any);                                             \
+        if (any) suspicious_##T(n, from, out, least, bounded, again, found);                       \
         fp_restore(status);                                                                    \
         if (found[1]) {                                                                            \
             size_t i = 0;                                                                          \
-            while (out[i] == out[i] || from[i] != from[i]) i++;                                    \
+            while (out[i] == out[i] || from[i] - from[i] != 0 || from[i] == 0) i++;                                    \
             put_nan_##T(n, from, out, one(from[i]));                                               \
         }                                                                                          \
         for (size_t i = 0, last = n; found[0] && i < n; i++) {                                     \
@@ -252,28 +227,27 @@ static bool is_bounded(enum vmath_id id)
     }
 /* Of two arguments: whatever is not finite or very small, argument or result, is libm's. */
 #define RUN2(name, T, BITS, fabs_, tiny, huge, find, block)                                        \
-    SIMD_KERNEL(static, suspicious2_##T, (size_t n, const T *a, const T *b, const T *out, unsigned char *bad, int *any), (n, a, b, out, bad, any)) \
+    SIMD_ALWAYS BITS is_suspicious_##T(T a, T b, T out)                                            \
     {                                                                                              \
-        BITS all = 0;                                                                              \
-        for (size_t i = 0; i < n; i++) {                                                           \
-            const T x = fabs_(a[i]), y = fabs_(b[i]), r = fabs_(out[i]);                           \
-            const BITS good = (x >= tiny) & (x <= huge) & (y >= tiny) & (y <= huge) & (r >= tiny) & (r <= huge); \
-            bad[i] = (unsigned char)!good;                                                         \
-            all |= !good;                                                                          \
-        }                                                                                          \
-        *any = all != 0;                                                                           \
+        const T x = fabs_(a), y = fabs_(b), r = fabs_(out);                                        \
+        return !((x >= tiny) & (x <= huge) & (y >= tiny) & (y <= huge) & (r >= tiny) & (r <= huge)); \
+    }                                                                                              \
+    SIMD_KERNEL(static, suspicious2_##T, (size_t n, const T *a, const T *b, const T *out, bool *any), (n, a, b, out, any)) \
+    {                                                                                              \
+        BITS bad = 0;                                                                              \
+        for (size_t i = 0; i < n; i++) bad |= is_suspicious_##T(a[i], b[i], out[i]);               \
+        *any = bad != 0;                                                                           \
     }                                                                                              \
     static void chunk2_##T(block run, T (*one)(T, T), size_t n, T *out, const T *a, const T *b)    \
     {                                                                                              \
         unsigned status = fp_save();                                                           \
-        unsigned char bad[CHUNK];                                                                  \
         T got[CHUNK];                                                                              \
-        int any;                                                                                   \
+        bool any;                                                                                  \
         run(n, got, a, b);                                                                         \
-        suspicious2_##T(n, a, b, got, bad, &any);                                                  \
+        suspicious2_##T(n, a, b, got, &any);                                                       \
         fp_restore(status);                                                                    \
         for (size_t i = 0; any && i < n; i++)                                                      \
-            if (bad[i]) got[i] = one(a[i], b[i]);                                                  \
+            if (is_suspicious_##T(a[i], b[i], got[i])) got[i] = one(a[i], b[i]);                                                  \
         memcpy(out, got, n * sizeof(T));                                                           \
     }                                                                                              \
     static const T *run_of_##T(T *room, const char *at, ptrdiff_t step, size_t n)                  \
@@ -302,8 +276,8 @@ static bool is_bounded(enum vmath_id id)
             for (size_t k = 0; !flat && k < m; k++) *(T *)(void *)(r + (ptrdiff_t)k * s[2]) = out[k]; \
         }                                                                                          \
     }
-RUN2(vmath64_run2, double, int64_t, fabs, 1e-300, 1e300, pair64_find, pair64)
-RUN2(vmath32_run2, float, int32_t, fabsf, 1e-30f, 1e30f, pair32_find, pair32)
+RUN2(vmath64_run2, double, int64_t, fabs, 1e-300, 1e300, pair64_find, vmath64_pair)
+RUN2(vmath32_run2, float, int32_t, fabsf, 1e-30f, 1e30f, pair32_find, vmath32_pair)
 typedef vmath64 vmath64_find_block;
 typedef vmath32 vmath32_find_block;
 RUN(vmath64_run, double, int64_t, fabs, 1e-300, vmath64_find)

@@ -1,20 +1,22 @@
-/* engine/kernels/vmath.h - vectors of elementary functions (SLEEF, below 1 ulp), chosen by CPU.
+/* engine/kernels/vmath.h - vectors of elementary functions (below 1 ulp), chosen by CPU.
  *
  * A block function computes n elements; loops use it through vmath_run, which gives the blocks
- * whose results are not finite, or whose inputs lie where SLEEF is known to be wrong, to libm:
+ * whose results are not finite, or whose inputs lie where vectors are known to be wrong, to libm:
  * values and floating-point status are libm's there. */
 #pragma once
 
 #include <stddef.h>
 
 // clang-format off
-/* name of the ufunc, of the function in C */
-#define VECTOR_MATH_FUNCTIONS(F)                                                                   \
+/* name of the ufunc, of the function in C: those of elementary.h, then SLEEF's */
+#define ELEMENTARY_FUNCTIONS(F)                                                                    \
     F(exp, exp) F(exp2, exp2) F(expm1, expm1) F(log, log) F(log2, log2) F(log10, log10)            \
-    F(log1p, log1p) F(cbrt, cbrt) F(sin, sin) F(cos, cos) F(tan, tan) F(arcsin, asin)              \
-    F(arccos, acos) F(arctan, atan) F(sinh, sinh) F(cosh, cosh) F(tanh, tanh) F(arcsinh, asinh)    \
-    F(arccosh, acosh) F(arctanh, atanh)
-/* of two arguments */
+    F(log1p, log1p) F(cbrt, cbrt) F(arctan, atan) F(sinh, sinh) F(cosh, cosh) F(tanh, tanh)        \
+    F(arcsinh, asinh) F(arccosh, acosh) F(arctanh, atanh)
+#define SLEEF_FUNCTIONS(F)                                                                         \
+    F(sin, sin) F(cos, cos) F(tan, tan) F(arcsin, asin) F(arccos, acos)
+#define VECTOR_MATH_FUNCTIONS(F) ELEMENTARY_FUNCTIONS(F) SLEEF_FUNCTIONS(F)
+/* of two arguments: all of elementary.h */
 #define VECTOR_MATH_PAIRS(F) F(arctan2, atan2) F(power, pow)
 // clang-format on
 

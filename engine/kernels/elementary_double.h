@@ -1,0 +1,276 @@
+/* engine/kernels/elementary_double.h - the functions of doubles, made of elementary_core.h; errors
+ * are below 0.9 ulp, of most below 0.6.  Where arguments or results are not normal numbers libm
+ * answers (vmath.c). */
+
+#define ALONE(x)      ((two){x, all(0)})
+#define INV_LN2_HIGH  0x1.71547652b82fep+0
+#define INV_LN2_LOW   0x1.777d0ffda0d24p-56
+#define INV_LN10_HIGH 0x1.bcb7b1526e50ep-2
+#define INV_LN10_LOW  0x1.95355baaafad3p-57
+
+INLINE V double_exp(V x)
+{
+    return exponential_of_one(x);
+}
+
+INLINE V double_exp2(V x)
+{
+    x = limited(x, 1200);
+    const V shifted = x + MAGIC / 16;
+    const V left = x - (shifted - MAGIC / 16);
+    return exponential_part(left * LN2, all(0), 16.0 * (x - left), (U)shifted - (U)all(MAGIC / 16));
+}
+
+INLINE V double_expm1(V x)
+{
+    return exponential_less_1(LARGER(all(-45), x)).high;
+}
+
+INLINE V double_log(V x)
+{
+    const two l = logarithm_of_one(x);
+    return if_positive(x, l.high + l.low);
+}
+
+/* log(x) * (high + low) */
+INLINE V logarithm_to(V x, double high, double low)
+{
+    const two l = logarithm_of_one(x);
+    const V p = l.high * high;
+    return if_positive(x, p + (FMS(l.high, all(high), p) + FMA(l.high, all(low), l.low * high)));
+}
+
+INLINE V double_log2(V x)
+{
+    return logarithm_to(x, INV_LN2_HIGH, INV_LN2_LOW);
+}
+
+INLINE V double_log10(V x)
+{
+    return logarithm_to(x, INV_LN10_HIGH, INV_LN10_LOW);
+}
+
+INLINE V double_log1p(V x)
+{
+    const two all_of_it = sum(all(1), x);
+    return logarithm_or(x + 1.0, logarithm_value(all_of_it, all(0)));
+}
+
+/* --- hyperbolic functions --- */
+
+INLINE V double_sinh(V x)
+{
+    const two e = exponential_less_1(absolute(x));
+    const two more = sum(e.high, all(1)), inverse = quotient(e, (two){more.high, more.low + e.low});
+    const two both = sum_sorted(e.high, inverse.high);
+    return with_sign(0.5 * (both.high + (both.low + (e.low + inverse.low))), x);
+}
+
+INLINE V double_cosh(V x)
+{
+    U n;
+    V k;
+    const two r = exponential_rest(ALONE(SMALLER(all(800), absolute(x))), &k, &n);
+    const V high = LOOK_UP(exp_high, n);
+    const V p = r.high + FMA(r.high * r.high, exp_tail(r.high), r.low);
+    const two e = sum_sorted(high, FMA(high, p, LOOK_UP(exp_low, n)));
+    const V large = SCALED(e.high, k, n), low = SCALED(e.low, k, n), y = 1.0 / large;
+    return 0.5 * large + 0.5 * (y + FMA(-low * y, y, low));
+}
+
+INLINE V double_tanh(V x)
+{
+    const V a = absolute(x), twice = a + a;
+    const two e = exponential_less_1(SMALLER(all(45), twice));
+    const two more = sum(e.high, all(2));
+    return with_sign(quotient(e, (two){more.high, more.low + e.low}).high, x);
+}
+
+/* sqrt(x.high + x.low), and 0 of 0 */
+INLINE two root(two x)
+{
+    const V s = ROOT(x.high), rest = FMA(-s, s, x.high) + x.low;
+    return (two){s, IF_BELOW(all(0), s, rest * (0.5 / s), all(0))};
+}
+
+/* log(x + sqrt(x * x + c)), x >= 0 */
+INLINE V logarithm_of_both(V x, double c)
+{
+    const V is_large = all(0x1p28);
+    const two square = product(x, x), inner = sum(square.high, all(c));
+    const two s = root((two){inner.high, inner.low + square.low}), all_of_it = sum(s.high, x);
+    const two either = {IF_BELOW(x, is_large, all_of_it.high, x),
+                        IF_BELOW(x, is_large, all_of_it.low + s.low, all(0))};
+    return logarithm_value(either, IF_BELOW(x, is_large, all(0), all(1)));
+}
+
+INLINE V double_arcsinh(V x)
+{
+    const V a = absolute(x), r = logarithm_of_both(a, 1);
+    return with_sign(IF_BELOW(a, all(INFINITY), IF_BELOW(a, all(0x1p-28), a, r), a), x);
+}
+
+INLINE V double_arccosh(V x)
+{
+    const V r = logarithm_of_both(LARGER(all(1), x), -1);
+    return IF_BELOW(x, all(1), all(NAN), IF_BELOW(x, all(INFINITY), r, x));
+}
+
+INLINE V double_arctanh(V x)
+{
+    const V a = absolute(x), inside = IF_BELOW(a, all(1), a, all(0));
+    const two q = quotient(sum_sorted(all(1), inside), sum_sorted(all(1), -inside));
+    const V r = 0.5 * logarithm_value(q, all(0));
+    const V outside = IF_BELOW(all(1), a, all(NAN), a / (1.0 - a));
+    return with_sign(IF_BELOW(a, all(1), IF_BELOW(a, all(0x1p-28), a, r), outside), x);
+}
+
+/* --- roots --- */
+
+/* 2^(-i/3), i = 0, 1, 2 */
+static const double root_scale[16] = {1, 0x1.965fea53d6e3dp-1, 0x1.428a2f98d728bp-1};
+
+/* a^(-1/3) with an error of 2^-40, a = 2^j * m, 1 <= m < 2 */
+INLINE V inverse_root(V m, U j)
+{
+    V p = C0(0x1.c731837107b28p-6);
+    HORNER(p, m, -0x1.bb1bec900c2fdp-3), HORNER(p, m, 0x1.5e8accb9a7d37p-1);
+    HORNER(p, m, -0x1.2992df8a9809cp0), HORNER(p, m, 0x1.aa913e4c930ecp0);
+    const V h = FMA(-m * p, p * p, all(1));
+    return FMA(p, h * FMA(h, all(2.0 / 9), all(1.0 / 3)), p) * LOOK_UP(root_scale, j);
+}
+
+INLINE V double_cbrt(V x)
+{
+    const V a = absolute(x);
+    const V large = IF_BELOW(a, all(0x1p-1000), a * 0x1p60, a);
+    const V back = IF_BELOW(a, all(0x1p-1000), all(0x1p-20), all(1));
+    const V e = number_of((U)large >> 52), shifted = FMA(e, all(1.0 / 3), all(-0.375)) + MAGIC;
+    const U q = WHOLE_OF(shifted), j = ((U)large >> 52) - q * 3;
+    const V m = (V)(((U)large & (((uint64_t)1 << 52) - 1)) | (U)all(1));
+    const V of = (V)((U)m + (j << 52)), r = inverse_root(m, j), rr = r * r, y = of * rr;
+    const two square = product(y, y);
+    const V rest = FMA(-square.high, y, of) - square.low * y;
+    const V whole = FMA(rest, rr * (1.0 / 3), y) * power_of_two(q - 341) * back;
+    return with_sign(IF_BELOW(all(0), a, IF_BELOW(a, all(INFINITY), whole, a), a), x);
+}
+
+/* --- angles --- */
+
+/* i/15, its arc tangent */
+static const double atan_at[16] = {0,
+                                   0x1.1111111111111p-4,
+                                   0x1.1111111111111p-3,
+                                   0x1.999999999999ap-3,
+                                   0x1.1111111111111p-2,
+                                   0x1.5555555555555p-2,
+                                   0x1.999999999999ap-2,
+                                   0x1.ddddddddddddep-2,
+                                   0x1.1111111111111p-1,
+                                   0x1.3333333333333p-1,
+                                   0x1.5555555555555p-1,
+                                   0x1.7777777777777p-1,
+                                   0x1.999999999999ap-1,
+                                   0x1.bbbbbbbbbbbbcp-1,
+                                   0x1.ddddddddddddep-1,
+                                   1};
+static const double atan_high[16] = {0,
+                                     0x1.10a9c765f3724p-4,
+                                     0x1.0f772d81fdc0bp-3,
+                                     0x1.94441f8f7260cp-3,
+                                     0x1.0adb5a7741c03p-2,
+                                     0x1.4978fa3269ee1p-2,
+                                     0x1.85a376b677dc0p-2,
+                                     0x1.bf1b30afc731bp-2,
+                                     0x1.f5b75f92c80ddp-2,
+                                     0x1.14b1dd5f90ce1p-1,
+                                     0x1.2d0ead6066395p-1,
+                                     0x1.43f7a7c1d53c7p-1,
+                                     0x1.5977a5103ea93p-1,
+                                     0x1.6d9d4bc9d5828p-1,
+                                     0x1.8079c6293aee0p-1,
+                                     0x1.921fb54442d18p-1};
+static const double atan_low[16] = {0,
+                                    -0x1.40108d2f59ae2p-58,
+                                    0x1.3e1959820e856p-60,
+                                    -0x1.bd7fbfba49d93p-58,
+                                    0x1.dc8f0bd95a7a0p-56,
+                                    -0x1.424cbde73c20fp-57,
+                                    0x1.05437130f10cdp-58,
+                                    0x1.5ca225f568c1dp-60,
+                                    0x1.206ab5bf89282p-56,
+                                    -0x1.bdc3d8b25f2a4p-56,
+                                    0x1.90737b3d6cbc1p-56,
+                                    -0x1.4b583245c4c55p-55,
+                                    -0x1.df27bdae742c1p-55,
+                                    -0x1.0ceccdd81fc31p-56,
+                                    -0x1.c2cfe75319506p-56,
+                                    0x1.1a62633145c07p-55};
+#define HALF_PI_HIGH 0x1.921fb54442d18p+0
+#define HALF_PI_LOW  0x1.1a62633145c07p-54
+
+/* near 15 y / x in the last bits; 0 <= y <= x, x a normal number */
+INLINE U atan_place(V y, V x)
+{
+    V inverse = (V)(0x7fde623822fc16e6u - (U)x); /* within an eighth */
+    inverse *= 2.0 - x * inverse;
+    inverse *= 2.0 - x * inverse;
+    return (U)FMA(y * inverse, all(15), all(MAGIC));
+}
+
+/* the angle of a point at (x, y), 0 <= y <= x */
+INLINE two angle(V y, V x)
+{
+    const U i = atan_place(y, x);
+    const V c = LOOK_UP(atan_at, i);
+    const two cx = product(c, x), cy = product(c, y), below = sum_sorted(x, cy.high);
+    const two above = sum_sorted(y - cx.high, -cx.low);
+    const two t = quotient(above, (two){below.high, below.low + cy.low});
+    const V s = t.high * t.high;
+    V p = C0(0x1.c639d640c68a2p-4);
+    HORNER(p, s, -0x1.2492339313d7ap-3), HORNER(p, s, 0x1.99999998492c4p-3);
+    HORNER(p, s, -0x1.555555555553cp-2);
+    const two both = sum_sorted(LOOK_UP(atan_high, i), t.high);
+    return (two){both.high, both.low + FMA(t.high * s, p, LOOK_UP(atan_low, i) + t.low)};
+}
+
+/* k quarter turns less an angle */
+INLINE two turned(two a, double k)
+{
+    const two both = sum_sorted(all(k * HALF_PI_HIGH), -a.high);
+    return (two){both.high, both.low + (k * HALF_PI_LOW - a.low)};
+}
+
+INLINE V double_arctan(V x)
+{
+    const V one = all(1), most = all(0x1p100), all_of_x = absolute(x);
+    const V a = SMALLER(most, all_of_x);
+    const two t = angle(SMALLER(one, a), LARGER(one, a)), u = turned(t, 1);
+    return with_sign(IF_BELOW(one, a, u.high + u.low, t.high + t.low), x);
+}
+
+INLINE V double_arctan2(V y, V x)
+{
+    const V a = absolute(y), b = absolute(x);
+    const two t = angle(SMALLER(a, b), LARGER(a, b)), u = turned(t, 1);
+    const two v = {IF_BELOW(b, a, u.high, t.high), IF_BELOW(b, a, u.low, t.low)};
+    const two w = turned(v, 2);
+    return with_sign(IF_BELOW(x, all(0), w.high + w.low, v.high + v.low), y);
+}
+
+/* --- powers --- */
+
+INLINE V double_power(V x, V y)
+{
+    const two l = logarithm(ALONE(absolute(x)), all(0)), p = product(y, l.high);
+    const V r = exponential((two){p.high, FMA(y, l.low, p.low)});
+    if (!SOME_BELOW(x, all(0))) return r;
+    /* a number below zero has powers by integers only */
+    const V half = 0.5 * y, least = all(0x1p53), a = absolute(y);
+    const V whole = absolute((y + with_sign(all(0x1p52), y)) - with_sign(all(0x1p52), y) - y);
+    const V odd = absolute((half + with_sign(all(0x1p52), y)) - with_sign(all(0x1p52), y) - half);
+    const V sign = IF_BELOW(all(0), IF_BELOW(a, least, odd, all(0)), all(-0.0), all(0));
+    const V is_part = IF_BELOW(a, all(0x1p52), whole, all(0));
+    const V other = IF_BELOW(all(0), is_part, all(NAN), (V)((U)r ^ (U)sign));
+    return IF_BELOW(x, all(0), other, r);
+}

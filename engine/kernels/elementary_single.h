@@ -1,0 +1,124 @@
+/* engine/kernels/elementary_single.h - the functions of float32, computed with doubles: nearly all
+ * results are the right ones, none is off by more than 0.51 ulp. */
+
+INLINE V single_exp(V x)
+{
+    return exponential_rough(limited(x, 200), 0);
+}
+
+INLINE V single_exp2(V x)
+{
+    return exponential_rough(limited(x, 300) * LN2, 0);
+}
+
+INLINE V single_expm1(V x)
+{
+    return exponential_rough(limited(x, 200), 1);
+}
+
+INLINE V single_log(V x)
+{
+    return if_positive(x, logarithm_rough(x));
+}
+
+INLINE V single_log2(V x)
+{
+    return if_positive(x, logarithm_rough(x) * INV_LN2_HIGH);
+}
+
+INLINE V single_log10(V x)
+{
+    return if_positive(x, logarithm_rough(x) * INV_LN10_HIGH);
+}
+
+INLINE V single_log1p(V x)
+{
+    const V few = x * FMA(x, FMA(x, all(1.0 / 3), all(-0.5)), all(1));
+    const V more = logarithm_or(x + 1.0, logarithm_rough(x + 1.0));
+    return IF_BELOW(absolute(x), all(0x1p-10), few, more);
+}
+
+INLINE V single_sinh(V x)
+{
+    const V e = exponential_rough(SMALLER(all(200), absolute(x)), 1);
+    return with_sign(0.5 * (e + e / (e + 1.0)), x);
+}
+
+INLINE V single_cosh(V x)
+{
+    const V e = exponential_rough(SMALLER(all(200), absolute(x)), 0);
+    return 0.5 * (e + 1.0 / e);
+}
+
+INLINE V single_tanh(V x)
+{
+    const V a = absolute(x), e = exponential_rough(SMALLER(all(40), a + a), 1);
+    return with_sign(e / (e + 2.0), x);
+}
+
+INLINE V single_arcsinh(V x)
+{
+    const V a = absolute(x), r = logarithm_rough(a + ROOT(FMA(a, a, all(1))));
+    const V few = a * FMA(a * a, all(-1.0 / 6), all(1));
+    return with_sign(IF_BELOW(a, all(0x1p-10), few, IF_BELOW(a, all(INFINITY), r, a)), x);
+}
+
+INLINE V single_arccosh(V x)
+{
+    const V r = logarithm_rough(x + ROOT(FMS(x, x, all(1))));
+    return IF_BELOW(x, all(1), all(NAN), IF_BELOW(x, all(INFINITY), r, x));
+}
+
+INLINE V single_arctanh(V x)
+{
+    const V a = absolute(x), few = a * FMA(a * a, all(1.0 / 3), all(1));
+    const V q = (1.0 + a) / (1.0 - a), r = 0.5 * logarithm_or(q, logarithm_rough(q));
+    return with_sign(IF_BELOW(a, all(0x1p-10), few, r), x);
+}
+
+INLINE V single_cbrt(V x)
+{
+    const V a = absolute(x), e = number_of((U)a >> 52);
+    const U q = WHOLE_OF(FMA(e, all(1.0 / 3), all(-0.375)) + MAGIC), j = ((U)a >> 52) - q * 3;
+    const V m = (V)(((U)a & (((uint64_t)1 << 52) - 1)) | (U)all(1));
+    const V r = inverse_root(m, j), y = (V)((U)m + (j << 52)) * (r * r) * power_of_two(q - 341);
+    return with_sign(IF_BELOW(all(0), a, IF_BELOW(a, all(INFINITY), y, a), a), x);
+}
+
+INLINE V angle_rough(V y, V x)
+{
+    const U i = atan_place(y, x);
+    const V c = LOOK_UP(atan_at, i), t = FMA(-c, x, y) / FMA(c, y, x), s = t * t;
+    V p = C0(0x1.9940864382700p-3);
+    HORNER(p, s, -0x1.555553a31de95p-2);
+    return LOOK_UP(atan_high, i) + FMA(t * s, p, t);
+}
+
+INLINE V single_arctan(V x)
+{
+    const V one = all(1), most = all(0x1p100), all_of_x = absolute(x);
+    const V a = SMALLER(most, all_of_x);
+    const V t = angle_rough(SMALLER(one, a), LARGER(one, a));
+    return with_sign(IF_BELOW(one, a, HALF_PI_HIGH - t, t), x);
+}
+
+INLINE V single_arctan2(V y, V x)
+{
+    const V a = absolute(y), b = absolute(x);
+    const V t = angle_rough(SMALLER(a, b), LARGER(a, b));
+    const V u = IF_BELOW(b, a, HALF_PI_HIGH - t, t);
+    return with_sign(IF_BELOW(x, all(0), 2 * HALF_PI_HIGH - u, u), y);
+}
+
+INLINE V single_power(V x, V y)
+{
+    const V r = exponential_rough(limited(y * logarithm_rough(absolute(x)), 200), 0);
+    if (!SOME_BELOW(x, all(0))) return r;
+    const V half = 0.5 * y, near = all(MAGIC);
+    const V whole = absolute((y + near) - near - y), odd = absolute((half + near) - near - half);
+    const V a = absolute(y), exact = all(0x1p50); /* larger ones are even */
+    const V is_odd = IF_BELOW(a, exact, odd, all(0)), is_part = IF_BELOW(a, exact, whole, all(0));
+    const V sign = IF_BELOW(all(0), is_odd, all(-0.0), all(0));
+    const V other = IF_BELOW(all(0), is_part, all(NAN), (V)((U)r ^ (U)sign));
+    return IF_BELOW(x, all(0), other, r);
+}
