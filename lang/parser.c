@@ -345,6 +345,7 @@ static ast *parse_tokens(parser *p, enum parse_mode mode)
         p->hints = false;
     }
     const token *t = &p->t.at[far];
+    while (t->type == T_DEDENT) t++; /* the end closes the blocks that are open */
     const bool ends = t->type == T_END || (t->type == T_ERROR && p->t.stop == LEX_EOF);
     say_why(p, far);
     p->why->incomplete |= ends;

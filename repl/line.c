@@ -145,16 +145,36 @@ static char *word_break(void)
     return at_start;
 }
 
+enum { INDENT = 4 };
+
+/* The blanks before the cursor when nothing else stands in the line before it, else -1. */
+static int blanks_before(void)
+{
+    int n = 0;
+    while (n < rl_point && rl_line_buffer[rl_point - 1 - n] != '\n') {
+        const char c = rl_line_buffer[rl_point - 1 - n++];
+        if (c != ' ' && c != '\t') return -1;
+    }
+    return n;
+}
+
 /* Tab where only blanks stand before the cursor is indentation. */
 static int tab(int count, int key)
 {
-    for (int i = 0; i < rl_point; i++) {
-        const char c = rl_line_buffer[rl_point - 1 - i];
-        if (c == '\n') break;
-        if (c != ' ' && c != '\t') return rl_complete_internal(rl_last_func == tab ? '?' : '\t');
-    }
     (void)count, (void)key;
+    if (blanks_before() < 0) return rl_complete_internal(rl_last_func == tab ? '?' : '\t');
     return rl_insert_text("    ") >= 0 ? 0 : 1;
+}
+
+/* Backspace takes indentation away a level at a time. */
+static int backspace(int count, int key)
+{
+    const int n = blanks_before();
+    if (n < 1 || count != 1) return rl_rubout(count, key);
+    const int gone = (n - 1) % INDENT + 1;
+    rl_delete_text(rl_point - gone, rl_point);
+    rl_point -= gone;
+    return 0;
 }
 
 /* ---- reading ---- */
@@ -201,11 +221,13 @@ static int next_indentation(const char *line)
     int indent = (int)strspn(line, " ");
     while (n && (line[n - 1] == ' ' || line[n - 1] == '\n')) n--;
     if (n == 0) return 0;
-    if (line[n - 1] == ':') return indent + 4;
+    if (line[n - 1] == ':') return indent + INDENT;
     const char *word = line + indent;
     static const char *const leave[] = {"return", "pass", "break", "continue", "raise"};
+    const size_t length = strcspn(word, " (\n");
     for (size_t i = 0; i < sizeof leave / sizeof *leave; i++)
-        if (strncmp(word, leave[i], strlen(leave[i])) == 0 && indent >= 4) return indent - 4;
+        if (length == strlen(leave[i]) && strncmp(word, leave[i], length) == 0 && indent >= INDENT)
+            return indent - INDENT;
     return indent;
 }
 
@@ -221,7 +243,10 @@ void line_open(session *s)
     rl_basic_quote_characters = ""; /* or it closes quotes that we have not finished */
     rl_variable_bind("enable-bracketed-paste", "on");
     rl_variable_bind("colored-completion-prefix", "off");
+    rl_variable_bind("bind-tty-special-chars", "off"); /* or Backspace is readline's again */
     rl_bind_key('\t', tab);
+    rl_bind_key(0x7f, backspace);
+    rl_bind_key('\b', backspace);
     using_history();
     stifle_history(MAX_HISTORY);
     load_history();

@@ -121,8 +121,15 @@ END_TEST
 
 START_TEST(a_cell_that_lacks_lines_says_so)
 {
-    static const char *const lacking[] = {"f(1,",      "if x:\n", "'''abc",    "x = 1 + \\",
-                                          "try:\n  x", "@d\n",    "def f():\n"};
+    static const char *const lacking[] = {"f(1,",
+                                          "if x:\n",
+                                          "'''abc",
+                                          "x = 1 + \\",
+                                          "try:\n  x",
+                                          "@d\n",
+                                          "def f():\n",
+                                          "def f():\n    if x:\n",
+                                          "class A:\n  def f():\n    try:\n      x\n"};
     static const char *const wrong[] = {"x = ", "f(]", "'abc", "x y"};
     for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++) {
         mem_free(dump(lacking[i], PARSE_CELL));
