@@ -248,6 +248,7 @@ enum {
     FN_VIEW = 16,       /* moves no element: the result shows argument 0's memory (almost always) */
     FN_ITEM = 32,       /* gives argument0[argument1] */
     FN_SQUARE = 64,     /* blocks are to be square matrices */
+    FN_LIBRARY = 128,   /* of a library, not of the user: its name says what it does */
 };
 static inline bool fn_is_native(const fn *f)
 {

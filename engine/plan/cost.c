@@ -11,9 +11,8 @@
 #include "engine/expr/tile.h"
 
 /* One core's figures: a simple loop over elements in cache, a byte from or to memory, a byte of a
- * file, a flop of a product, what surrounds a task. */
-static const double LOOP_NS = 0.15, BYTE_NS = 0.04, FILE_NS = 0.4, FLOP_NS = 0.0125, TASK_NS = 300,
-                    FOREIGN_NS = 5000;
+ * file, what surrounds a task. */
+static const double LOOP_NS = 0.15, BYTE_NS = 0.04, FILE_NS = 0.4, TASK_NS = 300, FOREIGN_NS = 5000;
 
 enum {
     PIECE = TILE_MOST * 8,

@@ -6,6 +6,9 @@
 
 #include "engine/plan/program.h"
 
+/* a flop of a product, of one core */
+#define FLOP_NS 0.0125
+
 typedef struct task_cost {
     uint64_t out;     /* bytes that the result adds to memory; 0: it looks into its first input */
     uint64_t block;   /* bytes of the result's elements, 0: it is not a block */
@@ -18,6 +21,7 @@ typedef struct task_cost {
     uint8_t times;    /* it needs about so often its inputs' sizes, which no grid tells; or 0 */
     bool streams;     /* inputs may come one at a time, */
     bool reuses;      /* the result may take the place of an input of the same size */
+    bool moves;       /* the result is an item of its input, which only passes on */
     bool selects;     /* the result is what a computed index picks: block is the most it may be */
     bool parts;       /* and only what is used of them */
 } task_cost;

@@ -1,7 +1,12 @@
 /* engine/plan/forecast.c - playing a plan through. */
 #include "engine/plan/forecast.h"
 
+#include "engine/plan/outline.h"
+
 #include <string.h>
+
+/* A byte of memory that the process did not have before. */
+static const double FRESH_NS = 0.5;
 
 enum { MAX_THREAD = 256 };
 
@@ -13,11 +18,13 @@ typedef struct stack {
 typedef struct state {
     const plan *p;
     costs *costs;
+    outlines *outlines; /* NULL: no functions of the language */
     forecast *f;
     uint64_t budget, live, running, total, largest;
     uint32_t *waits, *uses;
     tid *owner;      /* whose memory a result looks into; NO_TASK: nobody's here */
     uint32_t *looks; /* results that look into it */
+    uint64_t *adds;  /* bytes of memory that a result that has begun takes */
     uint64_t *size;  /* that results may have, those too that no grid tells */
     tid *leaf;
     uint32_t nleaf, next_leaf;
@@ -40,6 +47,8 @@ static task_cost expected(state *s, tid t)
     if ((c.unknown || c.selects) && !s->p->prog[k->prog]->foreign) c.out /= 2;
     if (c.unknown && !c.out && !k->nin && k->nsucc)
         c.out = costs_of(s->costs, s->p->succ[k->succ]).largest;
+    if (s->outlines && s->p->prog[k->prog]->foreign) outline_task(s->outlines, t, &c);
+    if (c.extra > c.most) c.most = c.extra;
     return c;
 }
 
@@ -90,7 +99,7 @@ static void let_go(state *s, tid t)
 {
     tid o = s->owner[t];
     if (o == NO_TASK || --s->looks[o]) return;
-    uint64_t n = expected(s, o).out;
+    uint64_t n = s->adds[o];
     s->live = s->live > n ? s->live - n : 0;
 }
 
@@ -119,6 +128,7 @@ static void made(state *s, tid t, const task_cost *c, tid place)
         return;
     }
     if (s->owner[t] != NO_TASK) s->looks[s->owner[t]]++;
+    s->adds[t] = c->out;
     s->live += c->out;
 }
 
@@ -138,6 +148,17 @@ static uint64_t given_bytes(const state *s, const task *k)
         if (s->size[in] > most) most = s->size[in];
     }
     return one ? sum : most;
+}
+
+/* An item of a tuple is counted with who took it; what nobody takes goes with the tuple. */
+static void take_item(state *s, tid t, uint64_t bytes)
+{
+    const task *k = &s->p->task[t];
+    tid o = k->nin ? s->owner[s->p->in[k->in]] : NO_TASK;
+    if (o == NO_TASK) return;
+    if (bytes > s->adds[o]) bytes = s->adds[o];
+    s->adds[o] -= bytes;
+    s->live = s->live > bytes ? s->live - bytes : 0;
 }
 
 static void begin(state *s, int w, tid t, double now)
@@ -160,8 +181,11 @@ static void begin(state *s, int w, tid t, double now)
     s->size[t] = !c.unknown ? c.block : given > c.out ? given : c.out;
     if (c.unknown && 4 * given > most) most = 4 * given; /* joined, sorted, counted */
     if (most > s->largest) s->largest = most;
+    if (c.moves) take_item(s, t, c.out);
     s->running += c.out + c.extra;
+    uint64_t had = s->f->peak, placed = k->flags & TASK_PLACED ? c.out : 0;
     note_peak(s);
+    c.seconds += (double)(placed > s->f->peak - had ? placed : s->f->peak - had) * FRESH_NS * 1e-9;
     s->at[w].task = t;
     s->at[w].cost = c;
     s->at[w].place = place;
@@ -209,6 +233,7 @@ static void prepare(state *s)
     s->owner = mem_alloc(n * sizeof *s->owner);
     s->looks = mem_zero(n * sizeof *s->looks);
     s->size = mem_zero(n * sizeof *s->size);
+    s->adds = mem_zero(n * sizeof *s->adds);
     s->leaf = mem_alloc(n * sizeof *s->leaf);
     for (tid t = 0; t < p->ntask; t++) {
         s->waits[t] = atomic_load((_Atomic uint32_t *)(uintptr_t)&p->task[t].waits);
@@ -223,11 +248,14 @@ static void prepare(state *s)
 
 forecast plan_forecast(const plan *p, int nthread, uint64_t budget)
 {
-    forecast f = {.nprog = p->nprog, .prog = mem_zero((p->nprog + 1) * sizeof *f.prog)};
+    forecast f = {.nprog = p->nprog,
+                  .prog = mem_zero((p->nprog + 1) * sizeof *f.prog),
+                  .wanted = mem_zero(((size_t)p->nwanted + 1) * sizeof *f.wanted)};
     state *s = mem_zero(sizeof *s);
     s->p = p;
     s->f = &f;
     s->costs = costs_new(p);
+    s->outlines = p->nforeign ? outlines_new(p) : NULL;
     s->budget = budget;
     s->nthread = nthread < 1 ? 1 : nthread > MAX_THREAD ? MAX_THREAD : nthread;
     for (int w = 0; w < s->nthread; w++) s->at[w].task = NO_TASK;
@@ -238,7 +266,14 @@ forecast plan_forecast(const plan *p, int nthread, uint64_t budget)
     if (f.bound > budget) f.bound = budget;
     if (f.bound < f.peak) f.bound = f.peak;
     for (int w = 0; w < s->nthread; w++) mem_free(s->at[w].own.at);
+    f.left = s->live;
+    for (uint32_t k = 0; k < p->nwanted; k++) {
+        tid t = p->wanted[k];
+        f.wanted[k] = s->owner[t] == t ? s->adds[t] : s->size[t];
+    }
     costs_free(s->costs);
+    outlines_free(s->outlines);
+    mem_free(s->adds);
     mem_free(s->waits);
     mem_free(s->uses);
     mem_free(s->owner);
@@ -249,8 +284,30 @@ forecast plan_forecast(const plan *p, int nthread, uint64_t budget)
     return f;
 }
 
+void forecast_join(forecast *f, const plan *p, int n, const expr *const *x)
+{
+    uint32_t first = 0;
+    uint64_t joined = 0;
+    for (int i = 0; i < n; i++) {
+        uint64_t bytes = 0;
+        uint32_t end = first + (uint32_t)x[i]->chunks->nblock;
+        bool whole = end - first < 2;
+        for (uint32_t k = first; k < end && !whole; k++) {
+            whole = p->task[p->wanted[k]].flags & TASK_PLACED;
+            bytes += f->wanted[k];
+        }
+        if (!whole) joined += bytes;
+        first = end;
+    }
+    f->bound += 2 * joined;
+    if (f->left + joined > f->peak) f->peak = f->left + joined;
+    f->seconds += (double)joined * FRESH_NS * 1e-9;
+}
+
 void forecast_clear(forecast *f)
 {
     mem_free(f->prog);
+    mem_free(f->wanted);
     f->prog = NULL;
+    f->wanted = NULL;
 }

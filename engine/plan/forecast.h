@@ -14,15 +14,18 @@ typedef struct program_forecast { /* of all tasks of a program together */
 } program_forecast;
 
 typedef struct forecast {
-    uint64_t peak;    /* bytes held at once */
-    uint64_t bound;   /* never more than that, in whatever order tasks run */
-    uint64_t spilled; /* bytes that go to disk because of the budget */
-    uint64_t read, made, result;
+    uint64_t peak;                     /* bytes held at once */
+    uint64_t bound;                    /* never more than that, in whatever order tasks run */
+    uint64_t spilled;                  /* bytes that go to disk because of the budget */
+    uint64_t read, made, result, left; /* left: held when all is done */
     double seconds;
     uint32_t nprog;
-    program_forecast *prog; /* of each of the plan's; forecast_clear */
+    uint64_t *wanted;       /* bytes of each wanted result; forecast_clear */
+    program_forecast *prog; /* of each of the plan's; likewise */
 } forecast;
 
 /* After plan_place, before the run. */
 forecast plan_forecast(const plan *p, int nthread, uint64_t budget);
+/* Adds what it takes when the blocks of x[0 .. n), which are all that is wanted, become arrays. */
+void forecast_join(forecast *f, const plan *p, int n, const expr *const *x);
 void forecast_clear(forecast *f);

@@ -260,6 +260,16 @@ static void hints(interp *in, value f, fn *of)
     exc_clear(in);
 }
 
+/* Not of the program that runs, nor bound to something: a function, ufunc or type of ours. */
+static bool is_of_library(interp *in, value f)
+{
+    func *own = as_func(f);
+    if (own) return own->globals != interp_main(in);
+    if (f.kind != V_OBJ || f.o->type == &T_method) return false;
+    const obj *what = f.o->type == &T_type ? f.o : &f.o->type->hdr;
+    return what->flags & OBJ_FROZEN;
+}
+
 fn *fn_callable(interp *in, value f, value kwargs)
 {
     const fn *known = as_fn_value(f);
@@ -275,6 +285,7 @@ fn *fn_callable(interp *in, value f, value kwargs)
         as_func(f); /* b * 2 + 1 holds b * 2 for a while; functions of libraries are careful */
     k->f.copies = own && own->globals == interp_main(in);
     if (own && !k->f.copies) hints(in, f, &k->f);
+    if (is_of_library(in, f)) k->f.flags |= FN_LIBRARY;
     void *id[2] = {f.kind == V_OBJ ? f.o : NULL, is_fail(kwargs) ? NULL : kwargs.o};
     fn_identify(&k->f, id, sizeof id);
     return &k->f;

@@ -106,21 +106,33 @@ typedef struct explaining {
     uint64_t budget;
 } explaining;
 
+/* Blocks are joined after the run: that counts, too. */
+static void peak_since(uint64_t before, uint64_t resident, run_use *u)
+{
+    uint64_t peak = buf_peak(false), most = memory_peak_resident();
+    if (peak > before && peak - before > u->peak) u->peak = peak - before;
+    if (most > resident && most - resident > u->resident) u->resident = most - resident;
+}
+
 /* Runs it and tells what it took. */
 static bool run_it(explaining *q, plan *pl, const forecast *f)
 {
     run_use use = {0};
     task_event *ev = mem_zero(((size_t)pl->ntask + 1) * sizeof *ev);
     spent *took = mem_zero((f->nprog + 1) * sizeof *took);
+    uint64_t before = buf_live(), resident = memory_resident();
+    double began = run_clock();
     bool ok = run_plan_with(q->in, pl, q->c, &(run_opts){.use = &use, .trace = ev});
     for (tid i = 0; ok && i < pl->ntask - pl->ndone; i++) {
         spent *s = &took[pl->task[ev[i].task].prog];
         s->seconds += ev[i].end - ev[i].begin;
         if (ev[i].held > s->held) s->held = ev[i].held;
     }
+    ok = ok && dict_put(q->in, q->out, "results", run_results(q->in, pl, q->n, q->x));
+    use.seconds = run_clock() - began;
+    peak_since(before, resident, &use);
     ok = ok && describe_run(q->in, q->out, pl, &use) &&
-         dict_put(q->in, q->out, "steps", step_values(q->in, pl, f, took)) &&
-         dict_put(q->in, q->out, "results", run_results(q->in, pl, q->n, q->x));
+         dict_put(q->in, q->out, "steps", step_values(q->in, pl, f, took));
     mem_free(took);
     mem_free(ev);
     return ok;
@@ -155,6 +167,7 @@ static bool explain(explaining *q, bool then_run)
         forecast_clear(&f);
         f = plan_forecast(pl, nthread, q->budget);
     }
+    forecast_join(&f, pl, q->n, q->x);
     bool ok = describe(q->in, q->out, pl, &f) &&
               dict_put(q->in, q->out, "tasks_before", v_bytes(graph_tasks(q->n, q->x))) &&
               dict_put(q->in, q->out, "threads", v_int(nthread)) &&
