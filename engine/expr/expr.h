@@ -143,9 +143,10 @@ fn *fn_view(dtype_of t, char order);
 fn *fn_round(int decimals);
 fn *fn_clip(void); /* (x, lo, hi); none for absent */
 fn *fn_where(void);
-fn *fn_concat(int axis);   /* joins its inputs */
-fn *fn_getitem(void);      /* (x, index tuple) */
-fn *fn_getitem_part(void); /* likewise; what is half of x at most is a copy in C order (Dask's) */
+fn *fn_concat(int axis);    /* joins its inputs */
+fn *fn_getitem(void);       /* (x, index tuple) */
+fn *fn_getitem_part(void);  /* likewise; what is half of x at most is a copy in C order (Dask's) */
+fn *fn_getitem_piece(void); /* the same, when all of x is taken piece by piece */
 fn *fn_transpose(int ndim, const int *perm);
 fn *fn_reshape(int ndim, const int64_t *shape);
 /* (name, bound datum) of a pack: getitem of dicts and tuples between tasks */
@@ -212,6 +213,7 @@ expr *expr_reduce_tree(const reduce_tree *r, err *e);
 typedef struct reduce_args {
     label l;
     uint32_t axes;
+    uint64_t turn; /* the axes in another than ascending order, 4 bits each; or 0 */
     bool keepdims;
     dtype_of want; /* DT_none: NumPy's */
     double ddof;

@@ -59,6 +59,7 @@ static bool is_row(const red_fn *r, int level, int ndim, const int64_t *shape)
 static const red_fn *foldable(const fn *f)
 {
     const red_fn *r = (const red_fn *)f;
+    if (red_step_of(f) < RED_ARG_CHUNK && r->turn) return NULL;
     switch (red_step_of(f)) {
     case RED_PLAIN: return r->id == R_sum ? r : NULL;
     case RED_MEAN_COMBINE:
@@ -195,7 +196,7 @@ bool fold_counts(const red_fn *r, const call *c, int pick, bool keepdims, dtype_
 {
     call small = *c;
     datum **one = mem_zero((c->nin + 1) * sizeof *one);
-    int axes[GRID_MAXDIM], naxis = 0;
+    int axes[GRID_MAXDIM], naxis = red_axes(r, axes);
     int64_t shape[ND_MAXDIM];
     bool ok = c->nin > 0;
     for (uint32_t i = 0; i < c->nin && ok; i++) {
@@ -204,8 +205,6 @@ bool fold_counts(const red_fn *r, const call *c, int pick, bool keepdims, dtype_
         ok = (one[i] = (datum *)one_of(x, r->axes)) != NULL;
         for (int k = 0; ok && i == 0 && k < x->ndim; k++) shape[k] = nd_shape(x)[k];
     }
-    for (int k = 0; k < GRID_MAXDIM; k++)
-        if (r->axes & axis_bit(k)) axes[naxis++] = k;
     small.in = one;
     nd *x = ok ? join_lists(&small, &c->arg[0], naxis, axes, -1, e) : NULL;
     nd *sum = x ? nd_reduce(&reductions[R_sum], x, r->axes, true, want, NULL, e) : NULL;

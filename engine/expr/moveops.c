@@ -45,7 +45,6 @@ typedef struct joint {
     const int *axes;
     nd *out;
     dtype_of type;
-    bool fortran;
     uint32_t n; /* blocks */
 } joint;
 
@@ -71,7 +70,6 @@ static bool survey(joint *j, const lit *x, const nd **first)
         err_clear(&e);
         return false;
     }
-    j->fortran &= (b->flags & ND_F) && !(b->flags & ND_C);
     j->n++;
     return true;
 }
@@ -126,17 +124,27 @@ static bool fills(const joint *j, const lit *x, int64_t *elements)
     return *elements == nd_count(j->out);
 }
 
+/* One axis: as NumPy's concatenate has it; several: Dask fills an array in C order. */
+static nd *joint_new(const joint *j, const lit *x, int ndim, const int64_t *shape, err *e)
+{
+    if (j->naxis != 1) return nd_new(j->type, ndim, shape, e);
+    const nd **part = mem_alloc(x->n * sizeof *part);
+    for (uint32_t i = 0; i < x->n; i++) part[i] = outline(j, &x->item[i]);
+    nd *out = nd_new_as((int)x->n, part, j->type, shape, e);
+    mem_free(part);
+    return out;
+}
+
 static nd *join_all(const call *c, const lit *x, int naxis, const int *axes, err *e)
 {
-    joint j = {.c = c, .naxis = naxis, .axes = axes, .fortran = true};
+    joint j = {.c = c, .naxis = naxis, .axes = axes};
     const nd *first = NULL;
     int64_t shape[GRID_MAXDIM], at[GRID_MAXDIM] = {0}, size[GRID_MAXDIM], elements = 0;
     bool whole = survey(&j, x, &first) && j.n > 1;
     for (int k = 0; k < naxis && whole; k++) whole = axes[k] < first->ndim;
     if (whole) memcpy(shape, nd_shape(first), first->ndim * sizeof *shape);
     if (!whole || !joint_shape(&j, x, shape)) return join_lists(c, x, naxis, axes, -1, e);
-    bool fortran = j.fortran && naxis == 1 && first->ndim > 1;
-    TRY(j.out = nd_new_order(j.type, first->ndim, shape, fortran ? 'F' : 'C', e));
+    TRY(j.out = joint_new(&j, x, first->ndim, shape, e));
     if (fills(&j, x, &elements) && put_blocks(&j, 0, x, at, size, e)) return j.out;
     datum_unref(j.out);
     return e->kind ? NULL : join_lists(c, x, naxis, axes, -1, e); /* which says what is wrong */
@@ -278,6 +286,24 @@ static const fn_kind part_kind = {.name = "getitem_part",
                                   .takes = "xki?",
                                   .cost = {.view = true}};
 
+/* The same where the rest of x is wanted too: what lies in C order already may stay a view. */
+static datum *piece_call(const fn *f, const call *c, err *e)
+{
+    bool copies;
+    nd *y = part_view(f, c, &copies, e);
+    if (!y || !copies || y->flags & ND_C) return (datum *)y;
+    nd *own = nd_copy(y, e);
+    datum_unref(y);
+    return (datum *)own;
+}
+
+static const fn_kind piece_kind = {.name = "getitem_piece",
+                                   .version = 1,
+                                   .size = sizeof(fn),
+                                   .call = piece_call,
+                                   .takes = "xki?",
+                                   .cost = {.view = true}};
+
 static fn *view_fn(const fn_kind *kind)
 {
     fn *f = fn_new(sizeof(fn), kind, "getitem");
@@ -295,9 +321,14 @@ fn *fn_getitem_part(void)
     return view_fn(&part_kind);
 }
 
+fn *fn_getitem_piece(void)
+{
+    return view_fn(&piece_kind);
+}
+
 bool fn_is_part(const fn *f)
 {
-    return f->kind == &part_kind;
+    return f->kind == &part_kind || f->kind == &piece_kind;
 }
 
 /* --- axes and shapes --- */
@@ -484,6 +515,6 @@ fn *fn_joined(const fn *inner, uint32_t narg, const int *n, int (*axes)[GRID_MAX
     return &j->base;
 }
 
-const fn_kind *const moveops_kinds[] = {&concat_kind,  &transpose_kind, &reshape_kind,
-                                        &getitem_kind, &broadcast_kind, &joined_kind,
-                                        NULL};
+const fn_kind *const moveops_kinds[] = {
+    &concat_kind,    &transpose_kind, &reshape_kind, &getitem_kind,
+    &broadcast_kind, &joined_kind,    &piece_kind,   NULL};

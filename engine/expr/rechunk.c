@@ -25,6 +25,8 @@ typedef struct crossing { /* one axis */
 typedef struct rechunk_layer {
     layer base;
     fn *concat, *getitem;
+    fn *alone; /* for a piece that is a new block: Dask copies what is a small part of the old one
+                */
     char *split_name;
     grid *old;
     uint64_t npiece;
@@ -261,6 +263,13 @@ static void merge_task(const rechunk_layer *l, uint64_t i, arena *a, task_view *
     out->arg = arg;
 }
 
+static bool is_alone(const rechunk_layer *l, const piece_at *x)
+{
+    for (int k = 0; k < l->base.grid->ndim; k++)
+        if (parts_of(&l->ax[k], x->block[k]) != 1) return false;
+    return true;
+}
+
 static void split_task(const rechunk_layer *l, uint64_t r, arena *a, task_view *out)
 {
     piece_at x;
@@ -277,7 +286,8 @@ static void split_task(const rechunk_layer *l, uint64_t r, arena *a, task_view *
     *in = (ref){l->base.dep[0], grid_linear(l->old, old)};
     arg[0] = lit_in(0);
     arg[1] = lit_items(LIT_TUPLE, (uint32_t)ndim, item);
-    *out = (task_view){.f = l->getitem, .narg = 2, .arg = arg, .nin = 1, .in = in};
+    *out = (task_view){
+        .f = is_alone(l, &x) ? l->alone : l->getitem, .narg = 2, .arg = arg, .nin = 1, .in = in};
 }
 
 static bool task_of(const layer *base, uint64_t i, arena *a, task_view *out, err *e)
@@ -334,6 +344,7 @@ static void drop(layer *base)
     }
     datum_unref(l->concat);
     datum_unref(l->getitem);
+    datum_unref(l->alone);
     datum_unref(l->old);
     mem_free(l->split_name);
 }
@@ -363,6 +374,7 @@ static expr *one_step(const expr *x, grid *to, err *e)
     mem_free(name);
     l->concat = fn_concat_all(to->ndim);
     l->getitem = fn_getitem();
+    l->alone = fn_getitem_piece();
     l->old = datum_ref(x->chunks);
     l->npiece = 1;
     uint64_t whole = 1;

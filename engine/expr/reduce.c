@@ -344,6 +344,7 @@ static void row_fns(const row *w, const reduce_args *a, uint32_t axes, dtype_of 
     red_fn c = r;
     if (!w->own_combine) c.id = w->aggregate;
     if (w->family == MOMENT) c.want = dtype_plain(DT_float64);
+    if (w->family == MEAN || w->family == MOMENT) c.turn = r.turn = a->turn;
     out[1] = fn_red(s[1],
                     combine_names[w->family] ? combine_names[w->family]
                     : w->own_combine         ? w->chunk_name

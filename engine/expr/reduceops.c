@@ -14,18 +14,19 @@
 
 static const dtype_of any_type = {.dt = DT_none};
 
-static int axes_list(uint32_t axes, int ndim, int *out)
+int red_axes(const red_fn *r, int *out)
 {
     int n = 0;
-    for (int i = 0; i < ndim; i++)
-        if (axes & axis_bit(i)) out[n++] = i;
+    for (int i = 0; i < GRID_MAXDIM; i++)
+        if (r->axes & axis_bit(i)) out[n++] = i;
+    for (int k = 0; r->turn && k < n; k++) out[k] = r->turn >> 4 * k & 15;
     return n;
 }
 
 /* argument 0 as one block: joined along the reduced axes if it is a nested list */
 static nd *joined(const red_fn *r, const call *c, int pick, err *e)
 {
-    int axes[GRID_MAXDIM], n = axes_list(r->axes, GRID_MAXDIM, axes);
+    int axes[GRID_MAXDIM], n = red_axes(r, axes);
     return join_lists(c, &c->arg[0], n, axes, pick, e);
 }
 
@@ -44,14 +45,13 @@ static nd *op2(enum ufunc_id id, nd *x, nd *y, err *e)
     return out;
 }
 
+/* x / y as their types say, then cast, consuming both */
 static nd *divide(nd *x, nd *y, dtype_of want, err *e)
 {
-    const nd *in[] = {x, y};
-    map_opts o = {.dtype = want};
-    nd *out = NULL;
-    if (x && y) nd_map(&ufuncs[U_divide], in, &o, &out, e);
-    datum_unref(x);
-    datum_unref(y);
+    nd *ratio = op2(U_divide, x, y, e);
+    if (!ratio || want.dt == DT_none) return ratio;
+    nd *out = nd_cast(ratio, want, 'u', e);
+    datum_unref(ratio);
     return out;
 }
 
@@ -118,6 +118,16 @@ static nd *count_block(const red_fn *r, const nd *x, dtype_of t, err *e)
     return out;
 }
 
+/* Counts lie in C order in Dask, and that is the order of what they divide x into: where x lies
+ * otherwise they are laid out, not repeated.  Takes n. */
+static nd *counts_beside(const nd *x, nd *n, err *e)
+{
+    if (!n || !x || x->flags & ND_C) return n;
+    nd *out = nd_contiguous(n, e);
+    datum_unref(n);
+    return out;
+}
+
 static datum *pack_of(uint32_t n, const char *const *names, nd **item)
 {
     bool ok = true;
@@ -163,6 +173,7 @@ static datum *mean_agg_call(const fn *f, const call *c, err *e)
     const red_fn *r = (const red_fn *)f;
     nd *n = joined_sum(r, c, 0, r->keepdims, r->want, e),
        *total = joined_sum(r, c, 1, r->keepdims, r->want, e);
+    n = counts_beside(total, n, e);
     return (datum *)divide(total, n, r->want, e);
 }
 
@@ -225,7 +236,8 @@ static datum *moment_chunk_call(const fn *f, const call *c, err *e)
     if (!x) return NULL;
     nd *ni = count_block(r, x, dtype_plain(DT_int64), e), *total = NULL, *u = NULL;
     if (ni) total = reduce_block(r, sum, x, true, r->want, e);
-    if (total) u = nd_map2(U_divide, total, ni, e);
+    ni = r->nan ? ni : counts_beside(total, ni, e);
+    if (total && ni) u = nd_map2(U_divide, total, ni, e);
     nd *power_sum[MAX_ORDER] = {0};
     nd *centred = u ? nd_map2(U_subtract, x, u, e) : NULL;
     datum_unref(u);
@@ -283,7 +295,7 @@ static void whole_clear(whole *w)
 static bool whole_find(const red_fn *r, const call *c, whole *w, err *e)
 {
     w->total = joined_sum(r, c, 0, true, r->want, e);
-    w->n = w->total ? joined_sum(r, c, 1, true, r->want, e) : NULL;
+    w->n = w->total ? counts_beside(w->total, joined_sum(r, c, 1, true, r->want, e), e) : NULL;
     w->mu = w->n ? divide(nd_ref(w->total), nd_ref(w->n), r->want, e) : NULL;
     return w->mu != NULL;
 }
@@ -471,8 +483,17 @@ fn *fn_red(enum red_step step, const char *name, const red_fn *like)
          moment = step == RED_MOMENT_CHUNK || step == RED_MOMENT_COMBINE;
     if (mean || moment) r->base.items = r->nan; /* counts differ from cell to cell */
     if (moment && r->order > 2) r->base.items = (uint8_t)(r->base.items + r->order - 2);
-    int64_t param[] = {step,         r->id,    r->axes, r->keepdims,   r->want.dt,
-                       r->want.size, r->order, r->nan,  r->skip_empty, (int64_t)(r->ddof * 1e6)};
+    int64_t param[] = {step,
+                       r->id,
+                       r->axes,
+                       r->keepdims,
+                       r->want.dt,
+                       r->want.size,
+                       r->order,
+                       r->nan,
+                       r->skip_empty,
+                       (int64_t)(r->ddof * 1e6),
+                       (int64_t)r->turn};
     fn_identify(&r->base, param, sizeof param);
     int lo = r->axes && r->axes != ALL_AXES ? 32 - __builtin_clz(r->axes) : 0;
     fn_ranks(&r->base, 0, lo, ND_MAXDIM - 1);

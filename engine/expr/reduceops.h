@@ -28,6 +28,7 @@ typedef struct red_fn {
     fn base;
     enum reduction_id id; /* plain and index reductions */
     uint32_t axes;
+    uint64_t turn; /* means and moments: axes that nested lists stand for, see reduce_args; or 0 */
     bool keepdims, nan;
     bool skip_empty, flat_empty; /* empty blocks give empty results (of one axis) */
     bool ravel;                  /* index reduction over all axes: positions in the flat array */
@@ -40,6 +41,7 @@ typedef struct red_fn {
 extern const fn_field red_fields[];
 /* parameters copied from `like` */
 fn *fn_red(enum red_step step, const char *name, const red_fn *like);
+int red_axes(const red_fn *r, int *out); /* that the levels of nested lists stand for */
 const red_fn *fn_as_plain_reduce(const fn *f);
 const fn_kind *fn_arg_kind(enum red_step step); /* argops.c */
 enum red_step red_step_of(const fn *f);         /* RED_OTHER: none of these */

@@ -1,4 +1,5 @@
 /* engine/kernels/copy.c - casting and assigning whole blocks. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/stop.h"
@@ -52,22 +53,48 @@ bool nd_same(const nd *a, const nd *b)
     return true;
 }
 
-nd *nd_new_like(const nd *x, dtype_of t, err *e)
+/* Is axis b, which comes later, to be stepped along more slowly than a?  1 yes, 0 no, -1 unknown:
+ * where blocks disagree C order wins, and an axis that stands still counts as the fastest. */
+static int is_slower(int n, const nd *const *x, int b, int a)
 {
-    int64_t strides[ND_MAXDIM], size = t.size;
-    nd *base = nd_new(t, x->ndim, nd_shape(x), e);
-    if (!base || x->ndim < 2 || nd_is_c(x)) return base;
-    walk w;
-    walk_init(&w, x->ndim, nd_shape(x));
-    walk_add_nd(&w, x);
-    walk_sort(&w);
-    for (int i = 0; i < x->ndim; i++) {
-        strides[w.axis[i]] = size;
-        size *= w.shape[i] ? w.shape[i] : 1;
+    int answer = -1;
+    for (int k = 0; k < n; k++) {
+        if (nd_shape(x[k])[a] == 1 || nd_shape(x[k])[b] == 1) continue;
+        if (llabs(nd_strides(x[k])[b]) <= llabs(nd_strides(x[k])[a]))
+            answer = 0;
+        else if (answer < 0)
+            answer = 1;
     }
-    nd *y = nd_view(base->b, base->at, t, x->ndim, nd_shape(x), strides);
+    return answer;
+}
+
+nd *nd_new_as(int n, const nd *const *x, dtype_of t, const int64_t *shape, err *e)
+{
+    int ndim = x[0]->ndim, order[ND_MAXDIM];
+    int64_t strides[ND_MAXDIM], size = t.size;
+    nd *base = nd_new(t, ndim, shape, e);
+    bool c = true;
+    for (int k = 0; k < n && c; k++) c = nd_is_c(x[k]);
+    if (!base || ndim < 2 || c) return base;
+    for (int i = 0; i < ndim; i++) { /* pairs that do not say do not stop the search */
+        int to = i, answer = -1;
+        for (int j = i - 1; j >= 0 && answer; j--)
+            if ((answer = is_slower(n, x, i, order[j])) > 0) to = j;
+        memmove(&order[to + 1], &order[to], (size_t)(i - to) * sizeof *order);
+        order[to] = i;
+    }
+    for (int i = ndim - 1; i >= 0; i--) {
+        strides[order[i]] = size;
+        size *= shape[order[i]] ? shape[order[i]] : 1;
+    }
+    nd *y = nd_view(base->b, base->at, t, ndim, shape, strides);
     datum_unref(base);
     return y;
+}
+
+nd *nd_new_like(const nd *x, dtype_of t, err *e)
+{
+    return nd_new_as(1, &x, t, nd_shape(x), e);
 }
 
 nd *nd_new_order(dtype_of t, int ndim, const int64_t *shape, char order, err *e)

@@ -63,13 +63,9 @@ nd *nd_concat(int n, const nd *const *x, int axis, dtype_of want, err *e)
     int64_t shape[ND_MAXDIM], at = 0;
     TRY(check_joinable(n, x, axis, e) && common_type(n, x, want, &t, e));
     memcpy(shape, nd_shape(x[0]), (size_t)x[0]->ndim * sizeof *shape);
-    bool fortran = x[0]->ndim > 1;
-    for (int k = 0; k < n; k++) {
-        if (k) shape[axis] += nd_shape(x[k])[axis];
-        fortran &= (x[k]->flags & ND_F) && !(x[k]->flags & ND_C);
-    }
-    nd *y = nd_new_order(t, x[0]->ndim, shape, fortran ? 'F' : 'C', e);
-    if (y && !fortran && follow_on(n, x, axis, t)) {
+    for (int k = 1; k < n; k++) shape[axis] += nd_shape(x[k])[axis];
+    nd *y = nd_new_as(n, x, t, shape, e);
+    if (y && follow_on(n, x, axis, t)) {
         char *to = y->at;
         for (int k = 0; y && k < n; k++)
             for (size_t i = 0, size = nd_bytes(x[k]), part; y && i < size; i += part, to += part) {

@@ -15,6 +15,8 @@ nd *nd_copy_order(const nd *x, char order, err *e);
 nd *nd_new_order(dtype_of t, int ndim, const int64_t *shape, char order, err *e); /* 'C' or 'F' */
 /* Uninitialised, shape and axis order of x ('K'), type t. Object blocks inherit x's cell_ops. */
 nd *nd_new_like(const nd *x, dtype_of t, err *e);
+/* The same for the n blocks together, of a shape with as many axes: what they are joined into. */
+nd *nd_new_as(int n, const nd *const *x, dtype_of t, const int64_t *shape, err *e);
 /* target[...] = value: broadcasts (ValueError in NumPy's words), casts, respects where (or NULL);
  * overlapping memory is handled. */
 bool nd_assign(nd *target, const nd *value, char casting, const nd *where, err *e);

@@ -3,9 +3,9 @@
  * Dask cuts pieces (a task each), joins them, and goes by intermediate grids when there are many.
  * Here one task copies every piece to its place, and steps that nobody else reads are skipped as
  * long as the number of pieces stays in proportion.  What the graph would have made as a view of
- * one block stays a view, and a block that would have been cut from a larger one keeps gaps between
- * its rows: so sums over it go by the same runs.  A source that can read any region reads the new
- * blocks. */
+ * one block stays a view, what it would have copied is, and a block that would have been cut from a
+ * larger one keeps gaps between its rows: so sums over it go by the same runs.  A source that can
+ * read any region reads the new blocks. */
 #include "engine/expr/rechunk.h"
 
 #include <string.h>
@@ -26,6 +26,7 @@ typedef struct region {
     int64_t first[GRID_MAXDIM], last[GRID_MAXDIM]; /* old blocks that hold them */
     int64_t parent[GRID_MAXDIM];                   /* shape of the block it is cut from */
     bool view;                                     /* cut from one old block */
+    bool copied;                                   /* ... of which it is at most half */
 } region;
 
 /* the block of g that holds all of [lo, hi), or false */
@@ -44,6 +45,7 @@ static void region_of(const paste_fn *f, uint64_t i, region *r)
     const grid *to = f->grid[f->nstep], *old = f->grid[0];
     int64_t block[GRID_MAXDIM], shape[GRID_MAXDIM];
     r->ndim = to->ndim;
+    r->copied = false;
     grid_block(to, i, block);
     grid_block_start(to, block, r->lo);
     grid_block_shape(to, block, r->parent);
@@ -52,12 +54,14 @@ static void region_of(const paste_fn *f, uint64_t i, region *r)
         r->first[k] = cuts_find(old->ax[k], r->lo[k]);
         r->last[k] = cuts_find(old->ax[k], r->hi[k] - 1);
     }
+    int64_t own = shape_count(r->ndim, r->parent), cut = own;
     int s = f->nstep;
-    while (s > 0 && holder(f->grid[s - 1], r, shape)) {
-        memcpy(r->parent, shape, sizeof shape);
-        s--;
+    for (; s > 0 && holder(f->grid[s - 1], r, shape); s--) {
+        r->copied |= shape_count(r->ndim, shape) >= 2 * cut && cut > 0;
+        cut = shape_count(r->ndim, shape);
+        if (!r->copied) memcpy(r->parent, shape, sizeof shape);
     }
-    r->view = s == 0;
+    r->view = s == 0 && (!r->copied || shape_count(r->ndim, r->parent) == own);
 }
 
 /* --- the task --- */
@@ -212,7 +216,7 @@ typedef struct paste_layer {
 static void view_task(const paste_layer *l, const region *r, arena *a, task_view *out)
 {
     const grid *old = l->f->grid[0];
-    lit *arg = arena_alloc(a, 2 * sizeof *arg),
+    lit *arg = arena_alloc(a, 3 * sizeof *arg),
         *item = arena_alloc(a, (size_t)r->ndim * sizeof *item + 1);
     ref *in = arena_alloc(a, sizeof *in);
     bool whole = true;
@@ -225,9 +229,10 @@ static void view_task(const paste_layer *l, const region *r, arena *a, task_view
     arg[0] = lit_in(0);
     arg[1] = lit_items(LIT_TUPLE, (uint32_t)r->ndim, item);
     *out = (task_view){.nin = 1, .in = in};
-    if (whole) return; /* another name */
+    if (whole) return;                            /* another name */
+    arg[2] = lit_int(r->copied ? INT64_MAX : -1); /* of how many: is it copied? */
     out->f = l->getitem;
-    out->narg = 2;
+    out->narg = 3;
     out->arg = arg;
 }
 
@@ -400,6 +405,6 @@ layer *rewrite_rechunk(const nodes *all, const node *x)
     paste_layer *l = layer_new(sizeof *l, &paste_layer_kind, x->of->name, x->of->grid, x->of->type,
                                1, &step[n - 1]->dep[0]);
     l->f = f;
-    l->getitem = fn_getitem();
+    l->getitem = fn_getitem_piece();
     return &l->base;
 }

@@ -22,6 +22,26 @@ static bool split_of(interp *in, value v, int ndim, int64_t *every, int64_t *axi
     return true;
 }
 
+/* Axes given in another than ascending order, as reduce_args has them.  Dask joins the parts of
+ * means and moments along the axes in that order: the bits depend on it. */
+static uint64_t axes_turn(value v, int ndim)
+{
+    enum { MOST = 16 };
+    const tuple *t = as_tuple(v);
+    const value *at = t ? t->at : NULL;
+    int64_t n = t ? (int64_t)t->n : 0, last = -1;
+    uint64_t turn = 0;
+    bool ascends = true;
+    for (int64_t k = 0; k < n && n <= MOST; k++) {
+        int64_t axis = at[k].i + (at[k].i < 0 ? ndim : 0);
+        if (at[k].kind != V_INT) return 0;
+        ascends &= axis > last;
+        turn |= (uint64_t)(axis & (MOST - 1)) << 4 * k;
+        last = axis;
+    }
+    return ascends ? 0 : turn;
+}
+
 /* reduce(op, x, axis, keepdims, dtype, ddof, order, split_every, prefix) */
 static value b_reduce(interp *in, const value *arg)
 {
@@ -36,6 +56,7 @@ static value b_reduce(interp *in, const value *arg)
     if (!split_of(in, arg[7], expr_ndim(x), &a.split_every, split, &a.split_axis)) return FAIL;
     a.keepdims = value_truth(in, arg[3]) == 1;
     a.order = (int)order;
+    a.turn = axes_turn(arg[2], expr_ndim(x));
     err e = {0};
     return wrap_expr(in, expr_reduce(op->at, x, &a, &e), &e);
 }
