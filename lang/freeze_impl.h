@@ -113,7 +113,7 @@ typedef struct crossings { /* in->ext */
     uint32_t norigin, cap;
 } crossings;
 
-/* ---- freezing: freeze.c, freeze_class.c, freeze_reduce.c ---- */
+/* ---- freezing: freeze.c, freeze_write.c, freeze_class.c, freeze_name.c ---- */
 
 #define OBJ(p) ((value){.kind = V_OBJ, .o = &(p)->hdr})
 
@@ -149,7 +149,9 @@ struct freezer {
 void freeze_byte(freezer *f, unsigned b);
 void freeze_u32(freezer *f, uint32_t u);
 void freeze_text(freezer *f, const char *s, size_t n);
-void freeze_obj(freezer *f, void *o); /* NULL: FAIL */
+void freeze_obj(freezer *f, void *o);   /* NULL: FAIL */
+uint32_t freeze_id(freezer *f, obj *o); /* the one it has, or a new one */
+void freeze_item(freezer *f, value v);  /* one that its holder may have for itself */
 bool freeze_refuse(freezer *f, const obj *o);
 /* By the name it has in a module: false, nothing written, when it has none. */
 bool freeze_named(freezer *f, value v, const char *home, const char *path);

@@ -113,7 +113,8 @@ static bool set_axis(setting *s, int k, const expr_item *in, err *e)
     target *t = &s->at[k];
     if (in->lazy)
         return err_set(e, NotImplementedError,
-                       "assignment through a lazy index beside other indices");
+                       "assignment through a lazy index beside other indices is not supported: "
+                       "compute the index first");
     if (in->item.kind == IDX_NEW)
         return err_set(e, IndexError, "dask does not support assignment with a new axis");
     if (in->item.kind == IDX_ARRAY) TRY(set_list(t, in->item.array, k, n, e));

@@ -454,7 +454,7 @@ expr *expr_sort(const expr *x, err *e)
     if (expr_ndim(x) != 1)
         return err_set(e, ValueError, "sort takes an array of one dimension, not %d", expr_ndim(x));
     if (x->type.dt == DT_object)
-        return err_set(e, NotImplementedError, "sort of an array of objects");
+        return err_set(e, NotImplementedError, "sort: lazy arrays of objects are not supported");
     bool known = grid_known(x->chunks);
     grid *g = known ? datum_ref(x->chunks) : NULL;
     if (!known) {

@@ -190,7 +190,7 @@ bool cast_from_text(size_t n, char *dst, ptrdiff_t dstep, const char *src, ptrdi
         return done;
     }
     bool ok = to.dt <= DT_complex128;
-    if (!ok) err_set(e, NotImplementedError, "casting text to %s", dtypes[to.dt].name);
+    if (!ok) err_set(e, NotImplementedError, "text cannot be cast to %s", dtypes[to.dt].name);
     for (size_t i = 0; ok && i < n; i++, dst += dstep, src += sstep)
         ok = text_to_number(dst, to, src, from, &b, e);
     sb_clear(&b);

@@ -369,7 +369,8 @@ static bool at_plan(at_job *j, const ufunc *f, const nd *target, const nd *y, er
     if (!dtype_can_cast(out, j->target, 'k'))
         return ufunc_cast_error(f, "output", out, j->target, 'k', e);
     if (j->plan.arg[0].dt > DT_complex128)
-        return err_set(e, NotImplementedError, "%s.at on %s", f->name, dtypes[j->target.dt].name);
+        return err_set(e, NotImplementedError, "ufunc.at: %s of %s in place is not supported",
+                       f->name, dtypes[j->target.dt].name);
     if (j->plan.arg[0].dt != j->target.dt) j->in = cast_find(j->plan.arg[0], j->target, e);
     if (out.dt != j->target.dt) j->out = cast_find(j->target, out, e);
     return !e->kind;

@@ -3,17 +3,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,14 +20,11 @@
 #include "lang/types/bytes.h"
 #include "lang/types/file.h"
 #include "lang/types/record.h"
-#include "stdlib/stdlib.h"
-
-extern char **environ;
+#include "stdlib/core/os_parts.h"
 
 /* ---- paths ---- */
 
-/* NONE when the call on a path succeeded, else the OSError of errno */
-static value done(interp *in, int failed, value path)
+value os_done(interp *in, int failed, value path)
 {
     return failed ? throw_errno(in, errno, path) : NONE;
 }
@@ -40,7 +34,7 @@ static value done(interp *in, int failed, value path)
     {                                                                                              \
         str *path;                                                                                 \
         if (!path_text(in, arg[0], &path)) return FAIL;                                            \
-        value r = done(in, call, arg[0]);                                                          \
+        value r = os_done(in, call, arg[0]);                                                       \
         obj_unref(in, path);                                                                       \
         return r;                                                                                  \
     }
@@ -138,6 +132,13 @@ static const builtin stat_rows[] = {
     RECORD_FIELD(8, "st_mtime", "time of last modification"),
     RECORD_FIELD(9, "st_ctime", "time of last change"), {0},
 };
+static const builtin volume_rows[] = {
+    RECORD_FIELD(0, "f_bsize", NULL), RECORD_FIELD(1, "f_frsize", NULL),
+    RECORD_FIELD(2, "f_blocks", NULL), RECORD_FIELD(3, "f_bfree", NULL),
+    RECORD_FIELD(4, "f_bavail", NULL), RECORD_FIELD(5, "f_files", NULL),
+    RECORD_FIELD(6, "f_ffree", NULL), RECORD_FIELD(7, "f_favail", NULL),
+    RECORD_FIELD(8, "f_flag", NULL), RECORD_FIELD(9, "f_namemax", NULL), {0},
+};
 static const builtin uname_rows[] = {
     RECORD_FIELD(0, "sysname", NULL), RECORD_FIELD(1, "nodename", NULL),
     RECORD_FIELD(2, "release", NULL), RECORD_FIELD(3, "version", NULL),
@@ -150,6 +151,8 @@ static const builtin terminal_rows[] = {
 // clang-format on
 
 static const type T_stat = {RECORD, .name = "stat_result", .module = "os", .table = stat_rows};
+static const type T_volume = {RECORD, .name = "statvfs_result", .module = "os",
+                              .table = volume_rows};
 static const type T_uname = {RECORD, .name = "uname_result", .module = "posix",
                              .table = uname_rows};
 static const type T_terminal = {RECORD, .name = "terminal_size", .module = "os",
@@ -179,19 +182,49 @@ static value os_stat(interp *in, const value *arg)
                       seconds(s.st_ctim));
 }
 
+static value os_statvfs(interp *in, const value *arg)
+{
+    struct statvfs s;
+    int r;
+    if (arg[0].kind == V_INT)
+        r = fstatvfs((int)arg[0].i, &s);
+    else {
+        str *path;
+        if (!path_text(in, arg[0], &path)) return FAIL;
+        r = statvfs(path->at, &s);
+        obj_unref(in, path);
+    }
+    if (r) return throw_errno(in, errno, arg[0]);
+    const unsigned long v[10] = {s.f_bsize, s.f_frsize, s.f_blocks, s.f_bfree, s.f_bavail,
+                                 s.f_files, s.f_ffree,  s.f_favail, s.f_flag,  s.f_namemax};
+    value i[10];
+    for (int k = 0; k < 10; k++) i[k] = v_int((int64_t)v[k]);
+    return record_new(in, &T_volume, 10, i[0], i[1], i[2], i[3], i[4], i[5], i[6], i[7], i[8],
+                      i[9]);
+}
+
+/* times: seconds, or nanoseconds if arg[2] */
 static value os_utime(interp *in, const value *arg)
 {
     str *path;
     struct timespec t[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
     tuple *times = as_tuple(arg[1]);
+    bool nano = value_truth(in, arg[2]) == 1;
     for (int i = 0; times && i < 2; i++) {
         double s;
+        int64_t ns;
+        if (nano) {
+            if (!to_int64(in, times->at[i], &ns)) return FAIL;
+            t[i].tv_nsec = (long)((ns % 1000000000 + 1000000000) % 1000000000);
+            t[i].tv_sec = (time_t)((ns - t[i].tv_nsec) / 1000000000);
+            continue;
+        }
         if (!to_double(in, times->at[i], &s)) return FAIL;
         t[i].tv_sec = (time_t)s;
         t[i].tv_nsec = (long)((s - (double)t[i].tv_sec) * 1e9);
     }
     if (!path_text(in, arg[0], &path)) return FAIL;
-    value r = done(in, utimensat(AT_FDCWD, path->at, t, 0), arg[0]);
+    value r = os_done(in, utimensat(AT_FDCWD, path->at, t, 0), arg[0]);
     obj_unref(in, path);
     return r;
 }
@@ -302,7 +335,7 @@ static value os_putenv(interp *in, const value *arg)
 {
     str *k = as_str(arg[0]), *v = as_str(arg[1]);
     if (!k) return throw(in, TypeError, "str expected, not %s", type_of(in, arg[0])->name);
-    return done(in, v ? setenv(k->at, v->at, 1) : unsetenv(k->at), FAIL);
+    return os_done(in, v ? setenv(k->at, v->at, 1) : unsetenv(k->at), FAIL);
 }
 
 static value os_strerror(interp *in, const value *arg)
@@ -315,7 +348,7 @@ static value os_strerror(interp *in, const value *arg)
 
 static value os_close(interp *in, const value *arg)
 {
-    return done(in, close((int)arg[0].i), FAIL);
+    return os_done(in, close((int)arg[0].i), FAIL);
 }
 
 static value os_dup(interp *in, const value *arg)
@@ -364,172 +397,6 @@ static value os_isatty(interp *in, const value *arg)
     return v_bool(isatty((int)arg[0].i));
 }
 
-/* ---- child processes ---- */
-
-static char **to_argv(interp *in, value v)
-{
-    list *l = list_of(in, v);
-    if (!l) return NULL;
-    char **a = mem_zero(((size_t)l->n + 1) * sizeof *a);
-    for (int64_t i = 0; i < l->n; i++) {
-        str *s;
-        if (!path_text(in, l->at[i], &s)) break;
-        a[i] = mem_dup(s->at);
-        obj_unref(in, s);
-    }
-    obj_unref(in, l);
-    return a;
-}
-
-static void free_argv(char **a)
-{
-    for (char **p = a; p && *p; p++) mem_free(*p);
-    mem_free(a);
-}
-
-/* What the child does with fd: -1 inherits, -2 is /dev/null, else a descriptor of ours. */
-static void redirect(posix_spawn_file_actions_t *fa, int fd, int64_t from)
-{
-    if (from == -2)
-        posix_spawn_file_actions_addopen(fa, fd, "/dev/null", fd ? O_WRONLY : O_RDONLY, 0);
-    else if (from >= 0)
-        posix_spawn_file_actions_adddup2(fa, (int)from, fd);
-}
-
-/* spawn(argv, env or None, cwd or None, stdin, stdout, stderr) -> pid */
-static value os_spawn(interp *in, const value *arg)
-{
-    posix_spawn_file_actions_t fa;
-    pid_t pid;
-    str *cwd = NULL;
-    char **argv = to_argv(in, arg[0]);
-    char **env = !argv || is_none(arg[1]) ? NULL : to_argv(in, arg[1]);
-    if (throwing(in) || !argv[0] || (!is_none(arg[2]) && !path_text(in, arg[2], &cwd))) {
-        free_argv(argv);
-        free_argv(env);
-        return throwing(in) ? FAIL : throw(in, IndexError, "list index out of range");
-    }
-    posix_spawn_file_actions_init(&fa);
-    for (int fd = 0; fd < 3; fd++) redirect(&fa, fd, arg[3 + fd].i);
-    if (cwd) posix_spawn_file_actions_addchdir_np(&fa, cwd->at);
-    int code = posix_spawnp(&pid, argv[0], &fa, NULL, argv, env ? env : environ);
-    posix_spawn_file_actions_destroy(&fa);
-    value name = v_str(in, argv[0]);
-    free_argv(argv);
-    free_argv(env);
-    obj_unref(in, cwd);
-    value r = code ? throw_errno(in, code, name) : v_int(pid);
-    value_unref(in, name);
-    return r;
-}
-
-/* waitpid(pid, block) -> the exit code (negative: the signal), None while it runs */
-static value os_wait(interp *in, const value *arg)
-{
-    int status;
-    bool block = arg[1].i;
-    for (;;) {
-        pid_t r = waitpid((pid_t)arg[0].i, &status, block ? 0 : WNOHANG);
-        if (r == 0) return NONE;
-        if (r > 0) break;
-        if (errno != EINTR) return throw_errno(in, errno, FAIL);
-        if (!check_interrupt(in)) return FAIL;
-    }
-    return v_int(WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status));
-}
-
-static value os_kill(interp *in, const value *arg)
-{
-    int64_t pid, sig;
-    if (!to_int64(in, arg[0], &pid) || !to_int64(in, arg[1], &sig)) return FAIL;
-    /* to end oneself: by the thread that calls, so that it does not go on before the end comes */
-    struct sigaction how = {0};
-    bool own = pid == (int64_t)getpid() && sig && !sigaction((int)sig, NULL, &how) &&
-               how.sa_handler == SIG_DFL;
-    return done(in, own ? raise((int)sig) : kill((pid_t)pid, (int)sig), FAIL);
-}
-
-static value os_pipe(interp *in, const value *arg)
-{
-    int fd[2];
-    (void)arg;
-    if (pipe2(fd, O_CLOEXEC)) return throw_errno(in, errno, FAIL);
-    return v_obj(tuple_pack(in, 2, v_int(fd[0]), v_int(fd[1])));
-}
-
-typedef struct pump { /* communicate(): what still goes in, what has come out */
-    const char *send;
-    size_t left;
-    strbuf got[2];
-    struct pollfd fd[3]; /* stdin, stdout, stderr of the child; fd -1: done */
-} pump;
-
-static void pump_once(pump *p)
-{
-    char buf[65536];
-    if (p->fd[0].fd >= 0 && p->fd[0].revents) {
-        ssize_t k = write(p->fd[0].fd, p->send, p->left < 4096 ? p->left : 4096);
-        if (k > 0) p->send += k, p->left -= (size_t)k;
-        if (k < 0 || !p->left) {
-            close(p->fd[0].fd);
-            p->fd[0].fd = -1;
-        }
-    }
-    for (int i = 1; i < 3; i++) {
-        if (p->fd[i].fd < 0 || !p->fd[i].revents) continue;
-        ssize_t k = read(p->fd[i].fd, buf, sizeof buf);
-        if (k > 0)
-            sb_add(&p->got[i - 1], buf, (size_t)k);
-        else if (k == 0 || errno != EINTR) {
-            close(p->fd[i].fd);
-            p->fd[i].fd = -1;
-        }
-    }
-}
-
-/* communicate(stdin fd, stdout fd, stderr fd, input bytes, seconds or -1) -> (out, err, in time);
- * closes the descriptors; -1 for one that is no pipe */
-static value os_communicate(interp *in, const value *arg)
-{
-    pump p = {0};
-    double limit;
-    if (!to_double(in, arg[4], &limit)) return FAIL;
-    struct timespec now, start;
-    clock_gettime(CLOCK_MONOTONIC, &start);
-    p.send = bytes_peek(arg[3], &p.left);
-    for (int i = 0; i < 3; i++) p.fd[i] = (struct pollfd){(int)arg[i].i, i ? POLLIN : POLLOUT, 0};
-    if (!p.left && p.fd[0].fd >= 0) {
-        close(p.fd[0].fd);
-        p.fd[0].fd = -1;
-    }
-    bool in_time = true;
-    while (in_time && (p.fd[0].fd >= 0 || p.fd[1].fd >= 0 || p.fd[2].fd >= 0)) {
-        if (poll(p.fd, 3, 100) > 0) pump_once(&p);
-        if (!check_interrupt(in)) break;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        double spent =
-            (double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec);
-        in_time = limit < 0 || spent < limit;
-    }
-    for (int i = 0; i < 3; i++)
-        if (p.fd[i].fd >= 0) close(p.fd[i].fd);
-    value r = throwing(in)
-                  ? FAIL
-                  : v_obj(tuple_pack(in, 3, v_obj(bytes_new(in, sb_text(&p.got[0]), p.got[0].n)),
-                                     v_obj(bytes_new(in, sb_text(&p.got[1]), p.got[1].n)),
-                                     v_bool(in_time)));
-    sb_clear(&p.got[0]);
-    sb_clear(&p.got[1]);
-    return r;
-}
-
-static value os_system(interp *in, const value *arg)
-{
-    str *s = as_str(arg[0]);
-    if (!s) return throw(in, TypeError, "system() argument 1 must be str");
-    return v_int(system(s->at));
-}
-
 // clang-format off
 static const builtin functions[] = {
     {"getcwd()", os_getcwd, "The current folder."},
@@ -549,7 +416,8 @@ static const builtin functions[] = {
     {"chmod(path, mode)", os_chmod, "Change the access permissions of a file."},
     {"access(path, mode)", os_access, "Whether the user may reach, read, write or run the file."},
     {"_stat(path, follow)", os_stat, NULL},
-    {"_utime(path, times)", os_utime, NULL},
+    {"statvfs(path)", os_statvfs, "What is known of the file system that path is on."},
+    {"_utime(path, times, ns)", os_utime, NULL},
     {"_realpath(path)", os_realpath, NULL},
     {"getpid()", os_getpid, "Return the current process id."},
     {"getppid()", os_getppid, "Return the parent's process id."},
@@ -590,7 +458,7 @@ static bool open_os(interp *in, module *m)
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
         if (!module_put(in, m, constants[i].name, v_int(constants[i].value))) return false;
     return module_put_type(in, m, &T_stat) && module_put_type(in, m, &T_terminal) &&
-           module_put_type(in, m, &T_uname);
+           module_put_type(in, m, &T_uname) && module_put_type(in, m, &T_volume);
 }
 
 const module_def os_def = {

@@ -118,7 +118,8 @@ static value z_open(interp *in, const value *arg)
     if (nchunk != s.ndim)
         return throw(in, ValueError, "%d chunk sizes for %d dimensions", nchunk, s.ndim);
     if (!dtype_parse(dtype->at, &s.t, &e)) return throw_err(in, &e);
-    if (s.t.dt == DT_object) return throw(in, NotImplementedError, "Zarr arrays of objects");
+    if (s.t.dt == DT_object)
+        return throw(in, NotImplementedError, "Zarr arrays of objects are not supported");
     s.fortran = str_is(order, "F");
     s.separator = *separator->at;
     dtype_of plain = s.t;
