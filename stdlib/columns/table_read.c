@@ -1,0 +1,435 @@
+/* stdlib/columns/table_read.c - lines of cells to columns of numbers, bools and texts.
+ *
+ * Two passes: one finds where cells begin (cells.c would need quotes, blank lines and all ends of
+ * lines in mind; nobody else does), one converts column by column.  What a column holds is tried in
+ * the order int64, uint64, float64, bool, text: the first that takes all of its cells. */
+#include "stdlib/columns/columns.h"
+
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+#include "engine/base/mem.h"
+#include "lang/types/dict.h"
+
+/* --- the text, and where its cells begin --- */
+
+enum { ABSENT = 0 }; /* a line with fewer cells; else 1 + 2 * place + quoted */
+
+typedef struct source {
+    const char *at, *end;
+    char sep, quote;
+    bool skips_blank; /* lines */
+} source;
+
+typedef struct grid_of_cells {
+    uint64_t *cell; /* of each line width ones */
+    size_t cap;
+    int64_t width, rows;
+} cells;
+
+typedef struct trouble { /* what is wrong with the text */
+    bool is;
+    int64_t line, cells;
+} trouble;
+
+static bool ends_line(char c)
+{
+    return c == '\n' || c == '\r';
+}
+
+static const char *after_line(const source *s, const char *p)
+{
+    if (p < s->end && *p == '\r')
+        p++;
+    else if (p < s->end && *p == '\n')
+        return p + 1;
+    return p < s->end && *p == '\n' ? p + 1 : p;
+}
+
+/* behind the cell that begins at p; NULL: its quotes are never closed */
+static const char *after_cell(const source *s, const char *p)
+{
+    if (p < s->end && *p == s->quote) {
+        for (;;) {
+            p = memchr(p + 1, s->quote, (size_t)(s->end - p - 1));
+            if (!p) return NULL;
+            if (++p == s->end || *p != s->quote) break;
+        }
+    }
+    while (p < s->end && *p != s->sep && !ends_line(*p)) p++;
+    return p;
+}
+
+/* Is there nothing on the line but blanks?  Then *next is behind it. */
+static bool blank_line(const source *s, const char *p, const char **next)
+{
+    while (p < s->end && (*p == ' ' || *p == '\t') && *p != s->sep) p++;
+    if (p < s->end && !ends_line(*p)) return false;
+    *next = after_line(s, p);
+    return true;
+}
+
+static uint64_t cell_code(const source *s, const char *text, const char *p)
+{
+    return 1 + 2 * (uint64_t)(p - text) + (p < s->end && *p == s->quote);
+}
+
+/* --- the text of one cell --- */
+
+typedef struct reader {
+    const source *s;
+    const char *text;
+    strbuf plain; /* of a cell in quotes */
+} reader;
+
+static const char *unquoted(reader *r, const char *p, const char *end, size_t *n)
+{
+    r->plain.n = 0;
+    bool inside = false;
+    for (; p < end; p++) {
+        if (*p == r->s->quote && inside && p + 1 < end && p[1] == *p)
+            sb_addc(&r->plain, *p++);
+        else if (*p == r->s->quote)
+            inside = !inside;
+        else
+            sb_addc(&r->plain, *p);
+    }
+    *n = r->plain.n;
+    return sb_text(&r->plain);
+}
+
+static const char *cell_text(reader *r, uint64_t code, size_t *n)
+{
+    *n = 0;
+    if (code == ABSENT) return "";
+    const char *p = r->text + (code - 1) / 2, *end = p;
+    if ((code - 1) & 1) return unquoted(r, p, after_cell(r->s, p), n);
+    while (end < r->s->end && *end != r->s->sep && !ends_line(*end)) end++;
+    *n = (size_t)(end - p);
+    return p;
+}
+
+/* --- which texts mean that there is nothing --- */
+
+typedef struct holes {
+    set *of; /* NULL: none */
+    bool first[256], length[64];
+    bool empty, longer;
+} holes;
+
+static bool holes_of(interp *in, value v, holes *h)
+{
+    *h = (holes){.of = (set *)as_obj(v, &T_frozenset)};
+    if (!h->of) h->of = (set *)as_obj(v, &T_set);
+    if (!h->of) return throw(in, TypeError, "holes must be a set"), false;
+    for (uint64_t i = 0; h->of->at && i <= h->of->mask; i++) {
+        str *s = as_str(h->of->at[i].key);
+        if (!s) continue;
+        h->empty |= !s->nbyte;
+        h->first[(unsigned char)s->at[0]] = true;
+        if (s->nbyte < 64)
+            h->length[s->nbyte] = true;
+        else
+            h->longer = true;
+    }
+    return true;
+}
+
+static bool is_hole(const holes *h, const char *p, size_t n)
+{
+    if (!n) return h->empty;
+    if (!h->first[(unsigned char)*p] || !(n < 64 ? h->length[n] : h->longer)) return false;
+    for (uint64_t i = 0; i <= h->of->mask; i++) {
+        str *s = as_str(h->of->at[i].key);
+        if (s && s->nbyte == n && !memcmp(s->at, p, n)) return true;
+    }
+    return false;
+}
+
+/* --- columns --- */
+
+typedef struct column {
+    interp *in;
+    reader *r;
+    const cells *c;
+    int64_t place;
+    holes holes;
+    int64_t missing;
+} column;
+
+static const char *at_row(const column *x, int64_t row, size_t *n, bool *hole)
+{
+    const char *p = cell_text(x->r, x->c->cell[row * x->c->width + x->place], n);
+    *hole = is_hole(&x->holes, p, *n);
+    return p;
+}
+
+/* Each takes all cells into a fresh array, or stops at the first that is something else. */
+typedef enum number (*taker)(column *x, int64_t row, const char *p, size_t n, bool hole, char *to);
+
+static enum number take_int(column *x, int64_t row, const char *p, size_t n, bool hole, char *to)
+{
+    (void)x;
+    return hole ? IS_TEXT : table_int(p, n, (int64_t *)(void *)to + row);
+}
+
+static enum number take_uint(column *x, int64_t row, const char *p, size_t n, bool hole, char *to)
+{
+    (void)x;
+    return hole ? IS_TEXT : table_uint(p, n, (uint64_t *)(void *)to + row);
+}
+
+static enum number take_float(column *x, int64_t row, const char *p, size_t n, bool hole, char *to)
+{
+    double *d = (double *)(void *)to + row;
+    (void)x;
+    if (!hole) return table_float(p, n, d);
+    *d = NAN;
+    return IS_NUMBER;
+}
+
+static int truth_of(const char *p, size_t n)
+{
+    if (n == 4 && !strncasecmp(p, "true", 4)) return 1;
+    return n == 5 && !strncasecmp(p, "false", 5) ? 0 : -1;
+}
+
+/* Bools with holes are objects in the end: 2 stands for a hole. */
+static enum number take_bool(column *x, int64_t row, const char *p, size_t n, bool hole, char *to)
+{
+    int is = hole ? 2 : truth_of(p, n);
+    x->missing += hole;
+    to[row] = (char)is;
+    return is < 0 ? IS_TEXT : IS_NUMBER;
+}
+
+static nd *taken_by(column *x, taker f, enum dtype dt, enum number *end, err *e)
+{
+    nd *y = nd_new(dtype_plain(dt), 1, &x->c->rows, e);
+    *end = IS_NUMBER;
+    x->missing = 0;
+    for (int64_t i = 0; y && i < x->c->rows && *end == IS_NUMBER; i++) {
+        size_t n;
+        bool hole;
+        const char *p = at_row(x, i, &n, &hole);
+        *end = f(x, i, p, n, hole, y->at);
+        if (i % OFTEN == OFTEN - 1 && !check_interrupt(x->in)) *end = IS_TEXT;
+    }
+    return *end == IS_NUMBER ? y : datum_unref(y);
+}
+
+static nd *bools_with_holes(column *x, nd *bools)
+{
+    nd *y = objects_new(x->in, x->c->rows);
+    for (int64_t i = 0; y && i < x->c->rows; i++) {
+        char is = bools->at[i];
+        cells_of(y)[i] = value_cell(is == 2 ? v_float(NAN) : v_bool(is));
+    }
+    datum_unref(bools);
+    return y;
+}
+
+/* Texts met lately, by their bytes: a column often has few different ones, and each is one object.
+ */
+typedef struct recent {
+    str *at[1 << 10];
+} recent;
+
+static value text_of(interp *in, recent *known, const char *p, size_t n)
+{
+    uint64_t h = n;
+    for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)p[i]) * 0x100000001b3u;
+    str **place = &known->at[(h ^ h >> 20) & 1023];
+    if (*place && (*place)->nbyte == n && !memcmp((*place)->at, p, n))
+        return value_ref(v_obj(*place));
+    value v = v_obj(str_new(in, p, n));
+    if (is_fail(v)) return v;
+    obj_unref(in, *place);
+    *place = obj_ref(v.o);
+    return v;
+}
+
+static nd *texts(column *x)
+{
+    recent *known = mem_zero(sizeof *known);
+    nd *y = objects_new(x->in, x->c->rows);
+    bool ok = y;
+    for (int64_t i = 0; ok && i < x->c->rows; i++) {
+        size_t n;
+        bool hole;
+        const char *p = at_row(x, i, &n, &hole);
+        value v = hole ? v_float(NAN) : text_of(x->in, known, p, n);
+        ok = !is_fail(v) && (i % OFTEN != OFTEN - 1 || check_interrupt(x->in));
+        if (!is_fail(v)) memcpy(&cells_of(y)[i], &v, sizeof v);
+    }
+    for (int i = 0; i < 1 << 10; i++) obj_unref(x->in, known->at[i]);
+    mem_free(known);
+    return ok ? y : datum_unref(y);
+}
+
+static nd *column_read(column *x, bool as_text)
+{
+    static const struct {
+        taker take;
+        enum dtype dt;
+    } tries[] = {{take_int, DT_int64}, {take_float, DT_float64}, {take_bool, DT_bool}};
+    err e = {0};
+    for (int k = 0; k < 3 && !as_text && x->c->rows; k++) {
+        enum number end;
+        nd *y = taken_by(x, tries[k].take, tries[k].dt, &end, &e);
+        if (!k && end == IS_TOO_LARGE) {
+            y = taken_by(x, take_uint, DT_uint64, &end, &e);
+            as_text = !y;
+        }
+        if (e.kind) throw_err(x->in, &e);
+        if (throwing(x->in)) return NULL;
+        if (y) return x->missing ? bools_with_holes(x, y) : y;
+    }
+    return texts(x);
+}
+
+/* --- the arguments --- */
+
+static bool source_of(interp *in, const value *arg, source *s, const char **text)
+{
+    str *t = as_str(arg[0]), *sep = as_str(arg[1]), *quote = as_str(arg[2]);
+    int64_t at;
+    if (!t || !sep || sep->nbyte != 1 || !quote || quote->nbyte != 1)
+        return throw(in, TypeError, "text, and a separator and a quote of one byte"), false;
+    if (!to_int64(in, arg[4], &at)) return false;
+    if (at < 0 || (uint64_t)at > t->nbyte)
+        return throw(in, ValueError, "the table does not begin at byte %lld of %zu", (long long)at,
+                     t->nbyte),
+               false;
+    *text = t->at;
+    *s = (source){.at = t->at + at,
+                  .end = t->at + t->nbyte,
+                  .sep = sep->at[0],
+                  .quote = quote->at[0],
+                  .skips_blank = value_truth(in, arg[3]) > 0};
+    return true;
+}
+
+static const char *first_line(const source *s)
+{
+    const char *p = s->at;
+    while (s->skips_blank && p < s->end && blank_line(s, p, &p)) continue;
+    return p;
+}
+
+value columns_record(interp *in, const value *arg)
+{
+    source s;
+    reader r = {.s = &s};
+    if (!source_of(in, arg, &s, &r.text)) return FAIL;
+    const char *p = first_line(&s);
+    list *l = p < s.end ? list_new(in, 0) : NULL;
+    bool ok = l || p == s.end;
+    while (l && ok) {
+        size_t n;
+        const char *end = after_cell(&s, p);
+        if (!end) end = s.end;
+        const char *text = cell_text(&r, cell_code(&s, r.text, p), &n);
+        ok = list_add(in, l, v_obj(str_new(in, text, n)));
+        p = end;
+        if (p == s.end || *p != s.sep) break;
+        p++;
+    }
+    sb_clear(&r.plain);
+    if (!ok) obj_unref(in, l);
+    if (!ok) return FAIL;
+    return v_obj(tuple_pack(in, 2, l ? v_obj(l) : NONE, v_int(after_line(&s, p) - r.text)));
+}
+
+/* --- all of it --- */
+
+static void add_line(cells *c)
+{
+    size_t need = (size_t)((c->rows + 1) * c->width);
+    if (need > c->cap) {
+        c->cap = need < 1024 ? 1024 : 2 * need;
+        c->cell = mem_grow(c->cell, c->cap * sizeof *c->cell);
+    }
+    for (int64_t i = 0; i < c->width; i++) c->cell[c->rows * c->width + i] = ABSENT;
+    c->rows++;
+}
+
+/* Where the lines end, from s->at on; *bad says why they do not. */
+static const char *find_cells(interp *in, const source *s, const char *text, int64_t most, cells *c,
+                              trouble *bad)
+{
+    const char *p = s->at;
+    while (p < s->end && (most < 0 || c->rows < most) && !bad->is) {
+        if (s->skips_blank && blank_line(s, p, &p)) continue;
+        add_line(c);
+        uint64_t *cell = c->cell + (c->rows - 1) * c->width;
+        int64_t k = 0;
+        const char *start = p;
+        for (;; p++, k++) {
+            if (k < c->width) cell[k] = cell_code(s, text, p);
+            const char *end = after_cell(s, p);
+            if (!end) *bad = (trouble){true, c->rows, 0};
+            p = end ? end : s->end;
+            if (p == s->end || *p != s->sep) break;
+        }
+        if (!bad->is && k >= c->width) {
+            *bad = (trouble){true, 1, k + 1};
+            for (const char *q = text; q < start; q = after_line(s, q)) {
+                while (q < start && !ends_line(*q)) q++;
+                bad->line += q < start;
+            }
+        }
+        p = after_line(s, p);
+        if (c->rows % OFTEN == 0 && !check_interrupt(in)) return NULL;
+    }
+    return p;
+}
+
+static value read_column(interp *in, reader *r, const cells *c, value want)
+{
+    tuple *t = as_tuple(want);
+    column x = {.in = in, .r = r, .c = c};
+    if (!t || t->n != 3) return throw(in, TypeError, "(place, holes, kind) for each column");
+    if (!to_int64(in, t->at[0], &x.place) || !holes_of(in, t->at[1], &x.holes)) return FAIL;
+    if (x.place < 0 || x.place >= c->width)
+        return throw(in, ValueError, "column %lld of %lld", (long long)x.place,
+                     (long long)c->width);
+    nd *y = column_read(&x, !is_none(t->at[2]));
+    err e = {0};
+    return y ? array_wrap(in, y, &e) : FAIL;
+}
+
+static value read_columns(interp *in, reader *r, const cells *c, value wanted)
+{
+    list *want = as_list(wanted), *out = want ? list_new(in, want->n) : NULL;
+    if (!want) return throw(in, TypeError, "wanted must be a list, not %s", type_said(in, wanted));
+    for (int64_t i = 0; out && i < want->n; i++) {
+        if (list_add(in, out, read_column(in, r, c, want->at[i]))) continue;
+        obj_unref(in, out);
+        out = NULL;
+    }
+    return v_obj(out);
+}
+
+value columns_read(interp *in, const value *arg)
+{
+    source s;
+    reader r = {.s = &s};
+    cells c = {0};
+    trouble bad = {0};
+    int64_t most;
+    if (!source_of(in, arg, &s, &r.text)) return FAIL;
+    if (!to_int64(in, arg[5], &c.width) || !to_int64(in, arg[6], &most)) return FAIL;
+    if (c.width < 1) return throw(in, ValueError, "a table of %lld columns", (long long)c.width);
+    const char *end = find_cells(in, &s, r.text, most, &c, &bad);
+    value out = FAIL;
+    if (end && bad.is)
+        out = v_obj(tuple_pack(in, 3, NONE, v_int(bad.line), v_int(bad.cells)));
+    else if (end)
+        out = v_obj(tuple_pack(in, 3, read_columns(in, &r, &c, arg[7]), v_int(end - r.text),
+                               v_int(c.rows)));
+    mem_free(c.cell);
+    sb_clear(&r.plain);
+    return out;
+}
