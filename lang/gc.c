@@ -1,14 +1,16 @@
 /* lang/gc.c - memory of objects: small blocks by size, release without recursion, cycle sweep.
  *
  * obj_free releases what an object holds at most FREE_DEPTH deep on the C stack; deeper
- * ones wait in `trash`.  The sweep is trial deletion: counts minus references from inside
+ * ones wait in `trash`, and so do all that are inside another while somebody waits for the prompt.  The sweep is trial deletion: counts minus references from inside
  * the ring of containers; what is left with none and unreachable is garbage.  While it
  * runs, gc_head.prev holds the trial count. */
 #include <malloc.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
-#include "lang/interp.h"
+#include "engine/base/stop.h"
+#include "lang/bin.h"
+#include "lang/exc.h"
 #include "lang/threads.h"
 #include "lang/types/klass.h"
 #include "lang/types/weak.h"
@@ -197,8 +199,18 @@ void *obj_grow(interp *in, obj *o, size_t size)
     return p;
 }
 
-/* Gives the memory back. */
-static void obj_release(interp *in, obj *o)
+void obj_unlist(interp *in, obj *o)
+{
+    if (!(o->flags & OBJ_GC)) return;
+    gc_head *h = head_of(o);
+    set_next(h->prev, next_of(h));
+    next_of(h)->prev = h->prev;
+    set_next(h, h); /* a ring of its own, which it may leave */
+    h->prev = h;
+    (void)in;
+}
+
+void obj_release(interp *in, obj *o)
 {
     const type *t = o->type;
     unsigned flags = o->flags;
@@ -229,32 +241,62 @@ static void free_one(interp *in, obj *o)
 {
     if (o->type->flags & TYPE_HEAP && !klass_finalize(in, o)) return;
     obj_drop(in, o);
-    obj_release(in, o);
+    if (!(o->flags & OBJ_KEPT)) obj_release(in, o);
+}
+
+static bool must_wait(const interp *in)
+{
+    if (in->freeing >= FREE_DEPTH || in->relink) return true;
+    return safe_point_due(in) && hurries(in);
+}
+
+static void throw_away(interp *in, obj *o)
+{
+    if (in->ntrash == in->trash_cap) {
+        in->trash_cap = in->trash_cap ? in->trash_cap * 2 : 256;
+        in->trash = mem_grow(in->trash, in->trash_cap * sizeof *in->trash);
+    }
+    if (o->flags & OBJ_DICT && in->freeing < FREE_DEPTH) weak_clear(in, o); /* it may take long */
+    in->trash[in->ntrash++] = o;
+}
+
+/* Frees what has waited, in the middle of obj_free, until somebody is in haste. */
+static void trash_empty(interp *in, size_t most)
+{
+    for (size_t k = 0; in->ntrash && k < most; k++) {
+        if (safe_point_due(in) && hurries(in)) break;
+        in->freeing = FREE_DEPTH / 2; /* leave the trash room to be used again */
+        free_one(in, in->trash[--in->ntrash]);
+    }
+    in->freeing = 1;
+    if (in->ntrash) safe_point_ask(in);
+}
+
+void trash_some(interp *in)
+{
+    in->freeing = 1;
+    trash_empty(in, PILE_LEAST);
+    in->freeing = 0;
 }
 
 void obj_free(interp *in, obj *o)
 {
     if (!(o->flags & (OBJ_GC | OBJ_DICT)) && !o->type->drop && !(o->type->flags & TYPE_HEAP)) {
-        block_free(in, o, o->gc ? (size_t)o->gc * POOL_STEP : POOL_MAX + 1);
-        return; /* flat: holds nothing */
+        if (o->gc) /* flat: holds nothing */
+            block_free(in, o, (size_t)o->gc * POOL_STEP);
+        else if (safe_point_due(in) && hurries(in)) /* giving gigabytes back takes its time */
+            throw_away(in, o);
+        else
+            block_free(in, o, POOL_MAX + 1);
+        return;
     }
-    if (in->freeing >= FREE_DEPTH) {
-        if (in->ntrash == in->trash_cap) {
-            in->trash_cap = in->trash_cap ? in->trash_cap * 2 : 256;
-            in->trash = mem_grow(in->trash, in->trash_cap * sizeof *in->trash);
-        }
-        in->trash[in->ntrash++] = o;
+    if ((in->freeing || in->relink) && must_wait(in)) {
+        throw_away(in, o);
         return;
     }
     in->freeing++;
     free_one(in, o);
-    if (in->freeing == 1) {
-        while (in->ntrash) {
-            in->freeing = FREE_DEPTH / 2; /* leave the trash room to be used again */
-            free_one(in, in->trash[--in->ntrash]);
-        }
-        in->freeing = 1;
-    }
+    if (in->freeing == 1 && in->ntrash) trash_empty(in, SIZE_MAX);
     in->freeing--;
 }
 
@@ -357,17 +399,34 @@ static bool mark_alive(interp *in, gc_stack *s)
 static void find_garbage(interp *in, gc_stack *s)
 {
     gc_head *ring = &in->gc, *prev = ring;
-    const bool known = mark_alive(in, s);
-    for (gc_head *h = next_of(ring); h != ring; h = next_of(h)) {
-        if (known && !is_alive(h)) {
-            obj *o = obj_of(h);
-            o->rc++;
-            push(s, o);
-        }
+    bool known = mark_alive(in, s);
+    size_t k = 0;
+    for (gc_head *h = next_of(ring); known && h != ring; h = next_of(h)) {
+        if (!is_alive(h)) push(s, obj_of(h));
         h->prev = prev;
         prev = h;
+        known = sweeps_on(in, ++k);
+    }
+    if (!known) {
+        s->n = 0;
+        in->relink = prev;
+        safe_point_ask(in);
+        return;
     }
     ring->prev = prev;
+    for (size_t i = 0; i < s->n; i++) s->at[i]->rc++;
+}
+
+/* Until this is done nobody can leave the ring: what dies meanwhile waits. */
+void relink_some(interp *in)
+{
+    gc_head *h = in->relink, *next;
+    for (int k = 0; k < 16 * PILE_LEAST && (next = next_of(h)) != &in->gc; k++, h = next)
+        next->prev = h;
+    in->relink = h;
+    if (next_of(h) != &in->gc) return;
+    in->gc.prev = h;
+    in->relink = NULL;
 }
 
 /* 0 an instance, 1 a class with a metaclass of its own, 2 any other class.  Asked before anything
@@ -378,20 +437,56 @@ static unsigned char release_turn(obj *o)
     return o->type->flags & TYPE_HEAP ? 1 : 2;
 }
 
+/* Garbage on its way out.  All of it is dropped before any is released: it may hold each other. */
+typedef struct sweep {
+    gc_stack s; /* each with a reference of ours */
+    unsigned char *turn;
+    size_t next; /* to be dropped */
+} sweep;
+
 /* Instances before their classes, classes before their metaclasses. */
-static void release_all(interp *in, gc_stack *s, const unsigned char *turn)
+static void release_all(interp *in, sweep *w)
 {
     for (int round = 0; round < 3; round++) {
-        for (size_t i = 0; i < s->n; i++) {
-            if (turn[i] == round) obj_release(in, s->at[i]);
+        for (size_t i = 0; i < w->s.n; i++) {
+            if (w->turn[i] == round) obj_release(in, w->s.at[i]);
         }
     }
-    s->n = 0;
+}
+
+static void sweep_begin(interp *in, gc_stack s)
+{
+    sweep *w = in->sweep = mem_zero(sizeof *w);
+    w->s = s;
+    w->turn = mem_alloc(s.n + 1);
+    for (size_t i = 0; i < s.n; i++) w->turn[i] = release_turn(s.at[i]);
+    safe_point_ask(in);
+}
+
+static void sweep_end(interp *in)
+{
+    sweep *w = in->sweep;
+    in->sweep = NULL;
+    release_all(in, w);
+    mem_free(w->turn);
+    mem_free(w->s.at);
+    mem_free(w);
+}
+
+bool sweep_some(interp *in)
+{
+    sweep *w = in->sweep;
+    in->in_sweep = true;
+    if (w->next == w->s.n) sweep_end(in);
+    for (int k = 0; in->sweep && w->next < w->s.n && k < PILE_LEAST; k++)
+        obj_drop(in, w->s.at[w->next++]);
+    in->in_sweep = false;
+    return in->sweep;
 }
 
 int64_t gc_collect(interp *in)
 {
-    if (in->in_sweep) return 0;
+    if (in->in_sweep || !bin_empty(in)) return 0;
     in->in_sweep = true;
     gc_stack s = {0};
     find_garbage(in, &s);
@@ -407,14 +502,13 @@ int64_t gc_collect(interp *in)
         find_garbage(in, &s);
     }
     int64_t n = (int64_t)s.n;
-    unsigned char *turn = mem_alloc(s.n + 1);
-    for (size_t i = 0; i < s.n; i++) turn[i] = release_turn(s.at[i]);
-    for (size_t i = 0; i < s.n; i++) obj_drop(in, s.at[i]);
-    release_all(in, &s, turn);
-    mem_free(turn);
-    mem_free(s.at);
-    in->gc_at = in->ngc + (in->ngc / 2 > GC_MIN ? in->ngc / 2 : GC_MIN);
+    if (n)
+        sweep_begin(in, s);
+    else
+        mem_free(s.at);
     in->in_sweep = false;
+    bin_empty(in);
+    in->gc_at = in->ngc + (in->ngc / 2 > GC_MIN ? in->ngc / 2 : GC_MIN);
     return n;
 }
 
@@ -425,7 +519,11 @@ void safe_point_ask(interp *in)
 
 bool safe_point(interp *in)
 {
-    in->poll = threads_several(in) ? &always : in->host.signal ? in->host.signal : &never;
+    if (in->haste && !in->freeing && !throwing(in) && is_fail(exc_handled(in))) in->haste = false;
+    if (!in->home && !hurries(in)) haste_end();
+    if (bin_waits(in)) bin_some(in);
+    const bool again = threads_several(in) || bin_waits(in) || in->haste;
+    in->poll = again ? &always : in->host.signal ? in->host.signal : &never;
     if (in->ngc >= in->gc_at && !in->gc_off && in->freeing == 0) gc_collect(in);
     return check_interrupt(in) && threads_give_way(in);
 }
@@ -441,6 +539,7 @@ void gc_close(interp *in)
 {
     gc_collect(in);
     mem_free(in->trash);
+    mem_free(in->bin);
     for (void *c = in->pool.chunks, *next; c; c = next) {
         memcpy(&next, c, sizeof next);
         mem_free(c);

@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
+#include "lang/bin.h"
 #include "lang/freeze_impl.h"
 #include "lang/threads.h"
 #include "lang/types/dunder.h"
@@ -53,17 +55,26 @@ bool check_stack(interp *in)
     return false;
 }
 
+/* From here to the prompt, what takes long to drop is dropped later. */
+static void hurry(interp *in)
+{
+    in->haste = true;
+    haste_begin();
+    safe_point_ask(in);
+}
+
 bool check_interrupt(interp *in)
 {
     const host *h = &in->host;
     if (!threads_is_main(in)) return true;
     if (!h->signal || !atomic_load_explicit(h->signal, memory_order_relaxed)) return true;
     if (!h->interrupted(h->ctx)) return true;
+    if (!in->home && !in->patient) hurry(in);
     throw(in, KeyboardInterrupt, "%s", "");
     return false;
 }
 
-enum { PIECE = 8 << 20 }; /* some milliseconds, where the memory is fresh */
+enum { PIECE = 4 << 20 }; /* some milliseconds, where the memory is fresh */
 
 bool memory_copy(interp *in, void *to, const void *from, size_t n)
 {
@@ -153,7 +164,11 @@ static void run_at_exit(interp *in)
 void interp_close(interp *in)
 {
     exc_clear(in);
+    in->haste = false;
+    haste_end();
     run_at_exit(in);
+    in->patient = true;
+    bin_empty(in);
     threads_close(in);
     value_unref(in, in->echo);
     value_unref(in, in->stop);

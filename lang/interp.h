@@ -110,6 +110,12 @@ struct interp {
     bool gc_off, in_sweep;
     obj **trash; /* deep structures: waiting for their turn in obj_free */
     size_t ntrash, trash_cap;
+    struct pile *bin; /* what waits for a better time to be dropped (bin.h) */
+    size_t nbin, bin_cap;
+    struct sweep *sweep; /* garbage that is being dropped */
+    gc_head *relink;     /* a sweep was stopped: from here on `prev` is not set; else NULL */
+    bool haste;          /* a Ctrl-C is on its way to the prompt */
+    bool patient;        /* nobody will ever wait again: the interpreter closes */
 
     str *empty; /* '' */
     str **intern;

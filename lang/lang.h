@@ -181,6 +181,12 @@ bool check_stack(interp *in);
 /* False with KeyboardInterrupt pending after a Ctrl-C.  A load and a branch: for loops in C that
  * may take longer than a few milliseconds. */
 bool check_interrupt(interp *in);
+/* At the prompt, or when a Ctrl-C has been dealt with: drops a little of what it left.  False:
+ * nothing more, or another one is pending. */
+bool interp_tidy(interp *in);
+/* Takes an array of n values and its block (mem_alloc); while a Ctrl-C is on its way they are
+ * dropped later. */
+void values_drop(interp *in, value *at, int64_t n);
 /* As memcpy and memset, for sizes that take long: false with KeyboardInterrupt after a Ctrl-C. */
 bool memory_copy(interp *in, void *to, const void *from, size_t n);
 bool memory_fill(interp *in, void *to, char c, size_t n);

@@ -25,6 +25,7 @@ static void on_interrupt(int signal_number)
 {
     (void)signal_number;
     atomic_store(&interrupts, 1);
+    haste_begin();
 }
 
 bool host_interrupted(void)

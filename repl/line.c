@@ -5,6 +5,7 @@
 #include "repl/line.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
+#include "engine/data/nd.h"
 #include "repl/complete.h"
 #include "repl/host.h"
 
@@ -179,11 +181,20 @@ static int backspace(int count, int key)
 
 /* ---- reading ---- */
 
+/* What a Ctrl-C left behind goes while nobody types. */
+static void tidy(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    while (current && poll(&p, 1, 0) == 0)
+        if (!interp_tidy(current->in) && !buf_pool_tidy()) break;
+}
+
 /* One byte from the terminal.  Ctrl-C ends the line, which is then forgotten. */
 static int get_byte(FILE *f)
 {
     for (;;) {
         unsigned char c;
+        tidy(fileno(f));
         ssize_t n = read(fileno(f), &c, 1);
         if (n == 1) return c;
         if (n == 0 || errno != EINTR) return EOF;

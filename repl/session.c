@@ -403,6 +403,7 @@ enum outcome session_run(session *s, const char *text)
     remember_input(s, typed);
     mem_free(typed);
     host_interrupted(); /* a Ctrl-C of before is forgotten */
+    while (interp_tidy(s->in)) continue;
     bool ok = c.magic ? !is_fail(out = run_magic(s, &c)) : run_python(s, &c, &out);
     if (ok && !is_fail(out) && !is_none(out) && !c.silent) ok = echo(s, out);
     value_unref(s->in, out);

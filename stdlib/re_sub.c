@@ -219,7 +219,7 @@ value re_sub(interp *in, pattern *p, value repl, value text, value count, int64_
     }
     obj_unref(in, last);
     template_clear(&t);
-    sb_add(&out, s.at + done, s.n - done);
+    if (ok) sb_add(&out, s.at + done, s.n - done);
     size_t len;
     char *made = sb_take(&out, &len);
     value v = FAIL;

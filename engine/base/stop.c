@@ -1,4 +1,4 @@
-/* engine/base/stop.c - one flag a thread. */
+/* engine/base/stop.c - one flag a thread, and one of the process: there is one prompt. */
 #include "engine/base/stop.h"
 
 static _Thread_local const _Atomic int *listened;
@@ -16,4 +16,21 @@ bool stop_asked(void)
 bool stop_check(err *e)
 {
     return !stop_asked() || err_set(e, KeyboardInterrupt, "%s", "");
+}
+
+static _Atomic bool haste;
+
+void haste_begin(void)
+{
+    atomic_store(&haste, true);
+}
+
+void haste_end(void)
+{
+    if (in_haste()) atomic_store(&haste, false);
+}
+
+bool in_haste(void)
+{
+    return atomic_load_explicit(&haste, memory_order_relaxed);
 }

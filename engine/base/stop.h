@@ -14,3 +14,9 @@ void stop_listen(const _Atomic int *flag);
 bool stop_asked(void);
 /* False and KeyboardInterrupt when it is. */
 bool stop_check(err *e);
+
+/* Somebody waits for the prompt (or no longer): what takes long to give back is given back later.
+ * Of the process; may be called by a signal handler. */
+void haste_begin(void);
+void haste_end(void);
+bool in_haste(void);

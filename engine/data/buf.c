@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/data/nd.h"
 
 enum {
@@ -28,6 +29,7 @@ enum {
 
 typedef struct block { /* a free block; lives in its first bytes */
     struct block *next;
+    size_t size; /* of those that go back to the system later */
 } block;
 
 typedef struct shelf {
@@ -38,10 +40,11 @@ typedef struct shelf {
 /* The one process-wide state of the engine: memory that nobody uses. */
 static struct {
     shelf shelf[NCLASS];
+    shelf late; /* what goes back to the system when nobody waits for the prompt */
     _Atomic size_t kept, limit, bound;
     _Alignas(64) _Atomic size_t live; /* in large buffers */
     _Atomic size_t peak;
-    _Atomic bool is_short;
+    _Atomic bool is_short, any_late;
     _Atomic int plain,
         doubt; /* how many fresh blocks have small pages: now, after the next doubt */
 } pool = {.doubt = DOUBT_LEAST,
@@ -103,10 +106,25 @@ static void ask_huge_pages(char *at, size_t size)
     atomic_store_explicit(&pool.doubt, n < DOUBT_MOST ? 4 * n : n, memory_order_relaxed);
 }
 
+static inline bool any_late(void)
+{
+    return atomic_load_explicit(&pool.any_late, memory_order_relaxed);
+}
+
+static void *map_pages(size_t size)
+{
+    return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
 static void *map_block(size_t want, size_t size)
 {
     size_t extra = size >= HUGE ? HUGE : 0;
-    char *p = mmap(NULL, size + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    while (any_late() && !in_haste()) buf_pool_tidy();
+    char *p = map_pages(size + extra);
+    while (p == MAP_FAILED && any_late()) {
+        buf_pool_tidy();
+        p = map_pages(size + extra);
+    }
     if (p == MAP_FAILED) return NULL;
     if (!extra) return p;
     char *at = (char *)(((uintptr_t)p + HUGE - 1) & ~(uintptr_t)(HUGE - 1));
@@ -116,6 +134,40 @@ static void *map_block(size_t want, size_t size)
     if (huge < size) madvise(at + huge, size - huge, MADV_NOHUGEPAGE);
     ask_huge_pages(at, huge);
     return at;
+}
+
+static void unmap_block(void *at, size_t size)
+{
+    enum { LONG = 32 << 20 };
+    if (size < LONG || !in_haste()) {
+        munmap(at, size);
+        return;
+    }
+    block *p = at;
+    pthread_mutex_lock(&pool.late.lock);
+    *p = (block){.next = pool.late.head, .size = size};
+    pool.late.head = p;
+    atomic_store(&pool.any_late, true);
+    pthread_mutex_unlock(&pool.late.lock);
+}
+
+bool buf_pool_tidy(void)
+{
+    enum { PIECE = 64 << 20 };
+    pthread_mutex_lock(&pool.late.lock);
+    block *p = pool.late.head, *rest = NULL;
+    const size_t size = p ? p->size : 0, some = size < PIECE ? size : PIECE;
+    if (p) pool.late.head = p->next;
+    if (size > some) { /* its header moves from the end that goes to the one that stays */
+        rest = (block *)(void *)((char *)p + some);
+        *rest = (block){.next = pool.late.head, .size = size - some};
+        pool.late.head = rest;
+    }
+    const bool more = pool.late.head;
+    atomic_store(&pool.any_late, more);
+    pthread_mutex_unlock(&pool.late.lock);
+    if (p) munmap(p, some);
+    return more;
 }
 
 /* kept blocks go back to the system, the largest first, until `bytes` at most are left */
@@ -156,7 +208,7 @@ static void keep_block(int k, void *at)
     if (kept > atomic_load_explicit(&pool.limit, memory_order_relaxed) ||
         kept + buf_live() > atomic_load_explicit(&pool.bound, memory_order_relaxed)) {
         atomic_fetch_sub_explicit(&pool.kept, size, memory_order_relaxed);
-        munmap(at, size);
+        unmap_block(at, size);
         return;
     }
     shelf *s = &pool.shelf[k];
@@ -245,7 +297,7 @@ static void trim(size_t bytes)
         while (buf_pool_kept() > bytes) {
             void *p = take_kept(k);
             if (!p) break;
-            munmap(p, class_size(k));
+            unmap_block(p, class_size(k));
         }
     }
 }
@@ -256,7 +308,7 @@ static void release_block(buf *b)
     if (k >= 0)
         keep_block(k, b->data);
     else
-        munmap(b->data, (b->size + HUGE - 1) & ~(size_t)(HUGE - 1));
+        unmap_block(b->data, (b->size + HUGE - 1) & ~(size_t)(HUGE - 1));
 }
 
 static void *fresh_block(int k, size_t size)

@@ -192,7 +192,7 @@ void nd_copy_into(nd *dst, const nd *src)
 
 bool nd_fill_from(nd *dst, const nd *src, err *e)
 {
-    enum { LONG = 16 << 20 }; /* bytes: between two looks whether to go on */
+    enum { LONG = 4 << 20 }; /* bytes: between two looks whether to go on */
     size_t bytes = nd_bytes(dst);
     int64_t shape[ND_MAXDIM], n = dst->ndim ? nd_shape(dst)[0] : 1, some = n;
     while (some > 1 && bytes / (size_t)n * (size_t)some > LONG) some /= 2;

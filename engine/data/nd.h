@@ -64,6 +64,8 @@ size_t buf_pool_limit(size_t bytes); /* what it was */
 size_t buf_pool_kept(void);
 /* Lets go of what is kept beyond a share of what is in use; a fresh buffer does so too. */
 void buf_pool_settle(void);
+/* What was freed in haste goes back to the system, some of it at a time; false: that was all. */
+bool buf_pool_tidy(void);
 /* They are given back to the system when they and what is in use would exceed `bytes` together. */
 void buf_pool_bound(size_t bytes);
 size_t buf_pool_most(void); /* the bound, SIZE_MAX: none */

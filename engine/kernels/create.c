@@ -76,7 +76,7 @@ bool arange_fill(dtype_of t, const void *start, const void *second, int64_t firs
 
 nd *nd_arange(dtype_of t, const void *start, const void *second, int64_t n, err *e)
 {
-    enum { AT_ONCE = 1 << 21 }; /* elements: between two looks whether to go on */
+    enum { AT_ONCE = 1 << 18 }; /* elements: between two looks whether to go on */
     nd *x = nd_new(t, 1, &n, e);
     int64_t i = 0;
     while (x && i <= n) {

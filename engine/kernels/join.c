@@ -58,7 +58,7 @@ static bool follow_on(int n, const nd *const *x, int axis, dtype_of t)
 
 nd *nd_concat(int n, const nd *const *x, int axis, dtype_of want, err *e)
 {
-    enum { AT_ONCE = 1 << 24 }; /* bytes: between two looks whether to go on */
+    enum { AT_ONCE = 1 << 22 }; /* bytes: between two looks whether to go on */
     dtype_of t;
     int64_t shape[ND_MAXDIM], at = 0;
     TRY(check_joinable(n, x, axis, e) && common_type(n, x, want, &t, e));

@@ -233,9 +233,17 @@ static void bytearray_drop(interp *in, obj *o)
 
 /* ---- repr ---- */
 
+enum { SCAN = 4 << 20 };
+
 value bytes_quote(interp *in, const char *s, size_t n, const char *before, const char *after)
 {
-    bool single = memchr(s, '\'', n), twice = memchr(s, '"', n);
+    bool single = false, twice = false;
+    for (size_t i = 0; i < n && !(single && twice); i += SCAN) {
+        const size_t k = n - i < SCAN ? n - i : SCAN;
+        single = single || memchr(s + i, '\'', k);
+        twice = twice || memchr(s + i, '"', k);
+        if (!check_interrupt(in)) return FAIL;
+    }
     char quote = single && !twice ? '"' : '\'';
     strbuf b = {0};
     sb_adds(&b, before);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
-#include "lang/interp.h"
+#include "lang/bin.h"
 #include "lang/lang.h"
 #include "lang/types/dict_fast.h"
 
@@ -310,6 +310,16 @@ void dict_clear(interp *in, dict *d)
     d->n = d->used = d->cap = 0;
     d->nindex = d->nfill = 0;
     d->version = next_version(in);
+    if (used >= PILE_LEAST) {
+        pile_drop(in, (pile){.next = (char *)(entry + used - 1),
+                             .step = -(ptrdiff_t)sizeof *entry,
+                             .n = used,
+                             .from = offsetof(dict_entry, key),
+                             .nvalue = 2,
+                             .block = entry,
+                             .bytes = (size_t)cap * sizeof *entry});
+        return;
+    }
     while (used--) {
         value_unref(in, entry[used].key);
         value_unref(in, entry[used].val);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
-#include "lang/interp.h"
+#include "lang/bin.h"
 #include "lang/lang.h"
 
 #define LIST_BYTES(cap) ((size_t)(cap) * sizeof(value))
@@ -42,6 +42,15 @@ static void drop(interp *in, obj *o)
     int64_t n = l->n, cap = l->cap;
     l->at = NULL;
     l->n = l->cap = 0;
+    if (n >= PILE_LEAST) {
+        pile_drop(in, (pile){.next = (char *)(at + n - 1),
+                             .step = -(ptrdiff_t)sizeof *at,
+                             .n = n,
+                             .nvalue = 1,
+                             .block = at,
+                             .bytes = LIST_BYTES(cap)});
+        return;
+    }
     while (n) value_unref(in, at[--n]);
     items_free(in, at, LIST_BYTES(cap));
 }

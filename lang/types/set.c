@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "lang/interp.h"
+#include "lang/bin.h"
 #include "lang/lang.h"
 #include "lang/types/dict_fast.h"
 
@@ -196,6 +196,16 @@ void set_clear(interp *in, set *s)
     s->n = s->fill = 0;
     s->mask = FIRST - 1;
     s->version++;
+    if (at && mask >= PILE_LEAST) {
+        pile_drop(in, (pile){.next = (char *)at,
+                             .step = sizeof *at,
+                             .n = (int64_t)mask + 1,
+                             .from = offsetof(set_entry, key),
+                             .nvalue = 1,
+                             .block = at,
+                             .bytes = PILE_MALLOC});
+        return;
+    }
     for (uint64_t i = 0; at && i <= mask; i++) value_unref(in, at[i].key);
     mem_free(at);
 }

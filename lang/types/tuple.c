@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lang/types/alias.h"
-#include "lang/interp.h"
+#include "lang/bin.h"
 #include "lang/lang.h"
 #include "lang/types/iter.h"
 #include "lang/words.h"
@@ -83,7 +83,14 @@ tuple *tuple_pack(interp *in, int n, ...)
 static void drop(interp *in, obj *o)
 {
     tuple *t = (tuple *)o;
-    for (int64_t i = t->n; i--;) value_unref(in, t->at[i]);
+    if (t->n < PILE_LEAST)
+        for (int64_t i = t->n; i--;) value_unref(in, t->at[i]);
+    else
+        pile_drop(in, (pile){.next = (char *)(t->at + t->n - 1),
+                             .step = -(ptrdiff_t)sizeof *t->at,
+                             .n = t->n,
+                             .nvalue = 1,
+                             .owner = o});
 }
 
 static void visit(obj *o, visitor f, void *ctx)

@@ -45,7 +45,11 @@ static bool grow(interp *in, deque *d)
     if (cap < 8) cap = 8;
     value *at = lang_grow(in, NULL, cap, sizeof *at);
     if (!at) return false;
-    for (int64_t i = 0; i < d->n; i++) at[i] = *slot(d, i);
+    int64_t head = d->n < d->mask + 1 - d->first ? d->n : d->mask + 1 - d->first;
+    size_t each = sizeof *at;
+    if (d->n && (!memory_copy(in, at, d->at + d->first, (size_t)head * each) ||
+                 !memory_copy(in, at + head, d->at, (size_t)(d->n - head) * each)))
+        return mem_free(at), false;
     mem_free(d->at);
     d->at = at;
     d->mask = cap - 1;
@@ -102,8 +106,8 @@ static void clear_all(interp *in, deque *d)
     d->n = d->first = 0;
     d->mask = -1;
     d->version++;
-    for (int64_t i = 0; i < old.n; i++) value_unref(in, *slot(&old, i));
-    mem_free(old.at);
+    for (int64_t i = old.n; i <= old.mask; i++) *slot(&old, i) = FAIL;
+    values_drop(in, old.at, old.mask + 1);
 }
 
 static bool push_all(interp *in, deque *d, value iterable, bool (*push)(interp *, deque *, value))
@@ -224,15 +228,22 @@ static value compare(interp *in, enum cmpop op, value self, value other)
     return r;
 }
 
+static bool push_items(interp *in, deque *d, const deque *from, int64_t n)
+{
+    bool ok = true;
+    for (int64_t i = 0; ok && i < n; i++) {
+        ok = push_last(in, d, value_ref(*slot(from, i)));
+        if (i % 4096 == 4095) ok = ok && check_interrupt(in);
+    }
+    return ok;
+}
+
 static deque *copy_of(interp *in, const deque *d)
 {
     deque *c = alloc(in, &T_deque, d->max);
-    for (int64_t i = 0; c && i < d->n; i++)
-        if (!push_last(in, c, value_ref(*slot(d, i)))) {
-            obj_unref(in, c);
-            return NULL;
-        }
-    return c;
+    if (!c || push_items(in, c, d, d->n)) return c;
+    obj_unref(in, c);
+    return NULL;
 }
 
 static bool repeat_in_place(interp *in, deque *d, int64_t times)
@@ -242,8 +253,7 @@ static bool repeat_in_place(interp *in, deque *d, int64_t times)
     if (d->max >= 0 && n && times > d->max / n + 2) times = d->max / n + 2;
     deque *once = times > 1 ? copy_of(in, d) : NULL;
     bool ok = times <= 1 || once;
-    for (int64_t k = 1; ok && k < times; k++)
-        for (int64_t i = 0; ok && i < n; i++) ok = push_last(in, d, value_ref(*slot(once, i)));
+    for (int64_t k = 1; ok && k < times; k++) ok = push_items(in, d, once, n);
     obj_unref(in, once);
     return ok;
 }
