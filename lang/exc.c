@@ -192,8 +192,10 @@ value throw_err(interp *in, err *e)
         if (!is_fail(x)) exc_raise(in, x);
     } else if (e->kind != NO_ERR || !throwing(in)) {
         const char *msg = e->msg ? e->msg : "";
-        if (e->kind == KeyboardInterrupt && in->host.interrupted) /* taken note of */
+        if (e->kind == KeyboardInterrupt && in->host.interrupted) { /* taken note of */
             in->host.interrupted(in->host.ctx);
+            hurry(in);
+        }
         throw_text(in, e->kind == NO_ERR ? SystemError : e->kind, msg, strlen(msg));
     }
     err_clear(e);

@@ -55,9 +55,9 @@ bool check_stack(interp *in)
     return false;
 }
 
-/* From here to the prompt, what takes long to drop is dropped later. */
-static void hurry(interp *in)
+void hurry(interp *in)
 {
+    if (in->home || in->patient) return;
     in->haste = true;
     haste_begin();
     safe_point_ask(in);
@@ -69,7 +69,7 @@ bool check_interrupt(interp *in)
     if (!threads_is_main(in)) return true;
     if (!h->signal || !atomic_load_explicit(h->signal, memory_order_relaxed)) return true;
     if (!h->interrupted(h->ctx)) return true;
-    if (!in->home && !in->patient) hurry(in);
+    hurry(in);
     throw(in, KeyboardInterrupt, "%s", "");
     return false;
 }

@@ -163,6 +163,9 @@ static inline bool safe_point_due(const interp *in)
     return __builtin_expect(atomic_load_explicit(in->poll, memory_order_relaxed) != 0, 0);
 }
 
+/* KeyboardInterrupt: from here to the prompt, what takes long to drop is dropped later. */
+void hurry(interp *in);
+
 /* In turn k of a loop without calls that may be long: false and KeyboardInterrupt after Ctrl-C. */
 static inline bool goes_on(interp *in, size_t k)
 {

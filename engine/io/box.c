@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/stop.h"
+
 enum {
     WINDOW = 1 << 20,  /* read ahead at most this */
     GAP = 16 << 10,    /* read over gaps up to this */
@@ -57,10 +59,15 @@ uint64_t files_moved(bool written)
 
 bool file_read_at(int fd, void *to, size_t n, off_t at)
 {
+    enum { AT_ONCE = 8 << 20 };
     file_moved(false, n);
     for (char *p = to; n > 0;) {
-        ssize_t k = pread(fd, p, n, at);
-        if (k < 0 && errno == EINTR) continue;
+        ssize_t k = pread(fd, p, n < AT_ONCE ? n : AT_ONCE, at);
+        if (k < 0 && errno == EINTR && !stop_asked()) continue;
+        if (k > 0 && n > AT_ONCE && stop_asked()) {
+            errno = EINTR;
+            return false;
+        }
         if (k <= 0) return false;
         p += k;
         at += k;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/base/str.h"
 
 static const char soname[] = "libhdf5_serial.so.103";
@@ -127,15 +128,38 @@ static void do_later(void)
 
 static _Thread_local bool inside; /* does this thread have the lock? */
 
+static struct timespec in_ms(int ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    t.tv_nsec += ms * 1000000L;
+    if (t.tv_nsec >= 1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
+    return t;
+}
+
 static void let_go(void)
 {
     inside = false;
     pthread_mutex_unlock(&state.lock);
 }
 
+/* Somebody's call may be a long one; false: nobody waits for ours any longer. */
+static bool wait_for_lock(void)
+{
+    while (pthread_mutex_trylock(&state.lock)) {
+        struct timespec until = in_ms(10);
+        if (pthread_mutex_timedlock(&state.lock, &until) == 0) return true;
+        if (stop_asked()) return false;
+    }
+    return true;
+}
+
 const h5_lib *h5_enter(err *e)
 {
-    pthread_mutex_lock(&state.lock);
+    if (!wait_for_lock()) {
+        stop_check(e);
+        return NULL;
+    }
     inside = true;
     do_later();
     if (!state.tried) {
@@ -163,15 +187,12 @@ void h5_leave(void)
 
 void h5_when_free(void (*f)(const h5_lib *h, void *arg), void *arg)
 {
-    enum { PATIENCE_NS = 15000000 };
+    enum { PATIENCE_MS = 15 };
     later *x = mem_alloc(sizeof *x);
     *x = (later){.next = atomic_load(&state.later), .f = f, .arg = arg};
     while (!atomic_compare_exchange_weak(&state.later, &x->next, x)) continue;
     if (inside) return;
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += PATIENCE_NS;
-    if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+    struct timespec until = in_ms(PATIENCE_MS);
     if (pthread_mutex_timedlock(&state.lock, &until) == 0) h5_leave();
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/io/box.h"
 #include "engine/io/hdf5_map.h"
 
@@ -164,7 +165,7 @@ static bool read_part(const job *j, const h5part *p)
 static bool read_chunks(const job *j)
 {
     h5part p = {.index = -1};
-    while (h5_next_part(j->m, j->r, &p)) TRY(read_part(j, &p));
+    while (h5_next_part(j->m, j->r, &p)) TRY(!stop_asked() && read_part(j, &p));
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/io/box.h"
 #include "engine/io/hdf5_map.h"
 
@@ -176,6 +177,7 @@ static bool move_axis(slabs *s, int axis, char *at)
     int64_t k = inner >= SLAB ? 1 : SLAB / (int64_t)inner;
     bool ok = true;
     for (int64_t i = 0; i < n && ok; i += k) {
+        if (i && !(ok = stop_check(s->t->e))) break;
         s->b.count[axis] = n - i < k ? n - i : k;
         s->b.start[axis] = start + i * s->b.step[axis];
         char *slab = at + i * nd_strides(s->x)[axis];
@@ -219,6 +221,7 @@ bool h5_read_into(h5obj *d, const h5region *r, const nd *out, err *e)
     r = prepare(d, r, &info, &b, e);
     if (!r || !check_not_text(&info, e)) return false;
     if (is_void(r) || h5_read_direct(d, r, out)) return true;
+    TRY(stop_check(e));
     transfer t = {.d = d, .type = h5_type_of(nd_type(out)), .e = e};
     if (info.type.text) t.type.utf8 = info.type.utf8;
     return move_block(&t, r, out);
@@ -470,7 +473,7 @@ static bool write_parts(h5obj *d, const h5map *m, const h5region *r, const nd *x
     buf *copy = buf_new(m->chunk_bytes, e); /* counted, and given back at once */
     bool ok = copy != NULL;
     for (h5part p = {.index = -1}; ok && h5_next_part(m, r, &p);) {
-        ok = write_part(d, m, r, &p, x, copy->data, e);
+        ok = stop_check(e) && write_part(d, m, r, &p, x, copy->data, e);
     }
     buf_unref(copy);
     return ok;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/io/box.h"
 
 static const char magic[6] = {'\x93', 'N', 'U', 'M', 'P', 'Y'};
@@ -354,10 +355,9 @@ nd *npy_load(const char *path, err *e)
     nd *x = NULL;
     buf *b = f.bytes > f.size - f.head.at ? too_short(&f.head, f.size - f.head.at, e)
                                           : buf_new(f.bytes, e);
-    if (b && !file_read_at(f.fd, b->data, f.bytes, (off_t)f.head.at))
-        err_errno(e, errno, path);
-    else if (b)
-        x = shape_block(&f.head, b, b->data);
+    const bool ok = b && file_read_at(f.fd, b->data, f.bytes, (off_t)f.head.at);
+    if (b && !ok && stop_check(e)) err_errno(e, errno, path);
+    if (ok) x = shape_block(&f.head, b, b->data);
     if (x && f.head.t.swapped) nd_swap_bytes(b->data, f.bytes, f.head.t);
     buf_unref(b);
     close(f.fd);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/base/str.h"
 #include "engine/io/box.h"
 
@@ -171,7 +172,7 @@ static buf *file_bytes(const char *path, size_t *n, bool *absent, err *e)
     if (fstat(fd, &st) == 0) b = buf_new((size_t)st.st_size + 1, e);
     if (b && !file_read_at(fd, b->data, (size_t)st.st_size, 0)) {
         b = buf_unref(b);
-        err_errno(e, errno ? errno : EIO, path);
+        if (stop_check(e)) err_errno(e, errno ? errno : EIO, path);
     }
     *n = (size_t)st.st_size;
     close(fd);

@@ -16,6 +16,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
+#include "lang/aside.h"
 #include "lang/builtins.h"
 #include "lang/types/bytes.h"
 #include "lang/types/file.h"
@@ -38,7 +39,44 @@ value os_done(interp *in, int failed, value path)
         obj_unref(in, path);                                                                       \
         return r;                                                                                  \
     }
-ON_PATH(os_unlink, unlink(path->at))
+/* Much data takes long to let go of: Ctrl-C need not wait for it. */
+typedef struct removal {
+    char *path;
+    int code;
+} removal;
+
+static void remove_it(void *ctx)
+{
+    removal *r = ctx;
+    r->code = unlink(r->path) ? errno : 0;
+}
+
+static void removal_drop(void *ctx)
+{
+    removal *r = ctx;
+    mem_free(r->path);
+    mem_free(r);
+}
+
+static value os_unlink(interp *in, const value *arg)
+{
+    enum { MUCH = 64 << 20 };
+    struct stat st;
+    str *path;
+    if (!path_text(in, arg[0], &path)) return FAIL;
+    removal *r = mem_alloc(sizeof *r);
+    *r = (removal){.path = mem_dup(path->at)};
+    obj_unref(in, path);
+    if (lstat(r->path, &st) || !S_ISREG(st.st_mode) || st.st_size < MUCH || st.st_nlink > 1)
+        remove_it(r);
+    else if (!interp_aside(in, remove_it, removal_drop, r))
+        return FAIL;
+    value v = NONE;
+    if (r->code) v = throw_errno(in, r->code, arg[0]);
+    removal_drop(r);
+    return v;
+}
+
 ON_PATH(os_rmdir, rmdir(path->at))
 ON_PATH(os_chdir, chdir(path->at))
 ON_PATH(os_mkdir, mkdir(path->at, (mode_t)arg[1].i))

@@ -270,7 +270,7 @@ static value d_read(interp *in, const value *arg)
     if (!x || !region_of(in, arg + 1, &r)) return FAIL;
     if (!h5_info(x, &i, &e)) return throw_err(in, &e);
     if (i.type.text == H5_VARIABLE) return read_texts(in, x, &r, &i);
-    return array_wrap(in, h5_read(x, r.p, &e), &e);
+    return array_wrap(in, long_read(in, x, &i, &r, &e), &e);
 }
 
 /* read_field(dataset, name, start, step, count): likewise, one member of each compound */
@@ -295,7 +295,7 @@ static value d_read_into(interp *in, const value *arg)
     if (!x || !region_of(in, arg + 1, &r)) return FAIL;
     if (!out) return throw(in, TypeError, "an array is needed to read into");
     nd *to = array_write(in, out);
-    return to ? done_or_throw(in, h5_read_into(x, r.p, to, &e), &e) : FAIL;
+    return to ? done_or_throw(in, long_read_into(in, x, &r, to, &e), &e) : FAIL;
 }
 
 /* write(dataset, start, step, count, x): x has the shape of the region, axes may repeat */
@@ -308,7 +308,7 @@ static value d_write(interp *in, const value *arg)
     if (!x || !region_of(in, arg + 1, &r)) return FAIL;
     if (!a) return throw(in, TypeError, "an array is needed to write");
     const nd *from = array_peek(a);
-    if (from->dtype != DT_object) return done_or_throw(in, h5_write(x, r.p, from, &e), &e);
+    if (from->dtype != DT_object) return done_or_throw(in, long_write(in, x, &r, from, &e), &e);
     h5texts t;
     if (!texts_of(in, from, &t)) return FAIL;
     bool ok = h5_write_texts(x, r.p, &t, &e);

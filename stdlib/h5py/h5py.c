@@ -101,7 +101,7 @@ static value f_open(interp *in, const value *arg)
                      .swmr = value_truth(in, arg[4]) == 1,
                      .low = (int)low,
                      .high = (int)high};
-    return wrap_h5(in, h5_open_as(path, mode, &how, &e), &e);
+    return wrap_h5(in, long_open(in, path, mode, &how, &e), &e);
 }
 
 /* about(file): (userblock, swmr, low, high) */
@@ -129,7 +129,7 @@ static value f_close(interp *in, const value *arg)
     err e = {0};
     const bool hurry = as_obj(exc_handled(in), exc_type(KeyboardInterrupt)) != NULL;
     if (x && hurry) return h5_close_soon(x), NONE;
-    return x ? done_or_throw(in, h5_close(x, &e), &e) : FAIL;
+    return x ? done_or_throw(in, long_close(in, x, &e), &e) : FAIL;
 }
 
 static value f_flush(interp *in, const value *arg)

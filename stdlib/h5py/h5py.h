@@ -33,6 +33,15 @@ typedef struct region {
 } region;
 bool region_of(interp *in, const value *arg, region *out);
 
+/* ---- long.c: as the functions of the engine; false or NULL without a reason in e:
+ * KeyboardInterrupt is pending ---- */
+
+h5obj *long_open(interp *in, const char *path, const char *mode, const h5opening *how, err *e);
+bool long_close(interp *in, h5obj *x, err *e);
+nd *long_read(interp *in, h5obj *x, const h5info *i, const region *r, err *e);
+bool long_read_into(interp *in, h5obj *x, const region *r, const nd *to, err *e);
+bool long_write(interp *in, h5obj *x, const region *r, const nd *from, err *e);
+
 /* ---- cells.c ---- */
 
 /* Cells as a list: handles or None, lists of them, arrays. */
