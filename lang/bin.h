@@ -7,12 +7,12 @@
 
 #include "lang/interp.h"
 
-typedef struct pile { /* items that a container has let go of */
-    char *next;       /* the item to be dropped next */
-    ptrdiff_t step;   /* from it to the one after */
-    int64_t n;        /* items left */
+typedef struct pile {      /* items that a container has let go of */
+    char *next;            /* the item to be dropped next */
+    ptrdiff_t step;        /* from it to the one after */
+    int64_t n;             /* items left */
     uint32_t from, nvalue; /* where in an item its values are, and how many */
-    void *block;      /* what to give to items_free in the end */
+    void *block;           /* what to give to items_free in the end */
     size_t bytes;
     obj *owner; /* the items lie in this object, which goes with them; NULL: in the block */
 } pile;

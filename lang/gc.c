@@ -1,9 +1,9 @@
 /* lang/gc.c - memory of objects: small blocks by size, release without recursion, cycle sweep.
  *
  * obj_free releases what an object holds at most FREE_DEPTH deep on the C stack; deeper
- * ones wait in `trash`, and so do all that are inside another while somebody waits for the prompt.  The sweep is trial deletion: counts minus references from inside
- * the ring of containers; what is left with none and unreachable is garbage.  While it
- * runs, gc_head.prev holds the trial count. */
+ * ones wait in `trash`, and so do all that are inside another while somebody waits for the prompt.
+ * The sweep is trial deletion: counts minus references from inside the ring of containers; what is
+ * left with none and unreachable is garbage.  While it runs, gc_head.prev holds the trial count. */
 #include <malloc.h>
 #include <string.h>
 

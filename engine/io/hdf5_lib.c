@@ -187,7 +187,7 @@ void h5_leave(void)
 
 void h5_when_free(void (*f)(const h5_lib *h, void *arg), void *arg)
 {
-    enum { PATIENCE_MS = 15 };
+    enum { PATIENCE_MS = 5 };
     later *x = mem_alloc(sizeof *x);
     *x = (later){.next = atomic_load(&state.later), .f = f, .arg = arg};
     while (!atomic_compare_exchange_weak(&state.later, &x->next, x)) continue;

@@ -9,7 +9,7 @@
 #include "engine/run/memory.h"
 #include "engine/run/pool.h"
 
-static const double GRACE_S = 0.04;
+static const double GRACE_S = 0.02;
 
 static bool cancelled(const run_opts *o)
 {
@@ -125,7 +125,7 @@ static void wait_for_workers(job *j, bool patient)
     while (atomic_load(&j->inside) && (patient || run_clock() < end)) {
         struct timespec ts;
         clock_gettime(CLOCK_MONOTONIC, &ts);
-        ts.tv_nsec += 5000000;
+        ts.tv_nsec += 2000000;
         if (ts.tv_nsec >= 1000000000) ts.tv_sec++, ts.tv_nsec -= 1000000000;
         pthread_cond_timedwait(&j->home_wake, &j->lock, &ts);
         if (patient && cancelled(&j->o)) patient = false, end = run_clock() + GRACE_S;
@@ -138,7 +138,7 @@ static void wait_for_workers(job *j, bool patient)
 static void run_pool(job *j, worker *w)
 {
     const run_opts *o = &j->o;
-    double period = o->cancel ? 0.02 : (o->tick_ms ? o->tick_ms : 100) * 1e-3;
+    double period = o->cancel ? 0.01 : (o->tick_ms ? o->tick_ms : 100) * 1e-3;
     while (!job_over(j)) {
         tid t = home_pop(j);
         if (t != NO_TASK)
