@@ -199,6 +199,16 @@ value explain_plan(interp *in, const value *arg)
     return ok ? v_obj(q.out) : FAIL;
 }
 
+value memory_limit(interp *in, const value *arg)
+{
+    (void)arg;
+    run_opts o = {0};
+    value folder;
+    if (!run_limits(in, &o, &folder)) return FAIL;
+    value_unref(in, folder);
+    return v_bytes(o.limit ? o.limit : memory_default());
+}
+
 /* usage(restart): (bytes in arrays now, the most since the restart, the process likewise) */
 value memory_usage(interp *in, const value *arg)
 {

@@ -347,7 +347,7 @@ static void release(graph *g, uint32_t id)
 
 /* Up to this many tasks workers are asked at once; more are tried here first, for they are mostly
  * small. */
-enum { FEW_TASKS = 1000 };
+enum { FEW_TASKS = 1000, MANY_TRACED = 1 << 17 };
 
 /* Is what remains worth the way to the workers? Asked now and then: after `done` tasks in `spent`.
  */
@@ -424,7 +424,11 @@ static bool run_shared(graph *g, uint32_t at, crew *c)
     plan *pl = l ? plan_refs(n, want, &po, &e) : NULL;
     if (l && !pl) throw_err(g->in, &e);
     if (pl) want_only(g, pl, want);
-    bool ok = pl && run_plan(g->in, pl, c);
+    task_event *ev =
+        pl && pl->ntask <= MANY_TRACED ? mem_zero(((size_t)pl->ntask + 1) * sizeof *ev) : NULL;
+    bool ok = pl && run_plan_with(g->in, pl, c, &(run_opts){.trace = ev});
+    if (ok && ev) graph_learn(g->in, pl, g->of, ev);
+    mem_free(ev);
     for (uint32_t i = 0; ok && i < n; i++) {
         node *x = &g->at[want[i].i];
         if (x->wanted && is_fail(x->result))

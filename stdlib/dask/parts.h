@@ -20,11 +20,16 @@ larder *larder_of(interp *in);
 /* explain.c */
 value explain_plan(interp *in, const value *arg);
 value memory_usage(interp *in, const value *arg);
+value memory_limit(interp *in, const value *arg);
 value dask_token(interp *in, const value *arg); /* token.c */
 /* figures.c */
 value figures_begin(interp *in, const value *arg);
 value figures_end(interp *in, const value *arg);
 value figures_of(interp *in, const value *arg);
+/* learned.c: what the tasks of a graph took, whose node is task->index; events in any order */
+void graph_learn(interp *in, const plan *pl, const dict *of, const task_event *ev);
+value graph_learned(interp *in, const value *arg);
+value block_bytes_of(interp *in, const value *arg);
 value graph_get(interp *in, const value *arg); /* graph.c */
 value text_hash(interp *in, const value *arg); /* text_hash.c */
 /* key_order.c: Dask's priorities of the n entries of a dict without gaps (engine/plan/order.h);
