@@ -4,7 +4,8 @@
  * The chunk functions of reduceops.c in one or two passes over pieces that are still in cache, and
  * with no temporary of the block's size.  The order of additions is that of reduce.c, which is
  * NumPy's: a run that folds into one cell goes in blocks of 8192, each pairwise (here as four
- * quarters: a quarter is a subtree); where the innermost axis stays, row is added to row. */
+ * quarters: a quarter is a subtree); where the innermost axis stays, row is added to row.
+ * Over the limit of length: what all of it shares is the lane. */
 #include <math.h>
 #include <string.h>
 
@@ -27,6 +28,13 @@ typedef struct lane { /* one of several results of the same pieces */
     double part[4]; /* sums of quarters */
     arg_loop find;  /* of argmin and argmax, which keep the best in their cells; */
     int64_t *place; /* where it was found; else NULL */
+    uint32_t axes;
+    folding f;
+    /* where it is, if lanes fold other axes than each other: */
+    int64_t stretch, done; /* done: elements of the stretch */
+    int64_t cell;          /* the stretch's first */
+    bool begins;
+    buf *kept; /* the beginning of a unit */
 } lane;
 
 typedef struct fold {
@@ -241,6 +249,135 @@ static bool fold_stream(fold *d)
     return true;
 }
 
+/* --- over different axes ----------------------------------------------------------------------
+ *
+ * Every lane takes whatever piece comes and knows where in its own stretch that is.  Rows are added
+ * in any portions; what has to be summed as a unit (a block of 8192 of a run, or its quarter) is
+ * kept until it is complete, unless it is all in one piece: most are, as pieces are cut for the
+ * lane of the shortest runs. */
+
+/* elements that the lane sums as one, the one `done` elements into a run being among them */
+static int64_t unit_of(const lane *l, int64_t done, int64_t *into)
+{
+    int64_t begin = done - done % FOLD_BLOCK, left = l->f.length - begin;
+    if (left >= FOLD_BLOCK && l->k.pairs) {
+        *into = done % FOLD_QUARTER;
+        return FOLD_QUARTER;
+    }
+    *into = done - begin;
+    return left < FOLD_BLOCK ? left : FOLD_BLOCK;
+}
+
+/* a whole unit, which ends `end` elements into the run */
+static void add_unit(lane *l, int64_t cell, const char *at, int64_t n, int64_t end)
+{
+    int64_t begin = (end - 1) - (end - 1) % FOLD_BLOCK;
+    if (n != FOLD_QUARTER || !l->k.pairs || l->f.length - begin < FOLD_BLOCK) {
+        folder_piece(&l->k, cell, at, (size_t)n, l->begins && end == n);
+        return;
+    }
+    const folder *k = &l->k;
+    const double *p = l->part;
+    l->part[(end - 1 - begin) / FOLD_QUARTER] = folder_sum(&l->k, at, FOLD_QUARTER, cell);
+    if (end - begin == FOLD_BLOCK)
+        folder_add(&l->k, cell, plus(k, plus(k, p[0], p[1]), plus(k, p[2], p[3])));
+}
+
+/* Up to n elements of a run, `done` elements into it: how many. */
+static int64_t take_unit(lane *l, int64_t cell, const char *at, int64_t n, int64_t done)
+{
+    int64_t into, unit = unit_of(l, done, &into), some = unit - into < n ? unit - into : n;
+    if (some == unit) {
+        add_unit(l, cell, at, unit, done + unit);
+        return unit;
+    }
+    size_t size = l->k.type.size;
+    memcpy(l->kept->data + (size_t)into * size, at, (size_t)some * size);
+    if (into + some == unit) add_unit(l, cell, l->kept->data, unit, done + some);
+    return some;
+}
+
+static void take_runs(lane *l, const char *at, int64_t n)
+{
+    int64_t length = l->f.length, done = l->done % length, cell = l->cell + l->done / length;
+    for (int64_t some; n; n -= some, at += some * (int64_t)l->k.type.size) {
+        some = length - done < n ? length - done : n;
+        if (l->k.any_size)
+            fold_piece(l, cell, at, some, l->begins && done == 0, done);
+        else
+            some = take_unit(l, cell, at, some, done);
+        done += some;
+        if (done < length) continue;
+        cell++;
+        done = 0;
+    }
+}
+
+static void take_rows(lane *l, const char *at, int64_t n)
+{
+    int64_t cells = l->f.cells;
+    for (int64_t some, done = l->done; n; n -= some, done += some) {
+        int64_t column = done % cells, width = column || n < cells ? cells - column : cells;
+        if (width > n) width = n;
+        some = column || n < cells ? width : n - n % cells;
+        folder_rows(&l->k, l->cell + column, at, (size_t)width, (size_t)(some / width),
+                    l->begins && done < cells);
+        at += some * (int64_t)l->k.type.size;
+    }
+}
+
+static void take(lane *l, const char *at, int64_t n)
+{
+    int64_t size = l->f.cells * l->f.length;
+    for (int64_t some; n; n -= some, at += some * (int64_t)l->k.type.size) {
+        some = size - l->done < n ? size - l->done : n;
+        if (!l->done) l->cell = folding_cell(&l->f, l->stretch, &l->begins);
+        if (l->f.over == OVER_ROWS)
+            take_rows(l, at, some);
+        else
+            take_runs(l, at, some);
+        l->done += some;
+        if (l->done < size) continue;
+        l->stretch++;
+        l->done = 0;
+    }
+}
+
+/* the shortest runs that are summed in units; 0: none are */
+static int64_t shortest_runs(const fold *d)
+{
+    int64_t least = 0;
+    for (int i = 0; i < d->n; i++) {
+        const lane *l = &d->lane[i];
+        if (l->f.over == OVER_ROWS || l->k.any_size) continue;
+        if (!least || l->f.length < least) least = l->f.length;
+    }
+    return least;
+}
+
+static bool fold_apart(fold *d)
+{
+    int64_t length = shortest_runs(d), count = d->s->count;
+    for (int i = 0; i < d->n; i++) {
+        lane *l = &d->lane[i];
+        if (l->f.over == OVER_ROWS || l->k.any_size || l->kept) continue;
+        TRY(l->kept = buf_new(FOLD_BLOCK * WIDEST, d->e));
+    }
+    for (int64_t from = 0, n; from < count; from += n) {
+        int64_t left = length ? length - from % length : count - from; /* of the run */
+        if (length && length <= TILE)
+            n = TILE / length * length;
+        else if (length && left < FOLD_BLOCK && (length - left) % FOLD_BLOCK == 0)
+            n = left; /* what remains after whole blocks is a unit */
+        else
+            n = left < TILE ? left : TILE;
+        if (n > count - from) n = count - from;
+        TRY(next(d, from, n));
+        for (int i = 0; i < d->n; i++) take(&d->lane[i], d->lane[i].at, n);
+    }
+    return true;
+}
+
 /* --- what can be folded so --- */
 
 enum sort { SORT_NONE, SORT_PLAIN, SORT_MEAN, SORT_MOMENT, SORT_ARG };
@@ -376,8 +513,12 @@ static bool skips_nan(const outcome *j)
 static bool open_lane(lane *l, const outcome *j, enum reduction_id id, const stream *s, err *e)
 {
     const ufunc *f = reductions[id].fold;
-    buf *room = l->room; /* of the first pass */
-    *l = (lane){.k = folder_of(f, folder_loop(f, j->as), j->as), .room = room};
+    buf *room = l->room, *kept = l->kept; /* of the first pass */
+    *l = (lane){.k = folder_of(f, folder_loop(f, j->as), j->as),
+                .room = room,
+                .kept = kept,
+                .axes = j->r->axes & (uint32_t)((1ull << s->ndim) - 1),
+                .f = folding_of(j->r->axes, s->ndim, s->shape)};
     if (j->as.dt == s->type.dt) return true;
     l->cast = cast_find(j->as, s->type, e);
     if (l->cast && !l->room) l->room = buf_new(TILE_MOST * WIDEST, e);
@@ -440,22 +581,18 @@ static bool open_second(lane *l, outcome *j, buf **wide, const stream *s, err *e
     return true;
 }
 
-static bool fold_lanes(const outcome *j, int n, lane *to, const stream *s, err *e)
+static bool fold_lanes(int n, lane *to, const stream *s, err *e)
 {
-    fold d = {.s = s,
-              .f = folding_of(j->r->axes, s->ndim, s->shape),
-              .n = n,
-              .lane = to,
-              .any_size = true,
-              .quarters = true,
-              .e = e};
-    bool pairs = false;
+    fold d = {.s = s, .f = to->f, .n = n, .lane = to, .any_size = true, .quarters = true, .e = e};
+    bool pairs = false, apart = false;
     for (int i = 0; i < n; i++) {
         const folder *k = &to[i].k;
         d.any_size &= k->any_size;
         d.quarters &= k->any_size || k->pairs;
         pairs |= k->pairs;
+        apart |= to[i].axes != to->axes;
     }
+    if (apart) return fold_apart(&d);
     d.quarters &= pairs;
     const folder *k = &to->k;
     d.sums = s->sum && n == 1 && !to->cast && !to->find && k->sums && !k->nan && !k->u && !k->valid;
@@ -467,13 +604,13 @@ static bool run_passes(int n, outcome *j, lane *to, buf **wide, const stream *s,
 {
     int again = 0;
     for (int i = 0; i < n; i++) TRY(open_first(&to[i], &j[i], s, e));
-    TRY(fold_lanes(j, n, to, s, e));
+    TRY(fold_lanes(n, to, s, e));
     for (int i = 0; i < n; i++) {
         if (j[i].sort != SORT_MOMENT) continue;
         TRY(open_second(&to[again], &j[i], &wide[again], s, e));
         again++;
     }
-    return !again || (s->again(s->ctx, e) && fold_lanes(j, again, to, s, e));
+    return !again || (s->again(s->ctx, e) && fold_lanes(again, to, s, e));
 }
 
 /* What the chunk function would give. */
@@ -510,6 +647,7 @@ datum *red_stream(const fn *f, const lit *arg, const dtype_of *as, const stream 
         nd *own[] = {j[i].count, j[i].first, j[i].n, j[i].mean, j[i].sums, j[i].spare};
         for (size_t k = 0; k < sizeof own / sizeof *own; k++) datum_unref(own[k]);
         buf_unref(to[i].room);
+        buf_unref(to[i].kept);
         buf_unref(wide[i]);
     }
     return !ok ? NULL : n > 1 ? &pack_new((uint32_t)n, NULL, out)->hdr : out[0];

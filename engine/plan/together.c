@@ -1,8 +1,8 @@
 /* engine/plan/together.c - a pass: reductions of one array are made in step.
  *
- * Block functions of reductions over the same axes that read the same blocks become one layer,
- * which gives tuples, and each of them takes its item.  The blocks have one reader left: they fuse
- * with it, and its folds go over each piece while it is in cache (expr/stream.c). */
+ * Block functions of reductions that read the same blocks become one layer, which gives tuples, and
+ * each of them takes its item.  The blocks have one reader left: they fuse with it, and its folds,
+ * over whatever axes, take each piece while it is in cache (expr/stream.c). */
 #include "engine/expr/build.h"
 #include "engine/expr/bw.h"
 #include "engine/expr/reduceops.h"
@@ -75,6 +75,22 @@ static void company_drop(layer *base)
 static const layer_kind company_kind = {
     .name = "together", .task = company_task, .drop = company_drop, .one_fn = true};
 
+/* the one of the largest blocks, which stands for all where bytes are counted */
+static const layer *largest_of(int n, layer *const *at)
+{
+    const layer *largest = at[0];
+    double most = -1;
+    for (int k = 0; k < n; k++) {
+        int64_t block[GRID_MAXDIM] = {0}, shape[GRID_MAXDIM];
+        grid_block_shape(at[k]->grid, block, shape);
+        double bytes = (double)shape_count(at[k]->grid->ndim, shape) * at[k]->type.size;
+        if (bytes <= most) continue;
+        most = bytes;
+        largest = at[k];
+    }
+    return largest;
+}
+
 static company *company_new(int n, layer *const *at)
 {
     const fn *f[RED_MOST];
@@ -86,7 +102,8 @@ static company *company_new(int n, layer *const *at)
     fn *together = fn_several(n, f);
     char *name = token_name(&t, together->name);
     layer *of = read_by(at[0]);
-    company *c = layer_new(sizeof *c, &company_kind, name, at[0]->grid, at[0]->type, 1, &of);
+    const layer *as = largest_of(n, at);
+    company *c = layer_new(sizeof *c, &company_kind, name, as->grid, as->type, 1, &of);
     mem_free(name);
     c->base.flags = LAYER_ONE_TO_ONE;
     c->f = together;
@@ -158,17 +175,15 @@ static bool is_alive(const node *x)
     return x->nreader || x->wanted;
 }
 
-/* All that read what x reads, over the same axes: their cells and stretches are the same. */
+/* All that read what x reads. */
 static int find_members(const nodes *all, const node *x, layer **at)
 {
     const layer *of = read_by(x->of);
-    const red_fn *r = chunk_fn(x->of);
-    uint32_t axes = (uint32_t)((1ull << of->grid->ndim) - 1);
     int n = 0;
     for (uint32_t i = 0; i < all->n && n < RED_MOST; i++) {
         const node *y = &all->at[i];
         const red_fn *q = y->by == y->of && is_alive(y) ? chunk_fn(y->of) : NULL;
-        if (!q || !layer_same(read_by(y->of), of) || ((q->axes ^ r->axes) & axes)) continue;
+        if (!q || !layer_same(read_by(y->of), of)) continue;
         if (y->helpers || !may_stream(of, q) || node_is_shared(all, y)) continue;
         at[n++] = (layer *)(uintptr_t)y->of;
     }
