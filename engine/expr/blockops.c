@@ -2,6 +2,7 @@
  *
  * Each kind is a struct of parameters after the fn, a call that hands the blocks to the kernel,
  * and a constructor.  The kernels are the ones that eager arrays use. */
+#include <math.h>
 #include <string.h>
 
 #include "engine/expr/kinds.h"
@@ -36,6 +37,17 @@ typedef struct ufunc_fn {
     int pow; /* the operator **, not the function power */
 } ufunc_fn;
 
+/* What a full reduction gives is a number in Dask, and powers of numbers are the C library's. NULL:
+ * of other types, or there is something to warn of. */
+static nd *number_pow(const nd *x, const nd *y)
+{
+    double a, b, r;
+    if (x->ndim || y->ndim || x->dtype != DT_float64 || y->dtype != DT_float64) return NULL;
+    memcpy(&a, x->at, sizeof a);
+    memcpy(&b, y->at, sizeof b);
+    return a > 0 && isfinite(r = pow(a, b)) && r > 0 ? nd_scalar(DT_float64, &r) : NULL;
+}
+
 static datum *ufunc_call(const fn *f, const call *c, err *e)
 {
     const ufunc_fn *u = (const ufunc_fn *)f;
@@ -49,6 +61,8 @@ static datum *ufunc_call(const fn *f, const call *c, err *e)
         operand exponent = operand_of(in[1]);
         shorter = ufunc_of_pow(nd_type(in[0]), &exponent);
     }
+    nd *alone = u->pow && !c->into ? number_pow(in[0], in[1]) : NULL;
+    if (alone) return &alone->hdr;
     if (!nd_map(shorter ? shorter : u->f, in, &o, out, e)) return NULL;
     for (int i = 0; i < u->f->nout; i++)
         if (i != u->out) datum_unref(out[i]);

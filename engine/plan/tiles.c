@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "engine/expr/build.h"
+#include "engine/expr/reduceops.h"
 #include "engine/expr/several.h"
 #include "engine/plan/tile_code.h"
 
@@ -110,6 +111,18 @@ static bool again(void *ctx, err *e)
     return tile_rewind(ctx, e);
 }
 
+/* Functions that skip NaN copy the block, and an axis that repeats becomes the fastest one. */
+static bool copies_turn(const tile_code *c, int n, const fn *const *part)
+{
+    const tile_operand *v = &c->value[c->first];
+    bool skips = false;
+    for (int i = 0; i < n; i++) {
+        const red_fn *r = (const red_fn *)part[i];
+        skips |= r->nan || r->id == R_nansum || r->id == R_nanprod;
+    }
+    return skips && v->place == TILE_BLOCK && v->inner != INT64_MAX && !(v->row && v->step);
+}
+
 static bool reduce_task(tile_code *c, datum **out, err *e)
 {
     const task_view *v = &c->view[0];
@@ -128,7 +141,8 @@ static bool reduce_task(tile_code *c, datum **out, err *e)
         if (!set_shape(c, c->resident->ndim, nd_shape(c->resident))) return false;
     }
     if (!tile_compile(c, e)) return false;
-    if (c->value[c->first].turned) return false; /* NumPy adds in the order of memory */
+    if (c->value[c->first].turned || copies_turn(c, n, part))
+        return false; /* NumPy adds in the order of memory */
     if (!red_streams(v->f, c->ndim, c->shape, tile_type(c), as)) return false;
     dtype_of type = n == 1 ? as[0] : tile_type(c);
     if (!tile_deliver(c, type, NULL, e) || !tile_rewind(c, e)) return false;
