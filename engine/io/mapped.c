@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,6 +54,26 @@ buf *file_map(const char *path, enum map_how how, uint64_t offset, size_t bytes,
     buf *b = map_pages(fd, path, how, offset, bytes, e);
     close(fd);
     return b;
+}
+
+buf *file_map_native(const char *path, enum map_how how, uint64_t offset, size_t bytes, dtype_of t,
+                     err *e)
+{
+    if (t.swapped && writes(how))
+        return err_set(e, NotImplementedError,
+                       "files of foreign byte order can be mapped for reading only (mode 'r' or "
+                       "'c'), not with mode '%s'",
+                       how == MAP_TO_WRITE ? "r+" : "w+");
+    buf *b = file_map(path, how, offset, bytes, e);
+    if (!b || !t.swapped) return b;
+    buf *copy = buf_new(bytes, e);
+    if (copy) {
+        memcpy(copy->data, b->data, bytes);
+        nd_swap_bytes(copy->data, bytes, t);
+        copy->flags |= how == MAP_TO_READ ? BUF_READONLY : 0;
+    }
+    buf_unref(b);
+    return copy;
 }
 
 const mapping *mapping_of(const buf *b)

@@ -13,6 +13,10 @@ enum map_how {
 
 /* `bytes` bytes of a file from `offset` on; ValueError when it has not so many, or for none. */
 buf *file_map(const char *path, enum map_how how, uint64_t offset, size_t bytes, err *e);
+/* The same for elements of t: those of foreign byte order are copied (to write to the file itself
+ * is NotImplementedError then). */
+buf *file_map_native(const char *path, enum map_how how, uint64_t offset, size_t bytes, dtype_of t,
+                     err *e);
 typedef struct mapping {
     char *path, *at; /* owned; the pages */
     size_t size;

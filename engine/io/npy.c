@@ -370,10 +370,7 @@ nd *npy_map(const char *path, enum map_how how, err *e)
     TRY(open_file(path, &f, e));
     nd *x = NULL;
     close(f.fd);
-    if (f.head.t.swapped)
-        return err_set(e, NotImplementedError,
-                       "mapping a file of foreign byte order is not supported");
-    buf *b = file_map(path, how, f.head.at, f.bytes, e);
+    buf *b = file_map_native(path, how, f.head.at, f.bytes, f.head.t, e);
     if (b) x = shape_block(&f.head, b, b->data);
     buf_unref(b);
     return x;

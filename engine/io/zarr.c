@@ -57,7 +57,7 @@ static bool chunk_size(const zarr_spec *s, size_t *out, err *e)
 {
     *out = s->t.size;
     for (int i = 0; i < s->ndim; i++) {
-        if (s->chunk[i] < 1)
+        if (s->chunk[i] < 1 && (s->chunk[i] || s->shape[i])) /* no element needs none */
             return err_set(e, ValueError, "chunks must be positive, not %lld along axis %d",
                            (long long)s->chunk[i], i);
         TRY(size_mul(*out, (size_t)s->chunk[i], out, e));

@@ -351,6 +351,7 @@ static value f_frombuffer(interp *in, const value *arg)
     if (!to_dtype(in, arg[1], &t) || !to_int64(in, arg[2], &count) ||
         !to_int64(in, arg[3], &offset))
         return FAIL;
+    if (!t.size) return throw(in, ValueError, "itemsize cannot be zero in type");
     if (offset < 0 || (size_t)offset > n)
         return throw(in, ValueError,
                      "offset must be non-negative and no greater than buffer length (%zu)", n);
@@ -364,6 +365,7 @@ static value f_frombuffer(interp *in, const value *arg)
     err e = {0};
     nd *x = nd_new(t, 1, &count, &e);
     if (x) memcpy(x->at, at + offset, nd_bytes(x));
+    if (x && t.swapped) nd_swap_bytes(x->at, nd_bytes(x), t);
     value a = array_wrap(in, x, &e);
     if (!is_fail(a)) as_ndarray(a)->s->readonly = true;
     return a;

@@ -52,8 +52,8 @@ static value f_map(interp *in, const value *arg)
         !to_dtype(in, arg[3], &t) || !to_shape(in, arg[4], &ndim, shape))
         return throwing(in) ? FAIL : throw(in, TypeError, "expected a path");
     if (t.dt == DT_object) return throw(in, ValueError, "cannot map an array of Python objects");
-    buf *b =
-        file_map(path->at, how, (uint64_t)offset, (size_t)shape_count(ndim, shape) * t.size, &e);
+    buf *b = file_map_native(path->at, how, (uint64_t)offset,
+                             (size_t)shape_count(ndim, shape) * t.size, t, &e);
     if (!b) return throw_err(in, &e);
     if (value_truth(in, arg[5]) == 1)
         strides_f(ndim, shape, t.size, strides);

@@ -64,6 +64,16 @@ static value m_copy(interp *in, const value *arg)
     return as_ndarray(arg[0]) ? array_wrap(in, y, &e) : array_result(in, y, &e);
 }
 
+/* The bytes of x as elements of foreign order.  These are in native order here, as all are: a copy,
+ * since the two orders cannot share memory. */
+static nd *as_swapped(const nd *x, dtype_of t, err *e)
+{
+    nd *v = nd_as_type(x, t, e), *y = v ? nd_copy(v, e) : NULL;
+    if (y) nd_swap_bytes(y->at, nd_bytes(y), t);
+    datum_unref(v);
+    return y;
+}
+
 static value m_view(interp *in, const value *arg)
 {
     dtype_of t = {.dt = DT_none};
@@ -74,7 +84,9 @@ static value m_view(interp *in, const value *arg)
     const type *cls = as_type(arg[1]);
     if (is_none(arg[1]) || cls == &T_ndarray)
         r = view_of(in, arg[0], nd_ref(x), &e);
-    else if (to_dtype(in, arg[1], &t))
+    else if (to_dtype(in, arg[1], &t) && t.swapped)
+        r = array_wrap(in, as_swapped(x, t, &e), &e);
+    else if (!throwing(in))
         r = view_of(in, arg[0], nd_as_type(x, t, &e), &e);
     datum_unref(x);
     return r;
