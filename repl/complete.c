@@ -2,8 +2,8 @@
  *
  *     name          keywords, the user's names, builtin names
  *     f(x, na       likewise, and the names of f's arguments
- *     a.b.na        attributes; a.b is evaluated when it is names and dots alone
- *     d['ke         the keys of a dict or of anything with keys()
+ *     a.b.na        attributes; a.b is evaluated when it is names, dots and ['text'] or [0] alone
+ *     d['ke         the keys of a dict or of anything with keys(); d['a']['ke likewise
  *     'pa, open('pa paths
  *     %na           magics
  *     import na, from a.b import na      modules and their names */
@@ -86,21 +86,45 @@ static char open_quote(const char *line, size_t end, size_t *start)
     return quote;
 }
 
+/* Where a subscript of a text or a whole number, which ends at `end`, begins; `end`: it is none. */
+static size_t subscript_start(const char *line, size_t end)
+{
+    size_t i = end;
+    if (i < 3 || line[i - 1] != ']') return end;
+    const char quote = line[i - 2];
+    i -= 2;
+    if (quote == '"' || quote == '\'') {
+        while (i > 0 && line[i - 1] != quote) i--;
+        if (i-- == 0) return end;
+    } else {
+        i++;
+        while (i > 0 && isdigit((unsigned char)line[i - 1])) i--;
+        if (i > 0 && line[i - 1] == '-') i--;
+        if (i == end - 1) return end;
+    }
+    return i > 0 && line[i - 1] == '[' ? i - 1 : end;
+}
+
+/* Names with dots and subscripts, that end at `end`: where they begin. */
+static size_t dotted_start(const char *line, size_t end)
+{
+    for (;;) {
+        while (end > 0 && (is_name(line[end - 1]) || line[end - 1] == '.')) end--;
+        const size_t i = subscript_start(line, end);
+        if (i == end) return end;
+        end = i;
+    }
+}
+
 size_t complete_start(const char *line, size_t end)
 {
     size_t start;
     if (open_quote(line, end, &start)) return start;
     start = end;
     while (start > 0 && (is_name(line[start - 1]) || line[start - 1] == '.')) start--;
+    if (start < end && line[start] == '.' && start > 0) start = dotted_start(line, start);
     while (start > 0 && line[start - 1] == '%') start--;
     return start;
-}
-
-/* Names with dots, that end at `end`: where they begin. */
-static size_t dotted_start(const char *line, size_t end)
-{
-    while (end > 0 && (is_name(line[end - 1]) || line[end - 1] == '.')) end--;
-    return end;
 }
 
 /* ---- names ---- */
@@ -133,30 +157,51 @@ static void complete_name(session *s, const char *prefix, size_t n, words *w)
     value_unref(s->in, builtins);
 }
 
-/* The value of a dotted name, without running more than attribute lookups; FAIL if it has none. */
+/* A global or a builtin; FAIL if there is none. */
+static value global_value(session *s, const char *name)
+{
+    value v = value_ref(dict_peek(s->in, interp_main(s->in), name));
+    if (!is_fail(v)) return v;
+    value builtins = interp_import(s->in, "builtins");
+    if (!is_fail(builtins)) v = value_getattr_c(s->in, builtins, name);
+    value_unref(s->in, builtins);
+    return v;
+}
+
+/* of[key] for what stands between p and the closing bracket: a text in quotes or a number */
+static value item_of(session *s, value of, const char *p, const char *close)
+{
+    const bool text = *p == '"' || *p == '\'';
+    value key =
+        text ? v_obj(str_new(s->in, p + 1, (size_t)(close - p) - 2)) : v_int(strtol(p, NULL, 10));
+    value v = value_getitem(s->in, of, key);
+    value_unref(s->in, key);
+    return v;
+}
+
+/* The value of names with dots and subscripts, without running more than lookups; FAIL if it has
+ * none. */
 static value look_up(session *s, const char *name, size_t n)
 {
     const char *end = name + n;
     value v = FAIL;
     for (const char *p = name; p <= end;) {
-        const char *dot = memchr(p, '.', (size_t)(end - p));
-        if (!dot) dot = end;
-        char *part = mem_dupn(p, (size_t)(dot - p));
         value next;
-        if (p == name) {
-            next = value_ref(dict_peek(s->in, interp_main(s->in), part));
-            if (is_fail(next)) {
-                value builtins = interp_import(s->in, "builtins");
-                if (!is_fail(builtins)) next = value_getattr_c(s->in, builtins, part);
-                value_unref(s->in, builtins);
-            }
+        const char *stop = p;
+        if (p > name && p[-1] == '[') {
+            if (*p == '"' || *p == '\'') stop = memchr(p + 1, *p, (size_t)(end - p - 1));
+            stop = stop ? memchr(stop, ']', (size_t)(end - stop)) : NULL;
+            next = stop ? item_of(s, v, p, stop) : FAIL;
+            if (stop) stop++; /* behind it a dot, a bracket or the end */
         } else {
-            next = value_getattr_c(s->in, v, part);
+            while (stop < end && *stop != '.' && *stop != '[') stop++;
+            char *part = mem_dupn(p, (size_t)(stop - p));
+            next = p == name ? global_value(s, part) : value_getattr_c(s->in, v, part);
+            mem_free(part);
         }
-        mem_free(part);
         value_unref(s->in, v);
-        if (is_fail(v = next)) break;
-        p = dot + 1;
+        if (is_fail(v = next) || !stop) break;
+        p = stop + 1;
     }
     return v;
 }

@@ -237,8 +237,8 @@ static int run_cells(session *s, const options *o)
 
 static int run_prompt(session *s)
 {
-    host_puts(1, "dsk " DSK_VERSION "  -  Python, NumPy and Dask, natively.  name? for help, "
-                 "%lsmagic for magics, Ctrl-D to leave\n\n");
+    host_puts(1, "dsk " DSK_VERSION "  -  Python, NumPy and Dask, natively\n"
+                 "name? for help, %lsmagic for magics, Ctrl-D to leave\n\n");
     line_open(s);
     const char *term = getenv("TERM");
     s->prompts = true;
