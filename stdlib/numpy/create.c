@@ -24,12 +24,26 @@ static nd *with_ndmin(nd *x, int64_t ndmin)
     return x;
 }
 
+/* Is it an array of records?  Those are made by the language, under these names. */
+static bool is_records(value v)
+{
+    if (v.kind != V_OBJ || !(v.o->type->flags & TYPE_HEAP)) return false;
+    return !strcmp(v.o->type->name, "ndarray") || !strcmp(v.o->type->name, "recarray");
+}
+
+static value records(interp *in, const char *function, const value *arg, size_t n)
+{
+    return with_fields(in, "numpy._records", function, arg, n, arg[n - 1]);
+}
+
 /* array(object, dtype, copy, order, subok, ndmin) */
 static value f_array(interp *in, const value *arg)
 {
     dtype_of t;
     int64_t ndmin;
-    if (!to_dtype_or_none(in, arg[1], &t) || !to_int64(in, arg[5], &ndmin)) return FAIL;
+    if (is_records(arg[0]) && is_none(arg[1])) return call_method(in, arg[0], "copy", 0);
+    if (!to_dtype_or_none(in, arg[1], &t)) return records(in, "_array", arg, 2);
+    if (!to_int64(in, arg[5], &ndmin)) return FAIL;
     nd *x = to_nd(in, arg[0], t);
     err e = {0};
     if (!x) return FAIL;
@@ -54,7 +68,8 @@ static value f_array(interp *in, const value *arg)
 static value as_array(interp *in, value v, value dtype, char order)
 {
     dtype_of t;
-    if (!to_dtype_or_none(in, dtype, &t)) return FAIL;
+    if (is_records(v) && is_none(dtype)) return value_ref(v);
+    if (!to_dtype_or_none(in, dtype, &t)) return records(in, "_array", (value[]){v, dtype}, 2);
     ndarray *a = as_ndarray(v);
     nd *x = to_nd(in, v, t);
     if (!x) return FAIL;
@@ -158,28 +173,28 @@ static value filled(interp *in, value shape, dtype_of t, value fill, char order)
 static value f_zeros(interp *in, const value *arg)
 {
     dtype_of t = dtype_plain(DT_float64);
-    if (!to_dtype(in, arg[1], &t)) return FAIL;
+    if (!to_dtype(in, arg[1], &t)) return records(in, "_zeros", arg, 2);
     return filled(in, arg[0], t, t.dt == DT_object ? v_int(0) : FAIL, order_of(arg[2]));
 }
 
 static value f_empty(interp *in, const value *arg)
 {
     dtype_of t = dtype_plain(DT_float64);
-    if (!to_dtype(in, arg[1], &t)) return FAIL;
+    if (!to_dtype(in, arg[1], &t)) return records(in, "_empty", arg, 2);
     return filled_or(in, arg[0], t, FAIL, order_of(arg[2]), t.dt < DT_object);
 }
 
 static value f_ones(interp *in, const value *arg)
 {
     dtype_of t = dtype_plain(DT_float64);
-    if (!to_dtype(in, arg[1], &t)) return FAIL;
+    if (!to_dtype(in, arg[1], &t)) return records(in, "_ones", arg, 2);
     return filled(in, arg[0], t, v_int(1), order_of(arg[2]));
 }
 
 static value f_full(interp *in, const value *arg)
 {
     dtype_of t;
-    if (!to_dtype_or_none(in, arg[2], &t)) return FAIL;
+    if (!to_dtype_or_none(in, arg[2], &t)) return records(in, "_full", arg, 3);
     if (t.dt == DT_none) {
         nd *x = to_nd_any(in, arg[1]);
         if (!x) return FAIL;

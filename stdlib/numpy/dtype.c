@@ -81,6 +81,27 @@ bool to_dtype(interp *in, value v, dtype_of *out)
     return false;
 }
 
+/* May it describe fields, or have them? */
+static bool may_have_fields(value v)
+{
+    str *s = as_str(v);
+    if (s) return memchr(s->at, ',', s->nbyte) != NULL;
+    return v.kind == V_OBJ && (as_list(v) || as_dict(v) || (v.o->type->flags & TYPE_HEAP));
+}
+
+value with_fields(interp *in, const char *home, const char *function, const value *arg, size_t n,
+                  value dtype)
+{
+    if (!exc_is(in, TypeError) || !may_have_fields(dtype)) return FAIL;
+    exc_clear(in);
+    value m = interp_import(in, home);
+    value f = is_fail(m) ? FAIL : value_getattr_c(in, m, function);
+    value r = is_fail(f) ? FAIL : value_call(in, f, arg, n, NULL);
+    value_unref(in, f);
+    value_unref(in, m);
+    return r;
+}
+
 bool to_dtype_or_none(interp *in, value v, dtype_of *out)
 {
     *out = (dtype_of){.dt = DT_none};
@@ -99,7 +120,9 @@ static value dtype_make(interp *in, const type *cls, const value *arg, size_t np
     if (!args_bind(in, "dtype(dtype, align=False, copy=False)", arg, npos, kwnames, got, 3))
         return FAIL;
     dtype_of t = dtype_plain(DT_float64);
-    value v = to_dtype(in, got[0], &t) ? dtype_value(in, t) : FAIL;
+    value v = to_dtype(in, got[0], &t) ? dtype_value(in, t)
+                                       : with_fields(in, "numpy._fields", "make_dtype", got,
+                                                     is_fail(got[1]) ? 1 : 2, got[0]);
     args_clear(in, got, 3);
     return v;
 }

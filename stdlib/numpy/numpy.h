@@ -92,6 +92,10 @@ objcell value_cell(value v);        /* counts v */
 value dtype_value(interp *in, dtype_of t);
 /* 'f8', float, np.float64, dtype(...), None (keeps *out as the default); TypeError otherwise */
 bool to_dtype(interp *in, value v, dtype_of *out);
+/* A call that failed for its dtype: what function(arg...) of that module makes of it when it has
+ * fields, else FAIL. */
+value with_fields(interp *in, const char *home, const char *function, const value *arg, size_t n,
+                  value dtype);
 /* as to_dtype, with None giving DT_none */
 bool to_dtype_or_none(interp *in, value v, dtype_of *out);
 
