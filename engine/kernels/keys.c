@@ -1,9 +1,15 @@
 /* engine/kernels/keys.c - keys of elements, and sorting by them. */
 #include "engine/kernels/keys.h"
 
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(DSK_SANITIZE)
+#include <immintrin.h>
+#define HAS_VECTORS
+#endif
+
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/par.h"
 #include "engine/base/simd.h"
 #include "engine/kernels/half.h"
 
@@ -120,6 +126,44 @@ bool lane_less_slow(const lane *v, int64_t i, int64_t j)
     return false;
 }
 
+/* --- many of them ------------------------------------------------------------------------------
+ */
+
+enum { MANY = 1 << 15 };
+
+typedef struct key_job {
+    dtype_of t;
+    int64_t n;
+    const char *from; /* elements; NULL: keys become elements */
+    char *to;
+    ptrdiff_t step;
+    bool exact;
+    uint64_t *key;
+} key_job;
+
+static void key_slice(void *arg, int64_t slice)
+{
+    const key_job *j = arg;
+    const int64_t i = slice * MANY, n = j->n - i < MANY ? j->n - i : MANY;
+    if (j->from)
+        keys_make(j->t, n, j->from + i * j->step, j->step, j->exact, j->key + i);
+    else
+        keys_undo(j->t, n, j->key + i, j->to + i * j->step, j->step);
+}
+
+void keys_make_many(dtype_of t, int64_t n, const char *at, ptrdiff_t step, bool exact,
+                    uint64_t *key)
+{
+    key_job j = {.t = t, .n = n, .from = at, .step = step, .exact = exact, .key = key};
+    par_for((n + MANY - 1) / MANY, key_slice, &j);
+}
+
+void keys_undo_many(dtype_of t, int64_t n, const uint64_t *key, char *at, ptrdiff_t step)
+{
+    key_job j = {.t = t, .n = n, .to = at, .step = step, .key = (uint64_t *)(uintptr_t)key};
+    par_for((n + MANY - 1) / MANY, key_slice, &j);
+}
+
 /* --- ordering indices: stable
  * ---------------------------------------------------------------------- */
 
@@ -197,44 +241,117 @@ static bool narrow(pivots *p, int64_t kth, int64_t *low, int64_t *high)
     return true;
 }
 
-#define CONTEXT       lane
-#define ITEM          int64_t
-#define LESS(v, x, y) lane_less_slow(v, x, y)
-#define ORDER(f)      plain_##f
+#define CONTEXT                   lane
+#define ITEM                      int64_t
+#define LESS(v, x, y)             lane_less_slow(v, x, y)
+#define SKIM_OVER(a, i, j, pivot) ((void)0)
+#define ORDER(f)                  plain_##f
 #include "engine/kernels/order.h"
 #undef CONTEXT
-#undef LESS
-#undef ORDER
-#define CONTEXT       uint64_t
-#define LESS(v, x, y) ((v)[x] < (v)[y])
-#define ORDER(f)      keyed_##f
-#include "engine/kernels/order.h"
 #undef ITEM
 #undef LESS
+#undef SKIM_OVER
 #undef ORDER
+
+/* keys that move, and keys that move with positions */
+#define CONTEXT void
+#define ITEM    keyed
+#define KEY(x)  ((x).key)
+#define SKIM(f) keyed_##f
+#ifdef HAS_VECTORS
+#define EVEN _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0)
+#define LOAD(at)                                                                                   \
+    _mm512_permutex2var_epi64(_mm512_loadu_si512(at), EVEN, _mm512_loadu_si512((at) + 4))
+#endif
+#include "engine/kernels/skim.h"
+#define LESS(v, x, y)             ((void)(v), (x).key < (y).key)
+#define SKIM_OVER(a, i, j, pivot) keyed_skim(a, i, j, KEY(pivot))
+#define STABLE_FEW(a, n)          keyed_order(a, NULL, n)
+#define ORDER(f)                  keyed_##f
+#include "engine/kernels/order.h"
+#undef ITEM
+#undef KEY
+#undef SKIM
+#undef LOAD
+#undef LESS
+#undef SKIM_OVER
+#undef ORDER
+#define ITEM    uint64_t
+#define KEY(x)  (x)
+#define SKIM(f) key_##f
+#ifdef HAS_VECTORS
+#define LOAD(at) _mm512_loadu_si512(at)
+#endif
+#include "engine/kernels/skim.h"
 #define SELECT_ONLY
-#define ITEM          uint64_t
-#define LESS(v, x, y) ((void)(v), (x) < (y))
-#define ORDER(f)      key_##f
+#define LESS(v, x, y)             ((void)(v), (x) < (y))
+#define SKIM_OVER(a, i, j, pivot) key_skim(a, i, j, pivot)
+#define ORDER(f)                  key_##f
 #include "engine/kernels/order.h"
 
 void lane_quicksort(const lane *v, int64_t *index, int64_t n)
 {
-    if (v->key)
-        keyed_quicksort(v->key, index, 0, n - 1, 2 * top_bit(n));
-    else
-        plain_quicksort(v, index, 0, n - 1, 2 * top_bit(n));
+    plain_quicksort(v, index, 0, n - 1, 2 * top_bit(n));
 }
 
 void lane_select(const lane *v, int64_t *index, int64_t n, int64_t kth, bool inexact, pivots *p)
 {
-    if (v->key)
-        keyed_select(v->key, index, n, kth, inexact, p);
-    else
-        plain_select(v, index, n, kth, inexact, p);
+    plain_select(v, index, n, kth, inexact, p);
+}
+
+void keyed_select_place(keyed *x, int64_t n, int64_t kth, bool inexact, pivots *p)
+{
+    keyed_select(NULL, x, n, kth, inexact, p);
 }
 
 void keys_select(uint64_t *key, int64_t n, int64_t kth, bool inexact, pivots *p)
 {
     key_select(NULL, key, n, kth, inexact, p);
+}
+
+/* --- a large quicksort: pieces that others can sort ---------------------------------------------
+ */
+
+enum { MAX_PIECE = 64, PIECE_LEAST = 1 << 14 };
+
+typedef struct piece {
+    int64_t low, high;
+    int depth;
+} piece;
+
+typedef struct pieces {
+    keyed *x;
+    int n;
+    piece at[MAX_PIECE];
+} pieces;
+
+static void sort_piece(void *arg, int64_t i)
+{
+    const pieces *p = arg;
+    keyed_quicksort(NULL, p->x, p->at[i].low, p->at[i].high, p->at[i].depth);
+}
+
+/* The largest piece is split; false: it is small enough. */
+static bool split_largest(pieces *p)
+{
+    piece *most = p->at;
+    for (int i = 1; i < p->n; i++)
+        if (p->at[i].high - p->at[i].low > most->high - most->low) most = &p->at[i];
+    const int64_t low = most->low, high = most->high;
+    if (high - low < PIECE_LEAST || most->depth < 0) return false;
+    const int64_t at = keyed_split(NULL, p->x, low, high);
+    *most = (piece){low, at - 1, most->depth - 1};
+    p->at[p->n++] = (piece){at + 1, high, most->depth};
+    return true;
+}
+
+void keyed_order_as_numpy(keyed *x, int64_t n)
+{
+    pieces p = {.x = x, .n = 1, .at = {{0, n - 1, 2 * top_bit(n)}}};
+    const int want = par_width() > 1 ? 8 * par_width() : 1;
+    while (p.n < want && p.n < MAX_PIECE && split_largest(&p)) continue;
+    if (p.n > 1)
+        par_for(p.n, sort_piece, &p);
+    else
+        sort_piece(&p, 0);
 }

@@ -15,13 +15,19 @@ static inline bool has_keys(enum dtype d)
 void keys_make(dtype_of t, int64_t n, const char *at, ptrdiff_t step, bool exact, uint64_t *key);
 /* exact keys back to elements */
 void keys_undo(dtype_of t, int64_t n, const uint64_t *key, char *at, ptrdiff_t step);
+/* the same of many elements, with the help of other processors */
+void keys_make_many(dtype_of t, int64_t n, const char *at, ptrdiff_t step, bool exact,
+                    uint64_t *key);
+void keys_undo_many(dtype_of t, int64_t n, const uint64_t *key, char *at, ptrdiff_t step);
 /* Sorts keys; scratch holds n too.  (radix.c) */
 void keys_sort(uint64_t *key, uint64_t *scratch, int64_t n);
 typedef struct keyed {
     uint64_t key;
     int64_t index;
 } keyed;
-void keyed_order(keyed *x, keyed *scratch, int64_t n); /* stable */
+void keyed_order(keyed *x, keyed *scratch, int64_t n); /* stable; no scratch for 16 or less */
+/* ties where a median-of-three quicksort with runs of 16 leaves them, as NumPy's */
+void keyed_order_as_numpy(keyed *x, int64_t n);
 
 /* How two elements i, j of one lane compare; either by key or by the elements themselves. */
 typedef struct lane {
@@ -36,8 +42,8 @@ static inline bool lane_less(const lane *v, int64_t i, int64_t j)
     return v->key ? v->key[i] < v->key[j] : lane_less_slow(v, i, j);
 }
 
-/* Orders index[0..n) by the lane: stable; or with ties where a median-of-three quicksort with
- * runs of 16 leaves them, as NumPy's; or only the kth element. */
+/* Orders index[0..n) by the lane: stable; or, of a lane without keys, as keyed_order_as_numpy
+ * does; or only the kth element. */
 bool lane_sort_stable(const lane *v, int64_t *index, int64_t n, err *e);
 void lane_quicksort(const lane *v, int64_t *index, int64_t n);
 
@@ -47,5 +53,6 @@ typedef struct pivots {
     int n;
 } pivots;
 void lane_select(const lane *v, int64_t *index, int64_t n, int64_t kth, bool inexact, pivots *p);
-/* the same on keys themselves, which move */
+/* the same on keys themselves, which move, alone or with positions */
 void keys_select(uint64_t *key, int64_t n, int64_t kth, bool inexact, pivots *p);
+void keyed_select_place(keyed *x, int64_t n, int64_t kth, bool inexact, pivots *p);

@@ -1,7 +1,8 @@
 /* engine/kernels/order.h - NumPy's quicksort and introselect, which leave equal elements where
  * nothing but the same steps would; included once for each kind of element: ORDER(name) names its
  * functions, ITEM is what is moved, LESS(v, x, y) compares two of them by what v (a CONTEXT)
- * knows.  SELECT_ONLY leaves the quicksort out.
+ * knows; SKIM_OVER(a, i, j, pivot) does part of a partition's steps (skim.h), or nothing.
+ * SELECT_ONLY leaves the quicksort out; STABLE_FEW(a, n) sorts 16 elements or less.
  *
  * Quicksort: median of three, runs of 16 by insertion, heap sort when it goes too deep.  Selection:
  * quickselect with the median of medians of five when it goes too deep, pivots kept for the next
@@ -40,6 +41,7 @@ static void ORDER(heap_sort)(const CONTEXT *v, ITEM *a, int64_t n)
     }
 }
 
+#ifndef STABLE_FEW
 static void ORDER(insert_indices)(const CONTEXT *v, ITEM *index, int64_t low, int64_t high)
 {
     for (int64_t i = low + 1; i <= high; i++) {
@@ -49,6 +51,7 @@ static void ORDER(insert_indices)(const CONTEXT *v, ITEM *index, int64_t low, in
         index[j] = k;
     }
 }
+#endif
 
 /* The middle of first, middle and last becomes the pivot; answers where it ends up. */
 static int64_t ORDER(split)(const CONTEXT *v, ITEM *index, int64_t low, int64_t high)
@@ -59,6 +62,7 @@ static int64_t ORDER(split)(const CONTEXT *v, ITEM *index, int64_t low, int64_t 
     if (LESS(v, index[mid], index[low])) ORDER(swap)(index, mid, low);
     ITEM pivot = index[mid];
     ORDER(swap)(index, mid, j);
+    SKIM_OVER(index, &i, &j, pivot);
     for (;;) {
         do i++;
         while (LESS(v, index[i], pivot));
@@ -87,7 +91,11 @@ static void ORDER(quicksort)(const CONTEXT *v, ITEM *index, int64_t low, int64_t
             high = at - 1;
         }
     }
+#ifdef STABLE_FEW
+    STABLE_FEW(index + low, high - low + 1);
+#else
     ORDER(insert_indices)(v, index, low, high);
+#endif
 }
 
 #endif
@@ -161,6 +169,7 @@ static void ORDER(select)(const CONTEXT *v, ITEM *index, int64_t n, int64_t kth,
             j++;
         }
         ITEM pivot = index[low];
+        SKIM_OVER(index, &i, &j, pivot);
         for (;;) {
             do i++;
             while (LESS(v, index[i], pivot));

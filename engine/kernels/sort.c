@@ -25,6 +25,7 @@ typedef struct lanes {
     int64_t index[ND_MAXDIM];
     char *from, *to; /* the current lane's first elements */
     ptrdiff_t fstep, tstep;
+    buf *room;
     uint64_t *key, *scratch;
     int64_t *order;
     char *row; /* one contiguous lane, for types without keys */
@@ -39,12 +40,13 @@ static bool lanes_init(lanes *l, const nd *x, nd *out, int axis, err *e)
     l->fstep = nd_strides(x)[axis];
     l->tstep = nd_strides(out)[axis];
     size_t n = (size_t)l->n;
-    char *room = try_alloc(n * (3 * sizeof(uint64_t) + x->size) + 8, e);
-    l->key = (uint64_t *)room;
+    l->room = buf_new(n * (3 * sizeof(uint64_t) + x->size) + 8, e);
+    if (!l->room) return false;
+    l->key = (uint64_t *)(void *)l->room->data;
     l->scratch = l->key + n;
     l->order = (int64_t *)(l->scratch + n);
     l->row = (char *)(l->order + n);
-    return room != NULL;
+    return true;
 }
 
 static bool lanes_next(lanes *l)
@@ -64,7 +66,7 @@ static bool lanes_next(lanes *l)
 
 static void lanes_clear(lanes *l)
 {
-    mem_free(l->key);
+    buf_unref(l->room);
 }
 
 /* the current lane, with keys if its type has them */
@@ -72,7 +74,7 @@ static lane lane_of(lanes *l)
 {
     lane v = {.t = nd_type(l->x), .at = l->from, .step = l->fstep};
     if (!has_keys(l->x->dtype)) return v;
-    keys_make(v.t, l->n, l->from, l->fstep, false, l->key);
+    keys_make_many(v.t, l->n, l->from, l->fstep, false, l->key);
     v.key = l->key;
     return v;
 }
@@ -139,16 +141,43 @@ static bool order_large(const lane_job *j, const char *from, char *to, bool *tie
                        nd_strides(j->out)[j->axis], ties, e);
 }
 
-/* positions with ties where NumPy's quicksort leaves them */
-static void order_as_numpy(const lane_job *j, const char *from, char *to, uint64_t *key,
-                           int64_t *order)
+/* --- positions beside keys --- */
+
+enum { SLICE = 1 << 14 };
+
+typedef struct keyed_job {
+    dtype_of t;
+    const char *from;
+    ptrdiff_t step;
+    int64_t n;
+    keyed *x;
+} keyed_job;
+
+static void key_slice(void *arg, int64_t slice)
 {
-    lane v = {.t = nd_type(j->x), .at = from, .step = nd_strides(j->x)[j->axis], .key = key};
-    keys_make(v.t, j->n, from, v.step, false, key);
-    identity(order, j->n);
-    lane_quicksort(&v, order, j->n);
-    for (int64_t i = 0; i < j->n; i++)
-        *(int64_t *)(to + i * nd_strides(j->out)[j->axis]) = order[i];
+    const keyed_job *j = arg;
+    int64_t i = slice * SLICE, end = j->n - i < SLICE ? j->n : i + SLICE;
+    for (; i < end; i += 64) {
+        uint64_t key[64];
+        const int64_t k = end - i < 64 ? end - i : 64;
+        keys_make(j->t, k, j->from + i * j->step, j->step, false, key);
+        for (int64_t m = 0; m < k; m++) j->x[i + m] = (keyed){key[m], i + m};
+    }
+}
+
+static void keyed_make(dtype_of t, int64_t n, const char *from, ptrdiff_t step, keyed *x)
+{
+    keyed_job j = {t, from, step, n, x};
+    par_for((n + SLICE - 1) / SLICE, key_slice, &j);
+}
+
+/* positions with ties where NumPy's quicksort leaves them */
+static void order_as_numpy(const lane_job *j, const char *from, char *to, keyed *x)
+{
+    ptrdiff_t step = nd_strides(j->out)[j->axis];
+    keyed_make(nd_type(j->x), j->n, from, nd_strides(j->x)[j->axis], x);
+    keyed_order_as_numpy(x, j->n);
+    for (int64_t i = 0; i < j->n; i++) *(int64_t *)(to + i * step) = x[i].index;
 }
 
 /* room: 4 n words */
@@ -157,13 +186,7 @@ static bool order_small(const lane_job *j, const char *from, char *to, uint64_t 
     ptrdiff_t step = nd_strides(j->out)[j->axis];
     keyed *x = (keyed *)room, *y = x + j->n;
     bool ties = false;
-    for (int64_t i = 0; i < j->n; i += 64) {
-        uint64_t key[64];
-        int64_t k = j->n - i < 64 ? j->n - i : 64;
-        ptrdiff_t from_step = nd_strides(j->x)[j->axis];
-        keys_make(nd_type(j->x), k, from + i * from_step, from_step, false, key);
-        for (int64_t m = 0; m < k; m++) x[i + m] = (keyed){key[m], i + m};
-    }
+    keyed_make(nd_type(j->x), j->n, from, nd_strides(j->x)[j->axis], x);
     keyed_order(x, y, j->n);
     for (int64_t i = 1; i < j->n; i++) ties |= x[i].key == x[i - 1].key;
     if (ties && !j->stable && j->n > 16) return false;
@@ -205,15 +228,12 @@ static bool settle_zeros(const lane_job *j, const char *from, char *to, err *e)
         }
         return true;
     }
-    uint64_t *key = try_alloc(2 * (size_t)j->n * sizeof *key, e);
-    if (!key) return false;
-    int64_t *order = (int64_t *)(key + j->n);
-    lane v = {.t = t, .at = from, .step = fs, .key = key};
-    keys_make(t, j->n, from, fs, false, key);
-    identity(order, j->n);
-    lane_quicksort(&v, order, j->n);
-    for (; at < end; at++) memcpy(to + at * ts, from + order[at] * fs, t.size);
-    mem_free(key);
+    keyed *x = try_alloc((size_t)j->n * sizeof *x, e);
+    if (!x) return false;
+    keyed_make(t, j->n, from, fs, x);
+    keyed_order_as_numpy(x, j->n);
+    for (; at < end; at++) memcpy(to + at * ts, from + x[at].index * fs, t.size);
+    mem_free(x);
     return true;
 }
 
@@ -262,15 +282,28 @@ static bool sort_short_rows(const lane_job *j, int64_t first, int64_t end, err *
     return true;
 }
 
+/* Do equal elements show in a sample? */
+static bool has_ties(const lane_job *j, const char *from, uint64_t *room)
+{
+    const int64_t size = j->n < 1 << 14 ? j->n : 1 << 14;
+    const ptrdiff_t step = nd_strides(j->x)[j->axis] * (j->n / size);
+    bool ties = false;
+    keys_make(nd_type(j->x), size, from, step, false, room);
+    keys_sort(room, room + size, size);
+    for (int64_t i = 1; i < size; i++) ties |= room[i] == room[i - 1];
+    return ties;
+}
+
 static bool run_lane(const lane_job *j, int64_t which, uint64_t *room, bool large, err *e)
 {
     const char *from = j->x->at + lane_offset(j->x, j->axis, which);
     char *to = j->out->at + lane_offset(j->out, j->axis, which);
     bool ties = false;
     if (!j->positions) return sort_lane(j, from, to, room, large, e);
-    if (large) TRY(order_large(j, from, to, &ties, e));
+    if (large && !j->stable) ties = has_ties(j, from, room);
+    if (large && !ties) TRY(order_large(j, from, to, &ties, e));
     if (large ? ties && !j->stable : !order_small(j, from, to, room))
-        order_as_numpy(j, from, to, room, (int64_t *)room + j->n);
+        order_as_numpy(j, from, to, (keyed *)room);
     return true;
 }
 
@@ -406,6 +439,16 @@ static bool has_zero(const lanes *l)
     return false;
 }
 
+/* the lane's order, as far as the places want it; its keys are gone */
+static void select_keyed(lanes *l, const int64_t *kth, int nkth, bool inexact)
+{
+    pivots p = {.n = 0};
+    keyed *x = (keyed *)l->key; /* over key and scratch */
+    for (int64_t i = l->n; i-- > 0;) x[i] = (keyed){l->key[i], i};
+    for (int k = 0; k < nkth; k++) keyed_select_place(x, l->n, kth[k], inexact, &p);
+    for (int64_t i = 0; i < l->n; i++) l->order[i] = x[i].index;
+}
+
 static nd *partition(const nd *x, const int64_t *kth, int nkth, int axis, bool positions, err *e)
 {
     TRY(check_sortable(x, e));
@@ -426,12 +469,13 @@ static nd *partition(const nd *x, const int64_t *kth, int nkth, int axis, bool p
             pivots p = {.n = 0};
             if (!positions && v.key && !has_zero(&l)) {
                 for (int k = 0; k < nkth; k++) keys_select(l.key, l.n, want[k], inexact, &p);
-                keys_undo(v.t, l.n, l.key, l.to, l.tstep);
+                keys_undo_many(v.t, l.n, l.key, l.to, l.tstep);
                 continue;
             }
             identity(l.order, l.n);
+            if (v.key) select_keyed(&l, want, nkth, inexact);
             if (text) lane_quicksort(&v, l.order, l.n); /* as NumPy, which has no selection here */
-            for (int k = 0; !text && k < nkth; k++)
+            for (int k = 0; !v.key && !text && k < nkth; k++)
                 lane_select(&v, l.order, l.n, want[k], inexact, &p);
             if (positions)
                 store_order(&l);
