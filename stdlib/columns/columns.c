@@ -25,6 +25,19 @@ nd *objects_arg(interp *in, value v)
                   type_said(in, v));
 }
 
+nd *line_arg(interp *in, value v, enum dtype dt)
+{
+    ndarray *a = as_ndarray(v);
+    nd *x = a ? array_snapshot(a) : NULL;
+    err e = {0};
+    nd *y = x && x->ndim == 1 && x->dtype == dt ? nd_contiguous(x, &e) : NULL;
+    datum_unref(x);
+    if (y) return y;
+    if (e.kind) return throw_err(in, &e), NULL;
+    return THROW0(in, TypeError, "an array of %s along one axis is needed, not %s",
+                  dt == DT_float64 ? "float64" : "int64", type_said(in, v));
+}
+
 bool is_missing(interp *in, value v)
 {
     if (v.kind == V_NONE) return true;
@@ -76,6 +89,17 @@ static const builtin table[] = {
     {"moments(texts, /)", columns_moments,
      "Nanoseconds since 1970 of dates and times in ISO 8601, as int64 (NaT where one is missing);\n"
      "None if any is written otherwise."},
+    {"group(values, codes, count, how, ddof, /)", columns_group,
+     "The 'sum', 'mean' or 'var' of the float64 values of each of count groups; code -1: in none."},
+    {"running(values, codes, count, /)", columns_running,
+     "Of each row the sum of its group so far, itself included; nan where there is no value."},
+    {"window(values, start, stop, how, least, ddof, /)", columns_window,
+     "The 'sum', 'mean' or 'var' of the float64 values from start[i] to stop[i], where there are "
+     "`least`\nof them that are no nan."},
+    {"weighted(values, alpha, adjust, ignore_na, least, variance, bias, /)", columns_weighted,
+     "Means (or variances) of float64 values whose weights fall off by 1 - alpha a row."},
+    {"joint(x, y, /)", columns_joint,
+     "(n, xy, xx, yy): rows where both have a value, and the sums of products of deviations."},
     {0},
 };
 

@@ -20,6 +20,8 @@ static inline value cell_at(const nd *x, int64_t i)
 }
 /* The array of one axis that v is, of objects, as it is now; else TypeError. Owned. */
 nd *objects_arg(interp *in, value v);
+/* The array of one axis that v is, of float64 or int64, in one piece; else TypeError.  Owned. */
+nd *line_arg(interp *in, value v, enum dtype dt);
 /* nan, None or NaT */
 bool is_missing(interp *in, value v);
 
@@ -38,3 +40,8 @@ value columns_record(interp *in, const value *arg);
 value columns_read(interp *in, const value *arg);
 value columns_write(interp *in, const value *arg);
 value columns_moments(interp *in, const value *arg);
+value columns_group(interp *in, const value *arg);
+value columns_running(interp *in, const value *arg);
+value columns_window(interp *in, const value *arg);
+value columns_weighted(interp *in, const value *arg);
+value columns_joint(interp *in, const value *arg);
