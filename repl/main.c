@@ -11,6 +11,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/simd.h"
 #include "engine/base/str.h"
+#include "engine/data/nd.h"
 #include "engine/io/hdf5.h"
 #include "lang/aside.h"
 #include "lang/lang.h"
@@ -94,13 +95,25 @@ static bool read_flag(options *o, int argc, char **argv, int i)
     return bad_usage("unknown option", argv[i]);
 }
 
-/* As if DASK_MEMORY_LIMIT were set: dask.config finds it, and so do processes that we start. */
+/* Of "512MB", "2GiB": what the letters stand for, as dask.utils.parse_bytes has it. */
+static double bytes_of_unit(const char *unit)
+{
+    const char *prefixes = "kmgtp", *at = *unit ? strchr(prefixes, *unit | 0x20) : NULL;
+    double step = at && (unit[1] | 0x20) == 'i' ? 1024 : 1000, n = 1;
+    for (long k = at ? at - prefixes : -1; k >= 0; k--) n *= step;
+    return n;
+}
+
+/* As if DASK_MEMORY_LIMIT were set: dask.config finds it, and so do processes that we start. Arrays
+ * that are made here and now are bounded, too. */
 static bool set_memory(const char *size)
 {
     char *end;
     double n = strtod(size, &end);
     size_t unit = strspn(end, "kKmMgGtTpPiIbB");
     if (end == size || !(n > 0) || end[unit] || unit > 3) return bad_usage("not a size", size);
+    n *= bytes_of_unit(end);
+    if (n > 1 && n < 0x1p62) buf_set_most((size_t)n); /* up to 1: a share of the machine */
     return setenv("DASK_MEMORY_LIMIT", size, 1) == 0;
 }
 

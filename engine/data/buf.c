@@ -41,7 +41,7 @@ typedef struct shelf {
 static struct {
     shelf shelf[NCLASS];
     shelf late; /* what goes back to the system when nobody waits for the prompt */
-    _Atomic size_t kept, limit, bound;
+    _Atomic size_t kept, limit, bound, most;
     _Alignas(64) _Atomic size_t live; /* in large buffers */
     _Atomic size_t peak;
     _Atomic bool is_short, any_late;
@@ -49,7 +49,8 @@ static struct {
         doubt; /* how many fresh blocks have small pages: now, after the next doubt */
 } pool = {.doubt = DOUBT_LEAST,
           .limit = (size_t)1 << 30,
-          .bound = SIZE_MAX}; /* a zeroed pthread mutex is an open one */
+          .bound = SIZE_MAX,
+          .most = SIZE_MAX}; /* a zeroed pthread mutex is an open one */
 
 static size_t class_size(int k)
 {
@@ -272,6 +273,16 @@ void buf_pool_bound(size_t bytes)
 size_t buf_pool_most(void)
 {
     return atomic_load_explicit(&pool.bound, memory_order_relaxed);
+}
+
+void buf_set_most(size_t bytes)
+{
+    atomic_store(&pool.most, bytes);
+}
+
+size_t buf_most(void)
+{
+    return atomic_load_explicit(&pool.most, memory_order_relaxed);
 }
 
 void buf_set_short(bool is)

@@ -105,13 +105,17 @@ static void size_text(double bytes, char *out, size_t n)
 
 static void *too_large(dtype_of t, int ndim, const int64_t *shape, double bytes, err *e)
 {
-    char size[40], extents[400], name[32];
+    char size[40], extents[400], name[32], most[80] = "";
     size_text(bytes, size, sizeof size);
+    if (bytes > (double)buf_most()) {
+        strcpy(most, "; memory_limit is ");
+        size_text((double)buf_most(), most + strlen(most), 40);
+    }
     shape_text(ndim, shape, extents, sizeof extents);
     dtype_name(t, name);
     return err_set(e, MemoryError,
-                   "Unable to allocate %s for an array with shape %s and data type %s", size,
-                   extents, name);
+                   "Unable to allocate %s for an array with shape %s and data type %s%s", size,
+                   extents, name, most);
 }
 
 static bool bytes_needed(dtype_of t, int ndim, const int64_t *shape, size_t *out, err *e)
@@ -142,6 +146,7 @@ static nd *make(dtype_of t, int ndim, const int64_t *shape, bool zero, err *e)
     t.swapped = false;
     if (!bytes_needed(t, ndim, shape, &bytes, e)) return NULL;
     err own = {0};
+    if (bytes > buf_most()) return too_large(t, ndim, shape, (double)bytes, e);
     buf *b = t.dt == DT_object ? buf_objects(bytes / sizeof(objcell), NULL, &own)
              : zero            ? buf_zero(bytes, &own)
                                : buf_new(bytes, &own);

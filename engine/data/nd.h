@@ -68,7 +68,9 @@ void buf_pool_settle(void);
 bool buf_pool_tidy(void);
 /* They are given back to the system when they and what is in use would exceed `bytes` together. */
 void buf_pool_bound(size_t bytes);
-size_t buf_pool_most(void); /* the bound, SIZE_MAX: none */
+size_t buf_pool_most(void);      /* the bound, SIZE_MAX: none */
+void buf_set_most(size_t bytes); /* one array takes no more: larger ones are refused */
+size_t buf_most(void);
 /* Whether what is being computed comes near what it may take: memory is worth some time then. */
 void buf_set_short(bool is);
 bool buf_is_short(void);

@@ -271,7 +271,7 @@ fleet *fleet_open(interp *home, foreman *f, const workers_opts *o, err *e)
     t->alone = o->alone;
     t->limit = o->limit;
     pthread_mutex_init(&t->lock, NULL);
-    t->aside = team_open(home, f);
+    t->aside = team_open(home, f, 0);
     foreman_hooks hooks = {t, poke, drop};
     foreman_hook(f, &hooks);
     for (int i = 0; i < o->n; i++) foreman_hire(f, o->nthread);

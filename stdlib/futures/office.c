@@ -318,7 +318,7 @@ static bool staff(interp *in, office *o, int64_t n, int64_t nthread, bool proces
         o->p = fleet_open(in, o->f, &opts, &e);
         return o->p || (throw_err(in, &e), false);
     }
-    o->t = team_open(in, o->f);
+    o->t = team_open(in, o->f, limit * (size_t)n);
     for (int64_t i = 0; i < n; i++) TRY(add_worker(in, o, nthread));
     return true;
 }

@@ -6,7 +6,8 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
-#include "stdlib/dask/bridge.h"
+#include "engine/run/memory.h"
+#include "stdlib/dask/parts.h"
 #include "stdlib/dask/worker_link.h"
 #include "stdlib/wire.h"
 
@@ -38,7 +39,11 @@ struct team {
     strbuf said[2];
     datum *setting; /* sys.path, sys.argv, limits of home */
     _Atomic unsigned nsetting;
-    errand_run **given; /* team_run() */
+    size_t limit;          /* of all workers together, where it was given; 0: none */
+    larder *larder;        /* home's: results that nobody uses may leave memory */
+    _Atomic uint64_t most; /* bytes of them that stay */
+    char *folder;          /* to spill to; NULL: the usual */
+    errand_run **given;    /* team_run() */
     uint32_t first, ngiven, cap;
     int idle, naside;
     pthread_cond_t more;
@@ -81,9 +86,38 @@ void team_say(team *t)
 
 /* ---- how home is set up ---- */
 
+/* As Dask's workers, those that are threads begin to spill at 60 % of what they may take. */
+static void settle_memory(team *t)
+{
+    run_opts o = {0};
+    value folder = FAIL;
+    if (run_limits(t->home, &o, &folder)) {
+        uint64_t most = o.limit ? o.limit : memory_default();
+        if (t->limit && t->limit < most) most = t->limit;
+        t->larder = o.larder;
+        if (!t->folder && o.spill) t->folder = mem_dup(o.spill);
+        atomic_store(&t->most, most / 5 * 3);
+        value_unref(t->home, folder);
+    }
+    exc_clear(t->home); /* the run of a graph will say what is wrong with them */
+}
+
+/* What is to be held of a result that was just made; takes d. */
+static datum *larder_takes(team *t, datum *d)
+{
+    err e = {0};
+    if (!d || !t->larder) return d;
+    datum *kept = larder_block(t->larder, d);
+    datum_unref(d);
+    if (!larder_shrink(t->larder, atomic_load(&t->most), t->folder, &e))
+        err_clear(&e); /* the disk is full: it stays in memory */
+    return kept;
+}
+
 void team_settle(team *t)
 {
     err e = {0};
+    settle_memory(t);
     datum *d = greeting_setting(t->home, &e);
     err_clear(&e);
     pthread_mutex_lock(&t->lock);
@@ -202,6 +236,7 @@ static void run_errand(helper *h, errand_run *r)
     flush(h, 0);
     flush(h, 1);
     thaw_trim(in);
+    d = larder_takes(h->of, d);
     if (h->paused) helper_resume(h);
     h->now = NULL;
     if (again) {
@@ -356,9 +391,10 @@ static void start(team *t, int who)
     if (start_thread(t, who, live_on)) t->running[who]++;
 }
 
-team *team_open(interp *home, foreman *f)
+team *team_open(interp *home, foreman *f, size_t limit)
 {
     team *t = mem_zero(sizeof *t);
+    t->limit = limit;
     t->f = foreman_ref(f);
     t->home = home;
     pthread_mutex_init(&t->lock, NULL);
@@ -405,6 +441,7 @@ void team_close(team *t)
     pthread_cond_destroy(&t->more);
     pthread_mutex_destroy(&t->lock);
     mem_free(t->given);
+    mem_free(t->folder);
     datum_unref(t->setting);
     foreman_unref(t->f);
     mem_free(t);

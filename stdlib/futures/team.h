@@ -10,7 +10,8 @@
 
 typedef struct team team;
 
-team *team_open(interp *home, foreman *f);
+/* limit: bytes of results that all of them may have in memory; 0: as dask.config says */
+team *team_open(interp *home, foreman *f, size_t limit);
 /* One more worker: its number; -1: too many. */
 int team_add(team *t, int nthread);
 void team_settle(team *t); /* home: sys.path and its like are as they are now */
