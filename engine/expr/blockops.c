@@ -34,7 +34,8 @@ typedef struct ufunc_fn {
     const ufunc *f;
     dtype_of want;
     int out;
-    int pow; /* the operator **, not the function power */
+    int pow;           /* the operator **, not the function power */
+    dtype_of enforced; /* what the result is cast to; or DT_none */
 } ufunc_fn;
 
 /* What a full reduction gives is a number in Dask, and powers of numbers are the C library's. NULL:
@@ -61,12 +62,15 @@ static datum *ufunc_call(const fn *f, const call *c, err *e)
         operand exponent = operand_of(in[1]);
         shorter = ufunc_of_pow(nd_type(in[0]), &exponent);
     }
-    nd *alone = u->pow && !c->into ? number_pow(in[0], in[1]) : NULL;
-    if (alone) return &alone->hdr;
-    if (!nd_map(shorter ? shorter : u->f, in, &o, out, e)) return NULL;
+    if (u->pow && !c->into) out[0] = number_pow(in[0], in[1]);
+    if (!out[0] && !nd_map(shorter ? shorter : u->f, in, &o, out, e)) return NULL;
     for (int i = 0; i < u->f->nout; i++)
         if (i != u->out) datum_unref(out[i]);
-    return &out[u->out]->hdr;
+    nd *y = out[u->out];
+    if (u->enforced.dt == DT_none || dtype_equal(nd_type(y), u->enforced)) return &y->hdr;
+    nd *cast = nd_cast(y, u->enforced, 'u', e);
+    datum_unref(y);
+    return (datum *)cast;
 }
 
 static const fn_field ufunc_fields[] = {
@@ -74,6 +78,7 @@ static const fn_field ufunc_fields[] = {
     PARAM(ufunc_fn, want),
     PARAM(ufunc_fn, out),
     PARAM(ufunc_fn, pow),
+    PARAM(ufunc_fn, enforced),
     {0},
 };
 
@@ -89,6 +94,7 @@ fn *fn_ufunc(const ufunc *f, dtype_of want, int out, const char *name)
     u->f = f;
     u->want = want;
     u->out = out;
+    u->enforced.dt = DT_none;
     if (f->nout == 1) u->base.flags = FN_ELEMENTWISE;
     if (f->nin == 1 && dtype_is_float(f->loops[0].arg[0])) u->base.ns = 1.5f; /* exp and its kin */
     if (f->id == U_power) u->base.ns = 3;
@@ -103,6 +109,23 @@ fn *fn_pow(void)
     u->pow = true;
     fn_identify(&u->base, "**", 2);
     return &u->base;
+}
+
+void fn_enforce(fn *f, dtype_of t)
+{
+    ufunc_fn *u = (ufunc_fn *)f;
+    if (f->kind != &ufunc_kind) return;
+    u->enforced = t;
+    struct {
+        hash128 id;
+        int64_t to[4];
+    } param = {f->id, {t.dt, t.unit, t.size, u->pow}};
+    fn_identify(f, &param, sizeof param);
+}
+
+dtype_of fn_enforced(const fn *f)
+{
+    return f->kind == &ufunc_kind ? ((const ufunc_fn *)f)->enforced : (dtype_of){.dt = DT_none};
 }
 
 bool fn_is_pow(const fn *f)

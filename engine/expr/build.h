@@ -71,6 +71,9 @@ enum fn_choice { FN_IS_OTHER, FN_IS_WHERE, FN_IS_CLIP, FN_IS_ROUND };
 enum fn_choice fn_as_choice(const fn *f, int *decimals);
 nd *round_scale(int decimals); /* what a rounding multiplies or divides by, a 0-d block */
 bool fn_is_pow(const fn *f);
+/* Results of a ufunc are cast to t, if they have another type. */
+void fn_enforce(fn *f, dtype_of t);
+dtype_of fn_enforced(const fn *f); /* or DT_none */
 bool fn_is_part(const fn *f);
 /* what a call of such a fn shows, without the copy that it would make of it */
 nd *part_view(const fn *f, const call *c, bool *copies, err *e);

@@ -67,9 +67,12 @@ expr *expr_elemwise(label l, const fn *f, int n, const term *x, dtype_of t, err 
     return y;
 }
 
-/* NumPy's result dtype; lazy 0-d arrays count as arrays, their value is not known */
-static bool map_type(const ufunc *f, const terms *t, dtype_of want, int out, dtype_of *type, err *e)
+/* NumPy's result dtype; lazy 0-d arrays count as arrays, their value is not known; or (numbers) as
+ * numbers that any type holds */
+static bool map_type(const ufunc *f, const terms *t, dtype_of want, int out, bool numbers,
+                     dtype_of *type, err *e)
 {
+    static const char zero[64];
     operand in[UFUNC_MAXARG];
     ufunc_plan plan;
     if (t->n != f->nin)
@@ -78,16 +81,30 @@ static bool map_type(const ufunc *f, const terms *t, dtype_of want, int out, dty
                        f->nin, f->nin + f->nout, t->n);
     for (int i = 0; i < t->n; i++) {
         const nd *b = t->x[i] ? NULL : as_nd(t->literal[i].d);
-        if (t->x[i])
-            in[i] = (operand){.t = t->x[i]->type};
-        else if (b)
-            in[i] = operand_of(b);
-        else
-            in[i] = (operand){.t = dtype_plain(DT_object), .scalar = true};
+        if (t->x[i]) in[i] = (operand){.t = t->x[i]->type};
+        if (numbers && t->x[i] && !expr_ndim(t->x[i]) && t->x[i]->type.size <= sizeof zero) {
+            in[i].scalar = true;
+            in[i].value = zero;
+        }
+        if (t->x[i]) continue;
+        in[i] = b ? operand_of(b) : (operand){.t = dtype_plain(DT_object), .scalar = true};
     }
     TRY(ufunc_resolve(f, in, want, 0, &plan, e));
     *type = plan.arg[f->nin + out];
     return true;
+}
+
+/* May blocks have another type than is announced?  Those without axes are numbers to NumPy, and of
+ * little weight beside arrays. */
+static bool may_differ(const ufunc *f, const terms *t, dtype_of want, int out, dtype_of type)
+{
+    bool any = false;
+    dtype_of least;
+    err e = {0};
+    for (int i = 0; i < t->n; i++) any |= t->x[i] && !expr_ndim(t->x[i]);
+    bool same = !any || (map_type(f, t, want, out, true, &least, &e) && dtype_equal(least, type));
+    err_clear(&e);
+    return !same;
 }
 
 /* takes body: what runs f */
@@ -97,8 +114,10 @@ static expr *map_by(label l, const ufunc *f, fn *body, int n, const term *x, dty
     terms w = {0};
     dtype_of type;
     expr *y = NULL;
-    if (terms_init(&w, n, x, e) && map_type(f, &w, want, out, &type, e))
+    if (terms_init(&w, n, x, e) && map_type(f, &w, want, out, false, &type, e)) {
+        if (may_differ(f, &w, want, out, type)) fn_enforce(body, type);
         y = terms_map(l, body, &w, type, e);
+    }
     datum_unref(body);
     terms_clear(&w);
     return y;

@@ -248,7 +248,9 @@ static bool add_map(tile_code *c, int s, const ufunc *f, dtype_of want, err *e)
     if (f->nout != 1 || c->view[s].narg < f->nin) return false;
     for (int k = 0; k < f->nin; k++) TRY(argument(c, s, (uint32_t)k, &in[k]));
     const ufunc *shorter = fn_is_pow(c->view[s].f) ? ufunc_of_pow(in[0].v.t, &in[1].kind) : NULL;
-    return add_ufunc(c, s, shorter ? shorter : f, want, in, &c->value[s], e);
+    TRY(add_ufunc(c, s, shorter ? shorter : f, want, in, &c->value[s], e));
+    dtype_of to = fn_enforced(c->view[s].f);
+    return to.dt == DT_none || to.dt == c->value[s].t.dt || add_cast(c, &c->value[s], to, e);
 }
 
 static bool add_astype(tile_code *c, int s, dtype_of to, err *e)
