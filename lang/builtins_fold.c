@@ -254,7 +254,7 @@ const builtin builtin_reductions[] = {
      "nothing."},
     {"max(*args, key=None, default=<unset>)", max,
      "The largest item of an iterable, or of several arguments, by key(item); default of nothing."},
-    {"abs(x, /)", abs_of, "Return the absolute value of the argument."},
+    {"abs(x, /)", abs_of, "How far a number is from 0."},
     {"divmod(x, y, /)", divmod, "The quotient x // y and the remainder x % y."},
     {"pow(base, exp, mod=None)", power,
      "base ** exp, or with mod its remainder, found without the whole power."},

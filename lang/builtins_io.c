@@ -218,7 +218,7 @@ const builtin builtin_effects[] = {
     {"compile(source, filename, mode, flags=0, dont_inherit=False, optimize=-1)", code_compile,
      "Source text as code for exec() and eval()."},
     {"__import__(name, globals=None, locals=None, fromlist=(), level=0)", import,
-     "Import a module."},
+     "What the import statement calls."},
     {"help(object=<unset>, /)", help, "Show what is known about an object."},
     {"breakpoint(*args, **kws)", breakpoint, "There is no debugger here."},
     {"exit(code=None)", leave, "Leave the program."},

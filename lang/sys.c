@@ -256,7 +256,7 @@ static value no(interp *in, const value *arg)
 }
 
 static const builtin functions[] = {
-    {"exit(status=<unset>, /)", leave, "Exit the interpreter by raising SystemExit(status)."},
+    {"exit(status=<unset>, /)", leave, "Ends the program: raises SystemExit(status)."},
     {"exc_info()", exc_info,
      "(type, value, traceback) of the exception that is being handled, or three times None."},
     {"_getframe(depth=0, /)", getframe, "The frame that runs, or one depth calls further out."},
@@ -267,9 +267,9 @@ static const builtin functions[] = {
      "How many digits int() and str() take; 0 is no bound."},
     {"set_int_max_str_digits(maxdigits)", set_digits,
      "Sets how many digits int() and str() take; 0 is no bound."},
-    {"getsizeof(object, default=<unset>)", getsizeof, "Return the size of object in bytes."},
-    {"getrefcount(object, /)", getrefcount, "Return the reference count of object."},
-    {"intern(string, /)", intern, "``Intern'' the given string."},
+    {"getsizeof(object, default=<unset>)", getsizeof, "How many bytes an object takes up."},
+    {"getrefcount(object, /)", getrefcount, "From how many places an object is held."},
+    {"intern(string, /)", intern, "The one string of this text that all share."},
     {"getdefaultencoding()", utf8, "Return the current default encoding."},
     {"getfilesystemencoding()", utf8, "Return the encoding used for file names."},
     {"is_finalizing()", no, "Is the program on its way out?"},

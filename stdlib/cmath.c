@@ -215,13 +215,13 @@ static value call1(interp *in, const value *arg, cpx (*f)(cpx),
 
 // clang-format off
 #define FUNCTIONS1(X)                                                                              \
-    X(acos, "Return the arc cosine of z.") X(acosh, "Return the inverse hyperbolic cosine of z.")  \
-    X(asin, "Return the arc sine of z.") X(asinh, "Return the inverse hyperbolic sine of z.")      \
-    X(atan, "Return the arc tangent of z.") X(atanh, "Return the inverse hyperbolic tangent of z.") \
-    X(cos, "Return the cosine of z.") X(cosh, "Return the hyperbolic cosine of z.")                \
-    X(exp, "Return the exponential value e**z.") X(sin, "Return the sine of z.")                   \
-    X(sinh, "Return the hyperbolic sine of z.") X(sqrt, "Return the square root of z.")            \
-    X(tan, "Return the tangent of z.") X(tanh, "Return the hyperbolic tangent of z.")
+    X(acos, "What has the cosine z.") X(acosh, "What has the cosh z.")  \
+    X(asin, "What has the sine z.") X(asinh, "What has the sinh z.")      \
+    X(atan, "What has the tangent z.") X(atanh, "What has the tanh z.") \
+    X(cos, "The cosine of z.") X(cosh, "(e**z + e**-z) / 2.")                \
+    X(exp, "e to the power z.") X(sin, "The sine of z.")                   \
+    X(sinh, "(e**z - e**-z) / 2.") X(sqrt, "What squared is z.")            \
+    X(tan, "The tangent of z.") X(tanh, "sinh(z) / cosh(z).")
 // clang-format on
 #define X_FUNCTION(NAME, DOC)                                                                      \
     static value cmath_##NAME(interp *in, const value *arg)                                        \
@@ -320,10 +320,10 @@ static const builtin table[] = {
     FUNCTIONS1(X_ROW)
     // clang-format on
     {"log(z, base=<unset>, /)", cmath_log, "The logarithm of z, natural or to a base."},
-    {"log10(z, /)", cmath_log10, "Return the base-10 logarithm of z."},
+    {"log10(z, /)", cmath_log10, "The logarithm of z to base 10."},
     {"phase(z, /)", cmath_phase, "The angle of z, from -pi to pi."},
     {"polar(z, /)", cmath_polar, "The absolute value and the angle of z."},
-    {"rect(r, phi, /)", cmath_rect, "Convert from polar coordinates to rectangular coordinates."},
+    {"rect(r, phi, /)", cmath_rect, "The number of that size at that angle."},
     {"isnan(z, /)", cmath_isnan, "Whether a part of z is NaN."},
     {"isfinite(z, /)", cmath_isfinite, "Whether neither part of z is infinite or NaN."},
     {"isinf(z, /)", cmath_isinf, "Whether a part of z is infinite."},

@@ -103,7 +103,7 @@ static const builtin hasher_table[] = {
     {"update(self, obj, /)", method_update, "Adds bytes to what is digested."},
     {"digest(self, /)", method_digest, "The digest as bytes."},
     {"hexdigest(self, /)", method_hexdigest, "The digest as hexadecimal digits."},
-    {"copy(self, /)", method_copy, "Return a copy of the hash object."},
+    {"copy(self, /)", method_copy, "Another one that has taken in the same."},
     {"@property name", get_name, NULL},
     {"@property digest_size", get_size, NULL},
     {"@property block_size", get_block, NULL},
@@ -247,8 +247,8 @@ static value adler32(interp *in, const value *arg)
 static const builtin binascii_table[] = {
     {"b2a_base64(data, newline=True, /)", b2a_base64, NULL},
     {"a2b_base64(data, /)", a2b_base64, NULL},
-    {"crc32(data, crc=0, /)", crc32, "Compute CRC-32 incrementally."},
-    {"adler32(data, value=1, /)", adler32, "Compute an Adler-32 checksum of data."},
+    {"crc32(data, crc=0, /)", crc32, "The CRC-32 of the bytes, going on from another."},
+    {"adler32(data, value=1, /)", adler32, "The Adler-32 sum of the bytes, going on from another."},
     {0},
 };
 

@@ -38,26 +38,26 @@ static value call1(interp *in, const value *arg, double (*f)(double), enum at_in
 /* X(function, what an infinite result means, doc) */
 #define FUNCTIONS1(X)                                                                              \
     X(acos, POLE, "The angle whose cosine is x, from 0 to pi.")                             \
-    X(acosh, POLE, "Return the inverse hyperbolic cosine of x.")                                   \
+    X(acosh, POLE, "What has the cosh x.")                                   \
     X(asin, POLE, "The angle whose sine is x, from -pi/2 to pi/2.")                               \
-    X(asinh, POLE, "Return the inverse hyperbolic sine of x.")                                     \
+    X(asinh, POLE, "What has the sinh x.")                                     \
     X(atan, POLE, "The angle whose tangent is x, from -pi/2 to pi/2.")                            \
-    X(atanh, POLE, "Return the inverse hyperbolic tangent of x.")                                  \
-    X(cbrt, POLE, "Return the cube root of x.")                                                    \
+    X(atanh, POLE, "What has the tanh x.")                                  \
+    X(cbrt, POLE, "What cubed is x.")                                                    \
     X(cos, POLE, "The cosine of an angle in radians.")                                  \
-    X(cosh, OVERFLOWS, "Return the hyperbolic cosine of x.")                                       \
-    X(erf, POLE, "Error function at x.")                                                           \
-    X(erfc, POLE, "Complementary error function at x.")                                            \
+    X(cosh, OVERFLOWS, "(e ** x + e ** -x) / 2.")                                       \
+    X(erf, POLE, "erf(x): twice the area under the normal curve up to x * 2 ** 0.5.")                                                           \
+    X(erfc, POLE, "1 - erf(x), exact far out.")                                            \
     X(exp, OVERFLOWS, "e ** x, closer than pow.")                                        \
     X(exp2, OVERFLOWS, "2 ** x.")                                       \
-    X(expm1, OVERFLOWS, "Return exp(x)-1.")                                                        \
+    X(expm1, OVERFLOWS, "e ** x - 1, exact near 0.")                                                        \
     X(fabs, POLE, "x without its sign, as a float.")                                     \
     X(log1p, POLE, "The natural logarithm of 1 + x, exact near 0.")                                \
     X(sin, POLE, "The sine of an angle in radians.")                                    \
-    X(sinh, OVERFLOWS, "Return the hyperbolic sine of x.")                                         \
-    X(sqrt, POLE, "Return the square root of x.")                                                  \
+    X(sinh, OVERFLOWS, "(e ** x - e ** -x) / 2.")                                         \
+    X(sqrt, POLE, "What squared is x.")                                                  \
     X(tan, POLE, "The tangent of an angle in radians.")                                 \
-    X(tanh, POLE, "Return the hyperbolic tangent of x.")
+    X(tanh, POLE, "sinh(x) / cosh(x).")
 // clang-format on
 
 #define X_FUNCTION(NAME, WHAT, DOC)                                                                \
@@ -322,8 +322,8 @@ static const builtin table[] = {
     // clang-format off
     FUNCTIONS1(X_ROW)
     // clang-format on
-    {"degrees(x, /)", degrees, "Convert angle x from radians to degrees."},
-    {"radians(x, /)", radians, "Convert angle x from degrees to radians."},
+    {"degrees(x, /)", degrees, "x * 180 / pi."},
+    {"radians(x, /)", radians, "x * pi / 180."},
     {"ulp(x, /)", ulp, "What the last bit of x is worth."},
     {"frexp(x, /)", math_frexp, "(m, n) with x == m * 2 ** n and m from 0.5 to 1."},
     {"modf(x, /)", math_modf, "Fraction and whole part of x, both with its sign."},
@@ -334,25 +334,24 @@ static const builtin table[] = {
     {"floor(x, /)", math_floor, "The nearest int not above x."},
     {"trunc(x, /)", math_trunc, "x without its fraction, as an int."},
     {"atan2(y, x, /)", math_atan2, "The angle of the point (x, y), from -pi to pi."},
-    {"copysign(x, y, /)", math_copysign,
-     "Return a float with the magnitude of x but the sign of y."},
+    {"copysign(x, y, /)", math_copysign, "x with the sign of y, as a float."},
     {"fmod(x, y, /)", math_fmod,
      "What is left of x after whole multiples of y, with the sign of "
      "x."},
-    {"remainder(x, y, /)", math_remainder, "Difference between x and the closest multiple of y."},
+    {"remainder(x, y, /)", math_remainder, "How far x is from the nearest multiple of y."},
     {"nextafter(x, y, /)", math_nextafter, "The float next to x, on the side of y."},
     {"pow(x, y, /)", math_pow, "x ** y in floating point."},
-    {"ldexp(x, i, /)", math_ldexp, "Return x * (2**i)."},
+    {"ldexp(x, i, /)", math_ldexp, "x * 2 ** i."},
     {"isclose(a, b, *, rel_tol=1e-09, abs_tol=0.0)", math_isclose,
      "Whether two numbers differ by no more than the tolerances."},
     {"log(x, base=<unset>, /)", math_log, "The logarithm of x, natural or to a base."},
-    {"log2(x, /)", math_log2, "Return the base 2 logarithm of x."},
-    {"log10(x, /)", math_log10, "Return the base 10 logarithm of x."},
-    {"gamma(x, /)", math_gamma, "Gamma function at x."},
+    {"log2(x, /)", math_log2, "The logarithm of x to base 2."},
+    {"log10(x, /)", math_log10, "The logarithm of x to base 10."},
+    {"gamma(x, /)", math_gamma, "gamma(x), which is (x - 1)! at whole numbers."},
     {"lgamma(x, /)", math_lgamma, "The logarithm of the absolute value of gamma(x)."},
-    {"factorial(n, /)", math_factorial, "Find n!."},
-    {"gcd(*integers)", math_gcd, "Greatest Common Divisor."},
-    {"lcm(*integers)", math_lcm, "Least Common Multiple."},
+    {"factorial(n, /)", math_factorial, "1 * 2 * ... * n."},
+    {"gcd(*integers)", math_gcd, "The largest int that divides all."},
+    {"lcm(*integers)", math_lcm, "The smallest int that all divide."},
     {"comb(n, k, /)", math_comb, "In how many ways k of n things can be chosen."},
     {"perm(n, k=None, /)", math_perm,
      "In how many orders k of n things can be chosen; all n without k."},

@@ -178,7 +178,7 @@ static const builtin random_table[] = {
     {"seed(self, n=None, /)", method_seed,
      "Starts the sequence that belongs to a number; without "
      "one, an unforeseeable one."},
-    {"random(self, /)", method_random, "random() -> x in the interval [0, 1)."},
+    {"random(self, /)", method_random, "A float from 0 up to, not including, 1."},
     {"getrandbits(self, k, /)", method_getrandbits, "An int of k bits by chance."},
     {"getstate(self, /)", method_getstate, "getstate() -> tuple containing the current state."},
     {"setstate(self, state, /)", method_setstate, "setstate(state) -> None."},

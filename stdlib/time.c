@@ -24,8 +24,8 @@ static int64_t clock_ns(clockid_t id)
 // clang-format off
 #define CLOCKS(X)                                                                                  \
     X(time, CLOCK_REALTIME, "Seconds since the start of 1970.")                 \
-    X(perf_counter, CLOCK_MONOTONIC, "Performance counter for benchmarking.")                      \
-    X(monotonic, CLOCK_MONOTONIC, "Monotonic clock, cannot go backward.")                          \
+    X(perf_counter, CLOCK_MONOTONIC, "Seconds since some moment, as exact as there are.")                      \
+    X(monotonic, CLOCK_MONOTONIC, "Seconds since some moment, which never run back.")                          \
     X(process_time, CLOCK_PROCESS_CPUTIME_ID, "Seconds that the processor worked for this process.") \
     X(thread_time, CLOCK_THREAD_CPUTIME_ID, "Thread time for profiling.")
 // clang-format on

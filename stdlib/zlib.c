@@ -127,8 +127,8 @@ static value adler(interp *in, const value *arg)
 static const builtin table[] = {
     {"deflate(data, level, wbits)", deflate_bytes, "Compress data."},
     {"inflate(data, wbits)", inflate_bytes, "(data, bytes used, has it ended)"},
-    {"crc32(data, value=0, /)", crc, "Compute a CRC-32 checksum of data."},
-    {"adler32(data, value=1, /)", adler, "Compute an Adler-32 checksum of data."},
+    {"crc32(data, value=0, /)", crc, "The CRC-32 of the bytes, going on from another."},
+    {"adler32(data, value=1, /)", adler, "The Adler-32 sum of the bytes, going on from another."},
     {0},
 };
 

@@ -268,7 +268,7 @@ static const builtin union_table[] = {{"@property __args__", get_args, NULL}, {0
 const type T_generic_alias = {
     ALIAS,
     .name = "GenericAlias",
-    .doc = "Represent a PEP 585 generic type",
+    .doc = "A class with what is in its brackets: list[int]",
     .table = alias_table,
     .repr = repr_alias,
     .call = call_alias,
@@ -278,7 +278,7 @@ const type T_generic_alias = {
 const type T_union = {
     ALIAS,
     .name = "UnionType",
-    .doc = "Represent a PEP 604 union type",
+    .doc = "One of several types: int | str",
     .table = union_table,
     .repr = repr_union,
 };

@@ -183,6 +183,6 @@ const builtin bytearray_table[] = {
     {"remove(self, value, /)", remove_byte, "Remove the first occurrence of a value."},
     {"reverse(self, /)", reverse, "Reverse the order of the values in place."},
     {"clear(self, /)", clear, "Remove all items."},
-    {"copy(self, /)", copy, "Return a copy."},
+    {"copy(self, /)", copy, "Another one with the same bytes."},
     {0},
 };

@@ -717,6 +717,6 @@ static value to_bytes(interp *in, const value *arg)
 const builtin bytes_table[] = {
     BYTES_METHODS,
     {"__getnewargs__(self, /)", newargs, NULL},
-    {"__bytes__(self, /)", to_bytes, "Convert this value to exact type bytes."},
+    {"__bytes__(self, /)", to_bytes, "The same bytes as an object of bytes itself."},
     {0},
 };

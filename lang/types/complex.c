@@ -332,8 +332,8 @@ static value newargs(interp *in, const value *arg)
 static const builtin table[] = {
     {"__getnewargs__(self, /)", newargs, NULL},
     {"conjugate(self, /)", conjugate, "The number with the other sign of its imaginary part."},
-    {"@property real", real, "the real part of a complex number"},
-    {"@property imag", imag, "the imaginary part of a complex number"},
+    {"@property real", real, "the number without its imaginary part"},
+    {"@property imag", imag, "what stands before the j"},
     {0},
 };
 

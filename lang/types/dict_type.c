@@ -306,7 +306,7 @@ static const builtin table[] = {
     {"__init__(self, /, *args, **kwargs)", init,
      "Stores the pairs of a mapping or iterable, and the keywords."},
     {"clear(self, /)", clear, "Empties the dict."},
-    {"copy(self, /)", copy, "D.copy() -> a shallow copy of D"},
+    {"copy(self, /)", copy, "Another dict of the same keys and values."},
     {"@classmethod fromkeys(cls, iterable, value=None, /)", fromkeys,
      "A dict of the keys, in their order, each with the same value."},
     {"get(self, key, default=None, /)", get,

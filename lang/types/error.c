@@ -566,7 +566,7 @@ const builtin *exc_table(const type *t)
 
 static const type classes[NERR - NBASE] = {
     [0] = {TYPE_HEAD, .name = "BaseException", .module = "builtins", .base = NULL,
-           .doc = "Common base class for all exceptions", EXC_SLOTS},
+           .doc = "What every exception is", EXC_SLOTS},
 #define ERR(n, b, m, d)                                                                            \
     [n - NBASE] = {TYPE_HEAD, .name = #n, .module = m, .doc = d, .base = &classes[b - NBASE],      \
                    EXC_SLOTS},

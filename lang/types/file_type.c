@@ -435,20 +435,20 @@ static void drop(interp *in, obj *o)
 // clang-format off
 #define SHARED                                                                                     \
     {"read(self, size=-1, /)", read_method, "Read at most size characters or bytes; all without."},\
-    {"readline(self, size=-1, /)", readline, "Read until newline or EOF."},                        \
+    {"readline(self, size=-1, /)", readline, "The next line, with its end."},                        \
     {"readlines(self, hint=-1, /)", readlines, "The lines that are left, as a list."},         \
-    {"write(self, text, /)", write_method, "Write to the stream, return how much was written."},   \
-    {"writelines(self, lines, /)", writelines, "Write a list of lines to stream."},                \
-    {"flush(self, /)", flush, "Flush write buffers, if applicable."},                              \
-    {"close(self, /)", close_method, "Flush and close the IO object."},                            \
-    {"tell(self, /)", tell, "Return current stream position."},                                    \
-    {"seek(self, cookie, whence=0, /)", seek, "Change the stream position."},                      \
-    {"truncate(self, pos=None, /)", truncate_method, "Truncate file to size bytes."},              \
-    {"fileno(self, /)", fileno_method, "Return underlying file descriptor."},                      \
-    {"isatty(self, /)", isatty_method, "Return whether this is an 'interactive' stream."},         \
-    {"readable(self, /)", readable, "Return whether object was opened for reading."},              \
-    {"writable(self, /)", writable, "Return whether object was opened for writing."},              \
-    {"seekable(self, /)", seekable, "Return whether object supports random access."},              \
+    {"write(self, text, /)", write_method, "Writes; how many were taken."},   \
+    {"writelines(self, lines, /)", writelines, "Writes texts one after the other."},                \
+    {"flush(self, /)", flush, "Hands on what was written so far."},                              \
+    {"close(self, /)", close_method, "Writes what is left and lets go."},                            \
+    {"tell(self, /)", tell, "Where the next read or write begins."},                                    \
+    {"seek(self, cookie, whence=0, /)", seek, "Goes to another place."},                      \
+    {"truncate(self, pos=None, /)", truncate_method, "Cuts the file off at pos, or here."},              \
+    {"fileno(self, /)", fileno_method, "The number the system knows it by."},                      \
+    {"isatty(self, /)", isatty_method, "Whether somebody sits at the other end."},         \
+    {"readable(self, /)", readable, "Whether it can be read from."},              \
+    {"writable(self, /)", writable, "Whether it can be written to."},              \
+    {"seekable(self, /)", seekable, "Whether its place can be changed."},              \
     {"@property closed", get_closed, NULL},                                                        \
     {"@property name", get_name, NULL},                                                            \
     {"@property mode", get_mode, NULL}
@@ -462,7 +462,7 @@ static const builtin text_table[] = {
     {"@property line_buffering", get_line_buffering, NULL},
     {"@property buffer", get_buffer, NULL},
     {"reconfigure(self, /, *, encoding=None, errors=None, newline=None, line_buffering=None, "
-     "write_through=None)", reconfigure, "Reconfigure the text stream with new parameters."},
+     "write_through=None)", reconfigure, "Goes on with another encoding or newline."},
     {0},
 };
 // clang-format on

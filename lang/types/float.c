@@ -477,14 +477,13 @@ static const builtin table[] = {
     {"as_integer_ratio(self, /)", as_integer_ratio,
      "Two ints in lowest terms whose quotient is exactly the float; the second is positive."},
     {"hex(self, /)", hex, "The float in hexadecimal: nothing is rounded."},
-    {"@classmethod fromhex(cls, string, /)", fromhex,
-     "Create a floating-point number from a hexadecimal string."},
+    {"@classmethod fromhex(cls, string, /)", fromhex, "The float that hex() shows like this."},
     {"conjugate(self, /)", conjugate, "The float itself."},
     {"__round__(self, ndigits=None, /)", round_method,
      "The nearest int, of two the even one; with ndigits a float."},
     {"@classmethod __getformat__(cls, typestr, /)", getformat, NULL},
-    {"@property real", conjugate, "the real part of a complex number"},
-    {"@property imag", zero, "the imaginary part of a complex number"},
+    {"@property real", conjugate, "the number without its imaginary part"},
+    {"@property imag", zero, "what stands before the j"},
     {0},
 };
 

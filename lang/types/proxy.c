@@ -124,7 +124,7 @@ static const builtin table[] = {
     {"keys(self, /)", keys, "The keys, as a set that follows changes."},
     {"values(self, /)", values, "The values, as a collection that follows changes."},
     {"items(self, /)", items, "The pairs, as a set that follows changes."},
-    {"copy(self, /)", copy, "D.copy() -> a shallow copy of D"},
+    {"copy(self, /)", copy, "Another dict of the same keys and values."},
     {0},
 };
 

@@ -414,7 +414,7 @@ static const builtin table[] = {
     {"@property start", get_start, NULL},
     {"@property stop", get_stop, NULL},
     {"@property step", get_step, NULL},
-    {"__reversed__(self, /)", reversed, "Return a reverse iterator."},
+    {"__reversed__(self, /)", reversed, "The numbers from the last to the first."},
     {0},
 };
 

@@ -444,15 +444,15 @@ static const type T_set_iter = {
 
 // clang-format off
 #define SHARED_METHODS                                                                             \
-    {"copy(self, /)", copy, "Return a shallow copy of a set."},                                    \
+    {"copy(self, /)", copy, "Another set of the same elements."},                                    \
     {"difference(self, /, *others)", difference,                                                   \
      "What is in this set and in none of the others."},                                            \
     {"intersection(self, /, *others)", intersection,                                               \
      "What is in this set and in all of the others."},                                             \
     {"isdisjoint(self, other, /)", isdisjoint,                                                     \
      "Whether no element is in both."},                                                            \
-    {"issubset(self, other, /)", issubset, "Report whether another set contains this set."},       \
-    {"issuperset(self, other, /)", issuperset, "Report whether this set contains another set."},   \
+    {"issubset(self, other, /)", issubset, "Whether all elements are in the other."},       \
+    {"issuperset(self, other, /)", issuperset, "Whether all of the other are in here."},   \
     {"symmetric_difference(self, other, /)", symmetric_difference,                                 \
      "What is in one of the two sets, but not in both."},                                          \
     {"union(self, /, *others)", union_with,                                                          \
@@ -465,7 +465,7 @@ static const builtin set_table[] = {
      "Makes the set hold the items of an iterable."},
     {"add(self, object, /)", add,
      "Puts an element in, if it is not there."},
-    {"clear(self, /)", clear, "Remove all elements from this set."},
+    {"clear(self, /)", clear, "Takes everything out."},
     {"difference_update(self, /, *others)", difference_update,
      "Takes out what is in one of the others."},
     {"discard(self, object, /)", discard,

@@ -307,11 +307,11 @@ static value method_getnewargs(interp *in, const value *arg)
 #define WHERE "sub, start=None, end=None, /)"
 
 const builtin str_table[] = {
-    {"capitalize(self, /)", str_capitalize, "Return a capitalized version of the string."},
+    {"capitalize(self, /)", str_capitalize, "The first letter large, the others small."},
     {"casefold(self, /)", str_casefold,
      "The string with differences of capitals and small letters removed, for comparing."},
     {"center(self, width, fillchar=' ', /)", method_center,
-     "Return a centered string of length width."},
+     "As long as width, filled up on both sides."},
     {"count(self, " WHERE, method_count,
      "How often sub occurs, without overlap, between start and end."},
     {"encode(self, /, encoding='utf-8', errors='strict')", str_encode, "The string as bytes."},
@@ -342,7 +342,8 @@ const builtin str_table[] = {
      "Whether words have a capital first and small letters after "
      "it."},
     {"isupper(self, /)", str_isupper, "Whether there are letters, and none is small."},
-    {"join(self, iterable, /)", str_join, "Concatenate any number of strings."},
+    {"join(self, iterable, /)", str_join,
+     "The strings one after the other, this one between them."},
     {"ljust(self, width, fillchar=' ', /)", method_ljust,
      "The string with as many fill characters behind it as make the width."},
     {"lower(self, /)", str_lower, "The string in small letters."},

@@ -250,7 +250,7 @@ static value getnewargs(interp *in, const value *arg)
 
 static const builtin table[] = {
     CLASS_GETITEM,
-    {"count(self, value, /)", count, "Return number of occurrences of value."},
+    {"count(self, value, /)", count, "How many items equal the value."},
     {"index(self, value, start=0, stop=9223372036854775807, /)", index_method,
      "Where the value is first between start and stop; ValueError when nowhere."},
     {"__getnewargs__(self, /)", getnewargs, NULL},

@@ -177,7 +177,7 @@ static value partial_setstate(interp *in, const value *arg)
 
 static const builtin partial_table[] = {
     {"@property func", partial_func, "the function that is called"},
-    {"@property args", partial_args, "tuple of arguments to future partial calls"},
+    {"@property args", partial_args, "what every call begins with"},
     {"@property keywords", partial_keywords, "the keyword arguments that are given to every call"},
     {"__reduce__(self, /)", partial_reduce, NULL},
     {"__setstate__(self, state, /)", partial_setstate, NULL},

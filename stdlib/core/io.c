@@ -427,20 +427,20 @@ static value leave(interp *in, value self, value exc)
 // clang-format off
 #define SHARED                                                                                     \
     {"read(self, size=-1, /)", read_method, "Read at most size characters or bytes; all without."},\
-    {"readline(self, size=-1, /)", readline, "Read until newline or EOF."},                        \
+    {"readline(self, size=-1, /)", readline, "The next line, with its end."},                        \
     {"readlines(self, hint=-1, /)", readlines, "The lines that are left, as a list."},         \
-    {"write(self, s, /)", write_method, "Write to the file; return how much was written."},        \
-    {"writelines(self, lines, /)", writelines, "Write a list of lines to stream."},                \
-    {"getvalue(self, /)", getvalue, "Retrieve the entire contents of the object."},                \
-    {"tell(self, /)", tell, "Tell the current file position."},                                    \
-    {"seek(self, pos, whence=0, /)", seek, "Change stream position."},                             \
-    {"truncate(self, pos=None, /)", truncate_method, "Truncate size to pos."},                     \
-    {"close(self, /)", close_method, "Close the IO object."},                                      \
+    {"write(self, s, /)", write_method, "Writes; how many were taken."},        \
+    {"writelines(self, lines, /)", writelines, "Writes texts one after the other."},                \
+    {"getvalue(self, /)", getvalue, "All that is in it."},                \
+    {"tell(self, /)", tell, "Where the next read or write begins."},                                    \
+    {"seek(self, pos, whence=0, /)", seek, "Goes to another place."},                             \
+    {"truncate(self, pos=None, /)", truncate_method, "Cuts it off at pos, or here."},                     \
+    {"close(self, /)", close_method, "Lets go of what is in it."},                                      \
     {"flush(self, /)", flush, "Does nothing."},                                                    \
     {"readable(self, /)", yes, "Whether it can be read from."},                      \
     {"writable(self, /)", yes, "Whether it can be written to."},                   \
     {"seekable(self, /)", yes, "Whether its place can be changed."},                    \
-    {"isatty(self, /)", no, "Always returns False."},                                              \
+    {"isatty(self, /)", no, "No: nobody sits there."},                                              \
     {"fileno(self, /)", no_fileno, "There is no descriptor."},                                     \
     {"@property closed", get_closed, NULL}
 

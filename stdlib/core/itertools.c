@@ -487,7 +487,7 @@ static value longest_next(interp *in, value self)
 // clang-format off
 static const builtin chain_table[] = {
     {"@classmethod from_iterable(cls, iterable, /)", chain_from,
-     "Alternative chain() constructor taking a single iterable argument that evaluates lazily."},
+     "chain() of the iterables that an iterable gives, each asked for when it is its turn."},
     {0}};
 
 const type T_chain = {
@@ -548,13 +548,14 @@ static bool open_itertools(interp *in, module *m)
 }
 
 static const builtin functions[] = {
-    {"tee(iterable, n=2, /)", tee_function, "Returns a tuple of n independent iterators."},
+    {"tee(iterable, n=2, /)", tee_function,
+     "n iterators that give the same items, each at its own pace."},
     {0},
 };
 
 const module_def itertools_def = {
     .name = "itertools",
-    .doc = "Functional tools for creating and using iterators.",
+    .doc = "Iterators made of iterators.",
     .table = functions,
     .open = open_itertools,
 };

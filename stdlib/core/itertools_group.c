@@ -181,7 +181,7 @@ value tee_function(interp *in, const value *arg)
 
 // clang-format off
 static const builtin tee_table[] = {
-    {"__copy__(self, /)", tee_copy, "Returns an independent iterator."}, {0}};
+    {"__copy__(self, /)", tee_copy, "Another one at the same place."}, {0}};
 
 static const type T_tee = {
     TYPE_HEAD, .name = "_tee", .module = "itertools", .size = sizeof(tee), .table = tee_table,

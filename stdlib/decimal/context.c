@@ -293,7 +293,7 @@ static bool open_decimal(interp *in, module *m)
 }
 
 static const builtin table[] = {
-    {"getcontext()", f_current, "Get the current default context."},
+    {"getcontext()", f_current, "The context that operations go by."},
     {"set_current(context, /)", f_set_current, NULL},
     {0},
 };

@@ -515,7 +515,7 @@ static const builtin decimal_table[] = {
     {"@property real", m_plain, NULL},
     {"@property imag", m_imag, NULL},
     {"__round__(self, ndigits=<unset>, /)", m_round, NULL},
-    {"__pow__(self, value, mod=None, /)", m_pow, "Return pow(self, value, mod)."},
+    {"__pow__(self, value, mod=None, /)", m_pow, "self ** value, modulo mod if given."},
     {"__copy__(self, /)", m_self, NULL},
     {"__deepcopy__(self, memo, /)", m_self, NULL},
     {"__reduce__(self, /)", m_reduce, NULL},
