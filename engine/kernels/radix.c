@@ -76,6 +76,34 @@ static int digit_shift(uint64_t range, int64_t n)
 #define KEY(x)  (x)
 #define MSD(f)  half_##f
 #include "engine/kernels/msd.h"
+#ifdef HAS_VECTORS
+#define NOT_MORE       _mm512_cmple_epu32_mask
+#define SQUEEZE(in, v) _mm512_maskz_compress_epi32((__mmask16)(in), v)
+#define PUT(in, at, v) _mm512_mask_storeu_epi32(at, (__mmask16)(in), v)
+#define QUICK(f)       half_quick_##f
+#include "engine/kernels/quick.h"
+#endif
+
+enum { FLIP_SIGN = 1, FLIP_FLOAT = 2 };
+
+static int quick_depth(int64_t n)
+{
+    return 2 * (63 - __builtin_clzll((uint64_t)n | 1));
+}
+
+/* y is scratch.  Radix sort is the better one where keys are spread evenly, as floats are not, and
+ * one pass does it. */
+static void sort_half(uint32_t *x, uint32_t *y, int64_t n, int flip)
+{
+#ifdef HAS_VECTORS
+    if ((flip == FLIP_FLOAT || n > 16 * BUCKETS) && simd_level() == SIMD_AVX512) {
+        half_quick_sort(x, y, n, false, quick_depth(n));
+        return;
+    }
+#endif
+    (void)flip, (void)quick_depth;
+    half_sort(x, y, n, false);
+}
 
 void keys_sort(uint64_t *key, uint64_t *scratch, int64_t n)
 {
@@ -101,8 +129,6 @@ static inline uint32_t undo_float(uint32_t k)
     if (k == UINT32_MAX) return 0x7fc00000;
     return k >> 31 ? k & 0x7fffffff : ~k;
 }
-
-enum { FLIP_SIGN = 1, FLIP_FLOAT = 2 };
 
 /* how elements of four bytes become keys of four bytes */
 static int flip_of(dtype_of t)
@@ -131,6 +157,36 @@ static void stage(dtype_of t, int64_t n, const char *from, ptrdiff_t step, bool 
     }
 }
 
+typedef uint32_t any_half __attribute__((may_alias)); /* an element of four bytes */
+
+SIMD_KERNEL(static, flip_halves, (int64_t n, const any_half *in, uint32_t *out, int flip),
+            (n, in, out, flip))
+{
+    for (int64_t i = 0; i < n; i++) out[i] = flipped(in[i], flip);
+}
+
+SIMD_KERNEL(static, unflip_halves, (int64_t n, any_half *at, int flip), (n, at, flip))
+{
+    const bool is_float = flip == FLIP_FLOAT;
+    for (int64_t i = 0; i < n; i++)
+        at[i] = is_float ? undo_float(at[i]) : at[i] ^ (uint32_t)1 << 31;
+}
+
+void halves_sort(dtype_of t, int64_t n, const char *from, ptrdiff_t step, char *to,
+                 ptrdiff_t to_step, uint32_t *room)
+{
+    const int flip = flip_of(t);
+    if (step == 4)
+        flip_halves(n, (const any_half *)(const void *)from, room, flip);
+    else
+        for (int64_t i = 0; i < n; i++)
+            room[i] = flipped(*(const any_half *)(const void *)(from + i * step), flip);
+    sort_half(room, room + n, n, flip);
+    if (flip) unflip_halves(n, room, flip);
+    for (int64_t i = 0; to_step != 4 && i < n; i++) memcpy(to + i * to_step, &room[i], 4);
+    if (to_step == 4) memcpy(to, room, (size_t)n * 4);
+}
+
 /* keys in the place of elements become elements */
 static void unstage(dtype_of t, int64_t n, char *at)
 {
@@ -142,9 +198,7 @@ static void unstage(dtype_of t, int64_t n, char *at)
             keys_undo(t, k, key, at + 8 * i, 8);
         }
     int flip = t.size == 4 ? flip_of(t) : 0;
-    uint32_t *half = (uint32_t *)at;
-    for (int64_t i = 0; flip && i < n; i++)
-        half[i] = flip == FLIP_FLOAT ? undo_float(half[i]) : half[i] ^ (uint32_t)1 << 31;
+    if (flip) unflip_halves(n, (any_half *)(void *)at, flip);
 }
 
 /* --- dealing a large lane into buckets ----------------------------------------------------------
@@ -292,7 +346,7 @@ static void sort_bucket(void *arg, int64_t b)
         if (d->size == 8)
             wide_sort((uint64_t *)at, (uint64_t *)room, n, false);
         else if (d->size == 4)
-            half_sort((uint32_t *)at, (uint32_t *)room, n, false);
+            sort_half((uint32_t *)at, (uint32_t *)room, n, flip_of(d->t));
         else
             keyed_sort((keyed *)at, (keyed *)room, n, false);
         mem_free(room);

@@ -243,6 +243,9 @@ static bool sort_lane(const lane_job *j, const char *from, char *to, uint64_t *r
     dtype_of t = nd_type(j->x);
     if (large)
         TRY(sort_large(j, from, to, (char *)room, e));
+    else if (t.size == 4)
+        halves_sort(t, j->n, from, nd_strides(j->x)[j->axis], to, nd_strides(j->out)[j->axis],
+                    (uint32_t *)room);
     else {
         keys_make(t, j->n, from, nd_strides(j->x)[j->axis], true, room);
         keys_sort(room, room + j->n, j->n);
