@@ -358,7 +358,7 @@ static const fn_kind einsum_kind = {.name = "einsum",
                                     .call = einsum_call,
                                     .takes = "x+",
                                     .drop = einsum_drop,
-                                    .cost = {.maybe = 3, .ns = 5}};
+                                    .cost = {.maybe = 3, .ns = 5, .product = true}};
 
 typedef struct einsum {
     int n, nout, nsum;

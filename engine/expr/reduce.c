@@ -636,7 +636,9 @@ expr *expr_topk(label l, const expr *x, int64_t k, int axis, int64_t split_every
     fn *agg = fn_red(arg ? RED_ARGTOPK_AGG : RED_TOPK_AGG,
                      arg ? "argtopk_aggregate" : "topk_aggregate", &r);
     expr *in = arg ? with_positions(x, axis, e) : expr_ref(x);
-    if (many > x->chunks->ax[axis]->largest / 16) chunk->copies = 1; /* kernels/topk.c */
+    if (many > x->chunks->ax[axis]->largest / 16) chunk->copies = arg ? 3 : 1; /* kernels/topk.c */
+    if (many > x->chunks->ax[axis]->largest / 128) chunk->ns = 8;
+    if (chunk->copies) chunk->ns = arg ? 35 : 25;
     agg->copies = 1;
     reduce_tree t = {.l = l,
                      .x = in,

@@ -11,8 +11,9 @@
 #include "engine/expr/tile.h"
 
 /* One core's figures: a simple loop over elements in cache, a byte from or to memory, a byte of a
- * file, what surrounds a task. */
-static const double LOOP_NS = 0.15, BYTE_NS = 0.04, FILE_NS = 0.4, TASK_NS = 300, FOREIGN_NS = 5000;
+ * file, plain or to be unpacked, what surrounds a task. */
+static const double LOOP_NS = 0.15, BYTE_NS = 0.04, FILE_NS = 0.4, PACKED_NS = 1, TASK_NS = 600,
+                    FOREIGN_NS = 5000;
 
 enum {
     PIECE = TILE_MOST * 8,
@@ -90,10 +91,9 @@ static uint64_t elements(const layer *l, uint64_t i)
 static bool is_copied_part(const layer *l, uint64_t i, const task_view *v)
 {
     if (!fn_is_part(v->f)) return false;
-    uint64_t whole = v->narg > 2 ? (uint64_t)v->arg[2].i
-                     : v->nin    ? elements(v->in[0].of, v->in[0].i)
-                                 : 0;
-    return whole >= 2 * elements(l, i);
+    const int64_t n = (int64_t)elements(l, i);
+    if (v->narg > 2) return v->arg[2].i >= 2 * n; /* -1: never */
+    return v->nin && (int64_t)elements(v->in[0].of, v->in[0].i) >= 2 * n;
 }
 
 static bool gives_view(const layer *l, uint64_t i, const task_view *v)
@@ -115,12 +115,32 @@ static uint64_t given_to(const task_view *v)
     return n;
 }
 
-/* Inputs that are joined, as one block, and what is made of it. */
+/* of the blocks in a list, and how many they are */
+static uint64_t listed(const task_view *v, const lit *x, uint32_t *n)
+{
+    uint64_t bytes = 0;
+    if (x->kind == LIT_IN) {
+        ++*n;
+        bytes = block_bytes(v->in[x->i].of, v->in[x->i].i);
+    }
+    for (uint32_t i = 0; lit_has_items(x) && i < x->n; i++) bytes += listed(v, &x->item[i], n);
+    return bytes;
+}
+
+/* Inputs that are joined, as one block, and what is made of it: those of a list, if there is one.
+ */
 static uint64_t joined_bytes(const task_view *v)
 {
-    uint64_t times = v->f->kind->cost.joined;
+    uint64_t times = v->f->kind->cost.joined, bytes = 0;
+    bool lists = false;
     if (v->nin < 2 && !times) return 0;
-    return given_to(v) * (times ? times : 1);
+    for (uint32_t i = 0; i < v->narg; i++) {
+        uint32_t n = 0;
+        uint64_t all = v->arg[i].kind == LIT_LIST ? listed(v, &v->arg[i], &n) : 0;
+        lists |= v->arg[i].kind == LIT_LIST;
+        if (n > 1) bytes += all;
+    }
+    return (lists ? bytes : given_to(v)) * (times ? times : 1);
 }
 
 /* the largest input's bytes, and the elements of all */
@@ -157,7 +177,10 @@ static double step_seconds(const layer *l, uint64_t i, const task_view *v, bool 
     if (gives_view(l, i, v) && !resident(l)) return 0;
     const fn_cost *c = &v->f->kind->cost;
     uint64_t box, read = source_bytes(l, i, v, &box);
-    if (read) return resident(l) ? 0 : (double)(read + box / 4) * FILE_NS * 1e-9;
+    if (read) {
+        double ns = layer_source(l)->whole ? PACKED_NS : FILE_NS;
+        return resident(l) ? 0 : (double)(read + box / 4) * ns * 1e-9;
+    }
     if (c->product && v->nin >= 2) {
         double a = (double)elements(v->in[0].of, v->in[0].i),
                b = (double)elements(v->in[1].of, v->in[1].i);

@@ -6,7 +6,10 @@
 #include <string.h>
 
 /* A byte of memory that the process did not have before. */
-static const double FRESH_NS = 0.5;
+static const double FRESH_NS = 1;
+
+/* What the process takes for itself: for a task of the plan, code and stacks; LAPACK's room. */
+enum { TASK_BYTES = 240, SELF = 16 << 20, FACTOR = 24 << 20 };
 
 enum { MAX_THREAD = 256 };
 
@@ -264,6 +267,10 @@ forecast plan_forecast(const plan *p, int nthread, uint64_t budget)
     play(s);
     f.bound = places_bytes(p) + s->total + (uint64_t)s->nthread * s->largest;
     if (f.bound > budget) f.bound = budget;
+    uint64_t own = outlines_factor(s->outlines) ? FACTOR : 0;
+    f.own = own + (uint64_t)p->ntask * TASK_BYTES;
+    f.peak += f.own;
+    f.bound += f.own + own + SELF;
     if (f.bound < f.peak) f.bound = f.peak;
     for (int w = 0; w < s->nthread; w++) mem_free(s->at[w].own.at);
     f.left = s->live;
@@ -300,7 +307,7 @@ void forecast_join(forecast *f, const plan *p, int n, const expr *const *x)
         first = end;
     }
     f->bound += 2 * joined;
-    if (f->left + joined > f->peak) f->peak = f->left + joined;
+    if (f->left + f->own + joined > f->peak) f->peak = f->left + f->own + joined;
     f->seconds += (double)joined * FRESH_NS * 1e-9;
 }
 

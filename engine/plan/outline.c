@@ -26,6 +26,7 @@ struct outlines {
     const plan *p;
     arena mem, scratch;
     const outline **of; /* of each task; NULL: not asked */
+    bool factor;        /* LAPACK is needed */
 };
 
 outlines *outlines_new(const plan *p)
@@ -43,6 +44,11 @@ void outlines_free(outlines *o)
     arena_clear(&o->scratch);
     mem_free(o->of);
     mem_free(o);
+}
+
+bool outlines_factor(const outlines *o)
+{
+    return o && o->factor;
 }
 
 /* --- outlines --- */
@@ -348,73 +354,78 @@ typedef struct known {
     rule *shape;         /* NULL: only a grid can tell */
     uint8_t given, made; /* bytes that it needs meanwhile: of argument 0, of the result */
     float ns;            /* for an element of argument 0 */
+    bool factor;         /* LAPACK does it */
 } known;
 
+// clang-format off
 static const known functions[] = {
-    {"qr", qr, 0, 0, 0},
-    {"_qr_r", qr_r, 0, 0, 0},
-    {"svd", svd, 0, 0, 0},
-    {"_svd_values", svd_values, 0, 0, 0},
-    {"lu", lu, 0, 0, 0},
-    {"cholesky", cholesky, 1, 0, 0},
-    {"_cholesky_lower", cholesky, 1, 0, 0},
-    {"solve_triangular_safe", second, 1, 0, 0},
-    {"_solve_triangular_lower", second, 1, 0, 0},
-    {"solve", second, 1, 0, 0},
-    {"inv", same, 2, 0, 30},
-    {"dot", product, 0, 0, 0},
-    {"matmul", product, 0, 0, 0},
-    {"dotmany", product, 0, 0, 0},
-    {"vstack", stacked, 0, 0, 1},
-    {"concatenate", stacked, 0, 0, 1},
-    {"tuple", same, 0, 0, 0},
-    {"list", same, 0, 0, 0},
-    {"getitem", item_of, 0, 0, 0},
-    {"transpose", turned, 0, 0, 0},
-    {"sliding_window_view", NULL, 0, 0, 0},
-    {"sum", first_of, 0, 1, 1},
-    {"add", matched, 0, 0, 1},
-    {"sub", matched, 0, 0, 1},
-    {"mul", matched, 0, 0, 1},
-    {"truediv", matched, 0, 0, 1},
-    {"neg", same, 0, 0, 1},
-    {"abs", same, 0, 0, 1},
-    {"sqrt", same, 0, 0, 1},
-    {"exp", same, 0, 0, 4},
-    {"log", same, 0, 0, 4},
-    {"sin", same, 0, 0, 6},
-    {"cos", same, 0, 0, 6},
-    {"sort", same, 0, 0, 25},
-    {"zeros", filled, 0, 0, 1},
-    {"ones", filled, 0, 0, 1},
-    {"full", filled, 0, 0, 1},
-    {"random", filled, 0, 0, 2},
-    {"mean", scalar, 0, 0, 1},
-    {"std", scalar, 1, 0, 2},
-    {"var", scalar, 1, 0, 2},
-    {"max", scalar, 0, 0, 1},
-    {"min", scalar, 0, 0, 1},
-    {"len", scalar, 0, 0, 0},
-    {"float", scalar, 0, 0, 0},
-    {"int", scalar, 0, 0, 0},
-    {"unique", distinct, 0, 0, 0},
-    {"_field", same, 0, 0, 0},
-    {"_unique_values", distinct, 0, 0, 0},
-    {"_unique_parts", distinct, 0, 0, 0},
-    {"_unique_merge", distinct, 0, 0, 0},
-    {"_isin_kernel", NULL, 2, 0, 12},
-    {"median", NULL, 0, 0, 30},
-    {"fromfunction", NULL, 0, 2, 10},
-    {"gradient_block", NULL, 1, 0, 3},
-    {"fft", NULL, 0, 1, 30},
-    {"ifft", NULL, 0, 1, 30},
-    {"fft2", NULL, 0, 1, 60},
-    {"ifft2", NULL, 0, 1, 60},
-    {"fftn", NULL, 0, 1, 60},
-    {"ifftn", NULL, 0, 1, 60},
-    {"rfft", NULL, 0, 0, 15},
-    {"irfft", NULL, 1, 0, 15},
+    {.name = "qr", .shape = qr, .factor = true},
+    {.name = "_qr_r", .shape = qr_r, .factor = true},
+    {.name = "svd", .shape = svd, .factor = true},
+    {.name = "_svd_values", .shape = svd_values, .factor = true},
+    {.name = "lu", .shape = lu, .factor = true},
+    {.name = "cholesky", .shape = cholesky, .given = 1, .factor = true},
+    {.name = "_cholesky_lower", .shape = cholesky, .given = 1, .factor = true},
+    {.name = "solve_triangular_safe", .shape = second, .given = 1, .factor = true},
+    {.name = "_solve_triangular_lower", .shape = second, .given = 1, .factor = true},
+    {.name = "solve", .shape = second, .given = 1, .factor = true},
+    {.name = "inv", .shape = same, .given = 2, .ns = 30, .factor = true},
+    {.name = "dot", .shape = product},
+    {.name = "matmul", .shape = product},
+    {.name = "dotmany", .shape = product},
+    {.name = "vstack", .shape = stacked, .ns = 1},
+    {.name = "concatenate", .shape = stacked, .ns = 1},
+    {.name = "tuple", .shape = same},
+    {.name = "list", .shape = same},
+    {.name = "getitem", .shape = item_of},
+    {.name = "transpose", .shape = turned},
+    {.name = "sliding_window_view"},
+    {.name = "sum", .shape = first_of, .made = 1, .ns = 1},
+    {.name = "add", .shape = matched, .ns = 1},
+    {.name = "sub", .shape = matched, .ns = 1},
+    {.name = "mul", .shape = matched, .ns = 1},
+    {.name = "truediv", .shape = matched, .ns = 1},
+    {.name = "neg", .shape = same, .ns = 1},
+    {.name = "abs", .shape = same, .ns = 1},
+    {.name = "sqrt", .shape = same, .ns = 1},
+    {.name = "exp", .shape = same, .ns = 4},
+    {.name = "log", .shape = same, .ns = 4},
+    {.name = "sin", .shape = same, .ns = 6},
+    {.name = "cos", .shape = same, .ns = 6},
+    {.name = "sort", .shape = same, .ns = 25},
+    {.name = "zeros", .shape = filled, .ns = 1},
+    {.name = "ones", .shape = filled, .ns = 1},
+    {.name = "full", .shape = filled, .ns = 1},
+    {.name = "random", .shape = filled, .ns = 2},
+    {.name = "mean", .shape = scalar, .ns = 1},
+    {.name = "std", .shape = scalar, .given = 1, .ns = 2},
+    {.name = "var", .shape = scalar, .given = 1, .ns = 2},
+    {.name = "max", .shape = scalar, .ns = 1},
+    {.name = "min", .shape = scalar, .ns = 1},
+    {.name = "len", .shape = scalar},
+    {.name = "float", .shape = scalar},
+    {.name = "int", .shape = scalar},
+    {.name = "unique", .shape = distinct},
+    {.name = "_field", .shape = same},
+    {.name = "_unique_values", .shape = distinct},
+    {.name = "_unique_parts", .shape = distinct},
+    {.name = "_unique_merge", .shape = distinct},
+    {.name = "_isin_kernel", .given = 2, .ns = 12},
+    {.name = "_histogramdd_block", .ns = 25},
+    {.name = "searchsorted", .ns = 20},
+    {.name = "median", .ns = 30},
+    {.name = "fromfunction", .made = 2, .ns = 10},
+    {.name = "gradient_block", .given = 1, .ns = 3},
+    {.name = "fft", .made = 1, .ns = 30},
+    {.name = "ifft", .made = 1, .ns = 30},
+    {.name = "fft2", .made = 1, .ns = 60},
+    {.name = "ifft2", .made = 1, .ns = 60},
+    {.name = "fftn", .made = 1, .ns = 60},
+    {.name = "ifftn", .made = 1, .ns = 60},
+    {.name = "rfft", .ns = 15},
+    {.name = "irfft", .given = 1, .ns = 15},
 };
+// clang-format on
 
 static const known *function_of(const fn *f)
 {
@@ -489,6 +500,7 @@ static const outline *of_call(look *q, const fn *f, uint32_t n, const lit *arg)
     const outline *a[FEW] = {0};
     const known *k = function_of(f);
     if (!k || n > FEW) return &unknown;
+    q->o->factor |= k->factor;
     for (uint32_t i = 0; i < n; i++) a[i] = of_lit(q, &arg[i]);
     const outline *out = k->shape ? k->shape(q, n, a, arg) : &unknown;
     if (n && a[0]->kind != UNKNOWN) {

@@ -14,3 +14,5 @@ void outlines_free(outlines *o);
 /* Of t, whose inputs were asked before: corrects what *c says of it, where its function is known.
  * False: it is not known, *c is as it was. */
 bool outline_task(outlines *o, tid t, task_cost *c);
+/* Has a function been asked for that takes a library with memory of its own? */
+bool outlines_factor(const outlines *o);
