@@ -16,7 +16,7 @@ typedef struct program_forecast { /* of all tasks of a program together */
 typedef struct forecast {
     uint64_t peak;                     /* bytes held at once */
     uint64_t bound;                    /* never more than that, in whatever order tasks run */
-    uint64_t own;     /* of the peak what is no block: the plan, libraries */
+    uint64_t own;                      /* of the peak what is no block: the plan, libraries */
     uint64_t spilled;                  /* bytes that go to disk because of the budget */
     uint64_t read, made, result, left; /* left: held when all is done */
     double seconds;

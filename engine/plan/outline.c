@@ -537,7 +537,7 @@ bool outline_task(outlines *o, tid t, task_cost *c)
     if (out->kind == UNKNOWN) return false;
     c->out = view || strcmp(f->name, "sliding_window_view") == 0 ? 0 : bytes(out);
     c->block = bytes(out);
-    c->extra = q.extra;
+    if (!v.f->copies || q.extra > c->extra) c->extra = q.extra; /* it says itself what it copies */
     c->seconds += q.seconds;
     c->unknown = false;
     return true;
