@@ -1,6 +1,7 @@
 /* stdlib/numpy/methods.c - the methods and attributes of arrays, which scalars share: the tables,
  * and what converts elements or computes with them.  The other families: attributes.c, shaping.c,
  * ordering.c, reductions.c. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -270,19 +271,28 @@ static value m_byteswap(interp *in, const value *arg)
     return x ? array_wrap(in, y, &e) : FAIL;
 }
 
+/* By its path, the bytes: without a copy of them.  Else numpy/_files.dsk knows what to write. */
 static value m_tofile(interp *in, const value *arg)
 {
+    str *path = as_str(arg[1]), *between = as_str(arg[2]);
+    if (!path || !between || *between->at) {
+        value files = interp_import(in, "numpy._files");
+        value write = is_fail(files) ? FAIL : value_getattr_c(in, files, "_tofile");
+        value r = is_fail(write) ? FAIL : value_call(in, write, arg, 4, NULL);
+        value_unref(in, write);
+        value_unref(in, files);
+        return r;
+    }
     nd *x = to_nd_any(in, arg[0]);
-    str *path = as_str(arg[1]);
     err e = {0};
-    nd *y = x && path ? nd_contiguous(x, &e) : NULL;
+    nd *y = x ? nd_contiguous(x, &e) : NULL;
     FILE *f = y ? fopen(path->at, "wb") : NULL;
     bool ok = f && fwrite(y->at, 1, nd_bytes(y), f) == nd_bytes(y);
     if (f && fclose(f)) ok = false;
+    if (y && !ok) err_errno(&e, errno, path->at);
     datum_unref(x);
     datum_unref(y);
-    if (ok) return NONE;
-    return throw(in, OSError, "cannot write the array to %s", path ? path->at : "this object");
+    return ok ? NONE : throw_err(in, &e);
 }
 
 static value m_array(interp *in, const value *arg)
