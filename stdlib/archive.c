@@ -8,6 +8,7 @@
 #include "engine/base/str.h"
 #include "lang/lang.h"
 #include "lang/types/bytes.h"
+#include "lang/types/memview.h"
 #include "stdlib/stdlib.h"
 
 typedef struct bz_stream {
@@ -189,7 +190,7 @@ static value work(interp *in, enum way way, value kind, value data, value level)
     size_t n;
     int64_t how = 0;
     str *name = as_str(kind);
-    const char *s = bytes_peek(data, &n);
+    const char *s = buffer_peek(in, data, &n);
     job j = {.way = way, .kind = str_is(name, "bz2") ? BZ2 : str_is(name, "xz") ? XZ : ALONE};
     if (!s)
         return throw(in, TypeError, "a bytes-like object is required, not '%s'",

@@ -6,6 +6,7 @@
 #include "engine/base/str.h"
 #include "lang/lang.h"
 #include "lang/types/bytes.h"
+#include "lang/types/memview.h"
 #include "stdlib/hash_algos.h"
 #include "stdlib/stdlib.h"
 
@@ -24,7 +25,7 @@ static hasher *self_hasher(const value *arg)
 static bool add(interp *in, digest *d, value v)
 {
     size_t n;
-    const char *s = bytes_peek(v, &n);
+    const char *s = buffer_peek(in, v, &n);
     for (size_t piece; s && n > 0; s += piece, n -= piece) {
         piece = n < OFTEN ? n : OFTEN;
         digest_add(d, s, piece);
@@ -150,7 +151,7 @@ static const char base64_digits[] =
 static value b2a_base64(interp *in, const value *arg)
 {
     size_t n;
-    const unsigned char *s = (const unsigned char *)bytes_peek(arg[0], &n);
+    const unsigned char *s = (const unsigned char *)buffer_peek(in, arg[0], &n);
     if (!s) {
         return throw(in, TypeError, "a bytes-like object is required, not '%s'",
                      type_said(in, arg[0]));
@@ -225,7 +226,7 @@ static value crc32(interp *in, const value *arg)
 {
     size_t n;
     int64_t start;
-    const char *s = bytes_peek(arg[0], &n);
+    const char *s = buffer_peek(in, arg[0], &n);
     if (!s) {
         return throw(in, TypeError, "a bytes-like object is required, not '%s'",
                      type_said(in, arg[0]));
@@ -238,7 +239,7 @@ static value adler32(interp *in, const value *arg)
 {
     size_t n;
     int64_t start;
-    const char *s = bytes_peek(arg[0], &n);
+    const char *s = buffer_peek(in, arg[0], &n);
     if (!s) return throw(in, TypeError, "a bytes-like object is required");
     if (!to_int64(in, arg[1], &start)) return FAIL;
     return sum_of(in, libdeflate_adler32, start, s, n);

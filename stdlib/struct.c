@@ -8,6 +8,7 @@
 #include "engine/base/str.h"
 #include "lang/lang.h"
 #include "lang/types/bytes.h"
+#include "lang/types/memview.h"
 #include "stdlib/stdlib.h"
 
 typedef struct item { /* one format character */
@@ -329,7 +330,7 @@ static value unpack(interp *in, const value *arg)
     str *format = as_str(arg[0]);
     size_t n;
     int64_t start;
-    const char *s = bytes_peek(arg[1], &n);
+    const char *s = buffer_peek(in, arg[1], &n);
     if (!format || !s) {
         return throw(in, TypeError, "a bytes-like object is required, not '%s'",
                      type_said(in, arg[1]));

@@ -5,13 +5,14 @@
 #include "engine/base/str.h"
 #include "lang/lang.h"
 #include "lang/types/bytes.h"
+#include "lang/types/memview.h"
 #include "stdlib/stdlib.h"
 
 enum { STEP = 256 * 1024, MEMORY_LEVEL = 8, AT_ONCE = 16 << 20 };
 
 static const char *data_of(interp *in, value v, size_t *n)
 {
-    const char *s = bytes_peek(v, n);
+    const char *s = buffer_peek(in, v, n);
     if (!s) throw(in, TypeError, "a bytes-like object is required, not '%s'", type_said(in, v));
     return s;
 }

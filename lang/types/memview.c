@@ -88,6 +88,20 @@ const char *memview_peek(value v, size_t *n)
     return *n = (size_t)(count_of(m) * m->itemsize), b.at + m->at;
 }
 
+const char *buffer_peek(interp *in, value v, size_t *n)
+{
+    const char *s = bytes_peek(v, n);
+    if (s || as_memview(v) || v.kind != V_OBJ || !v.o->type->buffer) return s;
+    buffer_view b;
+    if (!v.o->type->buffer(in, v, false, &b)) return exc_clear(in), NULL;
+    int64_t step = b.itemsize;
+    for (int i = b.ndim - 1; i >= 0; i--) {
+        if (b.shape[i] > 1 && b.strides[i] != step) return NULL;
+        step *= b.shape[i];
+    }
+    return *n = (size_t)step, b.at ? b.at : "";
+}
+
 /* ---- making ---- */
 
 static memview *view_new(interp *in, value owner, int ndim, const char *format, int64_t itemsize,

@@ -21,6 +21,10 @@ typedef struct buffer_view {
 /* The bytes of a dense memoryview, lent; NULL: v is none. */
 const char *memview_peek(value v, size_t *n);
 
+/* Those of anything whose memory is in one piece: bytes, a memoryview, an array; NULL without an
+ * exception: it has none. */
+const char *buffer_peek(interp *in, value v, size_t *n);
+
 /* One element as Python has it and back, by its format (lang/types/memitem.c). */
 value element_get(interp *in, const char *format, const char *at);
 bool element_set(interp *in, const char *format, char *at, value v);

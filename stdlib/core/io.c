@@ -8,6 +8,7 @@
 #include "engine/base/mem.h"
 #include "lang/builtins.h"
 #include "lang/types/bytes.h"
+#include "lang/types/memview.h"
 #include "lang/types/file.h"
 #include "lang/types/iter.h"
 #include "stdlib/stdlib.h"
@@ -157,7 +158,7 @@ static bool fill_bytes(interp *in, memfile *f, value initial)
 {
     size_t n;
     if (is_none(initial)) return true;
-    const char *s = bytes_peek(initial, &n);
+    const char *s = buffer_peek(in, initial, &n);
     if (!s) {
         throw(in, TypeError, "a bytes-like object is required, not '%s'",
               type_of(in, initial)->name);

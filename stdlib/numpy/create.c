@@ -5,6 +5,7 @@
 #include "engine/base/mem.h"
 #include "engine/data/datetime.h"
 #include "lang/types/bytes.h"
+#include "lang/types/memview.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/parts.h"
 
@@ -359,7 +360,7 @@ static value f_frombuffer(interp *in, const value *arg)
     dtype_of t = dtype_plain(DT_float64);
     int64_t count, offset;
     size_t n;
-    const char *at = bytes_peek(arg[0], &n);
+    const char *at = buffer_peek(in, arg[0], &n);
     if (!at)
         return throw(in, TypeError, "a bytes-like object is required, not '%s'",
                      type_of(in, arg[0])->name);
