@@ -393,6 +393,17 @@ bool nd_lu(const nd *a, nd **p, nd **l, nd **u, err *e)
     return ok;
 }
 
+/* A copy of x, a vector or matrix, by columns; room_free() it. */
+static char *columns_of(const nd *x, const kind *k, err *e)
+{
+    int m = (int)nd_shape(x)[0], n = x->ndim > 1 ? (int)nd_shape(x)[1] : 1;
+    nd *in = prepared(x, k->t, e);
+    char *to = in ? room_alloc((size_t)m * (size_t)n * k->t.size + 16, e) : NULL;
+    if (to) to_columns(to, m, in->at, m, n, k->t.size);
+    datum_unref(in);
+    return to;
+}
+
 nd *nd_solve_triangular(const nd *a, const nd *b, bool lower, bool trans, bool unit, err *e)
 {
     kind k;
@@ -403,24 +414,20 @@ nd *nd_solve_triangular(const nd *a, const nd *b, bool lower, bool trans, bool u
     int n = (int)rows_of(a), nrhs = vector ? 1 : (int)nd_shape(b)[1], lda = max_int(n, 1), info = 0;
     char uplo = lower ? 'L' : 'U', tr = trans ? 'T' : 'N', diag = unit ? 'U' : 'N';
     trtrs run = (trtrs)lapack_named(&k, "trtrs_", e);
-    nd *pa = run ? prepared(a, k.t, e) : NULL, *pb = pa ? prepared(b, k.t, e) : NULL;
-    nd *x = pb ? nd_new(k.t, b->ndim, nd_shape(b), e) : NULL;
-    size_t size = k.t.size, bytes = (size_t)n * (size_t)n * size;
-    char *room = x ? room_alloc(bytes + (size_t)n * (size_t)nrhs * size + 16, e) : NULL;
-    bool ok = room != NULL;
+    size_t size = k.t.size;
+    char *of_a = run ? columns_of(a, &k, e) : NULL, *of_b = of_a ? columns_of(b, &k, e) : NULL;
+    bool ok = of_b != NULL;
     if (ok && n && nrhs) {
-        to_columns(room, n, pa->at, n, n, size);
-        to_columns(room + bytes, n, pb->at, n, nrhs, size);
         bool widened = blas_widen((double)n * n * nrhs / 2);
-        run(&uplo, &tr, &diag, &n, &nrhs, room, &lda, room + bytes, &lda, &info);
+        run(&uplo, &tr, &diag, &n, &nrhs, of_a, &lda, of_b, &lda, &info);
         blas_narrow(widened);
         if (info > 0)
             ok = err_set(e, LinAlgError, "singular matrix: resolution failed at diagonal %d",
                          info - 1);
-        to_rows(x->at, room + bytes, n, n, nrhs, size);
     }
-    room_free(room);
-    datum_unref(pa);
-    datum_unref(pb);
-    return ok ? x : datum_unref(x);
+    room_free(of_a); /* before the result is there, too */
+    nd *x = ok ? nd_new(k.t, b->ndim, nd_shape(b), e) : NULL;
+    if (x && n && nrhs) to_rows(x->at, of_b, n, n, nrhs, size);
+    room_free(of_b);
+    return x;
 }
