@@ -7,6 +7,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/stop.h"
+#include "lang/exc.h"
 
 static void drop_some(interp *in, pile *p)
 {
@@ -16,6 +17,14 @@ static void drop_some(interp *in, pile *p)
         value *v = (value *)(void *)(p->next + p->from);
         for (uint32_t i = 0; i < p->nvalue; i++) value_unref(in, v[i]);
     }
+}
+
+static void pile_end(interp *in, const pile *p)
+{
+    if (p->end)
+        p->end(p->block);
+    else
+        items_free(in, p->block, p->bytes);
 }
 
 static void keep(interp *in, const pile *p)
@@ -33,7 +42,7 @@ void pile_drop(interp *in, pile p)
     while (!hurries(in)) {
         drop_some(in, &p);
         if (p.n) continue;
-        items_free(in, p.block, p.bytes);
+        pile_end(in, &p);
         return;
     }
     if (p.owner && !(p.owner->flags & OBJ_KEPT)) {
@@ -43,17 +52,21 @@ void pile_drop(interp *in, pile p)
     keep(in, &p);
 }
 
+bool values_leave(interp *in, value *at, int64_t n, void (*end)(void *block), void *block)
+{
+    if (n < PILE_LEAST) return false;
+    pile_drop(in, (pile){.next = (char *)at,
+                         .step = sizeof *at,
+                         .n = n,
+                         .nvalue = 1,
+                         .end = end,
+                         .block = block});
+    return true;
+}
+
 void values_drop(interp *in, value *at, int64_t n)
 {
-    if (n >= PILE_LEAST) {
-        pile_drop(in, (pile){.next = (char *)at,
-                             .step = sizeof *at,
-                             .n = n,
-                             .nvalue = 1,
-                             .block = at,
-                             .bytes = PILE_MALLOC});
-        return;
-    }
+    if (values_leave(in, at, n, mem_free, at)) return;
     for (int64_t i = 0; i < n; i++) value_unref(in, at[i]);
     mem_free(at);
 }
@@ -68,7 +81,7 @@ static void pile_some(interp *in)
         p.owner->flags &= (uint16_t)~OBJ_KEPT;
         obj_release(in, p.owner);
     } else {
-        items_free(in, p.block, p.bytes);
+        pile_end(in, &p);
     }
 }
 
@@ -95,6 +108,13 @@ bool bin_empty(interp *in)
 {
     while (bin_some(in)) continue;
     return !bin_waits(in);
+}
+
+void haste_over(interp *in)
+{
+    if (!is_fail(exc_handled(in))) return;
+    in->haste = false;
+    if (!in->freeing) bin_empty(in);
 }
 
 bool interp_tidy(interp *in)

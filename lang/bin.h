@@ -12,12 +12,13 @@ typedef struct pile {      /* items that a container has let go of */
     ptrdiff_t step;        /* from it to the one after */
     int64_t n;             /* items left */
     uint32_t from, nvalue; /* where in an item its values are, and how many */
-    void *block;           /* what to give to items_free in the end */
-    size_t bytes;
+    void *block;           /* what to free in the end */
+    size_t bytes;          /* for items_free, unless: */
+    void (*end)(void *block);
     obj *owner; /* the items lie in this object, which goes with them; NULL: in the block */
 } pile;
 
-enum { PILE_LEAST = 4096, PILE_MALLOC = POOL_MAX + 1 /* bytes of a block that mem_free frees */ };
+enum { PILE_LEAST = 4096 };
 
 /* Drops everything in a pile of PILE_LEAST items or more, now or later. */
 void pile_drop(interp *in, pile p);

@@ -165,6 +165,7 @@ static inline bool safe_point_due(const interp *in)
 
 /* KeyboardInterrupt: from here to the prompt, what takes long to drop is dropped later. */
 void hurry(interp *in);
+void haste_over(interp *in); /* the program has caught it, unless others are at it */
 
 /* In turn k of a loop without calls that may be long: false and KeyboardInterrupt after Ctrl-C. */
 static inline bool goes_on(interp *in, size_t k)

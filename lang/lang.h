@@ -187,6 +187,9 @@ bool interp_tidy(interp *in);
 /* Takes an array of n values and its block (mem_alloc); while a Ctrl-C is on its way they are
  * dropped later. */
 void values_drop(interp *in, value *at, int64_t n);
+/* Takes many values, of which some may be FAIL, and has end(block) called when they are dropped;
+ * false: it is not worth it. */
+bool values_leave(interp *in, value *at, int64_t n, void (*end)(void *block), void *block);
 /* As memcpy and memset, for sizes that take long: false with KeyboardInterrupt after a Ctrl-C. */
 bool memory_copy(interp *in, void *to, const void *from, size_t n);
 bool memory_fill(interp *in, void *to, char c, size_t n);

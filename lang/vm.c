@@ -1186,6 +1186,7 @@ leave : {
         in->nhandling--;
         CLEAR(A + 1);
         value_unref(in, old);
+        if (in->haste) haste_over(in);
         NEXT;
     }
     CASE(JNOMATCH) :

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/base/str.h"
-#include "lang/lang.h"
+#include "lang/aside.h"
 #include "lang/types/bytes.h"
 #include "lang/types/memview.h"
 #include "stdlib/stdlib.h"
@@ -156,32 +157,68 @@ static void end(job *j)
         j->lib.xz_end(&j->xz);
 }
 
-/* (data, bytes used, has it ended), or the number of a mistake */
-static value run(interp *in, job *j, int level, const char *s, size_t n)
+/* A whole call.  A block of bzip2 takes a tenth of a second: much data goes aside. */
+typedef struct call {
+    job j;
+    int level, code;
+    flow f;
+    char *copy; /* of the data, where it goes aside */
+    strbuf out;
+    bool stopped;
+} call;
+
+static void flow_on(void *ctx)
 {
     enum { STEP = 256 * 1024 };
-    int code = begin(j, level);
-    if (code) return v_int(code);
-    strbuf out = {0};
+    call *c = ctx;
+    job *j = &c->j;
+    flow *f = &c->f;
+    if ((c->code = begin(j, c->level))) return;
     char *room = mem_alloc(STEP);
-    flow f = {.in = s, .nin = n};
-    for (size_t before = n + 1; code == GOES_ON;) {
-        f.out = room;
-        f.nout = STEP;
-        code = j->kind == BZ2 ? bz_step(j, &f) : xz_step(j, &f);
-        sb_add(&out, room, STEP - f.nout);
-        if (code != GOES_ON || (f.nout == STEP && !f.nin && before == f.nin)) break;
-        before = f.nin;
-        if (!check_interrupt(in)) break;
+    for (size_t before = f->nin + 1; c->code == GOES_ON;) {
+        f->out = room;
+        f->nout = STEP;
+        c->code = j->kind == BZ2 ? bz_step(j, f) : xz_step(j, f);
+        sb_add(&c->out, room, STEP - f->nout);
+        if (c->code != GOES_ON || (f->nout == STEP && !f->nin && before == f->nin)) break;
+        before = f->nin;
+        if ((c->stopped = stop_asked())) break;
     }
     end(j);
     mem_free(room);
+}
+
+static void call_drop(void *ctx)
+{
+    call *c = ctx;
+    mem_free(c->copy);
+    sb_clear(&c->out);
+    mem_free(c);
+}
+
+/* (data, bytes used, has it ended), or the number of a mistake */
+static value run(interp *in, const job *j, int level, const char *s, size_t n)
+{
+    enum { MUCH = 512 * 1024 };
+    call *c = mem_zero(sizeof *c);
+    *c = (call){.j = *j, .level = level, .f = {.in = s, .nin = n}};
+    if (n >= MUCH) {
+        err e = {0};
+        if (!(c->copy = try_alloc(n, &e))) return call_drop(c), throw_err(in, &e);
+        if (!memory_copy(in, c->copy, s, n)) return call_drop(c), FAIL;
+        c->f.in = c->copy;
+    }
+    if (n < MUCH)
+        flow_on(c);
+    else if (!interp_aside(in, flow_on, call_drop, c))
+        return FAIL;
+    if (c->stopped && check_interrupt(in)) throw(in, KeyboardInterrupt, "%s", "");
     value v = throwing(in) ? FAIL
-              : code != GOES_ON && code != ENDED
-                  ? v_int(code)
-                  : v_obj(tuple_pack(in, 3, v_obj(bytes_new(in, sb_text(&out), out.n)),
-                                     v_int((int64_t)(n - f.nin)), v_bool(code == ENDED)));
-    sb_clear(&out);
+              : c->code != GOES_ON && c->code != ENDED
+                  ? v_int(c->code)
+                  : v_obj(tuple_pack(in, 3, v_obj(bytes_new(in, sb_text(&c->out), c->out.n)),
+                                     v_int((int64_t)(n - c->f.nin)), v_bool(c->code == ENDED)));
+    call_drop(c);
     return v;
 }
 

@@ -69,6 +69,7 @@ static uint32_t pcre_options(const pattern *p)
 static pcre2_code *compile_text(const pattern *p, uint32_t options, int *why)
 {
     PCRE2_SIZE at;
+    options |= PCRE2_USE_OFFSET_LIMIT;
     pcre2_compile_context *c = pcre2_compile_context_create(NULL);
     if (c) pcre2_set_newline(c, PCRE2_NEWLINE_LF);
     options |= pcre_options(p);
@@ -92,8 +93,8 @@ static int listen(pcre2_callout_block *b, void *in)
 
 /* The first attempt gave up after some millions of steps: as many as it takes, listening for
  * Ctrl-C at every item of the pattern. */
-static int match_patiently(interp *in, pattern *p, const subject *s, size_t from, uint32_t options,
-                           pcre2_match_data *data)
+static int match_patiently(interp *in, pattern *p, const subject *s, size_t from, size_t most,
+                           uint32_t options, pcre2_match_data *data)
 {
     int why, n = PCRE2_ERROR_NOMEMORY;
     pcre2_match_context *c = pcre2_match_context_create(NULL);
@@ -103,6 +104,7 @@ static int match_patiently(interp *in, pattern *p, const subject *s, size_t from
         pcre2_set_depth_limit(c, UINT32_MAX);
         pcre2_set_heap_limit(c, UINT32_MAX);
         pcre2_set_callout(c, listen, in);
+        pcre2_set_offset_limit(c, most);
         n = pcre2_match(p->patient, (PCRE2_SPTR)s->at, s->to, from, options, data, c);
     }
     pcre2_match_context_free(c);
@@ -119,20 +121,47 @@ static int no_match(interp *in, int code)
     return THROWN(in, RuntimeError, "regular expression: %s", text);
 }
 
+/* A match that begins in from .. most. */
+static int match_within(interp *in, pattern *p, const subject *s, size_t from, size_t most,
+                        uint32_t options, pcre2_match_data *data)
+{
+    if (most != PCRE2_UNSET && !p->pace && !(p->pace = pcre2_match_context_create(NULL)))
+        return PCRE2_ERROR_NOMEMORY;
+    if (p->pace) pcre2_set_offset_limit(p->pace, most);
+    int n = pcre2_match(p->code, (PCRE2_SPTR)s->at, s->to, from, options, data, p->pace);
+    if (n == PCRE2_ERROR_JIT_STACKLIMIT) {
+        n = pcre2_match(p->code, (PCRE2_SPTR)s->at, s->to, from, options | PCRE2_NO_JIT, data,
+                        NULL);
+    }
+    if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT || n == PCRE2_ERROR_HEAPLIMIT)
+        n = match_patiently(in, p, s, from, most, options, data);
+    return n;
+}
+
+/* A long text is searched piece by piece, listening for Ctrl-C in between. */
+static int search(interp *in, pattern *p, const subject *s, size_t from, uint32_t options,
+                  pcre2_match_data *data)
+{
+    enum { PIECE = 1 << 16 };
+    while (s->to - from > PIECE && !(options & PCRE2_ANCHORED)) {
+        size_t next = from + PIECE;
+        while (next < s->to && (s->at[next] & 0xc0) == 0x80) next++;
+        int n = match_within(in, p, s, from, next - 1, options, data);
+        if (n != PCRE2_ERROR_NOMATCH) return n;
+        if (!check_interrupt(in)) return PCRE2_ERROR_CALLOUT;
+        options &= ~(uint32_t)PCRE2_NOTEMPTY_ATSTART;
+        from = next;
+    }
+    return match_within(in, p, s, from, PCRE2_UNSET, options, data);
+}
+
 int pattern_match(interp *in, pattern *p, const subject *s, size_t from, uint32_t options,
                   match **out)
 {
     if (from > s->to) return 0;
     pcre2_match_data *data = pcre2_match_data_create_from_pattern(p->code, NULL);
     if (!data) return throw_nomem(in), -1;
-    options |= PCRE2_NO_UTF_CHECK;
-    int n = pcre2_match(p->code, (PCRE2_SPTR)s->at, s->to, from, options, data, NULL);
-    if (n == PCRE2_ERROR_JIT_STACKLIMIT) {
-        n = pcre2_match(p->code, (PCRE2_SPTR)s->at, s->to, from, options | PCRE2_NO_JIT, data,
-                        NULL);
-    }
-    if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT || n == PCRE2_ERROR_HEAPLIMIT)
-        n = match_patiently(in, p, s, from, options, data);
+    int n = search(in, p, s, from, options | PCRE2_NO_UTF_CHECK, data);
     if (n < 0) {
         pcre2_match_data_free(data);
         return no_match(in, n);
@@ -244,6 +273,7 @@ static void pattern_drop(interp *in, obj *o)
     value_unref(in, p->source);
     if (p->code) pcre2_code_free(p->code);
     if (p->patient) pcre2_code_free(p->patient);
+    pcre2_match_context_free(p->pace);
     sb_clear(&p->text);
     for (uint32_t i = 0; p->name && i <= p->ngroup; i++) mem_free(p->name[i]);
     mem_free(p->name);

@@ -424,6 +424,12 @@ static void drop_cells(buf *b)
         if (c[i].w[0] | c[i].w[1]) ops->drop(&c[i]);
 }
 
+void buf_free(buf *b)
+{
+    if (b->release) b->release(b);
+    mem_free(b);
+}
+
 void *buf_unref(buf *b)
 {
     if (!b || atomic_fetch_sub_explicit(&b->rc, 1, memory_order_acq_rel) != 1) return NULL;
@@ -431,8 +437,11 @@ void *buf_unref(buf *b)
         atomic_fetch_sub_explicit(&pool.live, b->size, memory_order_relaxed);
         meter.held -= (ptrdiff_t)b->size;
     }
-    if (b->flags & BUF_OBJECTS) drop_cells(b);
-    if (b->release) b->release(b);
-    mem_free(b);
+    if (b->flags & BUF_OBJECTS) {
+        const cell_ops *ops = b->owner;
+        if (ops && ops->later && ops->later(b)) return NULL;
+        drop_cells(b);
+    }
+    buf_free(b);
     return NULL;
 }

@@ -51,7 +51,10 @@ static inline bool buf_shared(const buf *b)
 typedef struct cell_ops {
     objcell (*copy)(objcell c); /* the same value, counted */
     void (*drop)(objcell *c);
+    /* takes a dead buffer over and frees it when it has dropped the cells; false: not now */
+    bool (*later)(buf *b);
 } cell_ops;
+void buf_free(buf *b);                                       /* its cells are dropped already */
 buf *buf_objects(size_t count, const cell_ops *ops, err *e); /* empty cells */
 void buf_hold(buf *b, const cell_ops *ops);                  /* sets the ops if there are none */
 static inline const cell_ops *buf_cells(const buf *b)

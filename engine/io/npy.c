@@ -380,10 +380,12 @@ nd *npy_map(const char *path, enum map_how how, err *e)
 
 static bool write_bytes(int fd, const char *p, size_t n)
 {
+    enum { AT_ONCE = 1 << 20 };
     file_moved(true, n);
     while (n > 0) {
-        ssize_t k = write(fd, p, n);
-        if (k < 0 && errno == EINTR) continue;
+        ssize_t k = write(fd, p, n < AT_ONCE ? n : AT_ONCE);
+        if (k < 0 && errno == EINTR && !stop_asked()) continue;
+        if (k > 0 && n > AT_ONCE && stop_asked()) errno = EINTR, k = -1;
         if (k < 0) return false;
         p += k;
         n -= (size_t)k;
@@ -445,7 +447,7 @@ bool npy_save(const char *path, const nd *x, err *e)
     nd *y = file_order(x);
     bool ok = write_bytes(fd, head.at, head.n) &&
               (nd_is_c(y) ? write_bytes(fd, y->at, nd_bytes(y)) : write_rows(fd, y));
-    if (!ok) err_errno(e, errno, path);
+    if (!ok && stop_check(e)) err_errno(e, errno, path);
     if (close(fd) != 0 && ok) ok = err_errno(e, errno, path);
     datum_unref(y);
     sb_clear(&head);

@@ -203,7 +203,7 @@ void set_clear(interp *in, set *s)
                              .from = offsetof(set_entry, key),
                              .nvalue = 1,
                              .block = at,
-                             .bytes = PILE_MALLOC});
+                             .end = mem_free});
         return;
     }
     for (uint64_t i = 0; at && i <= mask; i++) value_unref(in, at[i].key);

@@ -49,7 +49,18 @@ static void cell_drop(objcell *c)
     value_unref(interp_current(), v);
 }
 
-const cell_ops object_cells = {cell_copy, cell_drop};
+static void free_buffer(void *b)
+{
+    buf_free(b);
+}
+
+static bool cells_later(buf *b)
+{
+    int64_t n = (int64_t)(b->size / sizeof(objcell));
+    return values_leave(interp_current(), (value *)(void *)b->data, n, free_buffer, b);
+}
+
+const cell_ops object_cells = {cell_copy, cell_drop, cells_later};
 
 /* ---- elements to values ---- */
 

@@ -159,7 +159,7 @@ static void drop_cell(objcell *c)
 
 START_TEST(object_cells_are_counted_through_indexing)
 {
-    static const cell_ops ops = {copy_cell, drop_cell};
+    static const cell_ops ops = {copy_cell, drop_cell, NULL};
     err e = {0};
     int64_t n = 3;
     nd *x = nd_new(dtype_plain(DT_object), 1, &n, &e), *i = ints(2, (int64_t[]){2, 2});
