@@ -109,11 +109,29 @@ static bool check_where(const red_fn *r, const lit *where, int ndim, err *e)
     return ok || err_set(e, TypeError, "the offset of a block does not fit its %d axes", ndim);
 }
 
+/* Dask asks for the extreme first, and that is what empty blocks have none of. */
+static bool check_some(const red_fn *r, const nd *x, err *e)
+{
+    bool some = true, cells = true;
+    for (int k = 0; k < x->ndim; k++) {
+        bool folds = r->ravel || r->axes & axis_bit(k);
+        if (folds)
+            some &= nd_shape(x)[k] > 0;
+        else
+            cells &= nd_shape(x)[k] > 0;
+    }
+    if (some || !cells) return true;
+    return err_set(e, ValueError, "zero-size array to reduction operation %s which has no identity",
+                   is_nan_kind(r->id) ? is_min(r->id) ? "fmin" : "fmax"
+                   : is_min(r->id)    ? "minimum"
+                                      : "maximum");
+}
+
 static datum *arg_chunk_call(const fn *f, const call *c, err *e)
 {
     const red_fn *r = (const red_fn *)f;
     nd *x = arg_nd(c, &c->arg[0], e);
-    if (!x || !check_where(r, &c->arg[2], x->ndim, e)) return NULL;
+    if (!x || !check_where(r, &c->arg[2], x->ndim, e) || !check_some(r, x, e)) return NULL;
     nd *arg = find_arg(r, x, r->ravel ? ALL_AXES : r->axes, e), *vals, *moved = NULL;
     if (!arg) return NULL;
     const lit *where = &c->arg[2];

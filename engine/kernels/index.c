@@ -135,6 +135,11 @@ static bool spread_items(const nd *x, const index_item *items, int n, spread *s,
             if (items[i].array->dtype == DT_bool) TRY(check_mask(x, items[i].array, axis, e));
             TRY(add_array(s, items[i].array, e));
         } else if (items[i].kind == IDX_INT && arrays) {
+            int64_t at = items[i].start, size = axis < x->ndim ? nd_shape(x)[axis] : INT64_MAX;
+            if (at < -size || at >= size)
+                return err_set(e, IndexError,
+                               "index %ld is out of bounds for axis %d with size %ld", (long)at,
+                               axis, (long)size);
             nd *one = nd_scalar(DT_int64, &items[i].start);
             s->owned[s->nowned++] = one;
             s->item[s->n++] = (index_item){.kind = IDX_ARRAY, .array = one};
@@ -304,7 +309,15 @@ static bool plan_list(plan *p, err *e)
     p->room = buf_new((size_t)p->noffset * sizeof(int64_t), e);
     if (!p->room) return false;
     p->offset = (int64_t *)(void *)p->room->data;
-    for (int k = 0; k < p->narray; k++) TRY(add_offsets(p, k, e));
+    for (int k = 0; k < p->narray; k++)
+        if (!add_offsets(p, k, &own)) {
+            bool none = own.kind == IndexError && shape_count(p->nview, p->shape) == 0;
+            if (!none) {
+                err_move(e, &own);
+                return false;
+            }
+            err_clear(&own); /* NumPy does not look when there is nothing to take */
+        }
     return true;
 }
 

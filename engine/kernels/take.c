@@ -112,8 +112,9 @@ static bool place(int64_t i, int64_t n, char mode, int64_t *out)
     return true;
 }
 
-/* int64, contiguous, every element brought into [0, n); the given block when all are already */
-static nd *places(const nd *indices, int64_t n, int axis, char mode, err *e)
+/* int64, contiguous, every element (look) brought into [0, n); the given block when all are
+ * already */
+static nd *places(const nd *indices, int64_t n, int axis, char mode, bool look, err *e)
 {
     if (!dtype_is_int(indices->dtype) && indices->dtype != DT_bool && nd_count(indices))
         return err_set(e, TypeError,
@@ -131,7 +132,7 @@ static nd *places(const nd *indices, int64_t n, int axis, char mode, err *e)
     }
     bool inside = true;
     for (int64_t k = 0; k < count; k++) inside &= (uint64_t)at[k] < (uint64_t)n;
-    if (inside) return out;
+    if (inside || !look) return out;
     ints = nd_copy(out, e);
     datum_unref(out);
     at = ints ? (int64_t *)ints->at : NULL;
@@ -194,7 +195,8 @@ static nd *take_contiguous(const nd *x, const nd *at, int axis, err *e)
 
 nd *nd_take(const nd *x, const nd *indices, int axis, char mode, err *e)
 {
-    nd *at = places(indices, nd_shape(x)[axis], axis, mode, e);
+    bool look = shape_count(axis, nd_shape(x)) > 0; /* NumPy does not when there is nothing */
+    nd *at = places(indices, nd_shape(x)[axis], axis, mode, look, e);
     if (!at) return NULL;
     if (nd_is_c(x) && x->dtype != DT_object) {
         nd *y = take_contiguous(x, at, axis, e);
@@ -288,7 +290,7 @@ static bool put_where(nd *target, const char *flag, const nd *v, int64_t m, bool
 
 bool nd_put(nd *target, const nd *indices, const nd *values, char mode, err *e)
 {
-    nd *at = places(indices, nd_count(target), 0, mode, e);
+    nd *at = places(indices, nd_count(target), 0, mode, true, e);
     nd *cast = at ? nd_cast(values, nd_type(target), 'u', e) : NULL,
        *v = cast ? nd_copy(cast, e) : NULL;
     int64_t n = v ? nd_count(at) : 0, m = v ? nd_count(v) : 0;

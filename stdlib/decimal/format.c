@@ -99,17 +99,23 @@ static value format_finite(interp *in, const num *x, const format_spec *f, char 
     return v;
 }
 
-static value format_special(interp *in, const num *x, format_spec *f, char sign)
+/* `aligned`: the text says how; zeros that only widen numbers are spaces here */
+static value format_special(interp *in, const num *x, format_spec *f, bool aligned, char sign)
 {
     strbuf b = {0};
     num_text(&b, x, false, true);
     if (f->type == '%') sb_addc(&b, '%');
-    if (f->fill == '0' && f->align == '=') f->fill = ' ', f->align = '>';
+    if (!aligned && f->fill == '0' && f->align == '=') f->fill = ' ', f->align = '>';
     f->group = 0;
     number_parts parts = {.sign = sign, .digits = "", .rest = b.at + x->neg, .nrest = b.n - x->neg};
     value v = number_layout(in, &parts, f);
     sb_clear(&b);
     return v;
+}
+
+static bool is_aligned(const str *spec)
+{
+    return strchr("<>=^", spec->at[0]) || (spec->nbyte > 1 && strchr("<>=^", spec->at[1]));
 }
 
 value decimal_format(interp *in, value self, str *spec)
@@ -129,7 +135,7 @@ value decimal_format(interp *in, value self, str *spec)
     bool neg = a->neg && !(f.no_neg_zero && num_is_zero(&rounded));
     char sign = neg ? '-' : f.sign == '+' || f.sign == ' ' ? f.sign : 0;
     value v = a->kind == FINITE ? format_finite(in, &rounded, &f, sign, !x->lower)
-                                : format_special(in, a, &f, sign);
+                                : format_special(in, a, &f, is_aligned(spec), sign);
     num_clear(&rounded);
     return v;
 }

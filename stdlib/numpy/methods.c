@@ -17,7 +17,7 @@
 
 /* ---- conversions ---- */
 
-static char casting_of(value v, char otherwise)
+char casting_of(value v, char otherwise)
 {
     str *s = as_str(v);
     return !s ? otherwise : str_is(s, "same_kind") ? 'k' : s->at[0];
@@ -186,16 +186,6 @@ static value f_copy(interp *in, const value *arg)
 }
 
 /* ---- arithmetic ---- */
-
-static value m_dot(interp *in, const value *arg)
-{
-    nd *x = to_nd_any(in, arg[0]), *y = x ? to_nd_any(in, arg[1]) : NULL;
-    err e = {0};
-    value r = y ? array_result(in, long_dot(in, x, y, &e), &e) : FAIL;
-    datum_unref(x);
-    datum_unref(y);
-    return r;
-}
 
 static value m_conj(interp *in, const value *arg)
 {
@@ -391,7 +381,7 @@ const builtin array_methods[] = {
     {"setflags(self, write=None, align=None, uic=None)", ndarray_setflags,
      "Lets elements be assigned, or not."},
     {"repeat(self, repeats, axis=None)", ndarray_repeat, "Every element several times."},
-    {"dot(self, b, out=None)", m_dot, "Matrix product."},
+    {"dot(self, b, out=None)", ndarray_dot, "Matrix product."},
     {"conj(self)", m_conj, "Complex conjugate."},
     {"conjugate(self)", m_conj, "Complex conjugate."},
     {"round(self, decimals=0, out=None)", m_round,

@@ -48,10 +48,13 @@ array_method ndarray_diagonal, ndarray_flatten, ndarray_ravel, ndarray_reshape, 
     ndarray_squeeze, ndarray_swapaxes, ndarray_trace, ndarray_transpose, numpy_reshape, numpy_size,
     numpy_transpose;
 
+/* 'k' of "same_kind" and so on; otherwise: of what is no text */
+char casting_of(value v, char otherwise);
+
 /* ---- steps.c ---- */
 array_method ndarray_choose;
 
 /* ---- ordering.c ---- */
-array_method ndarray_argpartition, ndarray_argsort, ndarray_compress, ndarray_nonzero,
+array_method ndarray_argpartition, ndarray_argsort, ndarray_compress, ndarray_dot, ndarray_nonzero,
     ndarray_partition, ndarray_put, ndarray_repeat, ndarray_searchsorted, ndarray_sort,
     ndarray_take, numpy_compress, numpy_partition, numpy_sort;

@@ -68,11 +68,25 @@ static const ufunc *shorter_pow(interp *in, const ufunc *f, value a, value b)
     return g;
 }
 
+/* the power 0 of an array without axes, which keeps its type: 1; or FAIL, nothing thrown */
+static value power_none(interp *in, const ufunc *f, value a, value b)
+{
+    ndarray *x = f->id == U_power ? as_ndarray(a) : NULL;
+    bool none = (b.kind == V_INT && b.i == 0) || (b.kind == V_FLOAT && b.f == 0);
+    const nd *of = x && none ? array_peek(x) : NULL;
+    if (!of || of->ndim || !(dtype_is_float(of->dtype) || dtype_is_complex(of->dtype))) return FAIL;
+    err e = {0};
+    nd *one = nd_scalar(DT_int8, &(int8_t){1}), *r = nd_cast(one, nd_type(of), 'u', &e);
+    datum_unref(one);
+    return array_result(in, r, &e);
+}
+
 static value apply2(interp *in, const ufunc *f, const char *name, value a, value b, ndarray *out)
 {
     value quick;
     const ufunc *alone = shorter_pow(in, f, a, b);
     if (alone) return apply1(in, alone, a, out);
+    if (!out && !is_fail(quick = power_none(in, f, a, b))) return quick;
     if (quick_binary(in, f, name, a, b, out, &quick)) return quick;
     nd *x[2] = {operand_nd(in, a), NULL};
     if (x[0]) x[1] = operand_nd(in, b);

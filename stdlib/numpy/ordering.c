@@ -66,10 +66,15 @@ value ndarray_argsort(interp *in, const value *arg)
     return r;
 }
 
-static bool kth_list(interp *in, value v, int64_t len, int64_t kth[ND_MAXDIM], int *n)
+/* In an array of no elements any place will do. */
+static bool kth_list(interp *in, value v, const nd *x, int axis, int64_t kth[ND_MAXDIM], int *n)
 {
-    TRY(to_shape(in, v, n, kth));
-    for (int i = 0; i < *n; i++) {
+    int64_t len = nd_shape(x)[axis];
+    if (is_none(v) || v.kind == V_FLOAT || !to_shape(in, v, n, kth)) {
+        exc_clear(in);
+        return THROW0(in, TypeError, "Partition index must be integer");
+    }
+    for (int i = 0; i < *n && nd_count(x); i++) {
         if (kth[i] < 0) kth[i] += len;
         if (kth[i] < 0 || kth[i] >= len)
             return THROW0(in, ValueError, "kth(=%lld) out of bounds (%lld)", (long long)kth[i],
@@ -91,9 +96,9 @@ value ndarray_partition(interp *in, const value *arg)
     int axis, n;
     int64_t kth[ND_MAXDIM];
     err e = {0};
-    if (!x || !to_axis(in, arg[2], x->ndim, &axis) ||
-        !kth_list(in, arg[1], nd_shape(x)[axis], kth, &n))
+    if (!x || !to_axis(in, arg[2], x->ndim, &axis) || !kth_list(in, arg[1], x, axis, kth, &n))
         return FAIL;
+    if (!nd_count(x)) return NONE;
     long_job j = {.nin = 1, .in = {x}, .n = {axis, n}};
     memcpy(j.n + 2, kth, (size_t)n * sizeof *kth);
     nd *y = long_one(in, work_partition, long_sort_ns(x) / 4, &j, &e);
@@ -109,8 +114,11 @@ value ndarray_argpartition(interp *in, const value *arg)
     int64_t kth[ND_MAXDIM];
     err e = {0};
     value r = FAIL;
-    if (x && sort_axis(in, arg[2], &x, &axis) && kth_list(in, arg[1], nd_shape(x)[axis], kth, &n))
-        r = array_wrap(in, nd_argpartition(x, kth, n, axis, &e), &e);
+    if (x && sort_axis(in, arg[2], &x, &axis) && kth_list(in, arg[1], x, axis, kth, &n))
+        r = array_wrap(in,
+                       nd_count(x) ? nd_argpartition(x, kth, n, axis, &e)
+                                   : nd_new(dtype_plain(DT_int64), x->ndim, nd_shape(x), &e),
+                       &e);
     datum_unref(x);
     return r;
 }

@@ -6,13 +6,135 @@
 #include "engine/kernels/linalg.h"
 #include "stdlib/numpy/functions.h"
 #include "stdlib/numpy/long.h"
+#include "stdlib/numpy/methods.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/parts.h"
 
 /* ---- products, factorisations, Fourier ---- */
 
-ARRAY2(f_dot, array_result(in, long_dot(in, x, y, &e), &e))
-ARRAY2(f_matmul, array_result(in, long_matmul(in, x, y, &e), &e))
+/* r, which is taken, as the value; or put into out, an array that has been checked.  number: one
+ * without axes is answered as one */
+static value product_result(interp *in, nd *r, value out, bool number, err *e)
+{
+    if (is_none(out)) return array_result(in, r, e);
+    nd *to = r ? array_write(in, as_ndarray(out)) : NULL;
+    bool ok = to && nd_assign(to, r, 'u', NULL, e);
+    datum_unref(r);
+    if (!ok) return e->kind ? throw_err(in, e) : FAIL;
+    return to->ndim || !number ? value_ref(out) : array_result(in, nd_ref(to), e);
+}
+
+/* dot casts nothing and copies nothing: the target is what it would have made */
+static bool check_dot_out(interp *in, const nd *r, value out)
+{
+    ndarray *a = as_ndarray(out);
+    const nd *to = a ? array_peek(a) : NULL;
+    if (is_none(out)) return true;
+    if (!to) return THROW0(in, TypeError, "'out' must be an array");
+    if (to->ndim != r->ndim || to->dtype != r->dtype || !nd_is_c(to))
+        return THROW0(in, ValueError,
+                      "output array is not acceptable (must have the right datatype, number of "
+                      "dimensions, and be a C-Array)");
+    if (!to->ndim || !memcmp(nd_shape(to), nd_shape(r), (size_t)r->ndim * sizeof(int64_t)))
+        return true;
+    return THROW0(in, ValueError, "output array has wrong dimensions");
+}
+
+value ndarray_dot(interp *in, const value *arg)
+{
+    nd *x = to_nd_any(in, arg[0]), *y = x ? to_nd_any(in, arg[1]) : NULL;
+    err e = {0};
+    nd *r = y ? long_dot(in, x, y, &e) : NULL;
+    value v = FAIL;
+    if (r && !check_dot_out(in, r, arg[2]))
+        datum_unref(r);
+    else if (y)
+        v = r ? product_result(in, r, arg[2], true, &e) : array_result(in, NULL, &e);
+    datum_unref(x);
+    datum_unref(y);
+    return v;
+}
+
+/* Does a product of such a shape go into the target?  Its last axes are as long, the others may
+ * repeat it. */
+static bool check_matmul_out(interp *in, const nd *x, const nd *y, const nd *r, const nd *to,
+                             char casting)
+{
+    int core = (x->ndim > 1) + (y->ndim > 1);
+    char is[200], was[200];
+    for (int k = 1; k <= core; k++) {
+        int64_t n = k <= to->ndim ? nd_shape(to)[to->ndim - k] : -1;
+        if (n == nd_shape(r)[r->ndim - k]) continue;
+        if (n < 0)
+            return THROW0(
+                in, ValueError,
+                "matmul: Output operand 0 does not have enough dimensions (has %d, gufunc "
+                "core with signature (n?,k),(k,m?)->(n?,m?) requires %d)",
+                to->ndim, core);
+        return THROW0(
+            in, ValueError,
+            "matmul: Output operand 0 has a mismatch in its core dimension %d, with gufunc "
+            "signature (n?,k),(k,m?)->(n?,m?) (size %lld is different from %lld)",
+            core - k, (long long)n, (long long)nd_shape(r)[r->ndim - k]);
+    }
+    err e = {0};
+    nd *wide = nd_broadcast(r, to->ndim, nd_shape(to), &e);
+    err_clear(&e);
+    if (!wide) {
+        shape_text(to->ndim - core, nd_shape(to), is, sizeof is);
+        shape_text(r->ndim - core, nd_shape(r), was, sizeof was);
+        return THROW0(in, ValueError,
+                      "non-broadcastable output operand with shape %s doesn't match the broadcast "
+                      "shape %s",
+                      is, was);
+    }
+    datum_unref(wide);
+    if (dtype_can_cast(nd_type(r), nd_type(to), casting)) return true;
+    const ufunc matmul = {.name = "matmul"};
+    ufunc_cast_error(&matmul, "output", nd_type(r), nd_type(to), casting, &e);
+    throw_err(in, &e);
+    return false;
+}
+/* (out,) or out: an array, or None; FAIL: neither */
+static value matmul_target(interp *in, value out)
+{
+    const tuple *t = as_tuple(out);
+    if (t && t->n == 1) out = t->at[0];
+    if (is_none(out) || as_ndarray(out)) return out;
+    return throw(in, TypeError, "return arrays must be of ArrayType");
+}
+
+/* x, which is taken, in the type that is asked for, if any */
+static nd *as_wanted(nd *x, dtype_of t, char casting, err *e)
+{
+    if (!x || t.dt == DT_none) return x;
+    nd *y = nd_cast(x, t, casting, e);
+    datum_unref(x);
+    return y;
+}
+
+/* (x1, x2, out, casting, order, dtype, subok) */
+static value f_matmul(interp *in, const value *arg)
+{
+    dtype_of t = {.dt = DT_none};
+    value out = matmul_target(in, arg[2]), v = FAIL;
+    char casting = casting_of(arg[3], 'k');
+    if (is_fail(out) || !to_dtype_or_none(in, arg[5], &t)) return FAIL;
+    nd *x = to_nd_any(in, arg[0]), *y = x ? to_nd_any(in, arg[1]) : NULL;
+    err e = {0};
+    bool given = y != NULL;
+    if (given) x = as_wanted(x, t, casting, &e), y = as_wanted(y, t, casting, &e);
+    nd *r = x && y ? long_matmul(in, x, y, &e) : NULL;
+    const nd *to = r && !is_none(out) ? array_peek(as_ndarray(out)) : NULL;
+    if (to && !check_matmul_out(in, x, y, r, to, casting))
+        datum_unref(r);
+    else if (given)
+        v = r ? product_result(in, r, out, false, &e) : array_result(in, NULL, &e);
+    datum_unref(x);
+    datum_unref(y);
+    return v;
+}
+
 /* Of a matrix, or a stack of them: so many operations on each element for each of a row. */
 static double factor_ns(const nd *x, double times)
 {
@@ -442,9 +564,10 @@ static value f_fft(interp *in, const value *arg)
 }
 
 const builtin numpy_linalg_functions[] = {
-    {"dot(a, b, out=None)", f_dot,
+    {"dot(a, b, out=None)", ndarray_dot,
      "Product of two arrays: matrix product, or sum over last and second-to-last axes."},
-    {"matmul(x1, x2, /)", f_matmul, "Matrix product of the last two axes."},
+    {"matmul(x1, x2, /, out=None, *, casting='same_kind', order='K', dtype=None, subok=True)",
+     f_matmul, "Matrix product of the last two axes."},
     {"vdot(a, b, /)", f_vdot, "Dot product of two vectors, the first conjugated."},
     {"inner(a, b, /)", f_inner, "Sum of products over the last axes."},
     {"_tensordot(a, b, axes_a, axes_b)", f_tensordot, NULL},
