@@ -177,7 +177,7 @@ static void choose_places(const h5_lib *h, h5obj *d, h5map *m)
     if (m->layout != H5_CHUNKED || h->Dget_chunk_index_type(d->id, &kind) < 0) return;
     if (n <= ASKED_MOST) {
         if (counts_right(&m->info, kind)) m->places = H5_ASKED;
-    } else if (kind == H5D_CHUNK_IDX_BTREE && n <= TABLE_MOST && !d->share->writable &&
+    } else if (kind == H5D_CHUNK_IDX_BTREE && n <= TABLE_MOST &&
                h->Oget_info2(d->id, &info, H5O_INFO_BASIC) >= 0) {
         m->places = H5_TREE;
         m->object = info.addr;
