@@ -243,14 +243,12 @@ static void close_frame(walk *w, const frame *f)
     w->nref = f->first;
 }
 
-static bool too_many(double n, err *e)
+bool plan_too_many(double n, err *e)
 {
     return err_set(e, MemoryError,
                    "more than %.0f tasks at once do not fit in memory; larger chunks make fewer",
                    n);
 }
-
-enum { TASK = sizeof(task) + 32 }; /* with its edges and result */
 
 /* Between tasks: is the plan still wanted, and not too large? */
 static bool goes_on(walk *w, err *e)
@@ -261,8 +259,8 @@ static bool goes_on(walk *w, err *e)
     if (n == NO_TASK - 1) return err_set(e, MemoryError, "too many tasks");
     if (++w->nstep % OFTEN) return true;
     if (o->goes_on && !o->goes_on(o->ctx)) return err_set(e, KeyboardInterrupt, "%s", "");
-    if (!o->room || (uint64_t)n * TASK < o->room) return true;
-    return too_many(n, e);
+    if (!o->room || (uint64_t)n * PLAN_TASK < o->room) return true;
+    return plan_too_many(n, e);
 }
 
 static bool walk_from(walk *w, ref want, err *e)
@@ -366,7 +364,7 @@ static bool lower(walk *w, uint32_t n, const ref *want, err *e)
     pass_unite(&w->s, o);
     for (uint32_t i = 0; i < w->s.n; i++) w->united |= w->s.at[i].same != NULL;
     double least = o->room ? least_tasks(&w->s, n, want) : 0;
-    if (least * TASK > (double)o->room) return too_many(least, e);
+    if (least * PLAN_TASK > (double)o->room) return plan_too_many(least, e);
     plan *p = w->p;
     p->wanted = mem_alloc((n + 1) * sizeof *p->wanted);
     for (uint32_t k = 0; k < n; k++) {

@@ -62,6 +62,9 @@ layer *rewrite_rechunk(const nodes *all, const node *x);
 void pass_fuse(nodes *s, const plan_opts *o);
 void pass_unite(nodes *s, const plan_opts *o);
 
+enum { PLAN_TASK = sizeof(task) + 32 }; /* bytes of one, with its edges and result */
+bool plan_too_many(double n, err *e);   /* MemoryError: more than n tasks.  False. */
+
 /* over the finished tasks */
 void pass_order(plan *p);
 /* Who follows whom, from the inputs of the tasks: when they are all there or were renumbered. */

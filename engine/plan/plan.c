@@ -4,7 +4,7 @@
  * number them otherwise where that holds less (young.c). */
 #include "engine/plan/plan.h"
 
-#include "engine/plan/program.h"
+#include "engine/plan/lower.h"
 
 plan *plan_exprs(int n, const expr *const *x, const plan_opts *o, err *e)
 {
@@ -16,6 +16,8 @@ plan *plan_exprs(int n, const expr *const *x, const plan_opts *o, err *e)
     if (total >= NO_TASK)
         return err_set(e, MemoryError, "%llu chunks are too many to compute at once",
                        (unsigned long long)total);
+    if (o && o->room && (double)total * PLAN_TASK > (double)o->room)
+        return plan_too_many((double)total, e), NULL;
     ref *want = try_alloc((total + 1) * sizeof *want, e);
     if (!want) return NULL;
     uint32_t k = 0;
