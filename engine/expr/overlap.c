@@ -466,7 +466,12 @@ expr *expr_trim(const expr *x, const int64_t *depth, const boundary *edge, err *
         ax[k] = trimmed(x->chunks->ax[k], depth[2 * k], depth[2 * k + 1], f->none[k]);
     }
     fn_identify(&f->base, f->depth, sizeof f->depth + sizeof f->nblock + sizeof f->none);
-    expr *place = expr_block_ids((label){.prefix = "block-info-_trim"}, NULL, x->chunks, e);
+    token t = {0}; /* a layer of its own for every array that is trimmed */
+    token_expr(&t, x);
+    token_fn(&t, &f->base);
+    char *name = token_name(&t, "block-info-_trim");
+    expr *place = expr_block_ids((label){.name = name}, NULL, x->chunks, e);
+    mem_free(name);
     bw_arg arg[] = {{.x = x, .index = letter}, {.x = place, .index = letter}};
     expr *y = NULL;
     if (place)
