@@ -80,7 +80,9 @@ enum number table_int(const char *s, size_t n, int64_t *out)
 enum number table_uint(const char *s, size_t n, uint64_t *out)
 {
     span x = trimmed(s, n);
-    return take_sign(&x) ? IS_TEXT : magnitude(x, out);
+    bool minus = take_sign(&x);
+    enum number is = magnitude(x, out);
+    return is == IS_NUMBER && minus ? IS_TOO_LARGE : is;
 }
 
 /* --- others --- */

@@ -85,16 +85,14 @@ typedef struct reader {
 
 static const char *unquoted(reader *r, const char *p, const char *end, size_t *n)
 {
+    const char quote = r->s->quote;
     r->plain.n = 0;
-    bool inside = false;
-    for (; p < end; p++) {
-        if (*p == r->s->quote && inside && p + 1 < end && p[1] == *p)
-            sb_addc(&r->plain, *p++);
-        else if (*p == r->s->quote)
-            inside = !inside;
-        else
-            sb_addc(&r->plain, *p);
+    for (p++; p < end; p++) { /* two quotes are one; a single one is the last that means anything */
+        if (*p == quote && (p + 1 == end || p[1] != quote)) break;
+        p += *p == quote;
+        sb_addc(&r->plain, *p);
     }
+    if (p < end) sb_add(&r->plain, p + 1, (size_t)(end - p - 1));
     *n = r->plain.n;
     return sb_text(&r->plain);
 }
@@ -280,7 +278,7 @@ static nd *column_read(column *x, bool as_text)
         nd *y = taken_by(x, tries[k].take, tries[k].dt, &end, &e);
         if (!k && end == IS_TOO_LARGE) {
             y = taken_by(x, take_uint, DT_uint64, &end, &e);
-            as_text = !y;
+            as_text = end == IS_TOO_LARGE;
         }
         if (e.kind) throw_err(x->in, &e);
         if (throwing(x->in)) return NULL;
