@@ -75,6 +75,8 @@ bool fn_is_pow(const fn *f);
 void fn_enforce(fn *f, dtype_of t);
 dtype_of fn_enforced(const fn *f); /* or DT_none */
 bool fn_is_part(const fn *f);
+enum { PIECE_LITTLE = 8 }; /* a piece this many times smaller than its block is copied anyhow */
+bool fn_is_piece(const fn *f);
 /* what a call of such a fn shows, without the copy that it would make of it */
 nd *part_view(const fn *f, const call *c, bool *copies, err *e);
 /* A product of two blocks of two axes each: summed over axis `left` of the first and `right` of the

@@ -286,12 +286,15 @@ static const fn_kind part_kind = {.name = "getitem_part",
                                   .takes = "xki?",
                                   .cost = {.view = true}};
 
-/* The same where the rest of x is wanted too: what lies in C order already may stay a view. */
+/* The same where the rest of x is wanted too: what lies in C order already may stay a view, unless
+ * it is so little that the block would stay for nothing. */
 static datum *piece_call(const fn *f, const call *c, err *e)
 {
     bool copies;
     nd *y = part_view(f, c, &copies, e);
-    if (!y || !copies || y->flags & ND_C) return (datum *)y;
+    const nd *x = as_nd(c->in[0]);
+    bool little = y && x && nd_count(y) <= nd_count(x) / PIECE_LITTLE;
+    if (!y || !copies || (y->flags & ND_C && !little)) return (datum *)y;
     nd *own = nd_copy(y, e);
     datum_unref(y);
     return (datum *)own;
@@ -324,6 +327,11 @@ fn *fn_getitem_part(void)
 fn *fn_getitem_piece(void)
 {
     return view_fn(&piece_kind);
+}
+
+bool fn_is_piece(const fn *f)
+{
+    return f->kind == &piece_kind;
 }
 
 bool fn_is_part(const fn *f)

@@ -87,13 +87,31 @@ static uint64_t elements(const layer *l, uint64_t i)
     return l->type.size ? block_bytes(l, i) / l->type.size : 0;
 }
 
+/* Rows of the block that is read, all of their length. */
+static bool is_rows(const layer *l, uint64_t i, const task_view *v)
+{
+    const grid *to = l->grid, *from = v->nin ? v->in[0].of->grid : NULL;
+    int64_t where[GRID_MAXDIM], shape[GRID_MAXDIM], whole[GRID_MAXDIM];
+    if (!to || !from || to->ndim != from->ndim || i >= to->nblock || v->in[0].i >= from->nblock)
+        return false;
+    grid_block(to, i, where);
+    grid_block_shape(to, where, shape);
+    grid_block(from, v->in[0].i, where);
+    grid_block_shape(from, where, whole);
+    for (int k = 1; k < to->ndim; k++)
+        if (shape[k] != whole[k]) return false;
+    return true;
+}
+
 /* A small part of a block that is read for it alone is copied, so that the block can go. */
 static bool is_copied_part(const layer *l, uint64_t i, const task_view *v)
 {
     if (!fn_is_part(v->f)) return false;
     const int64_t n = (int64_t)elements(l, i);
+    const int64_t all = v->nin ? (int64_t)elements(v->in[0].of, v->in[0].i) : 0;
+    if (fn_is_piece(v->f) && n > all / PIECE_LITTLE && is_rows(l, i, v)) return false;
     if (v->narg > 2) return v->arg[2].i >= 2 * n; /* -1: never */
-    return v->nin && (int64_t)elements(v->in[0].of, v->in[0].i) >= 2 * n;
+    return v->nin && all >= 2 * n;
 }
 
 static bool gives_view(const layer *l, uint64_t i, const task_view *v)

@@ -342,8 +342,9 @@ static const outline *distinct(look *q, uint32_t n, const outline *const *a, con
     outline *y = block(q, x->type, 1);
     bool all = !dtype_is_int(x->type.dt) && x->type.dt != DT_bool;
     y->shape[0] = (int64_t)(all ? many : many / 1024);
-    if (all) q->extra += 4 * bytes(a[0]);
-    q->seconds += many * (all ? 60e-9 : 6e-9);
+    bool merges = a[0]->kind == ITEMS; /* a range at a time */
+    if (all) q->extra += (merges ? 1 : 2) * bytes(a[0]);
+    q->seconds += many * (!all ? 6e-9 : merges ? 25e-9 : 40e-9);
     return y;
 }
 
@@ -406,7 +407,7 @@ static const known functions[] = {
     {.name = "float", .shape = scalar},
     {.name = "int", .shape = scalar},
     {.name = "unique", .shape = distinct},
-    {.name = "_field", .shape = same},
+    {.name = "_field", .shape = shown},
     {.name = "_unique_values", .shape = distinct},
     {.name = "_unique_parts", .shape = distinct},
     {.name = "_unique_merge", .shape = distinct},
