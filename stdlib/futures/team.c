@@ -94,8 +94,10 @@ static void settle_memory(team *t)
     if (run_limits(t->home, &o, &folder)) {
         uint64_t most = o.limit ? o.limit : memory_default();
         if (t->limit && t->limit < most) most = t->limit;
-        t->larder = o.larder;
-        if (!t->folder && o.spill) t->folder = mem_dup(o.spill);
+        if (!t->larder) { /* before there are helpers */
+            t->folder = o.spill ? mem_dup(o.spill) : NULL;
+            t->larder = o.larder;
+        }
         atomic_store(&t->most, most / 5 * 3);
         value_unref(t->home, folder);
     }
