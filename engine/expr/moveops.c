@@ -292,9 +292,10 @@ static datum *piece_call(const fn *f, const call *c, err *e)
 {
     bool copies;
     nd *y = part_view(f, c, &copies, e);
+    if (!y || !copies) return (datum *)y; /* without a y there may be no arguments to look at */
     const nd *x = as_nd(c->in[0]);
-    bool little = y && x && nd_count(y) <= nd_count(x) / PIECE_LITTLE;
-    if (!y || !copies || (y->flags & ND_C && !little)) return (datum *)y;
+    bool little = x && nd_count(y) <= nd_count(x) / PIECE_LITTLE;
+    if (y->flags & ND_C && !little) return (datum *)y;
     nd *own = nd_copy(y, e);
     datum_unref(y);
     return (datum *)own;
