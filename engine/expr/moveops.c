@@ -292,8 +292,8 @@ static datum *piece_call(const fn *f, const call *c, err *e)
 {
     bool copies;
     nd *y = part_view(f, c, &copies, e);
-    if (!y || !copies) return (datum *)y; /* without a y there may be no arguments to look at */
-    const nd *x = as_nd(c->in[0]);
+    if (!y || !copies) return (datum *)y;
+    const nd *x = arg_nd(c, &c->arg[0], e); /* called by hand, it may be no input but a constant */
     bool little = x && nd_count(y) <= nd_count(x) / PIECE_LITTLE;
     if (y->flags & ND_C && !little) return (datum *)y;
     nd *own = nd_copy(y, e);
