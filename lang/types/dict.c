@@ -311,8 +311,8 @@ void dict_clear(interp *in, dict *d)
     d->nindex = d->nfill = 0;
     d->version = next_version(in);
     if (used >= PILE_LEAST) {
-        pile_drop(in, (pile){.next = (char *)(entry + used - 1),
-                             .step = -(ptrdiff_t)sizeof *entry,
+        pile_drop(in, (pile){.next = (char *)entry,
+                             .step = sizeof *entry,
                              .n = used,
                              .from = offsetof(dict_entry, key),
                              .nvalue = 2,
@@ -320,9 +320,9 @@ void dict_clear(interp *in, dict *d)
                              .bytes = (size_t)cap * sizeof *entry});
         return;
     }
-    while (used--) {
-        value_unref(in, entry[used].key);
-        value_unref(in, entry[used].val);
+    for (int64_t i = 0; i < used; i++) {
+        value_unref(in, entry[i].key);
+        value_unref(in, entry[i].val);
     }
     entries_free(in, entry, cap);
 }

@@ -172,6 +172,13 @@ static const char *const language[] = {
     "queue.Queue().get(timeout=1000)",
     "subprocess.run(['sleep', '1000'])",
     "asyncio.run(asyncio.sleep(1000))",
+    "exec('while True: [[i] for i in range(10**6)]')",
+    "exec('while True: tuple([str(i) for i in range(10**6)])')",
+    "exec('while True: collections.deque(str(i) for i in range(10**6))')",
+    "exec('class N:\\n def __init__(s, n): s.n = n\\nn = None\\nwhile True: n = N(n)', {})",
+    "re.search('q', text * 50), re.search('(a|b|c)*q', text * 50)",
+    "repr(bytes(10**9))",
+    "exec('import bz2\\nwhile True: bz2.compress(os.urandom(10**7))')",
 };
 
 static const char *const arrays[] = {
@@ -210,6 +217,9 @@ static const char *const arrays[] = {
     "exec('while True: np.array([1.0] * 10**7)')",
     "exec('while True: wide[:10**6].astype(object) + 1')",
     "exec('while True: wide.tobytes()')",
+    "exec('while True: wide[:10**6].astype(object).copy()')",
+    "np.random.random(5 * 10**8)",
+    "dask.compute(*[dask.delayed(nest)(i) for i in range(3)])",
 };
 
 static const char setup[] =
@@ -221,6 +231,9 @@ static const char values[] =
     "* 10**7; small = "
     "np.ones((300, 300)); big = np.ones((2000, 2000)); wide = np.random.random(10**7)";
 static const char function[] = "exec('def spin(x):\\n  while True: x += 1', globals())";
+
+static const char nested[] = "exec('def nest(i): return dask.compute(*[dask.delayed(spin)(k) for "
+                             "k in range(3)])', globals())";
 
 static long memory_kib(session *s)
 {
@@ -248,6 +261,7 @@ START_TEST(a_statement_on_arrays_ends)
     run(&s, setup);
     run(&s, values);
     run(&s, function);
+    run(&s, nested);
     interrupt(&s, arrays[_i], 100);
     session_end(&s);
 }
