@@ -198,7 +198,7 @@ static value o_settle(interp *in, const value *arg)
     office *o = office_peek(in, arg[0]);
     if (!o) return FAIL;
     if (o->t) team_settle(o->t);
-    return NONE;
+    return throwing(in) ? FAIL : NONE;
 }
 
 static value o_pause(interp *in, const value *arg)
@@ -316,9 +316,10 @@ static bool staff(interp *in, office *o, int64_t n, int64_t nthread, bool proces
     if (processes) {
         workers_opts opts = {.n = (int)n, .nthread = (int)nthread, .alone = alone, .limit = limit};
         o->p = fleet_open(in, o->f, &opts, &e);
-        return o->p || (throw_err(in, &e), false);
+        return o->p ? !throwing(in) : (throw_err(in, &e), false);
     }
     o->t = team_open(in, o->f, limit * (size_t)n);
+    TRY(!throwing(in));
     for (int64_t i = 0; i < n; i++) TRY(add_worker(in, o, nthread));
     return true;
 }

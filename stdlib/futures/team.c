@@ -7,6 +7,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 #include "engine/run/memory.h"
+#include "lang/exc.h"
 #include "stdlib/dask/parts.h"
 #include "stdlib/dask/worker_link.h"
 #include "stdlib/wire.h"
@@ -101,7 +102,8 @@ static void settle_memory(team *t)
         atomic_store(&t->most, most / 5 * 3);
         value_unref(t->home, folder);
     }
-    exc_clear(t->home); /* the run of a graph will say what is wrong with them */
+    if (!exc_is(t->home, KeyboardInterrupt))
+        exc_clear(t->home); /* the run of a graph will say what is wrong with them */
 }
 
 /* What is to be held of a result that was just made; takes d. */
@@ -120,7 +122,12 @@ void team_settle(team *t)
 {
     err e = {0};
     settle_memory(t);
+    value stopped = exc_take(t->home);
     datum *d = greeting_setting(t->home, &e);
+    if (e.kind == KeyboardInterrupt)
+        throw_err(t->home, &e);
+    else if (!is_fail(stopped))
+        exc_raise(t->home, stopped);
     err_clear(&e);
     pthread_mutex_lock(&t->lock);
     datum *old = t->setting;
