@@ -145,7 +145,9 @@ INLINE reduced logarithm_parts(two x, V more)
     const U k = binary_exponent(x.high, &z), i = (U)(z + 0x1.8p48);
     const V c = LOOK_UP(log_scale, i), turns = number_of(k) - 1024.0 + more;
     const two near = product(z, c);
-    const V low = FMA(x.low * power_of_two(1024 - k), c, near.low);
+    /* 2^(1024 - k), or 0 where that is below all: for the largest numbers, k being 2048 */
+    const V back = (V)(((2047 - k) & ((k >> 11) - 1)) << 52);
+    const V low = FMA(x.low * back, c, near.low);
     return (reduced){{near.high - 1.0, low},
                      {FMA(turns, all(LN2_HIGH), LOOK_UP(log_high, i)),
                       FMA(turns, all(LN2_LOW), LOOK_UP(log_low, i))}};
