@@ -146,11 +146,15 @@ static bool read_properties(const h5_lib *h, h5obj *d, h5map *m, err *e)
     return ok;
 }
 
+/* More chunks than can be numbered are left to the library: extents cost nothing in a file. */
 static void find_grid(h5map *m)
 {
+    int64_t n = 1;
     if (m->layout != H5_CHUNKED) return;
     for (int i = 0; i < m->info.ndim; i++) {
-        m->grid[i] = (m->info.shape[i] + m->info.chunk[i] - 1) / m->info.chunk[i];
+        int64_t shape = m->info.shape[i], c = m->info.chunk[i];
+        m->grid[i] = shape / c + (shape % c != 0);
+        m->direct = m->direct && !__builtin_mul_overflow(n, m->grid[i], &n);
     }
 }
 
@@ -172,9 +176,10 @@ static void choose_places(const h5_lib *h, h5obj *d, h5map *m)
 {
     H5D_chunk_index_t kind = H5D_CHUNK_IDX_NTYPES;
     H5O_info_t info;
-    int64_t n = shape_count(m->info.ndim, m->grid);
     m->places = H5_FETCHED;
-    if (m->layout != H5_CHUNKED || h->Dget_chunk_index_type(d->id, &kind) < 0) return;
+    if (!m->direct || m->layout != H5_CHUNKED) return;
+    int64_t n = shape_count(m->info.ndim, m->grid);
+    if (h->Dget_chunk_index_type(d->id, &kind) < 0) return;
     if (n <= ASKED_MOST) {
         if (counts_right(&m->info, kind)) m->places = H5_ASKED;
     } else if (kind == H5D_CHUNK_IDX_BTREE && n <= TABLE_MOST &&

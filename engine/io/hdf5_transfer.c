@@ -351,8 +351,8 @@ static bool write_library(h5obj *d, const h5type *type, const h5region *r, const
  * it is replaced raw. */
 static bool own_way(const h5map *m, const h5region *r, const nd *x)
 {
-    if (shape_count(m->info.ndim, m->grid) < 2) return false;
     if (!m->exact || !m->direct || m->layout != H5_CHUNKED) return false;
+    if (shape_count(m->info.ndim, m->grid) < 2) return false;
     if (x->dtype != m->info.type.t.dt || x->size != m->info.type.t.size) return false;
     if (!m->nfilter && m->chunk_bytes <= OWN_WAY_FROM) return false;
     for (int i = 0; i < r->ndim; i++) {
