@@ -442,13 +442,14 @@ static bool has_zero(const lanes *l)
     return false;
 }
 
-/* the lane's order, as far as the places want it; its keys are gone */
-static void select_keyed(lanes *l, const int64_t *kth, int nkth, bool inexact)
+/* the lane's order, as far as the places want it, or all of it; its keys are gone */
+static void select_keyed(lanes *l, const int64_t *kth, int nkth, bool inexact, bool all)
 {
     pivots p = {.n = 0};
     keyed *x = (keyed *)l->key; /* over key and scratch */
     for (int64_t i = l->n; i-- > 0;) x[i] = (keyed){l->key[i], i};
-    for (int k = 0; k < nkth; k++) keyed_select_place(x, l->n, kth[k], inexact, &p);
+    for (int k = 0; !all && k < nkth; k++) keyed_select_place(x, l->n, kth[k], inexact, &p);
+    if (all) keyed_order_as_numpy(x, l->n);
     for (int64_t i = 0; i < l->n; i++) l->order[i] = x[i].index;
 }
 
@@ -466,18 +467,19 @@ static nd *partition(const nd *x, const int64_t *kth, int nkth, int axis, bool p
         return datum_unref(y);
     }
     bool text = x->dtype == DT_str || x->dtype == DT_bytes;
+    bool all = text || x->dtype >= DT_datetime64; /* NumPy has no selection for these: it sorts */
     bool inexact = x->dtype >= DT_float32 && x->dtype <= DT_complex128;
     if (l.count) do {
             lane v = lane_of(&l);
             pivots p = {.n = 0};
-            if (!positions && v.key && !has_zero(&l)) {
+            if (!positions && v.key && !all && !has_zero(&l)) {
                 for (int k = 0; k < nkth; k++) keys_select(l.key, l.n, want[k], inexact, &p);
                 keys_undo_many(v.t, l.n, l.key, l.to, l.tstep);
                 continue;
             }
             identity(l.order, l.n);
-            if (v.key) select_keyed(&l, want, nkth, inexact);
-            if (text) lane_quicksort(&v, l.order, l.n); /* as NumPy, which has no selection here */
+            if (v.key) select_keyed(&l, want, nkth, inexact, all);
+            if (text) lane_quicksort(&v, l.order, l.n);
             for (int k = 0; !v.key && !text && k < nkth; k++)
                 lane_select(&v, l.order, l.n, want[k], inexact, &p);
             if (positions)
