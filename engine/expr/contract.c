@@ -13,6 +13,7 @@
 typedef struct dot_fn {
     fn base;
     int n, left[GRID_MAXDIM], right[GRID_MAXDIM];
+    dtype_of want; /* of sums */
 } dot_fn;
 
 static nd *insert_ones(nd *x, int n, const int *axes) /* takes x; axes ascending */
@@ -153,9 +154,12 @@ static datum *chunk_sum_call(const fn *f, const call *c, err *e)
     nd *sum = arg_nd(c, x->kind == LIT_LIST ? &x->item[0] : x, e);
     sum = sum ? nd_ref(sum) : NULL;
     for (uint32_t i = 1; i < n && sum; i++) {
-        nd *y = arg_nd(c, &x->item[i], e), *z = y ? nd_map2(U_add, sum, y, e) : NULL;
+        nd *out[2] = {0};
+        map_opts o = {.dtype = d->want};
+        const nd *in[] = {sum, arg_nd(c, &x->item[i], e)};
+        if (in[1]) nd_map(&ufuncs[U_add], in, &o, out, e);
         datum_unref(sum);
-        sum = z;
+        sum = out[0];
     }
     if (!sum || !d->n) return (datum *)sum; /* n: drop the axis */
     nd *out = nd_squeeze(sum, axis_bit(d->left[0]));
@@ -191,12 +195,14 @@ bool fn_adds_blocks(const fn *f, uint32_t *axes)
     return true;
 }
 
-static fn *chunk_sum(int axis, bool squeeze)
+static fn *chunk_sum(int axis, bool squeeze, dtype_of t)
 {
     dot_fn *f = fn_new(sizeof *f, &chunk_sum_kind, "_chunk_sum");
     f->n = squeeze;
     f->left[0] = axis;
-    fn_identify(&f->base, f->left, sizeof f->left + (size_t)squeeze);
+    f->want = t;
+    const int64_t param[] = {axis, squeeze, t.dt, t.size};
+    fn_identify(&f->base, param, sizeof param);
     return &f->base;
 }
 
@@ -237,7 +243,7 @@ static expr *sum_products(expr *p, err *e) /* takes p */
     expr *y = NULL;
     if (p->chunks->ax[axis]->extent == 1) return squeezed(p, axis, e);
     if (reduce_resolve(&reductions[R_sum], p->type, (dtype_of){.dt = DT_none}, &t, e)) {
-        fn *keep = chunk_sum(axis, false), *last = chunk_sum(axis, true);
+        fn *keep = chunk_sum(axis, false, t), *last = chunk_sum(axis, true, t);
         y = expr_reduce_tree(&(reduce_tree){.x = p,
                                             .axes = axis_bit(axis),
                                             .type = t,
