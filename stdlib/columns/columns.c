@@ -77,7 +77,7 @@ static const builtin table[] = {
     {"isna(values, /)", columns_missing, "True where an object of an array is None, nan or NaT."},
     {"record(text, sep, quote, blank, at, /)", columns_record,
      "(cells, end): the texts of the line of a table that begins at a byte, and where it ends;\n"
-     "None for cells: there is none."},
+     "None for cells: there is none, or it ends within quotes\nfrom line -1 - end on."},
     {"read(text, sep, quote, blank, at, width, nrows, wanted, /)", columns_read,
      "(columns, end, rows) of lines of a table, from byte `at`, nrows of them at most (-1: all).\n"
      "wanted has (place, holes, kind) for each column: kind 'O' keeps texts as they are, else a "

@@ -75,7 +75,7 @@ static uint64_t cell_code(const source *s, const char *text, const char *p)
     return 1 + 2 * (uint64_t)(p - text) + (p < s->end && *p == s->quote);
 }
 
-/* --- the text of one cell --- */
+/* --- the text of one cell: what is behind a zero byte does not count --- */
 
 typedef struct reader {
     const source *s;
@@ -93,7 +93,7 @@ static const char *unquoted(reader *r, const char *p, const char *end, size_t *n
         sb_addc(&r->plain, *p);
     }
     if (p < end) sb_add(&r->plain, p + 1, (size_t)(end - p - 1));
-    *n = r->plain.n;
+    *n = strnlen(sb_text(&r->plain), r->plain.n);
     return sb_text(&r->plain);
 }
 
@@ -103,7 +103,7 @@ static const char *cell_text(reader *r, uint64_t code, size_t *n)
     if (code == ABSENT) return "";
     const char *p = r->text + (code - 1) / 2, *end = p;
     if ((code - 1) & 1) return unquoted(r, p, after_cell(r->s, p), n);
-    while (end < r->s->end && *end != r->s->sep && !ends_line(*end)) end++;
+    while (end < r->s->end && *end && *end != r->s->sep && !ends_line(*end)) end++;
     *n = (size_t)(end - p);
     return p;
 }
@@ -168,14 +168,14 @@ typedef enum number (*taker)(column *x, int64_t row, const char *p, size_t n, bo
 
 static enum number take_int(column *x, int64_t row, const char *p, size_t n, bool hole, char *to)
 {
-    (void)x;
-    return hole ? IS_TEXT : table_int(p, n, (int64_t *)(void *)to + row);
+    x->missing += hole;
+    return hole ? IS_NUMBER : table_int(p, n, (int64_t *)(void *)to + row);
 }
 
 static enum number take_uint(column *x, int64_t row, const char *p, size_t n, bool hole, char *to)
 {
-    (void)x;
-    return hole ? IS_TEXT : table_uint(p, n, (uint64_t *)(void *)to + row);
+    x->missing += hole;
+    return hole ? IS_NUMBER : table_uint(p, n, (uint64_t *)(void *)to + row);
 }
 
 static enum number take_float(column *x, int64_t row, const char *p, size_t n, bool hole, char *to)
@@ -278,8 +278,9 @@ static nd *column_read(column *x, bool as_text)
         nd *y = taken_by(x, tries[k].take, tries[k].dt, &end, &e);
         if (!k && end == IS_TOO_LARGE) {
             y = taken_by(x, take_uint, DT_uint64, &end, &e);
-            as_text = end == IS_TOO_LARGE;
+            as_text = end == IS_TOO_LARGE || x->missing;
         }
+        if (tries[k].dt == DT_int64 && x->missing) y = datum_unref(y); /* no ints with holes */
         if (e.kind) throw_err(x->in, &e);
         if (throwing(x->in)) return NULL;
         if (y) return x->missing ? bools_with_holes(x, y) : y;
@@ -316,18 +317,31 @@ static const char *first_line(const source *s)
     return p;
 }
 
+/* how many lines there are before `start`; those within quotes are none */
+static int64_t lines_before(const source *s, const char *text, const char *start)
+{
+    int64_t n = 0;
+    for (const char *p = text; p < start; n++) {
+        while ((p = after_cell(s, p)) && p < start && *p == s->sep) p++;
+        if (!p) break;
+        p = after_line(s, p);
+    }
+    return n;
+}
+
 value columns_record(interp *in, const value *arg)
 {
     source s;
     reader r = {.s = &s};
     if (!source_of(in, arg, &s, &r.text)) return FAIL;
-    const char *p = first_line(&s);
+    const char *p = first_line(&s), *const start = p;
     list *l = p < s.end ? list_new(in, 0) : NULL;
-    bool ok = l || p == s.end;
+    bool ok = l || p == s.end, open = false;
     while (l && ok) {
         size_t n;
         const char *end = after_cell(&s, p);
-        if (!end) end = s.end;
+        open = !end;
+        if (open) break;
         const char *text = cell_text(&r, cell_code(&s, r.text, p), &n);
         ok = list_add(in, l, v_obj(str_new(in, text, n)));
         p = end;
@@ -335,8 +349,9 @@ value columns_record(interp *in, const value *arg)
         p++;
     }
     sb_clear(&r.plain);
-    if (!ok) obj_unref(in, l);
+    if (!ok || open) obj_unref(in, l);
     if (!ok) return FAIL;
+    if (open) return v_obj(tuple_pack(in, 2, NONE, v_int(-1 - lines_before(&s, r.text, start))));
     return v_obj(tuple_pack(in, 2, l ? v_obj(l) : NONE, v_int(after_line(&s, p) - r.text)));
 }
 
@@ -367,17 +382,12 @@ static const char *find_cells(interp *in, const source *s, const char *text, int
         for (;; p++, k++) {
             if (k < c->width) cell[k] = cell_code(s, text, p);
             const char *end = after_cell(s, p);
-            if (!end) *bad = (trouble){true, c->rows, 0};
+            if (!end) *bad = (trouble){true, lines_before(s, text, start), 0};
             p = end ? end : s->end;
             if (p == s->end || *p != s->sep) break;
         }
-        if (!bad->is && k >= c->width) {
-            *bad = (trouble){true, 1, k + 1};
-            for (const char *q = text; q < start; q = after_line(s, q)) {
-                while (q < start && !ends_line(*q)) q++;
-                bad->line += q < start;
-            }
-        }
+        if (!bad->is && k >= c->width)
+            *bad = (trouble){true, lines_before(s, text, start) + 1, k + 1};
         p = after_line(s, p);
         if (c->rows % OFTEN == 0 && !check_interrupt(in)) return NULL;
     }
