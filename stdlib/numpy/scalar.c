@@ -356,7 +356,13 @@ bool scalar_store(interp *in, value v, dtype_of t, void *p)
         from = dtype_plain(DT_float64);
         memcpy(element, &d, 8);
     }
-    if (from.dt == DT_object) return range_error(in, v, t);
+    if (from.dt == DT_object) { /* an int of more than 64 bits */
+        double d;
+        if (dtype_is_int((enum dtype)t.dt)) return range_error(in, v, t);
+        if (!to_double(in, v, &d)) return false;
+        from = dtype_plain(DT_float64);
+        memcpy(element, &d, 8);
+    }
     if (!check_number(in, v, from, element, t)) return false;
     err e = {0};
     nd *text = NULL;
