@@ -38,7 +38,10 @@ static lesson *lesson_of(lesson *all, uint32_t *n, value who)
     const str *s = as_str(t && t->n ? t->at[0] : who);
     if (!s) return NULL;
     size_t length = short_length(s->at, strlen(s->at));
-    if (length >= sizeof all->name) length = sizeof all->name - 1;
+    if (length >= sizeof all->name) { /* no character is cut in two */
+        length = sizeof all->name - 1;
+        while (length && ((unsigned char)s->at[length] & 0xc0) == 0x80) length--;
+    }
     for (uint32_t i = 0; i < *n; i++)
         if (strncmp(all[i].name, s->at, length) == 0 && !all[i].name[length]) return &all[i];
     if (*n == MANY_NAMES) return NULL;
