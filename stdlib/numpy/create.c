@@ -367,6 +367,8 @@ static value f_frombuffer(interp *in, const value *arg)
     if (!to_dtype(in, arg[1], &t) || !to_int64(in, arg[2], &count) ||
         !to_int64(in, arg[3], &offset))
         return FAIL;
+    if (t.dt == DT_object)
+        return throw(in, ValueError, "cannot create an OBJECT array from memory buffer");
     if (!t.size) return throw(in, ValueError, "itemsize cannot be zero in type");
     if (offset < 0 || (size_t)offset > n)
         return throw(in, ValueError,

@@ -80,9 +80,9 @@ static value f_parse(interp *in, const value *arg)
     err e = {0};
     if (!at) return throw(in, TypeError, "expected bytes, not %s", type_of(in, arg[0])->name);
     if (!npy_head_parse(at, n, &h, &e)) return throw_err(in, &e);
-    size_t used = h.at + (size_t)shape_count(h.ndim, h.shape) * h.t.size;
     nd *x = npy_parse(at, n, &e);
     if (!x) return throw_err(in, &e);
+    size_t used = h.at + (size_t)nd_bytes(x);
     return v_obj(tuple_pack(in, 2, array_wrap(in, x, &e), v_int((int64_t)used)));
 }
 

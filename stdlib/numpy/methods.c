@@ -275,6 +275,10 @@ static value m_tofile(interp *in, const value *arg)
     }
     nd *x = to_nd_any(in, arg[0]);
     err e = {0};
+    if (x && x->dtype == DT_object) {
+        datum_unref(x);
+        return throw(in, OSError, "cannot write object arrays to a file in binary mode");
+    }
     nd *y = x ? nd_contiguous(x, &e) : NULL;
     FILE *f = y ? fopen(path->at, "wb") : NULL;
     bool ok = f && fwrite(y->at, 1, nd_bytes(y), f) == nd_bytes(y);
