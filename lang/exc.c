@@ -42,9 +42,17 @@ value exc_take(interp *in)
     return v;
 }
 
+/* Whoever clears what an attempt of his raised did not mean a Ctrl-C that came in between: it is
+ * raised again where somebody listens next. */
 void exc_clear(interp *in)
 {
-    value_unref(in, exc_take(in));
+    const bool struck = in->struck && exc_is(in, KeyboardInterrupt);
+    value was = exc_take(in);
+    if (struck && was.o == in->struck && in->host.signal) {
+        in->struck = NULL;
+        atomic_store((_Atomic int *)(uintptr_t)in->host.signal, 1);
+    }
+    value_unref(in, was);
 }
 
 void exc_overtaken(interp *in)
@@ -197,6 +205,7 @@ value throw_err(interp *in, err *e)
             hurry(in);
         }
         throw_text(in, e->kind == NO_ERR ? SystemError : e->kind, msg, strlen(msg));
+        if (e->kind == KeyboardInterrupt && in->exc.kind == V_OBJ) in->struck = in->exc.o;
     }
     err_clear(e);
     return FAIL;

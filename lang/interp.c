@@ -71,6 +71,7 @@ bool check_interrupt(interp *in)
     if (!h->interrupted(h->ctx)) return true;
     hurry(in);
     throw(in, KeyboardInterrupt, "%s", "");
+    if (in->exc.kind == V_OBJ) in->struck = in->exc.o;
     return false;
 }
 
@@ -163,6 +164,7 @@ static void run_at_exit(interp *in)
 
 void interp_close(interp *in)
 {
+    in->struck = NULL;
     exc_clear(in);
     in->haste = false;
     haste_end();

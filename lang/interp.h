@@ -115,6 +115,7 @@ struct interp {
     struct sweep *sweep; /* garbage that is being dropped */
     gc_head *relink;     /* a sweep was stopped: from here on `prev` is not set; else NULL */
     bool haste;          /* a Ctrl-C is on its way to the prompt */
+    const obj *struck;   /* the exception that it became; only compared */
     bool patient;        /* nobody will ever wait again: the interpreter closes */
 
     str *empty; /* '' */
