@@ -53,6 +53,10 @@ bool layer_is_reshaped(const layer *l);
 layer *layer_repeated(const char *name, layer *of, grid *g);
 bool layer_is_repeated(const layer *l);
 
+/* (stored.c) Blocks that persist() left; the layer lets go of them: nobody will read it again. */
+bool layer_is_stored(const layer *l);
+void stored_leave(layer *l);
+
 /* a call's literal `i` as index items; arrays are borrowed from literals or inputs */
 int items_of(const call *c, const lit *tuple, index_item out[2 * ND_MAXDIM], err *e);
 

@@ -89,6 +89,17 @@ plan *plan_exprs(int n, const expr *const *x, const plan_opts *o, err *e);
 /* Any keys. */
 plan *plan_refs(uint32_t n, const ref *want, const plan_opts *o, err *e);
 void plan_free(plan *p);
+/* Layers of stored blocks that a run may take for itself. */
+typedef struct estate {
+    uint32_t n;
+    layer **at; /* counted */
+} estate;
+/* Before planning: the stored layers that can be reached only from exprs that nobody will look at
+ * after the run and that have no other holder. */
+estate estate_of(int n, const expr *const *dying);
+/* After planning, when it is sure that the plan will run: it alone holds their blocks then. */
+void estate_inherit(estate *s);
+void estate_clear(estate *s);
 /* Before the run: the blocks wanted[first ...] of x that no task reads will be put into one array
  * while they are made, by the workers, and freed; plan_join() then has little to do.  Does nothing
  * when x does not lend itself to it. */

@@ -54,3 +54,6 @@ datum *task_call(const task_run *r, err *e);
 /* Where the result of an elementwise task of one step may be written: its place in the array that
  * is wanted, or over an input; or NULL.  Owned.  (reuse.c) */
 nd *task_reusable(const task_run *r, const task_view *v, datum *const *in);
+/* An input of that type and shape that nobody reads but this task and nobody else holds: the result
+ * may be written over it by who reads every element before it writes there.  Owned, or NULL. */
+nd *task_input_over(const task_run *r, dtype_of t, int ndim, const int64_t *shape);

@@ -13,8 +13,17 @@
 
 enum { WORTH = 1 << 16 }; /* bytes; smaller blocks come from malloc, which keeps them warm */
 
-/* Is x a whole buffer of our own, held by the task's input alone? */
-static bool sole(const plan *p, tid t, const nd *x)
+/* how often task k reads the result of task t */
+static uint32_t times(const plan *p, const task *k, tid t)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < k->nin; i++) n += p->in[k->in + i] == t;
+    return n;
+}
+
+/* Is x, an input of task k, a whole buffer of our own that only the result of task t holds, and
+ * only k will read? */
+static bool sole(const plan *p, const task *k, tid t, const nd *x)
 {
     const task *from = &p->task[t];
     size_t bytes = (size_t)nd_count(x) * x->size;
@@ -22,8 +31,8 @@ static bool sole(const plan *p, tid t, const nd *x)
     if (x->b->flags & ~(uint32_t)(BUF_POOL | BUF_COUNTED) || x->at != x->b->data ||
         buf_shared(x->b))
         return false;
-    if (from->flags & (TASK_WANTED | TASK_DONE)) return false;
-    return atomic_load_explicit(&from->uses, memory_order_acquire) == 1 &&
+    if (from->flags & TASK_WANTED) return false;
+    return atomic_load_explicit(&from->uses, memory_order_acquire) == times(p, k, t) &&
            atomic_load_explicit(&((nd *)(uintptr_t)x)->hdr.rc, memory_order_acquire) == 1;
 }
 
@@ -40,9 +49,22 @@ static bool fits(const ufunc *f, dtype_of want, uint32_t n, const nd *const *in,
               ufunc_resolve(f, of, want, 's', &how, &e) && how.arg[n].dt == x->dtype &&
               how.arg[n].size == x->size && how.arg[n].unit == x->unit && ndim == x->ndim &&
               !memcmp(shape, nd_shape(x), (size_t)ndim * sizeof *shape);
-    for (uint32_t k = 0; ok && k < n; k++) ok = how.arg[k].dt == in[k]->dtype;
+    for (uint32_t k = 0; ok && k < n; k++) ok = !in[k]->ndim || how.arg[k].dt == in[k]->dtype;
     err_clear(&e);
     return ok;
+}
+
+/* The first n arguments, if all are arrays of numbers. */
+static bool numbers_of(const task_view *v, datum *const *in, uint32_t n, const nd **x)
+{
+    const call c = {.in = in, .nin = v->nin};
+    if (v->narg ? v->narg < n : v->nin < n) return false;
+    for (uint32_t k = 0; k < n; k++) {
+        const lit own = lit_in(k);
+        x[k] = as_nd(arg_datum(&c, v->narg ? &v->arg[k] : &own));
+        if (!x[k] || !dtype_is_number(x[k]->dtype)) return false;
+    }
+    return true;
 }
 
 nd *task_reusable(const task_run *r, const task_view *v, datum *const *in)
@@ -51,18 +73,32 @@ nd *task_reusable(const task_run *r, const task_view *v, datum *const *in)
     const nd *x[UFUNC_MAXARG];
     dtype_of want;
     int out;
-    if (r->p->prog[t->prog]->nstep != 1) return NULL;
+    if (r->p->prog[t->prog]->nstep != 1 || t->nin != v->nin) return NULL;
     const ufunc *f = v->f && v->f->flags & FN_ELEMENTWISE ? fn_as_ufunc(v->f, &want, &out) : NULL;
-    if (!f || f->nout != 1 || f->nin != (int)v->nin || t->nin != v->nin) return NULL;
-    for (uint32_t k = 0; k < v->nin; k++) {
-        x[k] = as_nd(in[k]);
-        if (!x[k] || !dtype_is_number(x[k]->dtype)) return NULL;
-    }
+    if (!f || f->nout != 1 || !numbers_of(v, in, (uint32_t)f->nin, x)) return NULL;
+    const uint32_t n = (uint32_t)f->nin;
     nd *seat = plan_seat(r->p, r->t);
-    if (seat && fits(f, want, v->nin, x, seat)) return seat;
+    if (seat && fits(f, want, n, x, seat)) return seat;
     datum_unref(seat);
-    for (uint32_t k = 0; k < v->nin; k++)
-        if (sole(r->p, r->p->in[t->in + k], x[k]) && fits(f, want, v->nin, x, x[k]))
-            return nd_ref((nd *)(uintptr_t)x[k]);
+    for (uint32_t i = 0; i < v->nin; i++) {
+        const nd *over = as_nd(in[i]);
+        if (over && sole(r->p, t, r->p->in[t->in + i], over) && fits(f, want, n, x, over))
+            return nd_ref((nd *)(uintptr_t)over);
+    }
+    return NULL;
+}
+
+nd *task_input_over(const task_run *r, dtype_of t, int ndim, const int64_t *shape)
+{
+    const plan *p = r->p;
+    const task *k = &p->task[r->t];
+    for (uint32_t i = 0; i < k->nin; i++) {
+        nd *x = as_nd(atomic_load_explicit(&p->out[p->in[k->in + i]], memory_order_relaxed));
+        if (x && dtype_is_number(t.dt) && x->dtype == t.dt && x->size == t.size &&
+            x->unit == t.unit && x->ndim == ndim &&
+            !memcmp(shape, nd_shape(x), (size_t)ndim * sizeof *shape) &&
+            sole(p, k, p->in[k->in + i], x))
+            return nd_ref(x);
+    }
     return NULL;
 }

@@ -621,6 +621,21 @@ static tile_operand whole_of(const nd *out)
     return v;
 }
 
+static bool straight(const tile_operand *a, const nd *x)
+{
+    const char *end = x->at + nd_bytes(x);
+    return a->place != TILE_BLOCK || a->at < x->at || a->at >= end ||
+           (a->at == x->at && !a->window && is_flat(a));
+}
+
+bool tile_reads_straight(const tile_code *c, const nd *x)
+{
+    bool all = straight(&c->value[c->first], x);
+    for (int i = 0; i < c->nop; i++)
+        for (int k = 0; k < c->op[i].nin; k++) all &= straight(&c->op[i].arg[k], x);
+    return all;
+}
+
 /* A loop whose result is the value of `first` writes to `out` itself. */
 static bool last_writes(tile_code *c, const nd *out)
 {

@@ -65,6 +65,8 @@ bool tile_compile(tile_code *c, err *e);
 void tile_clear(tile_code *c);
 /* The type of step `first` as it really is. */
 dtype_of tile_type(const tile_code *c);
+/* Is every element of x, a contiguous block, read with the element of the result at its place? */
+bool tile_reads_straight(const tile_code *c, const nd *x);
 /* The result as contiguous elements of type t: in a piece, or straight into `out`, which
  * tile_takes(). */
 bool tile_takes(const nd *out);

@@ -78,12 +78,20 @@ static nd *seat_of(const tile_code *c)
     return fits ? x : datum_unref(x);
 }
 
+/* an input that the result may be written over piece by piece */
+static nd *input_over(const tile_code *c)
+{
+    nd *x = task_input_over(c->r, tile_type(c), c->ndim, c->shape);
+    return x && tile_reads_straight(c, x) ? x : datum_unref(x);
+}
+
 static bool map_task(tile_code *c, datum **out, err *e)
 {
     c->first = 0;
     if (!block_shape(c, c->g->by[0], c->index[0])) return false;
     if (!tile_compile(c, e)) return false;
     nd *x = seat_of(c);
+    if (!x) x = input_over(c);
     if (!x) x = nd_new(tile_type(c), c->ndim, c->shape, e);
     bool ok = x && tile_deliver(c, tile_type(c), x, e);
     if (!ok || !tile_rewind(c, e)) {

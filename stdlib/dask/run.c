@@ -253,6 +253,19 @@ static plan *plan_blocks(interp *in, int n, const expr *const *x, bool copies, e
     return plan_exprs(n, x, &po, e);
 }
 
+/* The layers that only Arrays reach which die with this call: the list alone holds them. */
+static estate left_by(value seq, int n, const expr *const *x)
+{
+    const list *l = as_list(seq);
+    const expr **dying = mem_alloc(sizeof *dying * ((size_t)n + 1));
+    int m = 0;
+    for (int i = 0; i < n; i++)
+        if (as_obj(l->at[i], &T_lazy)->rc == 1) dying[m++] = x[i];
+    estate s = estate_of(m, dying);
+    mem_free(dying);
+    return s;
+}
+
 /* What is wanted of a run: how it is planned, its answer, and what says that it is not ours to do.
  */
 typedef struct wanted {
@@ -260,6 +273,7 @@ typedef struct wanted {
     value (*answer)(interp *in, const plan *pl, int n, const expr *const *x);
     value otherwise;
     bool keeps; /* results may be on disk then */
+    bool last;  /* nobody looks at collections afterwards that only the list holds */
 } wanted;
 
 /* arg: collections, scheduler, number of workers. */
@@ -273,24 +287,28 @@ static value run_for(interp *in, const value *arg, const wanted *w)
         return throwing(in) ? FAIL : w->otherwise;
     }
     err e = {0};
+    estate left = w->last ? left_by(arg[0], n, x) : (estate){0};
     plan *pl = w->plan(in, n, x, crew_copies(c), &e);
     value r = FAIL;
     if (!pl)
         throw_err(in, &e);
     else if (declines(arg[1], pl))
         r = w->otherwise;
-    else if (run_plan_with(in, pl, c, &(run_opts){.keeps = w->keeps}))
-        r = w->answer(in, pl, n, x);
+    else {
+        estate_inherit(&left);
+        if (run_plan_with(in, pl, c, &(run_opts){.keeps = w->keeps})) r = w->answer(in, pl, n, x);
+    }
     if (pl) plan_free(pl);
+    estate_clear(&left);
     mem_free(x);
     return r;
 }
 
 /* compute(collections, scheduler, num_workers): a list of results, or None when it is not ours to
- * do */
+ * do.  Blocks that only these Arrays hold go while it runs: they are not to be used again. */
 static value r_compute(interp *in, const value *arg)
 {
-    return run_for(in, arg, &(wanted){plan_results, run_results, NONE, false});
+    return run_for(in, arg, &(wanted){plan_results, run_results, NONE, .last = true});
 }
 
 static value done(interp *in, const plan *pl, int n, const expr *const *x)
@@ -303,7 +321,7 @@ static value done(interp *in, const plan *pl, int n, const expr *const *x)
  * it is not ours to do */
 static value r_execute(interp *in, const value *arg)
 {
-    return run_for(in, arg, &(wanted){plan_blocks, done, v_bool(false), false});
+    return run_for(in, arg, &(wanted){plan_blocks, done, v_bool(false)});
 }
 
 /* x over its computed blocks, whose results begin at `first`. */
@@ -332,10 +350,10 @@ static value all_stored(interp *in, const plan *pl, int n, const expr *const *x)
     return out ? v_obj(out) : FAIL;
 }
 
-/* persist(collections, scheduler, num_workers): Arrays over the computed blocks */
+/* persist(collections, scheduler, num_workers): Arrays over the computed blocks; likewise */
 static value r_persist(interp *in, const value *arg)
 {
-    return run_for(in, arg, &(wanted){plan_blocks, all_stored, NONE, true});
+    return run_for(in, arg, &(wanted){plan_blocks, all_stored, NONE, .keeps = true, .last = true});
 }
 
 const builtin dask_run_functions[] = {
