@@ -321,7 +321,7 @@ static value done(interp *in, const plan *pl, int n, const expr *const *x)
  * it is not ours to do */
 static value r_execute(interp *in, const value *arg)
 {
-    return run_for(in, arg, &(wanted){plan_blocks, done, v_bool(false)});
+    return run_for(in, arg, &(wanted){plan_blocks, done, v_bool(false), .keeps = false});
 }
 
 /* x over its computed blocks, whose results begin at `first`. */
