@@ -37,6 +37,7 @@ typedef struct program program; /* one per (fused) layer, see plan/program.h */
     PASS(AGAIN, again)       /* what is cheap is made again, not kept while a sum is waited for */ \
     PASS(RECHUNK, rechunk)   /* pieces are copied straight into their new block */                 \
     PASS(UNITE, unite)       /* equal keys of graphs written by hand are one task */               \
+    PASS(INHERIT, inherit)   /* stored blocks that nobody else reaches die with their readers */   \
     PASS(ORDER, order)       /* tasks are numbered so that results die young */
 enum plan_pass_bit {
 #define PASS(NAME, name) PASS_##NAME##_BIT,
@@ -97,7 +98,8 @@ typedef struct estate {
 /* Before planning: the stored layers that can be reached only from exprs that nobody will look at
  * after the run and that have no other holder. */
 estate estate_of(int n, const expr *const *dying);
-/* After planning, when it is sure that the plan will run: it alone holds their blocks then. */
+/* After planning, when it is sure that the plan will run: it alone holds their blocks then.
+ * (Whoever makes the plan asks whether PASS_INHERIT is off.) */
 void estate_inherit(estate *s);
 void estate_clear(estate *s);
 /* Before the run: the blocks wanted[first ...] of x that no task reads will be put into one array

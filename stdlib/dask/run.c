@@ -254,14 +254,15 @@ static plan *plan_blocks(interp *in, int n, const expr *const *x, bool copies, e
 }
 
 /* The layers that only Arrays reach which die with this call: the list alone holds them. */
-static estate left_by(value seq, int n, const expr *const *x)
+static estate left_by(interp *in, value seq, int n, const expr *const *x)
 {
     const list *l = as_list(seq);
     const expr **dying = mem_alloc(sizeof *dying * ((size_t)n + 1));
     int m = 0;
     for (int i = 0; i < n; i++)
         if (as_obj(l->at[i], &T_lazy)->rc == 1) dying[m++] = x[i];
-    estate s = estate_of(m, dying);
+    bool off = !m || plan_settings(in).off & PASS_INHERIT;
+    estate s = off ? (estate){0} : estate_of(m, dying);
     mem_free(dying);
     return s;
 }
@@ -287,7 +288,7 @@ static value run_for(interp *in, const value *arg, const wanted *w)
         return throwing(in) ? FAIL : w->otherwise;
     }
     err e = {0};
-    estate left = w->last ? left_by(arg[0], n, x) : (estate){0};
+    estate left = w->last ? left_by(in, arg[0], n, x) : (estate){0};
     plan *pl = w->plan(in, n, x, crew_copies(c), &e);
     value r = FAIL;
     if (!pl)
