@@ -27,6 +27,7 @@ enum h5_text {
     H5_OTHER     /* no counterpart here: t is S<bytes of an element>, which cannot be moved */
 };
 
+enum { H5_MAXSUB = 4 };
 enum h5_special { H5_ORDINARY, H5_REFERENCE, H5_SEQUENCE, H5_REFERENCES /* a sequence of them */ };
 
 typedef struct h5type {
@@ -36,6 +37,8 @@ typedef struct h5type {
     const char *other; /* of H5_OTHER: "compound", "reference" ... */
     uint8_t special;   /* enum h5_special: of H5_OTHER, moved as h5cells */
     dtype_of base;     /* of H5_SEQUENCE */
+    uint8_t nsub;      /* members of compounds: each is an array of these extents */
+    uint32_t sub[H5_MAXSUB];
 } h5type;
 
 static inline h5type h5_type_of(dtype_of t)
@@ -131,8 +134,16 @@ typedef struct h5virtual {
     int64_t shape[ND_MAXDIM], from[ND_MAXDIM], by[ND_MAXDIM], of[ND_MAXDIM];
 } h5virtual;
 
+typedef struct h5member { /* of a compound */
+    char *name;
+    h5type type;
+    size_t offset;
+} h5member;
+
 typedef struct h5spec {
     h5type type;
+    const h5member *members; /* NULL: no compound; type.t.size: the bytes of one */
+    size_t nmember;
     int ndim;
     const int64_t *shape;
     bool empty;              /* no elements at all: h5py.Empty */
@@ -201,10 +212,16 @@ typedef struct h5region {
     const int64_t *start, *step, *count;
 } h5region;
 
-/* The members of a compound type: h5_names_free their names, mem_free the types. */
-bool h5_fields(h5obj *dataset, size_t *n, char ***names, h5type **types, err *e);
+/* The members of a compound type, owned: h5_members_free. */
+bool h5_members(h5obj *dataset, size_t *n, h5member **out, err *e);
+void h5_members_free(h5member *m, size_t n);
 /* One member of the elements of a compound dataset; ValueError when there is none of that name. */
 nd *h5_read_field(h5obj *dataset, const h5region *r, const char *name, err *e);
+bool h5_read_field_texts(h5obj *dataset, const h5region *r, const char *name, h5texts *out, err *e);
+/* x has the region's shape, with the member's own extents behind it; others stay as they are. */
+bool h5_write_field(h5obj *dataset, const h5region *r, const char *name, const nd *x, err *e);
+bool h5_write_field_texts(h5obj *dataset, const h5region *r, const char *name, const h5texts *x,
+                          err *e);
 /* A fresh C-ordered block of shape r->count in the dataset's own (native) dtype.  r NULL: all of
  * it. */
 nd *h5_read(h5obj *dataset, const h5region *r, err *e);

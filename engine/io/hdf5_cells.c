@@ -128,7 +128,7 @@ bool h5_read_cells(h5obj *d, const h5region *r, h5cells *out, err *e)
     size_t n = cells_in(&info, r), bytes;
     TRY(size_mul(n + 1, h5_cell_size(&info.type), &bytes, e));
     void *raw = try_zero(bytes, e);
-    bool ok = raw && h5_move_raw(d, r, &info.type, false, raw, e);
+    bool ok = raw && h5_move_raw(d, r, &info.type, NULL, false, raw, e);
     const h5_lib *h = ok ? h5_enter(e) : NULL;
     ok = h && h5_cells_take(h, d, &info.type, n, raw, out, e);
     if (h) h5_leave();
@@ -147,7 +147,7 @@ bool h5_write_cells(h5obj *d, const h5region *r, const h5cells *x, err *e)
     if (h) h5_leave();
     if (!raw) return false;
     h5_write_begin(d);
-    bool ok = h5_move_raw(d, r, &info.type, true, raw, e);
+    bool ok = h5_move_raw(d, r, &info.type, NULL, true, raw, e);
     h5_write_end(d);
     mem_free(raw);
     return ok;

@@ -83,7 +83,9 @@ void h5_write_end(h5obj *x);
 /* hdf5_type.c: types there and here.  The ids made are owned by the caller. */
 hid_t h5_type_make(const h5_lib *h, const h5type *t, err *e);   /* in a file; -1 */
 hid_t h5_type_memory(const h5_lib *h, const h5type *t, err *e); /* of native blocks; -1 */
-bool h5_type_read(const h5_lib *h, hid_t id, h5type *out);      /* always true */
+/* hdf5_member.c: the compound that a spec describes; -1 */
+hid_t h5_type_compound(const h5_lib *h, const h5spec *s, err *e);
+bool h5_type_read(const h5_lib *h, hid_t id, h5type *out); /* always true */
 /* Texts as the array of char * (owned: mem_free) that the library wants, and back. */
 char **h5_texts_pointers(const h5texts *t, err *e);
 bool h5_texts_take(h5texts *t, size_t n, char *const *text, err *e);
@@ -95,8 +97,10 @@ void *h5_cells_raw(const h5_lib *h, const h5type *t, const h5cells *c, err *e);
 /* Frees what the library allocated for n cells of raw. */
 bool h5_cells_take(const h5_lib *h, h5obj *at, const h5type *t, size_t n, void *raw, h5cells *out,
                    err *e);
-/* hdf5_transfer.c: moves elements as they are. r NULL: all. */
-bool h5_move_raw(h5obj *d, const h5region *r, const h5type *t, bool write, void *data, err *e);
+/* hdf5_transfer.c: moves elements as they are. r NULL: all.  field: of each compound that member,
+ * NULL: all of it. */
+bool h5_move_raw(h5obj *d, const h5region *r, const h5type *t, const char *field, bool write,
+                 void *data, err *e);
 
 /* hdf5_read.c: the short way.  False, nothing recorded: not possible, ask the library. */
 bool h5_read_direct(h5obj *d, const h5region *r, const nd *out);

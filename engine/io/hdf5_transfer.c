@@ -137,12 +137,13 @@ static bool move(const transfer *t, const h5region *r, void *data)
     return ok;
 }
 
-bool h5_move_raw(h5obj *d, const h5region *r, const h5type *type, bool write, void *data, err *e)
+bool h5_move_raw(h5obj *d, const h5region *r, const h5type *type, const char *field, bool write,
+                 void *data, err *e)
 {
     h5info info;
     box b;
     TRY(r = prepare(d, r, &info, &b, e));
-    transfer t = {.d = d, .type = *type, .write = write, .e = e};
+    transfer t = {.d = d, .type = *type, .field = field, .write = write, .e = e};
     return is_void(r) || move(&t, r, data);
 }
 
@@ -237,59 +238,6 @@ nd *h5_read(h5obj *d, const h5region *r, err *e)
     t.swapped = false;
     nd *x = nd_new(t, r->ndim, r->count, e);
     if (x && !h5_read_into(d, r, x, e)) x = datum_unref(x);
-    return x;
-}
-
-/* --- members of compounds --- */
-
-bool h5_fields(h5obj *d, size_t *n, char ***names, h5type **types, err *e)
-{
-    *n = 0, *names = NULL, *types = NULL;
-    const h5_lib *h = h5_enter(e);
-    if (!h) return false;
-    hid_t id = h->Dget_type(d->id);
-    bool ok = id >= 0 || h5_fail(h, e);
-    int count = ok && h->Tget_class(id) == H5T_COMPOUND ? h->Tget_nmembers(id) : 0;
-    if (count > 0) {
-        *names = mem_zero((size_t)count * sizeof **names);
-        *types = mem_zero((size_t)count * sizeof **types);
-    }
-    for (int i = 0; i < count; i++) {
-        char *name = h->Tget_member_name(id, (unsigned)i);
-        hid_t member = h->Tget_member_type(id, (unsigned)i);
-        (*names)[(*n)] = mem_dup(name ? name : "");
-        h5_type_read(h, member, &(*types)[(*n)++]);
-        h->Tclose(member);
-        free(name); /* the library allocates it with malloc */
-    }
-    if (id >= 0) h->Tclose(id);
-    h5_leave();
-    return ok;
-}
-
-nd *h5_read_field(h5obj *d, const h5region *r, const char *name, err *e)
-{
-    h5info info;
-    box b;
-    size_t n, i = 0;
-    char **names;
-    h5type *types;
-    nd *x = NULL;
-    if (!(r = prepare(d, r, &info, &b, e)) || !h5_fields(d, &n, &names, &types, e)) return NULL;
-    while (i < n && strcmp(names[i], name)) i++;
-    if (i == n) {
-        err_set(e, ValueError, "Field %s does not appear in this type.", name);
-    } else if (types[i].text >= H5_VARIABLE) {
-        err_set(e, NotImplementedError, "HDF5 %s types are not supported within compounds",
-                types[i].other ? types[i].other : "text of variable length");
-    } else {
-        transfer t = {.d = d, .type = types[i], .field = name, .e = e};
-        t.type.t.swapped = false;
-        x = nd_new(t.type.t, r->ndim, r->count, e);
-        if (x && !is_void(r) && !move(&t, r, x->at)) x = datum_unref(x);
-    }
-    h5_names_free(names, n);
-    mem_free(types);
     return x;
 }
 

@@ -54,8 +54,24 @@ static hid_t special_type(const h5_lib *h, const h5type *t, err *e)
     return id;
 }
 
+/* What every element of a member is that holds an array. */
+static hid_t array_type(const h5_lib *h, const h5type *t, err *e)
+{
+    h5type one = *t;
+    hsize_t n[H5_MAXSUB];
+    one.nsub = 0;
+    hid_t base = h5_type_memory(h, &one, e);
+    if (base < 0) return -1;
+    for (int i = 0; i < t->nsub; i++) n[i] = t->sub[i];
+    hid_t id = h->Tarray_create2(base, t->nsub, n);
+    h->Tclose(base);
+    if (id < 0) h5_fail(h, e);
+    return id;
+}
+
 hid_t h5_type_memory(const h5_lib *h, const h5type *t, err *e)
 {
+    if (t->nsub) return array_type(h, t, e);
     if (t->special) return special_type(h, t, e);
     if (t->text == H5_OTHER) return no_class(t->other, e), -1;
     if (t->text == H5_VARIABLE) return h->Tcopy(t->utf8 ? h->text_utf8 : h->text_ascii);

@@ -80,8 +80,40 @@ static bool parts_of(interp *in, value v, h5spec *s, h5virtual **out)
     return true;
 }
 
+/* The members of a compound, from a list of (name, dtype, offset, extents); owned by the caller. */
+static bool members_of(interp *in, value v, h5spec *s, h5member **out)
+{
+    *out = NULL;
+    if (is_none(v)) return true;
+    list *l = as_list(v);
+    if (!l || !l->n) return THROW0(in, TypeError, "the members of a compound are a list");
+    h5member *all = *out = mem_zero(sizeof *all * (size_t)l->n);
+    for (int64_t i = 0; i < l->n; i++) {
+        tuple *t = as_tuple(l->at[i]);
+        dtype_of of = dtype_plain(DT_float64);
+        int64_t at;
+        ints sub;
+        if (!t || t->n != 4 || !to_dtype(in, t->at[1], &of) || !to_int64(in, t->at[2], &at) ||
+            !ints_of(in, t->at[3], &sub))
+            return throwing(in) ? false : THROW0(in, TypeError, "a member is a tuple of four");
+        if (sub.n > H5_MAXSUB)
+            return THROW0(in, NotImplementedError, "members of compounds have at most %d axes",
+                          H5_MAXSUB);
+        all[i] = (h5member){
+
+            .name = as_str(t->at[0]) ? as_str(t->at[0])->at : NULL,
+            .type = h5_type_of_dtype(of),
+            .offset = (size_t)at};
+        all[i].type.nsub = (uint8_t)sub.n;
+        for (int k = 0; k < sub.n; k++) all[i].type.sub[k] = (uint32_t)sub.at[k];
+    }
+    s->members = all;
+    s->nmember = (size_t)l->n;
+    return true;
+}
+
 /* create(at, name, shape, dtype, maxshape, chunks, compression, level, shuffle, fletcher32,
- * track_order, fill, scaleoffset, parts) */
+ * track_order, fill, scaleoffset, parts, members): of a compound the dtype is S<its bytes> */
 static value d_create(interp *in, const value *arg)
 {
     h5obj *at = peek_h5(in, arg[0]);
@@ -118,10 +150,12 @@ static value d_create(interp *in, const value *arg)
     s.fill = fill;
     err e = {0};
     h5virtual *parts;
-    value r = parts_of(in, arg[13], &s, &parts)
+    h5member *members = NULL;
+    value r = parts_of(in, arg[13], &s, &parts) && members_of(in, arg[14], &s, &members)
                   ? wrap_h5(in, h5_create(at, text_or_null(arg[1]), &s, &e), &e)
                   : FAIL;
     mem_free(parts);
+    mem_free(members);
     datum_unref(fill);
     return r;
 }
@@ -189,23 +223,27 @@ static value d_other(interp *in, const value *arg)
     return v_obj(tuple_pack(in, 2, v_str(in, what), v_obj(code)));
 }
 
-/* fields(dataset): a list of (name, dtype or None) of a compound's members */
+/* fields(dataset): a list of (name, dtype or None, extents, offset) of a compound's members */
 static value d_fields(interp *in, const value *arg)
 {
     h5obj *x = peek_h5(in, arg[0]);
     size_t n;
-    char **names;
-    h5type *types;
+    h5member *m;
     err e = {0};
     if (!x) return FAIL;
-    if (!h5_fields(x, &n, &names, &types, &e)) return throw_err(in, &e);
+    if (!h5_members(x, &n, &m, &e)) return throw_err(in, &e);
     list *l = list_new(in, 0);
     for (size_t i = 0; l && i < n; i++) {
-        value t = types[i].text == H5_OTHER ? NONE : dtype_value(in, dtype_of_h5(&types[i]));
-        list_add(in, l, v_obj(tuple_pack(in, 2, v_str(in, names[i]), t)));
+        const h5type *t = &m[i].type;
+        value of = t->text == H5_OTHER ? NONE : dtype_value(in, dtype_of_h5(t));
+        int64_t sub[H5_MAXSUB];
+        for (int k = 0; k < t->nsub; k++) sub[k] = t->sub[k];
+        list_add(
+            in, l,
+            v_obj(tuple_pack(in, 4, v_str(in, m[i].name ? m[i].name : ""), of,
+                             v_obj(shape_tuple(in, t->nsub, sub)), v_int((int64_t)m[i].offset))));
     }
-    h5_names_free(names, n);
-    mem_free(types);
+    h5_members_free(m, n);
     return v_obj(l);
 }
 
@@ -273,7 +311,20 @@ static value d_read(interp *in, const value *arg)
     return array_wrap(in, long_read(in, x, &i, &r, &e), &e);
 }
 
-/* read_field(dataset, name, start, step, count): likewise, one member of each compound */
+static value read_field_texts(interp *in, h5obj *x, const region *r, const char *name)
+{
+    h5texts t = {0};
+    h5info i;
+    err e = {0};
+    if (!h5_info(x, &i, &e) || !h5_read_field_texts(x, r->p, name, &t, &e))
+        return throw_err(in, &e);
+    nd *block = texts_block(in, &t, r->p ? r->p->ndim : i.ndim, r->p ? r->p->count : i.shape,
+                            dtype_plain(DT_object), false);
+    h5_texts_clear(&t);
+    return block ? array_wrap(in, block, &e) : FAIL;
+}
+
+/* read_field(dataset, name, start, step, count, texts): likewise, one member of each compound */
 static value d_read_field(interp *in, const value *arg)
 {
     h5obj *x = peek_h5(in, arg[0]);
@@ -282,7 +333,29 @@ static value d_read_field(interp *in, const value *arg)
     err e = {0};
     if (!x || !region_of(in, arg + 2, &r)) return FAIL;
     if (!name) return throw(in, TypeError, "the name of a field is a str");
+    if (value_truth(in, arg[5]) == 1) return read_field_texts(in, x, &r, name);
     return array_wrap(in, h5_read_field(x, r.p, name, &e), &e);
+}
+
+/* write_field(dataset, name, start, step, count, x): x has the member's extents behind the region's
+ */
+static value d_write_field(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    const char *name = text_or_null(arg[1]);
+    ndarray *a = as_ndarray(arg[5]);
+    region r;
+    err e = {0};
+    if (!x || !region_of(in, arg + 2, &r)) return FAIL;
+    if (!name || !a) return throw(in, TypeError, "a field has a name, and an array is written");
+    const nd *from = array_peek(a);
+    if (from->dtype != DT_object)
+        return done_or_throw(in, h5_write_field(x, r.p, name, from, &e), &e);
+    h5texts t;
+    if (!texts_of(in, from, &t)) return FAIL;
+    bool ok = h5_write_field_texts(x, r.p, name, &t, &e);
+    h5_texts_clear(&t);
+    return done_or_throw(in, ok, &e);
 }
 
 /* read_into(dataset, start, step, count, out): converts to the dtype of out */
@@ -340,14 +413,16 @@ static value t_text_encoding(interp *in, const value *arg)
 
 const builtin h5_dataset_functions[] = {
     {"create(at, name, shape, dtype, maxshape, chunks, compression, level, shuffle, fletcher32, "
-     "track_order, fill, scaleoffset=-1, parts=None)",
+     "track_order, fill, scaleoffset=-1, parts=None, members=None)",
      d_create, NULL},
     {"guess_chunk(shape, itemsize)", d_guess_chunk, NULL},
     {"info(dataset)", d_info, NULL},
     {"virtual(dataset)", d_virtual, NULL},
     {"other(dataset)", d_other, NULL},
     {"fields(dataset)", d_fields, NULL},
-    {"read_field(dataset, name, start=None, step=None, count=None)", d_read_field, NULL},
+    {"read_field(dataset, name, start=None, step=None, count=None, texts=False)", d_read_field,
+     NULL},
+    {"write_field(dataset, name, start, step, count, x)", d_write_field, NULL},
     {"fill(dataset)", d_fill, NULL},
     {"storage_size(dataset)", d_storage_size, NULL},
     {"resize(dataset, shape)", d_resize, NULL},

@@ -364,9 +364,9 @@ static value f_frombuffer(interp *in, const value *arg)
     if (!at)
         return throw(in, TypeError, "a bytes-like object is required, not '%s'",
                      type_of(in, arg[0])->name);
-    if (!to_dtype(in, arg[1], &t) || !to_int64(in, arg[2], &count) ||
-        !to_int64(in, arg[3], &offset))
-        return FAIL;
+    if (!to_dtype(in, arg[1], &t))
+        return with_fields(in, "numpy._records", "_from_buffer", arg, 4, arg[1]);
+    if (!to_int64(in, arg[2], &count) || !to_int64(in, arg[3], &offset)) return FAIL;
     if (t.dt == DT_object)
         return throw(in, ValueError, "cannot create an OBJECT array from memory buffer");
     if (!t.size) return throw(in, ValueError, "itemsize cannot be zero in type");
