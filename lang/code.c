@@ -101,20 +101,25 @@ static link *link_new(interp *in, bytecode *c)
     l->name = str_intern(in, c->name, strlen(c->name));
     l->qualname = str_intern(in, c->qualname, strlen(c->qualname));
     l->sub = mem_zero((c->nsub + 1) * sizeof *l->sub);
+    l->start = c->insn - 1;
+    l->temps = c->nlocal * (uint32_t)sizeof(value);
+    l->top = c->nreg * (uint32_t)sizeof(value);
+    l->call = UINT32_MAX;
     return l;
 }
 
 void link_fill(interp *in, link *l)
 {
     const bytecode *c = l->code;
-    l->k = mem_zero((c->nkonst + 1) * sizeof *l->k);
-    l->site = mem_zero((c->nsite + 1) * sizeof *l->site);
+    site *sites = mem_zero(c->nsite * sizeof *sites + (c->nkonst + 1) * sizeof *l->k);
+    l->k = (value *)(void *)(sites + c->nsite);
+    if (c->flags & CODE_SIMPLE) l->call = c->argcount;
     for (uint32_t i = 0; i < c->nkonst; i++) {
         l->k[i] = konst_value(in, &c->konst[i]);
         if (is_fail(l->k[i])) exc_clear(in);
     }
     for (uint32_t i = 0; i < c->nsite; i++) {
-        l->site[i].name = str_intern(in, c->site[i].at, c->site[i].n);
+        link_site(l, i)->name = str_intern(in, c->site[i].at, c->site[i].n);
     }
 }
 
@@ -142,11 +147,10 @@ static void link_free(interp *in, link *l)
     links_remove(in, c);
     for (uint32_t i = 0; i < c->nsub; i++) link_unref(in, l->sub[i]);
     for (uint32_t i = 0; l->k && i < c->nkonst; i++) value_unref(in, l->k[i]);
-    for (uint32_t i = 0; l->k && i < c->nsite; i++) obj_unref(in, l->site[i].name);
+    for (uint32_t i = 0; l->k && i < c->nsite; i++) obj_unref(in, link_site(l, i)->name);
     obj_unref(in, l->name);
     obj_unref(in, l->qualname);
-    mem_free(l->k);
-    mem_free(l->site);
+    if (l->k) mem_free((site *)(void *)l->k - c->nsite);
     mem_free(l->sub);
     mem_free(l);
     code_unref(c);

@@ -108,6 +108,7 @@ typedef struct site { /* inline cache of one instruction */
     uint64_t version, version2;
     uint32_t hint;
     uint8_t how;
+    value *at; /* of a global: its place among the globals, as long as `version` is theirs */
     value val; /* borrowed */
 } site;
 
@@ -115,8 +116,11 @@ struct link {
     bytecode *code; /* counted */
     interp *in;
     uint32_t rc;
-    value *k; /* with site: made for the first run, for most functions never run */
-    site *site;
+    /* for calls: in bytes from the first register, the first temporary and the end */
+    uint32_t call, temps, top; /* call: how many positional arguments need no binding */
+    const insn *start;         /* one before the first instruction */
+    value *k; /* the caches stand in front, the first one last; made for the first run, for most
+                 functions never */
     link **sub;
     str *name, *qualname;
     tuple *kwnames_all;
@@ -126,6 +130,10 @@ link *code_link(interp *in, bytecode *c);        /* counted; NULL: exception */
 link *link_sub(interp *in, link *l, uint32_t i); /* lends the link of sub code i */
 void link_unref(interp *in, link *l);
 void link_fill(interp *in, link *l); /* constants and caches */
+static inline site *link_site(const link *l, uint32_t i)
+{
+    return (site *)(void *)l->k - 1 - i;
+}
 static inline link *link_ref(link *l)
 {
     l->rc++;

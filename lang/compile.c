@@ -62,7 +62,7 @@ uint32_t emit_jump(unit *u, enum opcode op, unsigned x, unsigned a)
 
 static bool is_short(uint8_t op)
 {
-    return op == I_JCMP || op == I_JCMPK || op == I_NEXT || op == I_SEND || op == I_ENDASYNC;
+    return (op >= I_JCMPK && op <= I_JGEI) || op == I_NEXT || op == I_SEND || op == I_ENDASYNC;
 }
 
 static void set_jump(unit *u, uint32_t at, uint32_t to)

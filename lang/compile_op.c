@@ -69,6 +69,18 @@ int number_operand(unit *u, const ast *x)
     return k <= 0xffff ? (int)k : -1;
 }
 
+/* A constant that an instruction can hold itself: a small int. */
+static bool is_small(unit *u, unsigned k)
+{
+    const konst *at = &VEC_AT(&u->konst, konst)[k];
+    return at->type == K_INT && at->i >= INT16_MIN && at->i <= INT16_MAX;
+}
+
+static unsigned small(unit *u, unsigned k)
+{
+    return (uint16_t)(int16_t)VEC_AT(&u->konst, konst)[k].i;
+}
+
 /* ---- operators ---- */
 
 static const int8_t binops[O_COUNT] = {
@@ -88,6 +100,10 @@ void emit_binary(unit *u, enum ast_op op, unsigned inplace, unsigned a, unsigned
 {
     enum opcode i = k ? I_BINK : I_BIN;
     unsigned x = inplace;
+    if (k && is_small(u, b) && (op == O_Add || op == O_Sub)) {
+        emit(u, op == O_Add ? I_ADDI : I_SUBI, x, a, small(u, b), c);
+        return;
+    }
     switch (op) {
     case O_Add: i = k ? I_ADDK : I_ADD; break;
     case O_Sub: i = k ? I_SUBK : I_SUB; break;
@@ -299,7 +315,13 @@ static void jump_compare(unit *u, const ast *x, bool sense, vec *jumps)
     u->at = x;
     if (cmp >= 0) {
         unsigned bits = (unsigned)cmp | (sense ? 128 : 0);
-        add_jump(u, jumps, emit(u, k >= 0 ? I_JCMPK : I_JCMP, bits, a, b, 0));
+        unsigned ints = (unsigned)(sense ? cmp : OP_GE - cmp); /* as the instructions are ordered */
+        if (k < 0)
+            add_jump(u, jumps, emit(u, (enum opcode)(I_JLT + ints), bits, a, b, 0));
+        else if (is_small(u, b))
+            add_jump(u, jumps, emit(u, (enum opcode)(I_JLTI + ints), bits, a, small(u, b), 0));
+        else
+            add_jump(u, jumps, emit(u, I_JCMPK, bits, a, b, 0));
         return;
     }
     unsigned c = temp(u);

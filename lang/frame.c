@@ -31,7 +31,7 @@ static frame *frame_alloc(interp *in)
         b->next = in->frame_blocks;
         in->frame_blocks = b;
         for (int i = 0; i < FRAMES_AT_ONCE; i++) {
-            b->at[i].back = in->spare_frames;
+            b->at[i] = (frame){.back = in->spare_frames};
             in->spare_frames = &b->at[i];
         }
     }
@@ -100,7 +100,6 @@ frame *frame_push(interp *in, link *l, value *r, uint32_t nargs)
     if (!l->k) link_fill(in, l);
     frame *f = frame_alloc(in), *back = in->frame;
     value *old = in->stack_end, *at = r ? r : back ? back->top : NULL;
-    f->flags = 0;
     if (!at && in->segment) at = in->segment->at;
     if (!at || in->stack_end - at < (ptrdiff_t)nreg) {
         at = segment_open(in, nreg);
@@ -117,12 +116,10 @@ frame *frame_push(interp *in, link *l, value *r, uint32_t nargs)
     f->top = at + nreg;
     f->link = l;
     f->k = l->k;
-    f->nlocal = (uint16_t)l->code->nlocal;
-    f->ip = l->code->insn - 1; /* the first one comes next */
+    f->temps = at + l->code->nlocal;
+    f->ip = l->start; /* the first one comes next */
     f->fn = NULL;
     f->back = back;
-    f->handled.kind = V_FAIL;
-    f->ns.kind = V_FAIL;
     f->gen = NULL;
     in->frame = f;
     return f;
@@ -142,6 +139,8 @@ static void frame_end(interp *in, frame *f)
     if (f->flags & FRAME_SEGMENT) segment_close(in, f->old_end);
     if (f->flags & FRAME_FN) obj_unref(in, f->fn);
     if (f->flags & FRAME_GEN) return;
+    f->flags = 0;
+    f->ns.kind = V_FAIL;
     f->back = in->spare_frames;
     in->spare_frames = f;
 }

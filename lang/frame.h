@@ -2,7 +2,9 @@
  *
  * Every register owns what it holds; a dead temporary holds no object, nor does anything above
  * the newest frame. So a new frame makes only its locals unbound, an exception that leaves one
- * releases all of its registers, and a return the locals and the temporaries alive there. */
+ * releases all of its registers, and a return the locals and the temporaries alive there.
+ *
+ * A frame that nobody uses has no flags, no `handled` and no `ns`. */
 #pragma once
 
 #include "lang/code.h"
@@ -22,6 +24,7 @@ struct gen;
 struct frame {
     const insn *ip; /* the instruction in progress */
     value *r;       /* registers */
+    value *temps;   /* the registers after the locals */
     value *top;     /* where the registers of a callee may begin */
     link *link;
     const value *k;  /* link->k */
@@ -34,7 +37,6 @@ struct frame {
     value self;      /* FRAME_INIT: the instance */
     struct gen *gen; /* FRAME_GEN */
     value *old_end;  /* FRAME_SEGMENT: end of the segment before */
-    uint16_t nlocal; /* link->code->nlocal */
     uint16_t dst;    /* register of the caller that gets the result */
     uint8_t flags;
 };

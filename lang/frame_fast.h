@@ -5,28 +5,24 @@
 #include "lang/frame.h"
 #include "lang/types/func.h"
 
-static inline __attribute__((always_inline)) frame *push_frame(interp *in, link *l, value *r,
-                                                               uint32_t nargs)
+static inline __attribute__((always_inline)) frame *push_frame(interp *in, frame *back, link *l,
+                                                               value *at, uint32_t nargs)
 {
-    uint32_t nreg = l->code->nreg, nlocal = l->code->nlocal;
-    frame *f = in->spare_frames, *back = in->frame;
-    value *at = r ? r : back->top;
-    if (!f || !l->k || in->depth >= in->limit || in->stack_end - at < (ptrdiff_t)nreg) {
-        return frame_push(in, l, r, nargs);
+    frame *f = in->spare_frames;
+    value *temps = (value *)((uintptr_t)at + l->temps), *top = (value *)((uintptr_t)at + l->top);
+    if (!f || !l->k || in->depth >= in->limit || top > in->stack_end) {
+        return frame_push(in, l, at, nargs);
     }
     in->spare_frames = f->back;
-    for (uint32_t i = nargs; i < nlocal; i++) at[i].kind = V_FAIL;
+    for (value *v = at + nargs; v < temps; v++) v->kind = V_FAIL;
     in->depth++;
-    f->ip = l->code->insn - 1;
+    f->ip = l->start;
     f->r = at;
-    f->top = at + nreg;
+    f->temps = temps;
+    f->top = top;
     f->link = l;
     f->k = l->k;
-    f->nlocal = (uint16_t)nlocal;
     f->back = back;
-    f->handled.kind = V_FAIL;
-    f->ns.kind = V_FAIL;
-    f->flags = 0;
     in->frame = f;
     return f;
 }
@@ -40,9 +36,10 @@ static inline __attribute__((always_inline)) frame *of_function(frame *f, func *
 }
 
 /* A frame for a call of p that binds its arguments. NULL: exception. */
-static inline frame *push_bound(interp *in, func *p, value *arg, size_t npos, tuple *names)
+static __attribute__((noinline)) frame *push_bound(interp *in, func *p, value *arg, size_t npos,
+                                                   tuple *names)
 {
-    frame *f = in->frame, *to = push_frame(in, p->link, NULL, 0);
+    frame *f = in->frame, *to = push_frame(in, f, p->link, f->top, 0);
     if (!to) return NULL;
     in->frame = f; /* errors of binding belong to the caller */
     bool ok = func_bind(in, p, to->r, arg, npos, names);
@@ -52,15 +49,24 @@ static inline frame *push_bound(interp *in, func *p, value *arg, size_t npos, tu
     return NULL;
 }
 
-/* The same for n positional arguments, which the usual function takes where they are. */
-static inline __attribute__((always_inline)) frame *push_call(interp *in, func *p, value *arg,
-                                                              uint32_t n)
+/* The same for n positional arguments of f's own, which the usual function takes where they are. */
+static inline __attribute__((always_inline)) frame *push_call(interp *in, frame *f, func *p,
+                                                              value *arg, uint32_t n)
 {
-    const bytecode *c = p->link->code;
-    if (!(c->flags & CODE_SIMPLE) || n != c->argcount || in->frame->flags & FRAME_GEN)
-        return push_bound(in, p, arg, n, NULL);
-    frame *to = push_frame(in, p->link, arg, n);
+    link *l = p->link;
+    if (n != l->call || f->flags & FRAME_GEN) return push_bound(in, p, arg, n, NULL);
+    frame *to = push_frame(in, f, l, arg, n);
     return to ? of_function(to, p) : NULL;
+}
+
+static __attribute__((noinline)) void registers_drop(interp *in, value *v, const value *end)
+{
+    for (; v < end; v++) {
+        if (v->kind != V_OBJ) continue;
+        obj *o = v->o;
+        v->kind = V_FAIL;
+        if (!(o->flags & OBJ_FROZEN) && --o->rc == 0) obj_free(in, o);
+    }
 }
 
 /* The end of a plain frame (no flags, no handler), which returns: what it has in its first n
@@ -69,9 +75,8 @@ static inline __attribute__((always_inline)) void pop_frame(interp *in, frame *f
 {
     for (value *v = f->r, *end = v + n; v < end; v++) {
         if (v->kind != V_OBJ) continue;
-        obj *o = v->o;
-        v->kind = V_FAIL;
-        if (!(o->flags & OBJ_FROZEN) && --o->rc == 0) obj_free(in, o);
+        registers_drop(in, v, end);
+        break;
     }
     in->frame = f->back;
     in->depth--;

@@ -18,29 +18,37 @@
 #include "lang/vm_fast.h"
 #include "lang/words.h"
 
-#define SET(reg, val)     set_value(in, &r[reg], (val))
-#define SET_INT(reg, n)   set_words(in, &r[reg], V_INT, (uint64_t)(n))
-#define SET_BOOL(reg, t)  set_words(in, &r[reg], V_BOOL, (uint64_t)(t))
-#define SET_FLOAT(reg, f) set_words(in, &r[reg], V_FLOAT, float_bits(f))
-#define USED(reg)                                                                                  \
+#define SET(p, val)     set_value(in, (p), (val))
+#define SET_INT(p, n)   set_words(in, (p), V_INT, (uint64_t)(n))
+#define SET_BOOL(p, t)  set_words(in, (p), V_BOOL, (uint64_t)(t))
+#define SET_FLOAT(p, f) set_words(in, (p), V_FLOAT, float_bits(f))
+#define USED(p)                                                                                    \
     do {                                                                                           \
-        if ((reg) >= nlocal) clear_value(in, &r[reg]);                                             \
+        if ((p) >= temps) clear_value(in, (p));                                                    \
     } while (0)
 /* temporaries among two operands, or one, as bits */
-#define SPENT1     ((unsigned)(A >= nlocal))
-#define SPENT2     (SPENT1 | (unsigned)(B >= nlocal) << 1)
-#define CLEAR(reg) clear_value(in, &r[reg])
+#define SPENT1   ((unsigned)(RA >= temps))
+#define SPENT2   (SPENT1 | (unsigned)(RB >= temps) << 1)
+#define CLEAR(p) clear_value(in, (p))
 /* the value of an operand, now owned: moved from a temporary, counted from a local */
-#define OWN(reg) ((reg) >= nlocal ? take(&r[reg]) : ref_at(&r[reg]))
+#define OWN(p) ((p) >= temps ? take(p) : ref_at(p))
 
 #define CASE(name) L_##name
-/* the instruction lives in one register; its fields are cut out of it (struct insn, little end) */
+/* The instruction lives in one register; its fields are cut out of it (struct insn, little end):
+ * numbers, or the registers, constant and cache that they mean. */
 #define FETCH(at) memcpy(&word, (at), sizeof word)
 #define OPERATION ((unsigned)(word & 255))
 #define X         ((unsigned)(word >> 8 & 255))
 #define A         ((unsigned)(word >> 16 & 0xffff))
 #define B         ((unsigned)(word >> 32 & 0xffff))
 #define C         ((unsigned)(word >> 48))
+#define AT(p, n)  ((value *)((uintptr_t)(p) + (n))) /* n: index times the size of a value */
+#define RA        AT(r, word >> 12 & 0xffff0)
+#define RB        AT(r, word >> 28 & 0xffff0)
+#define RC        AT(r, word >> 44 & 0xffff0)
+#define KB        AT(k, word >> 28 & 0xffff0)
+#define SITE      ((site *)(uintptr_t)k - 1 - B)
+#define SMALL     ((int64_t)(int16_t)(word >> 32)) /* b as a number */
 #define NEXT                                                                                       \
     do {                                                                                           \
         FETCH(++ip);                                                                               \
@@ -60,24 +68,35 @@
         ip = f->ip;                                                                                \
         r = f->r;                                                                                  \
         k = f->k;                                                                                  \
-        nlocal = f->nlocal;                                                                        \
+        temps = f->temps;                                                                          \
+    } while (0)
+/* the frame that was made goes on; its result will be in register reg */
+#define ENTER(to, reg)                                                                             \
+    do {                                                                                           \
+        (to)->dst = (uint16_t)(reg);                                                               \
+        f = (to);                                                                                  \
+        r = f->r;                                                                                  \
+        k = f->link->k;                                                                            \
+        temps = f->temps;                                                                          \
+        ip = f->link->start;                                                                       \
+        NEXT;                                                                                      \
     } while (0)
 /* c = v, having used a and b; v FAIL: exception */
 #define RESULT2(v)                                                                                 \
     do {                                                                                           \
         value v_ = (v);                                                                            \
         if (v_.kind == V_FAIL) goto error;                                                         \
-        USED(A);                                                                                   \
-        USED(B);                                                                                   \
-        SET(C, v_);                                                                                \
+        USED(RA);                                                                                  \
+        USED(RB);                                                                                  \
+        SET(RC, v_);                                                                               \
         NEXT;                                                                                      \
     } while (0)
 #define RESULT1(v)                                                                                 \
     do {                                                                                           \
         value v_ = (v);                                                                            \
         if (v_.kind == V_FAIL) goto error;                                                         \
-        USED(A);                                                                                   \
-        SET(C, v_);                                                                                \
+        USED(RA);                                                                                  \
+        SET(RC, v_);                                                                               \
         NEXT;                                                                                      \
     } while (0)
 
@@ -113,7 +132,7 @@ value vm_run(interp *in)
     const insn *ip;
     value *r;
     const value *k;
-    uint32_t nlocal;
+    value *temps; /* registers from here on are temporaries */
     uint64_t word;
     value v;
     RELOAD;
@@ -129,40 +148,40 @@ value vm_run(interp *in)
 
     CASE(MOVE) :
     {
-        v = ref_at(&r[A]);
-        SET(C, v);
+        v = ref_at(RA);
+        SET(RC, v);
         NEXT;
     }
     CASE(TAKE) :
     {
-        v = take(&r[A]);
-        SET(C, v);
+        v = take(RA);
+        SET(RC, v);
         NEXT;
     }
     CASE(DROP) :
     {
-        CLEAR(A);
+        CLEAR(RA);
         NEXT;
     }
     CASE(LOADK) :
     {
         v = ref_at(&k[(uint32_t)A | (uint32_t)B << 16]);
-        SET(C, v);
+        SET(RC, v);
         NEXT;
     }
     CASE(CHECK) :
     {
-        if (r[A].kind != V_FAIL) NEXT;
+        if (RA->kind != V_FAIL) NEXT;
         throw_unbound(in, f, A);
         goto error;
     }
     CASE(UNBIND) :
     {
-        if (r[A].kind == V_FAIL) {
+        if (RA->kind == V_FAIL) {
             throw_unbound(in, f, A);
             goto error;
         }
-        CLEAR(A);
+        CLEAR(RA);
         NEXT;
     }
 
@@ -170,37 +189,37 @@ value vm_run(interp *in)
 
     CASE(CELL) :
     {
-        cell *c = cell_new(in, take(&r[A]));
+        cell *c = cell_new(in, take(RA));
         if (!c) goto error;
-        r[A] = v_obj(c);
+        *RA = v_obj(c);
         NEXT;
     }
     CASE(GETCELL) :
     {
-        v = ref_at(X ? &f->closure->at[A] : &r[A]);
-        SET(C, v);
+        v = ref_at(X ? &f->closure->at[A] : RA);
+        SET(RC, v);
         NEXT;
     }
     CASE(DEREF) :
     {
-        v = ref_at(&((cell *)r[A].o)->v);
+        v = ref_at(&((cell *)RA->o)->v);
         if (v.kind == V_FAIL) {
             throw_empty_cell(in, f->link->code->local[A], false);
             goto error;
         }
-        SET(C, v);
+        SET(RC, v);
         NEXT;
     }
     CASE(SETDEREF) :
     {
-        value *at = &((cell *)r[A].o)->v, old = *at;
-        *at = OWN(B);
+        value *at = &((cell *)RA->o)->v, old = *at;
+        *at = OWN(RB);
         value_unref(in, old);
         NEXT;
     }
     CASE(DELDEREF) :
     {
-        v = take(&((cell *)r[A].o)->v);
+        v = take(&((cell *)RA->o)->v);
         if (v.kind == V_FAIL) {
             throw_empty_cell(in, f->link->code->local[A], false);
             goto error;
@@ -215,7 +234,7 @@ value vm_run(interp *in)
             throw_empty_cell(in, f->link->code->free[A], true);
             goto error;
         }
-        SET(C, v);
+        SET(RC, v);
         NEXT;
     }
     CASE(SETFREE) :
@@ -226,7 +245,7 @@ value vm_run(interp *in)
             goto error;
         }
         value *at = &((cell *)o)->v, old = *at;
-        *at = OWN(B);
+        *at = OWN(RB);
         value_unref(in, old);
         NEXT;
     }
@@ -250,42 +269,37 @@ value vm_run(interp *in)
 
     CASE(CLASSFREE) :
     {
-        v = name_load(in, &f->link->site[B], f, true, A);
+        v = name_load(in, SITE, f, true, A);
         if (v.kind == V_FAIL) goto error;
-        SET(C, v);
+        SET(RC, v);
         NEXT;
     }
     CASE(GLOBAL) :
     {
-        site *s = &f->link->site[B];
-        dict *g = f->globals;
-        if (s->version == g->version) {
-            if (s->how == SITE_GLOBAL) {
-                v = ref_at(&g->entry[s->hint].val);
-                SET(C, v);
-                NEXT;
-            }
-            if (s->version2 == in->builtins->version) {
+        site *s = SITE;
+        if (s->version == f->globals->version) {
+            if (!s->at) { /* a builtin */
+                if (s->version2 != in->builtins->version) goto global_slow;
                 v = ref_at(&in->builtins->entry[s->hint].val);
-                SET(C, v);
-                NEXT;
-            }
+            } else
+                v = ref_at(s->at);
+            SET(RC, v);
+            NEXT;
         }
+    global_slow:
         f->ip = ip;
         v = global_load(in, s, f);
         if (v.kind == V_FAIL) goto error;
-        SET(C, v);
+        SET(RC, v);
         NEXT;
     }
     CASE(SETGLOBAL) :
     {
-        site *s = &f->link->site[B];
+        site *s = SITE;
         dict *g = f->globals;
-        v = OWN(A);
-        if (s->version == g->version && s->how == SITE_GLOBAL) {
-            value *at = &g->entry[s->hint].val, old = *at;
-            *at = v;
-            if (old.kind == V_OBJ) value_unref(in, old);
+        v = OWN(RA);
+        if (s->version == g->version && s->at) {
+            SET(s->at, v);
             NEXT;
         }
         if (!global_store(in, s, f, v)) goto error;
@@ -293,80 +307,83 @@ value vm_run(interp *in)
     }
     CASE(DELGLOBAL) :
     {
-        if (!global_delete(in, &f->link->site[B], f)) goto error;
+        if (!global_delete(in, SITE, f)) goto error;
         NEXT;
     }
     CASE(NAME) :
     {
         if (f->ns.kind == V_FAIL) goto L_GLOBAL;
         f->ip = ip;
-        v = name_load(in, &f->link->site[B], f, false, 0);
+        v = name_load(in, SITE, f, false, 0);
         if (v.kind == V_FAIL) goto error;
-        SET(C, v);
+        SET(RC, v);
         NEXT;
     }
     CASE(SETNAME) :
     {
         if (f->ns.kind == V_FAIL) goto L_SETGLOBAL;
-        if (!name_store(in, &f->link->site[B], f, r[A])) goto error;
-        USED(A);
+        if (!name_store(in, SITE, f, *RA)) goto error;
+        USED(RA);
         NEXT;
     }
     CASE(DELNAME) :
     {
-        if (!name_store(in, &f->link->site[B], f, FAIL)) goto error;
+        if (!name_store(in, SITE, f, FAIL)) goto error;
         NEXT;
     }
 
     /* ---- arithmetic ---- */
 
-#define ARITH(NAME, OPERAND, op, builtin_overflow, symbol)                                         \
+#define ARITH(NAME, b_value, is_register, op, builtin_overflow, symbol)                            \
     CASE(NAME) :                                                                                   \
     {                                                                                              \
-        value a = value_at(&r[A]), b = value_at(&OPERAND);                                         \
+        value a = value_at(RA), b = b_value;                                                       \
         int64_t n;                                                                                 \
-        if (BOTH(a, b, V_INT) && !builtin_overflow(a.i, b.i, &n)) {                                \
-            SET_INT(C, n);                                                                         \
-            NEXT;                                                                                  \
-        }                                                                                          \
+        if (!BOTH(a, b, V_INT)) goto floats_##NAME;                                                \
+        if (builtin_overflow(a.i, b.i, &n)) goto slow_##NAME;                                      \
+        SET_INT(RC, n);                                                                            \
+        NEXT;                                                                                      \
+        floats_##NAME:;                                                                            \
         double x, y;                                                                               \
         if (!both_floats(a, b, &x, &y)) goto slow_##NAME;                                          \
-        SET_FLOAT(C, x symbol y);                                                                  \
+        SET_FLOAT(RC, x symbol y);                                                                 \
         NEXT;                                                                                      \
     }                                                                                              \
     slow_##NAME:                                                                                   \
     {                                                                                              \
         f->ip = ip;                                                                                \
-        if (op == OP_ADD && A == C && str_append(in, &r[A], OPERAND)) {                            \
-            if (#OPERAND[0] == 'r') USED(B);                                                       \
+        if (op == OP_ADD && RA == RC && str_append(in, RA, b_value)) {                             \
+            if (is_register) USED(RB);                                                             \
             NEXT;                                                                                  \
         }                                                                                          \
-        v = binary_slow(in, X, op, r[A], OPERAND, #OPERAND[0] == 'r' ? SPENT2 : SPENT1);           \
+        v = binary_slow(in, X, op, *RA, b_value, is_register ? SPENT2 : SPENT1);                   \
         if (v.kind == V_FAIL) goto error;                                                          \
-        USED(A);                                                                                   \
-        if (#OPERAND[0] == 'r') USED(B);                                                           \
-        SET(C, v);                                                                                 \
+        USED(RA);                                                                                  \
+        if (is_register) USED(RB);                                                                 \
+        SET(RC, v);                                                                                \
         NEXT;                                                                                      \
     }
-    ARITH(ADD, r[B], OP_ADD, __builtin_add_overflow, +)
-    ARITH(SUB, r[B], OP_SUB, __builtin_sub_overflow, -)
-    ARITH(MUL, r[B], OP_MUL, __builtin_mul_overflow, *)
-    ARITH(ADDK, k[B], OP_ADD, __builtin_add_overflow, +)
-    ARITH(SUBK, k[B], OP_SUB, __builtin_sub_overflow, -)
-    ARITH(MULK, k[B], OP_MUL, __builtin_mul_overflow, *)
+    ARITH(ADD, value_at(RB), true, OP_ADD, __builtin_add_overflow, +)
+    ARITH(SUB, value_at(RB), true, OP_SUB, __builtin_sub_overflow, -)
+    ARITH(MUL, value_at(RB), true, OP_MUL, __builtin_mul_overflow, *)
+    ARITH(ADDK, value_at(KB), false, OP_ADD, __builtin_add_overflow, +)
+    ARITH(SUBK, value_at(KB), false, OP_SUB, __builtin_sub_overflow, -)
+    ARITH(MULK, value_at(KB), false, OP_MUL, __builtin_mul_overflow, *)
+    ARITH(ADDI, v_int(SMALL), false, OP_ADD, __builtin_add_overflow, +)
+    ARITH(SUBI, v_int(SMALL), false, OP_SUB, __builtin_sub_overflow, -)
 
     CASE(BIN) :
     {
         f->ip = ip;
-        v = binary_slow(in, X, (enum binop)(X & 63), r[A], r[B], SPENT2);
+        v = binary_slow(in, X, (enum binop)(X & 63), *RA, *RB, SPENT2);
         RESULT2(v);
     }
     CASE(MODK) :
     {
-        value a = value_at(&r[A]), b = value_at(&k[B]);
+        value a = value_at(RA), b = value_at(KB);
         if (BOTH(a, b, V_INT) && b.i > 0) {
             int64_t m = a.i % b.i;
-            SET_INT(C, m < 0 ? m + b.i : m);
+            SET_INT(RC, m < 0 ? m + b.i : m);
             NEXT;
         }
         f->ip = ip;
@@ -374,10 +391,10 @@ value vm_run(interp *in)
     }
     CASE(FLOORDIVK) :
     {
-        value a = value_at(&r[A]), b = value_at(&k[B]);
+        value a = value_at(RA), b = value_at(KB);
         if (BOTH(a, b, V_INT) && b.i > 0) {
             int64_t q = a.i / b.i;
-            SET_INT(C, q - (a.i % b.i < 0));
+            SET_INT(RC, q - (a.i % b.i < 0));
             NEXT;
         }
         f->ip = ip;
@@ -386,13 +403,13 @@ value vm_run(interp *in)
     CASE(BINK) :
     {
         f->ip = ip;
-        RESULT1(binary_slow(in, X, (enum binop)(X & 63), r[A], k[B], SPENT1));
+        RESULT1(binary_slow(in, X, (enum binop)(X & 63), *RA, *KB, SPENT1));
     }
     CASE(UNARY) :
     {
-        value a = value_at(&r[A]);
+        value a = value_at(RA);
         if (X == OP_NEG && a.kind == V_INT && a.i != INT64_MIN) {
-            SET_INT(C, -a.i);
+            SET_INT(RC, -a.i);
             NEXT;
         }
         f->ip = ip;
@@ -400,15 +417,15 @@ value vm_run(interp *in)
     }
     CASE(NOT) :
     {
-        int t = truth(in, r[A]);
+        int t = truth(in, *RA);
         if (t < 0) goto error;
         RESULT1(v_bool(!t));
     }
     CASE(CMP) :
     {
-        value a = value_at(&r[A]), b = value_at(&r[B]);
+        value a = value_at(RA), b = value_at(RB);
         if (BOTH(a, b, V_INT)) {
-            SET_BOOL(C, compare_ints(X, a.i, b.i));
+            SET_BOOL(RC, compare_ints(X, a.i, b.i));
             NEXT;
         }
         f->ip = ip;
@@ -416,9 +433,9 @@ value vm_run(interp *in)
     }
     CASE(CMPK) :
     {
-        value a = value_at(&r[A]), b = value_at(&k[B]);
+        value a = value_at(RA), b = value_at(KB);
         if (BOTH(a, b, V_INT)) {
-            SET_BOOL(C, compare_ints(X, a.i, b.i));
+            SET_BOOL(RC, compare_ints(X, a.i, b.i));
             NEXT;
         }
         f->ip = ip;
@@ -426,16 +443,16 @@ value vm_run(interp *in)
     }
     CASE(IS) :
     {
-        v = v_bool(value_same(r[A], r[B]) != (X != 0));
+        v = v_bool(value_same(*RA, *RB) != (X != 0));
         RESULT2(v);
     }
     CASE(IN) :
     {
         f->ip = ip;
-        value b = value_at(&r[B]);
+        value b = value_at(RB);
         int t = -2;
-        if (b.kind == V_OBJ && b.o->type == &T_dict) t = quick_has((dict *)b.o, r[A]);
-        if (t == -2) t = value_contains(in, b, r[A]);
+        if (b.kind == V_OBJ && b.o->type == &T_dict) t = quick_has((dict *)b.o, *RA);
+        if (t == -2) t = value_contains(in, b, *RA);
         if (t < 0) goto error;
         v = v_bool(t != (X != 0));
         RESULT2(v);
@@ -454,71 +471,84 @@ value vm_run(interp *in)
     }
     CASE(JT) :
     {
-        int t = truth(in, r[A]);
+        int t = truth(in, *RA);
         if (t < 0) goto error;
-        USED(A);
+        USED(RA);
         if (t) JUMP(FAR);
         NEXT;
     }
     CASE(JF) :
     {
-        int t = truth(in, r[A]);
+        int t = truth(in, *RA);
         if (t < 0) goto error;
-        USED(A);
+        USED(RA);
         if (!t) JUMP(FAR);
         NEXT;
     }
     CASE(JTK) :
     {
-        int t = truth(in, r[A]);
+        int t = truth(in, *RA);
         if (t < 0) goto error;
         if (t) JUMP(FAR);
-        CLEAR(A);
+        CLEAR(RA);
         NEXT;
     }
     CASE(JFK) :
     {
-        int t = truth(in, r[A]);
+        int t = truth(in, *RA);
         if (t < 0) goto error;
         if (!t) JUMP(FAR);
-        CLEAR(A);
+        CLEAR(RA);
         NEXT;
     }
     CASE(JNONE) :
     {
-        bool t = (r[A].kind == V_NONE) != (X != 0);
-        USED(A);
+        bool t = (RA->kind == V_NONE) != (X != 0);
+        USED(RA);
         if (t) JUMP(FAR);
         NEXT;
     }
-    CASE(JCMP) :
-    {
-        value a = value_at(&r[A]), b = value_at(&r[B]);
-        int t;
-        if (BOTH(a, b, V_INT))
-            t = compare_ints(X & 7, a.i, b.i);
-        else {
-            f->ip = ip;
-            t = compare_truth(in, X & 7, a, b);
-            if (t < 0) goto error;
-            USED(A);
-            USED(B);
-        }
-        if ((unsigned)t == X >> 7) JUMP(NEAR);
-        NEXT;
+    /* The name tells when to jump if both are ints; x, what was asked: floats know a third case. */
+#define JUMP_COMPARE(NAME, b_value, how, symbol)                                                   \
+    CASE(NAME) :                                                                                   \
+    {                                                                                              \
+        value a = value_at(RA), b = b_value;                                                       \
+        if (!BOTH(a, b, V_INT)) goto compare_##how;                                                \
+        if (a.i symbol b.i) JUMP(NEAR);                                                            \
+        NEXT;                                                                                      \
     }
+#define JUMP_COMPARES(END, b_value, how)                                                           \
+    JUMP_COMPARE(JLT##END, b_value, how, <)                                                        \
+    JUMP_COMPARE(JLE##END, b_value, how, <=)                                                       \
+    JUMP_COMPARE(JEQ##END, b_value, how, ==)                                                       \
+    JUMP_COMPARE(JNE##END, b_value, how, !=)                                                       \
+    JUMP_COMPARE(JGT##END, b_value, how, >)                                                        \
+    JUMP_COMPARE(JGE##END, b_value, how, >=)
+    JUMP_COMPARES(, value_at(RB), registers)
+    JUMP_COMPARES(I, v_int(SMALL), small)
+compare_registers : {
+    f->ip = ip;
+    int t = compare_truth(in, X & 7, *RA, *RB);
+    if (t < 0) goto error;
+    USED(RA);
+    USED(RB);
+    if ((unsigned)t == X >> 7) JUMP(NEAR);
+    NEXT;
+}
+compare_small : {
+    f->ip = ip;
+    int t = compare_truth(in, X & 7, *RA, v_int(SMALL));
+    if (t < 0) goto error;
+    USED(RA);
+    if ((unsigned)t == X >> 7) JUMP(NEAR);
+    NEXT;
+}
     CASE(JCMPK) :
     {
-        value a = value_at(&r[A]), b = value_at(&k[B]);
-        int t;
-        if (BOTH(a, b, V_INT))
-            t = compare_ints(X & 7, a.i, b.i);
-        else {
-            f->ip = ip;
-            t = compare_truth(in, X & 7, a, b);
-            if (t < 0) goto error;
-            USED(A);
-        }
+        f->ip = ip;
+        int t = compare_truth(in, X & 7, *RA, *KB);
+        if (t < 0) goto error;
+        USED(RA);
         if ((unsigned)t == X >> 7) JUMP(NEAR);
         NEXT;
     }
@@ -527,80 +557,80 @@ value vm_run(interp *in)
 
     CASE(ATTR) :
     {
-        site *s = &f->link->site[B];
-        value a = value_at(&r[A]);
+        site *s = SITE;
+        value a = value_at(RA);
         if (a.kind == V_OBJ && a.o->type == s->type && type_version(s->type) == s->version) {
             dict *d = s->how == SITE_FIELD ? obj_head(a.o)->dict : NULL;
             if (d && s->hint < d->used && d->entry[s->hint].key.o == (obj *)s->name) {
                 v = ref_at(&d->entry[s->hint].val);
-                if (!(X & 64)) USED(A);
-                SET(C, v);
+                if (!(X & 64)) USED(RA);
+                SET(RC, v);
                 NEXT;
             }
         }
         f->ip = ip;
         v = attr_load(in, s, a);
         if (v.kind == V_FAIL) goto error;
-        if (!(X & 64)) USED(A);
-        SET(C, v);
+        if (!(X & 64)) USED(RA);
+        SET(RC, v);
         NEXT;
     }
     CASE(SETATTR) :
     {
-        site *s = &f->link->site[B];
-        value a = value_at(&r[A]);
+        site *s = SITE;
+        value a = value_at(RA);
         if (a.kind == V_OBJ && a.o->type == s->type && s->how == SITE_FIELD &&
             type_version(s->type) == s->version && !(a.o->flags & OBJ_FROZEN)) {
             dict *d = obj_head(a.o)->dict;
             if (d && s->hint < d->used && d->entry[s->hint].key.o == (obj *)s->name) {
-                v = OWN(C);
+                v = OWN(RC);
                 value old = d->entry[s->hint].val;
                 d->entry[s->hint].val = v;
                 value_unref(in, old);
-                USED(A);
+                USED(RA);
                 NEXT;
             }
         }
         f->ip = ip;
-        if (!attr_store(in, s, a, r[C])) goto error;
-        USED(C);
-        USED(A);
+        if (!attr_store(in, s, a, *RC)) goto error;
+        USED(RC);
+        USED(RA);
         NEXT;
     }
     CASE(DELATTR) :
     {
         f->ip = ip;
-        if (!value_setattr(in, r[A], f->link->site[B].name, FAIL)) goto error;
-        USED(A);
+        if (!value_setattr(in, *RA, SITE->name, FAIL)) goto error;
+        USED(RA);
         NEXT;
     }
     CASE(METHOD) :
     {
-        value fn, self = r[A];
+        value fn, self = *RA;
         bool with_self = false;
-        const site *s = &f->link->site[B];
+        const site *s = SITE;
         if (self.kind == V_OBJ && self.o->type == s->type && s->how == SITE_METHOD &&
             type_version(s->type) == s->version) {
             const dict *d = self.o->flags & OBJ_DICT ? obj_head(self.o)->dict : NULL;
             if (!d || d->version == s->version2) {
                 fn = ref_at(&s->val);
-                self = OWN(A);
-                SET(C, fn);
-                SET(C + 1, self);
+                self = OWN(RA);
+                SET(RC, fn);
+                SET(RC + 1, self);
                 NEXT;
             }
         }
         f->ip = ip;
-        if (!attr_method(in, &f->link->site[B], self, &fn, &with_self)) goto error;
-        self = with_self ? OWN(A) : FAIL;
-        if (!with_self) USED(A);
-        SET(C, fn);
-        SET(C + 1, self);
+        if (!attr_method(in, SITE, self, &fn, &with_self)) goto error;
+        self = with_self ? OWN(RA) : FAIL;
+        if (!with_self) USED(RA);
+        SET(RC, fn);
+        SET(RC + 1, self);
         NEXT;
     }
     CASE(ITEM) :
     {
-        value a = value_at(&r[A]), b = value_at(&r[B]);
+        value a = value_at(RA), b = value_at(RB);
         if (a.kind == V_OBJ) {
             if (a.o->type == &T_list && b.kind == V_INT) {
                 list *l = (list *)a.o;
@@ -622,26 +652,26 @@ value vm_run(interp *in)
         if (v.kind == V_FAIL) goto error;
     item_done:
         if (!(X & 64)) {
-            USED(A);
-            USED(B);
+            USED(RA);
+            USED(RB);
         }
-        SET(C, v);
+        SET(RC, v);
         NEXT;
     }
     CASE(ITEMK) :
     {
-        value a = value_at(&r[A]), b = value_at(&k[B]);
+        value a = value_at(RA), b = value_at(KB);
         if (a.kind == V_OBJ && b.kind == V_INT && b.i >= 0) {
             if (a.o->type == &T_list && b.i < ((list *)a.o)->n) {
                 v = ref_at(&((list *)a.o)->at[b.i]);
-                USED(A);
-                SET(C, v);
+                USED(RA);
+                SET(RC, v);
                 NEXT;
             }
             if (a.o->type == &T_tuple && b.i < ((tuple *)a.o)->n) {
                 v = ref_at(&((tuple *)a.o)->at[b.i]);
-                USED(A);
-                SET(C, v);
+                USED(RA);
+                SET(RC, v);
                 NEXT;
             }
         }
@@ -649,8 +679,8 @@ value vm_run(interp *in)
             int64_t at = quick_entry((dict *)a.o, b);
             if (at >= 0) {
                 v = ref_at(&((dict *)a.o)->entry[at].val);
-                USED(A);
-                SET(C, v);
+                USED(RA);
+                SET(RC, v);
                 NEXT;
             }
         }
@@ -659,7 +689,7 @@ value vm_run(interp *in)
     }
     CASE(SETITEM) :
     {
-        value a = value_at(&r[A]), b = value_at(&r[B]);
+        value a = value_at(RA), b = value_at(RB);
         f->ip = ip;
         if (a.kind == V_OBJ && a.o->type == &T_list && b.kind == V_INT &&
             !(a.o->flags & OBJ_FROZEN)) {
@@ -667,9 +697,9 @@ value vm_run(interp *in)
             int64_t at = b.i < 0 ? b.i + l->n : b.i;
             if (at >= 0 && at < l->n) {
                 value old = l->at[at];
-                l->at[at] = OWN(C);
+                l->at[at] = OWN(RC);
                 value_unref(in, old);
-                USED(A);
+                USED(RA);
                 NEXT;
             }
         }
@@ -677,33 +707,33 @@ value vm_run(interp *in)
             int64_t at = quick_entry((dict *)a.o, b);
             if (at >= 0) {
                 value *held = &((dict *)a.o)->entry[at].val, old = *held;
-                *held = OWN(C);
+                *held = OWN(RC);
                 value_unref(in, old);
-                USED(A);
-                USED(B);
+                USED(RA);
+                USED(RB);
                 NEXT;
             }
         }
-        if (!value_setitem(in, a, b, r[C])) goto error;
-        USED(C);
-        USED(A);
-        USED(B);
+        if (!value_setitem(in, a, b, *RC)) goto error;
+        USED(RC);
+        USED(RA);
+        USED(RB);
         NEXT;
     }
     CASE(DELITEM) :
     {
         f->ip = ip;
-        if (!value_setitem(in, r[A], r[B], FAIL)) goto error;
-        USED(A);
-        USED(B);
+        if (!value_setitem(in, *RA, *RB, FAIL)) goto error;
+        USED(RA);
+        USED(RB);
         NEXT;
     }
     CASE(SLICE) :
     {
-        v = slice_new(in, r[A], r[A + 1], r[A + 2]);
+        v = slice_new(in, *RA, RA[1], RA[2]);
         if (v.kind == V_FAIL) goto error;
-        for (int j = 0; j < 3; j++) CLEAR(A + j);
-        SET(C, v);
+        for (int j = 0; j < 3; j++) CLEAR(RA + j);
+        SET(RC, v);
         NEXT;
     }
 
@@ -713,96 +743,96 @@ value vm_run(interp *in)
     {
         list *l = list_new(in, B);
         if (!l) goto error;
-        for (uint32_t j = 0; j < B; j++) l->at[j] = take(&r[A + j]);
+        for (uint32_t j = 0; j < B; j++) l->at[j] = take(RA + j);
         l->n = B;
-        SET(C, v_obj(l));
+        SET(RC, v_obj(l));
         NEXT;
     }
     CASE(TUPLE) :
     {
         tuple *t = tuple_new(in, B);
         if (!t) goto error;
-        for (uint32_t j = 0; j < B; j++) t->at[j] = take(&r[A + j]);
-        SET(C, v_obj(t));
+        for (uint32_t j = 0; j < B; j++) t->at[j] = take(RA + j);
+        SET(RC, v_obj(t));
         NEXT;
     }
     CASE(SET) :
     {
         f->ip = ip;
-        v = build_set(in, &r[A], B, X);
+        v = build_set(in, RA, B, X);
         if (v.kind == V_FAIL) goto error;
-        SET(C, v);
+        SET(RC, v);
         NEXT;
     }
     CASE(DICT) :
     {
         f->ip = ip;
-        v = build_dict(in, &r[A], B);
+        v = build_dict(in, RA, B);
         if (v.kind == V_FAIL) goto error;
-        SET(C, v);
+        SET(RC, v);
         NEXT;
     }
     CASE(APPEND) :
     {
-        v = OWN(B);
-        if (!list_add(in, (list *)r[A].o, v)) goto error;
+        v = OWN(RB);
+        if (!list_add(in, (list *)RA->o, v)) goto error;
         NEXT;
     }
     CASE(SETADD) :
     {
         f->ip = ip;
-        if (!set_add(in, (set *)r[A].o, r[B])) goto error;
-        USED(B);
+        if (!set_add(in, (set *)RA->o, *RB)) goto error;
+        USED(RB);
         NEXT;
     }
     CASE(DICTADD) :
     {
         f->ip = ip;
-        if (!dict_set(in, (dict *)r[A].o, r[B], r[B + 1])) goto error;
-        CLEAR(B);
-        CLEAR(B + 1);
+        if (!dict_set(in, (dict *)RA->o, *RB, RB[1])) goto error;
+        CLEAR(RB);
+        CLEAR(RB + 1);
         NEXT;
     }
     CASE(EXTEND) :
     {
         f->ip = ip;
-        if (!extend_words(in, (list *)r[A].o, r[B], X ? &r[A - 1] : NULL)) goto error;
-        USED(B);
+        if (!extend_words(in, (list *)RA->o, *RB, X ? RA - 1 : NULL)) goto error;
+        USED(RB);
         NEXT;
     }
     CASE(SETEXT) :
     {
         f->ip = ip;
-        if (!set_update(in, (set *)r[A].o, r[B])) goto error;
-        USED(B);
+        if (!set_update(in, (set *)RA->o, *RB)) goto error;
+        USED(RB);
         NEXT;
     }
     CASE(DICTEXT) :
     {
         f->ip = ip;
-        if (!merge_keywords(in, (dict *)r[A].o, r[B], X ? &r[A - 2] : NULL)) goto error;
-        USED(B);
+        if (!merge_keywords(in, (dict *)RA->o, *RB, X ? RA - 2 : NULL)) goto error;
+        USED(RB);
         NEXT;
     }
     CASE(LISTTUPLE) :
     {
-        list *l = (list *)r[A].o;
+        list *l = (list *)RA->o;
         v = v_obj(tuple_from(in, l->at, l->n));
         RESULT1(v);
     }
     CASE(UNPACK) :
     {
-        value t = value_at(&r[A]);
+        value t = value_at(RA);
         if (t.kind == V_OBJ && t.o->type == &T_tuple && ((tuple *)t.o)->n == (int64_t)B &&
             !(A >= C && A < C + B)) {
             const value *at = ((tuple *)t.o)->at;
-            for (uint32_t j = 0; j < B; j++) SET(C + j, ref_at(&at[j]));
-            USED(A);
+            for (uint32_t j = 0; j < B; j++) SET(RC + j, ref_at(&at[j]));
+            USED(RA);
             NEXT;
         }
         f->ip = ip;
-        value a = OWN(A);
-        bool ok = unpack(in, a, B, &r[C]);
+        value a = OWN(RA);
+        bool ok = unpack(in, a, B, RC);
         value_unref(in, a);
         if (!ok) goto error;
         NEXT;
@@ -810,8 +840,8 @@ value vm_run(interp *in)
     CASE(UNPACKX) :
     {
         f->ip = ip;
-        value a = OWN(A);
-        bool ok = unpack_star(in, a, B & 255, B >> 8, &r[C]);
+        value a = OWN(RA);
+        bool ok = unpack_star(in, a, B & 255, B >> 8, RC);
         value_unref(in, a);
         if (!ok) goto error;
         NEXT;
@@ -822,15 +852,15 @@ value vm_run(interp *in)
     CASE(ITER) :
     {
         f->ip = ip;
-        if (r[A].kind == V_OBJ && r[A].o->type == &T_generator) {
-            if (A != C) SET(C, OWN(A));
+        if (RA->kind == V_OBJ && RA->o->type == &T_generator) {
+            if (A != C) SET(RC, OWN(RA));
             NEXT;
         }
-        RESULT1(value_iter(in, r[A]));
+        RESULT1(value_iter(in, *RA));
     }
     CASE(NEXT) :
     {
-        value it = value_at(&r[A]);
+        value it = value_at(RA);
         const type *t = it.o->type;
         if (t == &T_range_iter) {
             range_iter *x = (range_iter *)it.o;
@@ -838,14 +868,14 @@ value vm_run(interp *in)
             int64_t at = x->at;
             x->left--;
             x->at = (int64_t)((uint64_t)at + (uint64_t)x->step);
-            SET_INT(B, at);
+            SET_INT(RB, at);
             NEXT;
         }
         if (t == &T_list_iter) {
             list_iter *x = (list_iter *)it.o;
             if (!x->of || x->i >= x->of->n) goto next_slow;
             v = ref_at(&x->of->at[x->i++]);
-            SET(B, v);
+            SET(RB, v);
             NEXT;
         }
         if (t == &T_generator) {
@@ -868,27 +898,25 @@ value vm_run(interp *in)
             if (throwing(in)) goto error;
             goto exhausted;
         }
-        SET(B, v);
+        SET(RB, v);
         NEXT;
     }
 exhausted:
-    CLEAR(A);
+    CLEAR(RA);
     JUMP(NEAR);
 
     /* ---- calls ---- */
 
     CASE(CALL) :
     {
-        value *w = &r[A], fn = *w;
+        value *w = RA, fn = *w;
         uint32_t n = B;
         f->ip = ip;
         if (fn.kind != V_OBJ) goto call_slow;
         if (fn.o->type == &T_function) {
-            frame *to = push_call(in, (func *)fn.o, w + 1, n);
+            frame *to = push_call(in, f, (func *)fn.o, w + 1, n);
             if (!to) goto error;
-            to->dst = C;
-            RELOAD;
-            NEXT;
+            ENTER(to, C);
         }
         if (fn.o->type == &T_cfunction) {
             v = cfunction_call(in, (cfunction *)fn.o, w + 1, n, NULL);
@@ -908,13 +936,12 @@ exhausted:
                 f->flags & FRAME_GEN) {
                 goto call_slow;
             }
-            const bytecode *c = p->link->code;
-            if (!(c->flags & CODE_SIMPLE) || n + 1 != c->argcount) goto call_slow;
+            if (n + 1 != p->link->call) goto call_slow;
             obj *self = obj_new(in, &cls->t, 0);
             if (!self) goto error;
             value_unref(in, fn);
             *w = value_ref(v_obj(self));
-            frame *to = push_frame(in, p->link, w, n + 1);
+            frame *to = push_frame(in, f, p->link, w, n + 1);
             if (!to) {
                 obj_unref(in, self);
                 goto error;
@@ -924,21 +951,19 @@ exhausted:
             to->fn = obj_ref(p);
             to->globals = p->globals;
             to->closure = p->closure;
-            to->dst = C;
-            RELOAD;
-            NEXT;
+            ENTER(to, C);
         }
     call_slow:
         v = value_call(in, fn, w + 1, n, NULL);
     called:
         if (v.kind == V_FAIL) goto error;
-        for (uint32_t j = 0; j <= n; j++) CLEAR(A + j);
-        SET(C, v);
+        for (uint32_t j = 0; j <= n; j++) CLEAR(RA + j);
+        SET(RC, v);
         NEXT;
     }
     CASE(CALLM) :
     {
-        value *w = &r[A], fn = *w, *arg = w + 2;
+        value *w = RA, fn = *w, *arg = w + 2;
         uint32_t n = B;
         f->ip = ip;
         if (w[1].kind != V_FAIL) {
@@ -946,24 +971,22 @@ exhausted:
             n++;
         }
         if (fn.kind == V_OBJ && fn.o->type == &T_function) {
-            frame *to = push_call(in, (func *)fn.o, arg, n);
+            frame *to = push_call(in, f, (func *)fn.o, arg, n);
             if (!to) goto error;
-            to->dst = C;
-            RELOAD;
-            NEXT;
+            ENTER(to, C);
         }
         if (fn.kind == V_OBJ && fn.o->type == &T_cfunction) {
             v = cfunction_call(in, (cfunction *)fn.o, arg, n, NULL);
         } else
             v = value_call(in, fn, arg, n, NULL);
         if (v.kind == V_FAIL) goto error;
-        for (uint32_t j = 0; j < B + 2u; j++) CLEAR(A + j);
-        SET(C, v);
+        for (uint32_t j = 0; j < B + 2u; j++) CLEAR(RA + j);
+        SET(RC, v);
         NEXT;
     }
     CASE(CALLKW) :
     {
-        value *w = &r[A], fn = *w, *arg = w + 1;
+        value *w = RA, fn = *w, *arg = w + 1;
         uint32_t n = B, all = B + X;
         tuple *names = (tuple *)k[C].o;
         f->ip = ip;
@@ -977,24 +1000,22 @@ exhausted:
         if (fn.kind == V_OBJ && fn.o->type == &T_function) {
             frame *to = push_bound(in, (func *)fn.o, arg, npos, names);
             if (!to) goto error;
-            to->dst = A;
-            RELOAD;
-            NEXT;
+            ENTER(to, A);
         }
         v = value_call(in, fn, arg, npos, names);
         if (v.kind == V_FAIL) goto error;
-        for (uint32_t j = 0; j <= all; j++) CLEAR(A + j);
-        r[A] = v;
+        for (uint32_t j = 0; j <= all; j++) CLEAR(RA + j);
+        *RA = v;
         NEXT;
     }
     CASE(CALLX) :
     {
         f->ip = ip;
-        v = call_words(in, &r[A], X);
+        v = call_words(in, RA, X);
         if (v.kind == V_FAIL) goto error;
-        CLEAR(A + 1);
-        if (X) CLEAR(A + 2);
-        SET(A, v);
+        CLEAR(RA + 1);
+        if (X) CLEAR(RA + 2);
+        SET(RA, v);
         NEXT;
     }
     CASE(RETURNK) :
@@ -1004,14 +1025,17 @@ exhausted:
     }
     CASE(RETURN) :
     {
-        v = OWN(A);
+        v = take(RA); /* a local, too, has seen its last use */
         goto leave;
     }
 leave : {
     if (safe_point_due(in)) {
         f->ip = ip;
         if (!safe_point(in)) {
-            value_unref(in, v);
+            if (OPERATION == I_RETURN)
+                *RA = v;
+            else
+                value_unref(in, v);
             goto error;
         }
     }
@@ -1020,8 +1044,8 @@ leave : {
         pop_frame(in, f, B);
         RELOAD;
         FETCH(ip);
-        CLEAR(A); /* the function */
-        SET(dst, v);
+        if (dst != A) CLEAR(RA); /* the function */
+        SET(&r[dst], v);
         NEXT;
     }
     if (flags & FRAME_GEN) {
@@ -1030,10 +1054,10 @@ leave : {
         RELOAD; /* at a NEXT or SEND */
         FETCH(ip);
         if (OPERATION == I_SEND)
-            SET(B, v);
+            SET(RB, v);
         else
             value_unref(in, v);
-        CLEAR(A);
+        CLEAR(RA);
         JUMP(NEAR);
     }
     if (flags & FRAME_INIT) {
@@ -1052,8 +1076,8 @@ leave : {
     if (flags & FRAME_ENTRY) return v;
     RELOAD;
     FETCH(ip);
-    CLEAR(A);
-    SET(dst, v);
+    CLEAR(RA);
+    SET(&r[dst], v);
     NEXT;
 }
 
@@ -1068,13 +1092,13 @@ leave : {
         if (flags & FRAME_ENTRY) return v_obj(g);
         RELOAD;
         FETCH(ip);
-        CLEAR(A);
-        SET(dst, v_obj(g));
+        CLEAR(RA);
+        SET(&r[dst], v_obj(g));
         NEXT;
     }
     CASE(YIELD) :
     {
-        v = OWN(A);
+        v = OWN(RA);
         gen *g = f->gen;
         f->ip = ip;
         g->state = GEN_SUSPENDED;
@@ -1084,62 +1108,62 @@ leave : {
         if (f->flags & FRAME_ENTRY) return v;
         RELOAD; /* at a NEXT or SEND */
         FETCH(ip);
-        SET(B, v);
+        SET(RB, v);
         NEXT;
     }
     CASE(SEND) :
     {
-        value it = value_at(&r[A]);
+        value it = value_at(RA);
         f->ip = ip;
         gen *g = as_gen(it);
         if (g && (g->state == GEN_NEW || g->state == GEN_SUSPENDED) &&
-            !(g->state == GEN_NEW && r[B].kind != V_NONE)) {
-            if (!gen_resume(in, g, r[B], 0)) goto error;
+            !(g->state == GEN_NEW && RB->kind != V_NONE)) {
+            if (!gen_resume(in, g, *RB, 0)) goto error;
             RELOAD;
             NEXT;
         }
         value out;
-        int more = g ? gen_send(in, g, r[B], &out) : iter_send(in, it, r[B], &out);
+        int more = g ? gen_send(in, g, *RB, &out) : iter_send(in, it, *RB, &out);
         if (more < 0) goto error;
-        SET(B, out);
+        SET(RB, out);
         if (more) NEXT;
-        CLEAR(A);
+        CLEAR(RA);
         JUMP(NEAR);
     }
     CASE(AWAIT) :
     {
         f->ip = ip;
-        RESULT1(await_iter(in, r[A], X));
+        RESULT1(await_iter(in, *RA, X));
     }
     CASE(YIELDITER) :
     {
         f->ip = ip;
-        RESULT1(yield_iter(in, r[A], f));
+        RESULT1(yield_iter(in, *RA, f));
     }
     CASE(AITER) :
     {
         f->ip = ip;
-        RESULT1(async_iter(in, r[A]));
+        RESULT1(async_iter(in, *RA));
     }
     CASE(ANEXT) :
     {
         f->ip = ip;
-        v = async_next(in, r[A]);
+        v = async_next(in, *RA);
         if (v.kind == V_FAIL) goto error;
-        SET(C, v);
+        SET(RC, v);
         NEXT;
     }
     CASE(ENDASYNC) :
     {
-        v = ref_at(&r[A + 1]);
+        v = ref_at(RA + 1);
         value old = f->handled;
-        f->handled = take(&r[A]);
+        f->handled = take(RA);
         in->nhandling--;
         value_unref(in, old);
-        CLEAR(A + 1);
+        CLEAR(RA + 1);
         if (as_obj(v, exc_type(StopAsyncIteration))) {
             value_unref(in, v);
-            CLEAR(B);
+            CLEAR(RB);
             JUMP(NEAR);
         }
         in->exc = v;
@@ -1161,20 +1185,20 @@ leave : {
             in->exc = value_ref(v);
             goto unwind;
         }
-        raise_value(in, r[A], X == 2 ? &r[B] : NULL);
+        raise_value(in, *RA, X == 2 ? RB : NULL);
         goto error;
     }
     CASE(RERAISE) :
     {
         f->ip = ip;
-        in->exc = ref_at(&r[A]);
+        in->exc = ref_at(RA);
         goto unwind;
     }
     CASE(HANDLE) :
     {
         v = exc_take(in);
-        r[A] = f->handled;
-        r[A + 1] = value_ref(v);
+        *RA = f->handled;
+        RA[1] = value_ref(v);
         f->handled = v;
         in->nhandling++;
         NEXT;
@@ -1182,9 +1206,9 @@ leave : {
     CASE(UNHANDLE) :
     {
         value old = f->handled;
-        f->handled = take(&r[A]);
+        f->handled = take(RA);
         in->nhandling--;
-        CLEAR(A + 1);
+        CLEAR(RA + 1);
         value_unref(in, old);
         if (in->haste) haste_over(in);
         NEXT;
@@ -1192,50 +1216,50 @@ leave : {
     CASE(JNOMATCH) :
     {
         f->ip = ip;
-        int t = exc_fits(in, r[A], r[A + 1]);
+        int t = exc_fits(in, *RA, RA[1]);
         if (t < 0) goto error;
-        CLEAR(A + 1);
+        CLEAR(RA + 1);
         if (!t) JUMP(FAR);
         NEXT;
     }
     CASE(EGMATCH) :
     {
         f->ip = ip;
-        v = group_match(in, f, &r[A], r[B]);
+        v = group_match(in, f, RA, *RB);
         if (v.kind == V_FAIL) goto error;
-        CLEAR(B);
-        SET(C, v);
+        CLEAR(RB);
+        SET(RC, v);
         NEXT;
     }
     CASE(EGLEFT) :
     {
-        v = group_left(in, r[A], (list *)r[B].o);
+        v = group_left(in, *RA, (list *)RB->o);
         if (v.kind == V_FAIL) goto error;
-        CLEAR(B);
-        SET(C, v);
+        CLEAR(RB);
+        SET(RC, v);
         NEXT;
     }
     CASE(WITH) :
     {
         f->ip = ip;
-        v = enter_context(in, r[A], X);
+        v = enter_context(in, *RA, X);
         if (v.kind == V_FAIL) goto error;
-        SET(A + 1, v);
+        SET(RA + 1, v);
         NEXT;
     }
     CASE(EXIT) :
     {
         f->ip = ip;
-        v = exit_context(in, r[A], X & 1 ? r[B] : NONE, X & 2);
+        v = exit_context(in, *RA, X & 1 ? *RB : NONE, X & 2);
         if (v.kind == V_FAIL) goto error;
-        CLEAR(A);
-        SET(C, v);
+        CLEAR(RA);
+        SET(RC, v);
         NEXT;
     }
     CASE(ASSERTERR) :
     {
         v = v_type(exc_type(AssertionError));
-        SET(C, v);
+        SET(RC, v);
         NEXT;
     }
 
@@ -1245,62 +1269,62 @@ leave : {
     {
         v = func_make(in, f, ip);
         if (v.kind == V_FAIL) goto error;
-        SET(C, v);
+        SET(RC, v);
         NEXT;
     }
     CASE(CLASS) :
     {
         v = build_class_function(in);
         if (v.kind == V_FAIL) goto error;
-        SET(C, v);
+        SET(RC, v);
         NEXT;
     }
     CASE(IMPORT) :
     {
         f->ip = ip;
-        v = import_name(in, f, f->link->site[B].name, r[A + 1], r[A].i, X);
+        v = import_name(in, f, SITE->name, RA[1], RA->i, X);
         if (v.kind == V_FAIL) goto error;
-        CLEAR(A);
-        CLEAR(A + 1);
-        SET(C, v);
+        CLEAR(RA);
+        CLEAR(RA + 1);
+        SET(RC, v);
         NEXT;
     }
     CASE(IMPORTFROM) :
     {
         f->ip = ip;
-        v = import_from(in, r[A], f->link->site[B].name);
+        v = import_from(in, *RA, SITE->name);
         if (v.kind == V_FAIL) goto error;
-        SET(C, v);
+        SET(RC, v);
         NEXT;
     }
     CASE(IMPORTSTAR) :
     {
         f->ip = ip;
-        if (!import_star(in, f, r[A])) goto error;
-        USED(A);
+        if (!import_star(in, f, *RA)) goto error;
+        USED(RA);
         NEXT;
     }
     CASE(FORMAT) :
     {
         f->ip = ip;
-        v = format_value(in, r[A], B == 0xffff ? NULL : &r[B], X);
+        v = format_value(in, *RA, B == 0xffff ? NULL : RB, X);
         if (v.kind == V_FAIL) goto error;
-        USED(A);
-        if (B != 0xffff) USED(B);
-        SET(C, v);
+        USED(RA);
+        if (B != 0xffff) USED(RB);
+        SET(RC, v);
         NEXT;
     }
     CASE(JOIN) :
     {
-        v = join_strs(in, &r[A], B);
+        v = join_strs(in, RA, B);
         if (v.kind == V_FAIL) goto error;
-        for (uint32_t j = 0; j < B; j++) CLEAR(A + j);
-        SET(C, v);
+        for (uint32_t j = 0; j < B; j++) CLEAR(RA + j);
+        SET(RC, v);
         NEXT;
     }
     CASE(ECHO) :
     {
-        v = OWN(A);
+        v = OWN(RA);
         value_unref(in, in->echo);
         in->echo = v;
         NEXT;
@@ -1315,50 +1339,50 @@ leave : {
 
     CASE(MATCHSEQ) :
     {
-        int t = match_kind(in, r[A], false);
-        SET(C, v_bool(t));
+        int t = match_kind(in, *RA, false);
+        SET(RC, v_bool(t));
         NEXT;
     }
     CASE(MATCHMAP) :
     {
-        int t = match_kind(in, r[A], true);
-        SET(C, v_bool(t));
+        int t = match_kind(in, *RA, true);
+        SET(RC, v_bool(t));
         NEXT;
     }
     CASE(MATCHKEYS) :
     {
         f->ip = ip;
-        v = match_keys(in, r[A], r[B]);
+        v = match_keys(in, *RA, *RB);
         if (v.kind == V_FAIL) goto error;
-        USED(B);
-        SET(C, v);
+        USED(RB);
+        SET(RC, v);
         NEXT;
     }
     CASE(MATCHREST) :
     {
         f->ip = ip;
-        v = match_rest(in, r[A], r[B]);
+        v = match_rest(in, *RA, *RB);
         if (v.kind == V_FAIL) goto error;
-        USED(B);
-        SET(C, v);
+        USED(RB);
+        SET(RC, v);
         NEXT;
     }
     CASE(MATCHCLASS) :
     {
         f->ip = ip;
-        v = match_class(in, r[A], r[B], r[B + 1], X);
+        v = match_class(in, *RA, *RB, RB[1], X);
         if (v.kind == V_FAIL) goto error;
-        CLEAR(B);
-        CLEAR(B + 1);
-        SET(C, v);
+        CLEAR(RB);
+        CLEAR(RB + 1);
+        SET(RC, v);
         NEXT;
     }
     CASE(LEN) :
     {
         f->ip = ip;
-        int64_t n = value_len(in, r[A]);
+        int64_t n = value_len(in, *RA);
         if (n < 0) goto error;
-        SET(C, v_int(n));
+        SET(RC, v_int(n));
         NEXT;
     }
 

@@ -2,6 +2,8 @@
  */
 #pragma once
 
+#include <math.h>
+
 #include "lang/vm.h"
 
 #define BOTH(a, b, k) ((((a).kind ^ (k)) | ((b).kind ^ (k))) == 0)
@@ -64,7 +66,10 @@ static inline int compare_floats(unsigned op, double a, double b)
 /* Truth of a comparison: 1, 0, -1 failed. */
 static int compare_truth(interp *in, unsigned op, value a, value b)
 {
+    if (BOTH(a, b, V_INT)) return compare_ints(op, a.i, b.i);
     if (BOTH(a, b, V_FLOAT)) return compare_floats(op, a.f, b.f);
+    double x, y; /* an int so small is a float exactly, and a float so small below any other int */
+    if (both_floats(a, b, &x, &y) && fabs(x) < 0x1p52) return compare_floats(op, x, y);
     value v = value_compare(in, (enum cmpop)op, a, b);
     if (v.kind == V_BOOL) return (int)v.i;
     if (v.kind == V_FAIL) return -1;

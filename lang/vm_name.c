@@ -21,6 +21,7 @@ static value builtin_load(interp *in, site *s, dict *globals)
     if (found < 0) return FAIL;
     if (!found) return throw_name(in, s->name);
     s->how = SITE_BUILTIN;
+    s->at = NULL;
     s->version = globals->version;
     s->version2 = in->builtins->version;
     s->hint = (uint32_t)at;
@@ -40,8 +41,8 @@ value global_load(interp *in, site *s, frame *f)
     if (!found) return builtin_load(in, s, g);
     s->how = SITE_GLOBAL;
     s->version = g->version;
-    s->hint = (uint32_t)at;
-    return value_ref(g->entry[at].val);
+    s->at = &g->entry[at].val;
+    return value_ref(*s->at);
 }
 
 bool global_store(interp *in, site *s, frame *f, value v)
@@ -58,7 +59,7 @@ bool global_store(interp *in, site *s, frame *f, value v)
     if (ok && dict_find(in, g, OBJ(s->name), str_hash(s->name), &at) == 1) {
         s->how = SITE_GLOBAL;
         s->version = g->version;
-        s->hint = (uint32_t)at;
+        s->at = &g->entry[at].val;
     }
     return ok;
 }

@@ -34,6 +34,7 @@ gen *gen_new(interp *in, func *fn, frame *f)
     }
     g->f = *f;
     g->f.r = g->regs;
+    g->f.temps = g->regs + c->nlocal;
     g->f.back = NULL;
     g->f.gen = g;
     g->f.flags = FRAME_GEN;
