@@ -94,8 +94,9 @@ typedef struct walk {
     size_t depth, capstack;
     size_t captask, capin;
     const plan_opts *opts;
-    uint32_t nstep; /* so far */
-    bool united;    /* some tasks are held by several layers */
+    uint32_t nstep;   /* so far */
+    bool united;      /* some tasks are held by several layers */
+    uint64_t deepest; /* tasks there are: no chain of them is longer */
 } walk;
 
 /* Whose task it is, if other layers hold it as well. */
@@ -279,6 +280,8 @@ static bool walk_from(walk *w, ref want, err *e)
         ref r = w->ref[f->first + f->next++];
         node *d = nodes_find(&w->s, r.of);
         if (!d || tid_get(d, r.i) == NO_TASK) TRY(open_frame(w, r, e));
+        if (w->united && w->depth > w->deepest)
+            return err_set(e, RuntimeError, "Cycle detected in Dask: %s", r.of->name);
         TRY(goes_on(w, e));
     }
     return true;
@@ -361,8 +364,11 @@ static bool lower(walk *w, uint32_t n, const ref *want, err *e)
     const plan_opts *o = w->opts;
     nodes_build(&w->s, w->p, n, want, o);
     pass_fuse(&w->s, o);
-    pass_unite(&w->s, o);
-    for (uint32_t i = 0; i < w->s.n; i++) w->united |= w->s.at[i].same != NULL;
+    pass_unite(&w->s, n, want, o);
+    for (uint32_t i = 0; i < w->s.n; i++) {
+        w->united |= w->s.at[i].same != NULL;
+        w->deepest += w->s.at[i].by->count;
+    }
     double least = o->room ? least_tasks(&w->s, n, want) : 0;
     if (least * PLAN_TASK > (double)o->room) return plan_too_many(least, e);
     plan *p = w->p;

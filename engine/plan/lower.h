@@ -60,7 +60,7 @@ layer *rewrite_rechunk(const nodes *all, const node *x);
 
 /* over the finished nodes */
 void pass_fuse(nodes *s, const plan_opts *o);
-void pass_unite(nodes *s, const plan_opts *o);
+void pass_unite(nodes *s, uint32_t nwant, const ref *want, const plan_opts *o);
 
 enum { PLAN_TASK = sizeof(task) + 32 }; /* bytes of one, with its edges and result */
 bool plan_too_many(double n, err *e);   /* MemoryError: more than n tasks.  False. */

@@ -56,6 +56,14 @@ static visit visit_of(const layer *l, const nodes *by)
     return (visit){l, x ? x->by : l, 0};
 }
 
+/* Of two tables of one name in one graph the later is meant. */
+static void replace(nodes *s, const layer *l)
+{
+    node *x = nodes_find(s, l);
+    if (x->of == l || x->by != x->of || !l->kind->find || l->ndep || x->of->ndep) return;
+    x->of = x->by = l;
+}
+
 /* in order of dependency; `open` guards nothing: layers form a DAG by construction */
 void nodes_visit(nodes *s, const layer *root, const nodes *by)
 {
@@ -67,7 +75,10 @@ void nodes_visit(nodes *s, const layer *root, const nodes *by)
         visit *v = &stack[n - 1];
         if (v->next < v->by->ndep) {
             const layer *d = v->by->dep[v->next++];
-            if (nodes_find(s, d)) continue;
+            if (nodes_find(s, d)) {
+                if (!by) replace(s, d);
+                continue;
+            }
             if (n == cap) stack = mem_grow(stack, (cap *= 2) * sizeof *stack);
             stack[n++] = visit_of(d, by);
             continue;

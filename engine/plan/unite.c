@@ -2,9 +2,10 @@
  *
  * A mapping of keys to tasks that several collections are made of is a layer of each of them, and
  * holds the tasks of all.  A key names one task wherever it stands, so what several of those layers
- * hold is made by the first: its own tasks read only itself and what stands before it, hence no
- * cycle can come of it, even where somebody gave one key two meanings.  Layers whose blocks such a
- * mapping holds as well (those of to_delayed()) take part. */
+ * hold is made by one of them.  Where somebody gave one key two meanings that is the one that Dask
+ * takes: of several mappings that are asked for, which it makes one dict, the last; else the first
+ * in the order of dependents before what they read.  Layers whose blocks such a mapping holds as
+ * well (those of to_delayed()) take part. */
 #include <string.h>
 
 #include "engine/plan/lower.h"
@@ -105,7 +106,57 @@ static void add_keys(nodes *s, uint32_t n, keyring *r)
     }
 }
 
-void pass_unite(nodes *s, const plan_opts *o)
+/* --- who goes first --- */
+
+typedef struct ranking {
+    const nodes *s;
+    uint32_t *at, n; /* finished nodes: what is read before its readers */
+    bool *seen;
+} ranking;
+
+typedef struct branch {
+    uint32_t node, left; /* dependencies not yet visited: the last ones are first */
+} branch;
+
+static void rank_from(ranking *r, uint32_t root)
+{
+    if (r->seen[root]) return;
+    branch *stack = mem_alloc((r->s->n + 1) * sizeof *stack);
+    uint32_t depth = 0;
+    r->seen[root] = true;
+    stack[depth++] = (branch){root, r->s->at[root].by->ndep};
+    while (depth) {
+        branch *b = &stack[depth - 1];
+        if (!b->left) {
+            r->at[r->n++] = b->node;
+            depth--;
+            continue;
+        }
+        const node *d = nodes_find(r->s, r->s->at[b->node].by->dep[--b->left]);
+        uint32_t k = d ? (uint32_t)(d - r->s->at) : root;
+        if (r->seen[k]) continue;
+        r->seen[k] = true;
+        stack[depth++] = (branch){k, d->by->ndep};
+    }
+    mem_free(stack);
+}
+
+/* All nodes, in the order (owned) in which their meaning of a key counts: from the end of it. */
+static uint32_t *ranked(const nodes *s, uint32_t n, const ref *want)
+{
+    ranking r = {s, mem_alloc((s->n + 1) * sizeof *r.at), 0, mem_zero((s->n + 1) * sizeof *r.seen)};
+    bool dicts = true;
+    for (uint32_t k = 0; k < n; k++) dicts &= want[k].of->flags & LAYER_MIXED && !want[k].of->ndep;
+    for (uint32_t k = 0; k < n; k++) {
+        const node *x = nodes_find(s, want[dicts ? k : n - 1 - k].of);
+        if (x) rank_from(&r, (uint32_t)(x - s->at));
+    }
+    for (uint32_t i = s->n; i-- > 0;) rank_from(&r, i);
+    mem_free(r.seen);
+    return r.at;
+}
+
+void pass_unite(nodes *s, uint32_t nwant, const ref *want, const plan_opts *o)
 {
     uint64_t n = 0, several = 0;
     names m = o->off & PASS_UNITE ? (names){0} : names_of(s);
@@ -115,8 +166,10 @@ void pass_unite(nodes *s, const plan_opts *o)
     keyring r = {.cap = 64};
     while (r.cap < 2 * n) r.cap *= 2;
     if (n) r.at = mem_zero(r.cap * sizeof *r.at);
-    for (uint32_t i = 0; i < s->n && n; i++)
-        if (may_share(s, i, &m)) add_keys(s, i, &r);
+    uint32_t *rank = n ? ranked(s, nwant, want) : NULL;
+    for (uint32_t i = s->n; i-- > 0 && n;)
+        if (may_share(s, rank[i], &m)) add_keys(s, rank[i], &r);
+    mem_free(rank);
     mem_free(r.at);
     mem_free(m.at);
 }

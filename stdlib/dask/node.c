@@ -458,19 +458,33 @@ value node_of_call(interp *in, const value *arg)
 
 /* ---- the graph below some nodes ---- */
 
+/* Another node of a key that is known: its task counts from now on, once. */
+static int replaces(interp *in, set *known, value had, const node *x)
+{
+    if (had.kind != V_OBJ || x->task.kind != V_OBJ || had.o == x->task.o) return 0;
+    value was = v_int((int64_t)(intptr_t)had.o), is = v_int((int64_t)(intptr_t)x->task.o);
+    int have = set_contains(in, known, is);
+    if (have) return have < 0 ? -1 : 0;
+    return set_add(in, known, was) && set_add(in, known, is) ? 1 : -1;
+}
+
 /* gather(nodes): (dict of tasks, list of the nodes that have a finished graph instead) */
 value node_gather(interp *in, const value *arg)
 {
     list *todo = list_of(in, arg[0]);
     dict *out = dict_new(in);
     list *rest = list_new(in, 0);
-    set *seen = set_new(in, false); /* of rest */
+    set *seen = set_new(in, false); /* addresses: of rest, of tasks of keys with several */
     bool ok = todo && out && rest && seen;
     while (ok && todo->n) {
         value v = todo->at[--todo->n];
         node *x = as_node(v);
         value k = x ? get_key(in, &v) : throw(in, TypeError, "gather: not a node"), had;
         int known = is_fail(k) ? -1 : dict_get(in, out, k, &had);
+        if (known > 0 && !is_fail(x->task)) {
+            int other = replaces(in, seen, had, x);
+            known = other < 0 ? -1 : !other;
+        }
         ok = known >= 0;
         if (ok && !known && !is_fail(x->task)) {
             tuple *needs = as_tuple(x->needs);
