@@ -1,18 +1,18 @@
 /* lang/frame_fast.h - the usual push and pop of a frame, inlined into the loop; the unusual (a
- * function's first run, a new segment, the recursion limit) stays in frame.c. */
+ * function's first run, a new segment, the recursion limit) stays in frame.c: for that, push_frame
+ * and push_call return NULL with nothing done and nothing pending. */
 #pragma once
 
 #include "lang/frame.h"
 #include "lang/types/func.h"
 
+/* l has run before. */
 static inline __attribute__((always_inline)) frame *push_frame(interp *in, frame *back, link *l,
                                                                value *at, uint32_t nargs)
 {
     frame *f = in->spare_frames;
     value *temps = (value *)((uintptr_t)at + l->temps), *top = (value *)((uintptr_t)at + l->top);
-    if (!f || !l->k || in->depth >= in->limit || top > in->stack_end) {
-        return frame_push(in, l, at, nargs);
-    }
+    if (!f || in->depth >= in->limit || top > in->stack_end) return NULL;
     in->spare_frames = f->back;
     for (value *v = at + nargs; v < temps; v++) v->kind = V_FAIL;
     in->depth++;
@@ -39,7 +39,8 @@ static inline __attribute__((always_inline)) frame *of_function(frame *f, func *
 static __attribute__((noinline)) frame *push_bound(interp *in, func *p, value *arg, size_t npos,
                                                    tuple *names)
 {
-    frame *f = in->frame, *to = push_frame(in, f, p->link, f->top, 0);
+    frame *f = in->frame, *to = p->link->k ? push_frame(in, f, p->link, f->top, 0) : NULL;
+    if (!to) to = frame_push(in, p->link, f->top, 0);
     if (!to) return NULL;
     in->frame = f; /* errors of binding belong to the caller */
     bool ok = func_bind(in, p, to->r, arg, npos, names);
@@ -54,7 +55,7 @@ static inline __attribute__((always_inline)) frame *push_call(interp *in, frame 
                                                               value *arg, uint32_t n)
 {
     link *l = p->link;
-    if (n != l->call || f->flags & FRAME_GEN) return push_bound(in, p, arg, n, NULL);
+    if (n != l->call || f->flags & FRAME_GEN) return NULL;
     frame *to = push_frame(in, f, l, arg, n);
     return to ? of_function(to, p) : NULL;
 }

@@ -76,10 +76,18 @@
         (to)->dst = (uint16_t)(reg);                                                               \
         f = (to);                                                                                  \
         r = f->r;                                                                                  \
-        k = f->link->k;                                                                            \
+        k = f->k;                                                                                  \
         temps = f->temps;                                                                          \
-        ip = f->link->start;                                                                       \
+        ip = f->ip;                                                                                \
         NEXT;                                                                                      \
+    } while (0)
+#define CALL_FUNCTION(p, arg, n)                                                                   \
+    do {                                                                                           \
+        frame *to = push_call(in, f, (p), (arg), (n));                                             \
+        if (to) ENTER(to, C);                                                                      \
+        to = push_bound(in, (p), (arg), (n), NULL);                                                \
+        if (!to) goto error;                                                                       \
+        ENTER(to, C);                                                                              \
     } while (0)
 /* c = v, having used a and b; v FAIL: exception */
 #define RESULT2(v)                                                                                 \
@@ -148,14 +156,14 @@ value vm_run(interp *in)
 
     CASE(MOVE) :
     {
-        v = ref_at(RA);
-        SET(RC, v);
+        copy_value(in, RC, RA);
         NEXT;
     }
     CASE(TAKE) :
     {
-        v = take(RA);
-        SET(RC, v);
+        uint64_t tag = TAG(RA), bits = BITS(RA);
+        TAG(RA) = V_FAIL;
+        set_words(in, RC, tag, bits);
         NEXT;
     }
     CASE(DROP) :
@@ -165,8 +173,7 @@ value vm_run(interp *in)
     }
     CASE(LOADK) :
     {
-        v = ref_at(&k[(uint32_t)A | (uint32_t)B << 16]);
-        SET(RC, v);
+        copy_value(in, RC, &k[(uint32_t)(word >> 16)]);
         NEXT;
     }
     CASE(CHECK) :
@@ -278,15 +285,15 @@ value vm_run(interp *in)
     {
         site *s = SITE;
         if (s->version == f->globals->version) {
-            if (!s->at) { /* a builtin */
-                if (s->version2 != in->builtins->version) goto global_slow;
-                v = ref_at(&in->builtins->entry[s->hint].val);
-            } else
-                v = ref_at(s->at);
-            SET(RC, v);
-            NEXT;
+            if (s->at) {
+                copy_value(in, RC, s->at);
+                NEXT;
+            }
+            if (s->version2 == in->builtins->version) {
+                copy_value(in, RC, &in->builtins->entry[s->hint].val);
+                NEXT;
+            }
         }
-    global_slow:
         f->ip = ip;
         v = global_load(in, s, f);
         if (v.kind == V_FAIL) goto error;
@@ -914,9 +921,7 @@ exhausted:
         f->ip = ip;
         if (fn.kind != V_OBJ) goto call_slow;
         if (fn.o->type == &T_function) {
-            frame *to = push_call(in, f, (func *)fn.o, w + 1, n);
-            if (!to) goto error;
-            ENTER(to, C);
+            CALL_FUNCTION((func *)fn.o, w + 1, n);
         }
         if (fn.o->type == &T_cfunction) {
             v = cfunction_call(in, (cfunction *)fn.o, w + 1, n, NULL);
@@ -942,6 +947,7 @@ exhausted:
             value_unref(in, fn);
             *w = value_ref(v_obj(self));
             frame *to = push_frame(in, f, p->link, w, n + 1);
+            if (!to) to = frame_push(in, p->link, w, n + 1);
             if (!to) {
                 obj_unref(in, self);
                 goto error;
@@ -971,9 +977,7 @@ exhausted:
             n++;
         }
         if (fn.kind == V_OBJ && fn.o->type == &T_function) {
-            frame *to = push_call(in, f, (func *)fn.o, arg, n);
-            if (!to) goto error;
-            ENTER(to, C);
+            CALL_FUNCTION((func *)fn.o, arg, n);
         }
         if (fn.kind == V_OBJ && fn.o->type == &T_cfunction) {
             v = cfunction_call(in, (cfunction *)fn.o, arg, n, NULL);
@@ -1041,11 +1045,12 @@ leave : {
     }
     unsigned flags = f->flags, dst = f->dst;
     if (!(flags | f->handled.kind)) { /* as nearly always */
+        uint64_t tag = (uint64_t)v.aux << 32 | v.kind;
         pop_frame(in, f, B);
         RELOAD;
         FETCH(ip);
         if (dst != A) CLEAR(RA); /* the function */
-        SET(&r[dst], v);
+        set_words(in, &r[dst], tag, v.bits);
         NEXT;
     }
     if (flags & FRAME_GEN) {

@@ -48,6 +48,16 @@ WORDS void set_value(interp *in, value *p, value v)
     set_words(in, p, (uint64_t)v.aux << 32 | v.kind, v.bits);
 }
 
+WORDS void copy_value(interp *in, value *to, const value *from) /* counted */
+{
+    uint64_t tag = TAG(from), bits = BITS(from);
+    if (KIND(tag) == V_OBJ) {
+        obj *o = (obj *)(uintptr_t)bits;
+        if (!(o->flags & OBJ_FROZEN)) o->rc++;
+    }
+    set_words(in, to, tag, bits);
+}
+
 WORDS void clear_value(interp *in, value *p)
 {
     uint64_t old = TAG(p), bits = BITS(p);
