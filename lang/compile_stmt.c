@@ -171,9 +171,10 @@ static block *loop_of(unit *u)
     return b;
 }
 
-static void reopen(unit *u)
+/* What leave_blocks() closed begins again behind the jump. */
+static void reopen(unit *u, const block *down_to)
 {
-    for (block *b = u->block; b; b = b->outer) b->start = here(u);
+    for (block *b = u->block; b && b != down_to; b = b->outer) b->start = here(u);
 }
 
 /* Nothing jumps out of an except* clause (down_to NULL: out of the function). */
@@ -198,7 +199,7 @@ static void break_stmt(unit *u, const ast *x)
     u->at = x;
     if (loop->reg >= 0) emit(u, I_DROP, 0, (unsigned)loop->reg, 0, 0);
     add_jump(u, &loop->breaks, emit_jump(u, I_JMP, 0, 0));
-    reopen(u);
+    reopen(u, loop);
 }
 
 static void continue_stmt(unit *u, const ast *x)
@@ -212,7 +213,7 @@ static void continue_stmt(unit *u, const ast *x)
     leave_blocks(u, loop, true);
     u->at = x;
     jump_back(u, loop->top_of_loop);
-    reopen(u);
+    reopen(u, loop);
 }
 
 static bool cleans_up(unit *u)
@@ -242,7 +243,7 @@ static void return_stmt(unit *u, const ast *x)
             leave_blocks(u, NULL, false);
             u->at = x;
             emit_return(u, I_RETURNK, k);
-            reopen(u);
+            reopen(u, NULL);
             return;
         }
     }
@@ -250,7 +251,7 @@ static void return_stmt(unit *u, const ast *x)
     leave_blocks(u, NULL, false);
     u->at = x;
     emit_return(u, I_RETURN, r);
-    reopen(u);
+    reopen(u, NULL);
     top_to(u, top);
 }
 
