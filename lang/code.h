@@ -14,10 +14,26 @@ typedef struct insn { /* registers a b c: locals first, then temporaries */
 } insn;
 
 enum opcode {
-#define OPCODE(name, doc) I_##name,
+#define OPCODE(name, roles, doc) I_##name,
 #include "lang/opcode.def"
     NOPCODE
 };
+
+enum insn_role { /* of its fields: see opcode.def */
+                 USE_A = 1,
+                 USE_B = 2,
+                 USE_C = 4,
+                 DEF_A = 8,
+                 DEF_B = 16,
+                 DEF_C = 32,
+                 JUMP_C = 64,   /* c is the distance of a jump */
+                 JUMP_BC = 128, /* b and c are */
+                 ENDS = 256,    /* does not go on with the next one */
+                 ASK_A = 512,
+                 ASK_B = 1024
+};
+extern const uint16_t insn_roles[NOPCODE];
+enum { DIES_A = 16, DIES_B = 32 }; /* in x: the local is not read again */
 
 enum konst_type {
     K_NONE,

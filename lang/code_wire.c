@@ -13,7 +13,7 @@ enum { MOST_DEPTH = 200 };
 static uint64_t edition(void)
 {
     static const char *const name[] = {
-#define OPCODE(name, doc) #name,
+#define OPCODE(name, roles, doc) #name,
 #include "lang/opcode.def"
     };
     uint64_t h = sizeof(bytecode) + sizeof(insn) * 1000 + K_FROZENSET;

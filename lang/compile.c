@@ -60,16 +60,11 @@ uint32_t emit_jump(unit *u, enum opcode op, unsigned x, unsigned a)
     return emit(u, op, x, a, 0, 0);
 }
 
-static bool is_short(uint8_t op)
-{
-    return (op >= I_JCMPK && op <= I_JGEI) || op == I_NEXT || op == I_SEND || op == I_ENDASYNC;
-}
-
 static void set_jump(unit *u, uint32_t at, uint32_t to)
 {
     insn *i = &VEC_AT(&u->insn, insn)[at];
     int32_t d = (int32_t)to - (int32_t)at;
-    if (!is_short(i->op)) {
+    if (!(insn_roles[i->op] & JUMP_C)) {
         i->b = (uint16_t)(uint32_t)d;
         i->c = (uint16_t)((uint32_t)d >> 16);
     } else if (d >= INT16_MIN && d <= INT16_MAX)
@@ -477,6 +472,7 @@ bytecode *unit_close(unit *u)
         if (strcmp(VEC_AT(&u->free_names, const char *)[i], "__class__") == 0)
             b->self_class = (int32_t)i;
     }
+    mark_last_locals(u);
     b->local = texts(b, &names);
     b->free = texts(b, &u->free_names);
     b->nfree = u->nfree;
@@ -532,9 +528,11 @@ bytecode *compile(arena *mem, const ast *tree, const char *filename, unsigned fl
         .mem = mem, .why = why, .filename = filename, .top_await = (flags & COMPILE_AWAIT) != 0};
     annotations_to_text(&c, tree);
     if (!symtab_build(&c.table, tree)) return NULL;
+    c.watched = watched_by(tree);
     unit *u = unit_open(&c, NULL, c.table.top, "<module>");
     unit_params(u, NULL);
     module_body(u, tree);
+    if (flags & COMPILE_ALONE && why->kind == NO_ERR) mark_last_names(u);
     bytecode *b = unit_close(u);
     if (why->kind == NO_ERR) return b;
     code_unref(b);

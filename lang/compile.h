@@ -9,6 +9,7 @@ enum compile_flags {
     COMPILE_AWAIT = 2,     /* await at the top level makes the module a coroutine */
     COMPILE_NAMESPACE = 4, /* names go through a namespace that is not the globals (exec) */
     COMPILE_EVAL = 8,      /* an expression: its value is returned */
+    COMPILE_ALONE = 16,    /* a program: nobody reads its names but itself */
 };
 typedef struct doubt { /* a SyntaxWarning */
     uint32_t line;

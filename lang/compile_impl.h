@@ -41,7 +41,8 @@ typedef struct compiler {
     syntax_error *why;
     const char *filename;
     unsigned flags;
-    bool started; /* a statement was compiled that may not stand before `from __future__` */
+    unsigned watched; /* enum watched */
+    bool started;     /* a statement was compiled that may not stand before `from __future__` */
 } compiler;
 
 typedef struct unit {
@@ -65,6 +66,13 @@ bool is_future(const ast *x); /* from __future__ import ... */
 /* Annotations become constants where the module asks for that (unparse.c). */
 void annotations_to_text(compiler *c, const ast *tree);
 const char *expr_text(arena *mem, const ast *x); /* as ast.unparse; of simple expressions */
+
+/* values at their last use (compile_last.c), which nothing in the program may see */
+enum watched { WATCHES_LOCALS = 1, WATCHES_NAMES = 2 };
+unsigned watched_by(const ast *tree); /* what it watches anywhere */
+bool watches_here(const char *name);  /* does what has this name look at the locals of its user? */
+void mark_last_locals(unit *u);
+void mark_last_names(unit *u);
 
 /* emitting */
 uint32_t emit(unit *u, enum opcode op, unsigned x, unsigned a, unsigned b, unsigned c);

@@ -49,7 +49,8 @@ interp *interp_current(void);
 void interp_scalar_type(interp *in, uint32_t aux, const type *t);
 
 /* Runs source text in a namespace. mode: 'f' file; 'c' cell: *echo gets the value of the last
- * expression, or FAIL when there is none; 'e' expression.  False: an exception is pending. */
+ * expression, or FAIL when there is none; 'e' expression; 's' a program: nothing runs in the
+ * namespace afterwards.  False: an exception is pending. */
 bool interp_run(interp *in, const char *text, size_t n, const char *filename, char mode,
                 dict *globals, value *echo);
 dict *interp_main(interp *in);                     /* lends __main__'s namespace */
@@ -141,6 +142,8 @@ value value_compare(interp *in, enum cmpop op, value a, value b);
 value value_binary(interp *in, enum binop op, value a, value b);
 /* The same for a caller that drops operands right after: bit 0 of spent for a, bit 1 for b. */
 value value_binary_spent(interp *in, enum binop op, value a, value b, unsigned spent);
+/* Would nobody see it if the value, whose type is TYPE_QUIET, died before its variable? */
+bool value_quiet(value v);
 value value_inplace(interp *in, enum binop op, value a, value b);
 value value_unary(interp *in, enum unop op, value a);
 int64_t value_len(interp *in, value v); /* -1 failed */

@@ -228,6 +228,13 @@ value value_binary_spent(interp *in, enum binop op, value a, value b, unsigned s
     return value_binary(in, op, a, b);
 }
 
+bool value_quiet(value v)
+{
+    const dict_head *h = v.o->flags & OBJ_DICT ? obj_head(v.o) : NULL;
+    if (h && (h->weak || (h->dict && h->dict->n))) return false;
+    return !v.o->type->quiet || v.o->type->quiet(v.o);
+}
+
 value value_inplace(interp *in, enum binop op, value a, value b)
 {
     value r;

@@ -89,6 +89,7 @@ bytecode *compile_text(interp *in, const char *text, size_t n, const char *filen
     syntax_error why = {0};
     enum parse_mode how = mode == 'e' ? PARSE_EVAL : mode == 'c' ? PARSE_CELL : PARSE_FILE;
     if (mode == 'c') flags |= COMPILE_ECHO | COMPILE_AWAIT;
+    if (mode == 's') flags |= COMPILE_ALONE;
     ast *tree = parse(&a, text, n, filename, how, &why);
     if (tree) why = (syntax_error){0};
     bytecode *c = tree ? compile(&a, tree, filename, flags, &why) : NULL;

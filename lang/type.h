@@ -57,6 +57,8 @@ enum type_flags {
     TYPE_DICT = 32,  /* instances of this builtin type have a dict, as functions do */
     TYPE_SEQUENCE = 64, /* sequence patterns may match it (beside list and tuple) */
     TYPE_MAPPING = 128, /* mapping patterns may match it (beside dict) */
+    TYPE_QUIET = 256,   /* nobody sees when an instance dies (value_quiet in lang.h); as for
+                           TYPE_BASE, its subclasses have to say so themselves */
 };
 
 typedef void (*visitor)(value v, void *ctx);
@@ -84,6 +86,7 @@ struct type {
     /* life */
     void (*drop)(interp *in, obj *o); /* unref what it holds; the core frees o itself */
     void (*visit)(obj *o, visitor visit, void *ctx); /* every value it holds (cycle sweep) */
+    bool (*quiet)(const obj *o);                     /* TYPE_QUIET: is this one so? NULL: all are */
     const crossing *cross; /* NULL: the rules of lang/freeze.c, or it stays where it is */
 
     /* protocol */

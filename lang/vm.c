@@ -27,8 +27,14 @@
         if ((p) >= temps) clear_value(in, (p));                                                    \
     } while (0)
 /* temporaries among two operands, or one, as bits */
-#define SPENT1   ((unsigned)(RA >= temps))
-#define SPENT2   (SPENT1 | (unsigned)(RB >= temps) << 1)
+#define SPENT1 ((unsigned)(RA >= temps) | (X >> 4 & 1))
+#define SPENT2 ((unsigned)(RA >= temps) | (unsigned)(RB >= temps) << 1 | (X >> 4 & 3))
+/* locals among the operands that nobody reads again */
+#define LET_DIE                                                                                    \
+    do {                                                                                           \
+        if (X & DIES_A) let_die(in, RA);                                                           \
+        if (X & DIES_B) let_die(in, RB);                                                           \
+    } while (0)
 #define CLEAR(p) clear_value(in, (p))
 /* the value of an operand, now owned: moved from a temporary, counted from a local */
 #define OWN(p) ((p) >= temps ? take(p) : ref_at(p))
@@ -96,6 +102,7 @@
         if (v_.kind == V_FAIL) goto error;                                                         \
         USED(RA);                                                                                  \
         USED(RB);                                                                                  \
+        LET_DIE;                                                                                   \
         SET(RC, v_);                                                                               \
         NEXT;                                                                                      \
     } while (0)
@@ -104,6 +111,7 @@
         value v_ = (v);                                                                            \
         if (v_.kind == V_FAIL) goto error;                                                         \
         USED(RA);                                                                                  \
+        if (X & DIES_A) let_die(in, RA);                                                           \
         SET(RC, v_);                                                                               \
         NEXT;                                                                                      \
     } while (0)
@@ -133,7 +141,7 @@ static const insn *find_handler(interp *in, frame *f)
 value vm_run(interp *in)
 {
     static const void *const labels[NOPCODE] = {
-#define OPCODE(name, doc) &&L_##name,
+#define OPCODE(name, roles, doc) &&L_##name,
 #include "lang/opcode.def"
     };
     frame *f;
@@ -164,6 +172,12 @@ value vm_run(interp *in)
         uint64_t tag = TAG(RA), bits = BITS(RA);
         TAG(RA) = V_FAIL;
         set_words(in, RC, tag, bits);
+        NEXT;
+    }
+    CASE(LAST) :
+    {
+        v = last_at(RA);
+        SET(RC, v);
         NEXT;
     }
     CASE(DROP) :
@@ -300,6 +314,23 @@ value vm_run(interp *in)
         SET(RC, v);
         NEXT;
     }
+    CASE(LASTGLOBAL) :
+    {
+        site *s = SITE;
+        if (s->version != f->globals->version || !s->at) {
+            f->ip = ip;
+            v = global_load(in, s, f);
+            if (v.kind == V_FAIL) goto error;
+            if (!s->at) { /* a builtin */
+                SET(RC, v);
+                NEXT;
+            }
+            value_unref(in, v);
+        }
+        v = last_at(s->at);
+        SET(RC, v);
+        NEXT;
+    }
     CASE(SETGLOBAL) :
     {
         site *s = SITE;
@@ -367,6 +398,7 @@ value vm_run(interp *in)
         if (v.kind == V_FAIL) goto error;                                                          \
         USED(RA);                                                                                  \
         if (is_register) USED(RB);                                                                 \
+        LET_DIE;                                                                                   \
         SET(RC, v);                                                                                \
         NEXT;                                                                                      \
     }
@@ -382,7 +414,7 @@ value vm_run(interp *in)
     CASE(BIN) :
     {
         f->ip = ip;
-        v = binary_slow(in, X, (enum binop)(X & 63), *RA, *RB, SPENT2);
+        v = binary_slow(in, X, (enum binop)(X & 15), *RA, *RB, SPENT2);
         RESULT2(v);
     }
     CASE(MODK) :
@@ -410,17 +442,17 @@ value vm_run(interp *in)
     CASE(BINK) :
     {
         f->ip = ip;
-        RESULT1(binary_slow(in, X, (enum binop)(X & 63), *RA, *KB, SPENT1));
+        RESULT1(binary_slow(in, X, (enum binop)(X & 15), *RA, *KB, SPENT1));
     }
     CASE(UNARY) :
     {
         value a = value_at(RA);
-        if (X == OP_NEG && a.kind == V_INT && a.i != INT64_MIN) {
+        if ((X & 15) == OP_NEG && a.kind == V_INT && a.i != INT64_MIN) {
             SET_INT(RC, -a.i);
             NEXT;
         }
         f->ip = ip;
-        RESULT1(value_unary(in, (enum unop)X, a));
+        RESULT1(value_unary(in, (enum unop)(X & 15), a));
     }
     CASE(NOT) :
     {
@@ -432,21 +464,21 @@ value vm_run(interp *in)
     {
         value a = value_at(RA), b = value_at(RB);
         if (BOTH(a, b, V_INT)) {
-            SET_BOOL(RC, compare_ints(X, a.i, b.i));
+            SET_BOOL(RC, compare_ints(X & 7, a.i, b.i));
             NEXT;
         }
         f->ip = ip;
-        RESULT2(value_compare(in, (enum cmpop)X, a, b));
+        RESULT2(value_compare(in, (enum cmpop)(X & 7), a, b));
     }
     CASE(CMPK) :
     {
         value a = value_at(RA), b = value_at(KB);
         if (BOTH(a, b, V_INT)) {
-            SET_BOOL(RC, compare_ints(X, a.i, b.i));
+            SET_BOOL(RC, compare_ints(X & 7, a.i, b.i));
             NEXT;
         }
         f->ip = ip;
-        RESULT1(value_compare(in, (enum cmpop)X, a, b));
+        RESULT1(value_compare(in, (enum cmpop)(X & 7), a, b));
     }
     CASE(IS) :
     {
@@ -579,6 +611,7 @@ compare_small : {
         v = attr_load(in, s, a);
         if (v.kind == V_FAIL) goto error;
         if (!(X & 64)) USED(RA);
+        if (X & DIES_A) let_die(in, RA);
         SET(RC, v);
         NEXT;
     }
@@ -621,7 +654,7 @@ compare_small : {
             const dict *d = self.o->flags & OBJ_DICT ? obj_head(self.o)->dict : NULL;
             if (!d || d->version == s->version2) {
                 fn = ref_at(&s->val);
-                self = OWN(RA);
+                self = X ? last_at(RA) : OWN(RA);
                 SET(RC, fn);
                 SET(RC + 1, self);
                 NEXT;
@@ -629,7 +662,7 @@ compare_small : {
         }
         f->ip = ip;
         if (!attr_method(in, SITE, self, &fn, &with_self)) goto error;
-        self = with_self ? OWN(RA) : FAIL;
+        self = !with_self ? FAIL : X ? last_at(RA) : OWN(RA);
         if (!with_self) USED(RA);
         SET(RC, fn);
         SET(RC + 1, self);
@@ -657,6 +690,7 @@ compare_small : {
         f->ip = ip;
         v = value_getitem(in, a, b);
         if (v.kind == V_FAIL) goto error;
+        LET_DIE;
     item_done:
         if (!(X & 64)) {
             USED(RA);

@@ -5,6 +5,26 @@
 #include <math.h>
 
 #include "lang/vm.h"
+#include "lang/words.h"
+
+/* The value of a variable that nobody reads again, owned: moved when its end is quiet. */
+static inline value last_at(value *p)
+{
+    value v = value_at(p);
+    if (v.kind != V_OBJ) return v;
+    if (v.o->type->flags & TYPE_QUIET && value_quiet(v))
+        TAG(p) = V_NONE;
+    else
+        value_ref(v);
+    return v;
+}
+
+/* A variable that nobody reads again lets go of its value when that is quiet. */
+static inline void let_die(interp *in, value *p)
+{
+    if (p->kind != V_OBJ || !(p->o->type->flags & TYPE_QUIET) || !value_quiet(value_at(p))) return;
+    value_unref(in, last_at(p));
+}
 
 #define BOTH(a, b, k) ((((a).kind ^ (k)) | ((b).kind ^ (k))) == 0)
 

@@ -169,9 +169,10 @@ static int report(interp *in)
     return interrupted ? INTERRUPTED : leaves ? status : 1;
 }
 
-static int run_text(interp *in, const char *text, size_t n, const char *name)
+/* mode: as for interp_run */
+static int run_text(interp *in, const char *text, size_t n, const char *name, char mode)
 {
-    return interp_run(in, text, n, name, 'f', interp_main(in), NULL) ? 0 : report(in);
+    return interp_run(in, text, n, name, mode, interp_main(in), NULL) ? 0 : report(in);
 }
 
 /* sys.path begins with the program's folder, as in Python. */
@@ -201,7 +202,7 @@ static char *absolute(const char *path)
     return sb_take(&b, NULL);
 }
 
-static int run_file(interp *in, const char *path)
+static int run_file(interp *in, const char *path, char mode)
 {
     size_t n;
     char *text = host_read_file(path, &n);
@@ -213,7 +214,7 @@ static int run_file(interp *in, const char *path)
     char *full = absolute(path);
     put_path(in, is_stdin ? NULL : full);
     if (!is_stdin) dict_put(in, interp_main(in), "__file__", v_str(in, full));
-    int status = run_text(in, text, n, is_stdin ? "<stdin>" : full);
+    int status = run_text(in, text, n, is_stdin ? "<stdin>" : full, mode);
     mem_free(full);
     mem_free(text);
     return status;
@@ -298,13 +299,18 @@ static void report_fault(void)
 static int run(session *s, const options *o)
 {
     interp *in = s->in;
+    const char mode = o->stay ? 'f' : 's'; /* a session would look at the names */
     switch (o->task) {
-    case RUN_FILE: return run_file(in, o->what);
-    case RUN_CODE: put_path(in, NULL); return run_text(in, o->what, strlen(o->what), "<string>");
+    case RUN_FILE: return run_file(in, o->what, mode);
+    case RUN_CODE:
+        put_path(in, NULL);
+        return run_text(in, o->what, strlen(o->what), "<string>", mode);
     case RUN_MODULE: put_path(in, NULL); return run_module(in, o->what);
     case RUN_CELL:
     case RUN_CELLS: put_path(in, NULL); return run_cells(s, o);
-    default: put_path(in, NULL); return isatty(STDIN_FILENO) ? run_prompt(s) : run_file(in, "-");
+    default:
+        put_path(in, NULL);
+        return isatty(STDIN_FILENO) ? run_prompt(s) : run_file(in, "-", mode);
     }
 }
 

@@ -29,6 +29,8 @@ static const type *array_class(interp *in)
         value_unref(in, core);
         if (is_fail(cls) || !module_put(in, m, "_class", cls)) return NULL;
         v = dict_peek(in, module_dict(m), "_class");
+        type *t = (type *)(uintptr_t)as_type(v);
+        if (t) t->flags |= TYPE_QUIET;
     }
     return as_type(v);
 }
@@ -64,6 +66,11 @@ static void lazy_drop(interp *in, obj *o)
 {
     (void)in;
     datum_unref(((lazy *)o)->x);
+}
+
+static bool lazy_quiet(const obj *o) /* blocks of its own kind: numbers */
+{
+    return !((const lazy *)(const void *)o)->x->of->foreign;
 }
 
 static expr *of(const value *arg)
@@ -493,6 +500,7 @@ const type T_lazy = {
     .flags = TYPE_BASE,
     .table = lazy_table,
     .drop = lazy_drop,
+    .quiet = lazy_quiet,
     .repr = lazy_repr,
     .hash = lazy_hash,
     .truth = lazy_truth,

@@ -444,6 +444,11 @@ static bool array_buffer(interp *in, value self, bool write, buffer_view *out)
     return true;
 }
 
+static bool array_quiet(const obj *o)
+{
+    return array_peek((ndarray *)(uintptr_t)o)->dtype != DT_object;
+}
+
 #define ARRAY_SLOTS                                                                                \
     .drop = array_drop, .repr = array_repr, .tostr = array_str, .format = array_format,            \
     .hash = array_hash, .truth = array_truth, .length = array_length, .compare = array_compare,    \
@@ -461,7 +466,8 @@ const type T_ndarray = {
         "Made by numpy.array, zeros, arange and many more; `a.shape` is its extent along each\n"
         "axis, `a.dtype` the type of its elements.  Slices are views: writing to them changes a.",
     .size = sizeof(ndarray),
-    .flags = TYPE_BASE,
+    .flags = TYPE_BASE | TYPE_QUIET,
+    .quiet = array_quiet,
     .table = array_methods,
     .make = array_make,
     ARRAY_SLOTS,
