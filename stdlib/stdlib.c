@@ -18,6 +18,7 @@ const module_def *const stdlib_modules[] = {
     &bisect_def,
     &io_def,
     &os_def,
+    &resource_def,
     &math_def,
     &struct_def,
     &cmath_def,

@@ -6,7 +6,7 @@
 extern const module_def *const stdlib_modules[]; /* ends with NULL: what interp_open wants */
 
 extern const module_def itertools_def, operator_def, functools_def, collections_def;
-extern const module_def heapq_def, bisect_def, io_def, os_def;
+extern const module_def heapq_def, bisect_def, io_def, os_def, resource_def;
 extern const module_def math_def;
 extern const module_def struct_def;
 extern const module_def cmath_def;

@@ -25,7 +25,8 @@ value record_getitem(interp *in, value self, value key);
 int record_contains(interp *in, value self, value item);
 value record_iter(interp *in, value self);
 
-#define RECORD_GETTERS(X)        X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+#define RECORD_GETTERS(X)                                                                          \
+    X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 #define RECORD_GETTER_DECLARE(i) value record_get_##i(interp *in, const value *arg);
 RECORD_GETTERS(RECORD_GETTER_DECLARE)
 #define RECORD_FIELD(i, name, doc)                                                                 \
