@@ -19,6 +19,7 @@ const fn_kind *expr_fn_kind(const char *name, uint32_t version);
     X(overlap) \
     X(random) \
     X(scan) \
+    X(scan_groups) \
     X(setitem) \
     X(several) \
     X(source) \

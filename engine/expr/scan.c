@@ -8,6 +8,8 @@
 
 #include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
+#include "engine/expr/bw.h"
+#include "engine/expr/scan.h"
 #include "engine/kernels/ops.h"
 
 /* --- block functions --- */
@@ -156,6 +158,7 @@ typedef struct scan_layer {
     layer base;
     fn *ident, *carry, *binop;
     int axis;
+    bool own; /* by our own functions, from the number that changes nothing */
 } scan_layer;
 
 static uint64_t previous(const grid *g, int axis, const int64_t *block)
@@ -236,6 +239,18 @@ static void drop(layer *base)
 
 static const layer_kind scan_layers = {
     .name = "scan", .task = task_of, .key = key_of, .find = find, .drop = drop};
+
+bool scan_layer_parts(const layer *l, scan_parts *out)
+{
+    const scan_layer *y = (const scan_layer *)l;
+    if (l->kind != &scan_layers || !y->own) return false;
+    const bw_layer *b = as_bw(l->dep[0]);
+    if (!b || !b->plain || b->narg != 1 || !b->arg[0].of || b->f->kind != &scan_kind) return false;
+    const scan_fn *s = (const scan_fn *)b->f;
+    *out = (scan_parts){
+        .of = b->arg[0].of, .scanned = l->dep[0], .s = s->s, .axis = s->axis, .t = s->want};
+    return dtype_equal(l->type, s->want);
+}
 
 static expr *map_axis(const char *prefix, const fn *f, const expr *x, dtype_of t, err *e)
 {
@@ -435,6 +450,7 @@ expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, 
         int64_t first = sum ? 0 : 1;
         nd *ident = nd_scalar(DT_int64, &first);
         y = sequential(l, s->name, f, binop, ident, x, axis, t, e);
+        if (y) ((scan_layer *)y->of)->own = true;
         datum_unref(ident);
     }
     datum_unref(f);

@@ -1,8 +1,8 @@
 /* engine/kernels/scan.c - running folds: accumulate, reduceat; outer products of a ufunc; at.
  *
  * accumulate runs the binary loop with its output one step behind: out[i] = f(out[i-1], x[i]).
- * When many lanes run side by side the axis goes outside and the loop works across the lanes; sums
- * and products along contiguous rows have loops of their own, several rows abreast. */
+ * When many lanes run side by side the axis goes outside and the loop works across the lanes.  Sums
+ * and products have loops of their own (abreast.c): several rows abreast, or down some columns. */
 #include "engine/kernels/scan.h"
 
 #include <stdatomic.h>
@@ -10,6 +10,7 @@
 
 #include "engine/base/par.h"
 #include "engine/base/stop.h"
+#include "engine/kernels/abreast.h"
 #include "engine/kernels/cast.h"
 #include "engine/kernels/fp.h"
 #include "engine/kernels/index.h"
@@ -93,114 +94,115 @@ static void accumulate(const nd *x, nd *r, int axis, loop run)
     }
 }
 
-/* --- sums and products along contiguous rows ----------------------------------------------------
- */
+/* --- sums and products that have loops of their own --- */
 
-enum { LONG = 1 << 18, ABREAST = 8 };
+enum { LONG = 1 << 18, LARGE = 1 << 22, COLUMNS = 512, BRIEF = 32, SOME = 1 << 12 };
 
-/* n elements after the first of a row; or of ABREAST rows, `row` bytes apart, side by side: a sum
- * must wait for the one before it, but not for its neighbours */
-typedef void running(int64_t n, const char *from, char *to);
-typedef void abreast(int64_t n, int64_t row, const char *from, char *to);
-
-// clang-format off
-#define RUNNING(name, T, op)                                                                       \
-    static void run_##name(int64_t n, const char *from, char *to)                                  \
-    {                                                                                              \
-        const T *p = (const T *)from;                                                              \
-        T *r = (T *)to, s = r[-1];                                                                 \
-        for (int64_t i = 0; i < n; i++) r[i] = s = (T)(s op p[i]);                                 \
-    }                                                                                              \
-    static void run_##name##_abreast(int64_t n, int64_t row, const char *from, char *to)           \
-    {                                                                                              \
-        const T *p = (const T *)from;                                                              \
-        T *r = (T *)to, s[ABREAST];                                                                \
-        const int64_t step = row / (int64_t)sizeof(T);                                             \
-        for (int k = 0; k < ABREAST; k++) s[k] = r[k * step - 1];                                  \
-        for (int64_t i = 0; i < n; i++)                                                            \
-            for (int k = 0; k < ABREAST; k++)                                                      \
-                r[k * step + i] = s[k] = (T)(s[k] op p[k * step + i]);                             \
-    }
-RUNNING(sum_i64, int64_t, +)  RUNNING(sum_f64, double, +)  RUNNING(sum_f32, float, +)
-RUNNING(prod_i64, int64_t, *) RUNNING(prod_f64, double, *) RUNNING(prod_f32, float, *)
-    // clang-format on
-
-    typedef struct rows_job {
-    running *run;
-    abreast *run_abreast;
+/* an array in C order as n elements along the axis, `inner` side by side, and that `outer` times */
+typedef struct fold_job {
+    const abreast_loops *loops;
     const char *from;
     char *to;
-    int64_t n, rows, size;
+    int64_t outer, n, inner, size;
+    dtype_of t;
+    bool past;
     _Atomic unsigned flags;
     _Atomic bool stopped;
-} rows_job;
+} fold_job;
 
-#define PICK(j, name)                                                                              \
-    do {                                                                                           \
-        (j)->run = run_##name;                                                                     \
-        (j)->run_abreast = run_##name##_abreast;                                                   \
-    } while (0)
-
-/* Is there a loop of its own? */
-static bool find_running(rows_job *j, const ufunc *f, enum dtype d)
+/* so many short rows are a turn */
+static int64_t brief_rows(const fold_job *j)
 {
-    bool add = f->id == U_add, ints = d == DT_int64 || d == DT_uint64;
-    if (!add && f->id != U_multiply) return false;
-    if (ints && add) PICK(j, sum_i64);
-    if (ints && !add) PICK(j, prod_i64);
-    if (d == DT_float64 && add) PICK(j, sum_f64);
-    if (d == DT_float64 && !add) PICK(j, prod_f64);
-    if (d == DT_float32 && add) PICK(j, sum_f32);
-    if (d == DT_float32 && !add) PICK(j, prod_f32);
-    return j->run != NULL;
+    return SOME / (j->n ? j->n : 1);
 }
 
-/* a row, looking now and then whether to go on */
-static void run_row(rows_job *j, const char *from, char *to)
+static void fold_brief(fold_job *j, int64_t turn, err *e)
 {
-    if (from != to) memcpy(to, from, (size_t)j->size);
-    for (int64_t i = 1, some; i < j->n; i += some) {
-        some = j->n - i < LONG ? j->n - i : LONG;
-        j->run(some, from + i * j->size, to + i * j->size);
-        if (stop_asked()) atomic_store(&j->stopped, true);
-        if (atomic_load_explicit(&j->stopped, memory_order_relaxed)) return;
-    }
+    const int64_t first = turn * brief_rows(j), end = first + brief_rows(j), row = j->n * j->size;
+    for (int64_t i = first; i < end && i < j->outer; i++)
+        abreast_one(j->loops, j->n, j->from + i * row, j->to + i * row, e);
 }
 
-static void run_rows(void *arg, int64_t group)
+/* rows of the last axis, several abreast */
+static void fold_rows(fold_job *j, int64_t group, err *e)
 {
-    rows_job *j = arg;
-    int64_t row = j->n * j->size, first = group * ABREAST, left = j->rows - first;
+    const int64_t first = group * ABREAST, left = j->outer - first, row = j->n * j->size;
     const char *from = j->from + first * row;
     char *to = j->to + first * row;
+    abreast a = {.loops = j->loops,
+                 .n = (int)(left < ABREAST ? left : ABREAST),
+                 .past = j->past,
+                 .in = j->t,
+                 .t = j->t};
+    for (int k = 0; k < a.n; k++) {
+        a.row[k].from = from + k * row;
+        a.row[k].to = to + k * row;
+        a.row[k].n = j->n;
+        a.row[k].carry = abreast_neutral(j->loops);
+    }
+    if (a.n == 1)
+        abreast_one(j->loops, j->n, from, to, e);
+    else
+        abreast_run(&a, e);
+}
+
+/* some columns of one of the outer ones */
+static void fold_columns(fold_job *j, int64_t strip)
+{
+    const int64_t strips = (j->inner + COLUMNS - 1) / COLUMNS, at = strip % strips * COLUMNS,
+                  from = (strip / strips * j->n * j->inner + at) * j->size;
+    char last[COLUMNS * sizeof(double)];
+    downward_run(j->loops, &(downward){.n = j->n,
+                                       .width = j->inner - at < COLUMNS ? j->inner - at : COLUMNS,
+                                       .from_step = j->inner * j->size,
+                                       .to_step = j->inner * j->size,
+                                       .from = j->from + from,
+                                       .to = j->to + from,
+                                       .last = last});
+}
+
+static void fold_turn(void *arg, int64_t i)
+{
+    fold_job *j = arg;
     unsigned before = fp_test();
+    err e = {0};
+    if (atomic_load_explicit(&j->stopped, memory_order_relaxed)) return;
     fp_clear();
-    if (left >= ABREAST && j->n <= LONG) {
-        for (int k = 0; k < ABREAST && from != to; k++)
-            memcpy(to + k * row, from + k * row, (size_t)j->size);
-        j->run_abreast(j->n - 1, row, from + j->size, to + j->size);
-    } else
-        for (int64_t k = 0; k < left && k < ABREAST; k++) run_row(j, from + k * row, to + k * row);
-    if (stop_asked()) atomic_store(&j->stopped, true);
+    if (j->inner > 1)
+        fold_columns(j, i);
+    else if (j->n < BRIEF)
+        fold_brief(j, i, &e);
+    else
+        fold_rows(j, i, &e);
+    if (e.kind || stop_asked()) atomic_store(&j->stopped, true);
+    err_clear(&e);
     atomic_fetch_or_explicit(&j->flags, fp_test(), memory_order_relaxed);
     fp_raise(before);
 }
 
-/* x into r, both in C order, along the last axis */
-static bool accumulate_rows(rows_job *j, const nd *x, nd *r, err *e)
+/* x into r, both in C order */
+static bool fold_all(const abreast_loops *l, const nd *x, nd *r, int axis, err *e)
 {
-    j->from = x->at;
-    j->to = r->at;
-    j->size = r->size;
-    j->n = nd_shape(r)[r->ndim - 1];
-    j->rows = j->n ? nd_count(r) / j->n : 0;
-    int64_t groups = (j->rows + ABREAST - 1) / ABREAST;
+    fold_job j = {.loops = l,
+                  .from = x->at,
+                  .to = r->at,
+                  .outer = 1,
+                  .n = nd_shape(r)[axis],
+                  .inner = 1,
+                  .size = r->size,
+                  .t = nd_type(r),
+                  .past = x->at != r->at && nd_bytes(r) >= LARGE};
+    for (int k = 0; k < axis; k++) j.outer *= nd_shape(r)[k];
+    for (int k = axis + 1; k < r->ndim; k++) j.inner *= nd_shape(r)[k];
+    const int64_t rows = j.n < BRIEF ? brief_rows(&j) : ABREAST;
+    int64_t turns =
+        j.inner > 1 ? j.outer * ((j.inner + COLUMNS - 1) / COLUMNS) : (j.outer + rows - 1) / rows;
     if (nd_count(r) >= LONG)
-        par_for(groups, run_rows, j);
+        par_for(turns, fold_turn, &j);
     else
-        for (int64_t i = 0; i < groups; i++) run_rows(j, i);
-    fp_raise(j->flags);
-    return !j->stopped || stop_check(e);
+        for (int64_t i = 0; i < turns && nd_count(r); i++) fold_turn(&j, i);
+    fp_raise(j.flags);
+    return !j.stopped || stop_check(e);
 }
 
 static bool same_layout(const nd *x, const nd *r)
@@ -219,10 +221,10 @@ nd *nd_accumulate(const ufunc *f, const nd *x, int axis, dtype_of want, unsigned
     if (!r) return NULL;
     bool direct = same_layout(x, r), ok = direct || nd_assign(r, x, 'u', NULL, e);
     const nd *from = direct ? x : r;
-    rows_job j = {0};
+    const abreast_loops *own = nd_is_c(r) ? abreast_find(f->id, plan.arg[2].dt) : NULL;
     fp_clear();
-    if (ok && axis == r->ndim - 1 && nd_is_c(r) && find_running(&j, f, plan.arg[2].dt))
-        ok = accumulate_rows(&j, from, r, e);
+    if (ok && own)
+        ok = fold_all(own, from, r, axis, e);
     else if (ok)
         accumulate(from, r, axis, plan.run);
     if (flags) *flags |= fp_reported(f, x->dtype, fp_test());
