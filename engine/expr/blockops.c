@@ -311,6 +311,13 @@ fn *fn_item(uint32_t i)
     return &f->base;
 }
 
+bool fn_is_item(const fn *f, uint32_t *i)
+{
+    if (f->kind != &item_kind) return false;
+    *i = ((const item_fn *)f)->i;
+    return true;
+}
+
 /* --- a literal as a value --- */
 
 static datum *literal_call(const fn *f, const call *c, err *e)

@@ -92,8 +92,9 @@ bool fn_is_product(const fn *f, product_axes *out);
 bool fn_adds_blocks(const fn *f, uint32_t *axes); /* partial products of matmul, along axes */
 bool fn_is_transpose(const fn *f);
 bool fn_is_cast(const fn *f, dtype_of *t);
-fn *fn_literal(void);        /* its argument is its result */
-fn *fn_concat_all(int ndim); /* nested lists, one level per axis */
-fn *fn_broadcast(void);      /* (x, shape) */
+bool fn_is_item(const fn *f, uint32_t *i); /* of a tuple */
+fn *fn_literal(void);                      /* its argument is its result */
+fn *fn_concat_all(int ndim);               /* nested lists, one level per axis */
+fn *fn_broadcast(void);                    /* (x, shape) */
 /* inner after the lists among its arguments are joined along axes[i][0 .. n[i]) */
 fn *fn_joined(const fn *inner, uint32_t narg, const int *n, int (*axes)[GRID_MAXDIM]);

@@ -1,4 +1,5 @@
 /* engine/expr/scan_groups.c - running sums of several blocks together (plan/scan.c). */
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/expr/kinds.h"
@@ -59,9 +60,9 @@ static datum *carry_call(const fn *f, const call *c, err *e)
         return err_set(e, IndexError, "axis %d is out of bounds for a block of %d axes", g->axis,
                        last->ndim);
     nd *begin = carry_begins(g, n > 1 ? x[0] : NULL, last, e);
-    nd *all =
-        begin ? nd_concat(2, (const nd *[]){begin, last}, g->axis, (dtype_of){.dt = DT_none}, e)
-              : NULL;
+    nd *all = begin
+                  ? nd_concat(2, (const nd *[]){begin, last}, g->axis, (dtype_of){.dt = DT_none}, e)
+                  : NULL;
     nd *out = all ? nd_accumulate(&ufuncs[g->s->fold], all, g->axis, g->t, NULL, e) : NULL;
     nd *ordered = out ? nd_contiguous(out, e) : NULL;
     datum_unref(begin);

@@ -127,11 +127,11 @@ typedef struct call {
     const lit *arg;
     const layer *of; /* the task's place in the logical graph; NULL when called by hand */
     uint64_t index;
-    worker *worker; /* whose thread this is; NULL: not a worker of a pool */
-    nd *into;       /* elementwise: where the result may go, if it has this type; or NULL */
+    worker *worker;    /* whose thread this is; NULL: not a worker of a pool */
+    nd *into;          /* elementwise: where the result may go, if it has this type; or NULL */
     nd *const *places; /* fn_kind.heirs: where each item of the tuple may go, or NULL; or NULL */
-    bool *go_home;  /* a worker's fn that finds it may only run on the calling thread sets this and
-                       answers NULL: the task is run again there. NULL: already there */
+    bool *go_home; /* a worker's fn that finds it may only run on the calling thread sets this and
+                      answers NULL: the task is run again there. NULL: already there */
     const struct snapshots *snap; /* eager sources as they were when the run started, or NULL */
 } call;
 
@@ -199,8 +199,8 @@ typedef struct fn_kind {
      * anything at all for the others, or NULL: it saves nothing.  Owned.  On the thread that makes
      * the plan; may be NULL. */
     fn *(*items)(const fn *f, uint64_t set);
-    /* Of a fn that gives tuples of blocks: item i may take the place of argument heirs + i, an input
-     * that nobody else looks at (call.places).  0: no. */
+    /* Of a fn that gives tuples of blocks: item i may take the place of argument heirs + i, an
+     * input that nobody else looks at (call.places).  0: no. */
     uint8_t heirs;
     fn_cost cost;
     /* cost.parts: how tasks of it cut block i of what they read, a grid over the block, so that it

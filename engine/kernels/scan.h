@@ -26,7 +26,8 @@ nd *nd_accumulate(const ufunc *f, const nd *x, int axis, dtype_of want, unsigned
 nd *nd_scan_last(const scan *s, int n, const nd *const *x, int axis, dtype_of t, err *e);
 /* The scan of each of those blocks, combined with what came before it: out[b] = fold(carry[b],
  * scan(x[b])), carry[b] being the b-th value along the axis; `first`: nothing came before block 0.
- * out[b] may offer a block to be written (borrowed, x[b] itself for one); afterwards it is owned. */
+ * out[b] may offer a block to be written (borrowed, x[b] itself for one); afterwards it is owned.
+ */
 bool nd_scan_join(const scan *s, int n, const nd *const *x, int axis, dtype_of t, const nd *carry,
                   bool first, nd **out, err *e);
 nd *nd_reduceat(const ufunc *f, const nd *x, const nd *indices, int axis, dtype_of want,

@@ -5,6 +5,8 @@
  * down their columns.  What has no loops of its own is scanned block by block. */
 #include <string.h>
 
+#include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/kernels/abreast.h"
 #include "engine/kernels/ops.h"
 
@@ -60,7 +62,8 @@ static void add_row(const blocks_job *j, abreast *a, int b, int64_t o)
 static bool run_rows(blocks_job *j, err *e)
 {
     const dtype_of in = nd_type(j->x[0]);
-    abreast a = {.loops = j->loops, .in = in, .t = j->t, .skip_nan = j->s->skip_nan && is_float(in)};
+    abreast a = {
+        .loops = j->loops, .in = in, .t = j->t, .skip_nan = j->s->skip_nan && is_float(in)};
     char *last[ABREAST];
     int64_t bytes = 0;
     bool ok = true;
@@ -154,8 +157,8 @@ static bool check_blocks(blocks_job *j, err *e)
     for (int b = 0; b < j->n; b++) {
         bool alike = j->x[b]->ndim == x->ndim && j->axis < x->ndim;
         for (int k = 0; k < x->ndim && alike; k++)
-            alike = k == j->axis ? nd_shape(j->x[b])[k] > 0
-                                 : nd_shape(j->x[b])[k] == nd_shape(x)[k];
+            alike =
+                k == j->axis ? nd_shape(j->x[b])[k] > 0 : nd_shape(j->x[b])[k] == nd_shape(x)[k];
         if (!alike)
             return err_set(e, ValueError, "block %d does not follow the others along axis %d", b,
                            j->axis);

@@ -14,7 +14,8 @@ typedef struct node { /* a layer that the wanted keys reach */
     uint32_t root;    /* the node whose program it is a step of; itself: its own */
     uint32_t nstep;   /* roots: steps so far */
     uint32_t prog;    /* roots: in plan->prog; NO_PROG before */
-    bool wanted;      /* some of its tasks are asked for */
+    bool wanted;      /* some of its tasks are asked for: */
+    uint64_t nwanted; /* how often */
     bool helpers;     /* even some that are no blocks: it stays as it is */
     bool same_index;  /* a step that works on the block its root works on */
     tid *dense;       /* index -> tid, when the layer is small */
@@ -55,6 +56,7 @@ layer *rewrite_together(const nodes *all, const node *x);
 /* Does another reduction of the same blocks make what x makes, on the way? (share.c) */
 bool node_is_shared(const nodes *all, const node *x);
 layer *rewrite_lift(const nodes *all, const node *x);
+layer *rewrite_scan(const nodes *all, const node *x);
 layer *rewrite_mirror(const nodes *all, const node *x);
 layer *rewrite_rechunk(const nodes *all, const node *x);
 

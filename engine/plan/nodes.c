@@ -97,6 +97,7 @@ static void mark_wanted(nodes *s, uint32_t n, const ref *want)
     for (uint32_t k = 0; k < n; k++) {
         node *x = nodes_find(s, want[k].of);
         x->wanted = true;
+        x->nwanted++;
         x->helpers |= !want[k].of->grid || want[k].i >= want[k].of->grid->nblock;
     }
 }
@@ -107,9 +108,9 @@ static const struct {
     enum plan_pass pass;
     rewrite run;
 } passes[] = {
-    {PASS_ITEMS, rewrite_items}, {PASS_SHARE, rewrite_share},     {PASS_TOGETHER, rewrite_together},
-    {PASS_SLICE, rewrite_slice}, {PASS_LIFT, rewrite_lift},       {PASS_MIRROR, rewrite_mirror},
-    {PASS_AGAIN, rewrite_again}, {PASS_RECHUNK, rewrite_rechunk},
+    {PASS_ITEMS, rewrite_items}, {PASS_SHARE, rewrite_share}, {PASS_TOGETHER, rewrite_together},
+    {PASS_SLICE, rewrite_slice}, {PASS_LIFT, rewrite_lift},   {PASS_MIRROR, rewrite_mirror},
+    {PASS_SCAN, rewrite_scan},   {PASS_AGAIN, rewrite_again}, {PASS_RECHUNK, rewrite_rechunk},
 };
 
 typedef struct worklist {
@@ -195,7 +196,7 @@ static void rewrite_rounds(nodes *all, plan *p, uint32_t off)
 /* What other passes made would be in the way of slices: those come to rest first. */
 static void rewrite_all(nodes *all, plan *p, uint32_t off)
 {
-    rewrite_rounds(all, p, off | PASS_RECHUNK | PASS_AGAIN | PASS_MIRROR | PASS_LIFT);
+    rewrite_rounds(all, p, off | PASS_RECHUNK | PASS_AGAIN | PASS_MIRROR | PASS_LIFT | PASS_SCAN);
     rewrite_rounds(all, p, off);
 }
 

@@ -34,6 +34,7 @@ typedef struct program program; /* one per (fused) layer, see plan/program.h */
     PASS(TOGETHER, together) /* reductions of one array are made in step */                        \
     PASS(LIFT, lift)         /* arrays are joined before, not after the same operation on each */  \
     PASS(MIRROR, mirror)     /* blocks of x @ x.T below the diagonal are turned copies */          \
+    PASS(SCAN, scan)         /* running sums of blocks that are there are made side by side */     \
     PASS(AGAIN, again)       /* what is cheap is made again, not kept while a sum is waited for */ \
     PASS(RECHUNK, rechunk)   /* pieces are copied straight into their new block */                 \
     PASS(UNITE, unite)       /* equal keys of graphs written by hand are one task */               \
@@ -48,9 +49,9 @@ enum plan_pass {
 #define PASS(NAME, name) PASS_##NAME = 1 << PASS_##NAME##_BIT,
     PLAN_PASSES(PASS)
 #undef PASS
-        PASS_REWRITE =
-            PASS_ITEMS | PASS_SHARE | PASS_TOGETHER | PASS_LIFT | PASS_MIRROR | PASS_AGAIN |
-            PASS_SLICE | PASS_RECHUNK, /* those that put other layers in place of some */
+        PASS_REWRITE = PASS_ITEMS | PASS_SHARE | PASS_TOGETHER | PASS_LIFT | PASS_MIRROR |
+                       PASS_SCAN | PASS_AGAIN | PASS_SLICE |
+                       PASS_RECHUNK, /* those that put other layers in place of some */
     PASS_ALL = 0xffff
 };
 

@@ -102,6 +102,8 @@ static datum *call_view(const task_run *r, const layer *of, uint64_t index, cons
 {
     if (v->value) return datum_ref(v->value);
     if (!v->f) return datum_ref(in[0]);
+    uint32_t nplace = 0;
+    nd **place = v->f->kind->heirs ? task_places(r, v, in, &nplace) : NULL;
     call c = {.in = in,
               .nin = v->nin,
               .narg = v->narg,
@@ -110,10 +112,12 @@ static datum *call_view(const task_run *r, const layer *of, uint64_t index, cons
               .index = index,
               .worker = r->w,
               .into = task_reusable(r, v, in),
+              .places = place,
               .go_home = r->go_home,
               .snap = &r->p->snap};
     datum *out = fn_call(v->f, &c, e);
     datum_unref(c.into);
+    for (uint32_t i = 0; i < nplace && place; i++) datum_unref(place[i]);
     if (!out && !e->kind && !(r->go_home && *r->go_home))
         err_set(e, SystemError, "'%s' failed without saying why", v->f->name);
     return out;

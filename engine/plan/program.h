@@ -54,6 +54,9 @@ datum *task_call(const task_run *r, err *e);
 /* Where the result of an elementwise task of one step may be written: its place in the array that
  * is wanted, or over an input; or NULL.  Owned.  (reuse.c) */
 nd *task_reusable(const task_run *r, const task_view *v, datum *const *in);
+/* Where each of the n items of a tuple of blocks (fn_kind.heirs) may be written, likewise: NULL or
+ * owned; in the scratch arena.  NULL: nowhere. */
+nd **task_places(const task_run *r, const task_view *v, datum *const *in, uint32_t *n);
 /* An input of that type and shape that nobody reads but this task and nobody else holds: the result
  * may be written over it by who reads every element before it writes there.  Owned, or NULL. */
 nd *task_input_over(const task_run *r, dtype_of t, int ndim, const int64_t *shape);

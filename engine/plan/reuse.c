@@ -88,6 +88,43 @@ nd *task_reusable(const task_run *r, const task_view *v, datum *const *in)
     return NULL;
 }
 
+/* the places in arrays that are put together of those items of t's tuple that are taken */
+static void seat_items(const task_run *r, uint32_t n, nd **place)
+{
+    const plan *p = r->p;
+    const task *t = &p->task[r->t];
+    for (uint32_t k = 0; k < t->nsucc; k++) {
+        const tid s = p->succ[t->succ + k];
+        const program *g = p->prog[p->task[s].prog];
+        task_view v;
+        uint32_t i;
+        err e = {0};
+        if (!(p->task[s].flags & TASK_PLACED) || g->nstep != 1) continue;
+        if (layer_task(g->by[0], p->task[s].index, r->scratch, &v, &e) && v.f &&
+            fn_is_item(v.f, &i) && i < n && !place[i])
+            place[i] = plan_seat(p, s);
+        err_clear(&e);
+    }
+}
+
+nd **task_places(const task_run *r, const task_view *v, datum *const *in, uint32_t *n)
+{
+    const task *t = &r->p->task[r->t];
+    *n = v->f && v->f->kind->heirs < v->narg ? v->narg - v->f->kind->heirs : 0;
+    if (!*n || !v->f->kind->heirs || r->p->prog[t->prog]->nstep != 1 || t->nin != v->nin)
+        return NULL;
+    nd **place = arena_alloc(r->scratch, *n * sizeof(nd *));
+    memset(place, 0, *n * sizeof(nd *));
+    seat_items(r, *n, place);
+    for (uint32_t i = 0; i < *n; i++) {
+        const lit *x = &v->arg[v->f->kind->heirs + i];
+        const nd *over = x->kind == LIT_IN ? as_nd(in[x->i]) : NULL;
+        if (!place[i] && over && sole(r->p, t, r->p->in[t->in + x->i], over))
+            place[i] = nd_ref(over);
+    }
+    return place;
+}
+
 nd *task_input_over(const task_run *r, dtype_of t, int ndim, const int64_t *shape)
 {
     const plan *p = r->p;
