@@ -123,6 +123,16 @@ void link_fill(interp *in, link *l)
     }
 }
 
+void link_params(interp *in, link *l)
+{
+    const bytecode *c = l->code;
+    uint32_t n = c->argcount + c->kwonly;
+    l->param = mem_zero((n + 1) * sizeof *l->param);
+    for (uint32_t i = 0; i < n; i++) {
+        l->param[i] = str_intern(in, c->local[i], strlen(c->local[i]));
+    }
+}
+
 link *code_link(interp *in, bytecode *c)
 {
     links_fit(in);
@@ -150,6 +160,10 @@ static void link_free(interp *in, link *l)
     for (uint32_t i = 0; l->k && i < c->nsite; i++) obj_unref(in, link_site(l, i)->name);
     obj_unref(in, l->name);
     obj_unref(in, l->qualname);
+    for (uint32_t i = 0; l->param && i < c->argcount + c->kwonly; i++) {
+        obj_unref(in, l->param[i]);
+    }
+    mem_free(l->param);
     if (l->k) mem_free((site *)(void *)l->k - c->nsite);
     mem_free(l->sub);
     mem_free(l);

@@ -139,13 +139,14 @@ struct link {
                  functions never */
     link **sub;
     str *name, *qualname;
-    tuple *kwnames_all;
+    str **param; /* interned names of the parameters that may be named; NULL: none has been yet */
 };
 
 link *code_link(interp *in, bytecode *c);        /* counted; NULL: exception */
 link *link_sub(interp *in, link *l, uint32_t i); /* lends the link of sub code i */
 void link_unref(interp *in, link *l);
-void link_fill(interp *in, link *l); /* constants and caches */
+void link_fill(interp *in, link *l);   /* constants and caches */
+void link_params(interp *in, link *l); /* names of parameters */
 static inline site *link_site(const link *l, uint32_t i)
 {
     return (site *)(void *)l->k - 1 - i;

@@ -6,9 +6,11 @@
 
 #include "engine/base/str.h"
 #include "lang/exc.h"
+#include "lang/frame_fast.h"
 #include "lang/threads.h"
 #include "lang/types/dunder.h"
 #include "lang/types/func.h"
+#include "lang/words.h"
 
 enum { FRAMES_AT_ONCE = 32, FIRST_SEGMENT = 1024, NEXT_SEGMENT = 32 * 1024 };
 
@@ -231,12 +233,26 @@ static bool throw_posonly(interp *in, func *f, tuple *kwnames)
     return false;
 }
 
+/* The parameter of that name, which may be given by it; -1. */
+static int param_of(interp *in, func *f, const str *name)
+{
+    link *l = f->link;
+    const bytecode *c = l->code;
+    if (!l->param) link_params(in, l);
+    for (uint32_t i = c->posonly; i < c->argcount + c->kwonly; i++)
+        if (l->param[i] == name) return (int)i;
+    if ((name->hdr.flags & (OBJ_NAME | OBJ_FROZEN)) == OBJ_NAME) return -1;
+    for (uint32_t i = c->posonly; i < c->argcount + c->kwonly; i++)
+        if (str_is(name, c->local[i])) return (int)i;
+    return -1;
+}
+
 static bool bind_keyword(interp *in, func *f, value *r, str *name, value *v, dict *extra,
                          tuple *kwnames)
 {
     const bytecode *c = f->link->code;
-    for (uint32_t i = c->posonly; i < c->argcount + c->kwonly; i++) {
-        if (*name->at != *c->local[i] || !str_is(name, c->local[i])) continue;
+    int i = param_of(in, f, name);
+    if (i >= 0) {
         if (r[i].kind != V_FAIL) {
             throw(in, TypeError, "%s() got multiple values for argument '%s'", f->qualname->at,
                   name->at);
@@ -322,6 +338,66 @@ bool func_bind(interp *in, func *f, value *r, value *arg, size_t npos, tuple *kw
     return ok;
 }
 
+/* ---- calls from Python ---- */
+
+enum { FEW = 8 };
+
+/* Where the named arguments of a call of p belong, which gives nothing twice and lacks nothing;
+ * p has only plain parameters. False: it is not so simple, or wrong. */
+static bool fits_in_place(interp *in, func *p, size_t npos, tuple *names, uint8_t *to)
+{
+    const bytecode *c = p->link->code;
+    size_t ndef = p->defaults ? (size_t)p->defaults->n : 0, n = names ? (size_t)names->n : 0;
+    if (npos > c->argcount || c->argcount > 32 || n > FEW) return false;
+    uint64_t given = ((uint64_t)1 << npos) - 1;
+    for (size_t i = 0; i < n; i++) {
+        int at = param_of(in, p, as_str(names->at[i]));
+        if (at < 0 || given >> at & 1) return false;
+        given |= (uint64_t)1 << at;
+        to[i] = (uint8_t)at;
+    }
+    if (ndef >= c->argcount) return true;
+    uint64_t needed = ((uint64_t)1 << (c->argcount - ndef)) - 1;
+    return (given & needed) == needed;
+}
+
+/* The arguments stay where they are, in registers of the caller; NULL: nothing done. */
+static frame *bound_in_place(interp *in, func *p, value *arg, size_t npos, tuple *names)
+{
+    frame *f = in->frame;
+    link *l = p->link;
+    uint8_t to[FEW];
+    value named[FEW];
+    if (l->call == UINT32_MAX || f->flags & FRAME_GEN || !fits_in_place(in, p, npos, names, to)) {
+        return NULL;
+    }
+    size_t n = names ? (size_t)names->n : 0;
+    for (size_t i = 0; i < n; i++) named[i] = take(&arg[npos + i]);
+    frame *callee = push_frame(in, f, l, arg, (uint32_t)npos);
+    for (size_t i = 0; i < n; i++) arg[callee ? to[i] : npos + i] = named[i];
+    if (!callee) return NULL;
+    for (uint32_t i = (uint32_t)npos, none = l->call - (p->defaults ? (uint32_t)p->defaults->n : 0);
+         i < l->call; i++) {
+        if (arg[i].kind == V_FAIL) arg[i] = ref_at(&p->defaults->at[i - none]);
+    }
+    return of_function(callee, p);
+}
+
+frame *frame_bound(interp *in, func *p, value *arg, size_t npos, tuple *names)
+{
+    frame *f = in->frame, *to = bound_in_place(in, p, arg, npos, names);
+    if (to) return to;
+    to = p->link->k ? push_frame(in, f, p->link, f->top, 0) : NULL;
+    if (!to) to = frame_push(in, p->link, f->top, 0);
+    if (!to) return NULL;
+    in->frame = f; /* errors of binding belong to the caller */
+    bool ok = func_bind(in, p, to->r, arg, npos, names);
+    in->frame = to;
+    if (ok) return of_function(to, p);
+    frame_pop(in);
+    return NULL;
+}
+
 /* ---- calls from C ---- */
 
 static value run(interp *in, frame *f, func *fn)
@@ -338,7 +414,8 @@ value func_call(interp *in, func *fn, const value *arg, size_t npos, tuple *kwna
     link *l = fn->link;
     const bytecode *c = l->code;
     if (!check_stack(in)) return FAIL;
-    frame *f = frame_push(in, l, NULL, 0);
+    frame *f = in->frame && l->k ? push_frame(in, in->frame, l, in->frame->top, 0) : NULL;
+    if (!f) f = frame_push(in, l, NULL, 0);
     if (!f) return FAIL;
     obj_ref(fn);
     f->flags |= FRAME_FN;

@@ -46,6 +46,9 @@ value vm_run(interp *in);
 /* A frame on top of in->frame.  r: where its registers are (arguments in place), or NULL for a
  * fresh place. False: RecursionError or MemoryError; nothing was taken. */
 frame *frame_push(interp *in, link *l, value *r, uint32_t nargs);
+/* A frame on top of in->frame for a call of p, whose arguments it takes: the last ones named. NULL:
+ * exception. */
+frame *frame_bound(interp *in, struct func *p, value *arg, size_t npos, tuple *names);
 void frame_pop(interp *in);     /* releases the registers of in->frame */
 value *stack_start(interp *in); /* of the newest segment; NULL: none yet */
 void registers_clear(interp *in, value *r, uint32_t from, uint32_t to);

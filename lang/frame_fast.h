@@ -35,22 +35,8 @@ static inline __attribute__((always_inline)) frame *of_function(frame *f, func *
     return f;
 }
 
-/* A frame for a call of p that binds its arguments. NULL: exception. */
-static __attribute__((noinline)) frame *push_bound(interp *in, func *p, value *arg, size_t npos,
-                                                   tuple *names)
-{
-    frame *f = in->frame, *to = p->link->k ? push_frame(in, f, p->link, f->top, 0) : NULL;
-    if (!to) to = frame_push(in, p->link, f->top, 0);
-    if (!to) return NULL;
-    in->frame = f; /* errors of binding belong to the caller */
-    bool ok = func_bind(in, p, to->r, arg, npos, names);
-    in->frame = to;
-    if (ok) return of_function(to, p);
-    frame_pop(in);
-    return NULL;
-}
-
-/* The same for n positional arguments of f's own, which the usual function takes where they are. */
+/* A frame for a call of p with n positional arguments of f's own, which the usual function takes
+ * where they are. */
 static inline __attribute__((always_inline)) frame *push_call(interp *in, frame *f, func *p,
                                                               value *arg, uint32_t n)
 {

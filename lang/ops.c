@@ -96,6 +96,8 @@ int value_truth(interp *in, value v)
 
 /* ---- arithmetic ---- */
 
+static const int64_t EXACT = (int64_t)1 << 53;
+
 static bool int_fast(enum binop op, int64_t a, int64_t b, value *out)
 {
     int64_t r;
@@ -121,6 +123,19 @@ static bool int_fast(enum binop op, int64_t a, int64_t b, value *out)
         r = a % b;
         if (r < 0) r += b;
         break;
+    case OP_LSHIFT:
+        if (b < 0 || b > 62) return false;
+        r = (int64_t)((uint64_t)a << b);
+        if (r >> b != a) return false;
+        break;
+    case OP_RSHIFT:
+        if (b < 0) return false;
+        r = a >> (b < 63 ? b : 63);
+        break;
+    case OP_TRUEDIV: /* both are floats exactly: rounded once */
+        if (b == 0 || a > EXACT || a < -EXACT || b > EXACT || b < -EXACT) return false;
+        *out = v_float((double)a / (double)b);
+        return true;
     default: return false;
     }
     *out = v_int(r);

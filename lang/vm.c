@@ -91,7 +91,7 @@
     do {                                                                                           \
         frame *to = push_call(in, f, (p), (arg), (n));                                             \
         if (to) ENTER(to, C);                                                                      \
-        to = push_bound(in, (p), (arg), (n), NULL);                                                \
+        to = frame_bound(in, (p), (arg), (n), NULL);                                               \
         if (!to) goto error;                                                                       \
         ENTER(to, C);                                                                              \
     } while (0)
@@ -771,6 +771,16 @@ compare_small : {
     }
     CASE(SLICE) :
     {
+        if (ip[1].op == I_ITEM && ip[1].b == A && A == C && is_sliced(r[ip[1].a])) {
+            FETCH(++ip); /* a[b:c], without making the slice */
+            f->ip = ip;
+            v = slice_item(in, *RA, RB);
+            if (v.kind == V_FAIL) goto error;
+            for (int j = 0; j < 3; j++) CLEAR(RB + j);
+            USED(RA);
+            SET(RC, v);
+            NEXT;
+        }
         v = slice_new(in, *RA, RA[1], RA[2]);
         if (v.kind == V_FAIL) goto error;
         for (int j = 0; j < 3; j++) CLEAR(RA + j);
@@ -1036,7 +1046,7 @@ exhausted:
         }
         size_t npos = n - (size_t)names->n;
         if (fn.kind == V_OBJ && fn.o->type == &T_function) {
-            frame *to = push_bound(in, (func *)fn.o, arg, npos, names);
+            frame *to = frame_bound(in, (func *)fn.o, arg, npos, names);
             if (!to) goto error;
             ENTER(to, A);
         }
@@ -1086,6 +1096,12 @@ leave : {
         if (dst != A) CLEAR(RA); /* the function */
         set_words(in, &r[dst], tag, v.bits);
         NEXT;
+    }
+    if (flags == (FRAME_ENTRY | FRAME_FN) && !f->handled.kind) { /* called from C */
+        f->flags = 0;
+        pop_frame(in, f, B);
+        obj_unref(in, f->fn);
+        return v;
     }
     if (flags & FRAME_GEN) {
         gen_finish(in, f);

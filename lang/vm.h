@@ -40,6 +40,13 @@ bool setup_annotations(interp *in, frame *f);
 /* data (vm_data.c) */
 /* s += t in the register that holds the only reference to a long s */
 bool str_append(interp *in, value *at, value t);
+/* v[at[0]:at[1]:at[2]] of a builtin sequence */
+value slice_item(interp *in, value v, const value *at);
+static inline bool is_sliced(value v)
+{
+    return v.kind == V_OBJ &&
+           (v.o->type == &T_list || v.o->type == &T_str || v.o->type == &T_tuple);
+}
 bool unpack(interp *in, value v, uint32_t n, value *out);
 bool unpack_star(interp *in, value v, uint32_t before, uint32_t after, value *out);
 value build_set(interp *in, value *at, uint32_t n, bool constants);

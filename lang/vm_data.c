@@ -55,6 +55,12 @@ static bool unpack_iter(interp *in, value v, uint32_t n, value *out)
     return ok;
 }
 
+value slice_item(interp *in, value v, const value *at)
+{
+    slice s = {.hdr = {.type = &T_slice, .rc = 1}, .start = at[0], .stop = at[1], .step = at[2]};
+    return v.o->type->getitem(in, v, (value){.kind = V_OBJ, .o = &s.hdr});
+}
+
 bool unpack(interp *in, value v, uint32_t n, value *out)
 {
     const type *t = type_of(in, v);

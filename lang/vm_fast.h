@@ -56,7 +56,9 @@ static inline value binary_slow(interp *in, unsigned x, enum binop op, value a, 
     if (op == OP_ADD && BOTH(a, b, V_OBJ) && a.o->type == &T_str && b.o->type == &T_str) {
         return v_obj(str_concat(in, (str *)a.o, (str *)b.o));
     }
-    return x & 128 ? value_inplace(in, op, a, b) : value_binary_spent(in, op, a, b, spent);
+    if (x & 128) return value_inplace(in, op, a, b);
+    return a.kind == V_OBJ || b.kind == V_OBJ ? value_binary_spent(in, op, a, b, spent)
+                                              : value_binary(in, op, a, b);
 }
 
 static inline int compare_ints(unsigned op, int64_t a, int64_t b)
@@ -90,6 +92,10 @@ static int compare_truth(interp *in, unsigned op, value a, value b)
     if (BOTH(a, b, V_FLOAT)) return compare_floats(op, a.f, b.f);
     double x, y; /* an int so small is a float exactly, and a float so small below any other int */
     if (both_floats(a, b, &x, &y) && fabs(x) < 0x1p52) return compare_floats(op, x, y);
+    if (BOTH(a, b, V_OBJ) && a.o->type == &T_str && b.o->type == &T_str &&
+        (op == OP_EQ || op == OP_NE)) {
+        return str_eq((str *)a.o, (str *)b.o) == (op == OP_EQ);
+    }
     value v = value_compare(in, (enum cmpop)op, a, b);
     if (v.kind == V_BOOL) return (int)v.i;
     if (v.kind == V_FAIL) return -1;

@@ -11,7 +11,7 @@
 
 value v_complex(interp *in, double re, double im)
 {
-    cplx *c = obj_new(in, &T_complex, 0);
+    cplx *c = obj_flat(in, &T_complex, sizeof *c);
     if (c) c->re = re, c->im = im;
     return v_obj(c);
 }
@@ -19,8 +19,9 @@ value v_complex(interp *in, double re, double im)
 /* complex, float, int and subclasses: 1, 0 another type, -1 */
 static int complex_plain(interp *in, value v, double *re, double *im)
 {
-    cplx *c = (cplx *)as_obj(v, &T_complex);
     *im = 0;
+    if (v.kind == V_FLOAT) return *re = v.f, 1;
+    cplx *c = (cplx *)as_obj(v, &T_complex);
     if (c) return *re = c->re, *im = c->im, 1;
     return real_plain(in, v, re);
 }

@@ -216,6 +216,17 @@ static value f_kwdefaults(interp *in, const value *arg)
     return or_none(as_func(arg[0])->kwdefaults);
 }
 
+static value f_set_kwdefaults(interp *in, const value *arg)
+{
+    func *f = as_func(arg[0]);
+    bool none = is_none(arg[1]) || is_fail(arg[1]);
+    dict *d = none ? NULL : as_dict(arg[1]), *old = f->kwdefaults;
+    if (!d && !none) return throw(in, TypeError, "__kwdefaults__ must be set to a dict object");
+    f->kwdefaults = obj_ref(d);
+    obj_unref(in, old);
+    return NONE;
+}
+
 static value f_annotations(interp *in, const value *arg)
 {
     func *f = as_func(arg[0]);
@@ -259,6 +270,9 @@ static value f_set_code(interp *in, const value *arg)
     if (!l) return throw(in, TypeError, "__code__ must be set to a code object");
     link *old = f->link;
     f->link = link_ref(l);
+    for (const frame *x = in->frame; x; x = x->back) {
+        if (x->link == old) return NONE; /* it runs: kept until the interpreter closes */
+    }
     link_unref(in, old);
     return NONE;
 }
@@ -281,6 +295,7 @@ static const builtin func_table[] = {
     {"@property __defaults__", f_defaults, NULL},
     {"@setter __defaults__", f_set_defaults, NULL},
     {"@property __kwdefaults__", f_kwdefaults, NULL},
+    {"@setter __kwdefaults__", f_set_kwdefaults, NULL},
     {"@property __annotations__", f_annotations, NULL},
     {"@setter __annotations__", f_set_annotations, NULL},
     {"@property __closure__", f_closure, NULL},
