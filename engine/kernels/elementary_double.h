@@ -121,7 +121,7 @@ INLINE V double_arctanh(V x)
     const V a = absolute(x), inside = IF_BELOW(a, all(1), a, all(0));
     const two q = quotient(sum_sorted(all(1), inside), sum_sorted(all(1), -inside));
     const V r = 0.5 * logarithm_value(q, all(0));
-    const V outside = IF_BELOW(all(1), a, all(NAN), a / (1.0 - a));
+    const V outside = IF_BELOW(all(1), a, all(NAN), all(INFINITY));
     return with_sign(IF_BELOW(a, all(1), IF_BELOW(a, all(0x1p-28), a, r), outside), x);
 }
 
@@ -157,9 +157,9 @@ INLINE V double_cbrt(V x)
 
 /* --- angles --- */
 
-/* i/15, its arc tangent */
+/* i/15, its arc tangent; near 0 points need not be turned */
 static const double atan_at[16] = {0,
-                                   0x1.1111111111111p-4,
+                                   0,
                                    0x1.1111111111111p-3,
                                    0x1.999999999999ap-3,
                                    0x1.1111111111111p-2,
@@ -175,7 +175,7 @@ static const double atan_at[16] = {0,
                                    0x1.ddddddddddddep-1,
                                    1};
 static const double atan_high[16] = {0,
-                                     0x1.10a9c765f3724p-4,
+                                     0,
                                      0x1.0f772d81fdc0bp-3,
                                      0x1.94441f8f7260cp-3,
                                      0x1.0adb5a7741c03p-2,
@@ -191,7 +191,7 @@ static const double atan_high[16] = {0,
                                      0x1.8079c6293aee0p-1,
                                      0x1.921fb54442d18p-1};
 static const double atan_low[16] = {0,
-                                    -0x1.40108d2f59ae2p-58,
+                                    0,
                                     0x1.3e1959820e856p-60,
                                     -0x1.bd7fbfba49d93p-58,
                                     0x1.dc8f0bd95a7a0p-56,
@@ -223,15 +223,15 @@ INLINE two angle(V y, V x)
 {
     const U i = atan_place(y, x);
     const V c = LOOK_UP(atan_at, i);
-    const two cx = product(c, x), cy = product(c, y), below = sum_sorted(x, cy.high);
-    const two above = sum_sorted(y - cx.high, -cx.low);
-    const two t = quotient(above, (two){below.high, below.low + cy.low});
-    const V s = t.high * t.high;
-    V p = C0(0x1.c639d640c68a2p-4);
-    HORNER(p, s, -0x1.2492339313d7ap-3), HORNER(p, s, 0x1.99999998492c4p-3);
-    HORNER(p, s, -0x1.555555555553cp-2);
-    const two both = sum_sorted(LOOK_UP(atan_high, i), t.high);
-    return (two){both.high, both.low + FMA(t.high * s, p, LOOK_UP(atan_low, i) + t.low)};
+    const two cx = product(c, x);
+    const V above = (y - cx.high) - cx.low, below = FMA(c, y, x), inverse = 1.0 / below;
+    const V t = above * inverse, low = FMA(-t, below, above) * inverse, s = t * t;
+    V p = C0(0x1.31d1000d809a6p-4);
+    HORNER(p, s, -0x1.743d43e2fdaa9p-4), HORNER(p, s, 0x1.c71c3bcf2f4c3p-4);
+    HORNER(p, s, -0x1.2492490d68f87p-3), HORNER(p, s, 0x1.9999999990749p-3);
+    HORNER(p, s, -0x1.555555555554cp-2);
+    const two both = sum_sorted(LOOK_UP(atan_high, i), t);
+    return (two){both.high, both.low + FMA(t * s, p, LOOK_UP(atan_low, i) + low)};
 }
 
 /* k quarter turns less an angle */
@@ -241,12 +241,39 @@ INLINE two turned(two a, double k)
     return (two){both.high, both.low + (k * HALF_PI_LOW - a.low)};
 }
 
+/* for each quarter of an octave from 1/4 (at 4) to 4, a number near the middle, its arc tangent */
+static const double arctan_at[16] = {
+    0x1.1d0p+1, 0x1.5d6p+1, 0x1.9dcp+1, 0x1.de0p+1, 0x1.200p-2, 0x1.600p-2, 0x1.a00p-2, 0x1.e00p-2,
+    0x1.1f0p-1, 0x1.5f0p-1, 0x1.9f0p-1, 0x1.df0p-1, 0x1.1e0p+0, 0x1.5e0p+0, 0x1.9e4p+0, 0x1.de4p+0};
+static const double arctan_high[16] = {
+    0x1.260f602d89d37p+0, 0x1.3838a5cf8314ap+0, 0x1.455127af8261fp+0, 0x1.4f249ef094022p+0,
+    0x1.18bf5a30bf178p-2, 0x1.530ad9951cd4ap-2, 0x1.8b24d394a1b25p-2, 0x1.c0db4c94ec9f0p-2,
+    0x1.059547bbc38eap-1, 0x1.33b1035032e8bp-1, 0x1.5cbe3ee37b8fbp-1, 0x1.8114a9904ecfap-1,
+    0x1.ae6f38727cb4ep-1, 0x1.e0ea42989ba49p-1, 0x1.046b03ce6e30cp+0, 0x1.144e5f0fdd2cep+0};
+static const double arctan_low[16] = {
+    -0x1.c74c949e1e659p-54, 0x1.17ff71f3235b7p-54,  0x1.f39b05008bb3ep-54,  -0x1.598d4a07c632dp-55,
+    0x1.30ca4748b1bf9p-57,  -0x1.2566480884082p-57, 0x1.b6d0ba3748fa8p-56,  -0x1.cc1ce70934c34p-56,
+    0x1.9901661334fedp-55,  0x1.9769247b31a70p-57,  -0x1.c9aff94eaec89p-55, -0x1.9609ddc09ea68p-59,
+    -0x1.9ef20fd741d10p-55, -0x1.606ab4633c24cp-55, 0x1.9b8ed7fe60c63p-57,  -0x1.7e0c0ba8110c3p-56};
+
+/* a as one of the table, c, and t: arctan(a) = arctan(c) + arctan(t).  Below 1/4 c is 0, from 4 on
+ * it is infinite. */
 INLINE V double_arctan(V x)
 {
-    const V one = all(1), most = all(0x1p100), all_of_x = absolute(x);
-    const V a = SMALLER(most, all_of_x);
-    const two t = angle(SMALLER(one, a), LARGER(one, a)), u = turned(t, 1);
-    return with_sign(IF_BELOW(one, a, u.high + u.low, t.high + t.low), x);
+    const V a = absolute(x), quarter = all(0.25), four = all(4);
+    const U i = (U)a >> 50;
+    const V c = IF_BELOW(a, quarter, all(0), LOOK_UP(arctan_at, i));
+    const V high = IF_BELOW(a, quarter, all(0), LOOK_UP(arctan_high, i));
+    const V low = IF_BELOW(a, quarter, all(0), LOOK_UP(arctan_low, i));
+    const V t = IF_BELOW(a, four, a - c, all(-1)) / IF_BELOW(a, four, FMA(a, c, all(1)), a);
+    const V s = t * t;
+    V p = C0(-0x1.47ae752ac1038p-5);
+    HORNER(p, s, 0x1.d4fb26208415bp-5), HORNER(p, s, -0x1.109c2ece849e6p-4);
+    HORNER(p, s, 0x1.3b0ea747dc96dp-4), HORNER(p, s, -0x1.745cf4d598ee3p-4);
+    HORNER(p, s, 0x1.c71c71388ccfap-4), HORNER(p, s, -0x1.24924923eb16ap-3);
+    HORNER(p, s, 0x1.9999999998d92p-3), HORNER(p, s, -0x1.5555555555553p-2);
+    const V rest = t + FMA(t * s, p, IF_BELOW(a, four, low, all(HALF_PI_LOW)));
+    return with_sign(IF_BELOW(a, four, high, all(HALF_PI_HIGH)) + rest, x);
 }
 
 INLINE V double_arctan2(V y, V x)

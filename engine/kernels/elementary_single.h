@@ -89,17 +89,23 @@ INLINE V angle_rough(V y, V x)
 {
     const U i = atan_place(y, x);
     const V c = LOOK_UP(atan_at, i), t = FMA(-c, x, y) / FMA(c, y, x), s = t * t;
-    V p = C0(0x1.9940864382700p-3);
-    HORNER(p, s, -0x1.555553a31de95p-2);
+    V p = C0(-0x1.203ffdd58c3ffp-3);
+    HORNER(p, s, 0x1.999336914f14fp-3), HORNER(p, s, -0x1.555553fd484edp-2);
     return LOOK_UP(atan_high, i) + FMA(t * s, p, t);
 }
 
 INLINE V single_arctan(V x)
 {
-    const V one = all(1), most = all(0x1p100), all_of_x = absolute(x);
-    const V a = SMALLER(most, all_of_x);
-    const V t = angle_rough(SMALLER(one, a), LARGER(one, a));
-    return with_sign(IF_BELOW(one, a, HALF_PI_HIGH - t, t), x);
+    const V a = absolute(x), quarter = all(0.25), four = all(4);
+    const U i = (U)a >> 50;
+    const V c = IF_BELOW(a, quarter, all(0), LOOK_UP(arctan_at, i));
+    const V high = IF_BELOW(a, quarter, all(0), LOOK_UP(arctan_high, i));
+    const V t = IF_BELOW(a, four, a - c, all(-1)) / IF_BELOW(a, four, FMA(a, c, all(1)), a);
+    const V s = t * t;
+    V p = C0(-0x1.3fca0278c0e7fp-4);
+    HORNER(p, s, 0x1.c3a17ec6de7e5p-4), HORNER(p, s, -0x1.2484ad95d649cp-3);
+    HORNER(p, s, 0x1.99996adebec71p-3), HORNER(p, s, -0x1.5555553b3540ep-2);
+    return with_sign(IF_BELOW(a, four, high, all(HALF_PI_HIGH)) + FMA(t * s, p, t), x);
 }
 
 INLINE V single_arctan2(V y, V x)

@@ -12,6 +12,32 @@ typedef LOOP_T num;
 #define M(f, ...) PASTE(f, LOOP_SUFFIX)(__VA_ARGS__)
 #define PI(x)     ((num)3.141592653589793238462643383279502884)
 
+/* the integer as wide as num, and the bits of a number */
+typedef __typeof__(__builtin_choose_expr(sizeof(num) == 4, (int32_t)1, (int64_t)1)) bits;
+
+static inline bits bits_of(num x)
+{
+    bits b;
+    memcpy(&b, &x, sizeof b);
+    return b;
+}
+
+static inline num of_bits(bits b)
+{
+    num x;
+    memcpy(&x, &b, sizeof x);
+    return x;
+}
+
+/* Compilers make vectors of rint, not of floor.  What is above what is asked of the bits, of which
+ * both have the same sign: NaN raises no flag. */
+static inline num floored(num x)
+{
+    const num r = M(rint, x);
+    const bits minus = bits_of(x) < 0 ? -1 : 0, more = bits_of(r) - bits_of(x);
+    return (more ^ minus) - minus > 0 ? r - 1 : r;
+}
+
 /* Python's: the quotient rounds down, the remainder has the sign of the divisor */
 static inline num modulo(num x, num y)
 {
@@ -220,46 +246,99 @@ LOOP_HEAD(modf)
     }
 }
 
-/* By the bits of a double, which holds every normal number of the narrower types as one. */
-static inline num fraction(num x, int *power)
+/* Pieces of 256 at any steps go by vectors; one with something odd in it goes to libm. */
+enum {
+    FEW = 256,
+    MANTISSA = sizeof(num) == 4 ? 23 : 52,
+    EXPONENTS = sizeof(num) == 4 ? 0xff : 0x7ff
+};
+
+static void load_few(size_t n, num *x, const char *at, ptrdiff_t step)
 {
-    double d = (double)x;
-    uint64_t u;
-    memcpy(&u, &d, sizeof u);
-    int e = (int)(u >> 52 & 0x7ff);
-    if (e == 0 || e == 0x7ff) return M(frexp, x, power);
-    *power = e - 1022;
-    u = (u & ~((uint64_t)0x7ff << 52)) | (uint64_t)1022 << 52;
-    memcpy(&d, &u, sizeof d);
-    return (num)d;
+    if (step == sizeof(num) && sizeof(num) == sizeof(LOOP_MEM)) {
+        memcpy(x, at, n * sizeof *x);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) x[i] = LD(at + (ptrdiff_t)i * step);
 }
 
-/* A product with a power of two is rounded once, as ldexp's result is. */
-static inline num scaled(num x, int64_t power)
+static void store_few(size_t n, char *at, ptrdiff_t step, const num *x)
 {
-    if (power < -1022 || power > 1023)
-        return M(ldexp, x, power > 100000 ? 100000 : power < -100000 ? -100000 : (int)power);
-    uint64_t u = (uint64_t)(power + 1023) << 52;
-    double two;
-    memcpy(&two, &u, sizeof two);
-    return (num)((double)x * two);
+    if (step == sizeof(num) && sizeof(num) == sizeof(LOOP_MEM)) {
+        memcpy(at, x, n * sizeof *x);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) ST(at + (ptrdiff_t)i * step, x[i]);
 }
 
-LOOP_HEAD(frexp)
+SIMD_KERNEL(static, fractions, (size_t n, const num *x, num *part, int32_t *power, bool *odd),
+            (n, x, part, power, odd))
 {
+    const bits most = EXPONENTS;
+    bits any = 0;
     for (size_t i = 0; i < n; i++) {
-        int power = 0;
-        num part = fraction(LD(IN(0)), &power);
-        ST(IN(1), part);
-        *(int32_t *)IN(2) = power;
+        const bits b = bits_of(x[i]), e = b >> MANTISSA & most;
+        const bits zero = x[i] == 0, half = (b & ~(most << MANTISSA)) | (most / 2 - 1) << MANTISSA;
+        any |= (e == most) | ((e == 0) & !zero);
+        part[i] = of_bits(zero ? b : half);
+        power[i] = zero ? 0 : (int32_t)(e - (most / 2 - 1));
+    }
+    *odd = any != 0;
+}
+
+void LOOP_NAME(frexp)(size_t n, char *const *p, const ptrdiff_t *s);
+void LOOP_NAME(frexp)(size_t n, char *const *p, const ptrdiff_t *s)
+{
+    num x[FEW], part[FEW];
+    int32_t power[FEW];
+    for (size_t i = 0; i < n; i += FEW) {
+        const size_t m = n - i < FEW ? n - i : FEW;
+        bool odd;
+        load_few(m, x, IN(0), s[0]);
+        fractions(m, x, part, power, &odd);
+        for (size_t k = 0; odd && k < m; k++) {
+            int one = 0;
+            part[k] = M(frexp, x[k], &one);
+            power[k] = one;
+        }
+        store_few(m, IN(1), s[1], part);
+        for (size_t k = 0; k < m; k++) memcpy(IN(2) + (ptrdiff_t)k * s[2], &power[k], 4);
     }
 }
 
+/* A product with a power of two is rounded once, as ldexp's result is. */
 #define LDEXP(T)                                                                                   \
+    SIMD_KERNEL(static, scale_##T, (size_t n, num * x, const T##_t *power, bool *odd),             \
+                (n, x, power, odd))                                                                \
+    {                                                                                              \
+        T##_t any = 0;                                                                             \
+        for (size_t i = 0; i < n; i++) any |= (power[i] < -1022) | (power[i] > 1023);              \
+        *odd = any != 0;                                                                           \
+        for (size_t i = 0; !any && i < n; i++) {                                                   \
+            const uint64_t two = (uint64_t)((int64_t)power[i] + 1023) << 52;                       \
+            double d;                                                                              \
+            memcpy(&d, &two, sizeof d);                                                            \
+            x[i] = (num)((double)x[i] * d);                                                        \
+        }                                                                                          \
+    }                                                                                              \
     void PASTE(LOOP_NAME(ldexp), _##T)(size_t n, char *const *p, const ptrdiff_t *s);              \
     void PASTE(LOOP_NAME(ldexp), _##T)(size_t n, char *const *p, const ptrdiff_t *s)               \
     {                                                                                              \
-        for (size_t i = 0; i < n; i++) ST(IN(2), scaled(LD(IN(0)), *(const T##_t *)IN(1)));        \
+        num x[FEW];                                                                                \
+        T##_t power[FEW];                                                                          \
+        for (size_t i = 0; i < n; i += FEW) {                                                      \
+            const size_t m = n - i < FEW ? n - i : FEW;                                            \
+            bool odd;                                                                              \
+            load_few(m, x, IN(0), s[0]);                                                           \
+            for (size_t k = 0; k < m; k++)                                                         \
+                memcpy(&power[k], IN(1) + (ptrdiff_t)k * s[1], sizeof *power);                     \
+            scale_##T(m, x, power, &odd);                                                          \
+            for (size_t k = 0; odd && k < m; k++) {                                                \
+                const T##_t far = power[k] < 100000 ? power[k] : 100000;                           \
+                x[k] = M(ldexp, x[k], far > -100000 ? (int)far : -100000);                         \
+            }                                                                                      \
+            store_few(m, IN(2), s[2], x);                                                          \
+        }                                                                                          \
     }
 LDEXP(int32)
 LDEXP(int64)

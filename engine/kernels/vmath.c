@@ -151,11 +151,49 @@ static bool is_bounded(enum vmath_id id)
     }
 }
 
+/* What a function makes of very small arguments. */
+enum small {
+    SMALL_COMMON, /* nothing special */
+    SMALL_SAME,   /* themselves */
+    SMALL_LIBM    /* vectors are wrong, or flags are due */
+};
+
+static enum small small_of(enum vmath_id id)
+{
+    switch (id) {
+    case V_log:
+    case V_log2:
+    case V_log10: return SMALL_LIBM;
+    case V_expm1:
+    case V_log1p:
+    case V_arctan:
+    case V_sinh:
+    case V_tanh:
+    case V_arcsinh:
+    case V_arctanh:
+    case V_sin:
+    case V_tan:
+    case V_arcsin: return SMALL_SAME;
+    default: return SMALL_COMMON;
+    }
+}
+
+/* Arguments below it are small.  Those of floats that go by way of doubles are not, but zero. */
+static double least_of_double(enum vmath_id id)
+{
+    return small_of(id) == SMALL_COMMON ? 0 : 1e-300;
+}
+
+static float least_of_float(enum vmath_id id)
+{
+    const bool by_doubles = id < V_sin; /* SLEEF's begin there */
+    if (small_of(id) == SMALL_COMMON) return 0;
+    return by_doubles ? 0x1p-149F : 1e-30F;
+}
+
 // clang-format off
 
-/* Results that are not finite, and arguments so small that a series may lose them, are libm's; but not
- * roots of small numbers, where libm is the worse. */
-#define RUN(name, T, BITS, fabs_, tiny, find)                                                            \
+#define RUN(name, T, BITS, fabs_, find)                                                            \
     SIMD_KERNEL(static, any_suspicious_##T, (size_t n, const T *in, const T *out, T least, bool *any), (n, in, out, least, any)) \
     {                                                                                              \
         BITS bad = 0;                                                                              \
@@ -163,12 +201,14 @@ static bool is_bounded(enum vmath_id id)
         *any = bad != 0;                                                                           \
     }                                                                                              \
     /* found[0]: any that libm has to compute; found[1]: any outside the domain of the function */ \
-    SIMD_KERNEL(static, suspicious_##T, (size_t n, const T *in, const T *out, T least, bool bounded, unsigned char *again, int *found), (n, in, out, least, bounded, again, found)) \
+    SIMD_KERNEL(static, suspicious_##T, (size_t n, const T *in, T *out, T least, bool same, bool bounded, unsigned char *again, int *found), (n, in, out, least, same, bounded, again, found)) \
     {                                                                                              \
         BITS bad = 0, outside = 0;                                                                 \
         for (size_t i = 0; i < n; i++) {                                                           \
             const BITS nan = bounded & (out[i] != out[i]) & (in[i] - in[i] == 0) & (in[i] != 0);   \
-            const BITS odd = ((out[i] - out[i] != 0) & !nan) | (fabs_(in[i]) < least);             \
+            const BITS small = fabs_(in[i]) < least;                                               \
+            const BITS odd = ((out[i] - out[i] != 0) & !nan) | (small & !same);                    \
+            out[i] = small & same ? in[i] : out[i];                                                \
             again[i] = (unsigned char)odd;                                                         \
             bad |= odd;                                                                            \
             outside |= nan;                                                                        \
@@ -180,7 +220,7 @@ static bool is_bounded(enum vmath_id id)
     {                                                                                              \
         for (size_t i = 0; i < n; i++) out[i] = out[i] != out[i] && in[i] == in[i] ? nan : out[i]; \
     }                                                                                              \
-    static void chunk_##T(find##_block run, T (*one)(T), T least, bool bounded, size_t n, T *out, const T *in) \
+    static void chunk_##T(find##_block run, T (*one)(T), T least, bool same, bool bounded, size_t n, T *out, const T *in) \
     {                                                                                              \
         unsigned status = fp_save();                                                           \
         T copy[CHUNK];                                                                             \
@@ -191,7 +231,7 @@ static bool is_bounded(enum vmath_id id)
         int found[2] = {0};                                                                        \
         bool any;                                                                                  \
         any_suspicious_##T(n, from, out, least, &any);                                             \
-        if (any) suspicious_##T(n, from, out, least, bounded, again, found);                       \
+        if (any) suspicious_##T(n, from, out, least, same, bounded, again, found);                       \
         fp_restore(status);                                                                    \
         if (found[1]) {                                                                            \
             size_t i = 0;                                                                          \
@@ -200,15 +240,15 @@ static bool is_bounded(enum vmath_id id)
         }                                                                                          \
         for (size_t i = 0, last = n; found[0] && i < n; i++) {                                     \
             if (!again[i]) continue;                                                               \
-            const bool same = last < n && !memcmp(&from[last], &from[i], sizeof(T));               \
-            out[i] = same ? out[last] : one(from[i]);                                              \
+            const bool known = last < n && !memcmp(&from[last], &from[i], sizeof(T));              \
+            out[i] = known ? out[last] : one(from[i]);                                             \
             last = i;                                                                              \
         }                                                                                          \
     }                                                                                              \
     void name(enum vmath_id id, T (*one)(T), size_t n, char *const *p, const ptrdiff_t *s)         \
     {                                                                                              \
-        const T least = id == V_cbrt ? 0 : tiny; \
-        const bool bounded = is_bounded(id);                                                       \
+        const T least = least_of_##T(id);                                                          \
+        const bool bounded = is_bounded(id), same = small_of(id) == SMALL_SAME;                    \
         find##_block run = find(id);                                                               \
         char *from = p[0], *to = p[1];                                                             \
         if (!run) {                                                                                \
@@ -221,7 +261,7 @@ static bool is_bounded(enum vmath_id id)
             char *a = from + (ptrdiff_t)i * s[0], *b = to + (ptrdiff_t)i * s[1];                   \
             int flat_in = s[0] == sizeof(T), flat_out = s[1] == sizeof(T);                         \
             for (size_t k = 0; !flat_in && k < m; k++) in[k] = *(T *)(a + (ptrdiff_t)k * s[0]);    \
-            chunk_##T(run, one, least, bounded, m, flat_out ? (T *)b : out, flat_in ? (T *)a : in);                \
+            chunk_##T(run, one, least, same, bounded, m, flat_out ? (T *)b : out, flat_in ? (T *)a : in);                \
             for (size_t k = 0; !flat_out && k < m; k++) *(T *)(b + (ptrdiff_t)k * s[1]) = out[k];  \
         }                                                                                          \
     }
@@ -280,6 +320,6 @@ RUN2(vmath64_run2, double, int64_t, fabs, 1e-300, 1e300, pair64_find, vmath64_pa
 RUN2(vmath32_run2, float, int32_t, fabsf, 1e-30f, 1e30f, pair32_find, vmath32_pair)
 typedef vmath64 vmath64_find_block;
 typedef vmath32 vmath32_find_block;
-RUN(vmath64_run, double, int64_t, fabs, 1e-300, vmath64_find)
-RUN(vmath32_run, float, int32_t, fabsf, 1e-30f, vmath32_find)
+RUN(vmath64_run, double, int64_t, fabs, vmath64_find)
+RUN(vmath32_run, float, int32_t, fabsf, vmath32_find)
 // clang-format on

@@ -18,6 +18,30 @@
 #define VECTOR_MATH_FUNCTIONS(F) ELEMENTARY_FUNCTIONS(F) SLEEF_FUNCTIONS(F)
 /* of two arguments: all of elementary.h */
 #define VECTOR_MATH_PAIRS(F) F(arctan2, atan2) F(power, pow)
+
+/* The worst errors, in units of the last place: of float32 over all numbers (none is worse: see
+ * tests/unit/check_sweep.c), of float64 over numbers of all exponents. */
+#define VECTOR_MATH_BOUNDS(F)                                                                      \
+    F(exp, exp, 0.51, 1)                                                                           \
+    F(exp2, exp2, 0.51, 1)                                                                         \
+    F(expm1, expm1, 0.51, 1)                                                                       \
+    F(log, log, 0.51, 1)                                                                           \
+    F(log2, log2, 0.51, 1)                                                                         \
+    F(log10, log10, 0.51, 1)                                                                       \
+    F(log1p, log1p, 0.51, 1)                                                                       \
+    F(cbrt, cbrt, 0.51, 1)                                                                         \
+    F(arctan, atan, 0.51, 1)                                                                       \
+    F(sinh, sinh, 0.51, 1)                                                                         \
+    F(cosh, cosh, 0.51, 1)                                                                         \
+    F(tanh, tanh, 0.51, 1)                                                                         \
+    F(arcsinh, asinh, 0.51, 1)                                                                     \
+    F(arccosh, acosh, 0.51, 1)                                                                     \
+    F(arctanh, atanh, 0.51, 1)                                                                     \
+    F(sin, sin, 1, 1)                                                                              \
+    F(cos, cos, 1, 1)                                                                              \
+    F(tan, tan, 1, 1)                                                                              \
+    F(arcsin, asin, 1, 1)                                                                          \
+    F(arccos, acos, 1, 1)
 // clang-format on
 
 enum vmath_id {
