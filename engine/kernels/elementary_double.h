@@ -58,14 +58,7 @@ INLINE V double_log1p(V x)
 
 /* --- hyperbolic functions --- */
 
-INLINE V double_sinh(V x)
-{
-    const two e = exponential_less_1(absolute(x));
-    const two more = sum(e.high, all(1)), inverse = quotient(e, (two){more.high, more.low + e.low});
-    const two both = sum_sorted(e.high, inverse.high);
-    return with_sign(0.5 * (both.high + (both.low + (e.low + inverse.low))), x);
-}
-
+/* scaled to half of it before it is large: no infinity before its time */
 INLINE V double_cosh(V x)
 {
     U n;
@@ -74,8 +67,20 @@ INLINE V double_cosh(V x)
     const V high = LOOK_UP(exp_high, n);
     const V p = r.high + FMA(r.high * r.high, exp_tail(r.high), r.low);
     const two e = sum_sorted(high, FMA(high, p, LOOK_UP(exp_low, n)));
-    const V large = SCALED(e.high, k, n), low = SCALED(e.low, k, n), y = 1.0 / large;
-    return 0.5 * large + 0.5 * (y + FMA(-low * y, y, low));
+    const V half = SCALED(e.high, k - 16.0, n - 16), low = SCALED(e.low, k - 16.0, n - 16),
+            y = 0.25 / half;
+    return half + (y + FMA(-4.0 * low * y, y, low));
+}
+
+INLINE V double_sinh(V x)
+{
+    const V a = absolute(x);
+    const two e = exponential_less_1(a);
+    const two more = sum(e.high, all(1)), inverse = quotient(e, (two){more.high, more.low + e.low});
+    const two both = sum_sorted(e.high, inverse.high);
+    const V r = with_sign(0.5 * (both.high + (both.low + (e.low + inverse.low))), x);
+    if (!SOME_BELOW(all(700), a)) return r;
+    return IF_BELOW(all(700), a, with_sign(double_cosh(x), x), r);
 }
 
 INLINE V double_tanh(V x)

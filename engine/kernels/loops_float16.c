@@ -1,5 +1,8 @@
 /* engine/kernels/loops_float16.c - the floating loops of ufunc.def, for float16: computed in
  * float, rounded when stored. */
+#include <math.h>
+
+#include "engine/kernels/fp.h"
 #include "engine/kernels/half.h"
 
 #define LOOP_DT     float16
@@ -20,15 +23,20 @@ static inline uint16_t half_next(uint16_t h, float to)
 }
 
 #define NEXT(r, a, b) (*(uint16_t *)(r) = half_next(*(const uint16_t *)(a), LD(b)))
-#define SPACING(r, a)                                                                              \
-    do {                                                                                           \
-        float v = LD(a), next = half_to_float(half_next(*(const uint16_t *)(a), INFINITY));        \
-        ST(r, isinf(v) ? NAN : next - v);                                                          \
-    } while (0)
-#include <math.h>
+/* NaN for what is not finite, with the flag; infinite for the largest, as NumPy has it */
+static inline uint16_t half_spacing(uint16_t h)
+{
+    const float x = half_to_float(h);
+    if (!(x - x == 0)) {
+        fp_raise(FP_INVALID);
+        return 0x7e00;
+    }
+    const uint16_t next = half_next(h, INFINITY);
+    return next == 0x7c00 ? half_overflow(0) : float_to_half(half_to_float(next) - x);
+}
 
+#define SPACING(r, a) (*(uint16_t *)(r) = half_spacing(*(const uint16_t *)(a)))
 #include "engine/kernels/loops.h"
-#include "engine/kernels/fp.h"
 #include "engine/kernels/vmath.h"
 
 // clang-format off
@@ -70,7 +78,41 @@ static inline uint16_t half_next(uint16_t h, float to)
             PUT_RUN(sr_)                                                                           \
         }                                                                                          \
     }
-/* transcendental functions go to the vectors of float */
+/* Transcendental functions go to the vectors of float.  NumPy rounds libm's float: where the two
+ * may round to different halves, near the middle between them or below the normal ones, libm is
+ * asked. */
+SIMD_KERNEL(static, near_middle, (size_t n, const float *x, unsigned char *near, bool *any),
+            (n, x, near, any))
+{
+    uint32_t some = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t b;
+        memcpy(&b, &x[i], sizeof b);
+        const uint32_t size = b & 0x7fffffff;
+        const uint32_t odd = (((b + 2 - 0x1000) & 0x1fff) <= 4) | ((size < 0x38800000) & (size != 0));
+        near[i] = (unsigned char)odd;
+        some |= odd;
+    }
+    *any = some != 0;
+}
+
+static void function_run(enum vmath_id id, float (*libm)(float), size_t n, char *const *p,
+                         const ptrdiff_t *s)
+{
+    float xs[HALF_RUN], rs[HALF_RUN];
+    unsigned char near[HALF_RUN];
+    RUNS {
+        bool any;
+        half_load(m, xs, PLACE(p[0], s[0]), s[0]);
+        vmath32_run(id, libm, m, (char *[]){(char *)xs, (char *)rs},
+                    (const ptrdiff_t[]){sizeof *xs, sizeof *rs});
+        near_middle(m, rs, near, &any);
+        for (size_t i = 0; any && i < m; i++)
+            if (near[i]) rs[i] = libm(xs[i]);
+        half_store(m, PLACE(p[1], s[1]), s[1], rs);
+    }
+}
+
 #define VECTOR_MATH
 #define V1(name, res, body)                                                                        \
     static float libm_##name(float x)                                                              \
@@ -80,13 +122,7 @@ static inline uint16_t half_next(uint16_t h, float to)
     void LOOP_NAME(name)(size_t n, char *const *p, const ptrdiff_t *s);                            \
     void LOOP_NAME(name)(size_t n, char *const *p, const ptrdiff_t *s)                             \
     {                                                                                              \
-        float xs[HALF_RUN];                                                                        \
-        RUNS {                                                                                     \
-            half_load(m, xs, PLACE(p[0], s[0]), s[0]);                                             \
-            vmath32_run(V_##name, libm_##name, m, (char *[]){(char *)xs, (char *)xs},              \
-                        (const ptrdiff_t[]){sizeof *xs, sizeof *xs});                              \
-            half_store(m, PLACE(p[1], s[1]), s[1], xs);                                            \
-        }                                                                                          \
+        function_run(V_##name, libm_##name, n, p, s);                                              \
     }
 // clang-format on
 #include "engine/kernels/loops_float.h"

@@ -137,6 +137,11 @@ unsigned fp_reported(const ufunc *f, enum dtype t, unsigned raised)
     case U_fmin:
     case U_heaviside:
     case U_absolute: return raised & ~(unsigned)FP_INVALID;
+    case U_isnan:
+    case U_isinf:
+    case U_isfinite:
+    case U_logical_not: /* of halves the bits are asked: no NaN is a signal */
+        return t == DT_float16 ? raised & ~(unsigned)FP_INVALID : raised;
     default: return raised;
     }
 }

@@ -208,7 +208,7 @@ static float least_of_float(enum vmath_id id)
             const BITS nan = bounded & (out[i] != out[i]) & (in[i] - in[i] == 0) & (in[i] != 0);   \
             const BITS small = fabs_(in[i]) < least;                                               \
             const BITS odd = ((out[i] - out[i] != 0) & !nan) | (small & !same);                    \
-            out[i] = small & same ? in[i] : out[i];                                                \
+            out[i] = (small & same) ? in[i] : out[i];                                              \
             again[i] = (unsigned char)odd;                                                         \
             bad |= odd;                                                                            \
             outside |= nan;                                                                        \

@@ -19,29 +19,30 @@
 /* of two arguments: all of elementary.h */
 #define VECTOR_MATH_PAIRS(F) F(arctan2, atan2) F(power, pow)
 
-/* The worst errors, in units of the last place: of float32 over all numbers (none is worse: see
- * tests/unit/check_sweep.c), of float64 over numbers of all exponents. */
+/* No error is larger, in units of the last place: of float32 over all numbers (`check_sweep --every`
+ * finds so), of float64 over many of every exponent and where it is hard (check_vmath).  Of float16
+ * results are those of libm's floats, rounded.  Pairs: 1.01. */
 #define VECTOR_MATH_BOUNDS(F)                                                                      \
-    F(exp, exp, 0.51, 1)                                                                           \
-    F(exp2, exp2, 0.51, 1)                                                                         \
-    F(expm1, expm1, 0.51, 1)                                                                       \
-    F(log, log, 0.51, 1)                                                                           \
-    F(log2, log2, 0.51, 1)                                                                         \
-    F(log10, log10, 0.51, 1)                                                                       \
-    F(log1p, log1p, 0.51, 1)                                                                       \
-    F(cbrt, cbrt, 0.51, 1)                                                                         \
-    F(arctan, atan, 0.51, 1)                                                                       \
-    F(sinh, sinh, 0.51, 1)                                                                         \
-    F(cosh, cosh, 0.51, 1)                                                                         \
-    F(tanh, tanh, 0.51, 1)                                                                         \
-    F(arcsinh, asinh, 0.51, 1)                                                                     \
-    F(arccosh, acosh, 0.51, 1)                                                                     \
-    F(arctanh, atanh, 0.51, 1)                                                                     \
-    F(sin, sin, 1, 1)                                                                              \
-    F(cos, cos, 1, 1)                                                                              \
-    F(tan, tan, 1, 1)                                                                              \
-    F(arcsin, asin, 1, 1)                                                                          \
-    F(arccos, acos, 1, 1)
+    F(exp, exp, 0.5002, 0.71)                                                                      \
+    F(exp2, exp2, 0.5003, 0.56)                                                                    \
+    F(expm1, expm1, 0.5055, 0.52)                                                                  \
+    F(log, log, 0.5001, 0.52)                                                                      \
+    F(log2, log2, 0.5001, 0.53)                                                                    \
+    F(log10, log10, 0.5001, 0.52)                                                                  \
+    F(log1p, log1p, 0.5040, 0.51)                                                                  \
+    F(cbrt, cbrt, 0.5001, 0.51)                                                                    \
+    F(arctan, atan, 0.5050, 0.69)                                                                  \
+    F(sinh, sinh, 0.5054, 0.53)                                                                    \
+    F(cosh, cosh, 0.5002, 0.75)                                                                    \
+    F(tanh, tanh, 0.5054, 0.51)                                                                    \
+    F(arcsinh, asinh, 0.5001, 0.51)                                                                \
+    F(arccosh, acosh, 0.5001, 0.52)                                                                \
+    F(arctanh, atanh, 0.5001, 0.51)                                                                \
+    F(sin, sin, 0.9037, 0.90)                                                                      \
+    F(cos, cos, 0.9363, 0.90)                                                                      \
+    F(tan, tan, 0.9372, 0.95)                                                                      \
+    F(arcsin, asin, 0.7769, 0.85)                                                                  \
+    F(arccos, acos, 0.6942, 0.75)
 // clang-format on
 
 enum vmath_id {

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "engine/base/simd.h"
+#include "engine/kernels/fp.h"
+#include "engine/kernels/half.h"
 #include "engine/kernels/vmath.h"
 #include "tests/unit/suite.h"
 #include "tests/unit/ulps.h"
@@ -76,6 +78,170 @@ START_TEST(floats_of_every_exponent_are_within_the_bound)
 }
 END_TEST
 
+/* --- halves --------------------------------------------------------------------------------- */
+
+static float minus(float x)
+{
+    return -x;
+}
+
+static float square(float x)
+{
+    return x * x;
+}
+
+typedef struct plain {
+    const char *name;
+    enum ufunc_id id;
+    float (*of)(float);
+} plain;
+#define PLAIN(name, c)   {#name, U_##name, c},
+#define VECTORS(name, c) PLAIN(name, c##f)
+static const plain unary[] = {VECTOR_MATH_FUNCTIONS(VECTORS) PLAIN(sqrt, sqrtf) PLAIN(rint, rintf)
+                                  PLAIN(floor, floorf) PLAIN(ceil, ceilf) PLAIN(trunc, truncf)
+                                      PLAIN(fabs, fabsf) PLAIN(absolute, fabsf)
+                                          PLAIN(negative, minus) PLAIN(square, square)};
+
+static bool same_half(uint16_t a, uint16_t b)
+{
+    const bool nan = (a & 0x7fff) > 0x7c00 && (b & 0x7fff) > 0x7c00;
+    return a == b || nan;
+}
+
+enum { REPORTED = FP_DIVIDE | FP_OVER | FP_INVALID };
+
+static bool is_signal(uint16_t h)
+{
+    return (h & 0x7fff) > 0x7c00 && !(h & 0x200);
+}
+
+START_TEST(all_halves_are_the_floats_of_libm_rounded_with_its_flags)
+{
+    const plain *f = &unary[_i];
+    const loop run = find_loop(f->id, DT_float16);
+    static uint16_t x[65536], y[65536];
+    for (uint32_t i = 0; i < 65536; i++) x[i] = (uint16_t)i;
+    run(65536, (char *[]){(char *)x, (char *)y}, (ptrdiff_t[]){2, 2});
+    for (uint32_t i = 0; i < 65536; i++) {
+        uint16_t alone;
+        fp_clear();
+        const uint16_t want = float_to_half(f->of(half_to_float(x[i])));
+        const unsigned flags = fp_test() & REPORTED;
+        fp_clear();
+        run(1, (char *[]){(char *)&x[i], (char *)&alone}, (ptrdiff_t[]){2, 2});
+        const unsigned raised = fp_test() & REPORTED;
+        if (!same_half(want, y[i]) || !same_half(want, alone))
+            ck_abort_msg("%s of half %04x is %04x and %04x, not %04x", f->name, i, y[i], alone,
+                         want);
+        if (raised != flags && !is_signal(x[i]))
+            ck_abort_msg("%s of half %04x raises %u, not %u", f->name, i, raised, flags);
+    }
+}
+END_TEST
+
+/* Python's quotient and remainder of floats */
+static float remains(float x, float y)
+{
+    const float r = fmodf(x, y);
+    if (y == 0 || r != r) return r;
+    if (r == 0) return copysignf(0, y);
+    return (r < 0) != (y < 0) ? r + y : r;
+}
+
+static float divides(float x, float y)
+{
+    const float r = fmodf(x, y);
+    if (y == 0) return x / y;
+    if (r != r) return r;
+    float q = (x - r) / y;
+    if (r != 0 && (r < 0) != (y < 0)) q -= 1;
+    if (q == 0) return copysignf(0, x / y);
+    const float down = floorf(q);
+    return q - down > 0.5F ? down + 1 : down;
+}
+
+static float sum(float x, float y)
+{
+    return x + y;
+}
+
+static float product(float x, float y)
+{
+    return x * y;
+}
+
+static float ratio(float x, float y)
+{
+    return x / y;
+}
+
+typedef struct plain2 {
+    const char *name;
+    enum ufunc_id id;
+    float (*of)(float, float);
+} plain2;
+static const plain2 binary[] = {
+    PLAIN(add, sum) PLAIN(multiply, product) PLAIN(divide, ratio) PLAIN(power, powf)
+        PLAIN(arctan2, atan2f) PLAIN(hypot, hypotf) PLAIN(fmod, fmodf) PLAIN(remainder, remains)
+            PLAIN(floor_divide, divides) PLAIN(copysign, copysignf)};
+
+/* of both signs and every exponent, near the ends and the middle */
+enum { HALVES = 64 * 16 };
+static void fill(uint16_t x[HALVES])
+{
+    static const uint16_t ends[16] = {0,     1,     2,     3,     0xff,  0x100, 0x101, 0x1ff,
+                                      0x200, 0x201, 0x2aa, 0x300, 0x3fc, 0x3fd, 0x3fe, 0x3ff};
+    for (int i = 0; i < HALVES; i++) {
+        x[i] = (uint16_t)(i / 16 << 10 | ends[i % 16]);
+        if (is_signal(x[i])) x[i] |= 0x200; /* these would raise flags wherever they are moved */
+    }
+}
+
+START_TEST(pairs_of_halves_are_the_floats_of_libm_rounded_with_its_flags)
+{
+    const plain2 *f = &binary[_i];
+    const loop run = find_loop(f->id, DT_float16);
+    uint16_t x[HALVES], y[HALVES];
+    fill(x);
+    for (int i = 0; i < HALVES; i++) {
+        unsigned want_flags = 0;
+        fp_clear();
+        run(HALVES, (char *[]){(char *)&x[i], (char *)x, (char *)y}, (ptrdiff_t[]){0, 2, 2});
+        const unsigned raised = fp_test() & REPORTED;
+        for (int k = 0; k < HALVES; k++) {
+            fp_clear();
+            const uint16_t want = float_to_half(f->of(half_to_float(x[i]), half_to_float(x[k])));
+            want_flags |= fp_test() & REPORTED;
+            if (!same_half(want, y[k]))
+                ck_abort_msg("%s(%04x, %04x) is %04x, not %04x", f->name, x[i], x[k], y[k], want);
+        }
+        ck_assert_msg(raised == want_flags, "%s(%04x, all) raises %u, not %u", f->name, x[i],
+                      raised, want_flags);
+    }
+}
+END_TEST
+
+START_TEST(the_next_half_is_next)
+{
+    uint16_t x[HALVES], y[HALVES];
+    fill(x);
+    for (int i = 0; i < HALVES; i++) {
+        find_loop(U_nextafter, DT_float16)(HALVES, (char *[]){(char *)&x[i], (char *)x, (char *)y},
+                                           (ptrdiff_t[]){0, 2, 2});
+        const float from = half_to_float(x[i]);
+        for (int k = 0; k < HALVES; k++) {
+            const float to = half_to_float(x[k]), next = half_to_float(y[k]);
+            const int steps = abs((int)(y[k] & 0x7fff) - (int)(x[i] & 0x7fff));
+            const bool ok = from != from || to != to ? next != next
+                            : from == to             ? y[k] == x[i]
+                            : from < to              ? next > from && next <= to && steps == 1
+                                                     : next < from && next >= to && steps == 1;
+            if (!ok) ck_abort_msg("%04x to %04x: %04x", x[i], x[k], y[k]);
+        }
+    }
+}
+END_TEST
+
 /* All floats, of all functions or of one; how many are off by too much. */
 static int every(const char *name)
 {
@@ -99,6 +265,11 @@ int main(int argc, char **argv)
     TCase *t = tcase_create("sweep");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, floats_of_every_exponent_are_within_the_bound, 0, NFUNCTION);
+    tcase_add_loop_test(t, all_halves_are_the_floats_of_libm_rounded_with_its_flags, 0,
+                        sizeof unary / sizeof *unary);
+    tcase_add_loop_test(t, pairs_of_halves_are_the_floats_of_libm_rounded_with_its_flags, 0,
+                        sizeof binary / sizeof *binary);
+    tcase_add_test(t, the_next_half_is_next);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
