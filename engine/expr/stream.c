@@ -22,7 +22,9 @@ enum { WIDEST = 16 }; /* bytes of an element */
 
 typedef struct lane { /* one of several results of the same pieces */
     folder k;
+    dtype_of from;  /* the pieces' type */
     cast_loop cast; /* pieces have another type than it folds; or NULL */
+    bool whole;     /* or it adds them up as they are */
     buf *room;      /* for a piece of its own type */
     const char *at; /* the piece that all work on */
     double part[4]; /* sums of quarters */
@@ -42,9 +44,10 @@ typedef struct fold {
     folding f;
     int n;
     lane *lane;
-    bool any_size; /* all of them take pieces of any size, */
+    bool any_size; /* all of them take pieces of any size, `most` at a time, */
     bool quarters; /* or quarters of whole blocks */
-    bool sums;     /* the stream adds up pieces itself */
+    int64_t most;
+    bool sums; /* the stream adds up pieces itself */
     err *e;
 } fold;
 
@@ -72,6 +75,10 @@ static bool next(const fold *d, int64_t from, int64_t n)
 /* n elements of the lane's piece, `done` elements into the run of the cell */
 static void fold_piece(lane *l, int64_t cell, const char *at, int64_t n, bool begins, int64_t done)
 {
+    if (l->whole) {
+        folder_whole(&l->k, cell, l->from, at, (size_t)n);
+        return;
+    }
     if (!l->find) {
         folder_piece(&l->k, cell, at, (size_t)n, begins);
         return;
@@ -136,7 +143,7 @@ static bool fold_quarters(fold *d, int64_t cell, int64_t from, int64_t done, boo
 /* a run that folds into one cell */
 static bool fold_long(fold *d, int64_t cell, int64_t from, bool begins)
 {
-    int64_t most = d->any_size ? TILE : FOLD_BLOCK, length = d->f.length;
+    int64_t most = d->any_size ? d->most : FOLD_BLOCK, length = d->f.length;
     for (int64_t done = 0, n; done < length; done += n) {
         n = length - done < most ? length - done : most;
         if (d->quarters && n == FOLD_BLOCK) {
@@ -160,7 +167,7 @@ static void add_runs(fold *d, int64_t cell, int64_t skip, int64_t n, bool begins
     int64_t length = d->f.length;
     for (int k = 0; k < d->n; k++) {
         lane *l = &d->lane[k];
-        int64_t size = (int64_t)l->k.type.size;
+        int64_t size = (int64_t)(l->whole ? l->from : l->k.type).size;
         for (int64_t i = 0; i < n; i++)
             fold_piece(l, cell + i, l->at + (skip + i * length) * size, length, begins, 0);
     }
@@ -447,6 +454,17 @@ bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_
     return true;
 }
 
+bool red_takes(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of as)
+{
+    const fn *part[RED_MOST];
+    const red_fn *r = (const red_fn *)f;
+    enum sort sort = sort_of(f);
+    if (fn_parts(f, part) > 1 || (sort != SORT_MEAN && sort != SORT_PLAIN)) return false;
+    if (sort == SORT_PLAIN && reductions[r->id].fold->id != U_add) return false;
+    enum over over = folding_of(r->axes, ndim, shape).over;
+    return over != OVER_ROWS && fold_is_whole(t.dt, as.dt);
+}
+
 bool red_prefers_stream(const fn *f)
 {
     const fn *part[RED_MOST];
@@ -515,6 +533,7 @@ static bool open_lane(lane *l, const outcome *j, enum reduction_id id, const str
     const ufunc *f = reductions[id].fold;
     buf *room = l->room, *kept = l->kept; /* of the first pass */
     *l = (lane){.k = folder_of(f, folder_loop(f, j->as), j->as),
+                .from = s->type,
                 .room = room,
                 .kept = kept,
                 .axes = j->r->axes & (uint32_t)((1ull << s->ndim) - 1),
@@ -593,9 +612,14 @@ static bool fold_lanes(int n, lane *to, const stream *s, err *e)
         apart |= to[i].axes != to->axes;
     }
     if (apart) return fold_apart(&d);
-    d.quarters &= pairs;
+    to->whole = n == 1 && to->f.over != OVER_ROWS && folder_takes(&to->k, s->type);
+    if (to->whole) to->cast = NULL;
+    bool lies = s->lies && n == 1 && !to->cast; /* else pieces had better stay in L1 */
+    d.most = lies ? TILE_MOST : TILE;
+    d.quarters &= pairs && !lies && !to->whole;
     const folder *k = &to->k;
-    d.sums = s->sum && n == 1 && !to->cast && !to->find && k->sums && !k->nan && !k->u && !k->valid;
+    d.sums = s->sum && n == 1 && !to->cast && !to->whole && !to->find && k->sums && !k->nan &&
+             !k->u && !k->valid;
     return fold_stream(&d);
 }
 

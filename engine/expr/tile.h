@@ -37,6 +37,7 @@ typedef struct stream {
     int ndim;
     int64_t shape[GRID_MAXDIM], count;
     dtype_of type; /* of the pieces */
+    bool lies;     /* pieces are part of a block in memory: the longer the better */
     void *ctx;
     /* Elements [from, from + n), n <= TILE_MOST, contiguous; borrowed until the next call.  Pieces
      * come in order.  NULL: failed. */
@@ -53,6 +54,8 @@ enum { RED_MOST = 8 }; /* reductions in step */
  * Then in as[] are the types that it works in (one for each of several), and red_stream gives the
  * very bits that the call on the whole block gives. */
 bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of *as);
+/* Would f, which works in `as`, rather have pieces of type t as they are? */
+bool red_takes(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of as);
 /* Is that better even when the block lies in memory? */
 bool red_prefers_stream(const fn *f);
 /* Pieces of another type than as[i] are cast.  arg: of the call. */

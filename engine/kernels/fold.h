@@ -5,6 +5,7 @@
  * nothing: the bits are those of the scalar loop at every vector width. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,11 @@ double fold_nansum_f64(const double *x, size_t n, int64_t *valid);
 float fold_nansum_f32(const float *x, size_t n, int64_t *valid);
 double fold_nansquares_f64(const double *x, size_t n, double u);
 float fold_nansquares_f32(const float *x, size_t n, float u);
+
+/* Of whole numbers as they lie in memory.  Adding up n <= FOLD_BLOCK numbers of type `from` as type
+ * `to`, a sum's, is exact, so the order does not matter: */
+bool fold_is_whole(int from, int to);
+int64_t fold_whole(int from, const void *x, size_t n);
 
 /* (x[i] - u[i * step])^2 as float64, rounded; step 0: one u for all */
 void square_distances_f32(float *out, const float *x, const double *u, int step, size_t n);

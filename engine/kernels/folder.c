@@ -123,6 +123,21 @@ void folder_add(folder *k, int64_t cell, double sum)
         *(double *)(void *)at += sum;
 }
 
+bool folder_takes(const folder *k, dtype_of from)
+{
+    return k->sums && !k->u && !k->valid && fold_is_whole(from.dt, k->type.dt);
+}
+
+void folder_whole(folder *k, int64_t cell, dtype_of from, const char *at, size_t n)
+{
+    int64_t sum = fold_whole(from.dt, at, n);
+    char *acc = k->acc + cell * (int64_t)k->type.size;
+    if (k->pairs)
+        folder_add(k, cell, (double)sum);
+    else
+        *(uint64_t *)(void *)acc += (uint64_t)sum;
+}
+
 void folder_piece(folder *k, int64_t cell, const char *at, size_t n, bool begins)
 {
     if (k->pairs) {

@@ -52,6 +52,10 @@ loop folder_loop(const ufunc *f, dtype_of t);
 /* without cells yet */
 folder folder_of(const ufunc *f, loop run, dtype_of t);
 
+/* Can folder_whole() add up elements of type `from`? */
+bool folder_takes(const folder *k, dtype_of from);
+/* adds n <= FOLD_BLOCK elements of that type to one cell */
+void folder_whole(folder *k, int64_t cell, dtype_of from, const char *at, size_t n);
 /* of n <= FOLD_BLOCK elements, for the cell; only when k->pairs */
 double folder_sum(folder *k, const char *at, size_t n, int64_t cell);
 void folder_add(folder *k, int64_t cell, double sum);

@@ -30,6 +30,7 @@ typedef struct job {
     const char *from;
     dtype_of type; /* in memory */
     cast_loop cast;
+    bool whole;             /* runs of numbers are added up without a cast */
     int64_t count, stretch; /* elements of all, of a stretch */
     int64_t turns, columns; /* columns: of rows, that a turn takes */
     double *sum;            /* of blocks of one run */
@@ -51,12 +52,22 @@ static const char *piece(const job *j, int64_t at, int64_t n, char *room)
     return room;
 }
 
+/* n <= FOLD_BLOCK elements of one cell's run */
+static void fold_piece(const job *j, folder *k, int64_t cell, int64_t at, int64_t n, char *room,
+                       bool begins)
+{
+    if (j->whole)
+        folder_whole(k, cell, j->type, j->from + at * (int64_t)j->type.size, (size_t)n);
+    else
+        folder_piece(k, cell, piece(j, at, n, room), (size_t)n, begins);
+}
+
 /* `n` runs of `length`, from element `at` on, into as many cells */
 static void fold_runs(const job *j, folder *k, int64_t cell, int64_t at, int64_t n, bool begins)
 {
     char room[FOLD_BLOCK * WIDEST];
     int64_t length = j->f.length, most = FOLD_BLOCK / length;
-    if (most > 1) { /* short: several to a piece */
+    if (most > 1 && !j->whole) { /* short: several to a piece */
         for (int64_t i = 0, some; i < n; i += some) {
             some = n - i < most ? n - i : most;
             const char *x = piece(j, at + i * length, some * length, room);
@@ -68,8 +79,7 @@ static void fold_runs(const job *j, folder *k, int64_t cell, int64_t at, int64_t
     for (int64_t i = 0; i < n; i++)
         for (int64_t done = 0; done < length; done += FOLD_BLOCK) {
             int64_t some = length - done < FOLD_BLOCK ? length - done : FOLD_BLOCK;
-            const char *x = piece(j, at + i * length + done, some, room);
-            folder_piece(k, cell + i, x, (size_t)some, begins && done == 0);
+            fold_piece(j, k, cell + i, at + i * length + done, some, room, begins && done == 0);
         }
 }
 
@@ -140,11 +150,13 @@ static void take_blocks(const job *j, folder *k, int64_t turn)
     if (j->part) k->acc = j->part + turn * (int64_t)k->type.size;
     for (; i < end; i++) {
         int64_t at = i * FOLD_BLOCK, n = j->count - at < FOLD_BLOCK ? j->count - at : FOLD_BLOCK;
-        const char *x = piece(j, at, n, room);
-        if (j->sum)
-            j->sum[i] = folder_sum(k, x, (size_t)n, 0);
+        if (j->sum && j->whole)
+            j->sum[i] =
+                (double)fold_whole(j->type.dt, j->from + at * (int64_t)j->type.size, (size_t)n);
+        else if (j->sum)
+            j->sum[i] = folder_sum(k, piece(j, at, n, room), (size_t)n, 0);
         else
-            folder_piece(k, 0, x, (size_t)n, i == first);
+            fold_piece(j, k, 0, at, n, room, i == first);
     }
 }
 
@@ -256,6 +268,7 @@ static bool fold_memory(const folder *k, const nd *x, uint32_t axes, err *e)
              .type = nd_type(x),
              .count = nd_count(x)};
     j.stretch = j.f.cells * j.f.length;
+    j.whole = folder_takes(k, j.type);
     if (x->dtype != k->type.dt) TRY(j.cast = cast_find(k->type, j.type, e));
     bool ok = true;
     if (j.f.over == OVER_ALL)

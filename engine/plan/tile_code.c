@@ -801,6 +801,11 @@ static bool run_until(tile_code *c, int until, int64_t from, int64_t n, err *e)
     return true;
 }
 
+bool tile_lies(const tile_code *c)
+{
+    return c->nop == 0;
+}
+
 bool tile_sums(const tile_code *c)
 {
     return c->sums != NULL;

@@ -76,6 +76,8 @@ bool tile_rewind(tile_code *c, err *e);
 /* Elements [from, from + n), n <= TILE_MOST, after tile_deliver; KeyboardInterrupt when the run
  * was stopped. */
 const char *tile_run(tile_code *c, int64_t from, int64_t n, err *e);
+/* After tile_deliver: are pieces part of a block in memory? */
+bool tile_lies(const tile_code *c);
 /* After tile_deliver: can it add up TILE elements? */
 bool tile_sums(const tile_code *c);
 bool tile_sum(tile_code *c, int64_t from, void *out, err *e);

@@ -152,11 +152,13 @@ static bool reduce_task(tile_code *c, datum **out, err *e)
     if (c->value[c->first].turned || copies_turn(c, n, part))
         return false; /* NumPy adds in the order of memory */
     if (!red_streams(v->f, c->ndim, c->shape, tile_type(c), as)) return false;
-    dtype_of type = n == 1 ? as[0] : tile_type(c);
+    dtype_of type = tile_type(c);
+    if (n == 1 && !red_takes(v->f, c->ndim, c->shape, type, as[0])) type = as[0];
     if (!tile_deliver(c, type, NULL, e) || !tile_rewind(c, e)) return false;
     stream s = {.ndim = c->ndim,
                 .count = c->count,
                 .type = type,
+                .lies = tile_lies(c),
                 .ctx = c,
                 .next = next_piece,
                 .sum = tile_sums(c) ? next_sum : NULL,
