@@ -1,6 +1,7 @@
 /* engine/kernels/fold.c - pairwise sums of contiguous runs, for double and float. */
 #include "engine/kernels/fold.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "engine/base/simd.h"
