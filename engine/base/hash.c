@@ -1,8 +1,15 @@
 /* engine/base/hash.c - XXH3 behind our names. */
 #include "engine/base/hash.h"
 
+#include "engine/base/simd.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
+
+#if defined(__GNUC__) && defined(__x86_64__)
+#define HAS_LONG
+enum { LONG = 1 << 12 };
+#endif
 
 uint64_t hash_bytes(const void *p, size_t n, uint64_t seed)
 {
@@ -11,6 +18,9 @@ uint64_t hash_bytes(const void *p, size_t n, uint64_t seed)
 
 hash128 hash128_bytes(const void *p, size_t n)
 {
+#ifdef HAS_LONG
+    if (n >= LONG && simd_level() >= SIMD_AVX2) return hash128_long(p, n);
+#endif
     XXH128_hash_t h = XXH3_128bits(p, n);
     return (hash128){h.low64, h.high64};
 }

@@ -10,6 +10,7 @@ typedef struct hash128 {
 
 uint64_t hash_bytes(const void *p, size_t n, uint64_t seed);
 hash128 hash128_bytes(const void *p, size_t n);
+hash128 hash128_long(const void *p, size_t n); /* the same, on processors with AVX2 */
 hash128 hash128_mix(hash128 a, hash128 b);
 static inline int hash128_eq(hash128 a, hash128 b)
 {
