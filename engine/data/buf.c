@@ -23,8 +23,8 @@ enum {
     NCLASS = 4 * 27, /* up to 2^24 times POOL_LEAST */
     ALIGN = 64,
     HUGE_SLOW = 2 * 1000 * 1000, /* ns; clearing 2 MiB takes a tenth of this */
-    DOUBT_LEAST = 16,
-    DOUBT_MOST = 1024,
+    DOUBT_LEAST = 16 * HUGE,
+    DOUBT_MOST = 512 * HUGE,
 };
 
 typedef struct block { /* a free block; lives in its first bytes */
@@ -45,8 +45,7 @@ static struct {
     _Alignas(64) _Atomic size_t live; /* in large buffers */
     _Atomic size_t peak;
     _Atomic bool is_short, any_late;
-    _Atomic int plain,
-        doubt; /* how many fresh blocks have small pages: now, after the next doubt */
+    _Atomic int64_t plain, doubt; /* fresh bytes that get small pages: now, after the next doubt */
 } pool = {.doubt = DOUBT_LEAST,
           .limit = (size_t)1 << 30,
           .bound = SIZE_MAX,
@@ -76,11 +75,25 @@ static int class_of(size_t size)
     return k < NCLASS ? k : -1;
 }
 
+/* of this thread alone: that others had the processor meanwhile says nothing of the machine */
 static int64_t now_ns(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return t.tv_sec * (int64_t)1000000000 + t.tv_nsec;
+}
+
+/* One page, or several on average; a late one among them is chance. */
+static bool pages_come_quickly(char *at, size_t size)
+{
+    enum { MANY = 32, TRIES = 4 };
+    const int tries = size >= MANY * (size_t)HUGE ? TRIES : 1;
+    int64_t start = now_ns();
+    for (int i = 1; i <= tries; i++, at += HUGE) {
+        *(volatile char *)at = 0;
+        if (now_ns() - start < (int64_t)i * HUGE_SLOW) return true;
+    }
+    return false;
 }
 
 /* A virtual machine whose host has taken back what it did not use gets huge pages ten times slower
@@ -89,21 +102,20 @@ static int64_t now_ns(void)
 static void ask_huge_pages(char *at, size_t size)
 {
     if (!size) return;
+    const int64_t bytes = (int64_t)size;
     if (atomic_load_explicit(&pool.plain, memory_order_relaxed) > 0) {
-        atomic_fetch_sub_explicit(&pool.plain, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&pool.plain, bytes, memory_order_relaxed);
         madvise(at, size, MADV_NOHUGEPAGE);
         return;
     }
     madvise(at, size, MADV_HUGEPAGE);
-    int64_t start = now_ns();
-    *(volatile char *)at = 0;
-    if (now_ns() - start < HUGE_SLOW) {
+    if (pages_come_quickly(at, size)) {
         atomic_store_explicit(&pool.doubt, DOUBT_LEAST, memory_order_relaxed);
         return;
     }
     madvise(at, size, MADV_NOHUGEPAGE);
-    int n = atomic_load_explicit(&pool.doubt, memory_order_relaxed);
-    atomic_store_explicit(&pool.plain, n, memory_order_relaxed);
+    int64_t n = atomic_load_explicit(&pool.doubt, memory_order_relaxed);
+    atomic_store_explicit(&pool.plain, n - bytes, memory_order_relaxed);
     atomic_store_explicit(&pool.doubt, n < DOUBT_MOST ? 4 * n : n, memory_order_relaxed);
 }
 
