@@ -10,6 +10,19 @@
 
 enum { MOST_INSNS = 30000, MOST_BITS = 1 << 23, NONE_AT = -1 };
 
+typedef struct place { /* a name */
+    const char *name;
+    int32_t number; /* of its variable, or NONE_AT */
+    bool taken;     /* other code uses it, at any time */
+} place;
+
+typedef struct names { /* open addressing */
+    place *at;
+    uint32_t cap;
+    const bytecode **runs; /* the comprehension that an instruction calls, or NULL */
+    const int32_t *of;     /* the variable of each site, or NONE_AT */
+} names;
+
 const uint16_t insn_roles[NOPCODE] = {
 #define OPCODE(name, roles, doc) roles,
 #include "lang/opcode.def"
@@ -19,11 +32,11 @@ typedef struct flow {
     insn *at;
     const range *range;
     uint32_t n, nrange, nvar, nword, nblock;
-    const int32_t *name; /* of a module: the variable of each site, or NONE_AT */
-    uint32_t *start;     /* of blocks, and the end */
-    int32_t *block;      /* that begins at an instruction, or NONE_AT */
-    int32_t *handler;    /* of a block: the block where exceptions continue, or NONE_AT */
-    uint64_t *in;        /* nword for each block: what is alive where it begins */
+    const names *names; /* of a module; NULL: the variables are locals */
+    uint32_t *start;    /* of blocks, and the end */
+    int32_t *block;     /* that begins at an instruction, or NONE_AT */
+    int32_t *handler;   /* of a block: the block where exceptions continue, or NONE_AT */
+    uint64_t *in;       /* nword for each block: what is alive where it begins */
 } flow;
 
 static bool has(const uint64_t *bits, uint32_t v)
@@ -110,15 +123,41 @@ static unsigned locals_of(const flow *f, const insn *i, unsigned roles)
                     (i->c < f->nvar ? USE_C | DEF_C : 0u));
 }
 
+static place *place_of(const names *all, const char *name)
+{
+    uint32_t i = (uint32_t)hash_bytes(name, strlen(name), 0);
+    for (i &= all->cap - 1; all->at[i].name && strcmp(all->at[i].name, name) != 0;)
+        i = (i + 1) & (all->cap - 1);
+    return &all->at[i];
+}
+
+static bool is_name_op(uint8_t op)
+{
+    return op == I_GLOBAL || op == I_LASTGLOBAL || op == I_SETGLOBAL || op == I_DELGLOBAL ||
+           op == I_NAME || op == I_SETNAME || op == I_DELNAME || op == I_CLASSFREE;
+}
+
+/* A comprehension runs where it stands: it reads names there. */
+static void read_in(const names *all, const bytecode *c, uint64_t *alive)
+{
+    for (uint32_t i = 0; i < c->ninsn; i++) {
+        const place *p = c->insn[i].op == I_GLOBAL ? place_of(all, c->site[c->insn[i].b].at) : NULL;
+        if (p && p->number >= 0) add(alive, (uint32_t)p->number);
+    }
+    for (uint32_t i = 0; i < c->nsub; i++) read_in(all, c->sub[i], alive);
+}
+
 static void names_before(const flow *f, const insn *i, uint64_t *alive)
 {
-    if (i->op != I_GLOBAL && i->op != I_SETGLOBAL && i->op != I_DELGLOBAL) return;
-    const int32_t v = f->name[i->b];
+    const bytecode *run = f->names->runs[i - f->at];
+    if (run) read_in(f->names, run, alive);
+    if (!is_name_op(i->op)) return;
+    const int32_t v = f->names->of[i->b];
     if (v < 0) return;
-    if (i->op == I_GLOBAL)
-        add(alive, (uint32_t)v);
-    else
+    if (i->op == I_SETGLOBAL || i->op == I_DELGLOBAL)
         cut(alive, (uint32_t)v);
+    else
+        add(alive, (uint32_t)v);
 }
 
 static void locals_before(const flow *f, const insn *i, uint64_t *alive)
@@ -136,7 +175,7 @@ static void locals_before(const flow *f, const insn *i, uint64_t *alive)
 
 static void before(const flow *f, const insn *i, uint64_t *alive)
 {
-    if (f->name)
+    if (f->names)
         names_before(f, i, alive);
     else
         locals_before(f, i, alive);
@@ -151,7 +190,7 @@ static void alive_after(const flow *f, uint32_t b, uint64_t *alive)
     memset(alive, 0, f->nword * sizeof *alive);
     if (!(insn_roles[i->op] & ENDS) && b + 1 < f->nblock)
         add_all(f, alive, alive_in(f, (int32_t)b + 1));
-    if (i->op == I_NEXT && !f->name && i->b < f->nvar) cut(alive, i->b); /* on this way only */
+    if (i->op == I_NEXT && !f->names && i->b < f->nvar) cut(alive, i->b); /* on this way only */
     if (to >= 0) add_all(f, alive, alive_in(f, f->block[to]));
 }
 
@@ -195,8 +234,8 @@ static void mark_local(const flow *f, insn *i, const uint64_t *alive, const uint
 
 static void mark_name(const flow *f, insn *i, const uint64_t *alive)
 {
-    if (i->op == I_GLOBAL && f->name[i->b] >= 0 && !has(alive, (uint32_t)f->name[i->b]))
-        i->op = I_LASTGLOBAL;
+    const int32_t v = i->op == I_GLOBAL ? f->names->of[i->b] : NONE_AT;
+    if (v >= 0 && !has(alive, (uint32_t)v)) i->op = I_LASTGLOBAL;
 }
 
 static void mark(const flow *f, uint64_t *alive)
@@ -205,23 +244,22 @@ static void mark(const flow *f, uint64_t *alive)
         const uint64_t *caught = f->handler[b] >= 0 ? alive_in(f, f->handler[b]) : NULL;
         alive_after(f, b, alive);
         for (uint32_t i = f->start[b + 1]; i-- > f->start[b];) {
-            const insn was = f->at[i];
             if (caught) add_all(f, alive, caught);
-            if (f->name)
+            if (f->names)
                 mark_name(f, &f->at[i], alive);
             else
                 mark_local(f, &f->at[i], alive, caught);
-            before(f, &was, alive);
+            before(f, &f->at[i], alive);
         }
     }
 }
 
-static void find_last(unit *u, uint32_t nvar, const int32_t *name)
+static void find_last(unit *u, uint32_t nvar, const names *all)
 {
     arena *mem = u->c->mem;
     flow f = {.at = u->insn.at, .n = u->insn.n, .nvar = nvar, .nword = (nvar + 63) / 64};
     if (!nvar || f.n > MOST_INSNS || u->c->why->kind != NO_ERR) return;
-    f.name = name;
+    f.names = all;
     f.range = u->range.at;
     f.nrange = u->range.n;
     f.block = arena_alloc(mem, f.n * sizeof *f.block);
@@ -250,57 +288,65 @@ void mark_last_locals(unit *u)
 
 /* ---- names of the program ---- */
 
-typedef struct names { /* name -> variable; open addressing */
-    struct place {
-        const char *name;
-        bool taken; /* some other code uses it */
-    } * at;
-    uint32_t cap;
-} names;
-
-static struct place *place_of(const names *all, const char *name)
+/* Is it run at once, and nothing that it makes runs later? */
+static bool runs_in_place(const bytecode *c)
 {
-    uint32_t i = (uint32_t)hash_bytes(name, strlen(name), 0);
-    for (i &= all->cap - 1; all->at[i].name && strcmp(all->at[i].name, name) != 0;)
-        i = (i + 1) & (all->cap - 1);
-    return &all->at[i];
+    static const char *const kinds[] = {"<listcomp>", "<setcomp>", "<dictcomp>"};
+    bool yes = false;
+    for (int k = 0; k < 3; k++) yes = yes || strcmp(c->name, kinds[k]) == 0;
+    yes = yes && !(c->flags & (CODE_GENERATOR | CODE_COROUTINE | CODE_ASYNC_GEN));
+    for (uint32_t i = 0; i < c->nsub; i++) yes = yes && runs_in_place(c->sub[i]);
+    return yes;
 }
 
-static bool is_name_op(uint8_t op)
-{
-    return op == I_GLOBAL || op == I_SETGLOBAL || op == I_DELGLOBAL || op == I_NAME ||
-           op == I_SETNAME || op == I_DELNAME || op == I_CLASSFREE;
-}
-
-static void take_names(const names *all, const bytecode *c)
+/* Names that c uses; of a comprehension only those that it binds. */
+static void take_names(const names *all, const bytecode *c, bool in_place)
 {
     for (uint32_t i = 0; i < c->ninsn; i++)
-        if (is_name_op(c->insn[i].op)) place_of(all, c->site[c->insn[i].b].at)->taken = true;
-    for (uint32_t i = 0; i < c->nsub; i++) take_names(all, c->sub[i]);
+        if (is_name_op(c->insn[i].op) && !(in_place && c->insn[i].op == I_GLOBAL))
+            place_of(all, c->site[c->insn[i].b].at)->taken = true;
+    for (uint32_t i = 0; i < c->nsub; i++) take_names(all, c->sub[i], in_place);
+}
+
+/* FUNC makes the function of a comprehension, the next CALL of its register calls it. */
+static void find_runs(const names *all, const insn *at, uint32_t n, bytecode *const *subs)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const bytecode *c = at[i].op == I_FUNC ? subs[at[i].a] : NULL;
+        const bool in_place = c && runs_in_place(c);
+        if (c) take_names(all, c, in_place);
+        uint32_t call = i + 1;
+        while (in_place && call < n && !(at[call].op == I_CALL && at[call].a == at[i].c)) call++;
+        if (in_place && call < n) all->runs[call] = c;
+    }
+}
+
+static void add_names(const names *all, const insn *at, uint32_t n, const struct name_text *text)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (at[i].op != I_SETGLOBAL) continue;
+        const char *name = text[at[i].b].at;
+        *place_of(all, name) = (place){.name = name, .taken = strncmp(name, "__", 2) == 0};
+    }
 }
 
 void mark_last_names(unit *u)
 {
     arena *mem = u->c->mem;
-    uint32_t nvar = 0, nsite = u->site.n;
+    const uint32_t nsite = u->site.n;
+    uint32_t nvar = 0;
     names all = {.cap = 64};
     if (u->c->watched) return;
-    const struct name_text *text = u->site.at;
     while (all.cap < 2 * nsite) all.cap *= 2;
     all.at = arena_alloc(mem, all.cap * sizeof *all.at);
-    const insn *at = u->insn.at;
-    for (uint32_t i = 0; i < u->insn.n; i++) {
-        if (at[i].op != I_SETGLOBAL) continue;
-        const char *name = text[at[i].b].at;
-        struct place *p = place_of(&all, name);
-        p->name = name;
-        p->taken = strncmp(name, "__", 2) == 0;
-    }
-    for (uint32_t i = 0; i < u->sub.n; i++) take_names(&all, VEC_AT(&u->sub, bytecode *)[i]);
-    int32_t *number = arena_alloc(mem, (all.cap + 1) * sizeof *number);
+    all.runs = arena_alloc(mem, u->insn.n * sizeof *all.runs);
+    add_names(&all, u->insn.at, u->insn.n, u->site.at);
+    find_runs(&all, u->insn.at, u->insn.n, u->sub.at);
     for (uint32_t i = 0; i < all.cap; i++)
-        number[i] = all.at[i].name && !all.at[i].taken ? (int32_t)nvar++ : NONE_AT;
-    int32_t *name = arena_alloc(mem, (nsite + 1) * sizeof *name);
-    for (uint32_t i = 0; i < nsite; i++) name[i] = number[place_of(&all, text[i].at) - all.at];
-    find_last(u, nvar, name);
+        all.at[i].number = all.at[i].name && !all.at[i].taken ? (int32_t)nvar++ : NONE_AT;
+    int32_t *of = arena_alloc(mem, (nsite + 1) * sizeof *of);
+    for (uint32_t i = 0; i < nsite; i++)
+        of[i] = place_of(&all, VEC_AT(&u->site, struct name_text)[i].at)->number;
+    all.of = of;
+    find_last(u, nvar, &all);
 }
