@@ -140,6 +140,7 @@ static void frame_end(interp *in, frame *f)
     }
     if (f->flags & FRAME_SEGMENT) segment_close(in, f->old_end);
     if (f->flags & FRAME_FN) obj_unref(in, f->fn);
+    if (f->flags & FRAME_LINK) link_unref(in, f->link);
     if (f->flags & FRAME_GEN) return;
     f->flags = 0;
     f->ns.kind = V_FAIL;

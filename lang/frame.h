@@ -16,6 +16,7 @@ enum frame_flags {
     FRAME_FN = 8,       /* counts its function */
     FRAME_SEGMENT = 16, /* opened a segment of registers */
     FRAME_THROW = 32,   /* continues by raising what is pending */
+    FRAME_LINK = 64,    /* counts its link: the function has another by now */
 };
 
 struct func;

@@ -270,10 +270,13 @@ static value f_set_code(interp *in, const value *arg)
     if (!l) return throw(in, TypeError, "__code__ must be set to a code object");
     link *old = f->link;
     f->link = link_ref(l);
-    for (const frame *x = in->frame; x; x = x->back) {
-        if (x->link == old) return NONE; /* it runs: kept until the interpreter closes */
-    }
-    link_unref(in, old);
+    frame *runs = NULL; /* the outermost; generators count theirs */
+    for (frame *x = in->frame; x; x = x->back)
+        if (x->link == old && !(x->flags & FRAME_GEN)) runs = x;
+    if (runs && !(runs->flags & FRAME_LINK))
+        runs->flags |= FRAME_LINK;
+    else
+        link_unref(in, old);
     return NONE;
 }
 
