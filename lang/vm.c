@@ -1153,7 +1153,7 @@ leave : {
     }
     CASE(YIELD) :
     {
-        v = OWN(RA);
+        v = X & DIES_A ? last_at(RA) : OWN(RA);
         gen *g = f->gen;
         f->ip = ip;
         g->state = GEN_SUSPENDED;

@@ -97,7 +97,7 @@ int gen_send(interp *in, gen *g, value send, value *out)
 /* The iterator a suspended generator delegates to: borrowed, FAIL when to none. */
 static value delegate(const gen *g)
 {
-    if (g->state != GEN_SUSPENDED || g->f.ip->op != I_YIELD || !g->f.ip->x) return FAIL;
+    if (g->state != GEN_SUSPENDED || g->f.ip->op != I_YIELD || !(g->f.ip->x & 1)) return FAIL;
     return g->regs[g->f.ip->b];
 }
 
@@ -498,7 +498,7 @@ static void step_visit(obj *o, visitor f, void *ctx)
 /* The generator stopped: at a yield of its own (*out is the awaited result), or waiting. */
 static int step_result(interp *in, anext *a, int r, value *out)
 {
-    if (r == 1 && !a->g->f.ip->x) {
+    if (r == 1 && !(a->g->f.ip->x & 1)) {
         a->done = true;
         if (a->mode != 'c') return 0;
         value_unref(in, *out);
