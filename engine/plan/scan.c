@@ -14,7 +14,12 @@
 #include "engine/kernels/abreast.h"
 #include "engine/plan/lower.h"
 
-enum { MANY = 4096, MANY_TASKS = 1 << 16, FEW_BLOCKS = 4 };
+enum {
+    MANY = 4096,
+    MANY_TASKS = 1 << 16,
+    FEW_BLOCKS = 4,
+    HELD = 1 << 28 /* bytes of a group whose blocks need not stay */
+};
 
 /* Blocks in a row along the axis, in groups; the groups are blocks of a coarser grid. */
 typedef struct group_layer {
@@ -204,15 +209,19 @@ static layer *side_by_side(const layer *of, const scan_parts *p, int64_t groups)
 /* --- where --- */
 
 /* 0: not worth it */
-static int64_t groups_for(const grid *g, int axis)
+static int64_t groups_for(const node *x, int axis)
 {
+    const grid *g = x->of->grid;
     double rows = 1, across = 1;
     const int64_t n = g->ax[axis]->nblock;
     for (int k = 0; k < axis; k++) rows *= (double)g->ax[k]->largest;
     for (int k = axis + 1; k < g->ndim; k++) across *= (double)g->ax[k]->largest;
     if (across > 1 || rows >= ABREAST) return n > 1 ? n : 0;
-    if (n < FEW_BLOCKS) return 0;
-    int64_t each = ABREAST / (int64_t)rows, groups = (n + each - 1) / each;
+    int64_t each = ABREAST / (int64_t)rows;
+    const double block = rows * (double)g->ax[axis]->largest * x->of->type.size;
+    if (!x->wanted && block * (double)each > HELD) each = (int64_t)(HELD / block);
+    if (n < FEW_BLOCKS || each * (int64_t)rows < FEW_BLOCKS) return 0;
+    const int64_t groups = (n + each - 1) / each;
     return groups + groups % 2; /* for an even number of hands */
 }
 
@@ -224,6 +233,18 @@ static bool no_block_is_empty(const grid *g)
     return true;
 }
 
+/* Are its blocks stored, and none of them on disk?  Those are read once at a time. */
+static bool is_at_hand(const layer *l)
+{
+    arena a = {0};
+    task_view v;
+    bool ok = layer_is_stored(l) && l->count <= MANY_TASKS;
+    for (uint64_t i = 0; ok && i < l->count; i++)
+        ok = layer_task(l, i, &a, &v, NULL) && as_nd(v.value);
+    arena_clear(&a);
+    return ok;
+}
+
 /* Will its blocks be in memory as long as they are wanted, whoever reads them? */
 static bool is_there(const nodes *all, const layer *l)
 {
@@ -231,7 +252,7 @@ static bool is_there(const nodes *all, const layer *l)
     const source *s = x->by->flags & LAYER_LEAF ? layer_source(x->by) : NULL;
     scan_parts p;
     if (s) return !s->kind->read_into && !s->kind->home;
-    return x->wanted || layer_is_stored(x->by) || x->by->kind == &item_kind ||
+    return x->wanted || is_at_hand(x->by) || x->by->kind == &item_kind ||
            (scan_layer_parts(x->by, &p) && is_there(all, p.of));
 }
 
@@ -288,6 +309,6 @@ layer *rewrite_scan(const nodes *all, const node *x)
     if (!grid_known(g) || !no_block_is_empty(g) || !abreast_find(p.s->fold, p.t.dt)) return NULL;
     if (p.of->foreign || !p.of->grid || !grid_eq(p.of->grid, g) || !is_there(all, p.of))
         return NULL;
-    int64_t groups = groups_for(g, p.axis);
+    int64_t groups = groups_for(x, p.axis);
     return groups && is_read_whole(all, x) ? side_by_side(x->of, &p, groups) : NULL;
 }
