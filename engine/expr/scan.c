@@ -240,16 +240,27 @@ static void drop(layer *base)
 static const layer_kind scan_layers = {
     .name = "scan", .task = task_of, .key = key_of, .find = find, .drop = drop};
 
+/* of the sums or products of blocks of type t, when nobody says otherwise */
+static bool own_type(const scan *s, dtype_of t, dtype_of *out, err *e)
+{
+    const reduction *r = &reductions[s->fold == U_add ? R_sum : R_prod];
+    return reduce_resolve(r, t, (dtype_of){.dt = DT_none}, out, e);
+}
+
 bool scan_layer_parts(const layer *l, scan_parts *out)
 {
     const scan_layer *y = (const scan_layer *)l;
+    err e = {0};
+    dtype_of t;
     if (l->kind != &scan_layers || !y->own) return false;
     const bw_layer *b = as_bw(l->dep[0]);
     if (!b || !b->plain || b->narg != 1 || !b->arg[0].of || b->f->kind != &scan_kind) return false;
     const scan_fn *s = (const scan_fn *)b->f;
     *out = (scan_parts){
-        .of = b->arg[0].of, .scanned = l->dep[0], .s = s->s, .axis = s->axis, .t = s->want};
-    return dtype_equal(l->type, s->want);
+        .of = b->arg[0].of, .scanned = l->dep[0], .s = s->s, .axis = s->axis, .t = l->type};
+    bool ok = own_type(s->s, b->arg[0].of->type, &t, &e) && dtype_equal(l->type, t);
+    err_clear(&e);
+    return ok;
 }
 
 static expr *map_axis(const char *prefix, const fn *f, const expr *x, dtype_of t, err *e)
@@ -433,7 +444,9 @@ expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, 
     enum reduction_id total = s->skip_nan ? (sum ? R_nansum : R_nanprod) : sum ? R_sum : R_prod;
     dtype_of t;
     if (!reduce_resolve(&reductions[sum ? R_sum : R_prod], x->type, want, &t, e)) return NULL;
-    fn *f = scan_new(&scan_kind, s->name, &(scan_fn){.s = s, .axis = axis, .want = t});
+    /* as in Dask, blocks of a sequential scan are not told of the type that is asked for */
+    const dtype_of as = method == 'b' ? t : (dtype_of){.dt = DT_none};
+    fn *f = scan_new(&scan_kind, s->name, &(scan_fn){.s = s, .axis = axis, .want = as});
     fn *binop = fn_ufunc(&ufuncs[s->fold], (dtype_of){.dt = DT_none}, 0,
                          sum ? "_cumsum_merge" : "_cumprod_merge");
     expr *y;
@@ -441,7 +454,7 @@ expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, 
         total_fn *pre = fn_new(sizeof *pre, &total_kind, reductions[total].name);
         pre->id = total;
         pre->axis = axis;
-        pre->want = t;
+        pre->want = (dtype_of){.dt = DT_none};
         fn_identify(&pre->base, &pre->id, sizeof *pre - offsetof(total_fn, id));
         fn_ranks(&pre->base, 0, axis + 1, ND_MAXDIM);
         y = blelloch(l, s->name, f, &pre->base, binop, x, axis, t, e);

@@ -233,26 +233,28 @@ static bool no_block_is_empty(const grid *g)
     return true;
 }
 
-/* Are its blocks stored, and none of them on disk?  Those are read once at a time. */
+/* Are its blocks stored, of the type they should have, and none of them on disk?  Those are read
+ * once at a time. */
 static bool is_at_hand(const layer *l)
 {
     arena a = {0};
     task_view v;
     bool ok = layer_is_stored(l) && l->count <= MANY_TASKS;
     for (uint64_t i = 0; ok && i < l->count; i++)
-        ok = layer_task(l, i, &a, &v, NULL) && as_nd(v.value);
+        ok =
+            layer_task(l, i, &a, &v, NULL) && as_nd(v.value) && as_nd(v.value)->dtype == l->type.dt;
     arena_clear(&a);
     return ok;
 }
 
-/* Will its blocks be in memory as long as they are wanted, whoever reads them? */
+/* Will its blocks be in memory, whoever reads them? */
 static bool is_there(const nodes *all, const layer *l)
 {
     const node *x = nodes_find(all, l);
     const source *s = x->by->flags & LAYER_LEAF ? layer_source(x->by) : NULL;
     scan_parts p;
     if (s) return !s->kind->read_into && !s->kind->home;
-    return x->wanted || is_at_hand(x->by) || x->by->kind == &item_kind ||
+    return is_at_hand(x->by) || x->by->kind == &item_kind ||
            (scan_layer_parts(x->by, &p) && is_there(all, p.of));
 }
 

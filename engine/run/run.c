@@ -269,7 +269,8 @@ static bool fill_known(const plan *p, uint32_t first, const grid *g, nd *out, er
     return ok;
 }
 
-/* placed: an array that has some of them already, or NULL */
+/* placed: an array that has some of them already, or NULL.  The first block says of which type the
+ * result is. */
 static nd *join_known(const plan *p, uint32_t first, const expr *x, nd *placed, err *e)
 {
     int64_t shape[GRID_MAXDIM];
@@ -280,6 +281,12 @@ static nd *join_known(const plan *p, uint32_t first, const expr *x, nd *placed, 
     return out && fill_known(p, first, x->chunks, out, e) ? out : datum_unref(out);
 }
 
+/* What one of the first type can take without further ado */
+static bool may_stand_beside(enum dtype first, enum dtype t)
+{
+    return first == t || (dtype_is_number(first) && dtype_is_number(t));
+}
+
 static bool blocks_fit(const plan *p, uint32_t first, const expr *x)
 {
     const grid *g = x->chunks;
@@ -288,8 +295,9 @@ static bool blocks_fit(const plan *p, uint32_t first, const expr *x)
     for (uint64_t b = 0; b < g->nblock; b++) {
         const nd *part = outline(plan_result(p, first + (uint32_t)b));
         if (!part || part->ndim != g->ndim || part->dtype == DT_object) return false;
-        if (dtypes[part->dtype].size == 0 || (dt != DT_none && part->dtype != dt)) return false;
-        dt = part->dtype;
+        if (dtypes[part->dtype].size == 0 || (b && !may_stand_beside(dt, part->dtype)))
+            return false;
+        if (!b) dt = part->dtype;
         grid_block(g, b, block);
         grid_block_shape(g, block, size);
         if (g->ndim && memcmp(size, nd_shape(part), g->ndim * sizeof *size)) return false;
