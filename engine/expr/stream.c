@@ -18,7 +18,10 @@
 
 /* --- one fold, or several in step --- */
 
-enum { WIDEST = 16 }; /* bytes of an element */
+enum {
+    WIDEST = 16, /* bytes of an element */
+    WORTH = 64   /* elements: looked at for their extreme before its place */
+};
 
 typedef struct lane { /* one of several results of the same pieces */
     folder k;
@@ -85,8 +88,14 @@ static void fold_piece(lane *l, int64_t cell, const char *at, int64_t n, bool be
     }
     uint32_t size = l->k.type.size;
     char *best = l->k.acc + cell * (int64_t)size, both[2 * WIDEST];
-    int64_t i = l->find(n, at, size, size);
     memcpy(both, best, size);
+    if (!begins && l->k.run && n >= WORTH) { /* most pieces have nothing better */
+        char *x = both + size, *p[] = {x, (char *)(uintptr_t)at, x};
+        memcpy(x, at, size);
+        l->k.run((size_t)n, p, (ptrdiff_t[]){0, (ptrdiff_t)size, 0, 0, 0});
+        if (!l->find(2, both, size, size)) return;
+    }
+    int64_t i = l->find(n, at, size, size);
     memcpy(both + size, at + i * (int64_t)size, size);
     if (!begins && !l->find(2, both, size, size)) return;
     memcpy(best, both + size, size);
@@ -551,11 +560,13 @@ static double *numbers(nd *x)
 
 static bool open_places(lane *l, outcome *j, const stream *s, err *e)
 {
-    TRY(open_lane(l, j, R_max, s, e));
+    const bool max = j->r->id == R_argmax;
+    TRY(open_lane(l, j, max ? R_max : R_min, s, e));
     TRY(j->first = cells_new(j->r, s, true, j->as, e));
     TRY(j->n = cells_new(j->r, s, true, dtype_plain(DT_int64), e));
-    l->k = (folder){.type = j->as, .any_size = true, .acc = j->first->at};
-    l->find = arg_loop_of(j->r->id == R_argmax, j->as.dt);
+    loop extreme = dtype_is_int(j->as.dt) || is_float(j->as) ? l->k.run : NULL;
+    l->k = (folder){.type = j->as, .run = extreme, .any_size = true, .acc = j->first->at};
+    l->find = arg_loop_of(max, j->as.dt);
     l->place = (int64_t *)(void *)j->n->at;
     return true;
 }

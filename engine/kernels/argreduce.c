@@ -96,7 +96,7 @@
     static int64_t arg##name##_##dt(int64_t n, const char *at, ptrdiff_t step, uint32_t size)      \
     {                                                                                              \
         enum { FEW = 16 };                                                                         \
-        const int64_t block = n > 8192 ? 1024 : 128;                                               \
+        const int64_t block = n > 1 << 16 ? 8192 : n > 8192 ? 1024 : 128;                          \
         if (step != sizeof(T) || n < FEW) return arg##name##_any_##dt(n, at, step, size);          \
         const T *row = (const T *)at;                                                              \
         T best = row[0];                                                                           \
