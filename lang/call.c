@@ -465,7 +465,8 @@ value cfunction_call(interp *in, cfunction *f, const value *arg, size_t npos, tu
 {
     const sig *s = f->sig;
     if (s && s->simple && npos == s->npos && !kwnames && is_fail(f->self) &&
-        (s->kind != 'm' || (npos && arg[0].kind == V_OBJ && arg[0].o->type == f->owner))) {
+        (s->kind != 'm' || !f->owner ||
+         (npos && arg[0].kind == V_OBJ && arg[0].o->type == f->owner))) {
         return f->row->fn(in, arg); /* as nearly always */
     }
     if (!s) set_sig(in, f);

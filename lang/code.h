@@ -124,7 +124,7 @@ typedef struct site { /* inline cache of one instruction */
     uint64_t version, version2;
     uint32_t hint;
     uint8_t how;
-    value *at; /* of a global: its place among the globals, as long as `version` is theirs */
+    value *at; /* of a global or builtin: its place, as long as that dict has the version */
     value val; /* borrowed */
 } site;
 

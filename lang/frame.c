@@ -10,6 +10,7 @@
 #include "lang/threads.h"
 #include "lang/types/dunder.h"
 #include "lang/types/func.h"
+#include "lang/types/klass.h"
 #include "lang/words.h"
 
 enum { FRAMES_AT_ONCE = 32, FIRST_SEGMENT = 1024, NEXT_SEGMENT = 32 * 1024 };
@@ -397,6 +398,31 @@ frame *frame_bound(interp *in, func *p, value *arg, size_t npos, tuple *names)
     if (ok) return of_function(to, p);
     frame_pop(in);
     return NULL;
+}
+
+frame *frame_init(interp *in, klass *cls, value *arg, size_t npos, tuple *names)
+{
+    func *p = as_func(cls->init);
+    frame *f = in->frame, *to = NULL;
+    if (!p || cls->native != &T_object || !is_fail(cls->new_) || cls->abstract) return NULL;
+    obj *self = obj_new(in, &cls->t, 0);
+    if (!self) return NULL;
+    value *at = arg - 1, old = *at;
+    *at = value_ref(v_obj(self));
+    if (!names && npos + 1 == p->link->call && !(f->flags & FRAME_GEN)) {
+        to = push_frame(in, f, p->link, at, (uint32_t)npos + 1);
+        if (to) of_function(to, p);
+    }
+    if (!to) to = frame_bound(in, p, at, npos + 1, names);
+    value_unref(in, old);
+    if (!to) {
+        obj_unref(in, self);
+        return NULL;
+    }
+    to->flags |= FRAME_INIT | FRAME_FN;
+    to->self = v_obj(self);
+    obj_ref(p);
+    return to;
 }
 
 /* ---- calls from C ---- */

@@ -50,6 +50,9 @@ frame *frame_push(interp *in, link *l, value *r, uint32_t nargs);
 /* A frame on top of in->frame for a call of p, whose arguments it takes: the last ones named. NULL:
  * exception. */
 frame *frame_bound(interp *in, struct func *p, value *arg, size_t npos, tuple *names);
+/* The same for the Python __init__ of a new instance of cls; its class or nothing is in the place
+ * before the arguments. NULL with nothing pending: it takes more than that, and nothing is done. */
+frame *frame_init(interp *in, klass *cls, value *arg, size_t npos, tuple *names);
 void frame_pop(interp *in);     /* releases the registers of in->frame */
 value *stack_start(interp *in); /* of the newest segment; NULL: none yet */
 void registers_clear(interp *in, value *r, uint32_t from, uint32_t to);

@@ -210,7 +210,7 @@ void obj_unlist(interp *in, obj *o)
     (void)in;
 }
 
-void obj_release(interp *in, obj *o)
+static inline __attribute__((always_inline)) void release(interp *in, obj *o)
 {
     const type *t = o->type;
     unsigned flags = o->flags;
@@ -225,7 +225,12 @@ void obj_release(interp *in, obj *o)
     if (t->flags & TYPE_HEAP) obj_unref(in, (void *)(uintptr_t)t);
 }
 
-static void obj_drop(interp *in, obj *o)
+void obj_release(interp *in, obj *o)
+{
+    release(in, o);
+}
+
+static inline __attribute__((always_inline)) void obj_drop(interp *in, obj *o)
 {
     if (o->flags & OBJ_DICT) {
         dict_head *h = obj_head(o);
@@ -241,7 +246,7 @@ static void free_one(interp *in, obj *o)
 {
     if (o->type->flags & TYPE_HEAP && !klass_finalize(in, o)) return;
     obj_drop(in, o);
-    if (!(o->flags & OBJ_KEPT)) obj_release(in, o);
+    if (!(o->flags & OBJ_KEPT)) release(in, o);
 }
 
 static bool must_wait(const interp *in)

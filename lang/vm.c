@@ -95,6 +95,13 @@
         if (!to) goto error;                                                                       \
         ENTER(to, C);                                                                              \
     } while (0)
+/* a new instance whose __init__ is Python, without the C stack; else nothing has happened */
+#define CONSTRUCT(arg, npos, names, reg)                                                           \
+    do {                                                                                           \
+        frame *to = frame_init(in, (klass *)fn.o, (arg), (npos), (names));                         \
+        if (to) ENTER(to, reg);                                                                    \
+        if (throwing(in)) goto error;                                                              \
+    } while (0)
 /* c = v, having used a and b; v FAIL: exception */
 #define RESULT2(v)                                                                                 \
     do {                                                                                           \
@@ -299,12 +306,8 @@ value vm_run(interp *in)
     {
         site *s = SITE;
         if (s->version == f->globals->version) {
-            if (s->at) {
+            if (s->how == SITE_GLOBAL || s->version2 == in->builtins->version) {
                 copy_value(in, RC, s->at);
-                NEXT;
-            }
-            if (s->version2 == in->builtins->version) {
-                copy_value(in, RC, &in->builtins->entry[s->hint].val);
                 NEXT;
             }
         }
@@ -336,7 +339,7 @@ value vm_run(interp *in)
         site *s = SITE;
         dict *g = f->globals;
         v = OWN(RA);
-        if (s->version == g->version && s->at) {
+        if (s->version == g->version && s->how == SITE_GLOBAL) {
             SET(s->at, v);
             NEXT;
         }
@@ -647,7 +650,6 @@ compare_small : {
     CASE(METHOD) :
     {
         value fn, self = *RA;
-        bool with_self = false;
         const site *s = SITE;
         if (self.kind == V_OBJ && self.o->type == s->type && s->how == SITE_METHOD &&
             type_version(s->type) == s->version) {
@@ -661,9 +663,9 @@ compare_small : {
             }
         }
         f->ip = ip;
-        if (!attr_method(in, SITE, self, &fn, &with_self)) goto error;
-        self = !with_self ? FAIL : X ? last_at(RA) : OWN(RA);
-        if (!with_self) USED(RA);
+        if (!attr_method(in, SITE, self, &fn, &self)) goto error;
+        if (X) let_die(in, RA);
+        USED(RA);
         SET(RC, fn);
         SET(RC + 1, self);
         NEXT;
@@ -978,31 +980,7 @@ exhausted:
             v = t->make(in, t, w + 1, n, NULL);
             goto called;
         }
-        if (fn.o->type == &T_type) { /* an instance whose __init__ is Python: no C stack */
-            klass *cls = (klass *)fn.o;
-            func *p = as_func(cls->init);
-            if (!p || cls->native != &T_object || !is_fail(cls->new_) || cls->abstract ||
-                f->flags & FRAME_GEN) {
-                goto call_slow;
-            }
-            if (n + 1 != p->link->call) goto call_slow;
-            obj *self = obj_new(in, &cls->t, 0);
-            if (!self) goto error;
-            value_unref(in, fn);
-            *w = value_ref(v_obj(self));
-            frame *to = push_frame(in, f, p->link, w, n + 1);
-            if (!to) to = frame_push(in, p->link, w, n + 1);
-            if (!to) {
-                obj_unref(in, self);
-                goto error;
-            }
-            to->flags |= FRAME_INIT | FRAME_FN;
-            to->self = v_obj(self);
-            to->fn = obj_ref(p);
-            to->globals = p->globals;
-            to->closure = p->closure;
-            ENTER(to, C);
-        }
+        if (fn.o->type == &T_type) CONSTRUCT(w + 1, n, NULL, C);
     call_slow:
         v = value_call(in, fn, w + 1, n, NULL);
     called:
@@ -1025,8 +1003,10 @@ exhausted:
         }
         if (fn.kind == V_OBJ && fn.o->type == &T_cfunction) {
             v = cfunction_call(in, (cfunction *)fn.o, arg, n, NULL);
-        } else
+        } else {
+            if (is_class(fn) && w[1].kind == V_FAIL) CONSTRUCT(arg, n, NULL, C);
             v = value_call(in, fn, arg, n, NULL);
+        }
         if (v.kind == V_FAIL) goto error;
         for (uint32_t j = 0; j < B + 2u; j++) CLEAR(RA + j);
         SET(RC, v);
@@ -1050,6 +1030,7 @@ exhausted:
             if (!to) goto error;
             ENTER(to, A);
         }
+        if (is_class(fn) && (!X || w[1].kind == V_FAIL)) CONSTRUCT(arg, npos, names, A);
         v = value_call(in, fn, arg, npos, names);
         if (v.kind == V_FAIL) goto error;
         for (uint32_t j = 0; j <= all; j++) CLEAR(RA + j);
@@ -1097,11 +1078,19 @@ leave : {
         set_words(in, &r[dst], tag, v.bits);
         NEXT;
     }
-    if (flags == (FRAME_ENTRY | FRAME_FN) && !f->handled.kind) { /* called from C */
+    bool made = flags == (FRAME_INIT | FRAME_FN) && v.kind == V_NONE;
+    if ((made || flags == (FRAME_ENTRY | FRAME_FN)) && !f->handled.kind) { /* the usual of these */
+        func *p = f->fn;
         f->flags = 0;
         pop_frame(in, f, B);
-        obj_unref(in, f->fn);
-        return v;
+        obj_unref(in, p);
+        if (!made) return v;
+        v = f->self;
+        RELOAD;
+        FETCH(ip);
+        CLEAR(RA);
+        SET(&r[dst], v);
+        NEXT;
     }
     if (flags & FRAME_GEN) {
         gen_finish(in, f);

@@ -24,8 +24,9 @@ static inline uint64_t type_version(const type *t)
 /* attributes (vm_attr.c) */
 value attr_load(interp *in, site *s, value v);
 bool attr_store(interp *in, site *s, value v, value to);
-/* *self FAIL: *f is the attribute itself; else *f is a function to be called with v first */
-bool attr_method(interp *in, site *s, value v, value *f, bool *with_self);
+/* *self FAIL: *f is the attribute itself; else *f is a function to be called with it first. Owned.
+ */
+bool attr_method(interp *in, site *s, value v, value *f, value *self);
 
 /* names (vm_name.c) */
 value global_load(interp *in, site *s, frame *f);
@@ -46,6 +47,10 @@ static inline bool is_sliced(value v)
 {
     return v.kind == V_OBJ &&
            (v.o->type == &T_list || v.o->type == &T_str || v.o->type == &T_tuple);
+}
+static inline bool is_class(value v)
+{
+    return v.kind == V_OBJ && v.o->type == &T_type && ((const type *)v.o)->flags & TYPE_HEAP;
 }
 bool unpack(interp *in, value v, uint32_t n, value *out);
 bool unpack_star(interp *in, value v, uint32_t before, uint32_t after, value *out);

@@ -149,19 +149,43 @@ static bool hidden(interp *in, site *s, value v)
     return false;
 }
 
-bool attr_method(interp *in, site *s, value v, value *f, bool *with_self)
+/* A function as class t has it, plain or in a wrapper, for use by v; false: nothing so simple. */
+static bool from_class(value found, const type *t, value v, value *f, value *self)
+{
+    if (found.kind != V_OBJ) return false;
+    const type *kind = found.o->type;
+    if (kind == &T_function) {
+        *f = value_ref(found);
+        *self = value_ref(v);
+        return true;
+    }
+    if (kind != &T_staticmethod && kind != &T_classmethod) return false;
+    value inner = ((wrapper *)(void *)found.o)->f;
+    if (!as_func(inner)) return false;
+    *f = value_ref(inner);
+    *self = kind == &T_staticmethod ? FAIL
+                                    : value_ref((value){.kind = V_OBJ, .o = (obj *)(uintptr_t)t});
+    return true;
+}
+
+bool attr_method(interp *in, site *s, value v, value *f, value *self)
 {
     const type *t = type_of(in, v);
     if (s->how == SITE_METHOD && s->type == t && s->version == type_version(t) &&
         !hidden(in, s, v)) {
         *f = value_ref(s->val);
-        return *with_self = true;
+        *self = value_ref(v);
+        return true;
     }
+    *self = FAIL;
     if (t == &T_module) {
         *f = load_module(in, s, v);
         return !is_fail(*f);
     }
-    if (!t->getattr) {
+    if (is_class(v) && is_fail(type_lookup(in, &T_type, s->name))) { /* of the class itself */
+        const type *cls = as_type(v);
+        if (from_class(type_lookup(in, cls, s->name), cls, FAIL, f, self)) return true;
+    } else if (!t->getattr) {
         value found = type_lookup(in, t, s->name);
         bool plain = as_func(found) || (as_cfunction(found) && as_cfunction(found)->owner &&
                                         is_fail(as_cfunction(found)->self));
@@ -172,7 +196,14 @@ bool attr_method(interp *in, site *s, value v, value *f, bool *with_self)
             s->how = SITE_METHOD;
             s->val = found;
             *f = value_ref(found);
-            return *with_self = true;
+            *self = value_ref(v);
+            return true;
+        }
+        if (!plain && as_klass(t) && from_class(found, t, v, f, self)) {
+            if (!hidden(in, s, v)) return true;
+            value_unref(in, *f);
+            value_unref(in, *self);
+            *self = FAIL;
         }
     }
     *f = value_getattr(in, v, s->name);

@@ -21,11 +21,10 @@ static value builtin_load(interp *in, site *s, dict *globals)
     if (found < 0) return FAIL;
     if (!found) return throw_name(in, s->name);
     s->how = SITE_BUILTIN;
-    s->at = NULL;
     s->version = globals->version;
     s->version2 = in->builtins->version;
-    s->hint = (uint32_t)at;
-    return value_ref(in->builtins->entry[at].val);
+    s->at = &in->builtins->entry[at].val;
+    return value_ref(*s->at);
 }
 
 value global_load(interp *in, site *s, frame *f)
