@@ -44,6 +44,11 @@ static inline uint32_t to_uint32(double d)
 {
     return d >= 0x1p31 ? (uint32_t)cut32(d - 0x1p31) ^ 0x80000000u : (uint32_t)cut32(d);
 }
+/* of halves: as longer ints, cut */
+static inline uint32_t half_to_uint32(double d)
+{
+    return (uint32_t)(uint64_t)cut64(d);
+}
 static inline int64_t to_int64(double d)
 {
     return cut64(d);
@@ -98,9 +103,9 @@ static inline uint64_t to_uint64(double d)
     CAST(f, int64, x) CAST(f, uint64, x) CAST(f, bool, x != 0) CAST(f, float16, float_to_half((float)x)) \
     CAST(f, float32, x) CAST(f, float64, x) CAST(f, complex64, x) CAST(f, complex128, x)
 /* v: the element as a double */
-#define FROM_REAL(f, v) \
+#define FROM_REAL(f, v, to_uint32_) \
     CAST(f, int8, to_int8(v)) CAST(f, uint8, to_uint8(v)) CAST(f, int16, to_int16(v)) CAST(f, uint16, to_uint16(v)) \
-    CAST(f, int32, to_int32(v)) CAST(f, uint32, to_uint32((double)(v))) CAST(f, int64, to_int64((double)(v))) CAST(f, uint64, to_uint64((double)(v))) \
+    CAST(f, int32, to_int32(v)) CAST(f, uint32, to_uint32_((double)(v))) CAST(f, int64, to_int64((double)(v))) CAST(f, uint64, to_uint64((double)(v))) \
     CAST(f, bool, (v) != 0) CAST(f, float16, double_to_half((double)(v))) CAST(f, float32, (float)(v)) CAST(f, float64, (double)(v))
 FROM_INT(bool) FROM_INT(int8) FROM_INT(uint8) FROM_INT(int16) FROM_INT(uint16)
 FROM_INT(int32) FROM_INT(uint32) FROM_INT(int64) FROM_INT(uint64)
@@ -113,9 +118,9 @@ FROM_INT(int32) FROM_INT(uint32) FROM_INT(int64) FROM_INT(uint64)
         run(n, (D *)(void *)dst, (const S *)(const void *)src);                                    \
         return true;                                                                               \
     }
-FROM_REAL(float16, half_to_double(x)) CAST(float16, complex64, half_to_float(x)) CAST(float16, complex128, half_to_double(x))
-FROM_REAL(float32, x)                 CAST(float32, complex64, x)                CAST(float32, complex128, x)
-FROM_REAL(float64, x)                 CAST(float64, complex64, (float)x)         CAST(float64, complex128, x)
+FROM_REAL(float16, half_to_double(x), half_to_uint32) CAST(float16, complex64, half_to_float(x)) CAST(float16, complex128, half_to_double(x))
+FROM_REAL(float32, x, to_uint32)                 CAST(float32, complex64, x)                CAST(float32, complex128, x)
+FROM_REAL(float64, x, to_uint32)                 CAST(float64, complex64, (float)x)         CAST(float64, complex128, x)
 CAST_RUN(float16, float32, uint16_t, float, half_widen)
 CAST_RUN(float32, float16, float, uint16_t, half_narrow)
 #define FROM_COMPLEX(f, v) \

@@ -44,12 +44,12 @@ static inline bool finite_c(num x)
 
 static inline bool cless(num x, num y)
 {
-    return (RE(x) < RE(y) && IM(x) == IM(x) && IM(y) == IM(y)) || (RE(x) == RE(y) && IM(x) < IM(y));
+    return (IM(x) == IM(x) && IM(y) == IM(y) && RE(x) < RE(y)) || (RE(x) == RE(y) && IM(x) < IM(y));
 }
 
 static inline bool clesseq(num x, num y)
 {
-    return (RE(x) < RE(y) && IM(x) == IM(x) && IM(y) == IM(y)) ||
+    return (IM(x) == IM(x) && IM(y) == IM(y) && RE(x) < RE(y)) ||
            (RE(x) == RE(y) && IM(x) <= IM(y));
 }
 
@@ -79,11 +79,11 @@ static inline num cinverse(num x)
 {
     part xr = RE(x), xi = IM(x);
     if (M(fabs, xi) <= M(fabs, xr)) {
-        part t = xi / xr, k = 1 / (xr + xi * t);
-        return make(k, -t * k);
+        part t = xi / xr, d = xr + xi * t;
+        return make(1 / d, -t / d);
     }
-    part t = xr / xi, k = 1 / (xi + xr * t);
-    return make(t * k, -k);
+    part t = xr / xi, d = xi + xr * t;
+    return make(t / d, -1 / d);
 }
 
 static inline part modulus(num x)

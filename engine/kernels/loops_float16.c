@@ -9,6 +9,8 @@
 #define LOOP_MEM    uint16_t
 #define LOOP_T      float
 #define LOOP_SUFFIX f
+#define ABOVE(x, y) ((x) >= (y))
+#define BELOW(x, y) ((x) <= (y))
 #define LD(p)       half_to_float(*(const uint16_t *)(p))
 #define ST(p, v)    (*(uint16_t *)(p) = float_to_half((float)(v)))
 

@@ -9,12 +9,15 @@
 #include "engine/kernels/vmath.h"
 
 #define LOOP_MEM      LOOP_T
+#define ABOVE(x, y)   ((x) > (y))
+#define BELOW(x, y)   ((x) < (y))
 #define LD(p)         (*(const LOOP_T *)(p))
 #define ST(p, v)      (*(LOOP_T *)(p) = (LOOP_T)(v))
 #define NEXT(r, a, b) ST(r, M(nextafter, LD(a), LD(b)))
+/* no comparison of NaN: it has a flag */
 #define SPACING(r, a)                                                                              \
-    ST(r,                                                                                          \
-       isinf(LD(a)) ? (LOOP_T)NAN : M(nextafter, LD(a), LD(a) < 0 ? -INFINITY : INFINITY) - LD(a))
+    ST(r, isinf(LD(a)) ? (LOOP_T)NAN                                                               \
+                       : M(nextafter, LD(a), isless(LD(a), 0) ? -INFINITY : INFINITY) - LD(a))
 
 #define POWER_WHOLE                                                                                \
     if (sb == 0 && n && sa == u && sr == u && power_is_whole((double)LD(b))) {                     \

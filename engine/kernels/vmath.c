@@ -278,16 +278,22 @@ static float least_of_float(enum vmath_id id)
         for (size_t i = 0; i < n; i++) bad |= is_suspicious_##T(a[i], b[i], out[i]);               \
         *any = bad != 0;                                                                           \
     }                                                                                              \
+    SIMD_KERNEL(static, where_suspicious2_##T, (size_t n, const T *a, const T *b, const T *out, unsigned char *again), (n, a, b, out, again)) \
+    {                                                                                              \
+        for (size_t i = 0; i < n; i++) again[i] = (unsigned char)is_suspicious_##T(a[i], b[i], out[i]); \
+    }                                                                                              \
     static void chunk2_##T(block run, T (*one)(T, T), size_t n, T *out, const T *a, const T *b)    \
     {                                                                                              \
-        unsigned status = fp_save();                                                           \
+        unsigned status = fp_save(); /* comparisons with NaN have flags */                     \
         T got[CHUNK];                                                                              \
+        unsigned char again[CHUNK];                                                                \
         bool any;                                                                                  \
         run(n, got, a, b);                                                                         \
         suspicious2_##T(n, a, b, got, &any);                                                       \
+        if (any) where_suspicious2_##T(n, a, b, got, again);                                       \
         fp_restore(status);                                                                    \
         for (size_t i = 0; any && i < n; i++)                                                      \
-            if (is_suspicious_##T(a[i], b[i], got[i])) got[i] = one(a[i], b[i]);                                                  \
+            if (again[i]) got[i] = one(a[i], b[i]);                                                \
         memcpy(out, got, n * sizeof(T));                                                           \
     }                                                                                              \
     static const T *run_of_##T(T *room, const char *at, ptrdiff_t step, size_t n)                  \

@@ -339,7 +339,9 @@ bool array_setitem(interp *in, value self, value key, value v)
     err e = {0};
     bool sequence = as_list(v) || as_tuple(v) || as_ndarray(v);
     dtype_of want = {.dt = DT_none};
+    const bool ints = dtypes[x->dtype].kind == 'i' || dtypes[x->dtype].kind == 'u';
     if (x->dtype == DT_object || !sequence) want = nd_type(x);
+    if (ints && !as_ndarray(v)) want = nd_type(x); /* a list of large ints has no type of its own */
     nd *y;
     if (x->dtype == DT_object && all_ints(&l, x)) {
         value cell = v; /* a list stored in one cell stays a list */
