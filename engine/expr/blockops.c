@@ -96,7 +96,7 @@ fn *fn_ufunc(const ufunc *f, dtype_of want, int out, const char *name)
     u->out = out;
     u->enforced.dt = DT_none;
     if (f->nout == 1) u->base.flags = FN_ELEMENTWISE;
-    if (f->nin == 1 && dtype_is_float(f->loops[0].arg[0])) u->base.ns = 1.5f; /* exp and its kin */
+    if (f->nin == 1 && dtype_is_float(f->loops[0].arg[0])) u->base.ns = 0.7f; /* exp and its kin */
     if (f->id == U_power) u->base.ns = 3;
     int64_t param[] = {(int64_t)(f - ufuncs), want.dt, want.unit, want.size, out};
     fn_identify(&u->base, param, sizeof param);

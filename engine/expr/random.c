@@ -210,7 +210,7 @@ static const fn_field draw_fields[] = {
 /* Of a number, on one thread: uniform ones are the generator's own words, vectors of them. */
 static float draw_ns(const drawing *d)
 {
-    if (d->kind != DRAW_DIST) return 7;
+    if (d->kind != DRAW_DIST) return 4;
     switch ((enum dist_id)(d->dist - distributions)) {
     case DIST_random:
     case DIST_uniform: return 0.4f;
@@ -218,7 +218,7 @@ static float draw_ns(const drawing *d)
     case DIST_standard_normal:
     case DIST_exponential:
     case DIST_standard_exponential: return 5;
-    default: return 20;
+    default: return 25;
     }
 }
 

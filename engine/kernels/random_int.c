@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/simd.h"
+#include "engine/base/stop.h"
 #include "engine/data/walk.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/random_draw.h"
@@ -155,6 +156,43 @@ FILL(int64, uint64_t, lemire32, uint32_t)
 FILL(wide, uint64_t, lemire64, uint64_t)
 #undef FILL
 
+typedef struct filling {
+    source s;
+    int size; /* as draw_sized() wants it */
+    uint64_t max, first;
+} filling;
+
+static void fill(filling *f, int64_t count, uint32_t step, char *at)
+{
+    uint64_t max = f->max, first = f->first;
+    bool old = f->s.masked;
+    if (!old && max && max < UINT32_MAX && f->size == 8) {
+        fill_int64(f->s.g, max, first, count, at);
+    } else if (!old && max && max < UINT32_MAX && f->size == 4) {
+        fill_int32(f->s.g, max, first, count, at);
+    } else if (!old && max > UINT32_MAX && max < UINT64_MAX) {
+        fill_wide(f->s.g, max, first, count, at);
+    } else if (!old && max && f->size == 1) {
+        for (int64_t k = 0; k < count; k++)
+            at[k] = (char)(first + small_below(&f->s, (uint32_t)max, 8));
+    } else {
+        for (int64_t k = count; k > 0; k--, at += step)
+            put(at, step, first + draw_sized(&f->s, max, f->size));
+    }
+}
+
+/* Piece by piece: somebody may stop it.  Takes out when it fails. */
+static nd *filled(filling *f, nd *out, err *e)
+{
+    enum { PIECE = 1 << 18 };
+    int64_t left = out ? nd_count(out) : 0;
+    for (char *at = left ? out->at : NULL; left > 0; left -= PIECE, at += PIECE * out->size) {
+        if (!stop_check(e)) return datum_unref(out);
+        fill(f, left < PIECE ? left : PIECE, out->size, at);
+    }
+    return out;
+}
+
 nd *random_integers(rng *g, bool old, enum dtype dt, rng_i128 low, rng_i128 high, bool closed,
                     int ndim, const int64_t *shape, err *e)
 {
@@ -169,27 +207,11 @@ nd *random_integers(rng *g, bool old, enum dtype dt, rng_i128 low, rng_i128 high
     int64_t to[ND_MAXDIM];
     int n = 0;
     TRY(random_shape(0, NULL, 0, ndim < 0 ? 0 : ndim, shape, &n, to, e));
-    nd *out = nd_new(dtype_plain(dt), n, to, e);
-    if (!out) return NULL;
-    uint64_t max = (uint64_t)(high - low), first = (uint64_t)low;
-    int64_t count = nd_count(out);
-    if (!old && max && max < UINT32_MAX && draw_size(dt) == 8) {
-        fill_int64(g, max, first, count, out->at);
-    } else if (!old && max && max < UINT32_MAX && draw_size(dt) == 4) {
-        fill_int32(g, max, first, count, out->at);
-    } else if (!old && max > UINT32_MAX && max < UINT64_MAX) {
-        fill_wide(g, max, first, count, out->at);
-    } else if (!old && max && draw_size(dt) == 1) {
-        source s = {.g = g};
-        for (int64_t k = 0; k < count; k++)
-            out->at[k] = (char)(first + small_below(&s, (uint32_t)max, 8));
-    } else {
-        source s = {.g = g, .masked = old};
-        char *at = out->at;
-        for (int64_t k = count; k > 0; k--, at += out->size)
-            put(at, out->size, first + draw_sized(&s, max, draw_size(dt)));
-    }
-    return out;
+    filling f = {.s = {.g = g, .masked = old},
+                 .size = draw_size(dt),
+                 .max = (uint64_t)(high - low),
+                 .first = (uint64_t)low};
+    return filled(&f, nd_new(dtype_plain(dt), n, to, e), e);
 }
 
 /* ---- arrays of bounds ---- */
@@ -234,9 +256,11 @@ static bool check_bounds(const bounds *b, int ndim, const int64_t *shape, err *e
     return !order || refuse_order(b->closed, zero, e);
 }
 
-/* Draws the first elements of the broadcast bounds, as many as `out` has. */
+/* Draws the first elements of the broadcast bounds, as many as `out` has; when nobody waits for
+ * the end any more, the rest stays as it is. */
 static void draw_between(rng *g, const bounds *b, int ndim, const int64_t *shape, nd *out)
 {
+    enum { OFTEN = 1 << 15 };
     source s = {.g = g, .masked = b->old};
     int64_t left = nd_count(out);
     char *to = out->at;
@@ -247,6 +271,7 @@ static void draw_between(rng *g, const bounds *b, int ndim, const int64_t *shape
     if (!k.count) return;
     do {
         for (int64_t i = 0; i < k.shape[0] && left; i++, left--, to += out->size) {
+            if (left % OFTEN == 0 && stop_asked()) return;
             rng_i128 low = bound_at(b->low, k.at[0] + i * k.step[0][0]);
             rng_i128 high = bound_at(b->high, k.at[1] + i * k.step[1][0]) - !b->closed;
             uint64_t x = draw_sized(&s, (uint64_t)(high - low), draw_size(b->dt));
@@ -266,13 +291,13 @@ static nd *between(rng *g, const bounds *b, int ndim, const int64_t *shape, err 
     if (ndim < 0) {
         nd *out = nd_new(dtype_plain(b->dt), n, wide, e);
         if (out) draw_between(g, b, n, wide, out);
-        return out;
+        return out && !stop_check(e) ? datum_unref(out) : out;
     }
     nd *out = nd_new(dtype_plain(b->dt), ndim, shape, e);
     const nd *three[3] = {b->low, b->high, out};
     if (!out || !random_shape(3, three, 0, -1, NULL, &m, all, e)) return datum_unref(out);
     draw_between(g, b, m, all, out);
-    return out;
+    return stop_check(e) ? out : datum_unref(out);
 }
 
 static nd *as_bound(const nd *x, err *e)

@@ -1,9 +1,11 @@
 /* engine/plan/forecast.c - playing a plan through. */
 #include "engine/plan/forecast.h"
 
-#include "engine/plan/outline.h"
-
 #include <string.h>
+#include <time.h>
+
+#include "engine/base/stop.h"
+#include "engine/plan/outline.h"
 
 /* A byte of memory that the process did not have before. */
 static const double FRESH_NS = 1;
@@ -211,8 +213,9 @@ static void end(state *s, int w)
 
 static void play(state *s)
 {
+    enum { OFTEN = 4096 };
     double now = 0;
-    for (;;) {
+    for (uint32_t turn = 1; turn % OFTEN || !stop_asked(); turn++) {
         int next = -1;
         for (int w = 0; w < s->nthread; w++) {
             tid t = s->at[w].task == NO_TASK ? find(s, w) : NO_TASK;
@@ -309,6 +312,34 @@ void forecast_join(forecast *f, const plan *p, int n, const expr *const *x)
     f->bound += 2 * joined;
     if (f->left + f->own + joined > f->peak) f->peak = f->left + f->own + joined;
     f->seconds += (double)joined * FRESH_NS * 1e-9;
+}
+
+/* --- the machine --- */
+
+static double chain_ns(void) /* of steps that wait for each other: of so many cycles anywhere */
+{
+    enum { STEPS = 2000 };
+    struct timespec from, to;
+    volatile uint64_t start = 1;
+    uint64_t x = start;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    for (int i = 0; i < STEPS; i++) x = x * 6364136223846793005u ^ x >> 29;
+    start = x;
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    return ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / STEPS;
+}
+
+void forecast_here(forecast *f)
+{
+    enum { TRIES = 5 };
+    const double THERE = 1.04; /* where the figures of plan/cost.c were taken */
+    double ns = chain_ns();
+    for (int i = 1; i < TRIES; i++) {
+        double again = chain_ns();
+        if (again < ns) ns = again;
+    }
+    f->seconds *= ns / THERE;
+    for (uint32_t i = 0; i < f->nprog; i++) f->prog[i].seconds *= ns / THERE;
 }
 
 void forecast_clear(forecast *f)

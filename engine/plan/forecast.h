@@ -25,8 +25,11 @@ typedef struct forecast {
     program_forecast *prog; /* of each of the plan's; likewise */
 } forecast;
 
-/* After plan_place, before the run. */
+/* After plan_place, before the run.  Ends early, with figures of a part, when stop_asked(). */
 forecast plan_forecast(const plan *p, int nthread, uint64_t budget);
 /* Adds what it takes when the blocks of x[0 .. n), which are all that is wanted, become arrays. */
 void forecast_join(forecast *f, const plan *p, int n, const expr *const *x);
+/* Times as this machine will take, whose clock may be slower: it is measured in some microseconds.
+ */
+void forecast_here(forecast *f);
 void forecast_clear(forecast *f);

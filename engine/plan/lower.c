@@ -22,9 +22,10 @@ typedef struct tids {
     } * at;
 } tids;
 
+/* Neighbours stay neighbours, in runs of 16: they are asked for one after the other. */
 static uint64_t tids_slot(const tids *m, uint64_t i)
 {
-    uint64_t h = (i * 0x9e3779b97f4a7c15ull) >> 20 & (m->cap - 1);
+    uint64_t h = (((i >> 4) * 0x9e3779b97f4a7c15ull >> 20) << 4 | (i & 15)) & (m->cap - 1);
     while (m->at[h].used && m->at[h].i != i) h = (h + 1) & (m->cap - 1);
     return h;
 }
@@ -375,7 +376,7 @@ static bool lower(walk *w, uint32_t n, const ref *want, err *e)
     p->wanted = mem_alloc((n + 1) * sizeof *p->wanted);
     for (uint32_t k = 0; k < n; k++) {
         ref r = owner_of(w, want[k]);
-        TRY(walk_from(w, r, e));
+        TRY(goes_on(w, e) && walk_from(w, r, e));
         tid t = tid_get(nodes_find(&w->s, r.of), r.i);
         p->wanted[p->nwanted++] = t;
         p->task[t].flags |= TASK_WANTED;

@@ -11,6 +11,8 @@
 
 enum { AXES = 4, MANY_ITEMS = 64 };
 
+static const double AROUND = 5e-6; /* seconds: what surrounds a call */
+
 typedef struct outline {
     enum { UNKNOWN, BLOCK, ITEMS } kind;
     int ndim;
@@ -263,7 +265,7 @@ static void factoring(look *q, const outline *x, double flops, bool vectors)
     int64_t rows = x->shape[0], columns = x->shape[1];
     q->extra += rows >= 20 * columns ? n : rows >= 2 * columns ? 2 * n : 3 * n;
     if (!vectors) q->extra -= n / 2;
-    q->seconds += flops * 2 * FLOP_NS * 1e-9 + count(x) * (vectors ? 60e-9 : 20e-9);
+    q->seconds += flops * 2 * FLOP_NS * 1e-9 + count(x) * (vectors ? 10e-9 : 5e-9);
 }
 
 static const outline *qr(look *q, uint32_t n, const outline *const *a, const lit *raw)
@@ -344,8 +346,19 @@ static const outline *distinct(look *q, uint32_t n, const outline *const *a, con
     y->shape[0] = (int64_t)(all ? many : many / 1024);
     bool merges = a[0]->kind == ITEMS; /* a range at a time */
     if (all) q->extra += (merges ? 1 : 2) * bytes(a[0]);
-    q->seconds += many * (!all ? 6e-9 : merges ? 25e-9 : 40e-9);
+    q->seconds += many * (!all ? 1e-9 : merges ? 20e-9 : 15e-9);
     return y;
+}
+
+/* where argument 1 stands in argument 0 */
+static const outline *sought(look *q, uint32_t n, const outline *const *a, const lit *raw)
+{
+    (void)raw;
+    if (n < 2 || a[1]->kind != BLOCK) return &unknown;
+    q->seconds += count(a[1]) * 13e-9;
+    outline *x = block(q, dtype_plain(DT_int64), a[1]->ndim);
+    memcpy(x->shape, a[1]->shape, sizeof x->shape);
+    return x;
 }
 
 /* --- functions --- */
@@ -374,35 +387,35 @@ static const known functions[] = {
     {.name = "dot", .shape = product},
     {.name = "matmul", .shape = product},
     {.name = "dotmany", .shape = product},
-    {.name = "vstack", .shape = stacked, .ns = 1},
-    {.name = "concatenate", .shape = stacked, .ns = 1},
+    {.name = "vstack", .shape = stacked, .ns = 0.5f},
+    {.name = "concatenate", .shape = stacked, .ns = 0.5f},
     {.name = "tuple", .shape = same},
     {.name = "list", .shape = same},
     {.name = "getitem", .shape = item_of},
     {.name = "transpose", .shape = turned},
-    {.name = "sliding_window_view"},
-    {.name = "sum", .shape = first_of, .made = 1, .ns = 1},
-    {.name = "add", .shape = matched, .ns = 1},
-    {.name = "sub", .shape = matched, .ns = 1},
-    {.name = "mul", .shape = matched, .ns = 1},
-    {.name = "truediv", .shape = matched, .ns = 1},
-    {.name = "neg", .shape = same, .ns = 1},
-    {.name = "abs", .shape = same, .ns = 1},
-    {.name = "sqrt", .shape = same, .ns = 1},
-    {.name = "exp", .shape = same, .ns = 4},
-    {.name = "log", .shape = same, .ns = 4},
-    {.name = "sin", .shape = same, .ns = 6},
-    {.name = "cos", .shape = same, .ns = 6},
-    {.name = "sort", .shape = same, .ns = 25},
-    {.name = "zeros", .shape = filled, .ns = 1},
-    {.name = "ones", .shape = filled, .ns = 1},
-    {.name = "full", .shape = filled, .ns = 1},
-    {.name = "random", .shape = filled, .ns = 2},
-    {.name = "mean", .shape = scalar, .ns = 1},
-    {.name = "std", .shape = scalar, .given = 1, .ns = 2},
-    {.name = "var", .shape = scalar, .given = 1, .ns = 2},
-    {.name = "max", .shape = scalar, .ns = 1},
-    {.name = "min", .shape = scalar, .ns = 1},
+    {.name = "sliding_window_view", .shape = shown},
+    {.name = "sum", .shape = first_of, .made = 1, .ns = 0.3f},
+    {.name = "add", .shape = matched, .ns = 0.3f},
+    {.name = "sub", .shape = matched, .ns = 0.3f},
+    {.name = "mul", .shape = matched, .ns = 0.3f},
+    {.name = "truediv", .shape = matched, .ns = 0.3f},
+    {.name = "neg", .shape = same, .ns = 0.3f},
+    {.name = "abs", .shape = same, .ns = 0.3f},
+    {.name = "sqrt", .shape = same, .ns = 0.3f},
+    {.name = "exp", .shape = same, .ns = 1},
+    {.name = "log", .shape = same, .ns = 1},
+    {.name = "sin", .shape = same, .ns = 1.5f},
+    {.name = "cos", .shape = same, .ns = 1.5f},
+    {.name = "sort", .shape = same, .ns = 11},
+    {.name = "zeros", .shape = filled, .ns = 0.5f},
+    {.name = "ones", .shape = filled, .ns = 0.5f},
+    {.name = "full", .shape = filled, .ns = 0.5f},
+    {.name = "random", .shape = filled, .ns = 1},
+    {.name = "mean", .shape = scalar, .ns = 0.3f},
+    {.name = "std", .shape = scalar, .given = 1, .ns = 1},
+    {.name = "var", .shape = scalar, .given = 1, .ns = 1},
+    {.name = "max", .shape = scalar, .ns = 0.3f},
+    {.name = "min", .shape = scalar, .ns = 0.3f},
     {.name = "len", .shape = scalar},
     {.name = "float", .shape = scalar},
     {.name = "int", .shape = scalar},
@@ -411,20 +424,30 @@ static const known functions[] = {
     {.name = "_unique_values", .shape = distinct},
     {.name = "_unique_parts", .shape = distinct},
     {.name = "_unique_merge", .shape = distinct},
-    {.name = "_isin_kernel", .given = 2, .ns = 12},
-    {.name = "_histogramdd_block", .ns = 25},
-    {.name = "searchsorted", .ns = 20},
-    {.name = "median", .ns = 30},
-    {.name = "fromfunction", .made = 2, .ns = 10},
-    {.name = "gradient_block", .given = 1, .ns = 3},
-    {.name = "fft", .made = 1, .ns = 30},
-    {.name = "ifft", .made = 1, .ns = 30},
-    {.name = "fft2", .made = 1, .ns = 60},
-    {.name = "ifft2", .made = 1, .ns = 60},
-    {.name = "fftn", .made = 1, .ns = 60},
-    {.name = "ifftn", .made = 1, .ns = 60},
-    {.name = "rfft", .ns = 15},
-    {.name = "irfft", .given = 1, .ns = 15},
+    {.name = "_isin_kernel", .given = 2, .ns = 2.5f},
+    {.name = "_histogramdd_block", .ns = 7},
+    {.name = "_searchsorted", .shape = sought},
+    {.name = "digitize", .ns = 3},
+    {.name = "bincount", .ns = 0.6f},
+    {.name = "histogram", .ns = 0.6f},
+    {.name = "percentile", .ns = 2},
+    {.name = "repeat", .ns = 0.3f},
+    {.name = "masked_greater", .ns = 0.5f},
+    {.name = "outer", .ns = 0.3f},
+    {.name = "select", .ns = 0.6f},
+    {.name = "real", .shape = shown},
+    {.name = "imag", .shape = shown},
+    {.name = "median", .ns = 5},
+    {.name = "from_indices", .made = 2, .ns = 1},
+    {.name = "gradient_block", .given = 1, .ns = 0.8f},
+    {.name = "fft", .made = 1, .ns = 12},
+    {.name = "ifft", .made = 1, .ns = 12},
+    {.name = "fft2", .made = 1, .ns = 16},
+    {.name = "ifft2", .made = 1, .ns = 16},
+    {.name = "fftn", .made = 1, .ns = 16},
+    {.name = "ifftn", .made = 1, .ns = 16},
+    {.name = "rfft", .ns = 4},
+    {.name = "irfft", .given = 1, .ns = 5},
 };
 // clang-format on
 
@@ -465,7 +488,8 @@ static const outline *of_task(look *q, tid t)
     return q->o->of[t] = x ? of_block(q, x) : of_grid(q, p->prog[k->prog]->by[0], k->index);
 }
 
-static const outline *of_call(look *q, const fn *f, uint32_t n, const lit *arg);
+static const outline *of_call(look *q, const fn *f, uint32_t n, const lit *arg,
+                              const outline *told);
 
 static const outline *of_lit(look *q, const lit *x)
 {
@@ -479,7 +503,7 @@ static const outline *of_lit(look *q, const lit *x)
         case LIT_FLOAT: out = scalar(q, 0, NULL, NULL); break;
         case LIT_CALL: {
             const fn *f = x->n && x->item[0].kind == LIT_DATUM ? as_fn(x->item[0].d) : NULL;
-            out = f ? of_call(q, f, x->n - 1, x->item + 1) : &unknown;
+            out = f ? of_call(q, f, x->n - 1, x->item + 1, &unknown) : &unknown;
             if (out->kind == BLOCK && !out->view) q->extra += bytes(out);
             break;
         }
@@ -495,7 +519,8 @@ static const outline *of_lit(look *q, const lit *x)
     return out;
 }
 
-static const outline *of_call(look *q, const fn *f, uint32_t n, const lit *arg)
+/* told: by a grid, or unknown */
+static const outline *of_call(look *q, const fn *f, uint32_t n, const lit *arg, const outline *told)
 {
     enum { FEW = 8 };
     const outline *a[FEW] = {0};
@@ -503,12 +528,11 @@ static const outline *of_call(look *q, const fn *f, uint32_t n, const lit *arg)
     if (!k || n > FEW) return &unknown;
     q->o->factor |= k->factor;
     for (uint32_t i = 0; i < n; i++) a[i] = of_lit(q, &arg[i]);
-    const outline *out = k->shape ? k->shape(q, n, a, arg) : &unknown;
-    if (n && a[0]->kind != UNKNOWN) {
-        q->extra += k->given * bytes(a[0]);
-        q->seconds += k->ns * count(a[0]) * 1e-9;
-    }
+    const outline *out = k->shape ? k->shape(q, n, a, arg) : told;
+    double given = n ? count(a[0]) : 0, made = count(out);
+    if (n) q->extra += k->given * bytes(a[0]);
     q->extra += k->made * bytes(out);
+    q->seconds += k->ns * (given > made ? given : made) * 1e-9;
     return out;
 }
 
@@ -527,19 +551,17 @@ bool outline_task(outlines *o, tid t, task_cost *c)
     }
     const known *f = function_of(v.f);
     if (!f) return false;
-    const outline *whole = of_grid(&q, g->by[0], k->index), *out = of_call(&q, v.f, v.narg, v.arg);
+    const outline *whole = of_grid(&q, g->by[0], k->index),
+                  *out = of_call(&q, v.f, v.narg, v.arg, whole);
     bool view = out->view;
     c->moves = out->moved;
-    if (whole->kind != UNKNOWN) {
-        q.extra += out->kind == UNKNOWN ? f->made * bytes(whole) : 0;
-        out = whole;
-    }
+    if (whole->kind != UNKNOWN) out = whole;
     o->of[t] = out;
     if (out->kind == UNKNOWN) return false;
-    c->out = view || strcmp(f->name, "sliding_window_view") == 0 ? 0 : bytes(out);
+    c->out = view ? 0 : bytes(out);
     c->block = bytes(out);
     if (!v.f->copies || q.extra > c->extra) c->extra = q.extra; /* it says itself what it copies */
-    c->seconds += q.seconds;
+    c->seconds = q.seconds > 0 ? AROUND + q.seconds : view ? AROUND : c->seconds;
     c->unknown = false;
     return true;
 }

@@ -78,6 +78,8 @@ void *live_apply(const void *fn, const void *call, void *err);
 /* ---- callable.c: functions of the user as fns ---- */
 
 extern const fn_kind callable_kind;
+/* Does a task call a function of the program that runs, or hand one to a function of a library? */
+bool call_is_yours(interp *in, const task_view *v);
 /* A fn that calls f(*args, **kwargs); kwargs FAIL or a dict of extra keyword arguments. */
 fn *fn_callable(interp *in, value f, value kwargs);
 extern const type T_fn;

@@ -211,7 +211,7 @@ const fn_kind callable_kind = {.name = "call",
                                .items = callable_items,
                                .save = save_callable,
                                .load = load_callable,
-                               .cost = {.maybe = 2, .ns = 3}};
+                               .cost = {.maybe = 2, .ns = 1}};
 
 static char *name_of(interp *in, value f)
 {
@@ -289,6 +289,60 @@ fn *fn_callable(interp *in, value f, value kwargs)
     void *id[2] = {f.kind == V_OBJ ? f.o : NULL, is_fail(kwargs) ? NULL : kwargs.o};
     fn_identify(&k->f, id, sizeof id);
     return &k->f;
+}
+
+/* ---- whose they are ---- */
+
+typedef struct searching {
+    interp *in;
+    int depth;
+    bool found;
+} searching;
+
+/* Is it a function of the program that runs, or does it hold one: bound, partly applied, enclosed?
+ */
+static void search(value v, void *ctx)
+{
+    enum { DEEP = 5 };
+    searching *s = ctx;
+    if (s->found || v.kind != V_OBJ || s->depth == DEEP) return;
+    s->depth++;
+    func *f = as_func(v);
+    value called;
+    if (f) {
+        s->found = f->globals == interp_main(s->in);
+        for (int64_t i = 0; f->closure && i < f->closure->n; i++) search(f->closure->at[i], s);
+    } else if (v.o->type->flags & TYPE_HEAP) {
+        if (value_findattr(s->in, v, "__call__", &called) == 1) {
+            search(called, s);
+            value_unref(s->in, called);
+        }
+        exc_clear(s->in);
+    } else if (v.o->type != &T_type && v.o->type != &T_module && v.o->type->visit) {
+        v.o->type->visit(v.o, search, s);
+    }
+    s->depth--;
+}
+
+static bool holds_yours(interp *in, datum *d)
+{
+    searching s = {.in = in};
+    value v = d ? value_of(in, d) : FAIL;
+    if (!is_fail(v)) search(v, &s);
+    value_unref(in, v);
+    exc_clear(in);
+    return s.found;
+}
+
+bool call_is_yours(interp *in, const task_view *v)
+{
+    if (!v->f || !(v->f->flags & FN_FOREIGN)) return false;
+    const callable *k = v->f->kind == &callable_kind ? (const callable *)(const void *)v->f : NULL;
+    bool yours = k && (holds_yours(in, k->what) || holds_yours(in, k->kwargs));
+    for (uint32_t i = 0; i < v->narg && !yours; i++)
+        if (v->arg[i].kind == LIT_DATUM && !as_nd(v->arg[i].d))
+            yours = holds_yours(in, v->arg[i].d);
+    return yours || !k;
 }
 
 /* ---- a fn of the engine as a function ---- */

@@ -19,12 +19,28 @@ static value layer_names(interp *in, const program *g)
     return v_obj(l);
 }
 
+/* Does the first task of a program call functions of the user? */
+static bool is_yours(interp *in, const program *g, uint64_t index)
+{
+    if (!g->foreign) return false;
+    stepset *x = mem_zero(sizeof *x);
+    arena a = {0};
+    err e = {0};
+    bool yours = !program_look(g, index, x, &a, &e);
+    for (uint32_t s = 0; s < g->nstep && !yours; s++)
+        yours = x->known[s] && call_is_yours(in, &x->view[s]);
+    err_clear(&e);
+    arena_clear(&a);
+    mem_free(x);
+    return yours;
+}
+
 typedef struct spent { /* by the tasks of a program */
     double seconds;
     size_t held; /* by one, at most */
 } spent;
 
-/* (tasks, layers, read, made, held, seconds, foreign, measured seconds and held or None) */
+/* (tasks, layers, read, made, held, seconds, of the user, measured seconds and held or None) */
 static value step_value(interp *in, const plan *pl, const forecast *f, uint32_t i,
                         const spent *took)
 {
@@ -37,7 +53,7 @@ static value step_value(interp *in, const plan *pl, const forecast *f, uint32_t 
     t->at[3] = v_bytes(g->made);
     t->at[4] = v_bytes(g->held);
     t->at[5] = v_float(g->seconds);
-    t->at[6] = v_bool(pl->prog[i]->foreign);
+    t->at[6] = v_bool(is_yours(in, pl->prog[i], pl->task[g->first].index));
     t->at[7] = took ? v_float(took[i].seconds) : NONE;
     t->at[8] = took ? v_bytes(took[i].held) : NONE;
     if (!is_fail(t->at[1])) return v_obj(t);
@@ -168,7 +184,8 @@ static bool explain(explaining *q, bool then_run)
         f = plan_forecast(pl, nthread, q->budget);
     }
     forecast_join(&f, pl, q->n, q->x);
-    bool ok = describe(q->in, q->out, pl, &f) &&
+    forecast_here(&f);
+    bool ok = check_interrupt(q->in) && describe(q->in, q->out, pl, &f) &&
               dict_put(q->in, q->out, "tasks_before", v_bytes(graph_tasks(q->n, q->x))) &&
               dict_put(q->in, q->out, "threads", v_int(nthread)) &&
               dict_put(q->in, q->out, "limit", v_bytes(limit)) &&

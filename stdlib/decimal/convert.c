@@ -11,7 +11,6 @@ enum { DOUBLE_BITS = 53 };
 
 /* ---- from text ---- */
 
-/* Exact as Decimal(...) wants it: what cannot be kept whole is no number. */
 static void exactly(num *x, rules *r)
 {
     num_finish(x, r);
@@ -22,38 +21,54 @@ static void exactly(num *x, rules *r)
     r->status &= ST_ERRORS;
 }
 
-static bool read_plain(num *x, const char *s, size_t n, rules *r)
+/* Exact as Decimal(...) wants it: what cannot be kept whole is no number. */
+static void num_exactly(num *out, const num *a, const num *b, const num *c, rules *r)
 {
-    return num_read(x, s, n, r) && (!num_is_nan(x) || num_digits(x) <= r->prec - r->clamp || !x->n);
+    (void)b, (void)c;
+    num_copy(out, a, r);
+    exactly(out, r);
 }
 
-/* Blanks around, underscores anywhere, digits of any script. */
-static bool read_loose(num *x, const str *s, rules *r)
+static bool exact(interp *in, num *x, rules *r)
+{
+    enum { FEW_LIMBS = 1000 };
+    if (x->n < FEW_LIMBS) return exactly(x, r), true;
+    num out;
+    num_init(&out);
+    bool ok = num_call(in, num_exactly, &out, x, NULL, NULL, r);
+    if (ok) num_swap(x, &out);
+    num_clear(&out);
+    return ok;
+}
+
+/* *ok: it is a number.  false: pending */
+static bool read_plain(interp *in, num *x, const char *s, size_t n, rules *r, bool *ok)
+{
+    if (!num_call_read(in, x, s, n, r, ok)) return false;
+    *ok = *ok && (!num_is_nan(x) || num_digits(x) <= r->prec - r->clamp || !x->n);
+    return true;
+}
+
+/* Digits of any script; `loose`: with blanks around and underscores anywhere. */
+static bool read_scripts(interp *in, num *x, const str *s, bool loose, rules *r, bool *ok)
 {
     size_t n, k = 0;
     char *text = number_text(s, &n);
+    *ok = loose || n == s->nchar;
     for (size_t i = 0; i < n; i++)
-        if (text[i] != '_') text[k++] = text[i];
-    bool ok = read_plain(x, text, k, r);
+        if (!loose || text[i] != '_') text[k++] = text[i];
+    bool done = !*ok || read_plain(in, x, text, k, r, ok);
     mem_free(text);
-    return ok;
+    return done;
 }
 
-/* Digits of any script, nothing else. */
-static bool read_strict(num *x, const str *s, rules *r)
+static bool read_text(interp *in, num *x, const str *s, bool loose, rules *r)
 {
-    size_t n;
-    char *text = number_text(s, &n);
-    bool ok = n == s->nchar && read_plain(x, text, n, r);
-    mem_free(text);
-    return ok;
-}
-
-static void read_text(num *x, const str *s, bool loose, rules *r)
-{
-    if (read_plain(x, s->at, s->nbyte, r)) return;
-    if (loose ? read_loose(x, s, r) : read_strict(x, s, r)) return;
-    num_invalid(x, ST_SYNTAX, r);
+    bool ok;
+    if (!read_plain(in, x, s->at, s->nbyte, r, &ok)) return false;
+    if (!ok && !read_scripts(in, x, s, loose, r, &ok)) return false;
+    if (!ok) num_invalid(x, ST_SYNTAX, r);
+    return true;
 }
 
 /* ---- from float ---- */
@@ -158,7 +173,9 @@ static bool from_tuple(interp *in, value v, num *x, rules *r)
     bool infinite = kind && str_is(kind, "F");
     ok = ok && (infinite || tuple_digits(in, t->at[1], &b)) &&
          tuple_exponent(in, t->at[2], &b, lead, &special);
-    if (ok && !read_plain(x, sb_text(&b), b.n, r)) num_invalid(x, ST_SYNTAX, r);
+    bool number = true;
+    ok = ok && read_plain(in, x, sb_text(&b), b.n, r, &number);
+    if (!number) num_invalid(x, ST_SYNTAX, r);
     sb_clear(&b);
     obj_unref(in, t);
     return ok;
@@ -172,10 +189,7 @@ static bool from_value(interp *in, value v, num *x, bool loose, rules *r)
     double d;
     str *s = as_str(v);
     num own;
-    if (s) {
-        read_text(x, s, loose, r);
-        return true;
-    }
+    if (s) return read_text(in, x, s, loose, r);
     if (as_decimal(v) || is_int(v)) {
         num_init(&own);
         const num *a = decimal_operand(in, v, &own);
@@ -200,7 +214,7 @@ value decimal_make(interp *in, const type *cls, const value *arg, size_t npos, t
     decimal *d = x ? decimal_new(in, cls) : NULL;
     rules r = rules_widest;
     bool ok = d && from_value(in, a[0], &d->v, true, &r);
-    if (ok && (as_str(a[0]) || as_tuple(a[0]) || as_list(a[0]))) exactly(&d->v, &r);
+    if (ok && (as_str(a[0]) || as_tuple(a[0]) || as_list(a[0]))) ok = exact(in, &d->v, &r);
     ok = ok && (!r.status || context_settle(in, x, r.status));
     args_clear(in, a, 2);
     if (ok) return v_obj(d);

@@ -67,8 +67,9 @@ value decimal_apply(interp *in, context *x, num_op *f, const num *a, const num *
     if (!d) return FAIL;
     rules r = x->r;
     r.status = 0;
-    f(&d->v, a, b, c, &r);
-    return settled(in, x, d, r.status);
+    if (num_call(in, f, &d->v, a, b, c, &r)) return settled(in, x, d, r.status);
+    obj_unref(in, d);
+    return FAIL;
 }
 
 static value copy_of(interp *in, const num *a)
@@ -171,9 +172,9 @@ static value text_of(interp *in, value self, const char *before, const char *aft
     if (!x) return FAIL;
     strbuf b = {0};
     sb_adds(&b, before);
-    num_text(&b, self_num(&self), eng, !x->lower);
+    bool ok = num_call_text(in, &b, self_num(&self), eng, !x->lower);
     sb_adds(&b, after);
-    value v = v_obj(str_new(in, sb_text(&b), b.n));
+    value v = ok ? v_obj(str_new(in, sb_text(&b), b.n)) : FAIL;
     sb_clear(&b);
     return v;
 }

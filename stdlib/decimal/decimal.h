@@ -43,6 +43,12 @@ value decimal_apply(interp *in, context *x, num_op *f, const num *a, const num *
 value decimal_binary(interp *in, enum binop op, value a, value b);
 num_op *decimal_operator(enum binop op);
 
+/* ---- what may take long (aside.c): false, an exception is pending ---- */
+
+bool num_call(interp *in, num_op *f, num *out, const num *a, const num *b, const num *c, rules *r);
+bool num_call_text(interp *in, struct strbuf *b, const num *x, bool engineering, bool capitals);
+bool num_call_read(interp *in, num *out, const char *s, size_t n, rules *r, bool *ok);
+
 /* ---- making them (convert.c) ---- */
 
 value decimal_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames);
