@@ -13,7 +13,13 @@
 #include "lang/types/klass.h"
 #include "lang/words.h"
 
-enum { FRAMES_AT_ONCE = 32, FIRST_SEGMENT = 1024, NEXT_SEGMENT = 32 * 1024 };
+enum {
+    FEW_FRAMES = 32,
+    MANY_FRAMES = 1 << 12,
+    MOST_FRAMES = 1 << 15,
+    FIRST_SEGMENT = 1024,
+    NEXT_SEGMENT = 32 * 1024
+};
 
 typedef struct segment {
     struct segment *prev;
@@ -22,7 +28,8 @@ typedef struct segment {
 
 typedef struct frame_block {
     struct frame_block *next;
-    frame at[FRAMES_AT_ONCE];
+    int n;
+    frame at[];
 } frame_block;
 
 /* ---- memory ---- */
@@ -30,10 +37,13 @@ typedef struct frame_block {
 static frame *frame_alloc(interp *in)
 {
     if (!in->spare_frames) {
-        frame_block *b = mem_alloc(sizeof *b);
-        b->next = in->frame_blocks;
+        frame_block *last = in->frame_blocks; /* large ones go back to the system when freed */
+        int n = !last ? FEW_FRAMES : last->n < MOST_FRAMES ? 2 * last->n : last->n;
+        frame_block *b = mem_alloc(sizeof *b + (size_t)n * sizeof b->at[0]);
+        b->n = n;
+        b->next = last;
         in->frame_blocks = b;
-        for (int i = 0; i < FRAMES_AT_ONCE; i++) {
+        for (int i = 0; i < n; i++) {
             b->at[i] = (frame){.back = in->spare_frames};
             in->spare_frames = &b->at[i];
         }
@@ -67,15 +77,26 @@ void segments_close(interp *in)
     while (in->segment) segment_close(in, NULL);
 }
 
-void frames_close(interp *in)
+static void frames_free(interp *in)
 {
-    segments_close(in);
     for (frame_block *b = in->frame_blocks, *next; b; b = next) {
         next = b->next;
         mem_free(b);
     }
     in->frame_blocks = NULL;
     in->spare_frames = NULL;
+}
+
+void frames_close(interp *in)
+{
+    segments_close(in);
+    frames_free(in);
+}
+
+void frames_give_back(interp *in)
+{
+    bool many = in->frame_blocks && in->frame_blocks->n > MANY_FRAMES;
+    if (many && !in->frame && !threads_several(in)) frames_free(in);
 }
 
 value *stack_start(interp *in)
@@ -101,10 +122,14 @@ frame *frame_push(interp *in, link *l, value *r, uint32_t nargs)
         return THROW0(in, RecursionError, "maximum recursion depth exceeded");
     }
     if (!l->k) link_fill(in, l);
-    frame *f = frame_alloc(in), *back = in->frame;
+    frame *back = in->frame;
     value *old = in->stack_end, *at = r ? r : back ? back->top : NULL;
     if (!at && in->segment) at = in->segment->at;
-    if (!at || in->stack_end - at < (ptrdiff_t)nreg) {
+    bool full = !at || in->stack_end - at < (ptrdiff_t)nreg;
+    if (full && back && safe_point_due(in) && !check_interrupt(in)) return NULL; /* deep down */
+    frame *f = frame_alloc(in);
+    f->flags = 0;
+    if (full) {
         at = segment_open(in, nreg);
         f->flags = FRAME_SEGMENT;
         f->old_end = old;

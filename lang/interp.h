@@ -193,6 +193,7 @@ void types_changed(interp *in, const type *t);
 bool modules_open(interp *in);
 void modules_close(interp *in);
 void frames_close(interp *in);
+void frames_give_back(interp *in); /* what a deep recursion took, once none are in use */
 void links_close(interp *in);
 void sigs_close(interp *in);
 void types_close(interp *in);

@@ -154,6 +154,7 @@ bool interp_run(interp *in, const char *text, size_t n, const char *filename, ch
     value last = in->echo;
     in->echo = outer;
     bool ok = !is_fail(v);
+    frames_give_back(in);
     value wanted = mode == 'e' ? v : last;
     value_unref(in, mode == 'e' ? last : v);
     if (echo && ok)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/stop.h"
 #include "engine/data/format_cell.h"
 
 const print_opts print_opts_default = {
@@ -43,6 +44,7 @@ typedef struct row {
     const layout *l;
     strbuf out, line, word;
     int64_t indent, width;
+    uint64_t ncell;
 } row;
 
 static size_t trimmed(const char *s, size_t n)
@@ -114,6 +116,8 @@ static void row_block(row *r, const char *word, size_t n)
 
 static bool row_cell(row *r, const char *at)
 {
+    enum { OFTEN = 1 << 10 };
+    if (++r->ncell % OFTEN == 0) TRY(stop_check(r->l->e));
     r->word.n = 0;
     if (!cell_format_add(&r->l->cell, at, &r->word, r->l->e)) return false;
     row_block(r, sb_text(&r->word), r->word.n);
@@ -185,6 +189,7 @@ static bool layout_planes(const layout *l, int axis, const char *at, int64_t ind
     int64_t left = head + (cut ? 1 : 0) + (tail > 1 ? tail : 1); /* entries to come */
     for (int64_t i = 0; left > 0; left--, i++) {
         if (i) sb_pad(out, ' ', (size_t)indent);
+        TRY(stop_check(l->e));
         bool dots = cut && i == head;
         int64_t k = i < head ? i : n - left;
         if (dots)

@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+#include "engine/base/stop.h"
+
+enum { OFTEN = 1 << 10 }; /* elements between two questions whether to go on */
+
 /* ---- numbers ---- */
 
 static int64_t load_int(enum dtype dt, const char *at)
@@ -249,7 +253,7 @@ bool cell_format_init(cell_format *c, const nd *x, const print_opts *o, int64_t 
 {
     *c = (cell_format){.x = x, .o = o, .edge = edge};
     const cell_kind *k = &kinds[(int)dtypes[x->dtype].kind];
-    return o->formatter || !k->prepare || k->prepare(c, e);
+    return o->formatter || !k->prepare || (k->prepare(c, e) && stop_check(e));
 }
 
 bool cell_format_add(const cell_format *c, const char *at, strbuf *out, err *e)
@@ -258,6 +262,7 @@ bool cell_format_add(const cell_format *c, const char *at, strbuf *out, err *e)
     return kinds[(int)dtypes[c->x->dtype].kind].add(c, at, out, e);
 }
 
+/* Ends early when stop_asked(). */
 static void each_axis(const nd *x, int64_t edge, int axis, const char *at,
                       void (*f)(void *ctx, const char *at), void *ctx)
 {
@@ -268,6 +273,7 @@ static void each_axis(const nd *x, int64_t edge, int axis, const char *at,
     int64_t n = x->ext[axis], step = x->ext[x->ndim + axis];
     bool cut = edge > 0 && n > 2 * edge;
     for (int64_t i = 0; i < n; i++) {
+        if (i % OFTEN == OFTEN - 1 && stop_asked()) return;
         if (cut && i == edge) i = n - edge;
         each_axis(x, edge, axis + 1, at + i * step, f, ctx);
     }

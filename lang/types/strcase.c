@@ -73,9 +73,14 @@ static value map_ascii(interp *in, const str *s, enum letter_case to)
     str *r = str_alloc(in, s->nbyte, s->nchar);
     if (!r) return FAIL;
     unsigned char first = to == UPPER ? 'a' : 'A';
-    for (size_t i = 0; i < s->nbyte; i++) {
-        unsigned char c = (unsigned char)s->at[i];
-        r->at[i] = (char)((unsigned char)(c - first) < 26 ? c ^ 32 : c);
+    enum { PIECE = 1 << 20 };
+    for (size_t from = 0, end; from < s->nbyte; from = end) {
+        if (from && !goes_on(in, from)) return obj_unref(in, r), FAIL;
+        end = s->nbyte - from < PIECE ? s->nbyte : from + PIECE;
+        for (size_t i = from; i < end; i++) {
+            unsigned char c = (unsigned char)s->at[i];
+            r->at[i] = (char)((unsigned char)(c - first) < 26 ? c ^ 32 : c);
+        }
     }
     return v_obj(r);
 }

@@ -138,8 +138,9 @@ static value f_matmul(interp *in, const value *arg)
 /* Of a matrix, or a stack of them: so many operations on each element for each of a row. */
 static double factor_ns(const nd *x, double times)
 {
+    const double AROUND = 1000; /* a small matrix takes no less */
     double n = x->ndim ? (double)nd_shape(x)[x->ndim - 1] : 1;
-    return (double)nd_count(x) * n * times * 0.05;
+    return (double)nd_count(x) * (n * times * 0.05 + (n ? AROUND / (n * n) : 0));
 }
 
 static nd *long_two(interp *in, long_work f, double ns, const nd *x, const nd *y, err *e)
