@@ -186,7 +186,7 @@ static void tidy(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
     while (current && poll(&p, 1, 0) == 0)
-        if (!interp_tidy(current->in) && !buf_pool_tidy()) break;
+        if (!interp_tidy(current->in) && !buf_pool_tidy() && !mem_tidy()) break;
 }
 
 /* One byte from the terminal.  Ctrl-C ends the line, which is then forgotten. */

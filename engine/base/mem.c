@@ -1,9 +1,14 @@
 /* engine/base/mem.c - allocation and arenas. */
 #include "engine/base/mem.h"
 
+#include <malloc.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#include "engine/base/stop.h"
 
 enum { ARENA_FIRST = 1008, ARENA_BLOCK = 64 * 1024 };
 
@@ -35,9 +40,62 @@ void *mem_grow(void *p, size_t n)
     return checked(realloc(p, n ? n : 1), n);
 }
 
+/* ---- what is given back later: a gigabyte takes the system a tenth of a second ---- */
+
+typedef struct late {
+    struct late *next;
+    size_t left; /* bytes that are not given back yet */
+} late;
+
+static _Atomic(late *) waiting;
+
+static void wait_in(late *p)
+{
+    p->next = atomic_load(&waiting);
+    while (!atomic_compare_exchange_weak(&waiting, &p->next, p)) continue;
+}
+
+bool mem_tidy(void)
+{
+    enum { PIECE = 64 << 20, PAGE = 4096 };
+    late *p = atomic_exchange(&waiting, NULL), *next = p ? p->next : NULL;
+    if (!p) return false;
+    while (next) { /* one at a time */
+        late *q = next;
+        next = q->next;
+        wait_in(q);
+    }
+    if (p->left <= PIECE) {
+        free(p);
+    } else {
+        p->left -= PIECE;
+        uintptr_t from = ((uintptr_t)p + p->left + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+        madvise((void *)from, PIECE - PAGE, MADV_DONTNEED);
+        wait_in(p);
+    }
+    return atomic_load(&waiting) != NULL;
+}
+
+static void free_large(void *p)
+{
+    enum { LONG = 32 << 20 };
+    while (!in_haste() && mem_tidy()) continue;
+    size_t n = in_haste() ? malloc_usable_size(p) : 0;
+    if (n < LONG) {
+        free(p);
+        return;
+    }
+    late *x = p;
+    x->left = n;
+    wait_in(x);
+}
+
 void mem_free(void *p)
 {
-    free(p);
+    if (p && (in_haste() || atomic_load_explicit(&waiting, memory_order_relaxed)))
+        free_large(p);
+    else
+        free(p);
 }
 
 char *mem_dupn(const char *s, size_t n)

@@ -12,9 +12,12 @@
 
 #include "engine/base/err.h"
 
-void *mem_alloc(size_t n);               /* uninitialised */
-void *mem_zero(size_t n);                /* zeroed */
-void *mem_grow(void *p, size_t n);       /* realloc */
+void *mem_alloc(size_t n);         /* uninitialised */
+void *mem_zero(size_t n);          /* zeroed */
+void *mem_grow(void *p, size_t n); /* realloc */
+/* While somebody is in haste (stop.h) large blocks wait; mem_tidy() gives a piece of them back and
+ * answers whether there is more. */
+bool mem_tidy(void);
 void mem_free(void *p);                  /* NULL is fine */
 char *mem_dup(const char *s);            /* copy of a C string */
 char *mem_dupn(const char *s, size_t n); /* copy of n bytes, NUL added */

@@ -179,6 +179,10 @@ static const char *const language[] = {
     "re.search('q', text * 50), re.search('(a|b|c)*q', text * 50)",
     "repr(bytes(10**9))",
     "exec('import bz2\\nwhile True: bz2.compress(os.urandom(10**7))')",
+    "exec('import decimal as d\\nd.getcontext().prec = 10**6\\nd.Decimal(3).ln()')",
+    "exec('import decimal as d\\nd.getcontext().prec = 10**7\\nwhile True: str(d.Decimal(1) / 7)')",
+    "exec('import sys\\nsys.setrecursionlimit(10**9)\\ndef f(n): return f(n + 1)\\nf(0)', {})",
+    "exec('while True: (text * 30).upper()')",
 };
 
 static const char *const arrays[] = {
@@ -187,6 +191,10 @@ static const char *const arrays[] = {
     "exec('while True: wide + wide')",
     "exec('while True: np.sort(wide)')",
     "exec('while True: np.linalg.svd(small)')",
+    "np.linalg.eigvals(np.random.random((10**6, 4, 4)))",
+    "np.random.randint(0, 100, 10**9)",
+    "np.array2string(wide, threshold=10**9)",
+    "exec('while True: da.ones(10**7, chunks=1).explain()')",
     "da.random.random((10**6, 10**5), chunks=1000).sum().compute()",
     "da.ones((10**5, 10**5), chunks=100).sum().compute(scheduler='sync')",
     "da.ones((20000, 20000), chunks=4000).dot(da.ones((20000, 20000), chunks=4000)).compute()",
