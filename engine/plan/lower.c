@@ -5,6 +5,7 @@
  * Nothing recurses: chains of 10^5 tasks are normal. */
 #include <string.h>
 
+#include "engine/base/stop.h"
 #include "engine/expr/bw.h"
 #include "engine/expr/reduceops.h"
 #include "engine/plan/lower.h"
@@ -290,11 +291,27 @@ static bool walk_from(walk *w, ref want, err *e)
 
 /* --- edges the other way --- */
 
-void plan_link(plan *p)
+/* In turn t of a loop over all tasks */
+static bool stops(tid t)
+{
+    enum { OFTEN = 1 << 18 };
+    return t % OFTEN == OFTEN - 1 && stop_asked();
+}
+
+static bool count_successors(plan *p, bool may_stop)
 {
     for (tid t = 0; t < p->ntask; t++) p->task[t].nsucc = 0;
-    for (tid t = 0; t < p->ntask; t++)
+    for (tid t = 0; t < p->ntask; t++) {
         for (uint32_t k = 0; k < p->task[t].nin; k++) p->task[p->in[p->task[t].in + k]].nsucc++;
+        if (may_stop && stops(t)) return false;
+    }
+    return true;
+}
+
+/* false: stopped half-way */
+static bool link_tasks(plan *p, bool may_stop)
+{
+    TRY(count_successors(p, may_stop));
     uint32_t at = 0;
     for (tid t = 0; t < p->ntask; t++) {
         p->task[t].succ = at;
@@ -302,15 +319,24 @@ void plan_link(plan *p)
         atomic_init(&p->task[t].uses, p->task[t].nsucc);
         atomic_init(&p->task[t].waits, p->task[t].nin);
         p->task[t].nsucc = 0;
+        if (may_stop && stops(t)) return false;
     }
     mem_free(p->succ);
     p->succ = mem_alloc(((size_t)at + 1) * sizeof *p->succ);
-    for (tid t = 0; t < p->ntask; t++)
+    for (tid t = 0; t < p->ntask; t++) {
         for (uint32_t k = 0; k < p->task[t].nin; k++) {
             task *from = &p->task[p->in[p->task[t].in + k]];
             p->succ[from->succ + from->nsucc++] = t;
             if (from->flags & TASK_DONE) atomic_fetch_sub(&p->task[t].waits, 1);
         }
+        if (may_stop && stops(t)) return false;
+    }
+    return true;
+}
+
+void plan_link(plan *p)
+{
+    link_tasks(p, false);
 }
 
 /* Do all tasks of l together read all blocks of its dependency d? */
@@ -381,7 +407,10 @@ static bool lower(walk *w, uint32_t n, const ref *want, err *e)
         p->wanted[p->nwanted++] = t;
         p->task[t].flags |= TASK_WANTED;
     }
-    plan_link(p);
+    if (!link_tasks(p, true)) {
+        TRY(stop_check(e));
+        link_tasks(p, false);
+    }
     if (!(o->off & PASS_ORDER)) pass_order(p);
     return true;
 }
