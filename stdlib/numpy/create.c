@@ -428,6 +428,7 @@ static value f_eye(interp *in, const value *arg)
         return FAIL;
     m = n;
     if (!is_none(arg[1]) && !to_int64(in, arg[1], &m)) return FAIL;
+    if (t.dt == DT_object) return object_product(in, "eye", arg, 3);
     err e = {0};
     return array_wrap(in, nd_eye(n, m, k, t, &e), &e);
 }

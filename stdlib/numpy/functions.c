@@ -241,6 +241,7 @@ static value f_tril(interp *in, const value *arg)
 
 static value f_diag(interp *in, const value *arg)
 {
+    if (is_object_array(arg[0])) return object_product(in, "diag", arg, 2);
     nd *x = to_nd_any(in, arg[0]);
     int64_t k;
     err e = {0};

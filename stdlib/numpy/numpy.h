@@ -178,3 +178,9 @@ value array_repr(interp *in, value self);
 value array_str(interp *in, value self);
 print_opts *numpy_print_opts(interp *in);
 extern const builtin numpy_functions[];
+
+/* object_products.c: products where one of two arrays holds objects, by the functions of
+ * numpy._object_products. */
+bool is_object_array(value array);
+bool are_objects(const value *arg); /* one of the first two */
+value object_product(interp *in, const char *name, const value *arg, size_t n);

@@ -129,6 +129,8 @@ value array_binary(interp *in, enum binop op, value a, value b)
     }
     if ((as_str(a) || (a.kind == V_OBJ && a.o->type == &T_bytes)) && !as_ndarray(b) && !as_str(b))
         return NOTIMPL; /* text says itself what it can be joined to */
+    if (op == OP_MATMUL && (is_object_array(a) || is_object_array(b)))
+        return object_product(in, "matmul", (value[]){a, b}, 2);
     if (op == OP_MATMUL) {
         nd *p = operand_nd(in, a), *q = p ? operand_nd(in, b) : NULL;
         err e = {0};

@@ -42,6 +42,7 @@ static bool check_dot_out(interp *in, const nd *r, value out)
 
 value ndarray_dot(interp *in, const value *arg)
 {
+    if (are_objects(arg)) return object_product(in, "dot", arg, 2);
     nd *x = to_nd_any(in, arg[0]), *y = x ? to_nd_any(in, arg[1]) : NULL;
     err e = {0};
     nd *r = y ? long_dot(in, x, y, &e) : NULL;
@@ -116,6 +117,7 @@ static nd *as_wanted(nd *x, dtype_of t, char casting, err *e)
 /* (x1, x2, out, casting, order, dtype, subok) */
 static value f_matmul(interp *in, const value *arg)
 {
+    if (are_objects(arg)) return object_product(in, "matmul", arg, 2);
     dtype_of t = {.dt = DT_none};
     value out = matmul_target(in, arg[2]), v = FAIL;
     char casting = casting_of(arg[3], 'k');
@@ -148,11 +150,20 @@ static nd *long_two(interp *in, long_work f, double ns, const nd *x, const nd *y
     return long_one(in, f, ns, &(long_job){.nin = y ? 2 : 1, .in = {x, y}}, e);
 }
 
-ARRAY2(f_vdot, array_result(in, nd_vdot(x, y, &e), &e))
-ARRAY2(f_inner, array_result(in, nd_inner(x, y, &e), &e))
+ARRAY2(plain_vdot, array_result(in, nd_vdot(x, y, &e), &e))
+ARRAY2(plain_inner, array_result(in, nd_inner(x, y, &e), &e))
+static value f_vdot(interp *in, const value *arg)
+{
+    return are_objects(arg) ? object_product(in, "vdot", arg, 2) : plain_vdot(in, arg);
+}
+static value f_inner(interp *in, const value *arg)
+{
+    return are_objects(arg) ? object_product(in, "inner", arg, 2) : plain_inner(in, arg);
+}
 LONG1(work_correlate, nd_correlate(x, y, (char)j->n[0], e))
 static value f_correlate(interp *in, const value *arg)
 {
+    if (are_objects(arg)) return object_product(in, "_correlate", arg, 3);
     nd *x = to_nd_any(in, arg[0]), *y = x ? to_nd_any(in, arg[1]) : NULL;
     str *mode = as_str(arg[2]);
     err e = {0};
@@ -209,6 +220,7 @@ static nd *long_tensordot(interp *in, const nd *x, const nd *y, int n, const int
 /* _tensordot(a, b, axes_of_a, axes_of_b) */
 static value f_tensordot(interp *in, const value *arg)
 {
+    if (are_objects(arg)) return object_product(in, "_tensordot", arg, 4);
     nd *x = to_nd_any(in, arg[0]), *y = x ? to_nd_any(in, arg[1]) : NULL;
     int xa[ND_MAXDIM], ya[ND_MAXDIM];
     err e = {0};

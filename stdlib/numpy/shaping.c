@@ -195,6 +195,7 @@ value ndarray_diagonal(interp *in, const value *arg)
 
 value ndarray_trace(interp *in, const value *arg)
 {
+    if (is_object_array(arg[0])) return object_product(in, "trace", arg, 2);
     value d = ndarray_diagonal(in, arg);
     nd *x = is_fail(d) ? NULL : to_nd_any(in, d);
     value_unref(in, d);
