@@ -463,7 +463,7 @@ bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_
     return true;
 }
 
-bool red_takes(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of as)
+bool red_takes(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of as, bool lies)
 {
     const fn *part[RED_MOST];
     const red_fn *r = (const red_fn *)f;
@@ -471,7 +471,7 @@ bool red_takes(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of
     if (fn_parts(f, part) > 1 || (sort != SORT_MEAN && sort != SORT_PLAIN)) return false;
     if (sort == SORT_PLAIN && reductions[r->id].fold->id != U_add) return false;
     enum over over = folding_of(r->axes, ndim, shape).over;
-    return over != OVER_ROWS && fold_is_whole(t.dt, as.dt);
+    return over != OVER_ROWS && fold_is_whole(t.dt, as.dt) && (lies || t.size < as.size);
 }
 
 bool red_prefers_stream(const fn *f)

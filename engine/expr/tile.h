@@ -54,8 +54,8 @@ enum { RED_MOST = 8 }; /* reductions in step */
  * Then in as[] are the types that it works in (one for each of several), and red_stream gives the
  * very bits that the call on the whole block gives. */
 bool red_streams(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of *as);
-/* Would f, which works in `as`, rather have pieces of type t as they are? */
-bool red_takes(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of as);
+/* Would f, which works in `as`, rather have pieces of type t as they are?  lies: see stream */
+bool red_takes(const fn *f, int ndim, const int64_t *shape, dtype_of t, dtype_of as, bool lies);
 /* Is that better even when the block lies in memory? */
 bool red_prefers_stream(const fn *f);
 /* Pieces of another type than as[i] are cast.  arg: of the call. */

@@ -6,7 +6,7 @@
 
 #include "engine/base/simd.h"
 
-enum { SQUARES = 1, NANS = 2 };
+enum { SQUARES = 1, NANS = 2, WHOLE = 4 }; /* WHOLE: elements are integers of T's size */
 
 typedef double doubles8 __attribute__((vector_size(64)));
 typedef int64_t longs8 __attribute__((vector_size(64)));
@@ -19,7 +19,15 @@ typedef int32_t ints8 __attribute__((vector_size(32)));
 #define INF      0x7ff0000000000000
 #define NOT_SIGN 0x7fffffffffffffff
 #define SUFFIX   f64
+#define WHOLE_TOO
 #include "engine/kernels/fold_pairs.h"
+
+double fold_sum_i64(const int64_t *x, size_t n)
+{
+    double out;
+    whole_f64((const double *)(const void *)x, n, 0, &out, NULL);
+    return out;
+}
 
 #define T        float
 #define V        floats8

@@ -26,10 +26,13 @@ float fold_nansum_f32(const float *x, size_t n, int64_t *valid);
 double fold_nansquares_f64(const double *x, size_t n, double u);
 float fold_nansquares_f32(const float *x, size_t n, float u);
 
-/* Of whole numbers as they lie in memory.  Adding up n <= FOLD_BLOCK numbers of type `from` as type
- * `to`, a sum's, is exact, so the order does not matter: */
+double fold_sum_i64(const int64_t *x, size_t n); /* of each as a double */
+
+/* Of n <= FOLD_BLOCK whole numbers of type `from` as they lie in memory, as type `to`, a sum's.
+ * Those of at most 4 bytes add up exactly, so the order does not matter. */
 bool fold_is_whole(int from, int to);
 int64_t fold_whole(int from, const void *x, size_t n);
+double fold_whole_f64(int from, const void *x, size_t n);
 
 /* (x[i] - u[i * step])^2 as float64, rounded; step 0: one u for all */
 void square_distances_f32(float *out, const float *x, const double *u, int step, size_t n);

@@ -10,7 +10,12 @@
 SIMD_ALWAYS V NAME(take)(const T *x, int how, const V *u, VI *valid)
 {
     V v;
-    memcpy(&v, x, sizeof v);
+    if (how & WHOLE) {
+        VI whole;
+        memcpy(&whole, x, sizeof whole);
+        v = __builtin_convertvector(whole, V);
+    } else
+        memcpy(&v, x, sizeof v);
     if (how & SQUARES) v = (v - *u) * (v - *u);
     if (how & NANS) {
         VI bits = (VI)v & NOT_SIGN, nan = (INF - bits) >> (8 * sizeof(T) - 1);
@@ -20,8 +25,14 @@ SIMD_ALWAYS V NAME(take)(const T *x, int how, const V *u, VI *valid)
     return v;
 }
 
-SIMD_ALWAYS T NAME(take1)(T x, int how, T u, int64_t *valid)
+SIMD_ALWAYS T NAME(take1)(const T *at, int how, T u, int64_t *valid)
 {
+    T x = *at;
+    if (how & WHOLE) {
+        VI whole = {0};
+        memcpy(&whole, at, sizeof x);
+        x = (T)whole[0];
+    }
     if (how & SQUARES) x = (x - u) * (x - u);
     if (how & NANS) {
         *valid += x == x;
@@ -98,7 +109,7 @@ SIMD_ALWAYS T NAME(run)(const T *x, size_t n, int how, T u, int64_t *valid)
     size_t i = 8;
     for (; i + 8 <= n; i += 8) t += NAME(take)(x + i, how, &all, &counts);
     T sum = NAME(across)(t);
-    for (; i < n; i++) sum += NAME(take1)(x[i], how, u, valid);
+    for (; i < n; i++) sum += NAME(take1)(x + i, how, u, valid);
     if (how & NANS) NAME(count)(&counts, valid);
     return sum;
 }
@@ -132,7 +143,7 @@ SIMD_ALWAYS T NAME(sum)(const T *x, size_t n, int how, T u, int64_t *valid, NAME
     }
     if (n >= 8) return NAME(run)(x, n, how, u, valid);
     T sum = 0;
-    for (size_t i = 0; i < n; i++) sum += NAME(take1)(x[i], how, u, valid);
+    for (size_t i = 0; i < n; i++) sum += NAME(take1)(x + i, how, u, valid);
     return sum;
 }
 
@@ -147,6 +158,10 @@ SUM(plain, 0)
 SUM(nans, NANS)
 SUM(squares, SQUARES)
 SUM(nansquares, NANS | SQUARES)
+#ifdef WHOLE_TOO
+SUM(whole, WHOLE)
+#undef WHOLE_TOO
+#endif
 #undef SUM
 
 T NAME(fold_sum)(const T *x, size_t n)

@@ -59,6 +59,7 @@ static adder *const adders[] = {
 
 bool fold_is_whole(int from, int to)
 {
+    if (from == DT_int64) return to == DT_float64;
     return from <= DT_complex128 && adders[from] &&
            (to == DT_int64 || to == DT_uint64 || to == DT_float64);
 }
@@ -68,4 +69,9 @@ int64_t fold_whole(int dt, const void *x, size_t n)
     int64_t sum;
     adders[dt](x, n, &sum);
     return sum;
+}
+
+double fold_whole_f64(int dt, const void *x, size_t n)
+{
+    return dt == DT_int64 ? fold_sum_i64(x, n) : (double)fold_whole(dt, x, n);
 }

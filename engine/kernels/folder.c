@@ -130,12 +130,11 @@ bool folder_takes(const folder *k, dtype_of from)
 
 void folder_whole(folder *k, int64_t cell, dtype_of from, const char *at, size_t n)
 {
-    int64_t sum = fold_whole(from.dt, at, n);
     char *acc = k->acc + cell * (int64_t)k->type.size;
     if (k->pairs)
-        folder_add(k, cell, (double)sum);
+        folder_add(k, cell, fold_whole_f64(from.dt, at, n));
     else
-        *(uint64_t *)(void *)acc += (uint64_t)sum;
+        *(uint64_t *)(void *)acc += (uint64_t)fold_whole(from.dt, at, n);
 }
 
 void folder_piece(folder *k, int64_t cell, const char *at, size_t n, bool begins)

@@ -151,8 +151,7 @@ static void take_blocks(const job *j, folder *k, int64_t turn)
     for (; i < end; i++) {
         int64_t at = i * FOLD_BLOCK, n = j->count - at < FOLD_BLOCK ? j->count - at : FOLD_BLOCK;
         if (j->sum && j->whole)
-            j->sum[i] =
-                (double)fold_whole(j->type.dt, j->from + at * (int64_t)j->type.size, (size_t)n);
+            j->sum[i] = fold_whole_f64(j->type.dt, j->from + at * (int64_t)j->type.size, (size_t)n);
         else if (j->sum)
             j->sum[i] = folder_sum(k, piece(j, at, n, room), (size_t)n, 0);
         else

@@ -153,7 +153,7 @@ static bool reduce_task(tile_code *c, datum **out, err *e)
         return false; /* NumPy adds in the order of memory */
     if (!red_streams(v->f, c->ndim, c->shape, tile_type(c), as)) return false;
     dtype_of type = tile_type(c);
-    if (n == 1 && !red_takes(v->f, c->ndim, c->shape, type, as[0])) type = as[0];
+    if (n == 1 && !red_takes(v->f, c->ndim, c->shape, type, as[0], tile_lies(c))) type = as[0];
     if (!tile_deliver(c, type, NULL, e) || !tile_rewind(c, e)) return false;
     stream s = {.ndim = c->ndim,
                 .count = c->count,
