@@ -132,6 +132,14 @@ static value in_worker(interp *in, const value *arg)
     return v_bool(in->home);
 }
 
+static value quiet(interp *in, const value *arg)
+{
+    (void)in;
+    type *t = (type *)(uintptr_t)as_type(arg[0]);
+    if (t && t->flags & TYPE_HEAP) t->flags |= TYPE_QUIET;
+    return value_ref(arg[0]);
+}
+
 // clang-format off
 static const builtin functions[] = {
     {"syntax_tree(text, filename, mode, make, /)", syntax_tree, NULL},
@@ -146,6 +154,7 @@ static const builtin functions[] = {
     {"enabled()", enabled, "Is the automatic sweep on?"},
     {"containers()", containers, "How many containers live"},
     {"thread_id()", thread_id, "A number of the running thread"},
+    {"quiet(cls, /)", quiet, "Nobody sees when an instance of the class dies, if it holds nothing of which one would"},
     {"in_worker()", in_worker, "Does this run in a worker of the pool?"},
     {0},
 };

@@ -142,8 +142,10 @@ value value_compare(interp *in, enum cmpop op, value a, value b);
 value value_binary(interp *in, enum binop op, value a, value b);
 /* The same for a caller that drops operands right after: bit 0 of spent for a, bit 1 for b. */
 value value_binary_spent(interp *in, enum binop op, value a, value b, unsigned spent);
-/* Would nobody see it if the value, whose type is TYPE_QUIET, died before its variable? */
-bool value_quiet(value v);
+/* Would nobody see it if the value died, before its variable does?  Looks into what it holds, but
+ * no deeper than `depth`. */
+enum { QUIET_DEPTH = 5 };
+bool value_quiet(value v, int depth);
 value value_inplace(interp *in, enum binop op, value a, value b);
 value value_unary(interp *in, enum unop op, value a);
 int64_t value_len(interp *in, value v); /* -1 failed */

@@ -243,11 +243,35 @@ value value_binary_spent(interp *in, enum binop op, value a, value b, unsigned s
     return value_binary(in, op, a, b);
 }
 
-bool value_quiet(value v)
+static bool all_quiet(const value *at, int64_t n, int depth)
 {
-    const dict_head *h = v.o->flags & OBJ_DICT ? obj_head(v.o) : NULL;
-    if (h && (h->weak || (h->dict && h->dict->n))) return false;
-    return !v.o->type->quiet || v.o->type->quiet(v.o);
+    enum { MOST = 1000 };
+    bool yes = n <= MOST;
+    for (int64_t i = 0; yes && i < n; i++) yes = at[i].kind != V_OBJ || value_quiet(at[i], depth);
+    return yes;
+}
+
+/* An instance of a user class that is TYPE_QUIET: its attributes. */
+static bool head_quiet(const dict_head *h, int depth)
+{
+    bool yes = !h->weak;
+    value k, v;
+    for (int64_t i = 0; yes && h->dict && dict_next(h->dict, &i, &k, &v);)
+        yes = value_quiet(v, depth);
+    return yes;
+}
+
+bool value_quiet(value v, int depth)
+{
+    if (v.kind != V_OBJ) return true;
+    if (!depth--) return false;
+    const type *t = v.o->type;
+    if (t == &T_list) return all_quiet(((list *)(void *)v.o)->at, ((list *)(void *)v.o)->n, depth);
+    if (t == &T_tuple)
+        return all_quiet(((tuple *)(void *)v.o)->at, ((tuple *)(void *)v.o)->n, depth);
+    if (!(t->flags & TYPE_QUIET)) return t->flags & TYPE_IMMUTABLE;
+    if (v.o->flags & OBJ_DICT && !head_quiet(obj_head(v.o), depth)) return false;
+    return !t->quiet || t->quiet(v.o, depth);
 }
 
 value value_inplace(interp *in, enum binop op, value a, value b)

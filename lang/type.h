@@ -86,7 +86,8 @@ struct type {
     /* life */
     void (*drop)(interp *in, obj *o); /* unref what it holds; the core frees o itself */
     void (*visit)(obj *o, visitor visit, void *ctx); /* every value it holds (cycle sweep) */
-    bool (*quiet)(const obj *o);                     /* TYPE_QUIET: is this one so? NULL: all are */
+    /* TYPE_QUIET: is this one so? As value_quiet; NULL: all are */
+    bool (*quiet)(const obj *o, int depth);
     const crossing *cross; /* NULL: the rules of lang/freeze.c, or it stays where it is */
 
     /* protocol */

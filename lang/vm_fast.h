@@ -12,7 +12,7 @@ static inline value last_at(value *p)
 {
     value v = value_at(p);
     if (v.kind != V_OBJ) return v;
-    if (v.o->type->flags & TYPE_QUIET && value_quiet(v))
+    if (v.o->type->flags & TYPE_QUIET && value_quiet(v, QUIET_DEPTH))
         TAG(p) = V_NONE;
     else
         value_ref(v);
@@ -22,7 +22,9 @@ static inline value last_at(value *p)
 /* A variable that nobody reads again lets go of its value when that is quiet. */
 static inline void let_die(interp *in, value *p)
 {
-    if (p->kind != V_OBJ || !(p->o->type->flags & TYPE_QUIET) || !value_quiet(value_at(p))) return;
+    if (p->kind != V_OBJ || !(p->o->type->flags & TYPE_QUIET) ||
+        !value_quiet(value_at(p), QUIET_DEPTH))
+        return;
     value_unref(in, last_at(p));
 }
 

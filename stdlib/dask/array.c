@@ -68,8 +68,9 @@ static void lazy_drop(interp *in, obj *o)
     datum_unref(((lazy *)o)->x);
 }
 
-static bool lazy_quiet(const obj *o) /* blocks of its own kind: numbers */
+static bool lazy_quiet(const obj *o, int depth) /* blocks of its own kind: numbers */
 {
+    (void)depth;
     return !((const lazy *)(const void *)o)->x->of->foreign;
 }
 

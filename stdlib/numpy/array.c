@@ -444,9 +444,17 @@ static bool array_buffer(interp *in, value self, bool write, buffer_view *out)
     return true;
 }
 
-static bool array_quiet(const obj *o)
+/* Of objects: when they are texts and the like. */
+static bool array_quiet(const obj *o, int depth)
 {
-    return array_peek((ndarray *)(uintptr_t)o)->dtype != DT_object;
+    enum { MOST = 1 << 22 };
+    const nd *x = array_peek((ndarray *)(uintptr_t)o);
+    if (x->dtype != DT_object) return true;
+    const objcell *cell = (const objcell *)(const void *)x->at;
+    const int64_t n = x->flags & ND_C ? nd_count(x) : MOST + 1;
+    bool yes = n <= MOST;
+    for (int64_t i = 0; yes && i < n; i++) yes = value_quiet(cell_value(cell + i), depth);
+    return yes;
 }
 
 #define ARRAY_SLOTS                                                                                \
