@@ -58,15 +58,21 @@ static value exception_text(interp *in, const value *arg)
     return s ? v_obj(str_take(in, s, strlen(s))) : FAIL;
 }
 
-/* traceback_rows(tb) -> [(filename, line, name)], outermost first */
+/* traceback_rows(tb) -> [(filename, line, name, text, end_line, column, end_column)], outermost
+ * first; text: what a traceback shows of it */
 static value traceback_rows(interp *in, const value *arg)
 {
     list *l = list_new(in, 0);
     traceback *t = (traceback *)(void *)as_obj(arg[0], &T_traceback);
     for (; l && t; t = t->next) {
         const bytecode *c = t->link->code;
-        tuple *row = tuple_pack(in, 3, v_str(in, c->filename), v_int(code_pos(c, t->at).line),
-                                v_str(in, c->name));
+        pos p = code_pos(c, t->at);
+        strbuf text = {0};
+        trace_entry(in, &text, t);
+        tuple *row = tuple_pack(in, 7, v_str(in, c->filename), v_int(p.line), v_str(in, c->name),
+                                v_str(in, sb_text(&text)), v_int(p.end_line), v_int(p.col),
+                                v_int(p.end_col));
+        sb_clear(&text);
         if (!list_add(in, l, v_obj(row))) {
             obj_unref(in, l);
             return FAIL;
@@ -146,7 +152,7 @@ static const builtin functions[] = {
     {"where(depth)", where, "(filename, line, globals) of a caller"},
     {"frame_parts(depth)", frame_parts, "(globals, locals, line, name, filename) of a caller"},
     {"exception_text(exc)", exception_text, "The traceback as it is printed"},
-    {"traceback_rows(tb)", traceback_rows, "[(filename, line, name)] of a traceback"},
+    {"traceback_rows(tb)", traceback_rows, "The places of a traceback."},
     {"source(function)", source, "The text of a function, if it was kept"},
     {"source_text(filename)", source_text, "The text of a program that is in no file"},
     {"collect()", collect, "Free unreachable cycles; how many objects they were"},

@@ -150,7 +150,7 @@ static pos place(const traceback *tb)
     return code_pos(tb->link->code, tb->at);
 }
 
-static void add_entry(interp *in, strbuf *out, const traceback *tb)
+void trace_entry(interp *in, strbuf *out, const traceback *tb)
 {
     const bytecode *c = tb->link->code;
     pos p = place(tb);
@@ -191,7 +191,7 @@ void trace_list(interp *in, strbuf *out, const traceback *tb)
             last = tb;
             count = 0;
         }
-        if (++count <= SHOWN_ONCE) add_entry(in, out, tb);
+        if (++count <= SHOWN_ONCE) trace_entry(in, out, tb);
     }
     if (count > SHOWN_ONCE) add_repeats(out, count);
 }

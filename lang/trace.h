@@ -8,7 +8,8 @@
 void trace_exc(interp *in, strbuf *out, exc *x, bool hints); /* hints: did you mean */
 char *exc_format(interp *in,
                  value exc); /* as exc_text, without hints: what the traceback module says */
-void trace_list(interp *in, strbuf *out, const traceback *tb); /* the File lines only */
+void trace_list(interp *in, strbuf *out, const traceback *tb);  /* the File lines only */
+void trace_entry(interp *in, strbuf *out, const traceback *tb); /* of one place */
 /* The line n of a file or of a registered source, without its newline: mem_*; NULL: unknown */
 char *trace_line(interp *in, const char *filename, uint32_t n);
 bool source_add(interp *in, const char *filename, const char *text, size_t n);

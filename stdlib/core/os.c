@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
+#include <sys/times.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -186,8 +187,15 @@ static const builtin terminal_rows[] = {
     RECORD_FIELD(0, "columns", "how many characters a line has"),
     RECORD_FIELD(1, "lines", "how many lines there are"), {0},
 };
+static const builtin times_rows[] = {
+    RECORD_FIELD(0, "user", NULL), RECORD_FIELD(1, "system", NULL),
+    RECORD_FIELD(2, "children_user", NULL), RECORD_FIELD(3, "children_system", NULL),
+    RECORD_FIELD(4, "elapsed", NULL), {0},
+};
 // clang-format on
 
+static const type T_times = {RECORD, .name = "times_result", .module = "posix",
+                             .table = times_rows};
 static const type T_stat = {RECORD, .name = "stat_result", .module = "os", .table = stat_rows};
 static const type T_volume = {RECORD, .name = "statvfs_result", .module = "os",
                               .table = volume_rows};
@@ -333,6 +341,18 @@ static value os_getloadavg(interp *in, const value *arg)
     return v_obj(tuple_pack(in, 3, v_float(a[0]), v_float(a[1]), v_float(a[2])));
 }
 
+static value os_times(interp *in, const value *arg)
+{
+    struct tms t;
+    clock_t now = times(&t);
+    double tick = (double)sysconf(_SC_CLK_TCK);
+    (void)arg;
+    if (now == (clock_t)-1) return throw_errno(in, errno, FAIL);
+    return record_new(in, &T_times, 5, v_float((double)t.tms_utime / tick),
+                      v_float((double)t.tms_stime / tick), v_float((double)t.tms_cutime / tick),
+                      v_float((double)t.tms_cstime / tick), v_float((double)now / tick));
+}
+
 static value os_urandom(interp *in, const value *arg)
 {
     enum { STEP = 1 << 20 };
@@ -465,6 +485,7 @@ static const builtin functions[] = {
                           "machine."},
     {"get_terminal_size(fd=1, /)", os_terminal, "Columns and lines of the terminal."},
     {"_terminal_size(columns, lines)", os_make_terminal, NULL},
+    {"times()", os_times, "Seconds of the processor: this process's, its children's, and the time."},
     {"getloadavg()", os_getloadavg, "How many processes wanted to run: over 1, 5 and 15 minutes."},
     {"urandom(size, /)", os_urandom, "So many bytes that nobody can foresee."},
     {"_environ()", os_environ, NULL},
@@ -496,7 +517,8 @@ static bool open_os(interp *in, module *m)
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
         if (!module_put(in, m, constants[i].name, v_int(constants[i].value))) return false;
     return module_put_type(in, m, &T_stat) && module_put_type(in, m, &T_terminal) &&
-           module_put_type(in, m, &T_uname) && module_put_type(in, m, &T_volume);
+           module_put_type(in, m, &T_times) && module_put_type(in, m, &T_uname) &&
+           module_put_type(in, m, &T_volume);
 }
 
 const module_def os_def = {
