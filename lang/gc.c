@@ -153,8 +153,42 @@ static inline void clear_block(char *p, size_t n)
     }
 }
 
+/* A container gets into the ring; tag: as in next. */
+static inline void enlist(interp *in, gc_head *h, uintptr_t tag)
+{
+    gc_head *ring = &in->gc, *first = next_of(ring);
+    h->next = (gc_head *)((uintptr_t)first | tag);
+    h->prev = ring;
+    first->prev = h;
+    ring->next = h;
+    if (++in->ngc >= in->gc_at && !in->gc_off) in->poll = &always;
+}
+
+#ifndef DSK_SANITIZE
+/* A small container of a builtin type, in a block that has been one; NULL: it is not so simple. */
+static inline void *small_container(interp *in, const type *t, size_t extra)
+{
+    size_t all = t->size + extra + sizeof(gc_head), k = (all + POOL_STEP - 1) / POOL_STEP;
+    if ((t->flags & (TYPE_HEAP | TYPE_DICT | TYPE_GC)) != TYPE_GC || extra > POOL_MAX ||
+        all > POOL_MAX || !in->pool.free[k]) {
+        return NULL;
+    }
+    char *p = in->pool.free[k];
+    memcpy(&in->pool.free[k], p, sizeof(void *));
+    clear_block(p + sizeof(gc_head) + sizeof(obj), k * POOL_STEP - sizeof(gc_head) - sizeof(obj));
+    obj *o = (obj *)(void *)(p + sizeof(gc_head));
+    *o = (obj){.type = t, .rc = 1, .flags = OBJ_GC, .gc = (uint16_t)k};
+    enlist(in, (gc_head *)(void *)p, 0);
+    return o;
+}
+#endif
+
 void *obj_new(interp *in, const type *t, size_t extra)
 {
+#ifndef DSK_SANITIZE
+    void *quick = small_container(in, t, extra);
+    if (quick) return quick;
+#endif
     bool heap = t->flags & TYPE_HEAP;
     unsigned flags = 0;
     if (heap ? !(t->flags & TYPE_NODICT) : (t->flags & TYPE_DICT) != 0) flags |= OBJ_DICT;
@@ -169,12 +203,7 @@ void *obj_new(interp *in, const type *t, size_t extra)
     o->flags = (uint16_t)flags;
     o->gc = all > POOL_MAX ? 0 : (uint16_t)((all + POOL_STEP - 1) / POOL_STEP);
     if (flags & OBJ_GC) {
-        gc_head *h = (gc_head *)(void *)p, *ring = &in->gc, *first = next_of(ring);
-        h->next = (gc_head *)((uintptr_t)first | (flags & OBJ_DICT ? 1 : 0));
-        h->prev = ring;
-        first->prev = h;
-        ring->next = h;
-        if (++in->ngc >= in->gc_at && !in->gc_off) in->poll = &always;
+        enlist(in, (gc_head *)(void *)p, flags & OBJ_DICT ? 1 : 0);
     }
     return o;
 }
