@@ -1,10 +1,14 @@
 /* engine/kernels/take.c - picking elements by position: take, put, nonzero and their relatives. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/par.h"
 #include "engine/base/stop.h"
 #include "engine/base/str.h"
 #include "engine/data/walk.h"
+#include "engine/kernels/cast.h"
+#include "engine/kernels/fold.h"
 #include "engine/kernels/index.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/ufunc.h"
@@ -12,8 +16,47 @@
 /* --- nonzero ------------------------------------------------------------------------------------
  */
 
+typedef struct counting { /* of numbers in C order */
+    const nd *x;
+    cast_loop cast;  /* to bool; NULL: they are */
+    int64_t n, each; /* elements of all, of a turn */
+    _Atomic int64_t found;
+} counting;
+
+static void count_turn(void *arg, int64_t turn)
+{
+    counting *c = arg;
+    char room[FOLD_BLOCK];
+    int64_t from = turn * c->each, end = from + c->each < c->n ? from + c->each : c->n, found = 0;
+    dtype_of type = nd_type(c->x), truth = dtype_plain(DT_bool);
+    err none = {0}; /* numbers always cast */
+    for (int64_t some; from < end && !stop_asked(); from += some) {
+        const char *at = c->x->at + from * (int64_t)type.size;
+        some = end - from < FOLD_BLOCK ? end - from : FOLD_BLOCK;
+        if (c->cast) c->cast((size_t)some, room, 1, at, type.size, truth, type, &none);
+        found += fold_whole(DT_bool, c->cast ? room : at, (size_t)some);
+    }
+    atomic_fetch_add(&c->found, found);
+}
+
+/* *found: -1 if it failed; false: not in order */
+static bool count_in_order(const nd *x, int64_t *found, err *e)
+{
+    enum { SHARE = 1 << 17 };
+    counting c = {.x = x, .n = nd_count(x), .each = SHARE};
+    err none = {0};
+    if (!(x->flags & ND_C) || x->dtype > DT_complex128) return false;
+    if (x->dtype != DT_bool && !(c.cast = cast_find(dtype_plain(DT_bool), nd_type(x), &none)))
+        return false;
+    par_for((c.n + SHARE - 1) / SHARE, count_turn, &c);
+    *found = stop_check(e) ? c.found : -1;
+    return true;
+}
+
 int64_t nd_count_nonzero(const nd *x, err *e)
 {
+    int64_t found;
+    if (count_in_order(x, &found, e)) return found;
     nd *truth = nd_cast(x, dtype_plain(DT_bool), 'u', e);
     if (!truth) return -1;
     walk w;
@@ -25,12 +68,7 @@ int64_t nd_count_nonzero(const nd *x, err *e)
             const char *at = w.at[0];
             int64_t n = w.shape[0], step = w.step[0][0];
             if (step == 1)
-                for (int64_t i = 0; i < n; i += 255) { /* narrow sums vectorise */
-                    int64_t end = i + 255 < n ? i + 255 : n;
-                    uint32_t part = 0;
-                    for (int64_t k = i; k < end; k++) part += (uint8_t)at[k];
-                    count += part;
-                }
+                count += fold_whole(DT_bool, at, (size_t)n);
             else
                 for (int64_t i = 0; i < n; i++) count += at[i * step] != 0;
         } while (walk_next(&w));
