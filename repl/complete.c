@@ -358,6 +358,7 @@ static bool complete_key(session *s, const char *line, size_t start, size_t end,
     value of = look_up(s, line + name, i - 1 - name);
     value keys = is_fail(of) ? FAIL : call_method(s->in, of, "keys", 0);
     list *l = is_fail(keys) ? NULL : list_of(s->in, keys);
+    if (as_dict(of)) w->after = line[start - 1]; /* a name in a file may go on with "/" */
     for (int64_t k = 0; l && k < l->n; k++) {
         const str *key = as_str(l->at[k]);
         if (key && fits(key, line + start, end - start)) add(w, "", key->at, key->nbyte, "");
@@ -393,7 +394,10 @@ words complete(session *s, const char *line, size_t start, size_t end)
     const size_t n = end - start;
     size_t quoted;
     if (open_quote(line, end, &quoted)) {
-        if (!complete_key(s, line, start, end, &w)) complete_path(text, n, &w);
+        if (!complete_key(s, line, start, end, &w)) {
+            complete_path(text, n, &w);
+            w.after = w.n == 1 && w.at[0][strlen(w.at[0]) - 1] != '/' ? line[quoted - 1] : 0;
+        }
     } else if (*text == '%' && n) {
         complete_magic(s, text, n, &w);
     } else if (!complete_import(s, line, start, end, &w)) {

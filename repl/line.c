@@ -130,6 +130,7 @@ static char **attempt(const char *text, int start, int end)
     if (!current) return NULL;
     const size_t from = complete_start(rl_line_buffer, (size_t)end), begin = (size_t)start;
     words w = complete(current, rl_line_buffer, from, (size_t)end);
+    if (w.n == 1 && w.after != rl_line_buffer[end]) rl_completion_append_character = w.after;
     char **out = w.n ? calloc(w.n + 2, sizeof *out) : NULL;
     if (out) {
         out[0] = give(w.at[0], common_length(&w), from, begin);
