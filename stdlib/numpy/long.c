@@ -114,3 +114,16 @@ nd *long_argsort(interp *in, const nd *x, int axis, bool stable, err *e)
     long_job j = {.nin = 1, .in = {x}, .n = {axis, stable}};
     return long_one(in, argsort, long_sort_ns(x), &j, e);
 }
+
+/* Of a matrix, or a stack of them: so many operations on each element for each of a row. */
+double long_factor_ns(const nd *x, double times)
+{
+    const double AROUND = 1000; /* a small matrix takes no less */
+    double n = x->ndim ? (double)nd_shape(x)[x->ndim - 1] : 1;
+    return (double)nd_count(x) * (n * times * 0.05 + (n ? AROUND / (n * n) : 0));
+}
+
+nd *long_two(interp *in, long_work f, double ns, const nd *x, const nd *y, err *e)
+{
+    return long_one(in, f, ns, &(long_job){.nin = y ? 2 : 1, .in = {x, y}}, e);
+}

@@ -21,7 +21,10 @@ bool long_do(interp *in, long_work f, double ns, long_job *j, err *e);
 
 /* The first result, or NULL. */
 nd *long_one(interp *in, long_work f, double ns, long_job *j, err *e);
-double long_sort_ns(const nd *x); /* of putting all elements in order */
+/* The same for an operation of one operand or, unless y is NULL, two. */
+nd *long_two(interp *in, long_work f, double ns, const nd *x, const nd *y, err *e);
+double long_sort_ns(const nd *x);                 /* of putting all elements in order */
+double long_factor_ns(const nd *x, double times); /* of so many factorisations of every matrix */
 
 /* Work with one result of one or two operands. */
 #define LONG1(name, call)                                                                          \

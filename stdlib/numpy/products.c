@@ -137,19 +137,6 @@ static value f_matmul(interp *in, const value *arg)
     return v;
 }
 
-/* Of a matrix, or a stack of them: so many operations on each element for each of a row. */
-static double factor_ns(const nd *x, double times)
-{
-    const double AROUND = 1000; /* a small matrix takes no less */
-    double n = x->ndim ? (double)nd_shape(x)[x->ndim - 1] : 1;
-    return (double)nd_count(x) * (n * times * 0.05 + (n ? AROUND / (n * n) : 0));
-}
-
-static nd *long_two(interp *in, long_work f, double ns, const nd *x, const nd *y, err *e)
-{
-    return long_one(in, f, ns, &(long_job){.nin = y ? 2 : 1, .in = {x, y}}, e);
-}
-
 ARRAY2(plain_vdot, array_result(in, nd_vdot(x, y, &e), &e))
 ARRAY2(plain_inner, array_result(in, nd_inner(x, y, &e), &e))
 static value f_vdot(interp *in, const value *arg)
@@ -181,10 +168,11 @@ LONG1(work_inv, nd_inv(x, e))
 LONG1(work_det, nd_det(x, e))
 LONG1(work_cholesky, nd_cholesky(x, e))
 LONG1(work_solve, nd_solve(x, y, e))
-ARRAY1(f_inv, array_result(in, long_two(in, work_inv, factor_ns(x, 2), x, NULL, &e), &e))
-ARRAY1(f_det, array_result(in, long_two(in, work_det, factor_ns(x, 1), x, NULL, &e), &e))
-ARRAY1(f_cholesky, array_result(in, long_two(in, work_cholesky, factor_ns(x, 1), x, NULL, &e), &e))
-ARRAY2(f_solve, array_result(in, long_two(in, work_solve, factor_ns(x, 2), x, y, &e), &e))
+ARRAY1(f_inv, array_result(in, long_two(in, work_inv, long_factor_ns(x, 2), x, NULL, &e), &e))
+ARRAY1(f_det, array_result(in, long_two(in, work_det, long_factor_ns(x, 1), x, NULL, &e), &e))
+ARRAY1(f_cholesky,
+       array_result(in, long_two(in, work_cholesky, long_factor_ns(x, 1), x, NULL, &e), &e))
+ARRAY2(f_solve, array_result(in, long_two(in, work_solve, long_factor_ns(x, 2), x, y, &e), &e))
 
 static int axis_list(interp *in, value v, int ndim, int *axes)
 {
@@ -404,9 +392,9 @@ static value f_slogdet(interp *in, const value *arg)
     nd *x = to_nd_any(in, arg[0]);
     err e = {0};
     long_job j = {.nin = 1, .in = {x}};
-    value r =
-        x ? pair(in, long_do(in, work_slogdet, factor_ns(x, 1), &j, &e), &j.out[0], &j.out[1], &e)
-          : FAIL;
+    value r = x ? pair(in, long_do(in, work_slogdet, long_factor_ns(x, 1), &j, &e), &j.out[0],
+                       &j.out[1], &e)
+                : FAIL;
     datum_unref(x);
     return r;
 }
@@ -423,7 +411,7 @@ static value f_qr(interp *in, const value *arg)
              : mode && str_is(mode, "raw")      ? 'a'
                                                 : 'r';
     long_job j = {.nin = 1, .in = {x}, .n = {m}};
-    bool ok = long_do(in, work_qr, factor_ns(x, 4), &j, &e);
+    bool ok = long_do(in, work_qr, long_factor_ns(x, 4), &j, &e);
     datum_unref(x);
     if (ok && only_r) return datum_unref(j.out[0]), array_wrap(in, j.out[1], &e);
     return pair(in, ok, &j.out[0], &j.out[1], &e);
@@ -436,7 +424,7 @@ static value f_svd(interp *in, const value *arg)
     err e = {0};
     if (!x) return FAIL;
     long_job j = {.nin = 1, .in = {x}, .n = {value_truth(in, arg[1]) == 1, uv}};
-    bool ok = long_do(in, work_svd, factor_ns(x, 20), &j, &e);
+    bool ok = long_do(in, work_svd, long_factor_ns(x, 20), &j, &e);
     datum_unref(x);
     if (!ok) return throw_err(in, &e);
     if (!uv) return array_wrap(in, j.out[1], &e);
@@ -451,7 +439,7 @@ static value f_eig(interp *in, const value *arg)
     err e = {0};
     long_job j = {.nin = 1, .in = {x}, .n = {true}};
     value r =
-        x ? pair(in, long_do(in, work_eig, factor_ns(x, 25), &j, &e), &j.out[0], &j.out[1], &e)
+        x ? pair(in, long_do(in, work_eig, long_factor_ns(x, 25), &j, &e), &j.out[0], &j.out[1], &e)
           : FAIL;
     datum_unref(x);
     return r;
@@ -462,9 +450,9 @@ static value f_eigvals(interp *in, const value *arg)
     nd *x = to_nd_any(in, arg[0]);
     err e = {0};
     long_job j = {.nin = 1, .in = {x}};
-    value r = !x                                                ? FAIL
-              : long_do(in, work_eig, factor_ns(x, 10), &j, &e) ? array_wrap(in, j.out[0], &e)
-                                                                : throw_err(in, &e);
+    value r = !x                                                     ? FAIL
+              : long_do(in, work_eig, long_factor_ns(x, 10), &j, &e) ? array_wrap(in, j.out[0], &e)
+                                                                     : throw_err(in, &e);
     datum_unref(x);
     return r;
 }
@@ -480,9 +468,9 @@ static value f_eigh(interp *in, const value *arg)
     nd *x = to_nd_any(in, arg[0]);
     err e = {0};
     long_job j = {.nin = 1, .in = {x}, .n = {true, uplo(arg[1])}};
-    value r =
-        x ? pair(in, long_do(in, work_eigh, factor_ns(x, 10), &j, &e), &j.out[0], &j.out[1], &e)
-          : FAIL;
+    value r = x ? pair(in, long_do(in, work_eigh, long_factor_ns(x, 10), &j, &e), &j.out[0],
+                       &j.out[1], &e)
+                : FAIL;
     datum_unref(x);
     return r;
 }
@@ -492,9 +480,9 @@ static value f_eigvalsh(interp *in, const value *arg)
     nd *x = to_nd_any(in, arg[0]);
     err e = {0};
     long_job j = {.nin = 1, .in = {x}, .n = {false, uplo(arg[1])}};
-    value r = !x                                                ? FAIL
-              : long_do(in, work_eigh, factor_ns(x, 4), &j, &e) ? array_wrap(in, j.out[0], &e)
-                                                                : throw_err(in, &e);
+    value r = !x                                                     ? FAIL
+              : long_do(in, work_eigh, long_factor_ns(x, 4), &j, &e) ? array_wrap(in, j.out[0], &e)
+                                                                     : throw_err(in, &e);
     datum_unref(x);
     return r;
 }
@@ -507,7 +495,7 @@ static value f_lstsq(interp *in, const value *arg)
     value r = FAIL;
     if (b && (as_str(arg[2]) || is_none(arg[2]) || to_double(in, arg[2], &rcond))) {
         long_job j = {.nin = 2, .in = {a, b}, .d = rcond};
-        if (long_do(in, work_lstsq, factor_ns(a, 20), &j, &e)) {
+        if (long_do(in, work_lstsq, long_factor_ns(a, 20), &j, &e)) {
             value v[3] = {array_wrap(in, j.out[0], &e), array_wrap(in, j.out[1], &e),
                           array_wrap(in, j.out[2], &e)};
             r = v_obj(tuple_pack(in, 4, v[0], v[1], v_int(j.n[0]), v[2]));
@@ -526,7 +514,7 @@ static value f_lu(interp *in, const value *arg)
     err e = {0};
     if (!x) return FAIL;
     long_job j = {.nin = 1, .in = {x}};
-    bool ok = long_do(in, work_lu, factor_ns(x, 2), &j, &e);
+    bool ok = long_do(in, work_lu, long_factor_ns(x, 2), &j, &e);
     datum_unref(x);
     if (!ok) return throw_err(in, &e);
     value a = array_wrap(in, j.out[0], &e), b = array_wrap(in, j.out[1], &e),
