@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/str.h"
 #include "engine/data/walk.h"
 #include "engine/kernels/half.h"
 #include "engine/kernels/linalg.h"
@@ -165,6 +166,44 @@ static bool read_output(const char *s, sums *p, int most, err *e)
 /* --- extents
  * ---------------------------------------------------------------------------------------- */
 
+/* "(3,2)->(3,newaxis,2)": the shape of an operand, and how it lies along the labels of the sum. */
+static void say_operand(strbuf *out, const term *t, const nd *x, const char *label, int n)
+{
+    sb_adds(out, "(");
+    for (int i = 0; i < t->n; i++) sb_addf(out, "%s%lld", i ? "," : "", (long long)nd_shape(x)[i]);
+    sb_adds(out, t->n == 1 ? ",)->(" : ")->(");
+    int said = 0;
+    for (int k = 0; k < n; k++) {
+        const char *at = memchr(t->label, label[k], (size_t)t->n);
+        if (!at && !said) continue;
+        sb_adds(out, said++ ? "," : "");
+        if (at)
+            sb_addf(out, "%lld", (long long)nd_shape(x)[at - t->label]);
+        else
+            sb_adds(out, "newaxis");
+    }
+    sb_adds(out, said == 1 ? ",) " : ") ");
+}
+
+static bool no_match(const sums *p, const nd *const *x, err *e)
+{
+    char label[2 * ND_MAXDIM];
+    int n = p->out.n;
+    memcpy(label, p->out.label, (size_t)n);
+    for (int c = 1; c < 128; c++)
+        for (int k = 0; k < p->nop && n < 2 * ND_MAXDIM; k++)
+            if (memchr(p->in[k].label, c, (size_t)p->in[k].n) && !memchr(label, c, (size_t)n))
+                label[n++] = (char)c;
+    strbuf out = {0};
+    for (int k = 0; k < p->nop; k++) say_operand(&out, &p->in[k], x[k], label, n);
+    err_set(e, ValueError,
+            "operands could not be broadcast together with remapped shapes [original->remapped]: "
+            "%s",
+            sb_text(&out));
+    sb_clear(&out);
+    return false;
+}
+
 static bool note_extents(sums *p, const nd *const *x, err *e)
 {
     for (int k = 0; k < p->nop; k++)
@@ -181,10 +220,7 @@ static bool note_extents(sums *p, const nd *const *x, err *e)
                                              "don't match (%ld != %ld)",
                                c, (long)*known, (long)n);
             else if (n != 1 && n != *known)
-                return err_set(
-                    e, ValueError,
-                    "operands could not be broadcast together: label '%c' is %ld and %ld", c,
-                    (long)*known, (long)n);
+                return no_match(p, x, e);
         }
     return true;
 }
