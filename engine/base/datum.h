@@ -28,6 +28,8 @@ typedef struct datum_kind {
     /* Something that stands for another datum, kept elsewhere: fetches it (owned; NULL and the err
      * when that fails).  NULL: it is what it is. */
     datum *(*fetch)(const datum *d, void *err);
+    /* Would fetch() find it in memory, as things are now?  NULL: hardly. */
+    bool (*is_near)(const datum *d);
     /* The same for a part of a block: n[k] elements from from[k] on along each axis. */
     datum *(*fetch_part)(const datum *d, const int64_t *from, const int64_t *n, void *err);
 } datum_kind;

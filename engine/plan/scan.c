@@ -233,6 +233,14 @@ static bool no_block_is_empty(const grid *g)
     return true;
 }
 
+/* A block, or what stands for one and has its outline, that is in memory and of type t */
+static bool is_near(const datum *d, dtype_of t)
+{
+    if (!d || !(as_nd(d) || (d->kind->fetch && d->kind->is_near && d->kind->is_near(d))))
+        return false;
+    return ((const nd *)d)->dtype == t.dt;
+}
+
 /* Are its blocks stored, of the type they should have, and none of them on disk?  Those are read
  * once at a time. */
 static bool is_at_hand(const layer *l)
@@ -241,8 +249,7 @@ static bool is_at_hand(const layer *l)
     task_view v;
     bool ok = layer_is_stored(l) && l->count <= MANY_TASKS;
     for (uint64_t i = 0; ok && i < l->count; i++)
-        ok =
-            layer_task(l, i, &a, &v, NULL) && as_nd(v.value) && as_nd(v.value)->dtype == l->type.dt;
+        ok = layer_task(l, i, &a, &v, NULL) && is_near(v.value, l->type);
     arena_clear(&a);
     return ok;
 }

@@ -96,8 +96,17 @@ static datum *fetch(const datum *d, void *e)
     return x;
 }
 
+static bool is_near(const datum *d)
+{
+    state *s = state_of((const nd *)d);
+    pthread_mutex_lock(&s->in->lock);
+    bool near = s->here != NULL;
+    pthread_mutex_unlock(&s->in->lock);
+    return near;
+}
+
 static const datum_kind kept_kind = {
-    .name = "kept ndarray", .drop = drop, .bytes = bytes, .fetch = fetch};
+    .name = "kept ndarray", .drop = drop, .bytes = bytes, .fetch = fetch, .is_near = is_near};
 
 bool is_kept(const datum *d)
 {
