@@ -444,15 +444,15 @@ static bool array_buffer(interp *in, value self, bool write, buffer_view *out)
     return true;
 }
 
-/* Of objects: when they are texts and the like. */
+/* Of objects: when they are texts and the like, and not so many that looking takes time. */
 static bool array_quiet(const obj *o, int depth)
 {
-    enum { MOST = 1 << 22 };
+    enum { MOST = 1 << 14 };
     const nd *x = array_peek((ndarray *)(uintptr_t)o);
     if (x->dtype != DT_object) return true;
     const objcell *cell = (const objcell *)(const void *)x->at;
     const int64_t n = x->flags & ND_C ? nd_count(x) : MOST + 1;
-    bool yes = n <= MOST;
+    bool yes = n <= MOST && o->rc == 1;
     for (int64_t i = 0; yes && i < n; i++) yes = value_quiet(cell_value(cell + i), depth);
     return yes;
 }
