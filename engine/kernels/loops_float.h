@@ -302,7 +302,10 @@ void LOOP_NAME(frexp)(size_t n, char *const *p, const ptrdiff_t *s)
             power[k] = one;
         }
         store_few(m, IN(1), s[1], part);
-        for (size_t k = 0; k < m; k++) memcpy(IN(2) + (ptrdiff_t)k * s[2], &power[k], 4);
+        if (s[2] == sizeof *power)
+            memcpy(IN(2), power, m * sizeof *power);
+        else
+            for (size_t k = 0; k < m; k++) memcpy(IN(2) + (ptrdiff_t)k * s[2], &power[k], 4);
     }
 }
 
@@ -330,8 +333,11 @@ void LOOP_NAME(frexp)(size_t n, char *const *p, const ptrdiff_t *s)
             const size_t m = n - i < FEW ? n - i : FEW;                                            \
             bool odd;                                                                              \
             load_few(m, x, IN(0), s[0]);                                                           \
-            for (size_t k = 0; k < m; k++)                                                         \
-                memcpy(&power[k], IN(1) + (ptrdiff_t)k * s[1], sizeof *power);                     \
+            if (s[1] == sizeof *power)                                                             \
+                memcpy(power, IN(1), m * sizeof *power);                                           \
+            else                                                                                   \
+                for (size_t k = 0; k < m; k++)                                                     \
+                    memcpy(&power[k], IN(1) + (ptrdiff_t)k * s[1], sizeof *power);                 \
             scale_##T(m, x, power, &odd);                                                          \
             for (size_t k = 0; odd && k < m; k++) {                                                \
                 const T##_t far = power[k] < 100000 ? power[k] : 100000;                           \

@@ -6,6 +6,7 @@
  * runs where it changes.  A target that overlaps an input in another layout gets a copy of it.
  * Large operations of a thread that is nobody's worker are shared out along one axis. */
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
@@ -28,8 +29,8 @@ typedef struct job {
     cast_loop cast[UFUNC_MAXARG]; /* NULL: no cast needed */
     char *tile[UFUNC_MAXARG];     /* room for TILE elements of the loop's type */
     bool masked;
-    walk w;
     err *e;
+    walk w;
 } job;
 
 enum {
@@ -377,9 +378,21 @@ static bool run_flat(job *j, size_t n, char *const *at, const ptrdiff_t *step)
     return run_shared(j);
 }
 
-/* The common case, without a walk: fresh result, inputs of its shape in C order or single elements.
- * False without an error: not that case. */
-static bool map_flat(job *j, const nd *const in[], int ndim, const int64_t *shape, nd *out[])
+/* The target is as a fresh result would be, and no input lies elsewhere in it. */
+static bool flat_target(const job *j, const nd *to, const nd *const in[], int ndim,
+                        const int64_t *shape)
+{
+    if (!dtype_equal(nd_type(to), j->plan.arg[j->f->nin]) || !(to->flags & ND_C)) return false;
+    if (to->ndim != ndim || memcmp(nd_shape(to), shape, (size_t)ndim * sizeof *shape)) return false;
+    for (int k = 0; k < j->f->nin; k++)
+        if (nd_overlaps(in[k], to) && !same_layout(in[k], to)) return false;
+    return true;
+}
+
+/* The common case, without a walk: inputs of the result's shape in C order or single elements, the
+ * result a fresh one or a target like it.  False without an error: not that case. */
+static bool map_flat(job *j, const nd *const in[], nd *to, int ndim, const int64_t *shape,
+                     nd *out[])
 {
     char cell[UFUNC_MAXARG][16], *at[UFUNC_MAXARG];
     ptrdiff_t step[UFUNC_MAXARG + 2] = {0};
@@ -390,7 +403,8 @@ static bool map_flat(job *j, const nd *const in[], int ndim, const int64_t *shap
             !flat_operand(j, k, in[k], ndim, shape, cell[k], &at[k], &step[k]))
             return false;
     if (j->plan.arg[nin].dt > DT_complex128) return false;
-    nd *r = nd_new(j->plan.arg[nin], ndim, shape, j->e);
+    if (to && !flat_target(j, to, in, ndim, shape)) return false;
+    nd *r = to ? nd_ref(to) : nd_new(j->plan.arg[nin], ndim, shape, j->e);
     if (!r) return false;
     at[nin] = r->at;
     step[nin] = (ptrdiff_t)r->size;
@@ -408,7 +422,9 @@ bool nd_map(const ufunc *f, const nd *const in[], map_opts *o, nd *out[], err *e
 {
     map_opts none = OPTS_NONE;
     if (!o) o = &none;
-    job j = {.f = f, .narg = f->nin + f->nout, .e = e};
+    job j; /* its walk is for who walks */
+    memset(&j, 0, offsetof(job, w));
+    j.f = f, j.narg = f->nin + f->nout, j.e = e;
     operand kinds[UFUNC_MAXARG];
     const nd *use[UFUNC_MAXARG] = {NULL};
     nd *copies[UFUNC_MAXARG] = {NULL};
@@ -418,9 +434,9 @@ bool nd_map(const ufunc *f, const nd *const in[], map_opts *o, nd *out[], err *e
     for (int k = 0; k < f->nout; k++) out[k] = NULL;
     TRY(ufunc_resolve(f, kinds, o->dtype, o->casting, &j.plan, e));
     TRY(check_targets(&j, o) && find_shape(f, in, o, &ndim, shape, e));
-    if (!o->out[0] && !o->where) {
+    if (!o->where) {
         fp_clear();
-        bool done = map_flat(&j, in, ndim, shape, out);
+        bool done = map_flat(&j, in, o->out[0], ndim, shape, out);
         if (done) o->flags |= fp_reported(f, in[0]->dtype, fp_test());
         if (done || e->kind) return done;
     }
