@@ -86,8 +86,12 @@ static value map(interp *in, map_call *c, nd *const *x)
     for (int i = 0; i < c->f->nin; i++)
         if (x[i]->dtype == DT_object) return map_objects(in, c, x);
     map_opts o = {.dtype = c->dtype, .casting = c->casting, .where = c->where};
-    for (int i = 0; i < c->f->nout; i++)
-        if (c->out[i] && !(o.out[i] = array_write(in, c->out[i]))) return FAIL;
+    for (int i = 0; i < c->f->nout; i++) {
+        ndarray *to = c->out[i];
+        if (to && !to->s->frozen && (to->readonly || to->s->readonly))
+            return throw(in, ValueError, "output array is read-only");
+        if (to && !(o.out[i] = array_write(in, to))) return FAIL;
+    }
     nd *out[2] = {0};
     err e = {0};
     if (!nd_map(c->f, (const nd *const *)x, &o, out, &e)) {
