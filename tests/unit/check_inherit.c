@@ -70,7 +70,9 @@ START_TEST(a_result_is_written_over_blocks_that_nobody_else_holds)
     ck_assert(plan_run(p, NULL, &(run_opts){.synchronous = true}, NULL, &e));
     for (uint32_t i = 0; i < BLOCKS; i++) {
         const nd *made = as_nd(plan_result(p, i));
+#ifndef DSK_SANITIZE /* there are no large buffers to write over then */
         ck_assert_ptr_eq(made->at, at[i]);
+#endif
         for (int k = 0; k < N; k++)
             ck_assert_int_eq(((const int64_t *)made->at)[k], (int64_t)i * N + k + 1);
     }

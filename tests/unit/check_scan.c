@@ -180,7 +180,9 @@ static void check_in_place(bool held)
     ck_assert(plan_run(p, NULL, &(run_opts){.synchronous = true}, NULL, &e));
     for (uint32_t i = 0; i < BLOCKS; i++) {
         const nd *made = as_nd(plan_result(p, i));
+#ifndef DSK_SANITIZE /* there are no large buffers to write over then */
         ck_assert(held == (made->at != at[i]));
+#endif
         for (int k = 0; k < N; k++)
             ck_assert_int_eq(((const int64_t *)made->at)[k], (int64_t)i * N + k + 1);
         if (held) ck_assert_int_eq(((const int64_t *)at[i])[N - 1], 1);
