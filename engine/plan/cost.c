@@ -10,14 +10,15 @@
 #include "engine/expr/reduceops.h"
 #include "engine/expr/tile.h"
 
-/* One core's figures: a simple loop over elements in cache, a byte from or to memory, a byte of a
- * file, plain or to be unpacked, what surrounds a task. */
-static const double LOOP_NS = 0.08, BYTE_NS = 0.025, FILE_NS = 0.3, PACKED_NS = 1, TASK_NS = 600,
-                    FOREIGN_NS = 5000;
+/* One core's figures: a simple loop over elements in cache, a byte of a block, of one that no cache
+ * holds, a byte of a file, plain or to be unpacked, what surrounds a task. */
+static const double LOOP_NS = 0.08, BYTE_NS = 0.025, FAR_NS = 0.06, FILE_NS = 0.3, PACKED_NS = 1,
+                    TASK_NS = 600, FOREIGN_NS = 5000;
 
 enum {
     PIECE = TILE_MOST * 8,
     WINDOW = 1 << 20,
+    CACHE = 24 << 20,
     KEPT = 16 /* costs of a program's tasks */
 };
 
@@ -235,7 +236,8 @@ static double step_seconds(const layer *l, uint64_t i, const task_view *v, bool 
     double ns = v->f->ns > 0 ? (double)v->f->ns : c->ns > 0 ? (double)c->ns : LOOP_NS;
     if (v->f->flags & FN_FOREIGN) n = n > 1 ? n : 1;
     if (is_short_power(v)) ns = LOOP_NS;
-    return (n * ns + (in_cache ? 0 : (double)(bytes + moved) * BYTE_NS)) * 1e-9;
+    double byte_ns = in_cache ? 0 : bytes + moved > CACHE ? FAR_NS : BYTE_NS;
+    return (n * ns + (double)(bytes + moved) * byte_ns) * 1e-9;
 }
 
 /* --- a task --- */
