@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/blob.h"
 #include "engine/base/wire.h"
 #include "lang/code.h"
 #include "lang/exc.h"
@@ -34,14 +35,8 @@ static void capsule_free(capsule *c)
 {
     for (uint32_t i = 0; i < c->nheld; i++) datum_unref(c->held[i]);
     mem_free(c->held);
-    if (c->text_owner)
-        c->room->drop(c->text_owner);
-    else
-        mem_free(c->text);
-    if (c->off_owner)
-        c->room->drop(c->off_owner);
-    else
-        mem_free(c->off);
+    datum_unref(c->held_text);
+    datum_unref(c->held_off);
     if (c->box) mailbox_unref(c->box);
     mem_free(c);
 }
@@ -74,12 +69,48 @@ static size_t bytes(const datum *d)
     return n;
 }
 
+/* Of what has originals nothing goes elsewhere. */
+static datum *part(const datum *d, uint32_t i)
+{
+    const capsule *c = (const capsule *)(const void *)d;
+    if (c->home || !c->held_text) return NULL;
+    if (i < c->nheld) return c->held[i];
+    return i == c->nheld ? c->held_text : i == c->nheld + 1 ? c->held_off : NULL;
+}
+
+void capsule_lies(capsule *c, datum *text, datum *off)
+{
+    c->held_text = text;
+    c->held_off = off;
+    c->text = as_blob(text) ? as_blob(text)->at : NULL;
+    c->off = as_blob(off) ? (uint64_t *)(void *)as_blob(off)->at : NULL;
+}
+
+static datum *with(const datum *d, datum *const *part)
+{
+    const capsule *was = (const capsule *)(const void *)d;
+    capsule *c = mem_zero(sizeof *c);
+    datum_init(&c->hdr, &capsule_kind);
+    c->n = was->n;
+    c->nobj = was->nobj;
+    c->root = was->root;
+    c->nheld = was->nheld;
+    c->home_only = was->home_only;
+    c->portable = was->portable;
+    c->root_home = FAIL;
+    c->held = (datum **)(void *)mem_dupn((const char *)part, c->nheld * sizeof *c->held);
+    capsule_lies(c, part[c->nheld], part[c->nheld + 1]);
+    return &c->hdr;
+}
+
 const datum_kind capsule_kind = {.name = "capsule",
                                  .drop = drop,
                                  .bytes = bytes,
                                  .apply = capsule_apply,
                                  .save = capsule_save,
-                                 .load = capsule_load};
+                                 .load = capsule_load,
+                                 .part = part,
+                                 .with = with};
 
 capsule *capsule_new(interp *in)
 {

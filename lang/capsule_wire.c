@@ -3,17 +3,19 @@
  * gets copies.  thaw.c checks what it reads. */
 #include <string.h>
 
+#include "engine/base/blob.h"
 #include "engine/base/wire.h"
 #include "lang/freeze_impl.h"
 
 enum { SMALL = 16 * 1024 }; /* bytes that stand in the body */
 
-static void save_part(wire_out *w, const capsule *c, const void *p, size_t n, void *owner)
+static void save_part(wire_out *w, datum *d, size_t n)
 {
+    const blob *b = as_blob(d);
     if (n <= SMALL)
-        wire_bytes(w, p, n);
+        wire_bytes(w, b->at, n);
     else
-        wire_segment(w, p, n, (datum *)(uintptr_t)&c->hdr, owner);
+        wire_segment(w, b->at, n, d, b->owner);
 }
 
 bool capsule_save(const datum *d, wire_out *w, err *e)
@@ -28,23 +30,25 @@ bool capsule_save(const datum *d, wire_out *w, err *e)
     wire_u32(w, c->nheld);
     wire_u64(w, c->root);
     wire_u8(w, c->home_only);
-    save_part(w, c, c->off, c->nobj * sizeof *c->off, c->off_owner);
-    save_part(w, c, c->text, c->n, c->text_owner);
+    save_part(w, c->held_off, c->nobj * sizeof *c->off);
+    save_part(w, c->held_text, c->n);
     for (uint32_t i = 0; i < c->nheld; i++) TRY(wire_datum(w, c->held[i], e));
     return true;
 }
 
 /* n bytes of a part: lent by their owner, or a copy.  NULL: not there. */
-static void *load_part(wire_in *r, size_t n, void **owner)
+static datum *load_part(wire_in *r, size_t n)
 {
     char *at;
     size_t have;
     if (n <= SMALL) {
         const char *p = wire_peek(r, n);
-        return p ? mem_dupn(p, n) : NULL;
+        return p ? &blob_new(mem_dupn(p, n), n, NULL, NULL)->hdr : NULL;
     }
-    *owner = wire_take_segment(r, &at, &have);
-    return *owner && have == n ? at : NULL;
+    void *owner = wire_take_segment(r, &at, &have);
+    if (!owner) return NULL;
+    datum *d = &blob_new(at, have, owner, r->room->drop)->hdr;
+    return have == n ? d : datum_unref(d);
 }
 
 static capsule *read_records(wire_in *r, size_t n, uint32_t nobj)
@@ -52,10 +56,9 @@ static capsule *read_records(wire_in *r, size_t n, uint32_t nobj)
     capsule *c = mem_zero(sizeof *c);
     datum_init(&c->hdr, &capsule_kind);
     c->portable = true;
-    c->room = r->room;
     c->n = n;
-    c->off = load_part(r, nobj * sizeof *c->off, &c->off_owner);
-    c->text = c->off ? load_part(r, n, &c->text_owner) : NULL;
+    datum *off = load_part(r, nobj * sizeof *c->off);
+    capsule_lies(c, off ? load_part(r, n) : NULL, off);
     c->nobj = nobj;
     c->root_home = FAIL;
     return c->text ? c : datum_unref(c);

@@ -5,6 +5,7 @@
  * freeze_write.c writes the values in a record. */
 #include <string.h>
 
+#include "engine/base/blob.h"
 #include "lang/code.h"
 #include "lang/exc.h"
 #include "lang/freeze_impl.h"
@@ -273,11 +274,20 @@ static bool save_cross(freezer *f, obj *o)
     return o->type->cross->save(f, o);
 }
 
+/* Is it data that an earlier task made?  A result that took it from there would hold all that the
+ * earlier one gave: it gets it for itself; arrays share their buffers. */
+static bool lends_out(const freezer *f, const capsule *c, const type *t)
+{
+    if (!f->in->home || f->copy || c->home) return false;
+    const klass *k = as_klass(t);
+    return t->cross || (k ? k->native == &T_object : payload_kind(t) >= 0 && t != &T_object);
+}
+
 static bool save(freezer *f, obj *o)
 {
     const type *t = o->type;
     const origin *from = o->flags & OBJ_FROZEN ? origin_find(f->in, o) : NULL;
-    if (from) return save_origin(f, from);
+    if (from && !lends_out(f, from->c, t)) return save_origin(f, from);
     if (t == &T_input) {
         freeze_byte(f, RK_INPUT);
         freeze_bytes(f, &((input_obj *)(void *)o)->id, sizeof(uint64_t));
@@ -399,9 +409,10 @@ static capsule *freeze_as(interp *in, value root, bool copy, err *e)
     }
     in->exc = pending;
     capsule *c = capsule_new(in);
-    c->text = sb_take(&f.out, &c->n);
-    c->off = f.off;
+    char *text = sb_take(&f.out, &c->n);
     c->nobj = f.nobj;
+    capsule_lies(c, &blob_new(text, c->n, NULL, NULL)->hdr,
+                 &blob_new((char *)f.off, f.nobj * sizeof *f.off, NULL, NULL)->hdr);
     c->root = 1;
     c->held = f.held;
     c->nheld = f.nheld;

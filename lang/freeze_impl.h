@@ -71,11 +71,10 @@ typedef struct mailbox { /* capsules that died away from home wait here; outlive
 
 struct capsule {
     datum hdr;
-    char *text;
+    char *text; /* NULL: it is elsewhere */
     size_t n;
-    uint64_t *off;                /* of each object's record */
-    void *text_owner, *off_owner; /* of that memory, when it came as segments: `room` drops them */
-    const struct wire_room *room;
+    uint64_t *off;               /* of each object's record */
+    datum *held_text, *held_off; /* blobs with text and off, or what stands for them */
     uint32_t nobj;
     size_t root; /* where the root value stands */
     datum **held;
@@ -182,6 +181,8 @@ crossings *crossings_of(interp *in);
 void mailbox_empty(interp *in, mailbox *b);
 mailbox *mailbox_ref(mailbox *b);
 capsule *capsule_new(interp *in);
+/* Where its records are: takes both. */
+void capsule_lies(capsule *c, datum *text, datum *off);
 const origin *origin_find(interp *in, const obj *o);
 bool origin_add(interp *in, obj *o, capsule *c, uint32_t id);
 /* Builds the objects of c. frozen: marks them. NULL: exception. */

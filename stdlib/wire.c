@@ -6,6 +6,7 @@
 #include "engine/data/nd_wire.h"
 #include "engine/expr/expr.h"
 #include "engine/expr/kinds.h"
+#include "engine/expr/seeds.h"
 #include "engine/graph/fn_wire.h"
 #include "lang/freeze.h"
 #include "lang/types/bytes.h"

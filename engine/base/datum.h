@@ -32,6 +32,10 @@ typedef struct datum_kind {
     bool (*is_near)(const datum *d);
     /* The same for a part of a block: n[k] elements from from[k] on along each axis. */
     datum *(*fetch_part)(const datum *d, const int64_t *from, const int64_t *n, void *err);
+    /* Something made of datums that may be kept elsewhere, each by itself: lends the i-th, NULL
+     * after the last; makes the same with others in their places, all of which it takes. */
+    datum *(*part)(const datum *d, uint32_t i);
+    datum *(*with)(const datum *d, datum *const *part);
 } datum_kind;
 
 struct datum {
@@ -56,4 +60,10 @@ void *datum_unref(void *p);
 static inline size_t datum_bytes(const datum *d)
 {
     return d && d->kind->bytes ? d->kind->bytes(d) : 0;
+}
+
+/* The i-th of what d is made of, borrowed; NULL: it has no more. */
+static inline datum *datum_part(const datum *d, uint32_t i)
+{
+    return d && d->kind->part ? d->kind->part(d, i) : NULL;
 }

@@ -8,6 +8,7 @@
  * the system.  What is in use and what is kept together stay within the bound: kept blocks yield to
  * new ones. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -45,10 +46,15 @@ static struct {
     _Alignas(64) _Atomic size_t live; /* in large buffers */
     _Atomic size_t peak;
     _Atomic bool is_short, any_late;
+    pthread_mutex_t at_wall; /* of wall and nasking */
+    buf_wall wall;
+    int nasking; /* who are asking it for room */
+    _Atomic size_t wall_most;
     _Atomic int64_t plain, doubt; /* fresh bytes that get small pages: now, after the next doubt */
 } pool = {.doubt = DOUBT_LEAST,
           .limit = (size_t)1 << 30,
           .bound = SIZE_MAX,
+          .wall_most = SIZE_MAX,
           .most = SIZE_MAX}; /* a zeroed pthread mutex is an open one */
 
 static size_t class_size(int k)
@@ -341,8 +347,52 @@ static void *fresh_block(int k, size_t size)
     return map_block(size, room);
 }
 
+bool buf_fits(size_t size)
+{
+    size_t most = buf_wall_most(), live = buf_live();
+    return live <= most && size <= most - live;
+}
+
+size_t buf_wall_most(void)
+{
+    return atomic_load_explicit(&pool.wall_most, memory_order_relaxed);
+}
+
+bool buf_set_wall(const buf_wall *w, const void *ctx)
+{
+    pthread_mutex_lock(&pool.at_wall);
+    bool mine = !pool.wall.room || pool.wall.ctx == ctx;
+    if (mine) {
+        pool.wall = w ? *w : (buf_wall){0};
+        atomic_store(&pool.wall_most, w ? w->most : SIZE_MAX);
+    }
+    while (mine && !w && pool.nasking) {
+        pthread_mutex_unlock(&pool.at_wall);
+        sched_yield();
+        pthread_mutex_lock(&pool.at_wall);
+    }
+    pthread_mutex_unlock(&pool.at_wall);
+    return mine;
+}
+
+static bool ask_for_room(size_t size)
+{
+    if (buf_fits(size)) return true;
+    pthread_mutex_lock(&pool.at_wall);
+    buf_wall w = pool.wall;
+    pool.nasking += w.room != NULL;
+    pthread_mutex_unlock(&pool.at_wall);
+    if (!w.room) return true;
+    bool ok = w.room(w.ctx, size);
+    pthread_mutex_lock(&pool.at_wall);
+    pool.nasking--;
+    pthread_mutex_unlock(&pool.at_wall);
+    return ok;
+}
+
 static buf *new_large(size_t size, bool zero, err *e)
 {
+    if (!ask_for_room(size)) return err_nomem(e, size);
     int k = class_of(size);
     void *kept = k >= 0 ? take_kept(k) : NULL, *at = kept ? kept : fresh_block(k, size);
     if (!at) return err_nomem(e, size);

@@ -105,11 +105,16 @@ static void size_text(double bytes, char *out, size_t n)
 
 static void *too_large(dtype_of t, int ndim, const int64_t *shape, double bytes, err *e)
 {
-    char size[40], extents[400], name[32], most[80] = "";
+    char size[40], extents[400], name[32], most[160] = "";
     size_text(bytes, size, sizeof size);
     if (bytes > (double)buf_most()) {
         strcpy(most, "; memory_limit is ");
         size_text((double)buf_most(), most + strlen(most), 40);
+    } else if (bytes + (double)buf_live() > (double)buf_wall_most()) {
+        strcpy(most, " beside ");
+        size_text((double)buf_live(), most + strlen(most), 40);
+        strcat(most, " in use: memory_limit leaves no more; smaller chunks or "
+                     "partitions need less");
     }
     shape_text(ndim, shape, extents, sizeof extents);
     dtype_name(t, name);

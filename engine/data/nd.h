@@ -74,6 +74,16 @@ void buf_pool_bound(size_t bytes);
 size_t buf_pool_most(void);      /* the bound, SIZE_MAX: none */
 void buf_set_most(size_t bytes); /* one array takes no more: larger ones are refused */
 size_t buf_most(void);
+/* Who is asked before a large buffer is made that brings what is in use above `most`: true: there
+ * is room for it now.  NULL: nobody (when ctx had it).  False: somebody else is asked already. */
+typedef struct buf_wall {
+    void *ctx;
+    bool (*room)(void *ctx, size_t size);
+    size_t most;
+} buf_wall;
+bool buf_set_wall(const buf_wall *w, const void *ctx);
+bool buf_fits(size_t size); /* below the wall? */
+size_t buf_wall_most(void); /* SIZE_MAX: there is none */
 /* Whether what is being computed comes near what it may take: memory is worth some time then. */
 void buf_set_short(bool is);
 bool buf_is_short(void);

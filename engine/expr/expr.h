@@ -92,7 +92,7 @@ struct source {
     const source_kind *kind;
     bool whole; /* this one is not divisible after all (compressed chunks) */
 };
-extern const datum_kind source_datum, seeds_kind;
+extern const datum_kind source_datum;
 void source_init(source *s, const source_kind *kind);
 source *source_nd(const nd *x); /* an immutable block */
 /* The nd behind a source_nd, or NULL. Borrowed. */

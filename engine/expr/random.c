@@ -4,61 +4,12 @@
  * else, so chunks may be made in any order, twice, or tile by tile. */
 #include <string.h>
 
-#include "engine/expr/kinds.h"
-#include "engine/base/stop.h"
 #include "engine/base/wire.h"
 #include "engine/expr/build.h"
+#include "engine/expr/kinds.h"
+#include "engine/expr/seeds.h"
 #include "engine/expr/tile.h"
 #include "engine/kernels/ops.h"
-
-typedef struct seeds { /* counted: shared by the layer's fn */
-    datum hdr;
-    uint64_t n;
-    uint32_t words[];
-} seeds;
-
-static void drop_seeds(datum *d)
-{
-    mem_free(d);
-}
-
-static size_t seeds_bytes(const datum *d)
-{
-    return ((const seeds *)d)->n * MT_WORDS * 4;
-}
-
-static bool seeds_save(const datum *d, wire_out *w, err *e)
-{
-    const seeds *s = (const seeds *)(const void *)d;
-    (void)e;
-    wire_u64(w, s->n);
-    wire_segment(w, (const char *)s->words, seeds_bytes(d), (datum *)(uintptr_t)d, NULL);
-    return true;
-}
-
-static void *seeds_load(wire_in *r, err *e)
-{
-    char *at;
-    size_t n, bytes;
-    uint64_t count = wire_get_u64(r);
-    void *owner = wire_take_segment(r, &at, &n);
-    seeds *s = NULL;
-    if (owner && size_mul(count, MT_WORDS * 4, &bytes, e) && bytes == n)
-        s = try_alloc(sizeof *s + n, e);
-    if (s) {
-        datum_init(&s->hdr, &seeds_kind);
-        s->n = count;
-        memcpy(s->words, at, n);
-    }
-    if (owner) r->room->drop(owner);
-    return s;
-}
-
-const datum_kind seeds_kind = {.name = "seeds",
-                               .drop = drop_seeds,
-                               .bytes = seeds_bytes,
-                               .save = seeds_save,
-                               .load = seeds_load};
 
 typedef struct draw_fn {
     fn base;
@@ -93,11 +44,6 @@ static bool draw_load(fn *f, wire_in *r, err *e)
     if (with & DRAW_FROM) k->d.from = &some;
     if (with & DRAW_WEIGHTS) k->d.weights = &some;
     return k->seed != NULL && (k->d.dist || k->d.kind != DRAW_DIST);
-}
-
-static void start_stream(const draw_fn *k, uint64_t block, rng *g)
-{
-    rng_seed_legacy_array(g, MT_WORDS, k->seed->words + MT_WORDS * block);
 }
 
 static nd *draw_choice(const draw_fn *k, rng *g, const call *c, int ndim, const int64_t *shape,
@@ -155,9 +101,9 @@ static datum *draw_call(const fn *f, const call *c, err *e)
     for (int i = 0; i < ndim; i++) shape[i] = c->arg[1].item[i].i;
     rng g;
     nd *out = NULL;
-    if ((uint64_t)c->arg[0].i >= k->seed->n)
+    if ((uint64_t)c->arg[0].i >= seeds_count(k->seed))
         return err_set(e, IndexError, "there is no block %lld", (long long)c->arg[0].i);
-    start_stream(k, (uint64_t)c->arg[0].i, &g);
+    seeds_start(k->seed, (uint64_t)c->arg[0].i, &g);
     if (d->kind == DRAW_CHOICE)
         out = draw_choice(k, &g, c, ndim, shape, e);
     else if (d->kind == DRAW_INTEGERS)
@@ -175,7 +121,7 @@ static bool draw_begin(const tile_call *t, err *e)
     const draw_fn *k = (const draw_fn *)t->f;
     (void)e;
     if (k->d.type.dt != k->d.dist->dtype) return false;
-    start_stream((const draw_fn *)t->f, (uint64_t)t->c->arg[0].i, t->state);
+    seeds_start(k->seed, (uint64_t)t->c->arg[0].i, t->state);
     return true;
 }
 
@@ -348,19 +294,9 @@ static bool take_params(making *m, grid *g, err *e)
 
 static expr *make(making *m, rng *parent, grid *g, err *e)
 {
-    enum { AT_ONCE = 1024 }; /* streams: between two looks whether to go on */
     const drawing *d = m->d;
-    size_t bytes;
-    if (!size_mul(g->nblock, MT_WORDS * 4, &bytes, e)) return NULL;
-    seeds *s = try_alloc(sizeof *s + bytes, e);
+    seeds *s = seeds_new(parent, g->nblock, e);
     if (!s) return NULL;
-    datum_init(&s->hdr, &seeds_kind);
-    s->n = g->nblock;
-    for (uint64_t i = 0, some; i < g->nblock; i += some) {
-        some = g->nblock - i < AT_ONCE ? g->nblock - i : AT_ONCE;
-        random_state_data(parent, some, s->words + MT_WORDS * i);
-        if (!stop_check(e)) return datum_unref(s);
-    }
     const char *prefix = d->l.prefix                ? d->l.prefix
                          : d->kind == DRAW_DIST     ? d->dist->name
                          : d->kind == DRAW_INTEGERS ? "randint"
@@ -371,7 +307,7 @@ static expr *make(making *m, rng *parent, grid *g, err *e)
     f->seed = s;
     f->plain = m->plain;
     memcpy(f->p, m->at, sizeof f->p);
-    hash128 h = hash128_bytes(s->words, bytes);
+    hash128 h = seeds_hash(s);
     fn_identify(&f->base, &h, sizeof h);
     token t = {0};
     token_fn(&t, &f->base);

@@ -105,8 +105,25 @@ static size_t pack_bytes(const datum *d)
     return n;
 }
 
-const datum_kind pack_kind = {
-    .name = "pack", .drop = drop_pack, .bytes = pack_bytes, .save = pack_save, .load = pack_load};
+static datum *pack_part(const datum *d, uint32_t i)
+{
+    const pack *p = (const pack *)d;
+    return i < p->n ? p->item[i] : NULL;
+}
+
+static datum *pack_with(const datum *d, datum *const *item)
+{
+    const pack *p = (const pack *)d;
+    return &pack_new(p->n, p->name, item)->hdr;
+}
+
+const datum_kind pack_kind = {.name = "pack",
+                              .drop = drop_pack,
+                              .bytes = pack_bytes,
+                              .save = pack_save,
+                              .load = pack_load,
+                              .part = pack_part,
+                              .with = pack_with};
 
 pack *pack_new(uint32_t n, const char *const *name, datum *const *item)
 {

@@ -98,12 +98,3 @@ nd *random_choice(rng *g, bool old, int64_t population, const nd *p, bool replac
 nd *random_multinomial(rng *g, bool old, const nd *n, const nd *pvals, int ndim,
                        const int64_t *shape, err *e);
 nd *random_dirichlet(rng *g, bool old, const nd *alpha, int ndim, const int64_t *shape, err *e);
-
-/* ---- Dask's chunks ---- */
-
-/* dask.utils.random_state_data: n seeds of 624 words each, drawn from the parent. A chunk's
- * stream is rng_seed_legacy_array(&chunk, MT_WORDS, seeds + MT_WORDS * i). */
-static inline void random_state_data(rng *parent, size_t n, uint32_t *seeds)
-{
-    rng_bytes(parent, n * MT_WORDS * sizeof *seeds, seeds);
-}

@@ -74,6 +74,8 @@ bool rng_jump(rng *g);
 uint64_t rng_next64_slow(rng *g);
 uint32_t rng_next32_slow(rng *g);
 void mt_refill(mt19937 *mt);
+void mt_twist(uint32_t *key);                              /* to the next state */
+void mt_temper(const uint32_t *key, uint32_t *words);      /* its words; may be the same place */
 void pcg_doubles(rng *g, size_t n, double *out);           /* kind RNG_PCG64 only */
 void mt_doubles(const uint32_t *w, size_t n, double *out); /* from 2 n tempered words */
 

@@ -30,7 +30,7 @@ SIMD_ALWAYS void twist16(uint32_t *k, int i, int far)
     *(words16 *)(k + i) = MIX(a, b, f);
 }
 
-SIMD_KERNEL(static, twist, (uint32_t * k), (k))
+SIMD_KERNEL(, mt_twist, (uint32_t * k), (k))
 {
     int i = 0;
     for (; i + 16 <= MT_WORDS - AHEAD; i += 16) twist16(k, i, i + AHEAD);
@@ -41,7 +41,7 @@ SIMD_KERNEL(static, twist, (uint32_t * k), (k))
     k[i] = MIX(k[i], k[0], k[AHEAD - 1]);
 }
 
-SIMD_KERNEL(static, temper, (const uint32_t *key, uint32_t *out), (key, out))
+SIMD_KERNEL(, mt_temper, (const uint32_t *key, uint32_t *out), (key, out))
 {
     for (int i = 0; i < MT_WORDS; i += 16) {
         words16 y = *(const words16 *)(key + i);
@@ -54,8 +54,8 @@ SIMD_KERNEL(static, temper, (const uint32_t *key, uint32_t *out), (key, out))
 
 void mt_refill(mt19937 *mt)
 {
-    twist(mt->key);
-    temper(mt->key, mt->out);
+    mt_twist(mt->key);
+    mt_temper(mt->key, mt->out);
     mt->pos = 0;
 }
 
@@ -66,7 +66,7 @@ void rng_set_mt(rng *g, const uint32_t key[MT_WORDS], int pos)
     g->gauss = 0;
     g->plan.made = false;
     memcpy(g->u.mt.key, key, sizeof g->u.mt.key);
-    temper(key, g->u.mt.out);
+    mt_temper(key, g->u.mt.out);
     g->u.mt.pos = pos;
 }
 

@@ -15,14 +15,25 @@ uint64_t memory_default(void)
     return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 10 * 6;
 }
 
-uint64_t memory_resident(void)
+/* all: with pages of files, which the system may take back */
+static uint64_t pages_held(bool all)
 {
-    unsigned long total = 0, resident = 0;
+    unsigned long total, resident, shared;
     FILE *f = fopen("/proc/self/statm", "re");
     if (!f) return 0;
-    if (fscanf(f, "%lu %lu", &total, &resident) != 2) resident = 0;
+    if (fscanf(f, "%lu %lu %lu", &total, &resident, &shared) != 3) resident = shared = 0;
     fclose(f);
-    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    return (uint64_t)(all ? resident : resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t memory_resident(void)
+{
+    return pages_held(true);
+}
+
+uint64_t memory_own(void)
+{
+    return pages_held(false);
 }
 
 void memory_restart_peak(void)

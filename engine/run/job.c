@@ -182,12 +182,18 @@ static tid no_result(job *j, tid t, uint64_t reserved)
     return NO_TASK;
 }
 
+static void tidy(worker *w)
+{
+    if (w->id >= 0 && w->user && w->pool->hooks.tidy) w->pool->hooks.tidy(w->user);
+}
+
 tid job_run_one(job *j, worker *w, tid t)
 {
     plan *p = j->p;
     const task *k = &p->task[t];
     err e = {0};
     uint64_t reserved = 0;
+    if (j->memory) tidy(w);
     if (j->memory && !memory_enter(j->memory, t, &reserved, &j->stop, &e)) {
         if (e.kind) job_fail(j, t, &e);
         return NO_TASK;
@@ -205,6 +211,13 @@ tid job_run_one(job *j, worker *w, tid t)
                   .poll = w->id < 0 ? job_poll : NULL,
                   .ctx = j};
     datum *out = task_call(&r, &e);
+    if (!out && e.kind == MemoryError && j->memory && memory_may_repeat(j->memory, t, &reserved)) {
+        err_clear(&e); /* it holds what the task held */
+        tidy(w);
+        arena_reset(&w->scratch);
+        if (memory_wait_alone(j->memory, &j->stop)) out = task_call(&r, &e);
+        if (!out && !e.kind) return no_result(j, t, reserved);
+    }
     if (!out && home) {
         err_clear(&e);
         no_result(j, t, reserved);
@@ -219,10 +232,8 @@ tid job_run_one(job *j, worker *w, tid t)
         datum_unref(out);
         return no_result(j, t, reserved);
     }
-    if (k->flags & TASK_PLACED)
-        out = plan_put(p, t, out);
-    else if (memory_is_near(j->memory))
-        out = memory_compact(j->memory, t, out);
+    if (k->flags & TASK_PLACED) out = plan_put(p, t, out);
+    if (j->memory) out = memory_compact(j->memory, t, out);
     bool dropped = !k->nsucc && !(k->flags & TASK_WANTED);
     if (!dropped) atomic_store_explicit(&p->out[t], out, memory_order_release);
     report(j, w, t, begin, out);

@@ -46,7 +46,7 @@ static bool share(const plan *p, const run_opts *o, int nthread, uint64_t *budge
 
 bool run_watch(plan *p, int nthread, const run_opts *o, memory **out, err *e)
 {
-    enum { FEW_FOREIGN = 4096, FEW = 1 << 20 };
+    enum { FEW_FOREIGN = 1 << 16, FEW = 1 << 20 };
     uint64_t limit = o->limit ? o->limit : memory_default(), most = plan_at_most(p, nthread);
     uint64_t kept = o->larder ? larder_here(o->larder) : 0, room;
     bool few = most < FEW && !p->nforeign, asked = o->budget || o->use || reads_kept(p);
@@ -60,5 +60,7 @@ bool run_watch(plan *p, int nthread, const run_opts *o, memory **out, err *e)
     if (!o->budget) buf_pool_bound(buf_live() + budget);
     bool away = take_kept(p), foreign = p->nforeign && p->nforeign <= FEW_FOREIGN;
     if (near || away || o->use || foreign) *out = memory_new(p, room, near, o->keeps, o->spill);
+    uint64_t least = budget > limit / 4 ? budget : limit / 4;
+    if (*out && !o->budget) memory_wall(*out, buf_live() + least + limit / 8);
     return true;
 }

@@ -7,8 +7,10 @@
  *     budget >= live (groups in memory) + running (reserved by tasks that have begun)
  *
  * One lock guards everything; it is not held while a task runs or bytes move. */
+#include "engine/base/stop.h"
 #include "engine/run/memory_impl.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -55,6 +57,7 @@ bool memory_is_near(const memory *m)
 void memory_free(memory *m)
 {
     if (!m) return;
+    buf_set_wall(NULL, m);
     if (m->near) buf_set_short(false);
     for (tid t = 0; t < m->p->ntask; t++) datum_unref(m->at[t].copy);
     pthread_mutex_destroy(&m->lock);
@@ -218,6 +221,98 @@ static bool spill_some(memory *m, uint64_t bytes, err *e)
     return ok;
 }
 
+/* --- tasks that take more than they were thought to --- */
+
+static void wait_change(memory *m)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    ts.tv_nsec += WAIT_MS * 1000000;
+    if (ts.tv_nsec >= 1000000000) ts.tv_sec++, ts.tv_nsec -= 1000000000;
+    pthread_cond_timedwait(&m->change, &m->lock, &ts);
+}
+
+/* Somebody is about to make an array of so many bytes, and there is no room for it. */
+static bool make_way(void *ctx, size_t size)
+{
+    memory *m = ctx;
+    bool ok;
+    pthread_mutex_lock(&m->lock);
+    m->nwalled++;
+    while (!(ok = buf_fits(size)) && !stop_asked()) {
+        err e = {0};
+        bool some = spill_some(m, size, &e);
+        err_clear(&e);
+        if (some) continue;
+        if (m->nwalled >= m->nrunning) break;
+        wait_change(m);
+    }
+    m->refused |= !ok && m->nrunning > 1;
+    m->nwalled--;
+    pthread_cond_broadcast(&m->change);
+    pthread_mutex_unlock(&m->lock);
+    return ok;
+}
+
+static uint64_t beside_arrays(void)
+{
+    uint64_t resident = memory_own(), arrays = buf_live() + buf_pool_kept();
+    return resident > arrays ? resident - arrays : 0;
+}
+
+void memory_wall(memory *m, uint64_t bytes)
+{
+    m->base = beside_arrays();
+    m->wall = bytes;
+    m->looked = run_clock();
+    buf_set_wall(&(buf_wall){m, make_way, bytes}, m);
+}
+
+/* With the lock: what tasks made of objects of the language is seen in the size of the process
+ * only.  False: it is too much. */
+static bool look_around(memory *m)
+{
+    enum { USUAL = 8 << 20, FEW = 48 << 20 }; /* modules and interpreters take some */
+    const double period = 0.02;
+    double now = run_clock();
+    if (!m->wall || now < m->looked + period) return true;
+    uint64_t n = beside_arrays();
+#ifdef __GLIBC__
+    if (n > m->base + m->budget / 4 && malloc_trim(0)) n = beside_arrays();
+#endif
+    m->looked = run_clock();
+    n = n > m->base ? n - m->base : 0;
+    m->other = n > USUAL ? n - USUAL : 0;
+    uint64_t wall = m->wall > m->other ? m->wall - m->other : 0, least = m->wall / 8;
+    buf_set_wall(&(buf_wall){m, make_way, wall > least ? wall : least}, m);
+    return m->other < m->budget + FEW;
+}
+
+bool memory_may_repeat(memory *m, tid t, uint64_t *reserved)
+{
+    pthread_mutex_lock(&m->lock);
+    bool again = m->refused && !m->at[t].alone;
+    if (again) {
+        m->at[t].alone = true;
+        m->running -= *reserved;
+        *reserved = 0;
+        m->nalone++;
+        m->nrunning--;
+        pthread_cond_broadcast(&m->change);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return again;
+}
+
+bool memory_wait_alone(memory *m, _Atomic int *stop)
+{
+    pthread_mutex_lock(&m->lock);
+    while (m->nrunning && !atomic_load(stop)) wait_change(m);
+    m->nrunning++;
+    pthread_mutex_unlock(&m->lock);
+    return !atomic_load(stop);
+}
+
 /* --- who may run --- */
 
 static uint64_t size_now(const datum *d) /* of a result, here or not */
@@ -261,15 +356,6 @@ static demand demand_of(memory *m, tid t)
     return d;
 }
 
-static void wait_change(memory *m)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    ts.tv_nsec += WAIT_MS * 1000000;
-    if (ts.tv_nsec >= 1000000000) ts.tv_sec++, ts.tv_nsec -= 1000000000;
-    pthread_cond_timedwait(&m->change, &m->lock, &ts);
-}
-
 bool memory_admits(memory *m, tid t)
 {
     pthread_mutex_lock(&m->lock);
@@ -288,7 +374,7 @@ static bool inputs_fit(memory *m, tid t, err *e)
     if (costs_of(m->costs, t).streams) return true;
     for (uint32_t i = 0; i < k->nin; i++) {
         const datum *d = atomic_load(&m->p->out[m->p->in[k->in + i]]);
-        if (as_nd(d) || is_away(d)) sum += size_now(d);
+        sum += size_now(d);
     }
     return sum <= m->budget || task_is_too_large(m->p, t, sum, m->budget, e);
 }
@@ -300,8 +386,12 @@ static bool make_room(memory *m, tid t, demand *d, _Atomic int *stop, err *e)
     const task *k = &m->p->task[t];
     int waited = 0;
     while (!atomic_load_explicit(stop, memory_order_acquire)) {
+        if (m->nalone) {
+            wait_change(m);
+            continue;
+        }
         *d = demand_of(m, t);
-        uint64_t need = m->live + m->running + d->own + d->fetch;
+        uint64_t need = m->live + m->running + m->other + d->own + d->fetch;
         if (!d->unsettled && (d->gives || need <= m->budget)) return true;
         uint64_t over = need > m->budget ? need - m->budget : 0;
         if (over > m->leaving) {
@@ -397,7 +487,8 @@ datum *memory_compact(memory *m, tid t, datum *out)
     const nd *x = as_nd(out);
     const task *k = &m->p->task[t];
     bool last = k->flags & TASK_WANTED && !k->nsucc; /* no kernel will see how it lies */
-    if (!x || x->b->size < m->least || nd_bytes(x) > x->b->size / SMALL) return out;
+    if (!x) return datum_bytes(out) < m->least ? out : result_apart(out);
+    if (!m->near || x->b->size < m->least || nd_bytes(x) > x->b->size / SMALL) return out;
     if (!nd_is_c(x) && !last) return out;
     pthread_mutex_lock(&m->lock);
     int32_t i = group_find(m, x->b);
@@ -437,6 +528,7 @@ bool memory_made(memory *m, tid t, uint64_t reserved, const datum *out, err *e)
         result_add(m, t, out);
     live = m->live - live;
     if (out && live > m->seen && costs_of(m->costs, t).unknown) m->seen = live;
+    if (out && !as_nd(out)) ok &= look_around(m);
     pthread_mutex_unlock(&m->lock);
     return ok || results_are_too_large(m->p, t, m->budget, e);
 }
@@ -471,6 +563,8 @@ void memory_leave(memory *m, tid t)
     pthread_mutex_lock(&m->lock);
     inputs_pin(m, &m->p->task[t], false);
     m->nrunning--;
+    m->nalone -= m->at[t].alone;
+    m->at[t].alone = false;
     pthread_cond_broadcast(&m->change);
     pthread_mutex_unlock(&m->lock);
 }

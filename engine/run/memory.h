@@ -15,6 +15,8 @@ typedef struct memory memory;
  * is begun is finished first; dir: where to spill, NULL: the usual; `keeps`: wanted results are
  * spilled, too. */
 memory *memory_new(plan *p, uint64_t budget, bool near, bool keeps, const char *dir);
+/* More arrays than that are not made while m is there: who tries waits for room, or MemoryError. */
+void memory_wall(memory *m, uint64_t bytes);
 bool memory_is_near(const memory *m);
 void memory_free(memory *m);
 
@@ -35,6 +37,11 @@ bool memory_made(memory *m, tid t, uint64_t reserved, const datum *out, err *e);
 uint64_t memory_drop(memory *m, tid t);
 void memory_dropped(memory *m, tid t, uint64_t bytes);
 void memory_leave(memory *m, tid t);
+/* t, which has entered, failed: true when that may be because others had the room that it needs.
+ * It lets go of what it made, */
+bool memory_may_repeat(memory *m, tid t, uint64_t *reserved);
+/* and waits until it runs alone.  False: *stop was set. */
+bool memory_wait_alone(memory *m, _Atomic int *stop);
 
 typedef struct memory_use {
     uint64_t budget, peak, spilled; /* bytes; the most results and reservations together */
@@ -53,6 +60,7 @@ bool run_watch(plan *p, int nthread, const run_opts *o, memory **out, err *e);
 
 /* The whole process as the system counts it; 0: unknown. */
 uint64_t memory_resident(void);
+uint64_t memory_own(void); /* without what it maps of files */
 /* The largest it has been since the restart. */
 void memory_restart_peak(void);
 uint64_t memory_peak_resident(void);

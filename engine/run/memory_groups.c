@@ -70,7 +70,7 @@ void result_add(memory *m, tid t, const datum *d)
     int32_t i = x ? group_find(m, x->b) : NO_GROUP;
     if (i == NO_GROUP) i = new_group(m, x ? x->b : NULL, result_holds(d));
     group *g = &m->group[i];
-    g->parts = !x && spill_takes_result(d);
+    g->parts = datum_part(d, 0) != NULL;
     if (g->nresult) group_count_idle(m, g, -1);
     g->nresult++;
     g->npinned += s->pins != 0;

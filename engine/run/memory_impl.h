@@ -20,6 +20,7 @@ typedef struct slot { /* a task's result */
     uint8_t where;
     bool done;     /* the task has run */
     bool claimed;  /* the task is somebody's next */
+    bool alone;    /* the task runs again, beside no other */
     uint32_t pins; /* running tasks that read it */
     uint32_t next; /* successors before it have run */
     int32_t group;
@@ -47,6 +48,11 @@ struct memory {
     uint64_t surplus; /* bytes of wanted results that were not known before */
     uint64_t seen;    /* the largest result of a task that no grid tells about */
     uint32_t nrunning, nclaimed;
+    uint32_t nwalled, nalone; /* running tasks that wait for room; that run alone, or wait to */
+    bool refused;             /* one of them did not get it while others ran */
+    uint64_t base, other;     /* bytes that are not in arrays: when the run began, more since */
+    uint64_t wall;            /* bytes of arrays that the whole process may have; 0: any */
+    double looked;            /* when that was seen */
     pthread_mutex_t lock;
     pthread_cond_t change;
     slot *at;

@@ -16,6 +16,8 @@ typedef struct worker_hooks {
     void *ctx;
     void *(*create)(void *ctx, worker *w);  /* on the worker's thread, before its first task */
     void (*destroy)(void *ctx, void *user); /* on the same thread, when it ends */
+    void (*tidy)(
+        void *user); /* likewise, before a task that may have to wait for memory; or NULL */
 } worker_hooks;
 
 /* nthread 0: as many as the process may use. `fixed`: the number bounds tasks in progress even

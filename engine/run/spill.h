@@ -23,12 +23,14 @@ datum *spill_block(spill *s, const nd *x, const grid *tiles, err *e);
 uint64_t spill_bytes(const spill *s); /* written so far */
 bool is_spilled(const datum *d);
 
-/* --- spill_pack.c: results of tasks, blocks and packs of them (graph/fn.h) --- */
+/* --- spill_pack.c: results of tasks: blocks, and what is made of parts (datum_kind.part) --- */
 
 /* Bytes that go when d goes: nobody else holds the buffers that they are in. */
 uint64_t result_holds(const datum *d);
 bool spill_takes_result(const datum *d);
 datum *spill_result(spill *s, const datum *d, const grid *tiles, err *e);
-bool is_away(const datum *d);              /* spilled, or a pack with such items */
+bool is_away(const datum *d);              /* spilled, or with such parts */
 uint64_t away_room(const datum *d);        /* bytes that fetching it takes */
 datum *away_fetch(const datum *d, err *e); /* as it was */
+/* d (taken) or the same with parts that look into no larger blocks of others'. */
+datum *result_apart(datum *d);

@@ -1,120 +1,218 @@
-/* engine/run/spill_pack.c - results of tasks, moved to the temporary file: blocks, and packs of
- * them.
+/* engine/run/spill_pack.c - results of tasks, moved to the temporary file: blocks, and what is made
+ * of parts (datum_kind.part): packs of blocks, values of the language.
  *
- * A pack away from memory is a pack again, the large items of which are spilled blocks: who takes
- * one item of it (expr/fold.h) fetches no other. */
+ * Such a thing away from memory is one of its kind again, the large parts of which are spilled: who
+ * takes one item of a pack (expr/fold.h) fetches no other. */
 #include <string.h>
 
+#include "engine/base/blob.h"
 #include "engine/base/mem.h"
+#include "engine/data/nd_wire.h"
 #include "engine/graph/fn.h"
 #include "engine/run/spill.h"
 
-enum { LEAST = 1 << 16 }; /* bytes of an item worth a place in the file */
+enum { LEAST = 1 << 13 }; /* bytes of a part worth a place in the file: two pages */
 
-static const pack *pack_of(const datum *d)
+static uint32_t count_parts(const datum *d)
 {
-    return as_pack((datum *)(uintptr_t)d);
+    uint32_t n = 0;
+    while (datum_part(d, n)) n++;
+    return n;
 }
 
-static bool is_large(const datum *item)
+/* --- bytes: spilled as a block of them --- */
+
+typedef struct away_bytes {
+    datum hdr;
+    datum *in; /* the spilled block */
+} away_bytes;
+
+static void drop_bytes(datum *d)
 {
-    const nd *x = as_nd(item);
-    return x && x->b->size >= LEAST;
+    datum_unref(((away_bytes *)(void *)d)->in);
+    mem_free(d);
 }
 
-/* Does nobody else hold that item? */
-static bool is_sole(const datum *item)
+static const datum_kind bytes_kind = {.name = "spilled bytes", .drop = drop_bytes};
+
+static const away_bytes *as_away_bytes(const datum *d)
 {
-    return atomic_load(&item->rc) == 1 && !buf_shared(as_nd(item)->b);
+    return d && d->kind == &bytes_kind ? (const away_bytes *)(const void *)d : NULL;
 }
 
+static datum *spill_bytes_of(spill *s, const blob *x, err *e)
+{
+    const int64_t n = (int64_t)x->n, step = 1;
+    buf *b = buf_wrap(x->at, x->n, NULL, NULL);
+    nd *as = b ? nd_view(b, b->data, dtype_plain(DT_uint8), 1, &n, &step) : NULL;
+    datum *in = as ? spill_block(s, as, NULL, e) : NULL;
+    datum_unref(as);
+    if (b) buf_unref(b);
+    if (!in) return NULL;
+    away_bytes *a = mem_zero(sizeof *a);
+    datum_init(&a->hdr, &bytes_kind);
+    a->in = in;
+    return &a->hdr;
+}
+
+static datum *fetch_bytes(const away_bytes *a, err *e)
+{
+    nd *x = as_nd(a->in->kind->fetch(a->in, e));
+    if (!x) return NULL;
+    datum *d = &blob_new(x->at, nd_bytes(x), buf_ref(x->b), buf_room.drop)->hdr;
+    datum_unref(x);
+    return d;
+}
+
+/* --- parts --- */
+
+static bool is_large(const datum *part)
+{
+    const nd *x = as_nd(part);
+    return (x ? x->b->size : datum_bytes(part)) >= LEAST;
+}
+
+/* How many parts of d look into that buffer? */
+static uint32_t sharing(const datum *d, const buf *b)
+{
+    uint32_t n = 0;
+    const datum *part;
+    for (uint32_t i = 0; (part = datum_part(d, i)); i++) n += as_nd(part) && as_nd(part)->b == b;
+    return n;
+}
+
+/* Can that part of d go?  What two values share is written for both: none of them could go while
+ * the other is there. */
+static bool takes_part(const datum *d, const datum *part)
+{
+    const nd *x = as_nd(part);
+    if (atomic_load(&part->rc) > 1) return false;
+    if (x && !spill_takes(x)) return false;
+    if (x) return d->kind != &pack_kind || atomic_load(&x->b->rc) <= sharing(d, x->b);
+    return part->kind == &blob_kind || spill_takes_result(part);
+}
+
+/* Is that worth it: is most of what d holds its own? */
 bool spill_takes_result(const datum *d)
 {
-    const pack *p = d ? pack_of(d) : NULL;
-    bool any = false;
-    if (!p) return spill_takes(as_nd(d));
-    for (uint32_t i = 0; i < p->n; i++) {
-        if (!is_large(p->item[i])) continue;
-        if (!is_sole(p->item[i]) || !spill_takes(as_nd(p->item[i]))) return false;
-        any = true;
+    const datum *part;
+    uint64_t goes = 0, stays = 0;
+    if (!d || !d->kind->part) return spill_takes(as_nd(d));
+    for (uint32_t i = 0; (part = datum_part(d, i)); i++) {
+        if (!is_large(part)) continue;
+        bool takes = takes_part(d, part);
+        uint64_t n = as_nd(part) ? nd_bytes(as_nd(part)) : takes ? datum_bytes(part) : 0;
+        *(takes ? &goes : &stays) += n;
     }
-    return any;
+    return goes > stays;
+}
+
+static datum *spill_part(void *file, const datum *d, datum *part, err *e)
+{
+    spill *s = file;
+
+    if (!is_large(part) || !takes_part(d, part)) return datum_ref(part);
+    return as_blob(part) ? spill_bytes_of(s, as_blob(part), e) : spill_result(s, part, NULL, e);
+}
+
+static datum *fetch_part(void *ctx, const datum *d, datum *part, err *e)
+{
+    (void)ctx, (void)d;
+
+    if (as_away_bytes(part)) return fetch_bytes(as_away_bytes(part), e);
+    return is_away(part) ? away_fetch(part, e) : datum_ref(part);
+}
+
+/* d with what `change` makes of its parts. */
+typedef datum *(*changer)(void *ctx, const datum *d, datum *part, err *e);
+
+static datum *changed(const datum *d, changer change, void *ctx, err *e)
+{
+    uint32_t n = count_parts(d);
+    datum **part = mem_zero((n + 1) * sizeof *part);
+    bool ok = true;
+    for (uint32_t i = 0; i < n && ok; i++)
+        ok = (part[i] = change(ctx, d, datum_part(d, i), e)) != NULL;
+    datum *made = ok ? d->kind->with(d, part) : NULL;
+    for (uint32_t i = 0; i < n && !ok; i++) datum_unref(part[i]);
+    mem_free(part);
+    return made;
 }
 
 datum *spill_result(spill *s, const datum *d, const grid *tiles, err *e)
 {
-    const pack *p = pack_of(d);
-    if (!p) return spill_block(s, as_nd(d), tiles, e);
-    datum **item = mem_zero((p->n + 1) * sizeof *item);
-    bool ok = true;
-    for (uint32_t i = 0; i < p->n && ok; i++) {
-        bool goes = is_large(p->item[i]);
-        item[i] = goes ? spill_block(s, as_nd(p->item[i]), NULL, e) : datum_ref(p->item[i]);
-        ok = item[i] != NULL;
-    }
-    datum *away = ok ? &pack_new(p->n, p->name, item)->hdr : NULL;
-    for (uint32_t i = 0; i < p->n && !ok; i++) datum_unref(item[i]);
-    mem_free(item);
-    return away;
+    return as_nd(d) ? spill_block(s, as_nd(d), tiles, e) : changed(d, spill_part, s, e);
 }
 
 bool is_away(const datum *d)
 {
-    const pack *p = d ? pack_of(d) : NULL;
-    for (uint32_t i = 0; p && i < p->n; i++)
-        if (is_spilled(p->item[i])) return true;
+    const datum *part;
+    for (uint32_t i = 0; (part = datum_part(d, i)); i++)
+        if (as_away_bytes(part) || is_away(part)) return true;
     return is_spilled(d);
 }
 
 uint64_t away_room(const datum *d)
 {
-    const pack *p = pack_of(d);
-    uint64_t n = p ? 0 : nd_bytes((const nd *)d);
-    for (uint32_t i = 0; p && i < p->n; i++)
-        if (is_spilled(p->item[i])) n += nd_bytes((const nd *)p->item[i]);
+    const datum *part;
+    uint64_t n = is_spilled(d) ? nd_bytes((const nd *)d) : 0;
+    for (uint32_t i = 0; (part = datum_part(d, i)); i++)
+        n += away_room(as_away_bytes(part) ? as_away_bytes(part)->in : part);
     return n;
 }
 
 datum *away_fetch(const datum *d, err *e)
 {
-    const pack *p = pack_of(d);
-    if (!p) return d->kind->fetch(d, e);
-    datum **item = mem_zero((p->n + 1) * sizeof *item);
-    bool ok = true;
-    for (uint32_t i = 0; i < p->n && ok; i++) {
-        const datum *at = p->item[i];
-        item[i] = is_spilled(at) ? at->kind->fetch(at, e) : datum_ref(p->item[i]);
-        ok = item[i] != NULL;
-    }
-    datum *here = ok ? &pack_new(p->n, p->name, item)->hdr : NULL;
-    for (uint32_t i = 0; i < p->n && !ok; i++) datum_unref(item[i]);
-    mem_free(item);
-    return here;
+    return is_spilled(d) ? d->kind->fetch(d, e) : changed(d, fetch_part, NULL, e);
 }
 
-/* Bytes of the buffer that item i looks into, once for all items that share it, and not when
- * others hold it, too. */
-static uint64_t item_holds(const pack *p, uint32_t i)
+/* --- what is held --- */
+
+/* Bytes of the buffer that part i of d looks into, once for all parts that share it.  Who else
+ * holds it is another result for a pack, which counts it; for a value most likely one that ends
+ * first. */
+static uint64_t part_holds(const datum *d, uint32_t i)
 {
-    const nd *x = as_nd(p->item[i]);
-    uint32_t same = 0;
-    if (!x) return datum_bytes(p->item[i]);
-    for (uint32_t k = 0; k < p->n; k++) {
-        const nd *y = as_nd(p->item[k]);
-        if (!y || y->b != x->b) continue;
-        if (k < i) return 0;
-        same++;
-    }
-    return atomic_load(&x->b->rc) > same ? 0 : x->b->size;
+    const datum *part = datum_part(d, i), *other;
+    const nd *x = as_nd(part);
+    if (!x) return !part || atomic_load(&part->rc) > 1 ? 0 : result_holds(part);
+    if (!is_large(part)) return nd_bytes(x);
+    for (uint32_t k = 0; k < i && (other = datum_part(d, k)); k++)
+        if (as_nd(other) && as_nd(other)->b == x->b) return 0;
+    if (atomic_load(&x->b->rc) <= sharing(d, x->b)) return x->b->size;
+    return d->kind == &pack_kind ? 0 : nd_bytes(x);
 }
 
 uint64_t result_holds(const datum *d)
 {
-    const pack *p = d ? pack_of(d) : NULL;
     const nd *x = as_nd(d);
     uint64_t n = 0;
     if (x) return buf_shared(x->b) ? 0 : x->b->size;
-    if (!p) return datum_bytes(d);
-    for (uint32_t i = 0; i < p->n; i++) n += item_holds(p, i);
+    if (!d || !d->kind->part || !datum_part(d, 0)) return datum_bytes(d);
+    for (uint32_t i = 0; datum_part(d, i); i++) n += part_holds(d, i);
     return n;
+}
+
+/* --- parts of their own --- */
+
+/* A small part of a block that would stay in memory for it is copied; of those with more axes only
+ * what lies as the copy will. */
+static datum *own_part(void *ctx, const datum *d, datum *part, err *e)
+{
+    const nd *x = as_nd(part);
+    (void)ctx, (void)d;
+    if (!x || x->b->size < LEAST || nd_bytes(x) > x->b->size / 2 || !spill_takes(x) || !nd_is_c(x))
+        return datum_ref(part);
+    return (datum *)nd_copy(x, e);
+}
+
+datum *result_apart(datum *d)
+{
+    err e = {0};
+    if (!datum_part(d, 0)) return d;
+    datum *own = changed(d, own_part, NULL, &e);
+    err_clear(&e);
+    if (!own) return d;
+    datum_unref(d);
+    return own;
 }

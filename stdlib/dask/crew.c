@@ -55,6 +55,13 @@ static void *sit_down(void *ctx, worker *w)
     return s;
 }
 
+/* What a task was given is not needed any more when the next one begins. */
+static void tidy(void *user)
+{
+    seat *s = user;
+    if (s->in) thaw_trim(s->in);
+}
+
 static void stand_up(void *ctx, void *user)
 {
     seat *s = user;
@@ -75,7 +82,7 @@ crew *crew_new(interp *home, int n, bool processes)
     c->home = home;
     c->setting = setting;
     pthread_mutex_init(&c->lock, NULL);
-    worker_hooks h = {c, sit_down, stand_up};
+    worker_hooks h = {c, sit_down, stand_up, tidy};
     c->p = pool_new(n, n > 0 || processes, &h);
     return c;
 }

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/kernels/random.h"
+#include "engine/base/mem.h"
+#include "engine/expr/seeds.h"
 #include "tests/unit/suite.h"
 
 static const uint64_t FNV_START = 0xcbf29ce484222325u;
@@ -155,16 +156,38 @@ END_TEST
 START_TEST(chunks_are_seeded_as_dask_does)
 {
     rng parent = seeded(true, 5), chunk;
-    uint32_t *seeds = malloc(3 * MT_WORDS * sizeof *seeds);
-    random_state_data(&parent, 3, seeds);
-    rng_seed_legacy_array(&chunk, MT_WORDS, seeds + 2 * MT_WORDS);
+    seeds *s = seeds_new(&parent, 3, NULL);
+    seeds_start(s, 2, &chunk);
     double x[1000];
     rng_doubles(&chunk, 1000, x);
     ck_assert(fnv(FNV_START, x, sizeof x) == 0x282565dca887278b);
     rng_seed_legacy_array(&chunk, 3, (uint32_t[]){1, 2, 3});
     rng_doubles(&chunk, 10, x);
     ck_assert(fnv(FNV_START, x, 10 * sizeof *x) == 0x6ab7d9d987538075);
-    free(seeds);
+    datum_unref(s);
+}
+END_TEST
+
+START_TEST(seeds_that_are_not_kept_are_made_again)
+{
+    enum { MANY = 5000 };
+    const uint64_t at[] = {4999, 0, 63, 64, 4095, 4096, 1, 700, 2000, 3000, 65, 4998};
+    for (int skip = 0; skip < 700; skip += 233) { /* words that the parent has given before */
+        rng parent = seeded(true, 7), plain = parent, chunk, same;
+        uint32_t *words = malloc(MANY * MT_WORDS * sizeof *words);
+        for (int i = 0; i < skip; i++) ck_assert(rng_next32(&parent) == rng_next32(&plain));
+        rng_bytes(&plain, MANY * MT_WORDS * sizeof *words, words);
+        seeds *s = seeds_new(&parent, MANY, NULL);
+        ck_assert(datum_bytes((datum *)s) < MANY * MT_WORDS * sizeof *words / 32);
+        for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+            seeds_start(s, at[i], &chunk);
+            rng_seed_legacy_array(&same, MT_WORDS, words + MT_WORDS * at[i]);
+            ck_assert(rng_next64(&chunk) == rng_next64(&same));
+        }
+        ck_assert(rng_next64(&parent) == rng_next64(&plain));
+        datum_unref(s);
+        free(words);
+    }
 }
 END_TEST
 
@@ -215,6 +238,7 @@ int main(void)
     tcase_add_test(c, choices_and_vectors_agree);
     tcase_add_loop_test(c, every_generator_is_seeded_as_in_numpy, 0, NRNG);
     tcase_add_test(c, chunks_are_seeded_as_dask_does);
+    tcase_add_test(c, seeds_that_are_not_kept_are_made_again);
     tcase_add_test(c, blocks_equal_single_draws);
     tcase_add_test(c, impossible_parameters_are_refused_in_numpys_words);
     suite_add_tcase(s, c);
