@@ -44,12 +44,12 @@ static inline bool finite_c(num x)
 
 static inline bool cless(num x, num y)
 {
-    return (IM(x) == IM(x) && IM(y) == IM(y) && RE(x) < RE(y)) || (RE(x) == RE(y) && IM(x) < IM(y));
+    return (RE(x) < RE(y) && IM(x) == IM(x) && IM(y) == IM(y)) || (RE(x) == RE(y) && IM(x) < IM(y));
 }
 
 static inline bool clesseq(num x, num y)
 {
-    return (IM(x) == IM(x) && IM(y) == IM(y) && RE(x) < RE(y)) ||
+    return (RE(x) < RE(y) && IM(x) == IM(x) && IM(y) == IM(y)) ||
            (RE(x) == RE(y) && IM(x) <= IM(y));
 }
 
