@@ -367,7 +367,7 @@ bool func_bind(interp *in, func *f, value *r, value *arg, size_t npos, tuple *kw
 
 /* ---- calls from Python ---- */
 
-enum { FEW = 8 };
+enum { FEW = 8, LATER = CODE_GENERATOR | CODE_COROUTINE | CODE_ASYNC_GEN };
 
 /* Where the named arguments of a call of p belong, which gives nothing twice and lacks nothing;
  * p has only plain parameters. False: it is not so simple, or wrong. */
@@ -430,6 +430,7 @@ frame *frame_init(interp *in, klass *cls, value *arg, size_t npos, tuple *names)
     func *p = as_func(cls->init);
     frame *f = in->frame, *to = NULL;
     if (!p || cls->native != &T_object || !is_fail(cls->new_) || cls->abstract) return NULL;
+    if (p->link->code->flags & LATER) return NULL; /* its call gives something else than None */
     obj *self = obj_new(in, &cls->t, 0);
     if (!self) return NULL;
     value *at = arg - 1, old = *at;
