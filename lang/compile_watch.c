@@ -41,6 +41,8 @@ static const word words[] = {
     WORD("id", WATCHES_LOCALS, true),
     /* the names of a module, and what runs text among them */
     NAMES("globals"),
+    NAMES("__globals__"),
+    NAMES("get_type_hints"),
     NAMES("locals"),
     NAMES("eval"),
     NAMES("exec"),
@@ -92,6 +94,7 @@ bool watches_here(const char *name)
 typedef struct search {
     unsigned found;
     bool plain;
+    const ast *called; /* of the call that is looked at: what it calls */
 } search;
 
 static void look_at(void *data, const ast *x);
@@ -117,6 +120,9 @@ static void look_at(void *data, const ast *x)
     }
     s->plain = x->kind == N_Name;
     ast_visit(x, look_at_field, s);
+    if (s->plain && s->called != x && watches_here(x->Name.id.at))
+        s->found |= WATCHES_LOCALS; /* it may be called by another name */
+    if (x->kind == N_Call) s->called = x->Call.func; /* the next one */
     ast_each(x, look_at, s);
 }
 
