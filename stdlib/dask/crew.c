@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "engine/base/mem.h"
+#include "lang/interp.h"
 #include "stdlib/numpy/numpy.h"
 
 struct crew {
@@ -55,11 +56,14 @@ static void *sit_down(void *ctx, worker *w)
     return s;
 }
 
-/* What a task was given is not needed any more when the next one begins. */
+/* What a task was given is not needed any more when the next one begins.  Nor are cycles of what
+ * the last ones made: they may hold arrays, which nobody counts, and are few objects. */
 static void tidy(void *user)
 {
     seat *s = user;
-    if (s->in) thaw_trim(s->in);
+    if (!s->in) return;
+    thaw_trim(s->in);
+    if (!buf_fits(buf_wall_most() / 8)) gc_collect(s->in);
 }
 
 static void stand_up(void *ctx, void *user)
