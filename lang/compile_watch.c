@@ -121,7 +121,7 @@ static void look_at(void *data, const ast *x)
     s->plain = x->kind == N_Name;
     ast_visit(x, look_at_field, s);
     if (s->plain && s->called != x && watches_here(x->Name.id.at))
-        s->found |= WATCHES_LOCALS; /* it may be called by another name */
+        s->found |= WATCHES_LOCALS;                  /* it may be called by another name */
     if (x->kind == N_Call) s->called = x->Call.func; /* the next one */
     ast_each(x, look_at, s);
 }

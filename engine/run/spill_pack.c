@@ -3,6 +3,7 @@
  *
  * Such a thing away from memory is one of its kind again, the large parts of which are spilled: who
  * takes one item of a pack (expr/fold.h) fetches no other. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/blob.h"
@@ -168,29 +169,49 @@ datum *away_fetch(const datum *d, err *e)
 
 /* --- what is held --- */
 
-/* Bytes of the buffer that part i of d looks into, once for all parts that share it.  Who else
- * holds it is another result for a pack, which counts it; for a value most likely one that ends
- * first. */
-static uint64_t part_holds(const datum *d, uint32_t i)
+static int by_buffer(const void *a, const void *b)
 {
-    const datum *part = datum_part(d, i), *other;
-    const nd *x = as_nd(part);
-    if (!x) return !part || atomic_load(&part->rc) > 1 ? 0 : result_holds(part);
-    if (!is_large(part)) return nd_bytes(x);
-    for (uint32_t k = 0; k < i && (other = datum_part(d, k)); k++)
-        if (as_nd(other) && as_nd(other)->b == x->b) return 0;
-    if (atomic_load(&x->b->rc) <= sharing(d, x->b)) return x->b->size;
-    return d->kind == &pack_kind ? 0 : nd_bytes(x);
+    uintptr_t x = (uintptr_t)(*(const nd *const *)a)->b, y = (uintptr_t)(*(const nd *const *)b)->b;
+    return (x > y) - (x < y);
+}
+
+/* Bytes of the buffers that those parts of d look into, each once.  Who else holds one is another
+ * result for a pack, which counts it; for a value most likely one that ends first. */
+static uint64_t buffers_held(const datum *d, const nd **part, uint32_t n)
+{
+    uint64_t sum = 0;
+    qsort(part, n, sizeof *part, by_buffer);
+    for (uint32_t i = 0, end; i < n; i = end) {
+        const buf *b = part[i]->b;
+        uint64_t most = 0;
+        for (end = i; end < n && part[end]->b == b; end++)
+            if (nd_bytes(part[end]) > most) most = nd_bytes(part[end]);
+        bool alone = atomic_load(&b->rc) <= end - i;
+        sum += alone ? b->size : d->kind == &pack_kind ? 0 : most;
+    }
+    return sum;
 }
 
 uint64_t result_holds(const datum *d)
 {
     const nd *x = as_nd(d);
-    uint64_t n = 0;
+    const datum *part;
+    uint64_t sum = 0;
+    uint32_t n = 0;
     if (x) return buf_shared(x->b) ? 0 : x->b->size;
     if (!d || !d->kind->part || !datum_part(d, 0)) return datum_bytes(d);
-    for (uint32_t i = 0; datum_part(d, i); i++) n += part_holds(d, i);
-    return n;
+    const nd **large = mem_alloc((count_parts(d) + 1) * sizeof *large);
+    for (uint32_t i = 0; (part = datum_part(d, i)); i++) {
+        if (!as_nd(part))
+            sum += atomic_load(&part->rc) > 1 ? 0 : result_holds(part);
+        else if (is_large(part))
+            large[n++] = as_nd(part);
+        else
+            sum += nd_bytes(as_nd(part));
+    }
+    sum += buffers_held(d, large, n);
+    mem_free(large);
+    return sum;
 }
 
 /* --- parts of their own --- */
