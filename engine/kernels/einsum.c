@@ -182,7 +182,7 @@ static void say_operand(strbuf *out, const term *t, const nd *x, const char *lab
         else
             sb_adds(out, "newaxis");
     }
-    sb_adds(out, said == 1 ? ",) " : ") ");
+    sb_adds(out, n == 1 ? ",) " : ") "); /* the comma is for one label in all */
 }
 
 static bool no_match(const sums *p, const nd *const *x, err *e)
