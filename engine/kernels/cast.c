@@ -98,17 +98,18 @@ static inline uint64_t to_uint64(double d)
     }
 
 /* integers and bools: C's conversions are NumPy's */
-#define FROM_INT(f) \
-    CAST(f, int8, x) CAST(f, uint8, x) CAST(f, int16, x) CAST(f, uint16, x) CAST(f, int32, x) CAST(f, uint32, x) \
-    CAST(f, int64, x) CAST(f, uint64, x) CAST(f, bool, x != 0) CAST(f, float16, float_to_half((float)x)) \
-    CAST(f, float32, x) CAST(f, float64, x) CAST(f, complex64, x) CAST(f, complex128, x)
+#define FROM_INT(f, v) \
+    CAST(f, int8, v) CAST(f, uint8, v) CAST(f, int16, v) CAST(f, uint16, v) CAST(f, int32, v) CAST(f, uint32, v) \
+    CAST(f, int64, v) CAST(f, uint64, v) CAST(f, bool, x != 0) CAST(f, float16, float_to_half((float)(v))) \
+    CAST(f, float32, v) CAST(f, float64, v) CAST(f, complex64, v) CAST(f, complex128, v)
 /* v: the element as a double */
 #define FROM_REAL(f, v, to_uint32_) \
     CAST(f, int8, to_int8(v)) CAST(f, uint8, to_uint8(v)) CAST(f, int16, to_int16(v)) CAST(f, uint16, to_uint16(v)) \
     CAST(f, int32, to_int32(v)) CAST(f, uint32, to_uint32_((double)(v))) CAST(f, int64, to_int64((double)(v))) CAST(f, uint64, to_uint64((double)(v))) \
     CAST(f, bool, (v) != 0) CAST(f, float16, double_to_half((double)(v))) CAST(f, float32, (float)(v)) CAST(f, float64, (double)(v))
-FROM_INT(bool) FROM_INT(int8) FROM_INT(uint8) FROM_INT(int16) FROM_INT(uint16)
-FROM_INT(int32) FROM_INT(uint32) FROM_INT(int64) FROM_INT(uint64)
+FROM_INT(bool, x != 0) /* a view of bytes as bools has other ones, too */
+FROM_INT(int8, x) FROM_INT(uint8, x) FROM_INT(int16, x) FROM_INT(uint16, x)
+FROM_INT(int32, x) FROM_INT(uint32, x) FROM_INT(int64, x) FROM_INT(uint64, x)
 /* floats and halves, by runs */
 #define CAST_RUN(from_, to_, S, D, run)                                                            \
     static _Bool from_##_to_##to_##_run(ARGS)                                                      \

@@ -12,8 +12,11 @@ enum { SIDE_BY_SIDE = 4, BYTES = 32 }; /* vectors, and their size */
 
 typedef void adder(const void *x, size_t n, int64_t *out);
 
-/* T: of elements; L: of lanes, which take MOST elements each */
-#define WHOLE(name, T, L, MOST)                                                                    \
+#define NUMBER(x) (x)
+#define TRUTH(x)  ((__typeof__(x))((x) != 0) & 1) /* what others call a bool may be any byte */
+
+/* T: of elements; L: of lanes, which take MOST elements each; OF: what an element counts */
+#define WHOLE(name, T, L, MOST, OF)                                                                \
     typedef T name##_few __attribute__((vector_size(BYTES)));                                      \
     typedef L name##_lanes __attribute__((vector_size(BYTES / sizeof(T) * sizeof(L))));            \
     SIMD_ALWAYS uint64_t name##_total(const name##_lanes *v)                                       \
@@ -37,23 +40,24 @@ typedef void adder(const void *x, size_t n, int64_t *out);
                 for (int k = 0; k < SIDE_BY_SIDE; k++) {                                           \
                     name##_few few;                                                                \
                     memcpy(&few, x + k * EACH, sizeof few);                                        \
-                    v[k] += __builtin_convertvector(few, name##_lanes);                            \
+                    v[k] += __builtin_convertvector(OF(few), name##_lanes);                        \
                 }                                                                                  \
             sum += name##_total(v);                                                                \
             n -= rounds * ROUND;                                                                   \
         }                                                                                          \
-        for (size_t i = 0; i < n; i++) sum += (uint64_t)x[i];                                      \
+        for (size_t i = 0; i < n; i++) sum += (uint64_t)OF(x[i]);                                  \
         *out = (int64_t)sum;                                                                       \
     }
-WHOLE(of_int8, int8_t, int16_t, 256)
-WHOLE(of_uint8, uint8_t, uint16_t, 256)
-WHOLE(of_int16, int16_t, int32_t, 32768)
-WHOLE(of_uint16, uint16_t, uint32_t, 32768)
-WHOLE(of_int32, int32_t, int64_t, SIZE_MAX)
-WHOLE(of_uint32, uint32_t, uint64_t, SIZE_MAX)
+WHOLE(of_bool, uint8_t, uint16_t, 256, TRUTH)
+WHOLE(of_int8, int8_t, int16_t, 256, NUMBER)
+WHOLE(of_uint8, uint8_t, uint16_t, 256, NUMBER)
+WHOLE(of_int16, int16_t, int32_t, 32768, NUMBER)
+WHOLE(of_uint16, uint16_t, uint32_t, 32768, NUMBER)
+WHOLE(of_int32, int32_t, int64_t, SIZE_MAX, NUMBER)
+WHOLE(of_uint32, uint32_t, uint64_t, SIZE_MAX, NUMBER)
 
 static adder *const adders[] = {
-    [DT_bool] = of_uint8,    [DT_int8] = of_int8,   [DT_uint8] = of_uint8,   [DT_int16] = of_int16,
+    [DT_bool] = of_bool,    [DT_int8] = of_int8,   [DT_uint8] = of_uint8,   [DT_int16] = of_int16,
     [DT_uint16] = of_uint16, [DT_int32] = of_int32, [DT_uint32] = of_uint32, [DT_complex128] = NULL,
 };
 
