@@ -86,9 +86,13 @@ void num_text(strbuf *b, const num *x, bool engineering, bool capitals)
 static bool read_many(num *out, const char *s, size_t n, rules *r)
 {
     char *digits = mem_dupn(s, n);
+    const num known = *out; /* its kind, sign and exponent */
     mpz_t z;
     mpz_init_set_str(z, digits, 10);
     bool ok = num_set_mpz(out, z, r);
+    out->kind = known.kind;
+    out->neg = known.neg;
+    out->exp = known.exp;
     mpz_clear(z);
     mem_free(digits);
     return ok;
