@@ -57,7 +57,7 @@ WHOLE(of_int32, int32_t, int64_t, SIZE_MAX, NUMBER)
 WHOLE(of_uint32, uint32_t, uint64_t, SIZE_MAX, NUMBER)
 
 static adder *const adders[] = {
-    [DT_bool] = of_bool,    [DT_int8] = of_int8,   [DT_uint8] = of_uint8,   [DT_int16] = of_int16,
+    [DT_bool] = of_bool,     [DT_int8] = of_int8,   [DT_uint8] = of_uint8,   [DT_int16] = of_int16,
     [DT_uint16] = of_uint16, [DT_int32] = of_int32, [DT_uint32] = of_uint32, [DT_complex128] = NULL,
 };
 
