@@ -320,11 +320,11 @@ value vm_run(interp *in)
     CASE(LASTGLOBAL) :
     {
         site *s = SITE;
-        if (s->version != f->globals->version || !s->at) {
+        if (s->version != f->globals->version || s->how != SITE_GLOBAL) {
             f->ip = ip;
             v = global_load(in, s, f);
             if (v.kind == V_FAIL) goto error;
-            if (!s->at) { /* a builtin */
+            if (s->version != f->globals->version || s->how != SITE_GLOBAL) { /* builtins stay */
                 SET(RC, v);
                 NEXT;
             }

@@ -61,6 +61,12 @@ static inline void put_done(void)
 #define EVERY _Pragma("GCC unroll 8")
 #define MIX __builtin_shufflevector
 /* squares of 4 x 4 and 8 x 8, turned: r[i][j] and r[j][i] change places */
+/* the last step of 8 x 8: halves of rows four apart */
+#define TURN_HALVES(r, u)                                                                          \
+    EVERY for (int j_ = 0; j_ < 4; j_++) {                                                               \
+        r[j_] = MIX(u[j_], u[4 + j_], 0, 1, 2, 3, 8, 9, 10, 11);                                   \
+        r[4 + j_] = MIX(u[j_], u[4 + j_], 4, 5, 6, 7, 12, 13, 14, 15);                             \
+    }
 #define TURN_WIDE_8(r, V)                                                                          \
     do {                                                                                           \
         V t_[8], u_[8];                                                                            \
@@ -74,10 +80,7 @@ static inline void put_done(void)
                 u_[i_ + j_] = MIX(a_, b_, 0, 1, 8, 9, 4, 5, 12, 13);                               \
                 u_[i_ + 2 + j_] = MIX(a_, b_, 2, 3, 10, 11, 6, 7, 14, 15);                         \
             }                                                                                      \
-        EVERY for (int j_ = 0; j_ < 4; j_++) {                                                           \
-            r[j_] = MIX(u_[j_], u_[4 + j_], 0, 1, 2, 3, 8, 9, 10, 11);                             \
-            r[4 + j_] = MIX(u_[j_], u_[4 + j_], 4, 5, 6, 7, 12, 13, 14, 15);                       \
-        }                                                                                          \
+        TURN_HALVES(r, u_);                                                                        \
     } while (0)
 #define TURN_WIDE_4(r, V)                                                                          \
     do {                                                                                           \
@@ -92,10 +95,7 @@ static inline void put_done(void)
                 u_[i_ + 2 * j_] = MIX(a_, b_, 0, 1, 8, 9, 4, 5, 12, 13);                           \
                 u_[i_ + 2 * j_ + 1] = MIX(a_, b_, 2, 3, 10, 11, 6, 7, 14, 15);                     \
             }                                                                                      \
-        EVERY for (int j_ = 0; j_ < 4; j_++) {                                                           \
-            r[j_] = MIX(u_[j_], u_[4 + j_], 0, 1, 2, 3, 8, 9, 10, 11);                             \
-            r[4 + j_] = MIX(u_[j_], u_[4 + j_], 4, 5, 6, 7, 12, 13, 14, 15);                       \
-        }                                                                                          \
+        TURN_HALVES(r, u_);                                                                        \
     } while (0)
 #define TURN_NARROW_8(r, V)                                                                        \
     do {                                                                                           \
