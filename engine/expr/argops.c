@@ -246,7 +246,7 @@ static bool best(const red_fn *r, const call *c, nd **vals, nd **arg, err *e)
 static datum *arg_combine_call(const fn *f, const call *c, err *e)
 {
     nd *vals, *arg;
-    best((const red_fn *)f, c, &vals, &arg, e);
+    if (!best((const red_fn *)f, c, &vals, &arg, e)) vals = datum_unref(vals);
     return pair(vals, arg);
 }
 

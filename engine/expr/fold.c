@@ -148,9 +148,10 @@ nd *fold_get(const folding *f, int i, int pick, err *e)
 bool fold_add(nd **sum, nd *x, err *e)
 {
     map_opts o = OPTS_NONE;
-    if (!x || !*sum) {
+    if (!x) return false;
+    if (!*sum) {
         *sum = x;
-        return x != NULL;
+        return true;
     }
     nd *out = NULL;
     const nd *in[] = {*sum, x};

@@ -118,6 +118,8 @@ static datum *call_view(const task_run *r, const layer *of, uint64_t index, cons
     datum *out = fn_call(v->f, &c, e);
     datum_unref(c.into);
     for (uint32_t i = 0; i < nplace && place; i++) datum_unref(place[i]);
+    /* what a function gave although something in it failed is not to be relied on */
+    if (out && e->kind) out = datum_unref(out);
     if (!out && !e->kind && !(r->go_home && *r->go_home))
         err_set(e, SystemError, "'%s' failed without saying why", v->f->name);
     return out;
