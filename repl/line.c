@@ -1,7 +1,8 @@
 /* repl/line.c - readline: cells of several lines, recalled whole.
  *
- * readline keeps its state in global variables, and so does this file where its hooks need the
- * session.  In the history file every cell is one line, its newlines written as \n. */
+ * keys.c says what the keys do, screen.c draws.  readline keeps its state in global variables, and
+ * so does this file where its hooks need the session.  In the history file every cell is one line,
+ * its newlines written as \n. */
 #include "repl/line.h"
 
 #include <errno.h>
@@ -19,16 +20,17 @@
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 #include "engine/data/nd.h"
-#include "repl/complete.h"
 #include "repl/host.h"
+#include "repl/keys.h"
+#include "repl/screen.h"
 
-enum { MAX_HISTORY = 10000 };
+enum { MAX_HISTORY = 10000, CTRL_C = 3 };
 
-static session *current;      /* whose names are completed */
-static char *prefilled;       /* what the next cell begins with */
-static bool cancelled;        /* Ctrl-C while a line was being read */
-static int indentation;       /* to begin the next line with */
-static struct termios cooked; /* the terminal before a line is read */
+static session *current;              /* whose names are completed */
+static char *prefilled;               /* what the next cell begins with */
+static bool on_screen;                /* cells are edited whole */
+static volatile sig_atomic_t resumed; /* after Ctrl-Z, in the foreground again */
+static struct termios cooked;         /* the terminal before a line is read */
 
 /* ---- history ---- */
 
@@ -95,91 +97,6 @@ static void remember(const char *cell)
     save_entry(cell);
 }
 
-/* ---- completion ---- */
-
-/* What readline puts for line[start..end), when `word` is to stand from `from`.  It frees it with
- * free(). */
-static char *give(const char *word, size_t n, size_t from, size_t start)
-{
-    const size_t skip = from < start ? start - from : 0, keep = from > start ? from - start : 0;
-    if (skip >= n) return strdup("");
-    char *out = malloc(keep + n - skip + 1);
-    if (!out) return NULL;
-    memcpy(out, rl_line_buffer + start, keep);
-    memcpy(out + keep, word + skip, n - skip);
-    out[keep + n - skip] = 0;
-    return out;
-}
-
-static size_t common_length(const words *w)
-{
-    size_t n = strlen(w->at[0]);
-    for (size_t i = 1; i < w->n; i++) {
-        size_t k = 0;
-        while (k < n && w->at[i][k] == w->at[0][k]) k++;
-        n = k;
-    }
-    return n;
-}
-
-static char **attempt(const char *text, int start, int end)
-{
-    (void)text;
-    rl_attempted_completion_over = 1;
-    rl_completion_append_character = 0;
-    if (!current) return NULL;
-    const size_t from = complete_start(rl_line_buffer, (size_t)end), begin = (size_t)start;
-    words w = complete(current, rl_line_buffer, from, (size_t)end);
-    if (w.n == 1 && w.after != rl_line_buffer[end]) rl_completion_append_character = w.after;
-    char **out = w.n ? calloc(w.n + 2, sizeof *out) : NULL;
-    if (out) {
-        out[0] = give(w.at[0], common_length(&w), from, begin);
-        for (size_t i = 0; w.n > 1 && i < w.n; i++)
-            out[i + 1] = give(w.at[i], strlen(w.at[i]), from, begin);
-    }
-    words_clear(&w);
-    return out;
-}
-
-/* readline breaks words at characters; where ours begins depends on what it is. */
-static char *word_break(void)
-{
-    static char at_start[] = " \t\n\"\\'`@$><=;|&{}()[]+-*/,:!~^";
-    return at_start;
-}
-
-enum { INDENT = 4 };
-
-/* The blanks before the cursor when nothing else stands in the line before it, else -1. */
-static int blanks_before(void)
-{
-    int n = 0;
-    while (n < rl_point && rl_line_buffer[rl_point - 1 - n] != '\n') {
-        const char c = rl_line_buffer[rl_point - 1 - n++];
-        if (c != ' ' && c != '\t') return -1;
-    }
-    return n;
-}
-
-/* Tab where only blanks stand before the cursor is indentation. */
-static int tab(int count, int key)
-{
-    (void)count, (void)key;
-    if (blanks_before() < 0) return rl_complete_internal(rl_last_func == tab ? '?' : '\t');
-    return rl_insert_text("    ") >= 0 ? 0 : 1;
-}
-
-/* Backspace takes indentation away a level at a time. */
-static int backspace(int count, int key)
-{
-    const int n = blanks_before();
-    if (n < 1 || count != 1) return rl_rubout(count, key);
-    const int gone = (n - 1) % INDENT + 1;
-    rl_delete_text(rl_point - gone, rl_point);
-    rl_point -= gone;
-    return 0;
-}
-
 /* ---- reading ---- */
 
 /* What a Ctrl-C left behind goes while nobody types. */
@@ -188,6 +105,15 @@ static void tidy(int fd)
     struct pollfd p = {.fd = fd, .events = POLLIN};
     while (current && poll(&p, 1, 0) == 0)
         if (!interp_tidy(current->in) && !buf_pool_tidy() && !mem_tidy()) break;
+}
+
+/* After Ctrl-Z the shell has left the terminal to us as it likes it. */
+static void resume(void)
+{
+    resumed = 0;
+    rl_reset_after_signal();
+    screen_fresh();
+    rl_forced_update_display();
 }
 
 /* One byte from the terminal.  Ctrl-C ends the line, which is then forgotten. */
@@ -200,10 +126,8 @@ static int get_byte(FILE *f)
         if (n == 1) return c;
         if (n == 0 || errno != EINTR) return EOF;
         rl_check_signals();
-        if (host_interrupted()) {
-            cancelled = true;
-            return '\n';
-        }
+        if (resumed) resume();
+        if (host_interrupted()) return CTRL_C;
     }
 }
 
@@ -215,50 +139,17 @@ bool line_prefill(const char *text)
     return true;
 }
 
-static int insert_indentation(void)
-{
-    if (prefilled) {
-        rl_insert_text(prefilled);
-        mem_free(prefilled);
-        prefilled = NULL;
-    }
-    for (int i = 0; i < indentation; i++) rl_insert_text(" ");
-    return 0;
-}
-
-/* Blanks that the line after this one probably begins with. */
-static int next_indentation(const char *line)
-{
-    size_t n = strlen(line);
-    int indent = (int)strspn(line, " ");
-    while (n && (line[n - 1] == ' ' || line[n - 1] == '\n')) n--;
-    if (n == 0) return 0;
-    if (line[n - 1] == ':') return indent + INDENT;
-    const char *word = line + indent;
-    static const char *const leave[] = {"return", "pass", "break", "continue", "raise"};
-    const size_t length = strcspn(word, " (\n");
-    for (size_t i = 0; i < sizeof leave / sizeof *leave; i++)
-        if (length == strlen(leave[i]) && strncmp(word, leave[i], length) == 0 && indent >= INDENT)
-            return indent - INDENT;
-    return indent;
-}
-
 void line_open(session *s)
 {
+    const char *term = getenv("TERM");
     current = s;
+    on_screen = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && strcmp(term, "dumb");
     rl_readline_name = (char[]){"dsk"};
     rl_catch_signals = 0;
     rl_getc_function = get_byte;
-    rl_startup_hook = insert_indentation;
-    rl_attempted_completion_function = attempt;
-    rl_completion_word_break_hook = word_break;
-    rl_basic_quote_characters = ""; /* or it closes quotes that we have not finished */
-    rl_variable_bind("enable-bracketed-paste", "on");
-    rl_variable_bind("colored-completion-prefix", "off");
-    rl_variable_bind("bind-tty-special-chars", "off"); /* or Backspace is readline's again */
-    rl_bind_key('\t', tab);
-    rl_bind_key(0x7f, backspace);
-    rl_bind_key('\b', backspace);
+    rl_variable_bind("enable-bracketed-paste", on_screen ? "on" : "off");
+    rl_initialize(); /* with its own display, or it takes the terminal for one that can nothing */
+    keys_open(s, on_screen);
     using_history();
     stifle_history(MAX_HISTORY);
     load_history();
@@ -267,6 +158,7 @@ void line_open(session *s)
 void line_close(void)
 {
     current = NULL;
+    keys_close();
     mem_free(prefilled);
     prefilled = NULL;
 }
@@ -279,28 +171,47 @@ static void on_end(int signal_number)
     raise(signal_number);
 }
 
-static char *read_one(const char *prompt, int indent)
+static void on_resume(int signal_number)
 {
-    static const int ends[] = {SIGQUIT, SIGTERM, SIGHUP};
-    enum { NEND = sizeof ends / sizeof *ends };
-    struct sigaction was[NEND], how = {.sa_handler = on_end};
-    indentation = indent;
-    cancelled = false;
+    (void)signal_number;
+    resumed = 1;
+}
+
+static char *read_one(const char *prompt, const char *text)
+{
+    static const int signals[] = {SIGQUIT, SIGTERM, SIGHUP, SIGCONT};
+    enum { NSIGNAL = sizeof signals / sizeof *signals };
+    struct sigaction was[NSIGNAL];
+    keys_begin(text);
     host_flush();
     const bool terminal = tcgetattr(STDIN_FILENO, &cooked) == 0;
-    for (int i = 0; terminal && i < NEND; i++) sigaction(ends[i], &how, &was[i]);
+    for (int i = 0; terminal && i < NSIGNAL; i++) {
+        const struct sigaction how = {.sa_handler = signals[i] == SIGCONT ? on_resume : on_end};
+        sigaction(signals[i], &how, &was[i]);
+    }
     char *line = readline(prompt);
-    for (int i = 0; terminal && i < NEND; i++) sigaction(ends[i], &was[i], NULL);
+    for (int i = 0; terminal && i < NSIGNAL; i++) sigaction(signals[i], &was[i], NULL);
     host_interrupted();
     return line;
 }
 
-static const char *last_line(const char *text)
+/* The lines of a cell, one after the other on a terminal that cannot show it whole. */
+static enum reading read_lines(const char *first, const char *more, strbuf *b)
 {
-    size_t n = strlen(text);
-    if (n && text[n - 1] == '\n') n--;
-    while (n && text[n - 1] != '\n') n--;
-    return text + n;
+    char indent[64] = "";
+    for (bool begun = false;; begun = true) {
+        char *line = read_one(begun ? more : first, begun ? indent : prefilled);
+        if (!line || keys_cancelled()) {
+            free(line);
+            return line ? READ_CANCELLED : READ_END;
+        }
+        sb_adds(b, line);
+        sb_addc(b, '\n');
+        free(line);
+        if (on_screen || !session_wants_more(sb_text(b))) return READ_CELL;
+        const int n = keys_indentation(sb_text(b));
+        snprintf(indent, sizeof indent, "%*s", n < (int)sizeof indent ? n : 0, "");
+    }
 }
 
 enum reading line_read(session *s, char **text)
@@ -310,21 +221,15 @@ enum reading line_read(session *s, char **text)
     const char *on = s->color ? "\001\033[32m\002" : "", *off = s->color ? "\001\033[0m\002" : "";
     snprintf(first, sizeof first, "%sIn [%d]:%s ", on, s->number, off);
     snprintf(more, sizeof more, "%s%*s...:%s ", on, width - 5, "", off);
+    if (on_screen) screen_open(more);
     strbuf b = {0};
-    int indent = 0;
-    for (bool begun = false;; begun = true) {
-        char *line = read_one(begun ? more : first, indent);
-        if (cancelled || !line) {
-            free(line);
-            sb_clear(&b);
-            if (cancelled) host_puts(1, "KeyboardInterrupt\n\n");
-            return cancelled ? READ_CANCELLED : READ_END;
-        }
-        sb_adds(&b, line);
-        sb_addc(&b, '\n');
-        free(line);
-        if (!session_wants_more(sb_text(&b))) break;
-        indent = next_indentation(last_line(sb_text(&b)));
+    const enum reading r = read_lines(first, more, &b);
+    mem_free(prefilled);
+    prefilled = NULL;
+    if (r == READ_CANCELLED) host_puts(1, "KeyboardInterrupt\n\n");
+    if (r != READ_CELL) {
+        sb_clear(&b);
+        return r;
     }
     size_t n;
     *text = sb_take(&b, &n);
