@@ -114,12 +114,13 @@ void haste_over(interp *in)
 {
     if (!is_fail(exc_handled(in))) return;
     in->haste = false;
-    if (!in->freeing) bin_empty(in);
+    if (in->freeing || !bin_empty(in)) return;
+    while (!in_haste() && haste_tidy()) continue;
 }
 
 bool interp_tidy(interp *in)
 {
     in->haste = false;
     if (!hurries(in)) haste_end();
-    return bin_some(in);
+    return bin_some(in) || (!in_haste() && haste_tidy());
 }

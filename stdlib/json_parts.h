@@ -4,6 +4,6 @@
 #include "engine/base/str.h"
 #include "lang/lang.h"
 
-void json_quote(strbuf *b, const str *s, bool ascii);
+bool json_quote(interp *in, strbuf *b, const str *s, bool ascii);
 value json_scan(interp *in, const value *arg);
 value json_whole(interp *in, const value *arg);

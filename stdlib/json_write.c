@@ -33,13 +33,14 @@ static void add_escaped(strbuf *b, uint32_t cp)
         sb_addf(b, "\\u%04x", cp);
 }
 
-void json_quote(strbuf *b, const str *s, bool ascii)
+bool json_quote(interp *in, strbuf *b, const str *s, bool ascii)
 {
     static const char special[] = "\"\\\n\r\t\f\b";
     sb_addc(b, '"');
     size_t plain = 0; /* written up to here */
-    for (size_t i = 0, len; i < s->nbyte; i += len) {
+    for (size_t i = 0, turn = 0, len; i < s->nbyte; i += len) {
         uint32_t cp;
+        if (!goes_on(in, turn++)) return false;
         len = utf8_get(s->at + i, &cp);
         if (cp >= ' ' && cp != '"' && cp != '\\' && (cp < 127 || !ascii)) continue;
         sb_add(b, s->at + plain, i - plain);
@@ -52,6 +53,7 @@ void json_quote(strbuf *b, const str *s, bool ascii)
     }
     sb_add(b, s->at + plain, s->nbyte - plain);
     sb_addc(b, '"');
+    return true;
 }
 
 /* ---- numbers ---- */
@@ -133,9 +135,9 @@ static int write_key(writer *w, value k, bool first)
     }
     if (!first) sb_add(&w->out, w->item_sep->at, w->item_sep->nbyte);
     newline(w);
-    if (as_str(k))
-        json_quote(&w->out, as_str(k), w->ascii);
-    else {
+    if (as_str(k)) {
+        if (!json_quote(w->in, &w->out, as_str(k), w->ascii)) return -1;
+    } else {
         sb_addc(&w->out, '"');
         if (!write_value(w, k)) return -1;
         sb_addc(&w->out, '"');
@@ -227,7 +229,7 @@ static bool write_value(writer *w, value v)
     list *l = as_list(v);
     tuple *t = as_tuple(v);
     dict *d = as_dict(v);
-    if (as_str(v)) return json_quote(&w->out, as_str(v), w->ascii), true;
+    if (as_str(v)) return json_quote(w->in, &w->out, as_str(v), w->ascii);
     if (l) return write_items(w, &l->hdr, (const value *const *)&l->at, &l->n);
     if (t) {
         const value *at = t->at;
@@ -268,7 +270,7 @@ static value quote(interp *in, const value *arg)
                      type_said(in, arg[0]));
     }
     strbuf b = {0};
-    json_quote(&b, s, value_truth(in, arg[1]) > 0);
+    if (!json_quote(in, &b, s, value_truth(in, arg[1]) > 0)) return sb_clear(&b), FAIL;
     size_t n;
     char *text = sb_take(&b, &n);
     return v_obj(str_take(in, text, n));

@@ -155,11 +155,27 @@ static int search(interp *in, pattern *p, const subject *s, size_t from, uint32_
     return match_within(in, p, s, from, PCRE2_UNSET, options, data);
 }
 
+static void *take(size_t n, void *ctx)
+{
+    (void)ctx;
+    err e = {0};
+    void *at = try_alloc(n, &e);
+    err_clear(&e);
+    return at;
+}
+
+static void give_back(void *at, void *ctx)
+{
+    (void)ctx;
+    mem_free(at);
+}
+
 int pattern_match(interp *in, pattern *p, const subject *s, size_t from, uint32_t options,
                   match **out)
 {
     if (from > s->to) return 0;
-    pcre2_match_data *data = pcre2_match_data_create_from_pattern(p->code, NULL);
+    if (!p->own) p->own = pcre2_general_context_create(take, give_back, NULL);
+    pcre2_match_data *data = pcre2_match_data_create_from_pattern(p->code, p->own);
     if (!data) return throw_nomem(in), -1;
     int n = search(in, p, s, from, options | PCRE2_NO_UTF_CHECK, data);
     if (n < 0) {
@@ -274,6 +290,7 @@ static void pattern_drop(interp *in, obj *o)
     if (p->code) pcre2_code_free(p->code);
     if (p->patient) pcre2_code_free(p->patient);
     pcre2_match_context_free(p->pace);
+    pcre2_general_context_free(p->own);
     sb_clear(&p->text);
     for (uint32_t i = 0; p->name && i <= p->ngroup; i++) mem_free(p->name[i]);
     mem_free(p->name);

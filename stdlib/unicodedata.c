@@ -169,22 +169,50 @@ static bool form_of(interp *in, value v, utf8proc_option_t *out)
     return false;
 }
 
+/* U+4E00 .. U+9FFF */
+static bool is_ideograph(const char *s)
+{
+    const unsigned char c = (unsigned char)*s;
+    return (c == 0xe4 && (unsigned char)s[1] >= 0xb8) || (c > 0xe4 && c <= 0xe9);
+}
+
+/* How much of s can be normalised by itself: it ends before a character that joins nothing. */
+static size_t piece(const char *s, size_t n)
+{
+    enum { LEAST = 1 << 20 };
+    size_t i = n > LEAST ? LEAST : n;
+    while (i < n && (unsigned char)s[i] >= 128 && !is_ideograph(s + i)) i++;
+    return i;
+}
+
+static bool add_normal(interp *in, strbuf *b, const char *s, size_t n, utf8proc_option_t form)
+{
+    utf8proc_uint8_t *out = NULL;
+    utf8proc_ssize_t size =
+        utf8proc_map((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)n, &out, form);
+    if (size < 0) return throw(in, ValueError, "%s", utf8proc_errmsg(size)), false;
+    sb_add(b, (const char *)out, (size_t)size);
+    free(out); /* theirs */
+    return check_interrupt(in);
+}
+
 static str *normal(interp *in, const value *arg, const char *what)
 {
     utf8proc_option_t form;
     str *s = as_str(arg[1]);
-    utf8proc_uint8_t *out = NULL;
     if (!s)
         return THROW0(in, TypeError, "%s argument 2 must be str, not %s", what,
                       type_said(in, arg[1]));
     if (!form_of(in, arg[0], &form)) return NULL;
     if (s->nbyte == s->nchar) return obj_ref(s); /* ASCII */
-    utf8proc_ssize_t n =
-        utf8proc_map((const utf8proc_uint8_t *)s->at, (utf8proc_ssize_t)s->nbyte, &out, form);
-    if (n < 0) return THROW0(in, ValueError, "%s", utf8proc_errmsg(n));
-    str *r = str_new(in, (const char *)out, (size_t)n);
-    free(out); /* theirs */
-    return r;
+    strbuf b = {0};
+    for (size_t i = 0, n; i < s->nbyte; i += n) {
+        n = piece(s->at + i, s->nbyte - i);
+        if (!add_normal(in, &b, s->at + i, n, form)) return sb_clear(&b), NULL;
+    }
+    size_t n;
+    char *text = sb_take(&b, &n);
+    return str_take(in, text, n);
 }
 
 static value normalize(interp *in, const value *arg)

@@ -20,3 +20,8 @@ bool stop_check(err *e);
 void haste_begin(void);
 void haste_end(void);
 bool in_haste(void);
+/* In haste x is left to a quiet moment, in which some(x) is called, again as long as it says that
+ * there is more.  False: nobody is in haste. */
+bool haste_leave(bool (*some)(void *x), void *x);
+/* Does a piece of what was left.  False: that was all. */
+bool haste_tidy(void);

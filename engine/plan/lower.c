@@ -14,20 +14,21 @@
 
 enum { DENSE_MAX = 1 << 22 };
 
+enum { RUN = 16 }; /* neighbours stay neighbours: they are asked for one after the other */
+
 typedef struct tids {
     uint64_t cap, n;
     struct {
-        uint64_t i;
-        tid t;
-        bool used;
+        uint64_t i; /* of the run */
+        tid *t;     /* RUN of them; NULL: the slot is free */
     } * at;
+    arena runs;
 } tids;
 
-/* Neighbours stay neighbours, in runs of 16: they are asked for one after the other. */
-static uint64_t tids_slot(const tids *m, uint64_t i)
+static uint64_t tids_slot(const tids *m, uint64_t which)
 {
-    uint64_t h = (((i >> 4) * 0x9e3779b97f4a7c15ull >> 20) << 4 | (i & 15)) & (m->cap - 1);
-    while (m->at[h].used && m->at[h].i != i) h = (h + 1) & (m->cap - 1);
+    uint64_t h = (which * 0x9e3779b97f4a7c15ull >> 20) & (m->cap - 1);
+    while (m->at[h].t && m->at[h].i != which) h = (h + 1) & (m->cap - 1);
     return h;
 }
 
@@ -35,8 +36,8 @@ static tid tid_get(const node *x, uint64_t i)
 {
     if (x->dense) return x->dense[i];
     if (!x->sparse) return NO_TASK;
-    uint64_t h = tids_slot(x->sparse, i);
-    return x->sparse->at[h].used ? x->sparse->at[h].t : NO_TASK;
+    const tid *at = x->sparse->at[tids_slot(x->sparse, i / RUN)].t;
+    return at ? at[i % RUN] : NO_TASK;
 }
 
 static void tid_set(node *x, uint64_t i, tid t)
@@ -56,14 +57,16 @@ static void tid_set(node *x, uint64_t i, tid t)
         m->cap = old.cap ? 2 * old.cap : 1024;
         m->at = mem_zero(m->cap * sizeof *m->at);
         for (uint64_t k = 0; k < old.cap; k++)
-            if (old.at[k].used) m->at[tids_slot(m, old.at[k].i)] = old.at[k];
+            if (old.at[k].t) m->at[tids_slot(m, old.at[k].i)] = old.at[k];
         mem_free(old.at);
     }
-    uint64_t h = tids_slot(m, i);
-    m->n += !m->at[h].used;
-    m->at[h].i = i;
-    m->at[h].t = t;
-    m->at[h].used = true;
+    uint64_t h = tids_slot(m, i / RUN);
+    if (!m->at[h].t) {
+        m->n++;
+        m->at[h].i = i / RUN;
+        m->at[h].t = memset(arena_alloc(&m->runs, RUN * sizeof t), 0xff, RUN * sizeof t);
+    }
+    m->at[h].t[i % RUN] = t;
 }
 
 static void tids_free(nodes *s)
@@ -71,7 +74,7 @@ static void tids_free(nodes *s)
     for (uint32_t i = 0; i < s->n; i++) {
         mem_free(s->at[i].dense);
         mem_free(s->at[i].same);
-        if (s->at[i].sparse) mem_free(s->at[i].sparse->at);
+        if (s->at[i].sparse) mem_free(s->at[i].sparse->at), arena_clear(&s->at[i].sparse->runs);
         mem_free(s->at[i].sparse);
     }
 }
@@ -246,6 +249,12 @@ static void close_frame(walk *w, const frame *f)
     w->nref = f->first;
 }
 
+bool plan_goes_on(uint32_t k, err *e)
+{
+    enum { OFTEN = 1 << 20 };
+    return k % OFTEN != OFTEN - 1 || stop_check(e);
+}
+
 bool plan_too_many(double n, err *e)
 {
     return err_set(e, MemoryError,
@@ -370,7 +379,7 @@ static double least_tasks(const nodes *s, uint32_t n, const ref *want)
     uint64_t *asked = mem_zero((s->n + 1) * sizeof *asked);
     const node *x = NULL;
     double total = 0;
-    for (uint32_t k = 0; k < n; k++) {
+    for (uint32_t k = 0; k < n && !stops(k); k++) {
         if (!x || x->of != want[k].of) x = nodes_find(s, want[k].of);
         asked[x - s->at]++;
     }
@@ -389,7 +398,7 @@ static double least_tasks(const nodes *s, uint32_t n, const ref *want)
 static bool lower(walk *w, uint32_t n, const ref *want, err *e)
 {
     const plan_opts *o = w->opts;
-    nodes_build(&w->s, w->p, n, want, o);
+    TRY(nodes_build(&w->s, w->p, n, want, o, e));
     pass_fuse(&w->s, o);
     pass_unite(&w->s, n, want, o);
     for (uint32_t i = 0; i < w->s.n; i++) {

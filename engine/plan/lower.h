@@ -38,7 +38,7 @@ void nodes_visit(nodes *s, const layer *l, const nodes *by);
 void nodes_clear(nodes *s);
 
 /* Nodes for the wanted keys after all rewriting passes; layers made on the way belong to p. */
-void nodes_build(nodes *s, plan *p, uint32_t n, const ref *want, const plan_opts *o);
+bool nodes_build(nodes *s, plan *p, uint32_t n, const ref *want, const plan_opts *o, err *e);
 
 /* Rewriting: node x is seen after its readers; all[] also holds what no longer has any (nreader 0).
  * The answer (owned) makes x's blocks from now on; NULL: as it is. */
@@ -65,6 +65,7 @@ void pass_fuse(nodes *s, const plan_opts *o);
 void pass_unite(nodes *s, uint32_t nwant, const ref *want, const plan_opts *o);
 
 enum { PLAN_TASK = sizeof(task) + 32 }; /* bytes of one, with its edges and result */
+bool plan_goes_on(uint32_t k, err *e);  /* In turn k of a loop over wanted keys: still wanted? */
 bool plan_too_many(double n, err *e);   /* MemoryError: more than n tasks.  False. */
 
 /* over the finished tasks */

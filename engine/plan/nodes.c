@@ -92,14 +92,31 @@ void nodes_visit(nodes *s, const layer *root, const nodes *by)
     mem_free(stack);
 }
 
-static void mark_wanted(nodes *s, uint32_t n, const ref *want)
+static bool is_repeat(uint32_t k, const ref *want)
+{
+    return k && want[k].of == want[k - 1].of;
+}
+
+static bool visit_wanted(nodes *s, uint32_t n, const ref *want, const nodes *by, err *e)
 {
     for (uint32_t k = 0; k < n; k++) {
-        node *x = nodes_find(s, want[k].of);
+        TRY(plan_goes_on(k, e));
+        if (!is_repeat(k, want)) nodes_visit(s, want[k].of, by);
+    }
+    return true;
+}
+
+static bool mark_wanted(nodes *s, uint32_t n, const ref *want, err *e)
+{
+    node *x = NULL;
+    for (uint32_t k = 0; k < n; k++) {
+        TRY(plan_goes_on(k, e));
+        if (!is_repeat(k, want)) x = nodes_find(s, want[k].of);
         x->wanted = true;
         x->nwanted++;
         x->helpers |= !want[k].of->grid || want[k].i >= want[k].of->grid->nblock;
     }
+    return true;
 }
 
 /* --- rewriting --- */
@@ -201,27 +218,24 @@ static void rewrite_all(nodes *all, plan *p, uint32_t off)
 }
 
 /* roots are held once each */
-static void hold_roots(plan *p, uint32_t n, const ref *want)
+static bool hold_roots(plan *p, uint32_t n, const ref *want, err *e)
 {
-    const layer *last = NULL;
     for (uint32_t k = 0; k < n; k++) {
-        if (want[k].of == last) continue;
-        last = want[k].of;
-        hold(p, datum_ref((layer *)(uintptr_t)last));
+        TRY(plan_goes_on(k, e));
+        if (!is_repeat(k, want)) hold(p, datum_ref((layer *)(uintptr_t)want[k].of));
     }
+    return true;
 }
 
-void nodes_build(nodes *s, plan *p, uint32_t n, const ref *want, const plan_opts *o)
+bool nodes_build(nodes *s, plan *p, uint32_t n, const ref *want, const plan_opts *o, err *e)
 {
     nodes all = {0};
-    bool rewrites = !o->keep_all && ~o->off & PASS_REWRITE;
-    hold_roots(p, n, want);
-    for (uint32_t k = 0; k < n && rewrites; k++) nodes_visit(&all, want[k].of, NULL);
-    if (rewrites) {
-        mark_wanted(&all, n, want);
-        rewrite_all(&all, p, o->off);
+    bool rewrites = !o->keep_all && ~o->off & PASS_REWRITE, ok = hold_roots(p, n, want, e);
+    if (rewrites && ok) {
+        ok = visit_wanted(&all, n, want, NULL, e) && mark_wanted(&all, n, want, e);
+        if (ok) rewrite_all(&all, p, o->off);
     }
-    for (uint32_t k = 0; k < n; k++) nodes_visit(s, want[k].of, rewrites ? &all : NULL);
-    mark_wanted(s, n, want);
+    ok = ok && visit_wanted(s, n, want, rewrites ? &all : NULL, e) && mark_wanted(s, n, want, e);
     nodes_clear(&all);
+    return ok;
 }

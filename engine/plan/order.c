@@ -21,9 +21,41 @@ static int by_turn(const void *x, const void *y, void *ctx) /* the last comes of
     return 0;
 }
 
-static void sort(walk *w, uint32_t *at, size_t n, int (*by)(const void *, const void *, void *))
+typedef int compare(const void *, const void *, void *);
+
+/* Two sorted runs one after the other, n in all, become one. */
+static void merge(walk *w, const uint32_t *at, size_t first, size_t n, compare *by, uint32_t *to)
 {
-    if (n > 1) qsort_r(at, n, sizeof *at, by, w);
+    for (size_t i = 0, j = first, k = 0; k < n && walk_goes_on(w, k); k++)
+        to[k] = i < first && (j == n || by(&at[i], &at[j], w) <= 0) ? at[i++] : at[j++];
+}
+
+/* As qsort_r, but ends early when nobody waits any more. */
+static void sort_long(walk *w, uint32_t *at, size_t n, compare *by)
+{
+    enum { RUN = 1 << 10 };
+    for (size_t i = 0; i < n && !(w->stopped |= stop_asked()); i += RUN)
+        qsort_r(at + i, n - i < RUN ? n - i : RUN, sizeof *at, by, w);
+    uint32_t *other = mem_alloc(n * sizeof *other), *from = at, *to = other;
+    for (size_t half = RUN; half < n && !w->stopped; half *= 2) {
+        for (size_t i = 0; i < n && !w->stopped; i += 2 * half)
+            merge(w, from + i, n - i < half ? n - i : half, n - i < 2 * half ? n - i : 2 * half, by,
+                  to + i);
+        uint32_t *t = from;
+        from = to;
+        to = t;
+    }
+    if (from != at && !w->stopped) memcpy(at, from, n * sizeof *at);
+    mem_free(other);
+}
+
+static void sort(walk *w, uint32_t *at, size_t n, compare *by)
+{
+    enum { LONG = 1 << 13 };
+    if (n > LONG)
+        sort_long(w, at, n, by);
+    else if (n > 1)
+        qsort_r(at, n, sizeof *at, by, w);
 }
 
 static void reverse(uint32_t *at, size_t n)
@@ -375,7 +407,7 @@ static void take(walk *w)
 /* until stacks and singles are empty */
 static void work(walk *w)
 {
-    for (;;) {
+    for (size_t turn = 0; walk_goes_on(w, turn); turn++) {
         if (stack_has(w)) {
             take(w);
             continue;
@@ -435,6 +467,7 @@ static void begin_next(walk *w)
         reverse(w->starts.at, w->starts.n);
         w->sorted = true;
     }
+    if (w->stopped) return;
     while (has(w, w->starts.at[w->starts.n - 1])) w->starts.n--;
     ids_add(&w->cells, w->starts.at[--w->starts.n]);
 }
@@ -442,7 +475,7 @@ static void begin_next(walk *w)
 static void walk_all(walk *w)
 {
     uint32_t first = NOBODY;
-    for (uint32_t t = 0; t < w->g->n; t++) {
+    for (uint32_t t = 0; t < w->g->n && walk_goes_on(w, t); t++) {
         if (nbelow(w, t)) continue;
         ids_add(&w->starts, t);
         if (first == NOBODY || by_start(&t, &first, w) < 0) first = t;
@@ -450,9 +483,9 @@ static void walk_all(walk *w)
     if (w->root != NOBODY) w->seen[w->root] = true;
     ids_add(&w->seg, 0);
     ids_add(&w->cells, first);
-    for (;;) {
+    while (!w->stopped) {
         work(w);
-        if (w->done == w->g->n) return;
+        if (w->done == w->g->n || w->stopped) return;
         begin_next(w);
     }
 }
@@ -474,5 +507,5 @@ bool order_find(const order_graph *g, uint32_t *number)
                    w.singles.at, w.spare.at,    w.found.at,  w.below.at, w.chosen.at, w.soon.at,
                    w.later.at,   w.outer.at,    w.pooled.at, w.starts.at};
     for (size_t k = 0; k < sizeof own / sizeof *own; k++) mem_free(own[k]);
-    return ok;
+    return ok && !w.stopped;
 }

@@ -16,5 +16,6 @@ typedef struct order_graph {
     void *ctx;
 } order_graph;
 
-/* number[t] becomes the priority of task t, 0 first. False: the graph has a cycle. */
+/* number[t] becomes the priority of task t, 0 first. False: the graph has a cycle, or stop_asked().
+ */
 bool order_find(const order_graph *g, uint32_t *number);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/plan/order.h"
 
 #define NOBODY UINT32_MAX
@@ -50,8 +51,9 @@ typedef struct walk {
     ids starts;
     bool sorted;
     uint32_t item;
-    bool detour; /* what is placed comes from singles */
-    bool follow; /* an empty stack goes on with the best dependent */
+    bool detour;  /* what is placed comes from singles */
+    bool follow;  /* an empty stack goes on with the best dependent */
+    bool stopped; /* nobody waits for the order any more */
 } walk;
 
 static inline void ids_add(ids *v, uint32_t x)
@@ -59,6 +61,14 @@ static inline void ids_add(ids *v, uint32_t x)
     if (v->n == v->cap)
         v->at = mem_grow(v->at, (v->cap = v->cap ? 2 * v->cap : 64) * sizeof *v->at);
     v->at[v->n++] = x;
+}
+
+/* In turn k of a loop over many tasks */
+static inline bool walk_goes_on(walk *w, size_t k)
+{
+    enum { OFTEN = 1 << 12 };
+    if (k % OFTEN == OFTEN - 1 && stop_asked()) w->stopped = true;
+    return !w->stopped;
 }
 
 static inline uint32_t *above_of(const walk *w, uint32_t t)
@@ -71,7 +81,7 @@ static inline uint32_t nbelow(const walk *w, uint32_t t)
     return w->g->first[t + 1] - w->g->first[t];
 }
 
-/* order_measure.c: above, needed, total, m, part, root; false: there is a cycle */
+/* order_measure.c: above, needed, total, m, part, root; false: there is a cycle, or stopped */
 bool walk_measure(walk *w);
 /* what stands first, for qsort_r over numbers of tasks with the walk as context */
 #define WALK_SORTS(X)                                                                              \

@@ -9,33 +9,37 @@ static int64_t plus(int64_t a, int64_t b)
     return a + b < most ? a + b : most;
 }
 
-static void link_above(walk *w)
+static bool link_above(walk *w)
 {
     const order_graph *g = w->g;
     uint32_t n = g->n;
     w->above_first = mem_zero((n + 2) * sizeof *w->above_first);
     w->nabove = mem_zero((n + 1) * sizeof *w->nabove);
     w->above = mem_alloc((g->first[n] + 1) * sizeof *w->above);
-    for (uint32_t k = 0; k < g->first[n]; k++) w->above_first[g->dep[k] + 1]++;
+    for (uint32_t k = 0; k < g->first[n]; k++) {
+        w->above_first[g->dep[k] + 1]++;
+        if (!walk_goes_on(w, k)) return false;
+    }
     for (uint32_t t = 0; t < n; t++) w->above_first[t + 1] += w->above_first[t];
-    for (uint32_t t = 0; t < n; t++)
+    for (uint32_t t = 0; t < n && walk_goes_on(w, t); t++)
         for (uint32_t k = g->first[t]; k < g->first[t + 1]; k++)
             w->above[w->above_first[g->dep[k]] + w->nabove[g->dep[k]]++] = t;
+    return !w->stopped;
 }
 
 /* Tasks in an order in which each stands after what it needs; false: there is a cycle. */
-static bool topological(const walk *w, ids *out)
+static bool topological(walk *w, ids *out)
 {
     uint32_t n = w->g->n, *left = mem_alloc((n + 1) * sizeof *left);
     for (uint32_t t = 0; t < n; t++)
         if (!(left[t] = nbelow(w, t))) ids_add(out, t);
-    for (size_t i = 0; i < out->n; i++) {
+    for (size_t i = 0; i < out->n && walk_goes_on(w, i); i++) {
         uint32_t t = out->at[i];
         for (uint32_t k = 0; k < w->nabove[t]; k++)
             if (!--left[above_of(w, t)[k]]) ids_add(out, above_of(w, t)[k]);
     }
     mem_free(left);
-    return out->n == n;
+    return out->n == n && !w->stopped;
 }
 
 static metric metric_of(const walk *w, uint32_t t)
@@ -58,20 +62,19 @@ static metric metric_of(const walk *w, uint32_t t)
 
 bool walk_measure(walk *w)
 {
-    link_above(w);
     uint32_t n = w->g->n, nroot = 0;
     ids up = {0};
-    bool ok = topological(w, &up);
+    bool ok = link_above(w) && topological(w, &up);
     w->total = mem_alloc((n + 1) * sizeof *w->total);
     w->m = mem_alloc((n + 1) * sizeof *w->m);
     w->part = mem_alloc((n + 1) * sizeof *w->part);
-    for (uint32_t i = 0; ok && i < n; i++) {
+    for (uint32_t i = 0; ok && i < n && (ok = walk_goes_on(w, i)); i++) {
         uint32_t t = up.at[i];
         w->total[t] = 1;
         for (uint32_t k = w->g->first[t]; k < w->g->first[t + 1]; k++)
             w->total[t] = plus(w->total[t], w->total[w->g->dep[k]]);
     }
-    for (uint32_t i = n; ok && i-- > 0;) {
+    for (uint32_t i = n; ok && i-- > 0 && (ok = walk_goes_on(w, i));) {
         uint32_t t = up.at[i];
         w->m[t] = metric_of(w, t);
         w->part[t] = (part_of)(w->m[t].least - w->total[t] + 1) * (w->m[t].waiting - w->m[t].low);

@@ -4,6 +4,7 @@
  * number them otherwise where that holds less (young.c). */
 #include "engine/plan/plan.h"
 
+#include "engine/base/stop.h"
 #include "engine/plan/lower.h"
 
 plan *plan_exprs(int n, const expr *const *x, const plan_opts *o, err *e)
@@ -21,17 +22,28 @@ plan *plan_exprs(int n, const expr *const *x, const plan_opts *o, err *e)
     ref *want = try_alloc((total + 1) * sizeof *want, e);
     if (!want) return NULL;
     uint32_t k = 0;
+    bool ok = true;
     for (int i = 0; i < n; i++)
-        for (uint64_t b = 0; b < x[i]->chunks->nblock; b++) want[k++] = (ref){x[i]->of, b};
-    plan *p = plan_refs(k, want, o, e);
+        for (uint64_t b = 0; ok && b < x[i]->chunks->nblock; b++) {
+            want[k++] = (ref){x[i]->of, b};
+            ok = plan_goes_on(k, e);
+        }
+    plan *p = ok ? plan_refs(k, want, o, e) : NULL;
     mem_free(want);
     return p;
 }
 
-void plan_free(plan *p)
+/* Of a plan that nobody holds: results first, many at once.  Is there more? */
+static bool drop_some(void *of)
 {
-    if (!p || atomic_fetch_sub(&p->hold, 1) != 1) return;
-    for (tid t = 0; t < p->ntask; t++) datum_unref(atomic_load(&p->out[t]));
+    enum { PIECE = 1 << 20 };
+    plan *p = of;
+    const tid least = p->ntask > PIECE ? p->ntask - PIECE : 0;
+    while (p->ntask > least) {
+        datum *d = atomic_load_explicit(&p->out[--p->ntask], memory_order_acquire);
+        if (d) datum_unref(d);
+    }
+    if (p->ntask) return true;
     for (uint32_t i = 0; i < p->nprog; i++) program_free(p->prog[i]);
     for (uint32_t i = 0; i < p->nheld; i++) datum_unref(p->held[i]);
     for (uint32_t i = 0; i < p->snap.n; i++) datum_unref(p->snap.at[i].now);
@@ -45,6 +57,15 @@ void plan_free(plan *p)
     mem_free((void *)p->out);
     mem_free(p->wanted);
     mem_free(p);
+    return false;
+}
+
+void plan_free(plan *p)
+{
+    enum { FEW = 1 << 16 };
+    if (!p || atomic_fetch_sub(&p->hold, 1) != 1) return;
+    if (p->ntask > FEW && haste_leave(drop_some, p)) return;
+    while (drop_some(p)) continue;
 }
 
 void plan_key(const plan *p, tid t, key *out)

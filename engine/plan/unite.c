@@ -148,7 +148,9 @@ static uint32_t *ranked(const nodes *s, uint32_t n, const ref *want)
     bool dicts = true;
     for (uint32_t k = 0; k < n; k++) dicts &= want[k].of->flags & LAYER_MIXED && !want[k].of->ndep;
     for (uint32_t k = 0; k < n; k++) {
-        const node *x = nodes_find(s, want[dicts ? k : n - 1 - k].of);
+        const uint32_t i = dicts ? k : n - 1 - k;
+        if (k && want[i].of == want[dicts ? i - 1 : i + 1].of) continue;
+        const node *x = nodes_find(s, want[i].of);
         if (x) rank_from(&r, (uint32_t)(x - s->at));
     }
     for (uint32_t i = s->n; i-- > 0;) rank_from(&r, i);

@@ -213,7 +213,7 @@ static tid *other_order(const web *w, tid n)
     order_graph g = {.n = n, .first = w->first, .dep = w->dep};
     tid *rank = mem_alloc(((size_t)n + 1) * sizeof *rank),
         *list = mem_alloc(((size_t)n + 1) * sizeof *list);
-    if (!order_find(&g, rank)) /* never: plans have no cycles */
+    if (!order_find(&g, rank)) /* stopped: plans have no cycles */
         for (tid t = 0; t < n; t++) rank[t] = t;
     for (tid t = 0; t < n; t++) list[rank[t]] = t;
     mem_free(rank);

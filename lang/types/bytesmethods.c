@@ -196,7 +196,10 @@ value bytes_count(interp *in, const value *arg)
     if (!what.n) return v_int((int64_t)(to - from) + 1);
     int64_t n = 0;
     const char *p = s.at + from, *end = s.at + to;
-    while ((p = memory_find(p, (size_t)(end - p), what.at, what.n))) p += what.n, n++;
+    while ((p = memory_find(p, (size_t)(end - p), what.at, what.n))) {
+        p += what.n;
+        if (!goes_on(in, (size_t)++n)) return FAIL;
+    }
     return v_int(n);
 }
 
@@ -347,10 +350,10 @@ value bytes_splitlines(interp *in, const value *arg)
     if (!l) return FAIL;
     for (size_t i = 0; i < s.n;) {
         size_t from = i;
-        while (i < s.n && s.at[i] != '\n' && s.at[i] != '\r') i++;
+        while (i < s.n && s.at[i] != '\n' && s.at[i] != '\r' && goes_on(in, i)) i++;
         size_t to = i;
         if (i < s.n) i += s.at[i] == '\r' && i + 1 < s.n && s.at[i + 1] == '\n' ? 2 : 1;
-        if (!add(in, l, arg[0], s, from, keep ? i : to)) {
+        if (throwing(in) || !add(in, l, arg[0], s, from, keep ? i : to)) {
             obj_unref(in, l);
             return FAIL;
         }
@@ -443,9 +446,10 @@ static value strip(interp *in, const value *arg, bool left, bool right)
     if (!is_none(arg[1]) && !need(in, arg[1], &gone)) return FAIL;
     size_t from = 0, to = s.n;
 #define DROP(c) (gone.at ? memchr(gone.at, (c), gone.n) != NULL : is_blank(c))
-    while (left && from < to && DROP(s.at[from])) from++;
-    while (right && to > from && DROP(s.at[to - 1])) to--;
+    while (left && from < to && DROP(s.at[from]) && goes_on(in, from)) from++;
+    while (right && to > from && DROP(s.at[to - 1]) && goes_on(in, to)) to--;
 #undef DROP
+    if (throwing(in)) return FAIL;
     return part(in, arg[0], s, from, to);
 }
 
@@ -482,9 +486,10 @@ static value pad(interp *in, const value *arg, const char *name, int64_t share)
     value out = bytes_like(in, arg[0], NULL, (size_t)width);
     if (is_fail(out)) return FAIL;
     char *to = (char *)(uintptr_t)bytes_peek(out, &(size_t){0}); /* ours alone until returned */
-    memset(to, *fill.at, (size_t)width);
-    memcpy(to + left, s.at, s.n);
-    return out;
+    if (memory_fill(in, to, *fill.at, (size_t)width) && memory_copy(in, to + left, s.at, s.n))
+        return out;
+    value_unref(in, out);
+    return FAIL;
 }
 
 value bytes_center(interp *in, const value *arg)
@@ -526,6 +531,7 @@ value bytes_expandtabs(interp *in, const value *arg)
     if (size > 1 << 20) return throw(in, OverflowError, "result too long");
     strbuf b = {0};
     for (size_t i = 0; i < s.n; i++, column++) {
+        if (!goes_on(in, i)) return sb_clear(&b), FAIL;
         if (s.at[i] != '\t') {
             sb_addc(&b, s.at[i]);
             if (s.at[i] == '\n' || s.at[i] == '\r') column = -1;
@@ -551,6 +557,7 @@ value bytes_translate(interp *in, const value *arg)
     strbuf b = {0};
     for (size_t i = 0; i < s.n; i++) {
         char c = s.at[i];
+        if (!goes_on(in, i)) return sb_clear(&b), FAIL;
         if (gone.n && memchr(gone.at, c, gone.n)) continue;
         sb_addc(&b, table.at ? table.at[(unsigned char)c] : c);
     }
@@ -610,6 +617,7 @@ static value map_case(interp *in, const value *arg, enum letter_case to)
     char *at = (char *)(uintptr_t)bytes_peek(out, &(size_t){0});
     bool in_word = false;
     for (size_t i = 0; i < s.n; i++) {
+        if (!goes_on(in, i)) return value_unref(in, out), FAIL;
         bool up = to == UPPER || (to == SWAP && lower(at[i])) ||
                   ((to == TITLE || to == CAPITAL) && !in_word);
         in_word = to == CAPITAL || alpha(at[i]);
@@ -632,10 +640,12 @@ CASE(swapcase, SWAP)
 #define EVERY(NAME, IS, EMPTY)                                                                     \
     value bytes_##NAME(interp *in, const value *arg)                                               \
     {                                                                                              \
-        (void)in;                                                                                  \
         span s = self_span(arg);                                                                   \
         bool ok = s.n ? true : EMPTY;                                                              \
-        for (size_t i = 0; i < s.n && ok; i++) ok = IS(s.at[i]);                                   \
+        for (size_t i = 0; i < s.n && ok; i++) {                                                   \
+            if (!goes_on(in, i)) return FAIL;                                                      \
+            ok = IS(s.at[i]);                                                                      \
+        }                                                                                          \
         return v_bool(ok);                                                                         \
     }
 EVERY(isalnum, alnum, false)
@@ -644,11 +654,12 @@ EVERY(isascii, ascii, true)
 EVERY(isdigit, digit, false)
 EVERY(isspace, is_blank, false)
 
-static value one_case(const value *arg, bool (*want)(char), bool (*other)(char))
+static value one_case(interp *in, const value *arg, bool (*want)(char), bool (*other)(char))
 {
     span s = self_span(arg);
     bool found = false;
     for (size_t i = 0; i < s.n; i++) {
+        if (!goes_on(in, i)) return FAIL;
         if (other(s.at[i])) return v_bool(false);
         found = found || want(s.at[i]);
     }
@@ -657,22 +668,20 @@ static value one_case(const value *arg, bool (*want)(char), bool (*other)(char))
 
 value bytes_islower(interp *in, const value *arg)
 {
-    (void)in;
-    return one_case(arg, lower, upper);
+    return one_case(in, arg, lower, upper);
 }
 
 value bytes_isupper(interp *in, const value *arg)
 {
-    (void)in;
-    return one_case(arg, upper, lower);
+    return one_case(in, arg, upper, lower);
 }
 
 value bytes_istitle(interp *in, const value *arg)
 {
-    (void)in;
     span s = self_span(arg);
     bool found = false, in_word = false;
     for (size_t i = 0; i < s.n; i++) {
+        if (!goes_on(in, i)) return FAIL;
         if (upper(s.at[i]) ? in_word : lower(s.at[i]) && !in_word) return v_bool(false);
         in_word = alpha(s.at[i]);
         found = found || in_word;

@@ -3,7 +3,7 @@
 
 #include "engine/base/mem.h"
 #include "lang/types/alias.h"
-#include "lang/lang.h"
+#include "lang/interp.h"
 #include "lang/types/list.h"
 
 /* arg[0] as a list that may be changed, else NULL and an exception */
@@ -107,7 +107,7 @@ static value count(interp *in, const value *arg)
     list *l = as_list(arg[0]);
     int64_t n = 0;
     for (int64_t i = -1; (i = seq_find(in, &l->at, &l->n, arg[1], i + 1, INT64_MAX)) != -1; n++)
-        if (i == -2) return FAIL;
+        if (i == -2 || !goes_on(in, (size_t)n)) return FAIL;
     return v_int(n);
 }
 

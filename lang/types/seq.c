@@ -105,6 +105,7 @@ static int held_eq(interp *in, value a, value b)
 int64_t seq_find(interp *in, value *const *at, const int64_t *n, value v, int64_t from, int64_t to)
 {
     for (int64_t i = from; i < *n && i < to; i++) {
+        if (!goes_on(in, (size_t)i)) return -2;
         int eq = held_eq(in, (*at)[i], v);
         if (eq) return eq < 0 ? -2 : i;
     }

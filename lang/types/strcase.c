@@ -119,14 +119,15 @@ CASE_METHOD(str_swapcase, SWAP)
 
 /* ---- questions ---- */
 
-static bool every(const str *s, bool (*is)(uint32_t))
+static value every(interp *in, const str *s, bool (*is)(uint32_t))
 {
     uint32_t cp;
-    for (size_t i = 0; i < s->nbyte;) {
+    for (size_t i = 0, turn = 0; i < s->nbyte;) {
+        if (!goes_on(in, turn++)) return FAIL;
         i += utf8_get(s->at + i, &cp);
-        if (!is(cp)) return false;
+        if (!is(cp)) return v_bool(false);
     }
-    return true;
+    return v_bool(true);
 }
 
 static bool is_decimal(uint32_t cp)
@@ -142,9 +143,8 @@ static bool is_alnum(uint32_t cp)
 #define EVERY_METHOD(NAME, IS, EMPTY)                                                              \
     value NAME(interp *in, const value *arg)                                                       \
     {                                                                                              \
-        (void)in;                                                                                  \
         const str *s = self_str(arg);                                                              \
-        return v_bool(s->nbyte ? every(s, IS) : EMPTY);                                            \
+        return s->nbyte ? every(in, s, IS) : v_bool(EMPTY);                                        \
     }
 EVERY_METHOD(str_isalpha, cp_is_alpha, false)
 EVERY_METHOD(str_isdecimal, is_decimal, false)
@@ -162,13 +162,13 @@ value str_isascii(interp *in, const value *arg)
 
 value str_isidentifier(interp *in, const value *arg)
 {
-    (void)in;
     const str *s = self_str(arg);
     uint32_t cp;
     if (!s->nbyte) return v_bool(false);
     size_t i = utf8_get(s->at, &cp);
     bool ok = cp_is_id_start(cp);
-    while (ok && i < s->nbyte) {
+    for (size_t turn = 0; ok && i < s->nbyte; turn++) {
+        if (!goes_on(in, turn)) return FAIL;
         i += utf8_get(s->at + i, &cp);
         ok = cp_is_id_continue(cp);
     }
@@ -176,11 +176,12 @@ value str_isidentifier(interp *in, const value *arg)
 }
 
 /* At least one letter of the wanted case, none of the other. */
-static value one_case(const str *s, bool (*want)(uint32_t), bool (*other)(uint32_t))
+static value one_case(interp *in, const str *s, bool (*want)(uint32_t), bool (*other)(uint32_t))
 {
     bool found = false;
     uint32_t cp;
-    for (size_t i = 0; i < s->nbyte;) {
+    for (size_t i = 0, turn = 0; i < s->nbyte;) {
+        if (!goes_on(in, turn++)) return FAIL;
         i += utf8_get(s->at + i, &cp);
         if (other(cp) || cp_is_title(cp)) return v_bool(false);
         found = found || want(cp);
@@ -190,23 +191,21 @@ static value one_case(const str *s, bool (*want)(uint32_t), bool (*other)(uint32
 
 value str_islower(interp *in, const value *arg)
 {
-    (void)in;
-    return one_case(self_str(arg), cp_is_lower, cp_is_upper);
+    return one_case(in, self_str(arg), cp_is_lower, cp_is_upper);
 }
 
 value str_isupper(interp *in, const value *arg)
 {
-    (void)in;
-    return one_case(self_str(arg), cp_is_upper, cp_is_lower);
+    return one_case(in, self_str(arg), cp_is_upper, cp_is_lower);
 }
 
 value str_istitle(interp *in, const value *arg)
 {
-    (void)in;
     const str *s = self_str(arg);
     bool found = false, in_word = false;
     uint32_t cp;
-    for (size_t i = 0; i < s->nbyte;) {
+    for (size_t i = 0, turn = 0; i < s->nbyte;) {
+        if (!goes_on(in, turn++)) return FAIL;
         i += utf8_get(s->at + i, &cp);
         bool upper = cp_is_upper(cp) || cp_is_title(cp), lower = cp_is_lower(cp);
         if ((upper && in_word) || (lower && !in_word)) return v_bool(false);

@@ -238,7 +238,7 @@ static value count(interp *in, const value *arg)
     value *at = t->at;
     int64_t n = 0;
     for (int64_t i = -1; (i = seq_find(in, &at, &t->n, arg[1], i + 1, INT64_MAX)) != -1; n++)
-        if (i == -2) return FAIL;
+        if (i == -2 || !goes_on(in, (size_t)n)) return FAIL;
     return v_int(n);
 }
 

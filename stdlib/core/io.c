@@ -7,6 +7,7 @@
 
 #include "engine/base/mem.h"
 #include "lang/builtins.h"
+#include "lang/interp.h"
 #include "lang/types/bytes.h"
 #include "lang/types/memview.h"
 #include "lang/types/file.h"
@@ -54,7 +55,7 @@ static bool put(interp *in, memfile *f, const char *s, size_t n)
 {
     if (!reserve(in, f, f->pos + n)) return false;
     if (f->pos > f->n) memset(f->at + f->n, 0, f->pos - f->n);
-    if (n) memcpy(f->at + f->pos, s, n);
+    if (!memory_copy(in, f->at + f->pos, s, n)) return false;
     f->pos += n;
     if (f->pos > f->n) f->n = f->pos;
     return true;
@@ -102,6 +103,7 @@ static bool write_str(interp *in, memfile *f, const str *s)
     for (size_t i = 0; i < s->nbyte; i++) {
         char c = s->at[i];
         bool ok = true;
+        if (!goes_on(in, i)) return false;
         if (fold && c == '\r') {
             if (i + 1 < s->nbyte && s->at[i + 1] == '\n') continue;
             ok = put(in, f, "\n", 1);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "lang/interp.h"
 #include "engine/run/memory.h"
 #include "stdlib/dask/crew.h"
 #include "stdlib/dask/parts.h"
@@ -156,7 +157,7 @@ static bool load(graph *g, value dsk)
     for (uint32_t i = 0; i < g->n; i++) g->kinds |= key_kind(g->of->entry[i].key);
     for (uint32_t i = 0; i < g->n; i++) {
         g->at[i].first = (uint32_t)g->nref;
-        TRY(collect(g, &g->at[i], what_of(g, i)));
+        TRY(goes_on(g->in, i) && collect(g, &g->at[i], what_of(g, i)));
     }
     return true;
 }
@@ -281,7 +282,7 @@ static bool sort(graph *g)
     if (ok) list_order(g, &in, rank);
     links_clear(&in);
     mem_free(rank);
-    return ok || cycle_error(g);
+    return ok || (!throwing(g->in) && cycle_error(g));
 }
 
 /* ---- execution in this interpreter ---- */
@@ -448,7 +449,7 @@ static bool want(graph *g, value keys)
 {
     list *l = as_list(keys);
     if (l) {
-        for (int64_t i = 0; i < l->n; i++) TRY(want(g, l->at[i]));
+        for (int64_t i = 0; i < l->n; i++) TRY(goes_on(g->in, (size_t)i) && want(g, l->at[i]));
         return true;
     }
     uint32_t id;
@@ -467,7 +468,7 @@ static value results(graph *g, value keys)
     if (!l) return find(g, keys, &id) > 0 ? value_ref(g->at[id].result) : FAIL;
     tuple *t = tuple_new(g->in, l->n);
     for (int64_t i = 0; t && i < l->n; i++) {
-        t->at[i] = results(g, l->at[i]);
+        t->at[i] = goes_on(g->in, (size_t)i) ? results(g, l->at[i]) : FAIL;
         if (is_fail(t->at[i])) return t->at[i] = NONE, obj_unref(g->in, t), FAIL;
     }
     return v_obj(t);

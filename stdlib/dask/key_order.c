@@ -1,6 +1,7 @@
 /* stdlib/dask/key_order.c - Dask's priorities for the keys of a graph: engine/plan/order.h, where
  * keys decide between equals. */
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/plan/order.h"
 #include "stdlib/dask/parts.h"
 
@@ -24,6 +25,7 @@ static bool key_less(void *ctx, uint32_t a, uint32_t b)
 {
     const keys *k = ctx;
     interp *in = k->in;
+    if (stop_asked()) return a < b; /* whose exception was just cleared: it will be raised again */
     value x = k->of->entry[a].key, y = k->of->entry[b].key;
     value r = value_compare(in, OP_LT, x, y);
     int yes = is_fail(r) ? -1 : value_truth(in, r);
@@ -37,7 +39,10 @@ bool order_keys(interp *in, dict *of, const uint32_t *first, const uint32_t *dep
 {
     keys k = {in, of};
     order_graph g = {(uint32_t)of->n, first, dep, key_less, &k};
-    return order_find(&g, rank);
+    if (order_find(&g, rank)) return true;
+    err e = {0};
+    if (!stop_check(&e)) throw_err(in, &e);
+    return false;
 }
 
 typedef struct edges {
@@ -77,7 +82,7 @@ value graph_order(interp *in, const value *arg)
     }
     value r = FAIL;
     if (ok && !order_keys(in, of, e.first, e.dep, rank))
-        r = NONE;
+        r = throwing(in) ? FAIL : NONE;
     else if (ok && (out = dict_new(in))) {
         uint32_t *at = mem_alloc(((size_t)of->n + 1) * sizeof *at); /* in order of priority */
         for (int64_t i = 0; i < of->n; i++) at[rank[i]] = (uint32_t)i;

@@ -33,7 +33,7 @@ value block_bytes_of(interp *in, const value *arg);
 value graph_get(interp *in, const value *arg); /* graph.c */
 value text_hash(interp *in, const value *arg); /* text_hash.c */
 /* key_order.c: Dask's priorities of the n entries of a dict without gaps (engine/plan/order.h);
- * false: there is a cycle */
+ * false: there is a cycle, or KeyboardInterrupt is pending */
 bool order_keys(interp *in, dict *of, const uint32_t *first, const uint32_t *dep, uint32_t *rank);
 value graph_order(interp *in, const value *arg);
 /* node.c */

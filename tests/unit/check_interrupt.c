@@ -183,6 +183,12 @@ static const char *const language[] = {
     "exec('import decimal as d\\nd.getcontext().prec = 10**7\\nwhile True: str(d.Decimal(1) / 7)')",
     "exec('import sys\\nsys.setrecursionlimit(10**9)\\ndef f(n): return f(n + 1)\\nf(0)', {})",
     "exec('while True: (text * 30).upper()')",
+    "exec('while True: (text * 30).isalpha(), (text.encode() * 30).islower()')",
+    "exec('while True: (text.encode() * 10).translate(bytes(range(256)))')",
+    "exec('while True: floats.count(2), (floats * 9).count(floats[0])')",
+    "exec('while True: json.dumps(text * 9)')",
+    "unicodedata.normalize('NFD', 'a\\xe9' * 10**8)",
+    "re.match('(a|b|x)*$', text)",
 };
 
 static const char *const arrays[] = {
@@ -228,11 +234,13 @@ static const char *const arrays[] = {
     "exec('while True: wide[:10**6].astype(object).copy()')",
     "np.random.random(5 * 10**8)",
     "dask.compute(*[dask.delayed(nest)(i) for i in range(3)])",
+    "da.ones(10**8, chunks=1).persist()",
 };
 
 static const char setup[] =
     "import itertools, collections, functools, math, re, time, threading, queue, subprocess, "
-    "asyncio, random, json, heapq, hashlib, base64, zlib, pickle, copy, os, sys, numpy as np, "
+    "asyncio, random, json, heapq, hashlib, base64, zlib, pickle, copy, os, sys, unicodedata, "
+    "numpy as np, "
     "dask, dask.array as da";
 static const char values[] =
     "sys.set_int_max_str_digits(0); floats = [random.random() for i in range(10**6)]; text = 'abx' "
