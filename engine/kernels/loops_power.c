@@ -4,7 +4,7 @@
  * is the correctly rounded one in nearly all cases, as pow() gives it, at the speed of products. */
 #include "engine/kernels/power.h"
 
-#include <math.h>
+#include <float.h>
 
 #include "engine/kernels/fp.h"
 #include "engine/kernels/loops.h"
@@ -14,14 +14,14 @@ SIMD_ALWAYS double whole(double x, int k)
 {
     double high = x * x, low = __builtin_fma(x, x, -high);
 #pragma GCC unroll 8
-    for (int i = 2; i < k; i++) {
+    for (int i = 3; i < k; i++) {
         double p = high * x, lost = __builtin_fma(high, x, -p);
         low = __builtin_fma(low, x, lost);
         high = p;
     }
-    double r = high + low;
-    int good = (r == r) & (high != 0); /* beyond the range the errors are meaningless */
-    return good ? r : high;
+    double r = __builtin_fma(high, x, low * x), size = __builtin_fabs(r);
+    /* beyond the range the errors are meaningless, and so is the sign that they give a zero */
+    return (size > 0) & (size <= DBL_MAX) ? r : high * x;
 }
 
 #define POWER(k)                                                                                   \

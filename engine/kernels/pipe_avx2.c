@@ -2,12 +2,18 @@
 #include "engine/kernels/pipe_level.h"
 
 #if PIPE_LEVELS > 1
+#include <float.h>
 #include <immintrin.h>
 
-#define VECTOR           32
-#define LEVEL            pipe_avx2
-#define FMA(x, y, z)     ((vector_f64)_mm256_fmadd_pd((__m256d)(x), (__m256d)(y), (__m256d)(z)))
-#define FMS(x, y, z)     ((vector_f64)_mm256_fmsub_pd((__m256d)(x), (__m256d)(y), (__m256d)(z)))
+#define VECTOR       32
+#define LEVEL        pipe_avx2
+#define FMA(x, y, z) ((vector_f64)_mm256_fmadd_pd((__m256d)(x), (__m256d)(y), (__m256d)(z)))
+#define FMS(x, y, z) ((vector_f64)_mm256_fmsub_pd((__m256d)(x), (__m256d)(y), (__m256d)(z)))
+#define MEND(r, x, y)                                                                              \
+    __extension__({                                                                                \
+        const vector_f64 mr = (r), size = (vector_f64)((vector_i64)mr & INT64_MAX);                \
+        PICK((size > 0) & (size <= DBL_MAX), mr, (x) * (y));                                       \
+    })
 #define SQRT(x)          PASTE(sqrt_, BITS)(x)
 #define ROUND(x, how)    PASTE(round_, BITS)(x, how)
 #define sqrt_64(x)       ((V)_mm256_sqrt_pd((__m256d)(x)))

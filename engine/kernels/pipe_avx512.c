@@ -4,11 +4,15 @@
 #if PIPE_LEVELS > 1
 #include <immintrin.h>
 
-#define SUMS             PIPE_SUMS
-#define VECTOR           64
-#define LEVEL            pipe_avx512
-#define FMA(x, y, z)     ((vector_f64)_mm512_fmadd_pd((__m512d)(x), (__m512d)(y), (__m512d)(z)))
-#define FMS(x, y, z)     ((vector_f64)_mm512_fmsub_pd((__m512d)(x), (__m512d)(y), (__m512d)(z)))
+#define SUMS         PIPE_SUMS
+#define VECTOR       64
+#define LEVEL        pipe_avx512
+#define FMA(x, y, z) ((vector_f64)_mm512_fmadd_pd((__m512d)(x), (__m512d)(y), (__m512d)(z)))
+#define FMS(x, y, z) ((vector_f64)_mm512_fmsub_pd((__m512d)(x), (__m512d)(y), (__m512d)(z)))
+#define ODD          0x9f /* classes of numbers: NaN, infinite or zero */
+#define MEND(r, x, y)                                                                              \
+    ((vector_f64)_mm512_mask_mul_pd((__m512d)(r), _mm512_fpclass_pd_mask((__m512d)(r), ODD),       \
+                                    (__m512d)(x), (__m512d)(y)))
 #define SQRT(x)          PASTE(sqrt_, BITS)(x)
 #define ROUND(x, how)    PASTE(round_, BITS)(x, how)
 #define sqrt_64(x)       ((V)_mm512_sqrt_pd((__m512d)(x)))

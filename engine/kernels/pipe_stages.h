@@ -2,7 +2,7 @@
  * so on, which define VECTOR (bytes), LEVEL (the table's name), SQRT(x),
  * WIDEN_64(at) and NARROW_64(at, v) (bytes of bool, not 0 or 1, to and from lanes), the same of 32,
  * SUMS where a vector is 8 float64, and, where there is such an instruction, FMA(x, y, z), FMS(x,
- * y, z) and ROUND(x, how).
+ * y, z), MEND(r, x, y) (r, but x * y where r is no finite number or zero) and ROUND(x, how).
  *
  * A stage is a function of its place in the chain, the element, and eight registers; its call of
  * the next is its last act, which compilers make a jump.  Where they do not the result is the
@@ -69,14 +69,13 @@ static const int64_t upto[] = {0, 1, 2, 3, 4, 5, 6, 7};
 #define WHOLE(x, k)                                                                                \
     __extension__({                                                                                \
         vector_f64 high = x * x, low = FMS(x, x, high);                                            \
-        _Pragma("GCC unroll 8") for (int q = 2; q < (k); q++)                                      \
+        _Pragma("GCC unroll 8") for (int q = 3; q < (k); q++)                                      \
         {                                                                                          \
             const vector_f64 p = high * x, lost = FMS(high, x, p);                                 \
             low = FMA(low, x, lost);                                                               \
             high = p;                                                                              \
         }                                                                                          \
-        const vector_f64 sum = high + low;                                                         \
-        PICK((sum == sum) & (high != 0), sum, high);                                               \
+        MEND(FMA(high, x, low *x), high, x);                                                       \
     })
 #endif
 #define WHOLE_SINGLE(x, k)                                                                         \
