@@ -21,7 +21,7 @@ SIMD_ALWAYS double whole(double x, int k)
     }
     double r = __builtin_fma(high, x, low * x), size = __builtin_fabs(r);
     /* beyond the range the errors are meaningless, and so is the sign that they give a zero */
-    return (size > 0) & (size <= DBL_MAX) ? r : high * x;
+    return ((size > 0) & (size <= DBL_MAX)) ? r : high * x;
 }
 
 #define POWER(k)                                                                                   \

@@ -12,7 +12,7 @@
 
 #include "engine/kernels/pipe_level.h"
 
-enum { AHEAD = 4096 }; /* bytes: some 50 ns of memory's time, an operation or two */
+enum { AHEAD = 8192 }; /* bytes: some 200 ns of a processor's share of memory */
 
 #define PASTE_(a, b) a##b
 #define PASTE(a, b)  PASTE_(a, b)
