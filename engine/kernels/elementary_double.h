@@ -290,6 +290,132 @@ INLINE V double_arctan2(V y, V x)
     return with_sign(IF_BELOW(x, all(0), w.high + w.low, v.high + v.low), y);
 }
 
+/* --- turns --- */
+
+#define QUARTERS     0x1.45f306dc9c883p-1 /* 2 / pi */
+#define HALF_PI_MORE 0x1.1a62633000000p-54
+#define HALF_PI_REST 0x1.45c06e0e68948p-86
+#define HALF_PI_LAST -0x1.f1976b7ed8fbcp-110
+#define FEW_TURNS    0x1p22
+#define MANY_TURNS   0x1p40
+
+/* What whole quarter turns (n, in its last bits) leave of x: from -pi/4 to pi/4.  The product of
+ * few turns and HALF_PI_MORE is exact, so what follows it loses nothing. */
+INLINE two quarter_rest(V x, U *n)
+{
+    const V shifted = FMA(x, all(QUARTERS), all(MAGIC)), k = shifted - MAGIC;
+    const V first = FMA(-k, all(HALF_PI_HIGH), x), r = FMA(-k, all(HALF_PI_MORE), first);
+    const V low = FMA(-k, all(HALF_PI_REST), FMA(-k, all(HALF_PI_MORE), first - r));
+    const V a = absolute(x), few = all(FEW_TURNS);
+    *n = (U)shifted;
+    if (!SOME_BELOW(few, a)) return (two){r, low};
+    const two more = product(k, all(HALF_PI_LOW)), both = sum(first, -more.high);
+    const V rest = FMA(-k, all(HALF_PI_LAST), both.low - more.low);
+    return (two){IF_BELOW(few, a, both.high, r), IF_BELOW(few, a, rest, low)};
+}
+
+/* of arguments up to pi/4; x.low and what is returned as `low` are below half an ulp */
+INLINE two sine_part(two x, V s)
+{
+    V p = C0(0x1.5d932770372a1p-33);
+    HORNER(p, s, -0x1.ae5e66b8f759bp-26), HORNER(p, s, 0x1.71de35784f0a3p-19);
+    HORNER(p, s, -0x1.a01a019c123d1p-13), HORNER(p, s, 0x1.111111110f87fp-7);
+    HORNER(p, s, -0x1.5555555555549p-3);
+    return (two){x.high, FMA(x.high * s, p, FMA(-0.5 * s, x.low, x.low))};
+}
+
+INLINE two cosine_part(two x, V s)
+{
+    V p = C0(-0x1.8faed68c8a8b3p-37);
+    HORNER(p, s, 0x1.1ee9ec560377fp-29), HORNER(p, s, -0x1.27e4f80a8b7acp-22);
+    HORNER(p, s, 0x1.a01a019cb28c4p-16), HORNER(p, s, -0x1.6c16c16c15186p-10);
+    HORNER(p, s, 0x1.555555555554cp-5);
+    const V less = FMA(all(-0.5), s, all(1)), left = FMA(all(-0.5), s, 1.0 - less);
+    const V more = FMA(x.high, x.low, 0.5 * FMS(x.high, x.high, s));
+    return (two){less, FMA(s * s, p, left - more)};
+}
+
+#define IF_ODD(n, x, y) IF_LESS((n) << 63, (U)all(0), x, y)
+/* r where a vector's parts of a turn are known; libm knows them of larger numbers */
+#define IF_TURNS(x, r) IF_BELOW(absolute(x), all(MANY_TURNS), r, all(NAN))
+
+/* the sine of x and k quarters */
+INLINE V sine_from(V x, uint64_t k)
+{
+    U n;
+    const two r = quarter_rest(x, &n);
+    n += k;
+    const V square = r.high * r.high;
+    const two s = sine_part(r, square), c = cosine_part(r, square);
+    const V y = IF_ODD(n, c.high + c.low, s.high + s.low);
+    return IF_TURNS(x, (V)((U)y ^ (n >> 1 << 63)));
+}
+
+INLINE V double_sin(V x)
+{
+    return sine_from(x, 0);
+}
+
+INLINE V double_cos(V x)
+{
+    return sine_from(x, 1);
+}
+
+INLINE V double_tan(V x)
+{
+    U n;
+    const two r = quarter_rest(x, &n);
+    const V square = r.high * r.high;
+    const two sp = sine_part(r, square), cp = cosine_part(r, square);
+    const two s = sum_sorted(sp.high, sp.low), c = sum_sorted(cp.high, cp.low);
+    const two a = {IF_ODD(n, c.high, s.high), IF_ODD(n, c.low, s.low)};
+    const two b = {IF_ODD(n, -s.high, c.high), IF_ODD(n, -s.low, c.low)};
+    return IF_TURNS(x, quotient(a, b).high);
+}
+
+/* What arcs need of |x|: below 1/2 it is r; else r is the sine of half the arc's complement. */
+typedef struct arc {
+    V a, r, tail; /* |x|; arcsin(r) is r + tail */
+} arc;
+
+INLINE arc arc_of(V x)
+{
+    const V a = absolute(x), half = all(0.5);
+    const V z = IF_BELOW(a, half, a * a, FMA(all(-0.5), a, half)), s = ROOT(z);
+    V inverse = (V)(0x7fde623822fc16e6u - (U)s); /* within an eighth */
+    inverse *= FMA(-s, inverse, all(2));
+    const V low = FMA(-s, s, z) * (0.5 * inverse);
+    const V r = IF_BELOW(a, half, a, s);
+    V p = C0(0x1.05ce190a00356p-5);
+    HORNER(p, z, -0x1.0af3fd953f8f8p-6), HORNER(p, z, 0x1.40b149d80aa88p-6);
+    HORNER(p, z, 0x1.aab499046e998p-8), HORNER(p, z, 0x1.8ee48a4b3d813p-7);
+    HORNER(p, z, 0x1.c6f881fe15b20p-7), HORNER(p, z, 0x1.1c6c278ac86c3p-6);
+    HORNER(p, z, 0x1.6e89ef7cd4125p-6), HORNER(p, z, 0x1.f1c72c6d3508ap-6);
+    HORNER(p, z, 0x1.6db6db41d4228p-5), HORNER(p, z, 0x1.333333336f87cp-4);
+    HORNER(p, z, 0x1.5555555555387p-3);
+    const V known = IF_BELOW(all(0), z, low, all(0));
+    return (arc){a, r, FMA(r * z, p, IF_BELOW(a, half, all(0), known))};
+}
+
+INLINE V double_arcsin(V x)
+{
+    const arc t = arc_of(x);
+    const two both = sum_sorted(all(HALF_PI_HIGH), -2.0 * t.r);
+    const V large = both.high + (both.low + FMA(all(-2), t.tail, all(HALF_PI_LOW)));
+    return with_sign(IF_BELOW(t.a, all(0.5), t.r + t.tail, large), x);
+}
+
+INLINE V double_arccos(V x)
+{
+    const arc t = arc_of(x);
+    const V half = all(0.5), quarters = IF_BELOW(x, all(0), all(2), all(0));
+    const V k = IF_BELOW(t.a, half, all(1), quarters), twice = IF_BELOW(t.a, half, all(-1), all(2));
+    const V r = (V)((U)(t.r * twice) ^ ((U)x & (U)all(-0.0)));
+    const V tail = (V)((U)(t.tail * twice) ^ ((U)x & (U)all(-0.0)));
+    const two both = sum_sorted(k * HALF_PI_HIGH, r);
+    return both.high + (both.low + FMA(k, all(HALF_PI_LOW), tail));
+}
+
 /* --- powers --- */
 
 INLINE V double_power(V x, V y)

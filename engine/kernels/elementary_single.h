@@ -116,6 +116,73 @@ INLINE V single_arctan2(V y, V x)
     return with_sign(IF_BELOW(x, all(0), 2 * HALF_PI_HIGH - u, u), y);
 }
 
+/* the sine of x and k quarters: 10^-11 of it is lost, below MANY_TURNS */
+INLINE void parts_of_turn(V x, U *n, V *sine, V *cosine)
+{
+    const V shifted = FMA(x, all(QUARTERS), all(MAGIC)), k = shifted - MAGIC;
+    const V r = FMA(-k, all(HALF_PI_LOW), FMA(-k, all(HALF_PI_HIGH), x)), s = r * r;
+    V p = C0(0x1.6cd877918ff7ep-19), q = C0(-0x1.242ae97c1eeacp-22);
+    HORNER(p, s, -0x1.a00f9e2cc7baep-13), HORNER(q, s, 0x1.a0112082d8246p-16);
+    HORNER(p, s, 0x1.11110896fd442p-7), HORNER(q, s, -0x1.6c16b8994ffa0p-10);
+    HORNER(p, s, -0x1.5555554cbb0d1p-3), HORNER(q, s, 0x1.5555554f4eb55p-5);
+    *n = (U)shifted;
+    *sine = FMA(r * s, p, r);
+    *cosine = FMA(s, FMA(s, q, all(-0.5)), all(1));
+}
+
+INLINE V single_sine_from(V x, uint64_t k)
+{
+    U n;
+    V s, c;
+    parts_of_turn(x, &n, &s, &c);
+    n += k;
+    return IF_TURNS(x, (V)((U)IF_ODD(n, c, s) ^ (n >> 1 << 63)));
+}
+
+INLINE V single_sin(V x)
+{
+    return single_sine_from(x, 0);
+}
+
+INLINE V single_cos(V x)
+{
+    return single_sine_from(x, 1);
+}
+
+INLINE V single_tan(V x)
+{
+    U n;
+    V s, c;
+    parts_of_turn(x, &n, &s, &c);
+    return IF_TURNS(x, IF_ODD(n, -c, s) / IF_ODD(n, s, c));
+}
+
+/* |x| and what arcsin makes of it below 1/2, and of half the complement above */
+INLINE V single_arc(V x)
+{
+    const V a = absolute(x), half = all(0.5);
+    const V z = IF_BELOW(a, half, a * a, FMA(all(-0.5), a, half)),
+            r = IF_BELOW(a, half, a, ROOT(z));
+    V p = C0(0x1.1c328f34031c1p-5);
+    HORNER(p, z, 0x1.e98c8bf8c525ap-8), HORNER(p, z, 0x1.9357bc527731fp-6);
+    HORNER(p, z, 0x1.ed53bf855de5bp-6), HORNER(p, z, 0x1.6ddb24aee2ffdp-5);
+    HORNER(p, z, 0x1.3332a811bc14ap-4), HORNER(p, z, 0x1.555556090b47cp-3);
+    return FMA(r * z, p, r);
+}
+
+INLINE V single_arcsin(V x)
+{
+    const V t = single_arc(x);
+    return with_sign(IF_BELOW(absolute(x), all(0.5), t, FMA(all(-2), t, all(HALF_PI_HIGH))), x);
+}
+
+INLINE V single_arccos(V x)
+{
+    const V t = single_arc(x), s = (V)((U)t ^ ((U)x & (U)all(-0.0)));
+    const V base = IF_BELOW(x, all(0), all(2 * HALF_PI_HIGH), all(0));
+    return IF_BELOW(absolute(x), all(0.5), HALF_PI_HIGH - s, FMA(all(2), s, base));
+}
+
 INLINE V single_power(V x, V y)
 {
     const V r = exponential_rough(limited(y * logarithm_rough(absolute(x)), 200), 0);

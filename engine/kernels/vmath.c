@@ -1,8 +1,7 @@
-/* engine/kernels/vmath.c - what is behind vmath.h: the functions of elementary.h, and SLEEF's, one
- * block function per function and vector width.
+/* engine/kernels/vmath.c - what is behind vmath.h: the functions of elementary.h, one block
+ * function per function and vector width.
  *
- * Of SLEEF the deterministic (finz) variants are used, so that a result depends neither on the
- * width nor on an element's position; tails go through a padded vector.  Only a processor without
+ * A result depends neither on the width nor on an element's position.  Only a processor without
  * fused products (older than AVX2) gets libm's results, which may differ in the last bit. */
 #include "engine/kernels/vmath.h"
 
@@ -15,109 +14,26 @@
 #include "engine/kernels/fp.h"
 #include "engine/kernels/loops.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h>
-
-// clang-format off
-/* BLOCK(suffix of our name, target, vector type, element, lanes, SLEEF's name, load, store) */
-#define BLOCK(name, tag, target_, V, T, N, sleef, load, store)                                     \
-    __attribute__((target(target_))) V sleef(V);                                                   \
-    __attribute__((target(target_))) static void name##_##tag(size_t n, T *out, const T *in)       \
-    {                                                                                              \
-        size_t i = 0;                                                                              \
-        for (; i + N <= n; i += N) store(out + i, sleef(load(in + i)));                            \
-        if (i == n) return;                                                                        \
-        T pad[N];                                                                                  \
-        for (size_t k = 0; k < N; k++) pad[k] = in[i + k < n ? i + k : n - 1];                     \
-        store(pad, sleef(load(pad)));                                                              \
-        memcpy(out + i, pad, (n - i) * sizeof(T));                                                 \
-    }
-#define D8(name, c)  BLOCK(name, d8, "avx512f", __m512d, double, 8, Sleef_finz_##c##d8_u10avx512f, _mm512_loadu_pd, _mm512_storeu_pd)
-#define D4(name, c)  BLOCK(name, d4, "avx2,fma", __m256d, double, 4, Sleef_finz_##c##d4_u10avx2, _mm256_loadu_pd, _mm256_storeu_pd)
-#define F16(name, c) BLOCK(name, f16, "avx512f", __m512, float, 16, Sleef_finz_##c##f16_u10avx512f, _mm512_loadu_ps, _mm512_storeu_ps)
-#define F8(name, c)  BLOCK(name, f8, "avx2,fma", __m256, float, 8, Sleef_finz_##c##f8_u10avx2, _mm256_loadu_ps, _mm256_storeu_ps)
-/* The same, one by one: for processors that have fused products but are told to use no vectors. */
-#define ONE(name, tag, T, sleef)                                                                   \
-    T sleef(T);                                                                                    \
-    static void name##_##tag(size_t n, T *out, const T *in)                                        \
-    {                                                                                              \
-        for (size_t i = 0; i < n; i++) out[i] = sleef(in[i]);                                      \
-    }
-#define D1(name, c)  ONE(name, d1, double, Sleef_finz_##c##d1_u10purecfma)
-#define F1(name, c)  ONE(name, f1, float, Sleef_finz_##c##f1_u10purecfma)
-SLEEF_FUNCTIONS(D1)
-SLEEF_FUNCTIONS(F1)
-SLEEF_FUNCTIONS(D8)
-SLEEF_FUNCTIONS(D4)
-SLEEF_FUNCTIONS(F16)
-SLEEF_FUNCTIONS(F8)
-// clang-format on
-
-static const struct {
-    vmath64 d8, d4, d1;
-    vmath32 f16, f8, f1;
-} blocks[NVMATH] = {
-#define ROW(name, c)                                                                               \
-    [V_##name] = {name##_d8, name##_d4, name##_d1, name##_f16, name##_f8, name##_f1},
-    SLEEF_FUNCTIONS(ROW)
-#undef ROW
-};
-
-static bool has_products(void)
-{
-    return __builtin_cpu_supports("fma");
-}
-
 static const elementary *own(void)
 {
+#ifdef HAS_ELEMENTARY
     if (simd_level() == SIMD_AVX512) return &elementary_avx512;
     if (simd_level() == SIMD_AVX2) return &elementary_avx2;
-    return has_products() ? &elementary_fma : NULL;
-}
-
-static vmath64 sleef64_find(enum vmath_id id)
-{
-    if (simd_level() == SIMD_AVX512) return blocks[id].d8;
-    if (simd_level() == SIMD_AVX2) return blocks[id].d4;
-    return has_products() ? blocks[id].d1 : NULL;
-}
-
-static vmath32 sleef32_find(enum vmath_id id)
-{
-    if (simd_level() == SIMD_AVX512) return blocks[id].f16;
-    if (simd_level() == SIMD_AVX2) return blocks[id].f8;
-    return has_products() ? blocks[id].f1 : NULL;
-}
-
-#else
-static const elementary *own(void)
-{
-    return NULL;
-}
-
-static vmath64 sleef64_find(enum vmath_id id)
-{
-    (void)id;
-    return NULL;
-}
-
-static vmath32 sleef32_find(enum vmath_id id)
-{
-    (void)id;
-    return NULL;
-}
+    if (__builtin_cpu_supports("fma")) return &elementary_fma;
 #endif
+    return NULL;
+}
 
 vmath64 vmath64_find(enum vmath_id id)
 {
     const elementary *e = own();
-    return e && e->of64[id] ? e->of64[id] : sleef64_find(id);
+    return e ? e->of64[id] : NULL;
 }
 
 vmath32 vmath32_find(enum vmath_id id)
 {
     const elementary *e = own();
-    return e && e->of32[id] ? e->of32[id] : sleef32_find(id);
+    return e ? e->of32[id] : NULL;
 }
 
 static vmath64_pair pair64_find(enum vmath_pair id)
@@ -132,7 +48,7 @@ static vmath32_pair pair32_find(enum vmath_pair id)
     return e ? e->pair32[id] : NULL;
 }
 
-enum { CHUNK = 256 };
+enum { CHUNK = 1024 }; /* to set the status again takes a hundred cycles */
 
 /* Functions that are NaN outside their domain, by every account: one call of libm's says so (and
  * sets the status) for all such arguments of a block. */
@@ -178,7 +94,7 @@ static enum small small_of(enum vmath_id id)
     }
 }
 
-/* Arguments below it are small.  Those of floats that go by way of doubles are not, but zero. */
+/* Arguments below it are small.  Floats go by way of doubles: none is, but zero. */
 static double least_of_double(enum vmath_id id)
 {
     return small_of(id) == SMALL_COMMON ? 0 : 1e-300;
@@ -186,19 +102,30 @@ static double least_of_double(enum vmath_id id)
 
 static float least_of_float(enum vmath_id id)
 {
-    const bool by_doubles = id < V_sin; /* SLEEF's begin there */
-    if (small_of(id) == SMALL_COMMON) return 0;
-    return by_doubles ? 0x1p-149F : 1e-30F;
+    return small_of(id) == SMALL_COMMON ? 0 : 0x1p-149F;
 }
 
 // clang-format off
 
 #define RUN(name, T, BITS, fabs_, find)                                                            \
+    /* the bits of numbers without sign are in their order, NaN at the end */                      \
+    SIMD_ALWAYS BITS size_bits_##T(T x)                                                            \
+    {                                                                                              \
+        BITS bits;                                                                                 \
+        x = fabs_(x);                                                                              \
+        memcpy(&bits, &x, sizeof bits);                                                            \
+        return bits;                                                                               \
+    }                                                                                              \
     SIMD_KERNEL(static, any_suspicious_##T, (size_t n, const T *in, const T *out, T least, bool *any), (n, in, out, least, any)) \
     {                                                                                              \
-        BITS bad = 0;                                                                              \
-        for (size_t i = 0; i < n; i++) bad |= (out[i] - out[i] != 0) | (fabs_(in[i]) < least);     \
-        *any = bad != 0;                                                                           \
+        const BITS end = size_bits_##T((T)INFINITY), limit = size_bits_##T(least);                 \
+        BITS most = 0, few = end;                                                                  \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            const BITS r = size_bits_##T(out[i]), x = size_bits_##T(in[i]);                        \
+            most = r > most ? r : most;                                                            \
+            few = x < few ? x : few;                                                               \
+        }                                                                                          \
+        *any = most >= end || few < limit;                                                         \
     }                                                                                              \
     /* found[0]: any that libm has to compute; found[1]: any outside the domain of the function */ \
     SIMD_KERNEL(static, suspicious_##T, (size_t n, const T *in, T *out, T least, bool same, bool bounded, unsigned char *again, int *found), (n, in, out, least, same, bounded, again, found)) \
@@ -274,9 +201,14 @@ static float least_of_float(enum vmath_id id)
     }                                                                                              \
     SIMD_KERNEL(static, suspicious2_##T, (size_t n, const T *a, const T *b, const T *out, bool *any), (n, a, b, out, any)) \
     {                                                                                              \
-        BITS bad = 0;                                                                              \
-        for (size_t i = 0; i < n; i++) bad |= is_suspicious_##T(a[i], b[i], out[i]);               \
-        *any = bad != 0;                                                                           \
+        BITS most = 0, few = size_bits_##T(huge);                                                  \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            const BITS x = size_bits_##T(a[i]), y = size_bits_##T(b[i]), r = size_bits_##T(out[i]); \
+            const BITS above = x > y ? x : y, below = x > y ? y : x;                               \
+            most = r > most ? r : most, most = above > most ? above : most;                        \
+            few = r < few ? r : few, few = below < few ? below : few;                              \
+        }                                                                                          \
+        *any = most > size_bits_##T(huge) || few < size_bits_##T(tiny);                            \
     }                                                                                              \
     SIMD_KERNEL(static, where_suspicious2_##T, (size_t n, const T *a, const T *b, const T *out, unsigned char *again), (n, a, b, out, again)) \
     {                                                                                              \
@@ -285,7 +217,7 @@ static float least_of_float(enum vmath_id id)
     static void chunk2_##T(block run, T (*one)(T, T), size_t n, T *out, const T *a, const T *b)    \
     {                                                                                              \
         unsigned status = fp_save(); /* comparisons with NaN have flags */                     \
-        T got[CHUNK];                                                                              \
+        T room[CHUNK], *got = out == a || out == b ? room : out;                                   \
         unsigned char again[CHUNK];                                                                \
         bool any;                                                                                  \
         run(n, got, a, b);                                                                         \
@@ -294,7 +226,7 @@ static float least_of_float(enum vmath_id id)
         fp_restore(status);                                                                    \
         for (size_t i = 0; any && i < n; i++)                                                      \
             if (again[i]) got[i] = one(a[i], b[i]);                                                \
-        memcpy(out, got, n * sizeof(T));                                                           \
+        if (got != out) memcpy(out, got, n * sizeof(T));                                           \
     }                                                                                              \
     static const T *run_of_##T(T *room, const char *at, ptrdiff_t step, size_t n)                  \
     {                                                                                              \
@@ -322,10 +254,10 @@ static float least_of_float(enum vmath_id id)
             for (size_t k = 0; !flat && k < m; k++) *(T *)(void *)(r + (ptrdiff_t)k * s[2]) = out[k]; \
         }                                                                                          \
     }
-RUN2(vmath64_run2, double, int64_t, fabs, 1e-300, 1e300, pair64_find, vmath64_pair)
-RUN2(vmath32_run2, float, int32_t, fabsf, 1e-30f, 1e30f, pair32_find, vmath32_pair)
 typedef vmath64 vmath64_find_block;
 typedef vmath32 vmath32_find_block;
 RUN(vmath64_run, double, int64_t, fabs, vmath64_find)
 RUN(vmath32_run, float, int32_t, fabsf, vmath32_find)
+RUN2(vmath64_run2, double, int64_t, fabs, 1e-300, 1e300, pair64_find, vmath64_pair)
+RUN2(vmath32_run2, float, int32_t, fabsf, 1e-30f, 1e30f, pair32_find, vmath32_pair)
 // clang-format on
