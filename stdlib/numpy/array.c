@@ -10,6 +10,7 @@
 #include "engine/base/mem.h"
 #include "engine/io/mapped.h"
 #include "stdlib/numpy/mapped.h"
+#include "stdlib/numpy/subclass.h"
 
 static nd *embedded(ndarray *a)
 {
@@ -18,10 +19,9 @@ static nd *embedded(ndarray *a)
 
 /* An array whose embedded block is to be filled in; takes own (the buffer of a new storage), or
  * views the storage of `of`. */
-static ndarray *array_alloc(interp *in, int ndim, buf *own, ndarray *of)
+static ndarray *alloc_as(interp *in, const type *cls, int ndim, buf *own, ndarray *of)
 {
     uint8_t room = (uint8_t)(ndim > 4 ? ndim : 4);
-    const type *cls = of && of->hdr.type == &T_memmap ? &T_memmap : &T_ndarray;
     ndarray *a = obj_new(in, cls, sizeof(nd) + 2 * (size_t)room * sizeof(int64_t));
     if (!a) return buf_unref(own), NULL;
     a->room = room;
@@ -36,6 +36,20 @@ static ndarray *array_alloc(interp *in, int ndim, buf *own, ndarray *of)
         a->readonly = a->own.readonly;
     }
     return a;
+}
+
+static ndarray *array_alloc(interp *in, int ndim, buf *own, ndarray *of)
+{
+    return alloc_as(in, of ? of->hdr.type : &T_ndarray, ndim, own, of);
+}
+
+/* A view is complete: its class may want to take over what `of` has. */
+static value viewed(interp *in, ndarray *a, ndarray *of)
+{
+    value v = v_obj(a);
+    if (!a || !(a->hdr.type->flags & TYPE_HEAP) || array_finalize(in, a, v_obj(of))) return v;
+    value_unref(in, v);
+    return FAIL;
 }
 
 static void embed(ndarray *a, const nd *x)
@@ -100,7 +114,25 @@ value array_view(interp *in, ndarray *of, char *at, int ndim, const int64_t *sha
     for (int i = 0; i < ndim; i++) y->ext[i] = shape[i], y->ext[ndim + i] = strides[i];
     y->flags = nd_layout(ndim, shape, strides, x->size);
     a->offset = at - x->b->data;
-    return v_obj(a);
+    return viewed(in, a, of);
+}
+
+value array_as(interp *in, const type *cls, ndarray *of)
+{
+    const nd *x = array_peek(of);
+    ndarray *a = alloc_as(in, cls, x->ndim, NULL, of);
+    if (a) embed(a, x);
+    return viewed(in, a, of);
+}
+
+value array_typed(interp *in, value like, ndarray *a)
+{
+    const nd *x = array_peek(a);
+    const type *cls = like.o->type;
+    ndarray *r = a->base ? alloc_as(in, cls, x->ndim, NULL, a)
+                         : alloc_as(in, cls, x->ndim, buf_ref(x->b), NULL);
+    if (r) embed(r, x);
+    return viewed(in, r, (ndarray *)like.o);
 }
 
 bool array_become(interp *in, ndarray *a, const nd *x)
@@ -184,7 +216,7 @@ value array_wrap_view(interp *in, nd *x, ndarray *of, err *e)
     ndarray *a = array_alloc(in, x->ndim, NULL, of);
     if (a) embed(a, x);
     datum_unref(x);
-    return v_obj(a);
+    return viewed(in, a, of);
 }
 
 value array_result(interp *in, nd *x, err *e)
@@ -254,7 +286,8 @@ static value iter_step(interp *in, value self)
 {
     array_iter *it = (array_iter *)self.o;
     if (it->at >= it->n) return FAIL;
-    return array_getitem(in, it->of, v_int(it->at++));
+    value i = v_int(it->at++);
+    return is_heap(it->of) ? value_getitem(in, it->of, i) : array_getitem(in, it->of, i);
 }
 
 static const type T_array_iter = {
@@ -304,9 +337,23 @@ static value array_over(interp *in, const value got[5])
     return r;
 }
 
+/* cls(...) of a subclass: r (taken) is what ndarray(...) gives. */
+static value made_as(interp *in, const type *cls, value r)
+{
+    ndarray *a = as_ndarray(r);
+    if (!a) return r;
+    const nd *x = array_peek(a);
+    ndarray *m = a->base ? alloc_as(in, cls, x->ndim, NULL, a)
+                         : alloc_as(in, cls, x->ndim, buf_ref(x->b), NULL);
+    if (m) embed(m, x);
+    value_unref(in, r);
+    if (!m || array_finalize(in, m, NONE)) return v_obj(m);
+    obj_unref(in, m);
+    return FAIL;
+}
+
 static value array_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
 {
-    (void)cls;
     value got[5];
     if (!args_bind(in, "ndarray(shape, dtype=None, buffer=None, offset=0, order=None)", arg, npos,
                    kwnames, got, 5))
@@ -321,7 +368,7 @@ static value array_make(interp *in, const type *cls, const value *arg, size_t np
     else if (to_shape(in, got[0], &ndim, shape) && to_dtype(in, got[1], &t))
         result = array_wrap(in, nd_zero(t, ndim, shape, &e), &e);
     args_clear(in, got, 5);
-    return result;
+    return cls == &T_ndarray ? result : made_as(in, cls, result);
 }
 
 /* numpy.ndarray formats as its item when 0-d, as str when the spec is empty. */
@@ -392,13 +439,15 @@ static nd *as_nd_datum(datum *d)
 
 static obj *array_load(thawer *t, const type *cls)
 {
-    (void)cls;
     err e = {0};
     uint8_t ndim;
     thaw_bytes(t, &ndim, 1);
     nd *x = ndim == UINT8_MAX ? nd_ref(as_nd_datum(thaw_datum(t))) : load_objects(t, ndim, &e);
     if (!x) return e.kind ? throw_err(thawer_interp(t), &e), NULL : NULL;
-    ndarray *a = as_ndarray(array_wrap(thawer_interp(t), x, &e));
+    ndarray *a = alloc_as(thawer_interp(t), cls->flags & TYPE_HEAP ? cls : &T_ndarray, x->ndim,
+                          buf_ref(x->b), NULL);
+    if (a) embed(a, x);
+    datum_unref(x);
     if (a) a->s->frozen = thaw_is_shared(t); /* views of it are shared, too */
     return (obj *)(void *)a;
 }

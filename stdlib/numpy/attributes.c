@@ -10,6 +10,7 @@
 #include "stdlib/numpy/methods.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/objects.h"
+#include "stdlib/numpy/subclass.h"
 
 /* ---- attributes ---- */
 
@@ -60,7 +61,8 @@ static value part(interp *in, value self, bool imag)
     err e = {0};
     nd *y = imag ? nd_imag(x, &e) : nd_real(x);
     datum_unref(x);
-    return as_ndarray(self) ? view_of(in, self, y, &e) : array_result(in, y, &e);
+    value r = as_ndarray(self) ? view_of(in, self, y, &e) : array_result(in, y, &e);
+    return is_subarray(self) ? array_kept(in, self, r) : r;
 }
 
 value ndarray_get_real(interp *in, const value *arg)
@@ -310,7 +312,8 @@ static value flat_getitem(interp *in, value self, value key)
     value a = flat_copy(in, self);
     value r = is_fail(a) ? FAIL : array_getitem(in, a, key);
     value_unref(in, a);
-    return r;
+    ndarray *of = ((flat_obj *)self.o)->of;
+    return as_ndarray(r) ? array_kept_of(in, &(value){.kind = V_OBJ, .o = &of->hdr}, 1, r) : r;
 }
 
 bool ndarray_flat_setitem(interp *in, value self, value key, value v)

@@ -12,6 +12,7 @@
 #include "lang/types/memview.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/objects.h"
+#include "stdlib/numpy/subclass.h"
 
 typedef struct discovery {
     int ndim; /* of the nesting so far; ND_MAXDIM + 1: not known yet */
@@ -375,13 +376,33 @@ bool nd_alike(interp *in, nd **x, int n)
     return true;
 }
 
+/* A dict that says where the elements are: numpy._subclasses reads it. */
+static int from_interface(interp *in, value v, nd **out)
+{
+    value about;
+    if (!is_heap(v)) return 0;
+    int found = value_findattr(in, v, "__array_interface__", &about);
+    if (found <= 0) return found;
+    value m = interp_import(in, "numpy._subclasses");
+    value a = is_fail(m) ? FAIL : call_method(in, m, "interfaced", 1, about);
+    value_unref(in, m);
+    value_unref(in, about);
+    *out = as_ndarray(a) ? array_snapshot(as_ndarray(a)) : NULL;
+    value_unref(in, a);
+    return *out ? 1 : -1;
+}
+
 /* objects that know how to become arrays */
-static int from_protocol(interp *in, value v, nd **out)
+static int from_protocol(interp *in, value v, dtype_of want, nd **out)
 {
     value method;
     int found = value_findattr(in, v, "__array__", &method);
-    if (found <= 0) return found;
-    value a = call_n(in, method, 0);
+    if (found < 0) return found;
+    if (!found) return from_interface(in, v, out);
+    value t =
+        want.dt == DT_none || (!want.size && want.dt != DT_object) ? NONE : dtype_value(in, want);
+    value a = is_none(t) ? call_n(in, method, 0) : call_n(in, method, 1, t);
+    value_unref(in, t);
     value_unref(in, method);
     if (is_fail(a)) return -1;
     ndarray *arr = as_ndarray(a);
@@ -391,12 +412,20 @@ static int from_protocol(interp *in, value v, nd **out)
     return THROWN(in, ValueError, "object __array__ method not producing an array");
 }
 
+/* Does the class have the methods of a sequence itself, and is it none of numbers by name? */
+static bool has_items(interp *in, value v)
+{
+    return !is_fail(own_hook(in, v, "__len__")) && !is_fail(own_hook(in, v, "__getitem__")) &&
+           is_fail(own_hook(in, v, "keys"));
+}
+
 static int from_sequence(interp *in, value v, dtype_of want, nd **out)
 {
     const type *t = type_of(in, v);
     bool likely =
         t == &T_range || (t->getitem && t->length && t->iter && !as_dict(v) && !as_set(v));
-    if (!likely || (t->flags & TYPE_HEAP)) return 0;
+    if (t->flags & TYPE_HEAP) likely = has_items(in, v);
+    if (!likely) return 0;
     list *l = list_of(in, v);
     if (!l) return -1;
     *out = from_nested(in, v_obj(l), want);
@@ -431,7 +460,7 @@ nd *to_nd(interp *in, value v, dtype_of want)
         if (!bytes_peek(v, &nb) && !scalar_element(in, v, &t, element)) {
             if (throwing(in)) return NULL;
             nd *x = NULL;
-            int got = from_protocol(in, v, &x);
+            int got = from_protocol(in, v, want, &x);
             if (got == 0) got = from_sequence(in, v, want, &x);
             if (got) return got < 0 ? NULL : cast_owned(in, x, want);
         }

@@ -8,6 +8,7 @@
 #include "lang/types/memview.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/parts.h"
+#include "stdlib/numpy/subclass.h"
 
 static char order_of(value v)
 {
@@ -56,14 +57,16 @@ static value f_array(interp *in, const value *arg)
                                                       : true;
     if (a && !copy && x->b == array_peek(a)->b && ordered && x->ndim >= ndmin) {
         datum_unref(x);
-        return value_ref(arg[0]);
+        return is_subarray(arg[0]) && value_truth(in, arg[4]) == 0 ? array_as(in, &T_ndarray, a)
+                                                                   : value_ref(arg[0]);
     }
     if (buf_shared(x->b) || !ordered) { /* somebody else's memory */
         nd *own = nd_copy_order(x, is_none(arg[3]) ? 'K' : order, &e);
         datum_unref(x);
         x = own;
     }
-    return array_wrap(in, with_ndmin(x, ndmin), &e);
+    value r = array_wrap(in, with_ndmin(x, ndmin), &e);
+    return is_subarray(arg[0]) && value_truth(in, arg[4]) == 1 ? array_kept(in, arg[0], r) : r;
 }
 
 static value as_array(interp *in, value v, value dtype, char order)
@@ -90,7 +93,8 @@ static value as_array(interp *in, value v, value dtype, char order)
 
 static value f_asanyarray(interp *in, const value *arg)
 {
-    return as_array(in, arg[0], arg[1], is_none(arg[2]) ? 'K' : order_of(arg[2]));
+    value r = as_array(in, arg[0], arg[1], is_none(arg[2]) ? 'K' : order_of(arg[2]));
+    return is_subarray(arg[0]) ? array_kept(in, arg[0], r) : r;
 }
 
 /* of no subclass: a plain view of what is in a file */
@@ -99,9 +103,7 @@ static value f_asarray(interp *in, const value *arg)
     value v = f_asanyarray(in, arg);
     ndarray *a = as_ndarray(v);
     if (!a || a->hdr.type == &T_ndarray) return v;
-    const nd *x = array_peek(a);
-    value r = array_view(in, a, x->at, x->ndim, nd_shape(x), nd_strides(x));
-    if (!is_fail(r)) r.o->type = &T_ndarray;
+    value r = array_as(in, &T_ndarray, a);
     value_unref(in, v);
     return r;
 }
@@ -109,7 +111,9 @@ static value f_asarray(interp *in, const value *arg)
 /* with an axis at least */
 static value as_ordered(interp *in, const value *arg, char order)
 {
-    value a = as_array(in, arg[0], arg[1], order);
+    value v = as_array(in, arg[0], arg[1], order);
+    value a = is_subarray(v) ? array_as(in, &T_ndarray, as_ndarray(v)) : value_ref(v);
+    value_unref(in, v);
     err e = {0};
     if (is_fail(a) || array_peek(as_ndarray(a))->ndim) return a;
     value r = array_wrap_view(in, nd_expand(array_peek(as_ndarray(a)), 0), as_ndarray(a), &e);
@@ -206,38 +210,40 @@ static value f_full(interp *in, const value *arg)
 }
 
 /* x_like(prototype, ..., dtype, order, subok, shape) */
-static value like(interp *in, value prototype, value dtype, value shape, value fill, bool any)
+static value like(interp *in, value prototype, value dtype, value shape, value fill, value subok,
+                  bool any)
 {
     nd *x = to_nd_any(in, prototype);
     if (!x) return FAIL;
     dtype_of t = nd_type(x);
     bool fortran = x->flags & ND_F && !(x->flags & ND_C);
+    const bool kept = is_subarray(prototype) && value_truth(in, subok) == 1;
     value s = is_none(shape) ? v_obj(shape_tuple(in, x->ndim, nd_shape(x))) : value_ref(shape);
     datum_unref(x);
     any = to_dtype(in, dtype, &t) && (any || !is_fail(fill)) && t.dt < DT_object;
     value r = throwing(in) ? FAIL : filled_or(in, s, t, fill, fortran ? 'F' : 'C', any);
     value_unref(in, s);
-    return r;
+    return kept ? array_kept(in, prototype, r) : r;
 }
 
 static value f_zeros_like(interp *in, const value *arg)
 {
-    return like(in, arg[0], arg[1], arg[4], FAIL, false);
+    return like(in, arg[0], arg[1], arg[4], FAIL, arg[3], false);
 }
 
 static value f_empty_like(interp *in, const value *arg)
 {
-    return like(in, arg[0], arg[1], arg[4], FAIL, true);
+    return like(in, arg[0], arg[1], arg[4], FAIL, arg[3], true);
 }
 
 static value f_ones_like(interp *in, const value *arg)
 {
-    return like(in, arg[0], arg[1], arg[4], v_int(1), false);
+    return like(in, arg[0], arg[1], arg[4], v_int(1), arg[3], false);
 }
 
 static value f_full_like(interp *in, const value *arg)
 {
-    return like(in, arg[0], arg[2], arg[5], arg[1], false);
+    return like(in, arg[0], arg[2], arg[5], arg[1], arg[4], false);
 }
 
 /* ---- ranges ---- */

@@ -11,6 +11,7 @@
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/parts.h"
 #include "stdlib/numpy/reductions.h"
+#include "stdlib/numpy/subclass.h"
 
 /* ---- joining and moving ---- */
 
@@ -53,7 +54,7 @@ static value f_concatenate(interp *in, const value *arg)
     }
     blocks_clear(&b);
     ndarray *out = is_none(arg[2]) || is_fail(r) ? NULL : as_ndarray(arg[2]);
-    if (!out) return r;
+    if (!out) return array_kept_joined(in, arg[0], r);
     bool ok = array_setitem(in, arg[2], ELLIPSIS, r);
     value_unref(in, r);
     return ok ? value_ref(arg[2]) : FAIL;
@@ -168,6 +169,12 @@ static value f_broadcast_to(interp *in, const value *arg)
     }
     datum_unref(x);
     ndarray *a = as_ndarray(r);
+    if (a && is_heap(r) && value_truth(in, arg[2]) == 0) {
+        value plain = array_as(in, &T_ndarray, a);
+        value_unref(in, r);
+        r = plain;
+        a = as_ndarray(r);
+    }
     if (a) a->readonly = true;
     return r;
 }

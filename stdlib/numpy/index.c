@@ -1,5 +1,6 @@
 /* stdlib/numpy/index.c - a[key]: from what Python passes to the engine's index items. */
 #include "stdlib/numpy/numpy.h"
+#include "stdlib/numpy/subclass.h"
 
 #include <string.h>
 
@@ -320,7 +321,8 @@ value array_getitem(interp *in, value self, value key)
     bool element = r && all_ints(&l, x);
     index_clear(&l);
     if (element) return array_result(in, r, &e);
-    return array_wrap_view(in, r, a, &e);
+    value v = array_wrap_view(in, r, a, &e);
+    return is_subarray(self) ? array_kept(in, self, v) : v;
 }
 
 bool array_setitem(interp *in, value self, value key, value v)

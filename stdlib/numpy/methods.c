@@ -14,6 +14,7 @@
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/objects.h"
 #include "stdlib/numpy/reductions.h"
+#include "stdlib/numpy/subclass.h"
 
 /* ---- conversions ---- */
 
@@ -82,8 +83,17 @@ static value m_view(interp *in, const value *arg)
     if (!x) return FAIL;
     err e = {0};
     value r = FAIL;
-    const type *cls = as_type(arg[1]);
-    if (is_none(arg[1]) || cls == &T_ndarray)
+    const type *cls = as_type(arg[1]), *also = as_type(arg[2]);
+    if (also && type_is_sub(also, &T_ndarray)) {
+        datum_unref(x);
+        value v = is_none(arg[1]) ? value_ref(arg[0]) : m_view(in, (value[]){arg[0], arg[1], NONE});
+        r = as_ndarray(v) ? array_as(in, also, as_ndarray(v)) : v;
+        if (as_ndarray(v)) value_unref(in, v);
+        return r;
+    }
+    if (cls && as_ndarray(arg[0]) && type_is_sub(cls, &T_ndarray))
+        r = array_as(in, cls, as_ndarray(arg[0]));
+    else if (is_none(arg[1]) || cls == &T_ndarray)
         r = view_of(in, arg[0], nd_ref(x), &e);
     else if (to_dtype(in, arg[1], &t) && t.swapped)
         r = array_wrap(in, as_swapped(x, t, &e), &e);
@@ -212,6 +222,9 @@ static value m_round(interp *in, const value *arg)
 /* round(x): an int for scalars */
 value array_round(interp *in, const value *arg)
 {
+    if (as_ndarray(arg[0]))
+        return throw(in, TypeError, "type " TYPE_FMT " doesn't define __round__ method",
+                     TYPE_ARG(type_of(in, arg[0])));
     value r = m_round(in, arg);
     if (is_fail(r) || !is_none(arg[1]) || as_ndarray(arg[0])) return r;
     value i = value_unary(in, OP_INT, r);
@@ -293,7 +306,9 @@ static value m_array(interp *in, const value *arg)
 {
     dtype_of t;
     if (!to_dtype_or_none(in, arg[1], &t)) return FAIL;
-    if (as_ndarray(arg[0]) && t.dt == DT_none) return value_ref(arg[0]);
+    if (as_ndarray(arg[0]) && t.dt == DT_none)
+        return is_subarray(arg[0]) ? array_as(in, &T_ndarray, as_ndarray(arg[0]))
+                                   : value_ref(arg[0]);
     err e = {0};
     nd *x = to_nd(in, arg[0], t);
     return x ? array_wrap(in, x, &e) : FAIL;
@@ -313,89 +328,115 @@ static value m_is_integer(interp *in, const value *arg)
 
 /* ---- the table ---- */
 
-const builtin array_methods[] = {
-    {"@property shape", ndarray_get_shape, "Extent along each axis, a tuple of ints."},
-    {"@setter shape", ndarray_set_shape, NULL},
-    {"@property strides", ndarray_get_strides,
-     "Bytes from one element to the next along each axis."},
-    {"@property ndim", ndarray_get_ndim, "Number of axes."},
-    {"@property size", ndarray_get_size, "Number of elements."},
-    {"@property itemsize", ndarray_get_itemsize, "Bytes of one element."},
-    {"@property nbytes", ndarray_get_nbytes, "Bytes of all elements."},
-    {"@property dtype", ndarray_get_dtype, "Type of the elements."},
-    {"@property T", ndarray_get_transpose, "The array with its axes reversed, a view."},
-    {"@property real", ndarray_get_real, "The real part, a view."},
-    {"@setter real", ndarray_set_real, NULL},
-    {"@property imag", ndarray_get_imag, "The imaginary part."},
-    {"@setter imag", ndarray_set_imag, NULL},
-    {"@property base", ndarray_get_base, "The array this one is a view of, or None."},
-    {"@property flags", ndarray_get_flags, "Memory layout and writeability."},
-    {"@property flat", ndarray_get_flat,
-     "All elements in C order: iterates, and takes flat indices."},
-    {"@setter flat", ndarray_set_flat, NULL},
-    // clang-format off
+// clang-format off
+KEEPS(m_astype) KEEPS(m_copy) KEEPS(m_round) KEEPS(m_clip) KEEPS(m_byteswap) KEEPS(ndarray_flatten)
+KEEPS(ndarray_ravel) KEEPS(ndarray_reshape) KEEPS(numpy_reshape) KEEPS(ndarray_trace)
+KEEPS(ndarray_argsort) KEEPS(ndarray_argpartition) KEEPS(ndarray_take) KEEPS(ndarray_compress)
+KEEPS(ndarray_choose) KEEPS(ndarray_repeat) KEEPS(numpy_sort)
+KEEPS(numpy_partition)
+    // clang-format on
+
+    const builtin array_methods[] = {
+        /* ARRAY_HOOKS rows that scalars lack */
+        {"@property __array_priority__", array_get_priority, "Whose class results are of."},
+        {"__array_finalize__(self, obj, /)", array_hook_finalize, "Called on every new instance."},
+        {"__array_wrap__(self, array, context=None, /)", array_hook_wrap,
+         "The result of a ufunc as an array of this class."},
+        {"__array_prepare__(self, array, context=None, /)", array_hook_prepare,
+         "The memory of a result before a ufunc fills it."},
+        {"__array_ufunc__(self, ufunc, method, /, *inputs, **kwargs)", array_hook_ufunc,
+         "The ufunc of operands that leave it to NumPy."},
+        {"__reduce__(self)", array_hook_reduce, "What pickle needs to make it again."},
+        {"__setstate__(self, state, /)", array_hook_setstate, "Takes what __reduce__ told."},
+        {"__deepcopy__(self, memo, /)", array_hook_deepcopy,
+         "A copy, with copies of objects in it."},
+        {"__array_function__(self, func, types, args, kwargs)", array_hook_function,
+         "The function of arguments that leave it to NumPy."},
+        {"@property shape", ndarray_get_shape, "Extent along each axis, a tuple of ints."},
+        {"@setter shape", ndarray_set_shape, NULL},
+        {"@property strides", ndarray_get_strides,
+         "Bytes from one element to the next along each axis."},
+        {"@property ndim", ndarray_get_ndim, "Number of axes."},
+        {"@property size", ndarray_get_size, "Number of elements."},
+        {"@property itemsize", ndarray_get_itemsize, "Bytes of one element."},
+        {"@property nbytes", ndarray_get_nbytes, "Bytes of all elements."},
+        {"@property dtype", ndarray_get_dtype, "Type of the elements."},
+        {"@property T", ndarray_get_transpose, "The array with its axes reversed, a view."},
+        {"@property real", ndarray_get_real, "The real part, a view."},
+        {"@setter real", ndarray_set_real, NULL},
+        {"@property imag", ndarray_get_imag, "The imaginary part."},
+        {"@setter imag", ndarray_set_imag, NULL},
+        {"@property base", ndarray_get_base, "The array this one is a view of, or None."},
+        {"@property flags", ndarray_get_flags, "Memory layout and writeability."},
+        {"@property flat", ndarray_get_flat,
+         "All elements in C order: iterates, and takes flat indices."},
+        {"@setter flat", ndarray_set_flat, NULL},
+        // clang-format off
     BOTH(REDUCE_METHOD)
     SCAN_BOTH(SCAN_METHOD)
-    // clang-format on
-    {"astype(self, dtype, order='K', casting='unsafe', subok=True, copy=True)", m_astype,
-     "A copy with elements of another type.\n\nTypeError when casting forbids it."},
-    {"copy(self, order='C')", m_copy, "A copy that shares nothing."},
-    {"__copy__(self)", m_copy, "A copy that shares nothing."},
-    {"view(self, dtype=None, type=None)", m_view, "The same memory, perhaps read as another type."},
-    {"tolist(self)", m_tolist, "Nested lists of Python values."},
-    {"item(self, *args)", m_item, "One element as a Python value."},
-    {"itemset(self, *args)", m_itemset, "Sets one element."},
-    {"tobytes(self, order='C')", m_tobytes, "The bytes of all elements."},
-    {"tostring(self, order='C')", m_tobytes, "The bytes of all elements."},
-    {"tofile(self, fid, sep='', format='%s')", m_tofile,
-     "Writes the bytes of all elements to a file."},
-    {"fill(self, value)", m_fill, "Sets every element."},
-    {"reshape(self, *shape, order='C')", ndarray_reshape,
-     "The elements in another shape, a view when possible.\n\nOne extent may be -1. ValueError "
-     "when the sizes differ."},
-    {"ravel(self, order='C')", ndarray_ravel, "One axis, a view when possible."},
-    {"flatten(self, order='C')", ndarray_flatten, "One axis, a copy."},
-    {"transpose(self, *axes)", ndarray_transpose, "A view with permuted axes."},
-    {"swapaxes(self, axis1, axis2)", ndarray_swapaxes, "A view with two axes exchanged."},
-    {"squeeze(self, axis=None)", ndarray_squeeze, "A view without axes of length 1."},
-    {"resize(self, *new_shape, refcheck=True)", ndarray_resize,
-     "Changes shape and size in place; new elements are zero."},
-    {"diagonal(self, offset=0, axis1=0, axis2=1)", ndarray_diagonal,
-     "The diagonal of two axes, a read-only view."},
-    {"trace(self, offset=0, axis1=0, axis2=1, dtype=None, out=None)", ndarray_trace,
-     "Sum along a diagonal."},
-    {"sort(self, axis=-1, kind=None, order=None)", ndarray_sort, "Sorts in place along an axis."},
-    {"argsort(self, axis=-1, kind=None, order=None)", ndarray_argsort,
-     "Indices that would sort along an axis."},
-    {"partition(self, kth, axis=-1, kind='introselect', order=None)", ndarray_partition,
-     "Puts the kth element in its sorted place, smaller ones before it."},
-    {"argpartition(self, kth, axis=-1, kind='introselect', order=None)", ndarray_argpartition,
-     "Indices that would partition."},
-    {"searchsorted(self, v, side='left', sorter=None)", ndarray_searchsorted,
-     "Where v would be inserted to keep order."},
-    {"take(self, indices, axis=None, out=None, mode='raise')", ndarray_take,
-     "Elements by index along an axis."},
-    {"put(self, indices, values, mode='raise')", ndarray_put, "Sets elements by flat index."},
-    {"compress(self, condition, axis=None, out=None)", ndarray_compress,
-     "The slices where condition is true."},
-    {"nonzero(self)", ndarray_nonzero,
-     "Indices of the elements that are not zero, one array for each axis."},
-    {"choose(self, choices, out=None, mode='raise')", ndarray_choose,
-     "For every element, that of the array whose number it is."},
-    {"setflags(self, write=None, align=None, uic=None)", ndarray_setflags,
-     "Lets elements be assigned, or not."},
-    {"repeat(self, repeats, axis=None)", ndarray_repeat, "Every element several times."},
-    {"dot(self, b, out=None)", ndarray_dot, "Matrix product."},
-    {"conj(self)", m_conj, "Complex conjugate."},
-    {"conjugate(self)", m_conj, "Complex conjugate."},
-    {"round(self, decimals=0, out=None)", m_round,
-     "Rounded to a number of decimals, halves to even."},
-    {"__round__(self, ndigits=None)", array_round, "round(x)"},
-    {"clip(self, min=None, max=None, out=None)", m_clip, "Limited to the range from min to max."},
-    {"byteswap(self, inplace=False)", m_byteswap, "The bytes of every element reversed."},
-    {"__array__(self, dtype=None)", m_array, "The array itself."},
-    {"is_integer(self)", m_is_integer, "Is it a whole number?"},
-    {0},
+        // clang-format on
+        {"astype(self, dtype, order='K', casting='unsafe', subok=True, copy=True)", keeps_m_astype,
+         "A copy with elements of another type.\n\nTypeError when casting forbids it."},
+        {"copy(self, order='C')", keeps_m_copy, "A copy that shares nothing."},
+        {"__copy__(self)", keeps_m_copy, "A copy that shares nothing."},
+        {"view(self, dtype=None, type=None)", m_view,
+         "The same memory, perhaps read as another type."},
+        {"tolist(self)", m_tolist, "Nested lists of Python values."},
+        {"item(self, *args)", m_item, "One element as a Python value."},
+        {"itemset(self, *args)", m_itemset, "Sets one element."},
+        {"tobytes(self, order='C')", m_tobytes, "The bytes of all elements."},
+        {"tostring(self, order='C')", m_tobytes, "The bytes of all elements."},
+        {"tofile(self, fid, sep='', format='%s')", m_tofile,
+         "Writes the bytes of all elements to a file."},
+        {"fill(self, value)", m_fill, "Sets every element."},
+        {"reshape(self, *shape, order='C')", keeps_ndarray_reshape,
+         "The elements in another shape, a view when possible.\n\nOne extent may be -1. ValueError "
+         "when the sizes differ."},
+        {"ravel(self, order='C')", keeps_ndarray_ravel, "One axis, a view when possible."},
+        {"flatten(self, order='C')", keeps_ndarray_flatten, "One axis, a copy."},
+        {"transpose(self, *axes)", ndarray_transpose, "A view with permuted axes."},
+        {"swapaxes(self, axis1, axis2)", ndarray_swapaxes, "A view with two axes exchanged."},
+        {"squeeze(self, axis=None)", ndarray_squeeze, "A view without axes of length 1."},
+        {"resize(self, *new_shape, refcheck=True)", ndarray_resize,
+         "Changes shape and size in place; new elements are zero."},
+        {"diagonal(self, offset=0, axis1=0, axis2=1)", ndarray_diagonal,
+         "The diagonal of two axes, a read-only view."},
+        {"trace(self, offset=0, axis1=0, axis2=1, dtype=None, out=None)", keeps_ndarray_trace,
+         "Sum along a diagonal."},
+        {"sort(self, axis=-1, kind=None, order=None)", ndarray_sort,
+         "Sorts in place along an axis."},
+        {"argsort(self, axis=-1, kind=None, order=None)", keeps_ndarray_argsort,
+         "Indices that would sort along an axis."},
+        {"partition(self, kth, axis=-1, kind='introselect', order=None)", ndarray_partition,
+         "Puts the kth element in its sorted place, smaller ones before it."},
+        {"argpartition(self, kth, axis=-1, kind='introselect', order=None)",
+         keeps_ndarray_argpartition, "Indices that would partition."},
+        {"searchsorted(self, v, side='left', sorter=None)", ndarray_searchsorted,
+         "Where v would be inserted to keep order."},
+        {"take(self, indices, axis=None, out=None, mode='raise')", keeps_ndarray_take,
+         "Elements by index along an axis."},
+        {"put(self, indices, values, mode='raise')", ndarray_put, "Sets elements by flat index."},
+        {"compress(self, condition, axis=None, out=None)", keeps_ndarray_compress,
+         "The slices where condition is true."},
+        {"nonzero(self)", ndarray_nonzero,
+         "Indices of the elements that are not zero, one array for each axis."},
+        {"choose(self, choices, out=None, mode='raise')", keeps_ndarray_choose,
+         "For every element, that of the array whose number it is."},
+        {"setflags(self, write=None, align=None, uic=None)", ndarray_setflags,
+         "Lets elements be assigned, or not."},
+        {"repeat(self, repeats, axis=None)", keeps_ndarray_repeat, "Every element several times."},
+        {"dot(self, b, out=None)", ndarray_dot, "Matrix product."},
+        {"conj(self)", m_conj, "Complex conjugate."},
+        {"conjugate(self)", m_conj, "Complex conjugate."},
+        {"round(self, decimals=0, out=None)", keeps_m_round,
+         "Rounded to a number of decimals, halves to even."},
+        {"__round__(self, ndigits=None)", array_round, "round(x)"},
+        {"clip(self, min=None, max=None, out=None)", keeps_m_clip,
+         "Limited to the range from min to max."},
+        {"byteswap(self, inplace=False)", keeps_m_byteswap, "The bytes of every element reversed."},
+        {"__array__(self, dtype=None)", m_array, "The array itself."},
+        {"is_integer(self)", m_is_integer, "Is it a whole number?"},
+        {0},
 };
 
 /* the same as functions */
@@ -403,43 +444,44 @@ const builtin numpy_method_functions[] = {
     {"@def shape(a)", ndarray_get_shape, "Extent along each axis, a tuple of ints."},
     {"@def ndim(a)", ndarray_get_ndim, "Number of axes."},
     {"@def size(a, axis=None)", numpy_size, "Number of elements, or extent along an axis."},
-    {"@def reshape(a, newshape, order='C')", numpy_reshape,
+    {"@def reshape(a, newshape, order='C')", keeps_numpy_reshape,
      "The elements in another shape, a view when possible.\n\nOne extent may be -1. ValueError "
      "when the sizes differ."},
-    {"@def ravel(a, order='C')", ndarray_ravel, "One axis, a view when possible."},
+    {"@def ravel(a, order='C')", keeps_ndarray_ravel, "One axis, a view when possible."},
     {"@def transpose(a, axes=None)", numpy_transpose, "A view with permuted axes."},
     {"@def swapaxes(a, axis1, axis2)", ndarray_swapaxes, "A view with two axes exchanged."},
     {"@def squeeze(a, axis=None)", ndarray_squeeze, "A view without axes of length 1."},
     {"@def diagonal(a, offset=0, axis1=0, axis2=1)", ndarray_diagonal,
      "The diagonal of two axes, a read-only view."},
-    {"@def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None)", ndarray_trace,
+    {"@def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None)", keeps_ndarray_trace,
      "Sum along a diagonal."},
-    {"@def sort(a, axis=-1, kind=None, order=None)", numpy_sort, "A sorted copy."},
-    {"@def argsort(a, axis=-1, kind=None, order=None)", ndarray_argsort,
+    {"@def sort(a, axis=-1, kind=None, order=None)", keeps_numpy_sort, "A sorted copy."},
+    {"@def argsort(a, axis=-1, kind=None, order=None)", keeps_ndarray_argsort,
      "Indices that would sort along an axis."},
-    {"@def partition(a, kth, axis=-1, kind='introselect', order=None)", numpy_partition,
+    {"@def partition(a, kth, axis=-1, kind='introselect', order=None)", keeps_numpy_partition,
      "A copy with the kth element in its sorted place, smaller ones before it."},
-    {"@def argpartition(a, kth, axis=-1, kind='introselect', order=None)", ndarray_argpartition,
-     "Indices that would partition."},
+    {"@def argpartition(a, kth, axis=-1, kind='introselect', order=None)",
+     keeps_ndarray_argpartition, "Indices that would partition."},
     {"@def searchsorted(a, v, side='left', sorter=None)", ndarray_searchsorted,
      "Where v would be inserted to keep order."},
-    {"@def take(a, indices, axis=None, out=None, mode='raise')", ndarray_take,
+    {"@def take(a, indices, axis=None, out=None, mode='raise')", keeps_ndarray_take,
      "Elements by index along an axis."},
     {"@def put(a, ind, v, mode='raise')", ndarray_put, "Sets elements by flat index."},
     {"@def compress(condition, a, axis=None, out=None)", numpy_compress,
      "The slices where condition is true."},
     {"@def nonzero(a)", ndarray_nonzero,
      "Indices of the elements that are not zero, one array for each axis."},
-    {"@def choose(a, choices, out=None, mode='raise')", ndarray_choose,
+    {"@def choose(a, choices, out=None, mode='raise')", keeps_ndarray_choose,
      "For every element, that of the array whose number it is."},
-    {"@def repeat(a, repeats, axis=None)", ndarray_repeat, "Every element several times."},
-    {"@def round(a, decimals=0, out=None)", m_round,
+    {"@def repeat(a, repeats, axis=None)", keeps_ndarray_repeat, "Every element several times."},
+    {"@def round(a, decimals=0, out=None)", keeps_m_round,
      "Rounded to a number of decimals, halves to even."},
-    {"@def around(a, decimals=0, out=None)", m_round,
+    {"@def around(a, decimals=0, out=None)", keeps_m_round,
      "Rounded to a number of decimals, halves to even."},
-    {"@def round_(a, decimals=0, out=None)", m_round,
+    {"@def round_(a, decimals=0, out=None)", keeps_m_round,
      "Rounded to a number of decimals, halves to even."},
-    {"@def clip(a, a_min, a_max, out=None)", m_clip, "Limited to the range from a_min to a_max."},
+    {"@def clip(a, a_min, a_max, out=None)", keeps_m_clip,
+     "Limited to the range from a_min to a_max."},
     {"@def copy(a, order='K', subok=False)", f_copy, "A copy as an array."},
     {0},
 };

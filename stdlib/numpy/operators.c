@@ -7,6 +7,7 @@
 #include "engine/kernels/linalg.h"
 #include "stdlib/numpy/long.h"
 #include "stdlib/numpy/numpy.h"
+#include "stdlib/numpy/subclass.h"
 
 static const enum ufunc_id binary_ids[NBINOP] = {
     [OP_ADD] = U_add,         [OP_SUB] = U_subtract,          [OP_MUL] = U_multiply,
@@ -120,9 +121,29 @@ static value apply2(interp *in, const ufunc *f, const char *name, value a, value
     return r;
 }
 
+static const char *const reflected_names[NBINOP] = {
+    [OP_ADD] = "__radd__",
+    [OP_SUB] = "__rsub__",
+    [OP_MUL] = "__rmul__",
+    [OP_TRUEDIV] = "__rtruediv__",
+    [OP_FLOORDIV] = "__rfloordiv__",
+    [OP_MOD] = "__rmod__",
+    [OP_POW] = "__rpow__",
+    [OP_LSHIFT] = "__rlshift__",
+    [OP_RSHIFT] = "__rrshift__",
+    [OP_AND] = "__rand__",
+    [OP_OR] = "__ror__",
+    [OP_XOR] = "__rxor__",
+    [OP_DIVMOD] = "__rdivmod__",
+};
+
 value array_binary(interp *in, enum binop op, value a, value b)
 {
     value fast;
+    if ((is_heap(a) || is_heap(b)) && op != OP_MATMUL) {
+        value r = subclass_binary(in, &ufuncs[binary_ids[op]], a, b, reflected_names[op], false);
+        if (!is_fail(r) || throwing(in)) return r;
+    }
     if (a.kind != V_OBJ && b.kind != V_OBJ) {
         int done = scalar_binary(in, op, a, b, &fast);
         if (done) return done < 0 ? FAIL : fast;
@@ -139,7 +160,7 @@ value array_binary(interp *in, enum binop op, value a, value b)
                                  : NOTIMPL;
         datum_unref(p);
         datum_unref(q);
-        return r;
+        return is_fail(r) || is_notimpl(r) ? r : array_kept_of(in, (value[]){a, b}, 2, r);
     }
     bool numbers = !as_ndarray(a) && !as_ndarray(b);
     const ufunc *f = &ufuncs[binary_ids[op]];
@@ -153,6 +174,10 @@ value array_inplace(interp *in, enum binop op, value self, value other)
     if (op == OP_MATMUL || op == OP_DIVMOD) return NOTIMPL;
     if (array_peek(as_ndarray(self))->dtype == DT_object) return NOTIMPL;
     const ufunc *f = &ufuncs[binary_ids[op]];
+    if (is_heap(self) || is_heap(other)) {
+        value r = subclass_binary(in, f, self, other, reflected_names[op], true);
+        if (!is_fail(r) || throwing(in)) return r;
+    }
     return apply2(in, f, f->name, self, other, as_ndarray(self));
 }
 
@@ -212,6 +237,12 @@ value array_unary(interp *in, enum unop op, value v)
                                         [OP_ABS] = U_absolute};
     value r;
     if (op <= OP_ABS && quick_unary(in, &ufuncs[ids[op]], v, &r)) return r;
+    if (op <= OP_ABS && is_subarray(v)) {
+        value u = ufunc_value(in, &ufuncs[ids[op]]);
+        r = is_fail(u) ? FAIL : call_n(in, u, 1, v);
+        value_unref(in, u);
+        return r;
+    }
     nd *x = to_nd_any(in, v);
     if (!x) return FAIL;
     if (op <= OP_ABS) {
@@ -238,6 +269,11 @@ value array_compare(interp *in, enum cmpop op, value a, value b)
     if (a.kind != V_OBJ && b.kind != V_OBJ && scalar_compare(op, a, b, &fast)) return fast;
     if (is_none(b) && (op == OP_EQ || op == OP_NE) && !as_ndarray(a)) return v_bool(op == OP_NE);
     const ufunc *f = &ufuncs[compare_ids[op]];
+    if (is_heap(a) || is_heap(b)) {
+        value own = subclass_binary(in, f, a, b, "", false); /* who takes over is asked */
+        if (!is_fail(own)) return own;
+        if (throwing(in)) return FAIL;
+    }
     value r = apply2(in, f, f->name, a, b, NULL);
     if (is_notimpl(r) &&
         (as_ndarray(a) ||

@@ -12,3 +12,5 @@ extern const builtin numpy_print_functions[], numpy_create_functions[], numpy_ty
     numpy_file_functions[], numpy_error_functions[], numpy_step_functions[];
 /* dispatch.c; home: what its __module__ says */
 value array_function_new(interp *in, value f, value home);
+/* such a function (or any other) on plain arrays: f(*args, **kwargs), nobody takes over */
+value array_function_run(interp *in, value f, value args, value kwargs);

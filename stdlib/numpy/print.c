@@ -66,7 +66,7 @@ value array_repr(interp *in, value self)
     strbuf b = {0};
     err e = {0};
     print_opts *o = numpy_print_opts(in);
-    const char *name = self.o->type == &T_memmap ? "memmap" : "array";
+    const char *name = self.o->type == &T_ndarray ? "array" : self.o->type->name;
     bool ok = o && nd_repr(array_peek(as_ndarray(self)), o, name, &b, &e);
     value v = ok ? v_obj(str_new(in, sb_text(&b), b.n)) : e.kind ? throw_err(in, &e) : FAIL;
     sb_clear(&b);

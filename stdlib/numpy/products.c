@@ -9,6 +9,7 @@
 #include "stdlib/numpy/methods.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/parts.h"
+#include "stdlib/numpy/subclass.h"
 
 /* ---- products, factorisations, Fourier ---- */
 
@@ -40,7 +41,7 @@ static bool check_dot_out(interp *in, const nd *r, value out)
     return THROW0(in, ValueError, "output array has wrong dimensions");
 }
 
-value ndarray_dot(interp *in, const value *arg)
+static value dot_of(interp *in, const value *arg)
 {
     if (are_objects(arg)) return object_product(in, "dot", arg, 2);
     nd *x = to_nd_any(in, arg[0]), *y = x ? to_nd_any(in, arg[1]) : NULL;
@@ -54,6 +55,12 @@ value ndarray_dot(interp *in, const value *arg)
     datum_unref(x);
     datum_unref(y);
     return v;
+}
+
+value ndarray_dot(interp *in, const value *arg)
+{
+    value r = dot_of(in, arg);
+    return is_none(arg[2]) && as_ndarray(r) ? array_kept_of(in, arg, 2, r) : r;
 }
 
 /* Does a product of such a shape go into the target?  Its last axes are as long, the others may
@@ -115,7 +122,7 @@ static nd *as_wanted(nd *x, dtype_of t, char casting, err *e)
 }
 
 /* (x1, x2, out, casting, order, dtype, subok) */
-static value f_matmul(interp *in, const value *arg)
+static value matmul_of(interp *in, const value *arg)
 {
     if (are_objects(arg)) return object_product(in, "matmul", arg, 2);
     dtype_of t = {.dt = DT_none};
@@ -137,6 +144,12 @@ static value f_matmul(interp *in, const value *arg)
     return v;
 }
 
+static value f_matmul(interp *in, const value *arg)
+{
+    value r = matmul_of(in, arg);
+    return is_none(arg[2]) ? array_kept_of(in, arg, 2, r) : r;
+}
+
 ARRAY2(plain_vdot, array_result(in, nd_vdot(x, y, &e), &e))
 ARRAY2(plain_inner, array_result(in, nd_inner(x, y, &e), &e))
 static value f_vdot(interp *in, const value *arg)
@@ -145,7 +158,8 @@ static value f_vdot(interp *in, const value *arg)
 }
 static value f_inner(interp *in, const value *arg)
 {
-    return are_objects(arg) ? object_product(in, "inner", arg, 2) : plain_inner(in, arg);
+    value r = are_objects(arg) ? object_product(in, "inner", arg, 2) : plain_inner(in, arg);
+    return as_ndarray(r) ? array_kept_of(in, arg, 2, r) : r;
 }
 LONG1(work_correlate, nd_correlate(x, y, (char)j->n[0], e))
 static value f_correlate(interp *in, const value *arg)

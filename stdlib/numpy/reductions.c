@@ -8,6 +8,7 @@
 #include "engine/kernels/scan.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/objects.h"
+#include "stdlib/numpy/subclass.h"
 
 typedef struct reduce_call { /* borrowed arguments; FAIL where the form has none */
     value x, axis, dtype, out, keepdims, ddof, initial, where;
@@ -135,6 +136,60 @@ static value run(interp *in, const reduction *r, reduce_call c)
     return store_out(in, result, is_fail(c.out) ? NONE : c.out);
 }
 
+/* The ufunc that an array's own __array_ufunc__ is asked for instead; NULL: none */
+static const ufunc *asked(interp *in, const reduction *r, value x)
+{
+    if (!is_subarray(x) || is_fail(own_hook(in, x, "__array_ufunc__"))) return NULL;
+    if (r == &reductions[R_any]) return &ufuncs[U_logical_or];
+    if (r == &reductions[R_all]) return &ufuncs[U_logical_and];
+    return r == &reductions[R_mean] ? &ufuncs[U_add] : r->fold;
+}
+
+static bool put_given(interp *in, dict *kw, const char *name, value v, bool given)
+{
+    return !given || dict_put(in, kw, name, value_ref(v));
+}
+
+/* ufunc.reduce(x, axis=..), and for the mean what divides it */
+static value run_asked(interp *in, const ufunc *f, const reduction *r, const reduce_call *c)
+{
+    dict *kw = dict_new(in);
+    value u = ufunc_value(in, f), reduce = is_fail(u) ? FAIL : value_getattr_c(in, u, "reduce");
+    value args = v_obj(tuple_pack(in, 1, value_ref(c->x)));
+    bool ok = kw && !is_fail(reduce) && !is_fail(args) &&
+              dict_put(in, kw, "axis", value_ref(c->axis)) &&
+              put_given(in, kw, "dtype", c->dtype, !is_fail(c->dtype) && !is_none(c->dtype)) &&
+              put_given(in, kw, "keepdims", c->keepdims, value_truth(in, c->keepdims) == 1) &&
+              put_given(in, kw, "out", c->out, !is_none(c->out)) &&
+              put_given(in, kw, "initial", c->initial, !is_fail(c->initial)) &&
+              put_given(in, kw, "where", c->where, !is_fail(c->where) && c->where.kind != V_BOOL);
+    value v = ok ? call_with(in, reduce, args, v_obj(kw)) : FAIL;
+    obj_unref(in, kw);
+    value_unref(in, args);
+    value_unref(in, reduce);
+    value_unref(in, u);
+    if (is_fail(v) || r != &reductions[R_mean]) return v;
+    const nd *x = array_peek(as_ndarray(c->x));
+    uint32_t axes;
+    int64_t n = 1;
+    if (!to_axes(in, c->axis, x->ndim, &axes)) return value_unref(in, v), FAIL;
+    for (int i = 0; i < x->ndim; i++)
+        if (axes & axis_bit(i)) n *= nd_shape(x)[i];
+    value mean = value_binary(in, OP_TRUEDIV, v, v_int(n));
+    value_unref(in, v);
+    return mean;
+}
+
+/* What an array of a user's class makes of it. */
+static value run_of(interp *in, const reduction *r, reduce_call c)
+{
+    const ufunc *f = asked(in, r, c.x);
+    value v = f ? run_asked(in, f, r, &c) : run(in, r, c);
+    bool keep = !f && is_subarray(c.x) && (is_none(c.out) || is_fail(c.out));
+    if (!as_ndarray(v) && (r == &reductions[R_argmin] || r == &reductions[R_argmax])) return v;
+    return keep ? array_kept(in, c.x, v) : v;
+}
+
 #define FORM_A(a)                                                                                  \
     (reduce_call)                                                                                  \
     {                                                                                              \
@@ -174,7 +229,7 @@ static value run(interp *in, const reduction *r, reduce_call c)
 #define DEFINE(name, form)                                                                         \
     value array_reduce_##name(interp *in, const value *arg)                                        \
     {                                                                                              \
-        return run(in, &reductions[R_##name], FORM_##form(arg));                                   \
+        return run_of(in, &reductions[R_##name], FORM_##form(arg));                                \
     }
 BOTH(DEFINE)
 FUNCTIONS(DEFINE)
@@ -204,6 +259,7 @@ static value scan_run(interp *in, const scan *s, const value *arg)
     else if (!x)
         throw_err(in, &e);
     datum_unref(x);
+    if (is_subarray(arg[0]) && is_none(arg[3])) r = array_kept(in, arg[0], r);
     return store_out(in, r, arg[3]);
 }
 

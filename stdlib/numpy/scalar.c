@@ -556,7 +556,7 @@ static const builtin float64_table[] = {
     static const type T_##id = {TYPE_HEAD, .name = text, .module = "numpy", .base = parent,        \
                                 .flags = TYPE_IMMUTABLE};
 static const type T_generic = {TYPE_HEAD, .name = "generic", .module = "numpy",
-                               .table = array_methods, .flags = TYPE_IMMUTABLE};
+                               .table = array_methods + ARRAY_HOOKS, .flags = TYPE_IMMUTABLE};
 ABSTRACT(number, "number", &T_generic)
 ABSTRACT(integer, "integer", &T_number)
 ABSTRACT(signedinteger, "signedinteger", &T_integer)

@@ -6,6 +6,7 @@
 #include "engine/kernels/scan.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/objects.h"
+#include "stdlib/numpy/subclass.h"
 
 #include <string.h>
 
@@ -110,38 +111,107 @@ value ufunc_apply(interp *in, const ufunc *f, const char *name, nd *const *x, nd
     return map(in, &c, x);
 }
 
-/* Does one of the operands want to handle the ufunc itself? */
-static bool find_override(interp *in, const value *x, size_t n, value *method)
+enum { TAKERS = 16 };
+
+/* The operands that want to handle the ufunc themselves, one of each class, subclasses before
+ * their bases: borrowed; -1: one wants no ufunc at all. */
+static int find_takers(interp *in, const value *x, size_t n, value out, value *taker)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (x[i].kind != V_OBJ || as_ndarray(x[i])) continue;
-        const type *t = x[i].o->type;
-        if (t == &T_list || t == &T_tuple || t == &T_str || t == &T_complex || t == &T_int)
-            continue;
-        if (value_findattr(in, x[i], "__array_ufunc__", method) == 1) {
-            if (!is_none(*method)) return true;
-            value_unref(in, *method);
+    int k = 0;
+    tuple *outs = is_fail(out) ? NULL : as_tuple(out);
+    size_t more = outs ? (size_t)outs->n : !is_fail(out);
+    for (size_t i = 0; i < n + more && k < TAKERS; i++) {
+        value v = i < n ? x[i] : outs ? outs->at[i - n] : out;
+        value hook = own_hook(in, v, "__array_ufunc__");
+        if (is_fail(hook)) continue;
+        if (is_none(hook))
+            return THROWN(in, TypeError,
+                          "operand '%s' does not support ufuncs (__array_ufunc__=None)",
+                          v.o->type->name);
+        int at = k;
+        bool known = false;
+        for (int j = 0; j < k; j++) {
+            known |= taker[j].o->type == v.o->type;
+            if (at == k && type_is_sub(v.o->type, taker[j].o->type)) at = j;
         }
-        exc_clear(in);
+        if (known) continue;
+        for (int j = k++; j > at; j--) taker[j] = taker[j - 1];
+        taker[at] = v;
     }
-    return false;
+    return k;
 }
 
-static value call_override(interp *in, value method, value self, const char *how, const value *arg,
-                           size_t npos, tuple *kwnames)
+/* The operands in a message, "array([0, 1]), <X object>": and their classes behind. */
+static value throw_untaken(interp *in, value self, const char *how, const value *x, size_t n)
 {
+    strbuf texts = {0}, names = {0};
+    str *me = value_repr(in, self);
+    bool ok = me != NULL;
+    for (size_t i = 0; ok && i < n; i++) {
+        str *s = value_repr(in, x[i]);
+        if (!(ok = s != NULL)) break;
+        sb_addf(&texts, "%s%s", i ? ", " : "", s->at);
+        sb_addf(&names, "%s'%s'", i ? ", " : "", type_of(in, x[i])->name);
+        obj_unref(in, s);
+    }
+    if (ok)
+        throw(in, TypeError,
+              "operand type(s) all returned NotImplemented from __array_ufunc__(%s, '%s', %s): %s",
+              me->at, how, sb_text(&texts), sb_text(&names));
+    obj_unref(in, me);
+    sb_clear(&texts);
+    sb_clear(&names);
+    return FAIL;
+}
+
+static value call_taker(interp *in, value taker, value self, const char *how, const value *arg,
+                        size_t npos, tuple *kwnames)
+{
+    value method = value_getattr_c(in, taker, "__array_ufunc__");
+    if (is_fail(method)) return FAIL;
     size_t nkw = kwnames ? (size_t)kwnames->n : 0;
     list *args = list_new(in, (int64_t)npos + 2);
     dict *kw = dict_new(in);
     bool ok = args && kw && list_append(in, args, self) && list_add(in, args, v_str(in, how));
     for (size_t i = 0; ok && i < npos; i++) ok = list_append(in, args, arg[i]);
     for (size_t i = 0; ok && i < nkw; i++) ok = dict_set(in, kw, kwnames->at[i], arg[npos + i]);
+    value out = ok ? dict_peek(in, kw, "out") : FAIL; /* always a tuple for who takes over */
+    if (!is_fail(out) && !as_tuple(out))
+        ok = dict_put(in, kw, "out", v_obj(tuple_pack(in, 1, value_ref(out))));
     tuple *t = ok ? tuple_of(in, v_obj(args)) : NULL;
     value r = t ? call_with(in, method, v_obj(t), v_obj(kw)) : FAIL;
     obj_unref(in, t);
     obj_unref(in, args);
     obj_unref(in, kw);
+    value_unref(in, method);
     return r;
+}
+
+static value keyword(tuple *kwnames, const value *arg, size_t npos, const char *name)
+{
+    for (int64_t i = 0; kwnames && i < kwnames->n; i++)
+        if (str_is(as_str(kwnames->at[i]), name)) return arg[npos + (size_t)i];
+    return FAIL;
+}
+
+/* Lets an operand take over: 1 with the result (FAIL: an exception), 0 nobody does. */
+static bool taken_over(interp *in, value self, const char *how, const value *arg, size_t npos,
+                       tuple *kwnames, value *r)
+{
+    value taker[TAKERS], out = keyword(kwnames, arg, npos, "out");
+    bool any = !is_fail(out);
+    for (size_t i = 0; i < npos && !any; i++) any = is_heap(arg[i]);
+    if (!any) return false;
+    int n = find_takers(in, arg, npos, out, taker);
+    if (n == 0) return false;
+    *r = FAIL;
+    for (int i = 0; i < n; i++) {
+        *r = call_taker(in, taker[i], self, how, arg, npos, kwnames);
+        if (!is_notimpl(*r)) return true;
+        value_unref(in, *r);
+    }
+    if (n > 0) *r = throw_untaken(in, self, how, arg, npos);
+    return true;
 }
 
 static bool set_out(interp *in, map_call *c, value v)
@@ -180,15 +250,11 @@ static bool check_keywords(interp *in, const char *name, tuple *kwnames)
 static value ufunc_call(interp *in, value self, const value *arg, size_t npos, tuple *kwnames)
 {
     ufunc_obj *u = (ufunc_obj *)self.o;
-    value method, quick;
+    value quick;
     if (!kwnames && npos == 1 && quick_unary(in, u->f, arg[0], &quick)) return quick;
     if (!kwnames && npos == 2 && quick_binary(in, u->f, u->name, arg[0], arg[1], NULL, &quick))
         return quick;
-    if (find_override(in, arg, npos, &method)) {
-        value r = call_override(in, method, self, "__call__", arg, npos, kwnames);
-        value_unref(in, method);
-        return r;
-    }
+    if (taken_over(in, self, "__call__", arg, npos, kwnames, &quick)) return quick;
     size_t nin = u->f->nin, nargs = nin + u->f->nout;
     if (npos < nin || npos > nargs) {
         return throw(in, TypeError,
@@ -215,6 +281,7 @@ static value ufunc_call(interp *in, value self, const value *arg, size_t npos, t
         ok = (c.where = to_nd(in, got[2], dtype_plain(DT_bool))) != NULL;
     for (size_t i = 0; ok && i < nin; i++) ok = (x[i] = to_nd_any(in, arg[i])) != NULL;
     if (ok) r = map(in, &c, x);
+    if (!c.out[0]) r = array_wrapped(in, self, arg, nin, r);
     for (size_t i = 0; i < nin; i++) datum_unref(x[i]);
     datum_unref(c.where);
     args_clear(in, got, 7);
@@ -223,21 +290,41 @@ static value ufunc_call(interp *in, value self, const value *arg, size_t npos, t
 
 /* ---- methods: reduce accumulate outer reduceat at ---- */
 
-static value override_method(interp *in, value self, const char *how, value x, bool *done)
+/* The same for a method whose arguments are bound: name[i] (NULL ends) those behind the npos
+ * operands, passed on where they differ from the default. */
+static bool method_taken(interp *in, const value *arg, const char *how, size_t npos,
+                         const char *const *name, value *r)
 {
-    value method;
-    *done = find_override(in, &x, 1, &method);
-    if (!*done) return FAIL;
-    value r = call_override(in, method, self, how, &x, 1, NULL);
-    value_unref(in, method);
-    return r;
+    bool any = false;
+    for (size_t i = 0; i < npos; i++) any |= is_heap(arg[1 + i]);
+    if (!any) return false;
+    value all[12];
+    list *names = list_new(in, 8);
+    if (!names) return *r = FAIL, true;
+    for (size_t i = 0; i < npos; i++) all[i] = arg[1 + i];
+    size_t n = npos;
+    for (size_t i = 0; name[i]; i++) {
+        value v = arg[1 + npos + i];
+        bool axis = !strcmp(name[i], "axis");
+        if (is_fail(v) || (is_none(v) && !axis) || (axis && v.kind == V_INT && v.i == 0) ||
+            v.kind == V_BOOL)
+            continue;
+        list_add(in, names, v_str(in, name[i]));
+        all[n++] = v;
+    }
+    tuple *kwnames = names->n ? tuple_from(in, names->at, names->n) : NULL;
+    bool done = taken_over(in, arg[0], how, all, npos, kwnames, r);
+    obj_unref(in, kwnames);
+    obj_unref(in, names);
+    return done;
 }
 
 static value ufunc_reduce(interp *in, const value *arg)
 {
-    bool done;
-    value r = override_method(in, arg[0], "reduce", arg[1], &done);
-    if (done) return r;
+    static const char *const names[] = {"axis",    "dtype", "out", "keepdims",
+                                        "initial", "where", NULL};
+    value taken;
+    if (method_taken(in, arg, "reduce", 1, names, &taken)) return taken;
     const ufunc *f = as_ufunc(arg[0]);
     dtype_of t;
     uint32_t axes;
@@ -264,6 +351,7 @@ static value ufunc_reduce(interp *in, const value *arg)
     if (!y && throwing(in)) return FAIL;
     if (y && !warn_flags(in, o.flags, "reduce")) return datum_unref(y), FAIL;
     value out = array_result(in, y, &e);
+    if (is_subarray(arg[1]) && is_none(arg[4])) out = array_kept(in, arg[1], out);
     if (is_fail(out) || is_none(arg[4])) return out;
     bool ok = array_setitem(in, arg[4], ELLIPSIS, out);
     value_unref(in, out);
@@ -290,6 +378,9 @@ static value result_into(interp *in, nd *y, value out, err *e)
 
 static value ufunc_accumulate(interp *in, const value *arg)
 {
+    static const char *const names[] = {"axis", "dtype", "out", NULL};
+    value taken;
+    if (method_taken(in, arg, "accumulate", 1, names, &taken)) return taken;
     dtype_of t;
     int axis;
     nd *x = to_nd_any(in, arg[1]);
@@ -304,11 +395,15 @@ static value ufunc_accumulate(interp *in, const value *arg)
                     : nd_accumulate(as_ufunc(arg[0]), x, axis, t, &flags, &e);
     datum_unref(x);
     if (y && !warn_flags(in, flags, "accumulate")) return datum_unref(y), FAIL;
-    return y || !objects ? result_into(in, y, arg[4], &e) : FAIL;
+    value r = y || !objects ? result_into(in, y, arg[4], &e) : FAIL;
+    return is_none(arg[4]) ? array_kept_of(in, arg + 1, 1, r) : r;
 }
 
 static value ufunc_reduceat(interp *in, const value *arg)
 {
+    static const char *const names[] = {"axis", "dtype", "out", NULL};
+    value taken;
+    if (method_taken(in, arg, "reduceat", 2, names, &taken)) return taken;
     dtype_of t;
     int axis;
     nd *x = to_nd_any(in, arg[1]), *at = to_nd(in, arg[2], dtype_plain(DT_int64));
@@ -318,19 +413,13 @@ static value ufunc_reduceat(interp *in, const value *arg)
         r = result_into(in, nd_reduceat(as_ufunc(arg[0]), x, at, axis, t, NULL, &e), arg[5], &e);
     datum_unref(x);
     datum_unref(at);
-    return r;
+    return is_none(arg[5]) ? array_kept_of(in, arg + 1, 1, r) : r;
 }
 
 static value ufunc_outer(interp *in, const value *arg)
 {
-    bool done;
-    value method;
-    done = find_override(in, arg + 1, 2, &method);
-    if (done) {
-        value r = call_override(in, method, arg[0], "outer", arg + 1, 2, NULL);
-        value_unref(in, method);
-        return r;
-    }
+    value taken;
+    if (taken_over(in, arg[0], "outer", arg + 1, 2, NULL, &taken)) return taken;
     dtype_of t;
     nd *x = to_nd_any(in, arg[1]), *y = to_nd_any(in, arg[2]);
     err e = {0};
@@ -339,11 +428,13 @@ static value ufunc_outer(interp *in, const value *arg)
         r = array_result(in, nd_outer(as_ufunc(arg[0]), x, y, t, NULL, &e), &e);
     datum_unref(x);
     datum_unref(y);
-    return r;
+    return array_wrapped(in, arg[0], arg + 1, 2, r);
 }
 
 static value ufunc_at(interp *in, const value *arg)
 {
+    value taken;
+    if (taken_over(in, arg[0], "at", arg + 1, is_none(arg[3]) ? 2 : 3, NULL, &taken)) return taken;
     ndarray *a = as_ndarray(arg[1]);
     if (!a) return throw(in, TypeError, "first operand must be array");
     nd *x = array_write(in, a), *y = NULL;
