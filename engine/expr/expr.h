@@ -192,6 +192,28 @@ bool exprs_unify(int n, expr **x, const int *const *index, err *e);
  * block-id- and block-info- layers of map_blocks. */
 expr *expr_block_ids(label l, const fn *f, grid *g, err *e);
 
+/* --- block by block, and all at once (byblock.c) --- */
+
+typedef struct by_block {
+    const char *name;
+    const fn *f;
+    int narg;
+    const struct block_arg {
+        const expr *x; /* NULL: a literal */
+        lit literal;
+    } * arg;
+    grid *chunks;
+    dtype_of type;
+    bool blockwise; /* shown as a Blockwise layer */
+} by_block;
+
+/* Block i of the result is f of the arguments, arrays standing for their blocks i (or
+ * only blocks). */
+expr *expr_by_block(const by_block *b, err *e);
+/* The only block is f of the arguments, the first array standing for the list of all its blocks.
+ * merge (or NULL) makes of a list of some of them what f takes as one. */
+expr *expr_gather(const by_block *b, const fn *merge, err *e);
+
 /* --- reductions (reduce.c) --- */
 
 typedef struct reduce_tree {
@@ -201,7 +223,7 @@ typedef struct reduce_tree {
     uint32_t axes; /* bits; ALL_AXES */
     bool keepdims;
     dtype_of type;
-    const fn *chunk, *combine, *aggregate; /* combine NULL: aggregate */
+    const fn *chunk, *combine, *aggregate; /* chunk NULL: x is what it gave; combine: aggregate */
     bool lists;                            /* combine gets nested lists, not joined blocks */
     int64_t split_every;                   /* 0: Dask's 16 (config), else total */
     const int64_t *split_axis;             /* or one per axis (dict form) */

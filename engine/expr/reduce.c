@@ -242,8 +242,8 @@ static expr *chunk_layer(const reduce_tree *r, err *e)
 
 expr *expr_reduce_tree(const reduce_tree *r, err *e)
 {
-    if (!r->x || !r->chunk || !r->aggregate) return NULL;
-    expr *x = chunk_layer(r, e);
+    if (!r->x || !r->aggregate) return NULL;
+    expr *x = r->chunk ? chunk_layer(r, e) : expr_ref(r->x);
     if (!x) return NULL;
     if (r->lists) return climb(r, x);
     /* blocks are joined along the reduced axes before combine and aggregate see them */

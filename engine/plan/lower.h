@@ -59,6 +59,7 @@ layer *rewrite_lift(const nodes *all, const node *x);
 layer *rewrite_scan(const nodes *all, const node *x);
 layer *rewrite_mirror(const nodes *all, const node *x);
 layer *rewrite_rechunk(const nodes *all, const node *x);
+layer *rewrite_runs(const nodes *all, const node *x);
 
 /* over the finished nodes */
 void pass_fuse(nodes *s, const plan_opts *o);

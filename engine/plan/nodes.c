@@ -128,6 +128,7 @@ static const struct {
     {PASS_ITEMS, rewrite_items}, {PASS_SHARE, rewrite_share}, {PASS_TOGETHER, rewrite_together},
     {PASS_SLICE, rewrite_slice}, {PASS_LIFT, rewrite_lift},   {PASS_MIRROR, rewrite_mirror},
     {PASS_SCAN, rewrite_scan},   {PASS_AGAIN, rewrite_again}, {PASS_RECHUNK, rewrite_rechunk},
+    {PASS_RUNS, rewrite_runs},
 };
 
 typedef struct worklist {

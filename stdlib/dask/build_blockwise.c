@@ -105,6 +105,52 @@ static value b_blockwise(interp *in, const value *arg)
     return r;
 }
 
+/* by_block(name, function, args, chunks, dtype, blockwise): arrays among the args stand for
+ * their block; gather(name, function, args, chunks, dtype, merge): for the list of all of them */
+static value by_block_of(interp *in, const value *arg, value merge, bool gathers, bool shown)
+{
+    arena a = {0};
+    held h = {0};
+    err e = {0};
+    value r = FAIL;
+    list *args = list_of(in, arg[2]);
+    str *name = as_str(arg[0]);
+    by_block b = {.type = dtype_plain(DT_float64), .blockwise = shown};
+    bool ok = args && name && to_dtype(in, arg[4], &b.type);
+    struct block_arg *at = arena_alloc(&a, sizeof *at * (size_t)((args ? args->n : 0) + 1));
+    for (int64_t i = 0; ok && i < args->n; i++) {
+        lazy *x = as_lazy(args->at[i]);
+        at[i].x = x ? x->x : NULL;
+        ok = x || lit_of(in, args->at[i], &a, &at[i].literal, &h);
+    }
+    b.narg = args ? (int)args->n : 0;
+    b.arg = at;
+    b.chunks = ok ? grid_of_chunks(in, arg[3]) : NULL;
+    fn *f = b.chunks ? fn_callable(in, arg[1], FAIL) : NULL;
+    fn *m = f && !is_none(merge) ? fn_callable(in, merge, FAIL) : NULL;
+    b.f = f;
+    b.name = name ? name->at : NULL;
+    if (f && (m || is_none(merge)))
+        r = wrap_expr(in, gathers ? expr_gather(&b, m, &e) : expr_by_block(&b, &e), &e);
+    datum_unref(f);
+    datum_unref(m);
+    datum_unref(b.chunks);
+    obj_unref(in, args);
+    held_clear(&h);
+    arena_clear(&a);
+    return r;
+}
+
+static value b_by_block(interp *in, const value *arg)
+{
+    return by_block_of(in, arg, NONE, false, value_truth(in, arg[5]) == 1);
+}
+
+static value b_gather(interp *in, const value *arg)
+{
+    return by_block_of(in, arg, arg[5], true, false);
+}
+
 /* block_ids(prefix, function or None, chunks) : an array whose blocks are f((i, j ...)) */
 static value b_block_ids(interp *in, const value *arg)
 {
@@ -162,6 +208,8 @@ const builtin dask_blockwise_functions[] = {
      "align=True, "
      "new_axes=None, adjust_chunks=None, kwargs=None, materialized=False)",
      b_blockwise, NULL},
+    {"by_block(name, function, args, chunks, dtype, blockwise=False)", b_by_block, NULL},
+    {"gather(name, function, args, chunks, dtype, merge=None)", b_gather, NULL},
     {"block_ids(prefix, function, like)", b_block_ids, NULL},
     {"unify(arrays, indices)", b_unify, NULL},
     {0},

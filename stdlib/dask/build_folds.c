@@ -62,7 +62,7 @@ static value b_reduce(interp *in, const value *arg)
 }
 
 /* reduction(x, chunk, combine, aggregate, axis, keepdims, dtype, split_every, prefix, concatenate,
- * output_size, weights, chunk_prefix) */
+ * output_size, weights, chunk_prefix): chunk None: x are the parts already */
 static value b_reduction(interp *in, const value *arg)
 {
     expr *x = peek_expr(in, arg[0]);
@@ -84,9 +84,10 @@ static value b_reduction(interp *in, const value *arg)
     r.keepdims = value_truth(in, arg[5]) == 1;
     r.lists = value_truth(in, arg[9]) == 0;
     if (!is_none(arg[11]) && !(r.weights = peek_expr(in, arg[11]))) return FAIL;
-    fn *chunk = fn_callable(in, arg[1], FAIL);
-    fn *mid = chunk && !is_none(arg[2]) ? fn_callable(in, arg[2], FAIL) : NULL;
-    fn *last = chunk ? fn_callable(in, arg[3], FAIL) : NULL;
+    fn *chunk = is_none(arg[1]) ? NULL : fn_callable(in, arg[1], FAIL);
+    bool ok = chunk || is_none(arg[1]);
+    fn *mid = ok && !is_none(arg[2]) ? fn_callable(in, arg[2], FAIL) : NULL;
+    fn *last = ok ? fn_callable(in, arg[3], FAIL) : NULL;
     r.chunk = chunk;
     r.combine = mid;
     r.aggregate = last;

@@ -45,6 +45,7 @@ value node_of_object(interp *in, const value *arg);
 value node_of_call(interp *in, const value *arg);
 value node_gather(interp *in, const value *arg);
 /* table.c */
+grid *grid_of_chunks(interp *in, value chunks);
 value table_array(interp *in, const value *arg);
 value graph_array(interp *in, const value *arg);
 value table_layer(interp *in, const value *arg);

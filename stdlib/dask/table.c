@@ -420,7 +420,7 @@ static bool import_open(intake *m, interp *in)
     return (m->where = dict_new(in)) != NULL;
 }
 
-static grid *grid_of_chunks(interp *in, value chunks)
+grid *grid_of_chunks(interp *in, value chunks)
 {
     tuple *t = as_tuple(chunks);
     int64_t shape[GRID_MAXDIM];
