@@ -314,10 +314,10 @@ static value iter(interp *in, const value *arg)
 
 static value next(interp *in, const value *arg)
 {
-    value v = next_or_stop(in, arg[0]);
-    if (!is_fail(v) || is_fail(arg[1]) || !exc_is(in, StopIteration)) return v;
-    exc_clear(in);
-    return value_ref(arg[1]);
+    if (is_fail(arg[1])) return next_or_stop(in, arg[0]);
+    value v;
+    int r = iter_next(in, arg[0], &v);
+    return r ? v : value_ref(arg[1]);
 }
 
 // clang-format off

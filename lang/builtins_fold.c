@@ -1,5 +1,6 @@
 /* lang/builtins_fold.c - builtins that run over an iterable or do arithmetic. */
 #include "lang/builtins.h"
+#include "lang/types/iter_fast.h"
 
 /* ---- any, all, sorted ---- */
 
@@ -7,16 +8,13 @@ static value any_is(interp *in, value iterable, int wanted)
 {
     value it = value_iter(in, iterable), v;
     if (is_fail(it)) return FAIL;
-    int found = 0, r = 0;
-    while (!found && (r = iter_next(in, it, &v)) > 0) {
-        int t = value_truth(in, v);
+    int truth = !wanted;
+    while (truth == !wanted && !is_fail(v = next_item(in, it))) {
+        truth = v.kind == V_BOOL ? (int)v.i : value_truth(in, v);
         value_unref(in, v);
-        if (t < 0) r = -1;
-        if (t < 0) break;
-        found = t == wanted;
     }
     value_unref(in, it);
-    return r < 0 ? FAIL : v_bool(found == wanted);
+    return throwing(in) ? FAIL : v_bool(truth);
 }
 
 static value any(interp *in, const value *arg)
@@ -90,8 +88,7 @@ static value sum(interp *in, const value *arg)
     value it = value_iter(in, arg[0]), v;
     if (is_fail(it)) return FAIL;
     value total = value_ref(arg[1]);
-    int r;
-    while ((r = iter_next(in, it, &v)) > 0) {
+    while (!is_fail(v = next_item(in, it))) {
         if (sum_plain(&v, 1, &total)) continue;
         value next = value_binary_spent(in, OP_ADD, total, v, 3);
         value_unref(in, total);
@@ -100,7 +97,7 @@ static value sum(interp *in, const value *arg)
         if (is_fail(total)) break;
     }
     value_unref(in, it);
-    if (r >= 0) return total;
+    if (!throwing(in)) return total;
     value_unref(in, total);
     return FAIL;
 }
@@ -146,20 +143,17 @@ static value extreme_of(interp *in, const extreme *x, value iterable, value dflt
 {
     value it = value_iter(in, iterable), v, best = FAIL, key = FAIL;
     if (is_fail(it)) return FAIL;
-    int r;
-    while ((r = iter_next(in, it, &v)) > 0)
-        if (!offer(in, x, v, &best, &key)) {
-            r = -1;
-            break;
-        }
+    while (!is_fail(v = next_item(in, it)) && offer(in, x, v, &best, &key)) {
+    }
     value_unref(in, it);
     value_unref(in, key);
-    if (!r && is_fail(best))
-        return is_fail(dflt) ? throw(in, ValueError, "%s() arg is an empty sequence", x->name)
-                             : value_ref(dflt);
-    if (!r) return best;
-    value_unref(in, best);
-    return FAIL;
+    if (throwing(in)) {
+        value_unref(in, best);
+        return FAIL;
+    }
+    if (!is_fail(best)) return best;
+    return is_fail(dflt) ? throw(in, ValueError, "%s() arg is an empty sequence", x->name)
+                         : value_ref(dflt);
 }
 
 /* arg: *args, key, default */

@@ -1,7 +1,7 @@
 /* lang/builtins_iter.c - enumerate, zip, map, filter: lazy iterators over other iterators. */
 #include "lang/builtins.h"
 #include "lang/types/iter.h"
-#include "lang/words.h"
+#include "lang/types/iter_fast.h"
 
 typedef struct many_iter { /* the shape of all four */
     obj hdr;
@@ -76,9 +76,9 @@ static value enumerate_make(interp *in, const type *cls, const value *arg, size_
 static value enumerate_next(interp *in, value self)
 {
     many_iter *it = (many_iter *)self.o;
-    value v;
-    if (!it->of || iter_next(in, it->of->at[0], &v) <= 0) return FAIL;
-    value i = it->f;
+    value v = it->of ? next_item(in, it->of->at[0]) : FAIL;
+    if (is_fail(v)) return FAIL;
+    value i = value_at(&it->f);
     if (i.kind == V_INT && i.i < INT64_MAX)
         it->f.i++;
     else
@@ -89,8 +89,8 @@ static value enumerate_next(interp *in, value self)
         value_unref(in, v);
         return FAIL;
     }
-    t->at[0] = i;
-    t->at[1] = value_at(&v);
+    put_value(&t->at[0], i);
+    put_value(&t->at[1], v);
     return v_obj(t);
 }
 
@@ -139,15 +139,15 @@ static value zip_next(interp *in, value self)
     many_iter *it = (many_iter *)self.o;
     if (!it->of || !it->of->n) return FAIL;
     tuple *of = obj_ref(it->of), *t = tuple_again(in, &it->last, of->n);
-    value v, result = v_obj(t);
+    value result = v_obj(t);
     for (int64_t i = 0; t && i < of->n; i++) {
-        int r = iter_next(in, of->at[i], &v);
-        if (r > 0) {
-            t->at[i] = value_at(&v);
+        value v = next_item(in, of->at[i]);
+        if (!is_fail(v)) {
+            put_value(&t->at[i], v);
             continue;
         }
         value_unref(in, result);
-        result = !r && it->strict ? zip_check(in, of, i) : FAIL;
+        result = it->strict && !throwing(in) ? zip_check(in, of, i) : FAIL;
         break;
     }
     obj_unref(in, of);
@@ -170,13 +170,15 @@ static value map_next(interp *in, value self)
     many_iter *it = (many_iter *)self.o;
     if (!it->of) return FAIL;
     int64_t n = it->of->n, got = 0;
-    value few[FEW] = {0}, r = FAIL, *a = few;
+    value few[FEW], r = FAIL, *a = few;
     tuple *t = NULL;
+    few[0] = FAIL; /* not all of them: that takes longer than most functions */
     if (n > FEW) {
         if (!(t = tuple_new(in, n))) return FAIL;
         a = t->at;
     }
-    while (got < n && iter_next(in, it->of->at[got], &a[got]) > 0) got++;
+    for (value v; got < n && !is_fail(v = next_item(in, it->of->at[got])); got++)
+        put_value(&a[got], v);
     if (got == n)
         r = value_call(in, it->f, a, (size_t)n, NULL);
     else if (t)
@@ -218,7 +220,7 @@ static value filter_next(interp *in, value self)
 {
     many_iter *it = (many_iter *)self.o;
     value v;
-    while (it->of && iter_next(in, it->of->at[0], &v) > 0) {
+    while (it->of && !is_fail(v = next_item(in, it->of->at[0]))) {
         int keep = keeps(in, it->f, v);
         if (keep > 0) return v;
         value_unref(in, v);

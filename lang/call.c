@@ -81,6 +81,7 @@ static void sig_parse(interp *in, sig *s, const char *p)
     bool has[MAX_PARAM];
     s->star = s->kwargs = -1;
     s->kind = 'm';
+    s->optional = true;
     if (*p == '@') {
         s->kind = p[1] == 'p'   ? 'p'
                   : p[1] == 'c' ? 'c'
@@ -120,9 +121,10 @@ static void sig_parse(interp *in, sig *s, const char *p)
                 s->star = (int16_t)i, kwonly = true;
             else if (kw)
                 s->kwargs = (int16_t)i;
-            else if (kwonly)
+            else if (kwonly) {
                 s->nkwonly++;
-            else {
+                if (!has[i]) s->optional = false;
+            } else {
                 s->npos++;
                 if (!has[i]) s->required = s->npos;
             }
@@ -361,9 +363,31 @@ static bool bind_named(interp *in, const sig *s, const value *arg, size_t npos, 
     return true;
 }
 
+/* The defaults of the parameters from i on, not counted. */
+static inline void fill_defaults(const sig *s, size_t i, value *out)
+{
+    for (; i < s->nparam; i++) {
+        out[i] = s->dflt[i];
+        if (out[i].kind == V_FAIL) out[i].aux = 0;
+    }
+}
+
+/* Positional arguments for parameters that need no more: nothing to be said. */
+static bool plain_arguments(const sig *s, size_t npos, tuple *kwnames)
+{
+    return !kwnames && s->star < 0 && s->kwargs < 0 && npos <= s->npos && npos >= s->required &&
+           (!s->nkwonly || s->optional);
+}
+
 static bool sig_bind(interp *in, const sig *s, const value *arg, size_t npos, tuple *kwnames,
                      value *out)
 {
+    if (plain_arguments(s, npos, kwnames)) {
+        memcpy(out, arg, npos * sizeof *arg);
+        fill_defaults(s, npos, out);
+        for (int i = 0; i < s->nparam; i++) value_ref(out[i]);
+        return true;
+    }
     for (int i = 0; i < s->nparam; i++) out[i] = FAIL;
     if (bind_named(in, s, arg, npos, kwnames, out)) return true;
     args_clear(in, out, s->nparam);
@@ -407,10 +431,7 @@ static value call_star(interp *in, cfunction *f, const value *arg, size_t npos, 
 {
     const sig *s = f->sig;
     size_t n = npos < s->npos ? npos : s->npos;
-    for (int i = 0; i < s->nparam; i++) {
-        out[i] = s->dflt[i];
-        if (out[i].kind == V_FAIL) out[i].aux = 0;
-    }
+    fill_defaults(s, 0, out);
     memcpy(out, arg, n * sizeof *arg);
     tuple *rest = tuple_from(in, arg + n, (int64_t)(npos - n));
     dict *kw = rest && s->kwargs >= 0 ? dict_new(in) : NULL;
@@ -435,12 +456,9 @@ static value call_bound(interp *in, cfunction *f, const value *arg, size_t npos,
     if (!check_owner(in, f, arg, npos)) return FAIL;
     if (s->simple && !kwnames && npos == s->npos) return f->row->fn(in, arg);
     value out[MAX_PARAM];
-    if (s->simple && !kwnames && npos < s->npos && npos >= s->required) {
+    if (plain_arguments(s, npos, kwnames)) {
         memcpy(out, arg, npos * sizeof *arg);
-        for (size_t i = npos; i < s->npos; i++) {
-            out[i] = s->dflt[i];
-            if (out[i].kind == V_FAIL) out[i].aux = 0;
-        }
+        fill_defaults(s, npos, out);
         return f->row->fn(in, out);
     }
     if (!kwnames && s->star >= 0 && s->nkwonly <= 8 && npos >= s->required) {

@@ -3,6 +3,7 @@
 #include "lang/lang.h"
 #include "lang/types/alias.h"
 #include "lang/types/iter.h"
+#include "lang/types/iter_fast.h"
 
 int64_t value_len(interp *in, value v)
 {
@@ -72,21 +73,22 @@ value value_iter(interp *in, value v)
     return throw(in, TypeError, "'" TYPE_FMT "' object is not iterable", TYPE_ARG(t));
 }
 
-int iter_next(interp *in, value it, value *out)
+value next_of_any(interp *in, value it)
 {
     const type *t = type_of(in, it);
-    if (!t->next) {
-        *out = FAIL;
-        return THROWN(in, TypeError, "'" TYPE_FMT "' object is not an iterator", TYPE_ARG(t));
-    }
-    *out = t->next(in, it);
-    if (!is_fail(*out)) {
-        if (!safe_point_due(in) || check_interrupt(in)) return 1;
-        value_unref(in, *out);
-        return -1;
-    }
-    if (!throwing(in)) return 0;
-    if (!exc_is(in, StopIteration)) return -1;
-    exc_clear(in);
-    return 0;
+    if (!t->next)
+        return throw(in, TypeError, "'" TYPE_FMT "' object is not an iterator", TYPE_ARG(t));
+    value v = t->next(in, it);
+    if (!is_fail(v)) {
+        if (!safe_point_due(in) || check_interrupt(in)) return v;
+        value_unref(in, v);
+    } else if (exc_is(in, StopIteration))
+        exc_clear(in);
+    return FAIL;
+}
+
+int iter_next(interp *in, value it, value *out)
+{
+    *out = next_item(in, it);
+    return !is_fail(*out) ? 1 : throwing(in) ? -1 : 0;
 }

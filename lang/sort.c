@@ -11,8 +11,9 @@
 #include "lang/interp.h"
 #include "lang/lang.h"
 #include "lang/types/list.h"
+#include "lang/words.h"
 
-enum { MIN_RUN = 32, MAX_RUNS = 64 };
+enum { MIN_RUN = 32, MAX_RUNS = 64, FEW = 16 };
 
 typedef struct pair {
     value key, val; /* val is FAIL when there is no key function: the key is the item */
@@ -21,7 +22,7 @@ typedef struct pair {
 typedef struct sorter {
     interp *in;
     int (*less)(struct sorter *s, value a, value b); /* 1 0 -1 */
-    pair *tmp;
+    pair *tmp;                                       /* room for as many as there are */
     bool failed;
 } sorter;
 
@@ -183,7 +184,8 @@ static void balance(sorter *s, pair *a, run_stack *r)
 
 static bool sort_pairs(sorter *s, pair *a, int64_t n)
 {
-    run_stack r = {.n = 0};
+    run_stack r;
+    r.n = 0;
     for (int64_t i = 0; i < n && !s->failed;) {
         int64_t len = count_run(s, a + i, n - i), full = n - i < MIN_RUN ? n - i : MIN_RUN;
         if (!check_interrupt(s->in)) s->failed = true;
@@ -222,16 +224,15 @@ static bool make_keys(interp *in, pair *a, int64_t n, value key)
     return true;
 }
 
+/* a has room for n more. */
 static bool sort_array(interp *in, pair *a, int64_t n, value key, bool reverse)
 {
-    sorter s = {.in = in};
+    sorter s = {.in = in, .tmp = a + n};
     if (!make_keys(in, a, n, key)) return false;
-    if (!(s.tmp = lang_grow(in, NULL, n, sizeof *s.tmp))) return false;
     choose_less(&s, a, n);
     if (reverse) reverse_pairs(a, n);
     bool ok = sort_pairs(&s, a, n);
     if (reverse) reverse_pairs(a, n);
-    mem_free(s.tmp);
     return ok;
 }
 
@@ -240,11 +241,12 @@ bool list_sort(interp *in, list *l, value key, bool reverse)
     int64_t n = l->n, cap = l->cap;
     value *at = l->at;
     if (n == 0 || (n == 1 && (is_fail(key) || is_none(key)))) return true;
-    pair *a = lang_grow(in, NULL, n, sizeof *a);
+    pair few[2 * FEW], *a = n <= FEW ? few : lang_grow(in, NULL, 2 * n, sizeof *a);
     if (!a) return false;
     for (int64_t i = 0; i < n; i++) {
-        a[i] = (pair){at[i], FAIL};
-        if (!goes_on(in, (size_t)i)) return mem_free(a), false;
+        put_value(&a[i].key, value_at(&at[i]));
+        a[i].val = FAIL;
+        if (!goes_on(in, (size_t)i)) return mem_free(a), false; /* so many are no few */
     }
     l->at = NULL;
     l->n = l->cap = 0;
@@ -254,7 +256,7 @@ bool list_sort(interp *in, list *l, value key, bool reverse)
         at[i] = keyed ? a[i].val : a[i].key;
         if (keyed) value_unref(in, a[i].key);
     }
-    mem_free(a);
+    if (a != few) mem_free(a);
     bool touched = l->at || l->n;
     list_clear(in, l);
     l->at = at;

@@ -122,14 +122,9 @@ value build_set(interp *in, value *at, uint32_t n, bool constants)
 value build_dict(interp *in, value *at, uint32_t n)
 {
     dict *d = dict_new(in);
-    for (uint32_t i = 0; d && i < n; i++) {
-        if (!dict_set(in, d, at[2 * i], at[2 * i + 1])) {
-            obj_unref(in, d);
-            return FAIL;
-        }
-    }
-    if (d) registers_clear(in, at, 0, 2 * n);
-    return v_obj(d);
+    if (!d || dict_move_in(in, d, at, n)) return v_obj(d);
+    obj_unref(in, d);
+    return FAIL;
 }
 
 /* ---- calls ---- */

@@ -48,6 +48,12 @@ WORDS void set_value(interp *in, value *p, value v)
     set_words(in, p, (uint64_t)v.aux << 32 | v.kind, v.bits);
 }
 
+WORDS void put_value(value *p, value v) /* where nothing is yet */
+{
+    TAG(p) = (uint64_t)v.aux << 32 | v.kind;
+    BITS(p) = v.bits;
+}
+
 WORDS void copy_value(interp *in, value *to, const value *from) /* counted */
 {
     uint64_t tag = TAG(from), bits = BITS(from);

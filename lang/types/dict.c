@@ -12,6 +12,7 @@
 #include "lang/bin.h"
 #include "lang/lang.h"
 #include "lang/types/dict_fast.h"
+#include "lang/words.h"
 
 enum { SMALL = DICT_NO_INDEX, EMPTY = DICT_EMPTY, GONE = DICT_GONE };
 
@@ -197,7 +198,9 @@ value dict_peek(interp *in, dict *d, const char *key)
 
 /* ---- change ---- */
 
-static bool insert(interp *in, dict *d, value key, uint64_t hash, value v)
+/* A key that is not there; takes it and the value, unless it fails. */
+static inline __attribute__((always_inline)) bool place(interp *in, dict *d, value key,
+                                                        uint64_t hash, value v)
 {
     if (d->used == d->cap) {
         int64_t cap = d->n < SMALL ? SMALL : d->n * 2;
@@ -206,25 +209,49 @@ static bool insert(interp *in, dict *d, value key, uint64_t hash, value v)
     } else if (d->nindex && d->nfill >= d->nindex - d->nindex / 8 && !resize(in, d, d->cap))
         return false; /* an index of deleted slots would never end a search */
     int64_t at = d->used++;
-    d->entry[at] = (dict_entry){hash, value_ref(key), value_ref(v)};
+    dict_entry *e = &d->entry[at];
+    e->hash = hash;
+    put_value(&e->key, key);
+    put_value(&e->val, v);
     if (d->nindex) index_put(d, hash, (int32_t)at);
     d->n++;
+    return true;
+}
+
+static bool insert(interp *in, dict *d, value key, uint64_t hash, value v)
+{
+    if (!place(in, d, key, hash, v)) return false;
+    value_ref(key), value_ref(v);
     return true;
 }
 
 bool dict_set_hashed(interp *in, dict *d, value key, uint64_t hash, value v)
 {
     if (!check_mutable(in, &d->hdr)) return false;
-    int64_t i;
-    int r = dict_find(in, d, key, hash, &i);
+    int64_t i = dict_seek(d, key, hash);
+    int r = i == -2 ? dict_find(in, d, key, hash, &i) : i >= 0;
     if (r < 0) return false;
     if (!r) {
         d->version = next_version(in);
         return insert(in, d, key, hash, v);
     }
-    value old = d->entry[i].val;
-    d->entry[i].val = value_ref(v);
-    value_unref(in, old);
+    set_value(in, &d->entry[i].val, value_ref(v));
+    return true;
+}
+
+bool dict_move_in(interp *in, dict *d, value *at, uint32_t n)
+{
+    for (value *end = at + 2 * (size_t)n; at < end; at += 2) {
+        value key = value_at(at), v = value_at(at + 1);
+        uint64_t hash;
+        if (!quick_hash(key, &hash) || dict_seek(d, key, hash) != -1) {
+            if (!dict_set(in, d, key, v)) return false;
+            clear_value(in, at), clear_value(in, at + 1);
+            continue;
+        }
+        if (!place(in, d, key, hash, v)) return false;
+        TAG(at) = TAG(at + 1) = V_FAIL;
+    }
     return true;
 }
 

@@ -30,6 +30,8 @@ bool dict_set(interp *in, dict *d, value key, value v); /* counts both */
 int dict_del(interp *in, dict *d, value key);           /* 1 deleted, 0 absent, -1 failed */
 int dict_get_str(interp *in, dict *d, str *key, value *out);
 bool dict_set_str(interp *in, dict *d, str *key, value v);
+/* The n pairs of a display, in registers: moved in, as far as it does not fail. */
+bool dict_move_in(interp *in, dict *d, value *at, uint32_t n);
 bool dict_put(interp *in, dict *d, const char *key, value v); /* takes v; FAIL fails */
 value dict_peek(interp *in, dict *d, const char *key); /* lends; FAIL (nothing pending) if absent */
 bool dict_update(interp *in, dict *d, value mapping_or_pairs);

@@ -102,6 +102,7 @@ typedef struct sig {                         /* a signature text, parsed */
     uint16_t required;                       /* leading parameters without a default */
     int16_t star, kwargs;                    /* index of the parameter, -1 */
     bool simple;                             /* neither star nor keywords-only */
+    bool optional;                           /* all keywords-only have defaults */
     char kind;                               /* 'm'ethod or function, 'c'lass, 's'tatic, 'p', 'w' */
     str *fname, *qual;                       /* name; "list.append", NULL: just the name */
     str **name;

@@ -4,7 +4,8 @@
  * An exhausted iterator has let go of the thing (`of` is None) and stays exhausted. */
 #include "lang/types/iter.h"
 
-#include "lang/lang.h"
+#include "lang/types/seq.h"
+#include "lang/words.h"
 
 typedef struct item_iter {
     obj hdr;
@@ -54,6 +55,10 @@ static value new_iter(interp *in, const type *t, value of, value sentinel, int64
 /* of[i]; past the end (IndexError, StopIteration) it finishes quietly */
 static value item_at(interp *in, item_iter *it, int64_t i)
 {
+    if (it->of.kind == V_OBJ && it->of.o->type == &T_list) {
+        list *l = (list *)it->of.o;
+        return i < l->n ? ref_at(&l->at[i]) : finish(in, it);
+    }
     value of = value_ref(it->of);
     value v = value_getitem(in, of, v_int(i));
     value_unref(in, of);
@@ -104,7 +109,7 @@ static value reversed_make(interp *in, const type *cls, const value *arg, size_t
     (void)cls;
     if (!args_bind(in, "reversed(sequence, /)", arg, npos, kwnames, &of, 1)) return FAIL;
     value r = FAIL;
-    int has = value_findattr(in, of, "__reversed__", &method);
+    int has = value_lookattr(in, of, in->name.__reversed__, &method);
     if (has > 0) {
         if (is_none(method))
             throw(in, TypeError, "'%s' object is not reversible", type_of(in, of)->name);

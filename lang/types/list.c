@@ -9,6 +9,7 @@
 #include "engine/base/mem.h"
 #include "lang/bin.h"
 #include "lang/lang.h"
+#include "lang/types/iter_fast.h"
 
 #define LIST_BYTES(cap) ((size_t)(cap) * sizeof(value))
 
@@ -118,15 +119,11 @@ static bool extend_by_iterating(interp *in, list *l, value iterable)
         value_unref(in, it);
         return false;
     }
-    int r;
-    while ((r = iter_next(in, it, &v)) > 0)
-        if (!list_add(in, l, v)) {
-            r = -1;
-            break;
-        }
+    while (!is_fail(v = next_item(in, it)) && list_add(in, l, v)) {
+    }
     value_unref(in, it);
     list_trim(in, l);
-    return r == 0;
+    return !throwing(in);
 }
 
 bool list_extend(interp *in, list *l, value iterable)

@@ -11,6 +11,7 @@
 #include "lang/bin.h"
 #include "lang/lang.h"
 #include "lang/types/dict_fast.h"
+#include "lang/types/iter_fast.h"
 
 enum { LINEAR = 9, FIRST = 8, BIG = 50000 };
 
@@ -26,16 +27,31 @@ set *set_new(interp *in, bool frozen)
     return set_alloc(in, frozen ? &T_frozenset : &T_set);
 }
 
-static set_entry *new_table(interp *in, uint64_t n)
+#define TABLE_BYTES(mask) ((size_t)((mask) + 1) * sizeof(set_entry))
+
+static void free_table(interp *in, set_entry *at, uint64_t mask)
 {
-    set_entry *at = lang_grow(in, NULL, (int64_t)n, sizeof *at);
-    if (at && !memory_fill(in, at, 0, n * sizeof *at)) return mem_free(at), NULL;
+    items_free(in, at, TABLE_BYTES(mask));
+}
+
+static set_entry *new_table(interp *in, uint64_t mask)
+{
+    set_entry *at = items_grow(in, NULL, 0, TABLE_BYTES(mask));
+    if (at && !memory_fill(in, at, 0, TABLE_BYTES(mask))) return free_table(in, at, mask), NULL;
     return at;
 }
 
 static inline bool is_empty(const set_entry *e)
 {
     return is_fail(e->key) && !e->hash;
+}
+
+/* A member, in slot i or behind it; NULL: there are no more. */
+static inline const set_entry *member_from(const set *s, uint64_t *i)
+{
+    for (; s->at && *i <= s->mask; ++*i)
+        if (!is_fail(s->at[*i].key)) return &s->at[*i];
+    return NULL;
 }
 
 static inline uint64_t run_length(uint64_t i, uint64_t mask)
@@ -110,7 +126,8 @@ static void insert_clean(set_entry *at, uint64_t mask, value key, uint64_t hash)
     for (uint64_t i = hash & mask;; i = (i * 5 + 1 + perturb) & mask) {
         for (uint64_t k = i, last = i + run_length(i, mask); k <= last; k++) {
             if (!is_fail(at[k].key)) continue;
-            at[k] = (set_entry){hash, key};
+            at[k].hash = hash;
+            put_value(&at[k].key, key);
             return;
         }
         perturb >>= 5;
@@ -121,13 +138,14 @@ static bool resize(interp *in, set *s, int64_t minused)
 {
     uint64_t size = FIRST;
     while ((int64_t)size <= minused) size *= 2;
-    set_entry *at = new_table(in, size);
+    set_entry *at = new_table(in, size - 1);
+    const set_entry *e;
     if (!at) return false;
-    for (uint64_t i = 0; s->at && i <= s->mask; i++) {
-        if (!is_fail(s->at[i].key)) insert_clean(at, size - 1, s->at[i].key, s->at[i].hash);
-        if (!goes_on(in, i)) return mem_free(at), false;
+    for (uint64_t i = 0; (e = member_from(s, &i)); i++) {
+        insert_clean(at, size - 1, value_at(&e->key), e->hash);
+        if (!goes_on(in, i)) return free_table(in, at, size - 1), false;
     }
-    mem_free(s->at);
+    free_table(in, s->at, s->mask);
     s->at = at;
     s->mask = size - 1;
     s->fill = s->n;
@@ -145,12 +163,13 @@ bool set_add_hashed(interp *in, set *s, value key, uint64_t hash)
     uint64_t slot;
     int r;
     do {
-        if (!s->at && !(s->at = new_table(in, s->mask + 1))) return false;
+        if (!s->at && !(s->at = new_table(in, s->mask))) return false;
         r = find(in, s, key, hash, &slot);
     } while (!r && !s->at);
     if (r) return r > 0;
     bool unused = is_empty(&s->at[slot]);
-    s->at[slot] = (set_entry){hash, value_ref(key)};
+    s->at[slot].hash = hash;
+    put_value(&s->at[slot].key, value_ref(key));
     s->n++;
     s->version++;
     if (!unused) return true;
@@ -207,16 +226,16 @@ void set_clear(interp *in, set *s)
         return;
     }
     for (uint64_t i = 0; at && i <= mask; i++) value_unref(in, at[i].key);
-    mem_free(at);
+    free_table(in, at, mask);
 }
 
 bool set_walk(const set *s, int64_t *i, value *v)
 {
-    if (!s->at) return false;
-    while (*i <= (int64_t)s->mask && is_fail(s->at[*i].key)) ++*i;
-    if (*i > (int64_t)s->mask) return false;
-    *v = s->at[(*i)++].key;
-    return true;
+    uint64_t at = (uint64_t)*i;
+    const set_entry *e = member_from(s, &at);
+    *i = (int64_t)at + 1;
+    if (e) *v = value_at(&e->key);
+    return e;
 }
 
 value set_pop(interp *in, set *s)
@@ -237,15 +256,15 @@ static bool merge_fresh(interp *in, set *s, const set *other)
 {
     bool same = s->mask == other->mask && other->fill == other->n;
     s->version++;
-    for (uint64_t i = 0; i <= other->mask; i++) {
-        set_entry e = other->at[i];
+    const set_entry *e;
+    for (uint64_t i = 0; (e = member_from(other, &i)); i++) {
         if (!goes_on(in, i)) return false;
-        if (is_fail(e.key)) continue;
-        value_ref(e.key);
-        if (same)
-            s->at[i] = e;
-        else
-            insert_clean(s->at, s->mask, e.key, e.hash);
+        value key = ref_at(&e->key);
+        if (same) {
+            s->at[i].hash = e->hash;
+            put_value(&s->at[i].key, key);
+        } else
+            insert_clean(s->at, s->mask, key, e->hash);
         s->fill = ++s->n;
     }
     return true;
@@ -256,15 +275,14 @@ static bool merge(interp *in, set *s, set *other)
     if (other == s || !other->n) return true;
     if ((uint64_t)(s->fill + other->n) * 5 >= s->mask * 3 && !resize(in, s, (s->n + other->n) * 2))
         return false;
-    if (!s->at && !(s->at = new_table(in, s->mask + 1))) return false;
+    if (!s->at && !(s->at = new_table(in, s->mask))) return false;
     if (!s->fill) return merge_fresh(in, s, other);
-    for (uint64_t i = 0; other->at && i <= other->mask; i++) {
-        set_entry e = other->at[i];
+    const set_entry *e;
+    for (uint64_t i = 0; (e = member_from(other, &i)); i++) {
         if (!goes_on(in, i)) return false;
-        if (is_fail(e.key)) continue;
-        value_ref(e.key);
-        bool ok = set_add_hashed(in, s, e.key, e.hash);
-        value_unref(in, e.key);
+        value key = ref_at(&e->key);
+        bool ok = set_add_hashed(in, s, key, e->hash);
+        value_unref(in, key);
         if (!ok) return false;
     }
     return true;
@@ -285,16 +303,14 @@ bool set_each(interp *in, value iterable, bool (*f)(interp *, set *, value, uint
 {
     value it = value_iter(in, iterable), v;
     if (is_fail(it)) return false;
-    int r;
-    while ((r = iter_next(in, it, &v)) > 0) {
+    bool ok = true;
+    while (ok && !is_fail(v = next_item(in, it))) {
         uint64_t hash;
-        bool ok = value_hash(in, v, &hash) && f(in, s, v, hash);
+        ok = (quick_hash(v, &hash) || value_hash(in, v, &hash)) && f(in, s, v, hash);
         value_unref(in, v);
-        if (!ok) r = -1;
-        if (r < 0) break;
     }
     value_unref(in, it);
-    return r == 0;
+    return ok && !throwing(in);
 }
 
 bool set_update(interp *in, set *s, value iterable)
@@ -344,16 +360,14 @@ static bool intersect_iter(interp *in, set *r, set *s, value iterable)
 {
     value it = value_iter(in, iterable), v;
     if (is_fail(it)) return false;
-    int more;
-    while ((more = iter_next(in, it, &v)) > 0) {
+    bool ok = true;
+    while (ok && !is_fail(v = next_item(in, it))) {
         uint64_t hash;
-        bool ok = value_hash(in, v, &hash) && add_if_found(in, r, s, v, hash);
+        ok = (quick_hash(v, &hash) || value_hash(in, v, &hash)) && add_if_found(in, r, s, v, hash);
         value_unref(in, v);
-        if (!ok) more = -1;
-        if (more < 0) break;
     }
     value_unref(in, it);
-    return more == 0;
+    return ok && !throwing(in);
 }
 
 bool set_intersect(interp *in, set *r, set *s, value with)
@@ -366,13 +380,12 @@ bool set_intersect(interp *in, set *r, set *s, value with)
         s = other;
         other = t;
     }
-    for (uint64_t i = 0; other->at && i <= other->mask; i++) {
-        set_entry e = other->at[i];
+    const set_entry *e;
+    for (uint64_t i = 0; (e = member_from(other, &i)); i++) {
         if (!goes_on(in, i)) return false;
-        if (is_fail(e.key)) continue;
-        value_ref(e.key);
-        bool ok = add_if_found(in, r, s, e.key, e.hash);
-        value_unref(in, e.key);
+        value key = ref_at(&e->key);
+        bool ok = add_if_found(in, r, s, key, e->hash);
+        value_unref(in, key);
         if (!ok) return false;
     }
     return true;
@@ -395,12 +408,11 @@ static bool discard_all(interp *in, set *s, set *other)
         other = common;
     }
     bool ok = true;
-    for (uint64_t i = 0; ok && other->at && i <= other->mask; i++) {
-        set_entry e = other->at[i];
-        if (is_fail(e.key)) continue;
-        value_ref(e.key);
-        ok = goes_on(in, i) && set_discard_hashed(in, s, e.key, e.hash) >= 0;
-        value_unref(in, e.key);
+    const set_entry *e;
+    for (uint64_t i = 0; ok && (e = member_from(other, &i)); i++) {
+        value key = ref_at(&e->key);
+        ok = goes_on(in, i) && set_discard_hashed(in, s, key, e->hash) >= 0;
+        value_unref(in, key);
     }
     obj_unref(in, common);
     return ok;
@@ -431,14 +443,14 @@ bool set_difference(interp *in, set *r, set *s, value other)
     dict *d = other.kind == V_OBJ && other.o->type == &T_dict ? (dict *)other.o : NULL;
     if ((!x && !d) || s->n >> 2 > (x ? x->n : d->n))
         return merge(in, r, s) && set_subtract(in, r, other);
-    for (uint64_t i = 0; s->at && i <= s->mask; i++) {
-        set_entry e = s->at[i];
+    const set_entry *e;
+    for (uint64_t i = 0; (e = member_from(s, &i)); i++) {
         if (!goes_on(in, i)) return false;
-        if (is_fail(e.key)) continue;
-        value_ref(e.key);
-        int found = holds(in, other, e.key, e.hash);
-        bool ok = found < 0 ? false : found || set_add_hashed(in, r, e.key, e.hash);
-        value_unref(in, e.key);
+        value key = ref_at(&e->key);
+        uint64_t hash = e->hash;
+        int found = holds(in, other, key, hash);
+        bool ok = found < 0 ? false : found || set_add_hashed(in, r, key, hash);
+        value_unref(in, key);
         if (!ok) return false;
     }
     return true;
@@ -460,10 +472,9 @@ bool set_toggle(interp *in, set *s, value with)
     other = other ? obj_ref(other) : set_of(in, with, false);
     if (!other) return false;
     bool ok = true;
-    for (uint64_t i = 0; ok && other->at && i <= other->mask; i++) {
-        set_entry e = other->at[i];
-        if (!is_fail(e.key)) ok = goes_on(in, i) && toggle(in, s, e.key, e.hash);
-    }
+    const set_entry *e;
+    for (uint64_t i = 0; ok && (e = member_from(other, &i)); i++)
+        ok = goes_on(in, i) && toggle(in, s, value_at(&e->key), e->hash);
     obj_unref(in, other);
     return ok;
 }
@@ -472,13 +483,12 @@ bool set_toggle(interp *in, set *s, value with)
 int set_is_subset(interp *in, set *a, set *b)
 {
     if (a->n > b->n) return 0;
-    for (uint64_t i = 0; a->at && i <= a->mask; i++) {
-        set_entry e = a->at[i];
+    const set_entry *e;
+    for (uint64_t i = 0; (e = member_from(a, &i)); i++) {
         if (!goes_on(in, i)) return -1;
-        if (is_fail(e.key)) continue;
-        value_ref(e.key);
-        int found = set_find_hashed(in, b, e.key, e.hash);
-        value_unref(in, e.key);
+        value key = ref_at(&e->key);
+        int found = set_find_hashed(in, b, key, e->hash);
+        value_unref(in, key);
         if (found <= 0) return found;
     }
     return 1;

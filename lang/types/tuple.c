@@ -10,14 +10,20 @@
 
 /* ---- life ---- */
 
-static tuple *alloc(interp *in, const type *t, int64_t n)
+/* Its items are FAIL yet. */
+static tuple *blank(interp *in, const type *t, int64_t n)
 {
     if (n < 0 || n > INT64_MAX / (int64_t)sizeof(value) - 64)
         return THROW0(in, MemoryError, "%s", "");
     tuple *x = obj_new(in, t, (size_t)n * sizeof(value));
-    if (!x) return NULL;
-    x->n = n;
-    for (int64_t i = 0; i < n; i++) x->at[i] = NONE;
+    if (x) x->n = n;
+    return x;
+}
+
+static tuple *alloc(interp *in, const type *t, int64_t n)
+{
+    tuple *x = blank(in, t, n);
+    for (int64_t i = 0; x && i < n; i++) x->at[i] = NONE;
     return x;
 }
 
@@ -42,10 +48,10 @@ tuple *tuple_again(interp *in, tuple **last, int64_t n)
 
 tuple *tuple_from(interp *in, const value *at, int64_t n)
 {
-    tuple *t = tuple_new(in, n);
+    tuple *t = blank(in, &T_tuple, n);
     for (int64_t i = 0; t && i < n; i++) {
         if (!goes_on(in, (size_t)i)) return obj_unref(in, t), NULL;
-        t->at[i] = value_ref(at[i]);
+        put_value(&t->at[i], ref_at(&at[i]));
     }
     return t;
 }

@@ -89,7 +89,7 @@ static value partial_call(interp *in, value self, const value *arg, size_t npos,
     partial *p = (partial *)self.o;
     size_t held = (size_t)p->args->n, all = held + npos, nkw = kwnames ? (size_t)kwnames->n : 0;
     if (p->kw->n || all + nkw > FEW) return call_merged(in, p, arg, npos, kwnames);
-    value a[FEW] = {0};
+    value a[FEW];
     for (size_t i = 0; i < held; i++) a[i] = p->args->at[i];
     for (size_t i = 0; i < npos + nkw; i++) a[held + i] = arg[i];
     return value_call(in, p->f, a, all, kwnames);
