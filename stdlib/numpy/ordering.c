@@ -50,6 +50,13 @@ static bool sort_axis(interp *in, value v, nd **x, int *axis)
     return flat != NULL;
 }
 
+/* An array without axes is one of a single element here. */
+static bool row_axis(interp *in, value v, nd **x, int *axis)
+{
+    return sort_axis(in, (*x)->ndim ? v : NONE, x, axis) &&
+           (is_none(v) || to_axis(in, v, (*x)->ndim, axis));
+}
+
 value ndarray_argsort(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]);
@@ -57,7 +64,7 @@ value ndarray_argsort(interp *in, const value *arg)
     err e = {0};
     value r = FAIL;
     bool stable = is_stable(arg[2]);
-    if (x && sort_axis(in, arg[1], &x, &axis)) {
+    if (x && row_axis(in, arg[1], &x, &axis)) {
         bool objects = x->dtype == DT_object;
         nd *y = objects ? object_sort(in, x, axis, true) : long_argsort(in, x, axis, stable, &e);
         r = y || !objects ? array_wrap(in, y, &e) : FAIL;
@@ -151,12 +158,11 @@ value ndarray_take(interp *in, const value *arg)
     int axis = 0;
     err e = {0};
     value r = FAIL;
-    if (at && nd_count(at) == 0 && at->dtype == DT_float64) {
+    if (at && dtypes[at->dtype].kind == 'f') { /* cut off without a word */
         datum_unref(at);
         at = to_nd(in, arg[1], dtype_plain(DT_int64));
     }
-    if (at &&
-        (is_none(arg[2]) ? sort_axis(in, NONE, &x, &axis) : to_axis(in, arg[2], x->ndim, &axis)))
+    if (at && row_axis(in, arg[2], &x, &axis))
         r = array_result(in, nd_take(x, at, axis, order_of(arg[4], 'r'), &e), &e);
     datum_unref(x);
     datum_unref(at);
@@ -192,6 +198,13 @@ value ndarray_nonzero(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]);
     if (!x) return FAIL;
+    if (!x->ndim &&
+        !warn(in, DeprecationWarning,
+              "Calling nonzero on 0d arrays is deprecated, as it behaves surprisingly. Use "
+              "`atleast_1d(arr).nonzero()` if the old behavior was intended.")) {
+        datum_unref(x);
+        return FAIL;
+    }
     nd *out[ND_MAXDIM] = {0}, *truths = nd_truths(in, x);
     err e = {0};
     datum_unref(x);
@@ -217,7 +230,9 @@ value ndarray_repeat(interp *in, const value *arg)
     int axis;
     err e = {0};
     value r = FAIL;
-    if (n && sort_axis(in, arg[2], &x, &axis)) {
+    if (n && !n->ndim && *(const int64_t *)n->at < 0)
+        throw(in, ValueError, "negative dimensions are not allowed");
+    else if (n && row_axis(in, arg[2], &x, &axis)) {
         long_job j = {.nin = 2, .in = {x, n}, .n = {axis}};
         double times = nd_count(n) == 1 ? (double)*(const int64_t *)n->at : 8;
         r = array_wrap(in, long_one(in, work_repeat, (double)nd_count(x) * times, &j, &e), &e);

@@ -132,7 +132,8 @@ value ndarray_squeeze(interp *in, const value *arg)
     uint32_t axes;
     err e = {0};
     value r = FAIL;
-    if (x && to_axes(in, arg[1], x->ndim, &axes)) {
+    const bool single = x && !x->ndim && arg[1].kind == V_INT && (arg[1].i == 0 || arg[1].i == -1);
+    if (x && to_axes(in, single ? NONE : arg[1], x->ndim, &axes)) {
         bool ok = true;
         for (int i = 0; i < x->ndim; i++)
             if (nd_shape(x)[i] != 1 && axes != ALL_AXES && axes & axis_bit(i)) ok = false;
