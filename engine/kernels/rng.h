@@ -65,6 +65,10 @@ void rng_seed(rng *g, enum rng_kind kind, const seed_seq *s);
 /* RandomState(seed): one number below 2^32, or an array of them (n > 0). */
 void rng_seed_legacy(rng *g, uint32_t seed);
 void rng_seed_legacy_array(rng *g, size_t n, const uint32_t *seed);
+/* The states that rng_seed_legacy_array makes of MT_ABREAST seeds of MT_WORDS words each, one after
+ * the other; over them, if they are given there. */
+enum { MT_ABREAST = 32 };
+void mt_seed_abreast(const uint32_t *seed, uint32_t *key);
 /* MT19937 state as in get_state() / set_state(): 624 words and a position */
 void rng_set_mt(rng *g, const uint32_t key[MT_WORDS], int pos);
 void rng_advance_pcg(rng *g, rng_u128 steps); /* PCG64.advance */

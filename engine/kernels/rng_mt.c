@@ -66,7 +66,7 @@ void rng_set_mt(rng *g, const uint32_t key[MT_WORDS], int pos)
     g->gauss = 0;
     g->plan.made = false;
     memcpy(g->u.mt.key, key, sizeof g->u.mt.key);
-    mt_temper(key, g->u.mt.out);
+    if (pos < MT_WORDS) mt_temper(key, g->u.mt.out);
     g->u.mt.pos = pos;
 }
 
@@ -101,6 +101,69 @@ void rng_seed_legacy_array(rng *g, size_t n, const uint32_t *seed)
     }
     key[0] = 0x80000000u;
     rng_set_mt(g, key, MT_WORDS);
+}
+
+/* What rng_seed_legacy_array does to each of MT_ABREAST seeds: every step waits for the one before
+ * it, so that one seed alone leaves the processor idle.  Word i of all of them is row i. */
+typedef uint32_t seed_row[MT_ABREAST];
+
+SIMD_ALWAYS void seed_step(uint32_t *out, const uint32_t *old, const uint32_t *prev, uint32_t by,
+                           const uint32_t *more, uint32_t plus)
+{
+    const words16 *o = (const words16 *)old, *p = (const words16 *)prev, *m = (const words16 *)more;
+    words16 a = (o[0] ^ (p[0] ^ p[0] >> 30) * by) + m[0] + plus;
+    words16 b = (o[1] ^ (p[1] ^ p[1] >> 30) * by) + m[1] + plus;
+    ((words16 *)out)[0] = a;
+    ((words16 *)out)[1] = b;
+}
+
+/* w: the seeds, their word i in row i + 1, which become the states, word i in row i; first: the
+ * state that all begin with */
+SIMD_KERNEL(static, seed_rows, (seed_row * w, const uint32_t *first), (w, first))
+{
+    const int last = MT_WORDS - 1;
+    seed_row same, none = {0};
+    for (int k = 0; k < MT_ABREAST; k++) w[0][k] = first[0];
+    for (int i = 1; i <= last; i++) {
+        for (int k = 0; k < MT_ABREAST; k++) same[k] = first[i];
+        seed_step(w[i], same, w[i - 1], 1664525u, w[i], (uint32_t)i - 1);
+    }
+    seed_step(w[1], w[1], w[last], 1664525u, w[MT_WORDS], (uint32_t)last);
+    for (int i = 2; i <= last; i++)
+        seed_step(w[i], w[i], w[i - 1], 1566083941u, none, -(uint32_t)i);
+    seed_step(w[1], w[1], w[last], 1566083941u, none, -1u);
+    for (int k = 0; k < MT_ABREAST; k++) w[0][k] = 0x80000000u;
+}
+
+typedef uint32_t words4 __attribute__((vector_size(16), aligned(4), may_alias));
+
+/* four words of four rows become four rows of four words */
+static inline void turn4(const uint32_t *from, size_t step, uint32_t *to, size_t to_step)
+{
+    words4 a = *(const words4 *)from, b = *(const words4 *)(from + step),
+           c = *(const words4 *)(from + 2 * step), d = *(const words4 *)(from + 3 * step);
+    words4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+           cd = __builtin_shufflevector(c, d, 0, 4, 1, 5),
+           AB = __builtin_shufflevector(a, b, 2, 6, 3, 7),
+           CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(words4 *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    *(words4 *)(to + to_step) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    *(words4 *)(to + 2 * to_step) = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
+    *(words4 *)(to + 3 * to_step) = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
+}
+
+void mt_seed_abreast(const uint32_t *seed, uint32_t *key)
+{
+    seed_row w[MT_WORDS + 1];
+    uint32_t first[MT_WORDS];
+    spread(19650218u, first);
+    for (int i = 0; i < MT_WORDS; i += 4)
+        for (int k = 0; k < MT_ABREAST; k += 4)
+            turn4(seed + k * MT_WORDS + i, MT_WORDS, &w[i + 1][k], MT_ABREAST);
+    seed_rows(w, first);
+    for (int i = 0; i < MT_WORDS; i += 4)
+        for (int k = 0; k < MT_ABREAST; k += 4)
+            turn4(&w[i][k], MT_ABREAST, key + k * MT_WORDS + i, MT_WORDS);
 }
 
 /* n doubles from 2n words: the integer of 53 bits is put together as two exact doubles. */
