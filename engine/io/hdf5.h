@@ -35,6 +35,7 @@ typedef struct h5type {
     uint8_t text;      /* enum h5_text */
     bool utf8;         /* the character set of a text type, else ASCII */
     const char *other; /* of H5_OTHER: "compound", "reference" ... */
+    bool named;        /* integers that have names in the file: h5_enum_names */
     uint8_t special;   /* enum h5_special: of H5_OTHER, moved as h5cells */
     dtype_of base;     /* of H5_SEQUENCE */
     uint8_t nsub;      /* members of compounds: each is an array of these extents */
@@ -140,8 +141,15 @@ typedef struct h5member { /* of a compound */
     size_t offset;
 } h5member;
 
+typedef struct h5name { /* of a value of an enumeration */
+    char *name;
+    int64_t value;
+} h5name;
+
 typedef struct h5spec {
     h5type type;
+    const h5name *names; /* NULL: no enumeration of integers of that type */
+    size_t nname;
     const h5member *members; /* NULL: no compound; type.t.size: the bytes of one */
     size_t nmember;
     int ndim;
@@ -212,6 +220,10 @@ typedef struct h5region {
     const int64_t *start, *step, *count;
 } h5region;
 
+/* What the values of an enumeration are called, owned: h5_enum_clear. None: it is no enumeration.
+ */
+bool h5_enum_names(h5obj *d, size_t *n, h5name **out, err *e);
+void h5_enum_clear(h5name *names, size_t n);
 /* The members of a compound type, owned: h5_members_free. */
 bool h5_members(h5obj *dataset, size_t *n, h5member **out, err *e);
 void h5_members_free(h5member *m, size_t n);

@@ -208,7 +208,9 @@ static hid_t make_space(const h5_lib *h, const h5spec *s, err *e)
 static h5obj *create(const h5_lib *h, h5obj *at, const char *name, const h5spec *s, err *e)
 {
     h5obj *x = NULL;
-    hid_t type = s->members ? h5_type_compound(h, s, e) : h5_type_make(h, &s->type, e);
+    hid_t type = s->members ? h5_type_compound(h, s, e)
+                 : s->names ? h5_type_enum(h, s, e)
+                            : h5_type_make(h, &s->type, e);
     hid_t p = type < 0 ? -1 : make_plist(h, s, e);
     hid_t space = p < 0 ? -1 : make_space(h, s, e);
     if (space >= 0) {

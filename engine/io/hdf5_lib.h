@@ -83,6 +83,10 @@ void h5_write_end(h5obj *x);
 /* hdf5_type.c: types there and here.  The ids made are owned by the caller. */
 hid_t h5_type_make(const h5_lib *h, const h5type *t, err *e);   /* in a file; -1 */
 hid_t h5_type_memory(const h5_lib *h, const h5type *t, err *e); /* of native blocks; -1 */
+/* hdf5_enum.c: the enumeration that a spec describes; -1 */
+hid_t h5_type_enum(const h5_lib *h, const h5spec *s, err *e);
+/* memory (taken), which are integers, as an enumeration if the file has them as one */
+hid_t h5_memory_enum(const h5_lib *h, hid_t file, hid_t memory);
 /* hdf5_member.c: the compound that a spec describes; -1 */
 hid_t h5_type_compound(const h5_lib *h, const h5spec *s, err *e);
 bool h5_type_read(const h5_lib *h, hid_t id, h5type *out); /* always true */

@@ -106,6 +106,11 @@ typedef struct transfer {
 static hid_t memory_type(const h5_lib *h, const transfer *t)
 {
     hid_t id = h5_type_memory(h, &t->type, t->e);
+    if (id >= 0 && !t->field && t->write && dtype_is_int(t->type.t.dt)) {
+        hid_t file = h->Dget_type(t->d->id);
+        id = h5_memory_enum(h, file, id);
+        h->Tclose(file);
+    }
     if (id < 0 || !t->field) return id;
     hid_t whole = h->Tcreate(H5T_COMPOUND, h->Tget_size(id));
     h->Tinsert(whole, t->field, 0, id);

@@ -165,6 +165,7 @@ static bool read_enum(const h5_lib *h, hid_t id, h5type *out)
     }
     hid_t base = h->Tget_super(id);
     bool ok = read_integer(h, base, out);
+    out->named = ok;
     h->Tclose(base);
     return ok;
 }

@@ -112,8 +112,29 @@ static bool members_of(interp *in, value v, h5spec *s, h5member **out)
     return true;
 }
 
+/* The names of an enumeration's values, from a list of (name, value); owned by the caller. */
+static bool names_of(interp *in, value v, h5spec *s, h5name **out)
+{
+    *out = NULL;
+    if (is_none(v)) return true;
+    list *l = as_list(v);
+    if (!l) return THROW0(in, TypeError, "the names of an enumeration are a list");
+    h5name *all = *out = mem_zero(sizeof *all * (size_t)(l->n + 1));
+    for (int64_t i = 0; i < l->n; i++) {
+        tuple *t = as_tuple(l->at[i]);
+        str *name = t && t->n == 2 ? as_str(t->at[0]) : NULL;
+        if (!name) return THROW0(in, TypeError, "a name of an enumeration is a tuple of two");
+        all[i].name = name->at;
+        TRY(to_int64(in, t->at[1], &all[i].value));
+    }
+    s->names = all;
+    s->nname = (size_t)l->n;
+    return true;
+}
+
 /* create(at, name, shape, dtype, maxshape, chunks, compression, level, shuffle, fletcher32,
- * track_order, fill, scaleoffset, parts, members): of a compound the dtype is S<its bytes> */
+ * track_order, fill, scaleoffset, parts, members, names): of a compound the dtype is S<its bytes>
+ */
 static value d_create(interp *in, const value *arg)
 {
     h5obj *at = peek_h5(in, arg[0]);
@@ -151,11 +172,14 @@ static value d_create(interp *in, const value *arg)
     err e = {0};
     h5virtual *parts;
     h5member *members = NULL;
-    value r = parts_of(in, arg[13], &s, &parts) && members_of(in, arg[14], &s, &members)
+    h5name *names = NULL;
+    value r = parts_of(in, arg[13], &s, &parts) && members_of(in, arg[14], &s, &members) &&
+                      names_of(in, arg[15], &s, &names)
                   ? wrap_h5(in, h5_create(at, text_or_null(arg[1]), &s, &e), &e)
                   : FAIL;
     mem_free(parts);
     mem_free(members);
+    mem_free(names);
     datum_unref(fill);
     return r;
 }
@@ -221,6 +245,27 @@ static value d_other(interp *in, const value *arg)
     bool record = what[0] == 'c' || what[0] == 'o';
     str *code = record ? str_fmt(in, "|V%u", i.type.t.size) : str_of(in, "|O");
     return v_obj(tuple_pack(in, 2, v_str(in, what), v_obj(code)));
+}
+
+/* enum_names(dataset): of an enumeration a list of (name, value), else None */
+static value d_enum_names(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    size_t n;
+    h5name *names;
+    h5info i;
+    err e = {0};
+    if (!x) return FAIL;
+    if (!h5_info(x, &i, &e)) return throw_err(in, &e);
+    if (!i.type.named) return NONE;
+    if (!h5_enum_names(x, &n, &names, &e)) return throw_err(in, &e);
+    list *l = list_new(in, 0);
+    for (size_t k = 0; l && k < n; k++)
+        list_add(in, l,
+                 v_obj(tuple_pack(in, 2, v_str(in, names[k].name ? names[k].name : ""),
+                                  v_int(names[k].value))));
+    h5_enum_clear(names, n);
+    return v_obj(l);
 }
 
 /* fields(dataset): a list of (name, dtype or None, extents, offset) of a compound's members */
@@ -413,12 +458,14 @@ static value t_text_encoding(interp *in, const value *arg)
 
 const builtin h5_dataset_functions[] = {
     {"create(at, name, shape, dtype, maxshape, chunks, compression, level, shuffle, fletcher32, "
-     "track_order, fill, scaleoffset=-1, parts=None, members=None)",
+     "track_order, fill, scaleoffset=-1, parts=None, members=None, "
+     "names=None)",
      d_create, NULL},
     {"guess_chunk(shape, itemsize)", d_guess_chunk, NULL},
     {"info(dataset)", d_info, NULL},
     {"virtual(dataset)", d_virtual, NULL},
     {"other(dataset)", d_other, NULL},
+    {"enum_names(dataset)", d_enum_names, NULL},
     {"fields(dataset)", d_fields, NULL},
     {"read_field(dataset, name, start=None, step=None, count=None, texts=False)", d_read_field,
      NULL},

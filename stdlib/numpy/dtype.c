@@ -18,6 +18,44 @@ value dtype_value(interp *in, dtype_of t)
     return v_obj(d);
 }
 
+/* A dtype with a note of the user's; the note does not leave its interpreter. */
+typedef struct noted_dtype {
+    dtype_obj d;
+    value note; /* a mappingproxy */
+} noted_dtype;
+
+static const type T_noted_dtype;
+
+static value dtype_noted(interp *in, value v, value note)
+{
+    dtype_obj *d = (dtype_obj *)as_obj(v, &T_dtype);
+    if (!d || is_none(note) || is_fail(note)) return v;
+    if (!as_dict(note)) {
+        value_unref(in, v);
+        return throw(in, TypeError, "dtype() argument 4 must be dict, not " TYPE_FMT,
+                     TYPE_ARG(type_of(in, note)));
+    }
+    noted_dtype *n = obj_new(in, &T_noted_dtype, 0);
+    if (n) {
+        n->d.t = d->t;
+        n->note = call_n(in, v_type(&T_mappingproxy), 1, note);
+    }
+    value_unref(in, v);
+    return v_obj(n);
+}
+
+static value get_metadata(interp *in, const value *arg)
+{
+    (void)in;
+    noted_dtype *n = (noted_dtype *)as_obj(arg[0], &T_noted_dtype);
+    return n ? value_ref(n->note) : NONE;
+}
+
+static void noted_drop(interp *in, obj *o)
+{
+    value_unref(in, ((noted_dtype *)o)->note);
+}
+
 static bool from_type(const type *t, dtype_of *out)
 {
     static const struct {
@@ -116,14 +154,20 @@ static dtype_of of(value self)
 static value dtype_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
 {
     (void)cls;
-    value got[3];
-    if (!args_bind(in, "dtype(dtype, align=False, copy=False)", arg, npos, kwnames, got, 3))
+    value got[4];
+    if (!args_bind(in, "dtype(dtype, align=False, copy=False, metadata=<unset>)", arg, npos,
+                   kwnames, got, 4))
         return FAIL;
     dtype_of t = dtype_plain(DT_float64);
     value v = to_dtype(in, got[0], &t) ? dtype_value(in, t)
                                        : with_fields(in, "numpy._fields", "make_dtype", got,
                                                      is_fail(got[1]) ? 1 : 2, got[0]);
-    args_clear(in, got, 3);
+    if (is_fail(got[3]) && as_obj(got[0], &T_noted_dtype)) {
+        value_unref(in, v);
+        v = value_ref(got[0]);
+    }
+    v = dtype_noted(in, v, got[3]);
+    args_clear(in, got, 4);
     return v;
 }
 
@@ -299,6 +343,7 @@ static const builtin dtype_table[] = {
     {"@property subdtype", get_none, "None: no sub-array types."},
     {"@property hasobject", get_false, "Do elements refer to values of the language?"},
     {"@property shape", get_shape, "(): no sub-array types."},
+    {"@property metadata", get_metadata, "What dtype(metadata=...) was given, or None."},
     {"@property isnative", get_isnative, "In the byte order of this machine?"},
     {"newbyteorder(self, new_order='S', /)", newbyteorder, "The type with another byte order."},
     {0},
@@ -335,4 +380,10 @@ const type T_dtype = {
     .tostr = dtype_tostr,
     .compare = dtype_compare,
     .hash = dtype_hash,
+};
+
+static const type T_noted_dtype = {
+    TYPE_HEAD,          .cross = &dtype_cross,       .name = "dtype",          .module = "numpy",
+    .base = &T_dtype,   .size = sizeof(noted_dtype), .make = dtype_make,       .drop = noted_drop,
+    .repr = dtype_repr, .tostr = dtype_tostr,        .compare = dtype_compare, .hash = dtype_hash,
 };
