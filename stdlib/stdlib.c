@@ -26,6 +26,7 @@ const module_def *const stdlib_modules[] = {
     &re_def,
     &json_def,
     &time_def,
+    &clock_def,
     &hashlib_def,
     &zlib_def,
     &archive_def,
