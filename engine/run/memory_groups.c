@@ -75,6 +75,8 @@ void result_add(memory *m, tid t, const datum *d)
     g->nresult++;
     g->npinned += s->pins != 0;
     s->sibling = g->first;
+    s->elder = NO_TASK;
+    if (g->first != NO_TASK) m->at[g->first].elder = t;
     g->first = t;
     s->group = i;
     s->where = HERE;
@@ -102,9 +104,11 @@ void result_remove(memory *m, tid t)
 {
     slot *s = &m->at[t];
     group *g = &m->group[s->group];
-    tid *at = &g->first;
-    while (*at != t) at = &m->at[*at].sibling;
-    *at = s->sibling;
+    if (s->elder == NO_TASK)
+        g->first = s->sibling;
+    else
+        m->at[s->elder].sibling = s->sibling;
+    if (s->sibling != NO_TASK) m->at[s->sibling].elder = s->elder;
     group_count_idle(m, g, -1);
     g->npinned -= s->pins != 0;
     if (--g->nresult)

@@ -24,8 +24,8 @@ typedef struct slot { /* a task's result */
     uint32_t pins; /* running tasks that read it */
     uint32_t next; /* successors before it have run */
     int32_t group;
-    tid sibling; /* the next of its group */
-    datum *copy; /* HERE: in the file, too; leaving again costs nothing */
+    tid sibling, elder; /* the next of its group, and the one before: many share one buffer */
+    datum *copy;        /* HERE: in the file, too; leaving again costs nothing */
 } slot;
 
 typedef struct group {
