@@ -7,10 +7,8 @@
  *     budget >= live (groups in memory) + running (reserved by tasks that have begun)
  *
  * One lock guards everything; it is not held while a task runs or bytes move. */
-#include "engine/base/stop.h"
 #include "engine/run/memory_impl.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -207,8 +205,7 @@ static bool write_group(memory *m, int32_t i, err *e)
     return ok;
 }
 
-/* with the lock, which it lets go of meanwhile.  False: nothing there to spill, or the error */
-static bool spill_some(memory *m, uint64_t bytes, err *e)
+bool memory_spill(memory *m, uint64_t bytes, err *e)
 {
     uint32_t n;
     if (bytes < m->budget / 16) bytes = m->budget / 16;
@@ -221,9 +218,9 @@ static bool spill_some(memory *m, uint64_t bytes, err *e)
     return ok;
 }
 
-/* --- tasks that take more than they were thought to --- */
+/* --- who may run --- */
 
-static void wait_change(memory *m)
+void memory_wait(memory *m)
 {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -231,89 +228,6 @@ static void wait_change(memory *m)
     if (ts.tv_nsec >= 1000000000) ts.tv_sec++, ts.tv_nsec -= 1000000000;
     pthread_cond_timedwait(&m->change, &m->lock, &ts);
 }
-
-/* Somebody is about to make an array of so many bytes, and there is no room for it. */
-static bool make_way(void *ctx, size_t size)
-{
-    memory *m = ctx;
-    bool ok;
-    pthread_mutex_lock(&m->lock);
-    m->nwalled++;
-    while (!(ok = buf_fits(size)) && !stop_asked()) {
-        err e = {0};
-        bool some = spill_some(m, size, &e);
-        err_clear(&e);
-        if (some) continue;
-        if (m->nwalled >= m->nrunning) break;
-        wait_change(m);
-    }
-    m->refused |= !ok && m->nrunning > 1;
-    m->nwalled--;
-    pthread_cond_broadcast(&m->change);
-    pthread_mutex_unlock(&m->lock);
-    return ok;
-}
-
-static uint64_t beside_arrays(void)
-{
-    uint64_t resident = memory_own(), arrays = buf_live() + buf_pool_kept();
-    return resident > arrays ? resident - arrays : 0;
-}
-
-void memory_wall(memory *m, uint64_t bytes)
-{
-    m->base = beside_arrays();
-    m->wall = bytes;
-    m->looked = run_clock();
-    buf_set_wall(&(buf_wall){m, make_way, bytes}, m);
-}
-
-/* With the lock: what tasks made of objects of the language is seen in the size of the process
- * only.  False: it is too much. */
-static bool look_around(memory *m)
-{
-    enum { USUAL = 8 << 20, FEW = 48 << 20 }; /* modules and interpreters take some */
-    const double period = 0.02;
-    double now = run_clock();
-    if (!m->wall || now < m->looked + period) return true;
-    uint64_t n = beside_arrays();
-#ifdef __GLIBC__
-    if (n > m->base + m->budget / 4 && malloc_trim(0)) n = beside_arrays();
-#endif
-    m->looked = run_clock();
-    n = n > m->base ? n - m->base : 0;
-    m->other = n > USUAL ? n - USUAL : 0;
-    uint64_t wall = m->wall > m->other ? m->wall - m->other : 0, least = m->wall / 8;
-    buf_set_wall(&(buf_wall){m, make_way, wall > least ? wall : least}, m);
-    return m->other < m->budget + FEW;
-}
-
-bool memory_may_repeat(memory *m, tid t, uint64_t *reserved)
-{
-    pthread_mutex_lock(&m->lock);
-    bool again = m->refused && !m->at[t].alone;
-    if (again) {
-        m->at[t].alone = true;
-        m->running -= *reserved;
-        *reserved = 0;
-        m->nalone++;
-        m->nrunning--;
-        pthread_cond_broadcast(&m->change);
-    }
-    pthread_mutex_unlock(&m->lock);
-    return again;
-}
-
-bool memory_wait_alone(memory *m, _Atomic int *stop)
-{
-    pthread_mutex_lock(&m->lock);
-    while (m->nrunning && !atomic_load(stop)) wait_change(m);
-    m->nrunning++;
-    pthread_mutex_unlock(&m->lock);
-    return !atomic_load(stop);
-}
-
-/* --- who may run --- */
 
 static uint64_t size_now(const datum *d) /* of a result, here or not */
 {
@@ -387,7 +301,7 @@ static bool make_room(memory *m, tid t, demand *d, _Atomic int *stop, err *e)
     int waited = 0;
     while (!atomic_load_explicit(stop, memory_order_acquire)) {
         if (m->nalone) {
-            wait_change(m);
+            memory_wait(m);
             continue;
         }
         *d = demand_of(m, t);
@@ -396,14 +310,14 @@ static bool make_room(memory *m, tid t, demand *d, _Atomic int *stop, err *e)
         uint64_t over = need > m->budget ? need - m->budget : 0;
         if (over > m->leaving) {
             if (!d->streams) inputs_pin(m, k, true); /* it would have to fetch its own again */
-            bool some = spill_some(m, over - m->leaving, e);
+            bool some = memory_spill(m, over - m->leaving, e);
             if (!d->streams) inputs_pin(m, k, false);
             if (e->kind) return false;
             if (some) continue;
             bool alone = !m->nrunning && !m->leaving && (!m->nclaimed || waited > PATIENCE);
             if (alone && !d->unsettled) return inputs_fit(m, t, e);
         }
-        wait_change(m);
+        memory_wait(m);
         waited++;
     }
     return false;
@@ -437,11 +351,51 @@ void memory_claim(memory *m, tid t)
     pthread_mutex_unlock(&m->lock);
 }
 
+/* with the lock: inputs that are away and that t will fetch; mem_free it */
+static tid *announce(memory *m, const task *k, uint32_t *n)
+{
+    tid *coming = mem_alloc(((size_t)k->nin + 1) * sizeof *coming);
+    *n = 0;
+    for (uint32_t i = 0; i < k->nin; i++) {
+        tid in = m->p->in[k->in + i];
+        if (m->at[in].where != AWAY) continue;
+        m->at[in].where = COMING;
+        m->running += away_room(atomic_load(&m->p->out[in]));
+        coming[(*n)++] = in;
+    }
+    return coming;
+}
+
+/* takes coming */
+static bool fetch_all(memory *m, tid *coming, uint32_t n, err *e)
+{
+    bool ok = true;
+    for (uint32_t i = 0; i < n; i++) { /* all of them: others wait for what is announced */
+        err mine = {0};
+        if (fetch(m, coming[i], &mine)) continue;
+        err_move(e, &mine);
+        ok = false;
+    }
+    mem_free(coming);
+    return ok;
+}
+
+/* There was no room for an input that has to come back: as a task that runs again. */
+static bool fetch_alone(memory *m, tid t, _Atomic int *stop, err *e)
+{
+    uint32_t n;
+    if (!memory_wait_alone(m, stop)) return false;
+    pthread_mutex_lock(&m->lock);
+    tid *coming = announce(m, &m->p->task[t], &n);
+    pthread_mutex_unlock(&m->lock);
+    return fetch_all(m, coming, n, e);
+}
+
 bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *e)
 {
     const task *k = &m->p->task[t];
     demand d;
-    uint32_t ncoming = 0;
+    uint32_t n = 0;
     pthread_mutex_lock(&m->lock);
     if (m->at[t].claimed) {
         inputs_pin(m, k, false);
@@ -455,26 +409,17 @@ bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *
         return false;
     }
     inputs_pin(m, k, true);
-    tid *coming = d.fetch ? mem_alloc(k->nin * sizeof *coming) : NULL;
-    for (uint32_t i = 0; i < k->nin && coming; i++) {
-        slot *s = &m->at[m->p->in[k->in + i]];
-        if (s->where != AWAY) continue;
-        s->where = COMING;
-        coming[ncoming++] = m->p->in[k->in + i];
-        m->running += away_room(atomic_load(&m->p->out[m->p->in[k->in + i]]));
-    }
+    tid *coming = d.fetch ? announce(m, k, &n) : NULL;
     *reserved = d.own;
     m->running += d.own;
     m->nrunning++;
     memory_note_peak(m);
     pthread_mutex_unlock(&m->lock);
-    for (uint32_t i = 0; i < ncoming; i++) { /* all of them: others wait for what is announced */
-        err mine = {0};
-        if (fetch(m, coming[i], &mine)) continue;
-        err_move(e, &mine);
-        ok = false;
+    ok = fetch_all(m, coming, n, e);
+    if (!ok && e->kind == MemoryError && memory_may_repeat(m, t, reserved)) {
+        err_clear(e);
+        ok = fetch_alone(m, t, stop, e);
     }
-    mem_free(coming);
     if (ok) return true;
     memory_made(m, t, *reserved, NULL, e);
     memory_leave(m, t);
@@ -528,7 +473,7 @@ bool memory_made(memory *m, tid t, uint64_t reserved, const datum *out, err *e)
         result_add(m, t, out);
     live = m->live - live;
     if (out && live > m->seen && costs_of(m->costs, t).unknown) m->seen = live;
-    if (out && !as_nd(out)) ok &= look_around(m);
+    if (out && !as_nd(out)) ok &= memory_look_around(m);
     pthread_mutex_unlock(&m->lock);
     return ok || results_are_too_large(m->p, t, m->budget, e);
 }

@@ -61,6 +61,15 @@ struct memory {
     int32_t bucket[NBUCKET];
 };
 
+/* --- with the lock, which the first two let go of meanwhile --- */
+
+/* Results leave, about so many bytes of them.  False: nothing can, or the error. */
+bool memory_spill(memory *m, uint64_t bytes, err *e);
+void memory_wait(memory *m); /* for a change, a moment at most */
+/* What tasks made of objects of the language is seen in the size of the process only.  False: it is
+ * too much. */
+bool memory_look_around(memory *m);
+
 /* --- memory_groups.c; with the lock --- */
 
 int32_t group_find(const memory *m, const buf *b); /* NO_GROUP: b has none */
