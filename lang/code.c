@@ -114,10 +114,12 @@ void link_fill(interp *in, link *l)
     site *sites = mem_zero(c->nsite * sizeof *sites + (c->nkonst + 1) * sizeof *l->k);
     l->k = (value *)(void *)(sites + c->nsite);
     if (c->flags & CODE_SIMPLE) l->call = c->argcount;
+    in->sure++; /* they are as large as the source text */
     for (uint32_t i = 0; i < c->nkonst; i++) {
         l->k[i] = konst_value(in, &c->konst[i]);
         if (is_fail(l->k[i])) exc_clear(in);
     }
+    in->sure--;
     for (uint32_t i = 0; i < c->nsite; i++) {
         link_site(l, i)->name = str_intern(in, c->site[i].at, c->site[i].n);
     }

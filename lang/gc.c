@@ -20,9 +20,10 @@ static const _Atomic int never = 0, always = 1; /* what interp.poll may point at
 
 /* ---- blocks ---- */
 
-static void *block_big(size_t n, bool zero)
+static void *block_big(interp *in, size_t n, bool zero)
 {
     err e = {0};
+    if (in->sure) return zero ? mem_zero(n) : mem_alloc(n);
     void *p = zero ? try_zero(n, &e) : try_alloc(n, &e);
     err_clear(&e);
     return p;
@@ -31,7 +32,7 @@ static void *block_big(size_t n, bool zero)
 #ifndef DSK_SANITIZE
 static void *block_slow(interp *in, size_t n)
 {
-    if (n > POOL_MAX) return block_big(n, false);
+    if (n > POOL_MAX) return block_big(in, n, false);
     pool *p = &in->pool;
     size_t k = (n + POOL_STEP - 1) / POOL_STEP;
     void *at;
@@ -52,8 +53,7 @@ static void *block_slow(interp *in, size_t n)
 static inline void *block_get(interp *in, size_t n)
 {
 #ifdef DSK_SANITIZE
-    (void)in;
-    return n > POOL_MAX ? block_big(n, false)
+    return n > POOL_MAX ? block_big(in, n, false)
                         : mem_alloc(n); /* each by itself, so that it is watched */
 #else
     size_t k = (n + POOL_STEP - 1) / POOL_STEP;
@@ -194,7 +194,7 @@ void *obj_new(interp *in, const type *t, size_t extra)
     if (heap ? !(t->flags & TYPE_NODICT) : (t->flags & TYPE_DICT) != 0) flags |= OBJ_DICT;
     if (heap || t->flags & TYPE_GC) flags |= OBJ_GC;
     size_t size = t->size + extra, head = prefix_size(flags), all = size + head;
-    char *p = all < size ? NULL : all > POOL_MAX ? block_big(all, true) : block_get(in, all);
+    char *p = all < size ? NULL : all > POOL_MAX ? block_big(in, all, true) : block_get(in, all);
     if (!p) return THROW0(in, MemoryError, "%s", "");
     if (all <= POOL_MAX) clear_block(p, all);
     obj *o = (obj *)(void *)(p + head);

@@ -123,6 +123,8 @@ struct interp {
     size_t nintern, intern_cap;
     typeinfo **types; /* open addressing by address */
     uint32_t ntypes, types_cap;
+    uint32_t
+        sure; /* tables of our own are made: not stopped, and memory comes or all ends (mem.h) */
     method_slot method[NMETHOD];
     struct sig_row **sigs; /* parsed signatures, open addressing by row */
     uint32_t nsigs, sigs_cap;
@@ -172,7 +174,7 @@ void haste_over(interp *in); /* the program has caught it, unless others are at 
 static inline bool goes_on(interp *in, size_t k)
 {
     enum { OFTEN = 1 << 14 };
-    return k % OFTEN || !safe_point_due(in) || check_interrupt(in);
+    return k % OFTEN || !safe_point_due(in) || in->sure || check_interrupt(in);
 }
 
 static inline uint64_t next_version(interp *in)

@@ -15,6 +15,7 @@ void *lang_grow(interp *in, void *p, int64_t count, size_t size)
     err e = {0};
     size_t n;
     if (count < 0) return throw(in, MemoryError, "%s", ""), NULL;
+    if (in->sure) return mem_grow(p, (size_t)count * size);
     void *q = size_mul((size_t)count, size, &n, &e) ? try_grow(p, n ? n : 1, &e) : NULL;
     if (!q) {
         err_clear(&e);

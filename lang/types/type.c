@@ -167,12 +167,14 @@ static typeinfo *info_new(interp *in, const type *t)
     if ((in->ntypes + 1) * 2 > in->types_cap) types_grow(in);
     in->types[type_slot(in, t)] = info;
     in->ntypes++;
+    in->sure++; /* half of a type would stay so */
     info->attrs = dict_new(in);
     const builtin *own = exc_table(t);
     if (!info->attrs || !dunder_rows(in, info->attrs, t) ||
         !add_rows(in, info->attrs, t, own ? own : t->table)) {
         exc_clear(in);
     }
+    in->sure--;
     return info;
 }
 
