@@ -82,11 +82,13 @@ static void remember_error(interp *in, value raised)
 {
     value sys = interp_import(in, "sys");
     value trace = is_fail(sys) ? FAIL : value_getattr_c(in, raised, "__traceback__");
+    value kind = v_type(type_of(in, raised));
     if (!is_fail(trace)) {
-        set_last(in, sys, "last_type", v_type(type_of(in, raised)));
+        set_last(in, sys, "last_type", kind);
         set_last(in, sys, "last_value", raised);
         set_last(in, sys, "last_traceback", trace);
     }
+    value_unref(in, kind);
     value_unref(in, trace);
     value_unref(in, sys);
     if (throwing(in)) exc_clear(in);
