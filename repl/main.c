@@ -275,16 +275,22 @@ static int run_prompt(session *s)
 /* ---- the program ---- */
 
 #ifdef DSK_SANITIZE
-/* tests/faults.sh: the allocation number DSK_FAIL of the program fails; 0 only counts them. */
+/* tests/faults.sh: the allocation number DSK_FAIL of the program fails; 0 only counts them.
+ * `sites N M`: after M, the first one of each chain of N calls fails. */
 static void plan_fault(void)
 {
     const char *n = getenv("DSK_FAIL");
-    if (n) mem_fail(atoll(n));
+    int calls, after;
+    if (n && sscanf(n, "sites %d %d", &calls, &after) == 2)
+        mem_fail_sites(calls, after);
+    else if (n)
+        mem_fail(atoll(n));
 }
 
 static void report_fault(void)
 {
     if (getenv("DSK_FAIL")) fprintf(stderr, "allocations: %lld\n", (long long)mem_tries());
+    mem_fail(0); /* what is left is closed by all means */
 }
 #else
 static void plan_fault(void)

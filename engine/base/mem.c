@@ -1,6 +1,7 @@
 /* engine/base/mem.c - allocation and arenas. */
 #include "engine/base/mem.h"
 
+#include <execinfo.h>
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -112,14 +113,25 @@ char *mem_dup(const char *s)
 }
 
 #ifdef DSK_SANITIZE
+enum { SITES = 1 << 16, CALLS = 64 };
+
 static struct { /* process-wide, as memory is */
     _Atomic int64_t tries, at;
+    _Atomic int calls;             /* of which a site is made; 0: allocations are counted */
+    _Atomic uint64_t sites[SITES]; /* that have failed: hashes, from where these say */
 } fault;
 
 void mem_fail(int64_t n)
 {
     fault.tries = 0;
+    fault.calls = 0;
     fault.at = n;
+}
+
+void mem_fail_sites(int calls, int64_t after)
+{
+    mem_fail(after);
+    fault.calls = calls < CALLS ? calls : CALLS;
 }
 
 int64_t mem_tries(void)
@@ -127,9 +139,27 @@ int64_t mem_tries(void)
     return fault.tries;
 }
 
+/* Whether who calls has not been here before by the same calls. */
+static bool first_here(int calls)
+{
+    enum { OWN = 3 }; /* this one, may_have and try_* */
+    void *at[CALLS + OWN];
+    const int n = backtrace(at, calls + OWN);
+    uint64_t h = 0xcbf29ce484222325;
+    for (int i = 0; i < n; i++) h = (h ^ (uintptr_t)at[i]) * 0x9e3779b97f4a7c15, h ^= h >> 29;
+    for (uint64_t i = 0; i < SITES; i++) {
+        uint64_t old = 0;
+        if (atomic_compare_exchange_strong(&fault.sites[(h + i) % SITES], &old, h)) return true;
+        if (old == h) return false;
+    }
+    return false; /* full */
+}
+
 static bool may_have(size_t n)
 {
-    return n <= PTRDIFF_MAX && ++fault.tries != fault.at;
+    if (n > PTRDIFF_MAX) return false;
+    const int64_t i = ++fault.tries;
+    return fault.calls ? i <= fault.at || !first_here(fault.calls) : i != fault.at;
 }
 #else
 static bool may_have(size_t n)

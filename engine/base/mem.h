@@ -29,6 +29,8 @@ void *try_grow(void *p, size_t n, err *e); /* p is untouched on failure */
 #ifdef DSK_SANITIZE /* builds for tests only */
 /* The n-th try_* from now on fails, once; 0: none. */
 void mem_fail(int64_t n);
+/* After so many, the first try_* of each site fails: of each chain of so many calls. */
+void mem_fail_sites(int calls, int64_t after);
 int64_t mem_tries(void); /* since mem_fail */
 #endif
 
