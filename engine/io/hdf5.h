@@ -261,10 +261,12 @@ typedef struct h5value {
     h5type type;
     int ndim;
     int64_t shape[ND_MAXDIM];
-    bool empty;    /* h5py.Empty */
-    nd *x;         /* owned; unless variable text or empty */
-    h5texts texts; /* owned; variable text, in C order */
-    h5cells cells; /* owned; of special types, in C order */
+    bool empty;        /* h5py.Empty */
+    nd *x;             /* owned; unless variable text or empty */
+    h5texts texts;     /* owned; variable text, in C order */
+    h5cells cells;     /* owned; of special types, in C order */
+    h5member *members; /* of compounds, whose bytes are in x; owned: h5_members_free */
+    size_t nmember;
 } h5value;
 void h5_value_clear(h5value *v);
 

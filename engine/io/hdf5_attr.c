@@ -11,6 +11,7 @@ void h5_value_clear(h5value *v)
     datum_unref(v->x);
     h5_texts_clear(&v->texts);
     h5_cells_clear(&v->cells);
+    h5_members_free(v->members, v->nmember);
     *v = (h5value){0};
 }
 
@@ -72,10 +73,38 @@ static bool read_cells(const h5_lib *h, h5obj *x, hid_t attr, hid_t memory, h5va
     return ok;
 }
 
+/* Compounds whose members are of fixed size: their bytes, in the order of the file. */
+static bool read_compounds(const h5_lib *h, hid_t attr, hid_t type, h5value *out, err *e)
+{
+    h5_type_members(h, type, &out->nmember, &out->members);
+    h5spec s = {.type = out->type, .members = out->members, .nmember = out->nmember};
+    for (size_t i = 0; i < out->nmember; i++) {
+        const h5type *t = &out->members[i].type;
+        if (t->text >= H5_VARIABLE)
+            return err_set(e, NotImplementedError,
+                           "HDF5 %s types are not supported within the compounds of attributes",
+                           t->other ? t->other : "variable-length text");
+    }
+    hid_t memory = h5_type_compound(h, &s, e);
+    if (memory < 0) return false;
+    out->x = nd_zero(out->type.t, out->ndim, out->shape, e);
+    bool ok = out->x &&
+              (nd_count(out->x) == 0 || h->Aread(attr, memory, out->x->at) >= 0 || h5_fail(h, e));
+    h->Tclose(memory);
+    return ok;
+}
+
 static bool read_value(const h5_lib *h, h5obj *x, hid_t attr, h5value *out, err *e)
 {
     TRY(read_shape(h, attr, out, e));
     hid_t type = h->Aget_type(attr);
+    h5_type_read(h, type, &out->type);
+    if (out->type.other && !out->type.special && !out->empty &&
+        h->Tget_class(type) == H5T_COMPOUND) {
+        bool done = read_compounds(h, attr, type, out, e);
+        h->Tclose(type);
+        return done;
+    }
     hid_t memory = h5_type_read(h, type, &out->type) ? h5_type_memory(h, &out->type, e) : -1;
     bool ok = memory >= 0;
     if (ok && !out->empty && out->type.text == H5_VARIABLE) {
@@ -139,9 +168,26 @@ static hid_t make_space(const h5_lib *h, const h5value *v)
                           : h->Screate_simple(v->ndim, shape, NULL);
 }
 
+/* The compound as memory has it: native, whatever the order in the file. */
+static hid_t native_compound(const h5_lib *h, const h5spec *s, err *e)
+{
+    h5member *m = mem_zero(s->nmember * sizeof *m);
+    h5spec native = *s;
+    memcpy(m, s->members, s->nmember * sizeof *m);
+    for (size_t i = 0; i < s->nmember; i++) m[i].type.t.swapped = false;
+    native.members = m;
+    hid_t id = h5_type_compound(h, &native, e);
+    mem_free(m);
+    return id;
+}
+
 static bool create(const h5_lib *h, hid_t at, const char *name, const h5value *v, err *e)
 {
-    hid_t type = h5_type_make(h, &v->type, e), memory = h5_type_memory(h, &v->type, e);
+    h5spec s = {.type = v->type, .members = v->members, .nmember = v->nmember};
+    hid_t type = v->members ? h5_type_compound(h, &s, e) : h5_type_make(h, &v->type, e);
+    hid_t memory = type < 0     ? -1
+                   : v->members ? native_compound(h, &s, e)
+                                : h5_type_memory(h, &v->type, e);
     if (type < 0 || memory < 0) return false;
     hid_t space = make_space(h, v);
     hid_t attr = space < 0 ? -1

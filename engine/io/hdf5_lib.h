@@ -89,6 +89,8 @@ hid_t h5_type_enum(const h5_lib *h, const h5spec *s, err *e);
 hid_t h5_memory_enum(const h5_lib *h, hid_t file, hid_t memory);
 /* hdf5_member.c: the compound that a spec describes; -1 */
 hid_t h5_type_compound(const h5_lib *h, const h5spec *s, err *e);
+/* of the compound `id`, if it is one; h5_members_free */
+void h5_type_members(const h5_lib *h, hid_t id, size_t *n, h5member **out);
 bool h5_type_read(const h5_lib *h, hid_t id, h5type *out); /* always true */
 /* Texts as the array of char * (owned: mem_free) that the library wants, and back. */
 char **h5_texts_pointers(const h5texts *t, err *e);

@@ -45,14 +45,10 @@ static void read_array(const h5_lib *h, hid_t member, h5type *out)
     for (int i = 0; i < ndim; i++) out->sub[i] = (uint32_t)n[i];
 }
 
-bool h5_members(h5obj *d, size_t *n, h5member **out, err *e)
+void h5_type_members(const h5_lib *h, hid_t id, size_t *n, h5member **out)
 {
     *n = 0, *out = NULL;
-    const h5_lib *h = h5_enter(e);
-    if (!h) return false;
-    hid_t id = h->Dget_type(d->id);
-    bool ok = id >= 0 || h5_fail(h, e);
-    int count = ok && h->Tget_class(id) == H5T_COMPOUND ? h->Tget_nmembers(id) : 0;
+    int count = h->Tget_class(id) == H5T_COMPOUND ? h->Tget_nmembers(id) : 0;
     if (count > 0) *out = mem_zero((size_t)count * sizeof **out);
     for (int i = 0; i < count; i++) {
         h5member *m = &(*out)[(*n)++];
@@ -63,6 +59,16 @@ bool h5_members(h5obj *d, size_t *n, h5member **out, err *e)
         if (h->Tget_class(member) == H5T_ARRAY) read_array(h, member, &m->type);
         h->Tclose(member);
     }
+}
+
+bool h5_members(h5obj *d, size_t *n, h5member **out, err *e)
+{
+    *n = 0, *out = NULL;
+    const h5_lib *h = h5_enter(e);
+    if (!h) return false;
+    hid_t id = h->Dget_type(d->id);
+    bool ok = id >= 0 || h5_fail(h, e);
+    if (ok) h5_type_members(h, id, n, out);
     if (id >= 0) h->Tclose(id);
     h5_leave();
     return ok;

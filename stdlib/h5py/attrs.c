@@ -72,6 +72,15 @@ static value cells_of_attr(interp *in, h5value *v)
     return r;
 }
 
+/* also where array_result would give a scalar: the bytes of one compound */
+static value array_of_attr(interp *in, h5value *v)
+{
+    err e = {0};
+    value r = array_wrap(in, nd_ref(v->x), &e);
+    h5_value_clear(v);
+    return r;
+}
+
 /* (empty, value): value is the dtype when there are no elements at all; empty is None: cells */
 static value a_get(interp *in, const value *arg)
 {
@@ -82,6 +91,10 @@ static value a_get(interp *in, const value *arg)
     if (!begin(in, arg, &x, &name)) return FAIL;
     if (!h5_attr_get(x, name, &v, &e)) return throw_err(in, &e);
     bool empty = v.empty;
+    if (v.members) { /* (fields, their bytes) */
+        value fields = members_value(in, v.members, v.nmember);
+        return v_obj(tuple_pack(in, 2, fields, array_of_attr(in, &v)));
+    }
     if (!empty && v.type.special) return v_obj(tuple_pack(in, 2, NONE, cells_of_attr(in, &v)));
     return v_obj(tuple_pack(in, 2, v_bool(empty), value_of_attr(in, &v)));
 }
@@ -101,7 +114,8 @@ static value a_type(interp *in, const value *arg)
     return r;
 }
 
-/* set(x, name, value, dtype): value an array, or None for no elements at all */
+/* set(x, name, value, dtype, members): value an array, or None for no elements at all; of compounds
+ * their bytes */
 static value a_set(interp *in, const value *arg)
 {
     h5obj *x;
@@ -122,7 +136,13 @@ static value a_set(interp *in, const value *arg)
             if (!v.x) return FAIL;
         }
     }
-    bool ok = h5_attr_set(x, name, &v, &e);
+    h5spec s = {.type = v.type};
+    bool ok = members_of(in, arg[4], &s, &v.members);
+    v.nmember = s.nmember;
+    ok = ok && h5_attr_set(x, name, &v, &e);
+    mem_free(v.members); /* the names are not its own */
+    v.members = NULL;
+    v.nmember = 0;
     h5_value_clear(&v);
     return done_or_throw(in, ok, &e);
 }
@@ -158,7 +178,7 @@ const builtin h5_attr_functions[] = {
     {"attr_contains(x, name)", a_contains, NULL},
     {"attr_get(x, name)", a_get, NULL},
     {"attr_type(x, name)", a_type, NULL},
-    {"attr_set(x, name, value, dtype)", a_set, NULL},
+    {"attr_set(x, name, value, dtype, members=None)", a_set, NULL},
     {"attr_set_cells(x, name, shape, dtype, cells)", a_set_cells, NULL},
     {"attr_delete(x, name)", a_delete, NULL},
     {0},

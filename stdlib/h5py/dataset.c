@@ -81,7 +81,7 @@ static bool parts_of(interp *in, value v, h5spec *s, h5virtual **out)
 }
 
 /* The members of a compound, from a list of (name, dtype, offset, extents); owned by the caller. */
-static bool members_of(interp *in, value v, h5spec *s, h5member **out)
+bool members_of(interp *in, value v, h5spec *s, h5member **out)
 {
     *out = NULL;
     if (is_none(v)) return true;
@@ -268,15 +268,8 @@ static value d_enum_names(interp *in, const value *arg)
     return v_obj(l);
 }
 
-/* fields(dataset): a list of (name, dtype or None, extents, offset) of a compound's members */
-static value d_fields(interp *in, const value *arg)
+value members_value(interp *in, const h5member *m, size_t n)
 {
-    h5obj *x = peek_h5(in, arg[0]);
-    size_t n;
-    h5member *m;
-    err e = {0};
-    if (!x) return FAIL;
-    if (!h5_members(x, &n, &m, &e)) return throw_err(in, &e);
     list *l = list_new(in, 0);
     for (size_t i = 0; l && i < n; i++) {
         const h5type *t = &m[i].type;
@@ -288,8 +281,21 @@ static value d_fields(interp *in, const value *arg)
             v_obj(tuple_pack(in, 4, v_str(in, m[i].name ? m[i].name : ""), of,
                              v_obj(shape_tuple(in, t->nsub, sub)), v_int((int64_t)m[i].offset))));
     }
-    h5_members_free(m, n);
     return v_obj(l);
+}
+
+/* fields(dataset): a list of (name, dtype or None, extents, offset) of a compound's members */
+static value d_fields(interp *in, const value *arg)
+{
+    h5obj *x = peek_h5(in, arg[0]);
+    size_t n;
+    h5member *m;
+    err e = {0};
+    if (!x) return FAIL;
+    if (!h5_members(x, &n, &m, &e)) return throw_err(in, &e);
+    value l = members_value(in, m, n);
+    h5_members_free(m, n);
+    return l;
 }
 
 static value d_fill(interp *in, const value *arg)

@@ -63,5 +63,10 @@ bool texts_of(interp *in, const nd *x, h5texts *out);
 nd *texts_block(interp *in, const h5texts *t, int ndim, const int64_t *shape, dtype_of want,
                 bool decoded);
 
+/* dataset.c: a compound's members as a list of (name, dtype or None, extents, offset), and back
+ * into a spec: `out` is the caller's (mem_free), the names in it are those of v */
+value members_value(interp *in, const h5member *m, size_t n);
+bool members_of(interp *in, value v, h5spec *s, h5member **out);
+
 extern const builtin h5_cell_functions[], h5_chunk_functions[], h5_dataset_functions[],
     h5_attr_functions[], h5_lazy_functions[];
