@@ -4,7 +4,7 @@
 #include <sys/random.h>
 
 #include "engine/base/mem.h"
-#include "lang/lang.h"
+#include "lang/interp.h"
 #include "lang/types/bytes.h"
 #include "stdlib/stdlib.h"
 
@@ -130,17 +130,19 @@ static value method_getrandbits(interp *in, const value *arg)
     if (k == 0) return v_int(0);
     if (k <= 32) return v_int(next32(t) >> (32 - k));
     if (!int_check_bits(in, (double)k)) return FAIL;
-    size_t n = ((size_t)k - 1) / 32 + 1;
-    uint32_t *w = mem_alloc(n * sizeof *w);
-    for (size_t i = 0; i < n; i++, k -= 32) {
-        w[i] = next32(t);
-        if (k < 32) w[i] >>= 32 - k;
-    }
     mpz_t z;
     mpz_init(z);
-    mpz_import(z, n, -1, sizeof *w, 0, 0, w);
-    mem_free(w);
-    value v = int_from_mpz(in, z);
+    const size_t n = ((size_t)k - 1) / 64 + 1;
+    mp_limb_t *w = mpz_limbs_write(z, (mp_size_t)n);
+    size_t i = 0;
+    for (; i < n && goes_on(in, i); i++, k -= 64) {
+        uint64_t low = next32(t), high = k > 32 ? next32(t) : 0;
+        if (k < 32) low >>= 32 - k;
+        if (k > 32 && k < 64) high >>= 64 - k;
+        w[i] = low | high << 32;
+    }
+    mpz_limbs_finish(z, (mp_size_t)i);
+    value v = i == n ? int_from_mpz(in, z) : FAIL;
     mpz_clear(z);
     return v;
 }

@@ -97,8 +97,9 @@ static void close_spaces(const h5_lib *h, spaces s)
 
 typedef struct transfer {
     h5obj *d;
-    h5type type;       /* of the elements in memory */
-    const char *field; /* the member that they are, of a compound; NULL: all of it */
+    h5type type;        /* of the elements in memory */
+    const char *field;  /* the member that they are, of a compound; NULL: all of it */
+    const h5info *info; /* of the dataset, or NULL */
     bool write;
     err *e;
 } transfer;
@@ -142,6 +143,44 @@ static bool move(const transfer *t, const h5region *r, void *data)
     return ok;
 }
 
+enum { PIECE = 1 << 13 }; /* elements at once, where it does */
+
+/* Does it take the library long for its size?  Texts go one by one, as do chunks. */
+static bool is_slow(const h5info *info)
+{
+    enum { FEW = 1024 };
+    return info && info->ndim &&
+           (info->type.text == H5_VARIABLE ||
+            (info->chunked && shape_count(info->ndim, info->chunk) < FEW));
+}
+
+/* `data`, elements of `size` bytes end to end, in pieces of whole chunks along the first axis,
+ * listening for a stop in between. */
+static bool move_pieces(const transfer *t, const h5region *r, char *data, size_t size)
+{
+    int64_t start[ND_MAXDIM], count[ND_MAXDIM], n = r->count[0], k;
+    memcpy(start, r->start, (size_t)r->ndim * sizeof *start);
+    memcpy(count, r->count, (size_t)r->ndim * sizeof *count);
+    const h5region piece = {.ndim = r->ndim, .start = start, .step = r->step, .count = count};
+    const int64_t inner = shape_count(r->ndim, r->count) / n, step = r->step[0],
+                  rows = inner < PIECE ? PIECE / inner : 1,
+                  chunk = t->info->chunked ? t->info->chunk[0] : 1;
+    for (int64_t i = 0; i < n; i += k) {
+        start[0] = r->start[0] + i * step;
+        const int64_t end = (start[0] + rows * step + chunk - 1) / chunk * chunk;
+        k = (end - start[0] + step - 1) / step;
+        if (k > n - i) k = n - i;
+        count[0] = k;
+        TRY(stop_check(t->e) && move(t, &piece, data + (size_t)(i * inner) * size));
+    }
+    return true;
+}
+
+static bool move_all(const transfer *t, const h5region *r, void *data, size_t size)
+{
+    return is_slow(t->info) ? move_pieces(t, r, data, size) : move(t, r, data);
+}
+
 bool h5_move_raw(h5obj *d, const h5region *r, const h5type *type, const char *field, bool write,
                  void *data, err *e)
 {
@@ -159,6 +198,7 @@ typedef struct slabs {
     const nd *x;
     box b;
     char *buffer;
+    size_t most; /* bytes at once */
 } slabs;
 
 static bool move_slab(slabs *s, char *at)
@@ -180,14 +220,14 @@ static bool move_axis(slabs *s, int axis, char *at)
     int64_t n = s->b.count[axis], start = s->b.start[axis];
     size_t inner = s->x->size;
     for (int i = axis + 1; i < s->b.r.ndim; i++) inner *= (size_t)s->b.count[i];
-    int64_t k = inner >= SLAB ? 1 : SLAB / (int64_t)inner;
+    int64_t k = inner >= s->most ? 1 : (int64_t)(s->most / inner);
     bool ok = true;
     for (int64_t i = 0; i < n && ok; i += k) {
         if (i && !(ok = stop_check(s->t->e))) break;
         s->b.count[axis] = n - i < k ? n - i : k;
         s->b.start[axis] = start + i * s->b.step[axis];
         char *slab = at + i * nd_strides(s->x)[axis];
-        bool split = inner > SLAB && axis + 1 < s->b.r.ndim;
+        bool split = inner > s->most && axis + 1 < s->b.r.ndim;
         ok = split ? move_axis(s, axis + 1, slab) : move_slab(s, slab);
     }
     s->b.count[axis] = n;
@@ -197,14 +237,15 @@ static bool move_axis(slabs *s, int axis, char *at)
 
 static bool move_block(const transfer *t, const h5region *r, const nd *x)
 {
-    if (nd_is_c(x)) return move(t, r, x->at);
+    if (nd_is_c(x)) return move_all(t, r, x->at, x->size);
     slabs s = {.t = t, .x = x};
     size_t bytes = (size_t)r->ndim * sizeof *r->start;
     memcpy(s.b.start, r->start, bytes);
     memcpy(s.b.step, r->step, bytes);
     memcpy(s.b.count, r->count, bytes);
     s.b.r = (h5region){.ndim = r->ndim, .start = s.b.start, .step = s.b.step, .count = s.b.count};
-    s.buffer = try_alloc(SLAB + x->size, t->e);
+    s.most = is_slow(t->info) ? (size_t)PIECE * x->size : SLAB;
+    s.buffer = try_alloc(s.most + x->size, t->e);
     bool ok = s.buffer && move_axis(&s, 0, x->at);
     mem_free(s.buffer);
     return ok;
@@ -228,7 +269,7 @@ bool h5_read_into(h5obj *d, const h5region *r, const nd *out, err *e)
     if (!r || !check_not_text(&info, e)) return false;
     if (is_void(r) || h5_read_direct(d, r, out)) return true;
     TRY(stop_check(e));
-    transfer t = {.d = d, .type = h5_type_of(nd_type(out)), .e = e};
+    transfer t = {.d = d, .type = h5_type_of(nd_type(out)), .info = &info, .e = e};
     if (info.type.text) t.type.utf8 = info.type.utf8;
     return move_block(&t, r, out);
 }
@@ -246,14 +287,14 @@ nd *h5_read(h5obj *d, const h5region *r, err *e)
     return x;
 }
 
-static bool read_pointers(h5obj *d, const h5region *r, const h5type *type, h5texts *out, err *e)
+static bool read_pointers(h5obj *d, const h5region *r, const h5info *info, h5texts *out, err *e)
 {
     size_t n = (size_t)shape_count(r->ndim, r->count), bytes;
     TRY(size_mul(n + 1, sizeof(char *), &bytes, e));
     char **text = try_zero(bytes, e);
     if (!text) return false;
-    transfer t = {.d = d, .type = *type, .e = e};
-    bool ok = (n == 0 || move(&t, r, text)) && h5_texts_take(out, n, text, e);
+    transfer t = {.d = d, .type = info->type, .info = info, .e = e};
+    bool ok = (n == 0 || move_all(&t, r, text, sizeof *text)) && h5_texts_take(out, n, text, e);
     for (size_t i = 0; i < n; i++) free(text[i]); /* the library allocates them with malloc */
     mem_free(text);
     return ok;
@@ -266,7 +307,7 @@ bool h5_read_texts(h5obj *d, const h5region *r, h5texts *out, err *e)
     *out = (h5texts){0};
     r = prepare(d, r, &info, &b, e);
     if (!r) return false;
-    if (info.type.text == H5_VARIABLE) return read_pointers(d, r, &info.type, out, e);
+    if (info.type.text == H5_VARIABLE) return read_pointers(d, r, &info, out, e);
     return err_set(e, TypeError, "dataset does not hold variable-length text");
 }
 
@@ -280,8 +321,9 @@ bool h5_write_texts(h5obj *d, const h5region *r, const h5texts *x, err *e)
     char **text = h5_texts_pointers(x, e);
     if (!text) return false;
     h5_write_begin(d);
-    transfer t = {.d = d, .type = h5_type_text(info.type.utf8), .write = true, .e = e};
-    bool ok = move(&t, r, text);
+    transfer t = {
+        .d = d, .type = h5_type_text(info.type.utf8), .info = &info, .write = true, .e = e};
+    bool ok = move_all(&t, r, text, sizeof *text);
     h5_write_end(d);
     mem_free(text);
     return ok;
@@ -289,9 +331,10 @@ bool h5_write_texts(h5obj *d, const h5region *r, const h5texts *x, err *e)
 
 /* --- writing --- */
 
-static bool write_library(h5obj *d, const h5type *type, const h5region *r, const nd *x, err *e)
+static bool write_library(h5obj *d, const h5info *info, const h5type *type, const h5region *r,
+                          const nd *x, err *e)
 {
-    transfer t = {.d = d, .type = *type, .write = true, .e = e};
+    transfer t = {.d = d, .type = *type, .info = info, .write = true, .e = e};
     h5_write_begin(d);
     bool ok = move_block(&t, r, x);
     h5_write_end(d);
@@ -395,7 +438,7 @@ static bool write_within(h5obj *d, const h5map *m, const h5part *p, const int64_
     int64_t start[ND_MAXDIM];
     for (int i = 0; i < x->ndim; i++) start[i] = p->coord[i] * m->info.chunk[i] + p->start[i];
     h5region part = {.ndim = x->ndim, .start = start, .step = step, .count = p->count};
-    return write_library(d, &m->info.type, &part, x, e);
+    return write_library(d, &m->info, &m->info.type, &part, x, e);
 }
 
 /* x is all of the chunk that is inside the shape. */
@@ -446,7 +489,7 @@ bool h5_write(h5obj *d, const h5region *r, const nd *x, err *e)
     } else {
         h5type t = h5_type_of(nd_type(x));
         if (info.type.text == H5_FIXED) t.utf8 = info.type.utf8;
-        ok = write_library(d, &t, r, x, e);
+        ok = write_library(d, &info, &t, r, x, e);
     }
     if (ok) file_let_go(d->share->fd, nd_bytes(x));
     h5_map_unref(m);

@@ -13,6 +13,7 @@
 #include <zlib.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/stop.h"
 #include "engine/io/box.h"
 #include "engine/io/npy.h"
 
@@ -54,6 +55,19 @@ static uint64_t get(const uint8_t *p, int bytes)
 static void *bad_zip(err *e, const char *why)
 {
     return err_set(e, ValueError, "%s", why);
+}
+
+enum { PIECE = 1 << 20 }; /* bytes between two questions whether to go on */
+
+/* libdeflate_crc32; false: stopped */
+static bool add_crc(uint32_t *crc, const char *at, size_t n, err *e)
+{
+    for (size_t k; n; at += k, n -= k) {
+        TRY(stop_check(e));
+        k = n < PIECE ? n : PIECE;
+        *crc = libdeflate_crc32(*crc, at, k);
+    }
+    return true;
 }
 
 /* --- the directory --- */
@@ -192,8 +206,29 @@ static const uint8_t *packed_bytes(const npz *z, const member *m, err *e)
     return p + skip;
 }
 
-static bool inflate_member(const member *m, const uint8_t *from, char *to)
+/* As zlib goes: slower, but a large member can be left. */
+static bool inflate_large(const member *m, const uint8_t *from, char *to, err *e)
 {
+    z_stream s = {0};
+    if (inflateInit2(&s, -15) != Z_OK) return false;
+    s.next_in = (Bytef *)(uintptr_t)from;
+    s.next_out = (Bytef *)to;
+    int code = Z_OK;
+    while (code == Z_OK && stop_check(e)) {
+        const size_t in = m->packed - s.total_in, out = m->size - s.total_out;
+        s.avail_in = (uInt)(in < PIECE ? in : PIECE);
+        s.avail_out = (uInt)(out < PIECE ? out : PIECE);
+        code = inflate(&s, Z_NO_FLUSH);
+    }
+    const bool ok = code == Z_STREAM_END && s.total_out == m->size;
+    inflateEnd(&s);
+    return ok;
+}
+
+static bool inflate_member(const member *m, const uint8_t *from, char *to, err *e)
+{
+    enum { LARGE = 16 << 20 };
+    if (m->size > LARGE) return inflate_large(m, from, to, e);
     struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
     if (!d) return false;
     size_t got = 0;
@@ -202,6 +237,15 @@ static bool inflate_member(const member *m, const uint8_t *from, char *to)
               got == m->size;
     libdeflate_free_decompressor(d);
     return ok;
+}
+
+static bool copy_bytes(char *to, const uint8_t *from, size_t n, err *e)
+{
+    for (size_t i = 0; i < n; i += PIECE) {
+        TRY(stop_check(e));
+        memcpy(to + i, from + i, n - i < PIECE ? n - i : PIECE);
+    }
+    return true;
 }
 
 char *npz_bytes(const npz *z, size_t i, size_t *n, err *e)
@@ -214,9 +258,10 @@ char *npz_bytes(const npz *z, size_t i, size_t *n, err *e)
     }
     char *to = try_alloc(m->size + 1, e);
     if (!to) return NULL;
-    bool ok = m->method == STORED ? m->packed == m->size : inflate_member(m, from, to);
-    if (ok && m->method == STORED) memcpy(to, from, m->size);
-    if (ok && libdeflate_crc32(0, to, m->size) == m->crc) {
+    bool ok = m->method == STORED ? m->packed == m->size && copy_bytes(to, from, m->size, e)
+                                  : inflate_member(m, from, to, e);
+    uint32_t crc = 0;
+    if (ok && add_crc(&crc, to, m->size, e) && crc == m->crc) {
         *n = m->size;
         return to;
     }
@@ -325,20 +370,19 @@ typedef struct content {
 } content;
 
 /* Raw deflate as zlib does it, at its default level: the sizes NumPy's files have. */
-static char *deflate_content(const content *c, size_t *n)
+static char *deflate_content(const content *c, size_t *n, err *e)
 {
-    enum { STEP = 1 << 30 }; /* the counts of a z_stream have 32 bits */
     z_stream s = {0};
     if (deflateInit2(&s, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
         return NULL;
     }
     size_t room = deflateBound(&s, c->n[0] + c->n[1]);
-    char *to = malloc(room);
+    char *to = try_alloc(room, e);
     for (int i = 0; to && i < 2; i++) {
         const char *at = c->at[i];
         size_t left = c->n[i];
         do {
-            size_t k = left < STEP ? left : STEP;
+            size_t k = left < PIECE ? left : PIECE;
             s.next_in = (Bytef *)(uintptr_t)at;
             s.avail_in = (uInt)k;
             s.next_out = (Bytef *)to + s.total_out;
@@ -346,11 +390,13 @@ static char *deflate_content(const content *c, size_t *n)
             deflate(&s, i == 1 && left == k ? Z_FINISH : Z_NO_FLUSH);
             at += k;
             left -= k;
-        } while (left > 0);
+        } while (left > 0 && stop_check(e));
     }
     *n = s.total_out;
     deflateEnd(&s);
-    return to;
+    if (!e->kind) return to;
+    mem_free(to);
+    return NULL;
 }
 
 /* Where the archive goes: a file or memory; `out` is what has not been written yet. */
@@ -360,7 +406,7 @@ typedef struct sink {
     uint64_t at;
 } sink;
 
-static bool write_out(sink *s, const char *p, size_t n)
+static bool write_out(sink *s, const char *p, size_t n, err *e)
 {
     if (s->fd < 0) {
         sb_add(s->out, p, n);
@@ -369,38 +415,40 @@ static bool write_out(sink *s, const char *p, size_t n)
     s->at += n;
     file_moved(true, n);
     while (n > 0) {
-        ssize_t k = write(s->fd, p, n);
+        TRY(stop_check(e));
+        ssize_t k = write(s->fd, p, n < PIECE ? n : PIECE);
         if (k < 0 && errno == EINTR) continue;
-        if (k < 0) return false;
+        if (k < 0) return err_errno(e, errno, NULL);
         p += k;
         n -= (size_t)k;
     }
     return true;
 }
 
-static bool flush(sink *s)
+static bool flush(sink *s, err *e)
 {
     if (s->fd < 0) return true;
-    bool ok = write_out(s, s->out->at, s->out->n);
+    bool ok = write_out(s, s->out->at, s->out->n, e);
     sb_clear(s->out);
     return ok;
 }
 
-static bool put_content(sink *s, member *m, const content *c, bool compressed)
+static bool put_content(sink *s, member *m, const content *c, bool compressed, err *e)
 {
     m->size = m->packed = c->n[0] + c->n[1];
-    m->crc = libdeflate_crc32(libdeflate_crc32(0, c->at[0], c->n[0]), c->at[1], c->n[1]);
+    TRY(add_crc(&m->crc, c->at[0], c->n[0], e) && add_crc(&m->crc, c->at[1], c->n[1], e));
     size_t n = 0;
-    char *packed = compressed ? deflate_content(c, &n) : NULL;
+    char *packed = compressed ? deflate_content(c, &n, e) : NULL;
+    if (e->kind) return false;
     m->method = packed ? DEFLATED : STORED;
     if (packed) m->packed = n;
     put_local(s->out, m);
-    bool ok = flush(s);
+    bool ok = flush(s, e);
     if (packed)
-        ok = ok && write_out(s, packed, n);
+        ok = ok && write_out(s, packed, n, e);
     else
-        ok = ok && write_out(s, c->at[0], c->n[0]) && write_out(s, c->at[1], c->n[1]);
-    free(packed);
+        ok = ok && write_out(s, c->at[0], c->n[0], e) && write_out(s, c->at[1], c->n[1], e);
+    mem_free(packed);
     return ok;
 }
 
@@ -411,7 +459,7 @@ static bool put_member(sink *s, member *m, const nd *x, bool compressed, err *e)
     if (!data) return false;
     npy_head_write(x, &head);
     content c = {{head.at, data->at}, {head.n, nd_bytes(data)}};
-    bool ok = put_content(s, m, &c, compressed) || err_errno(e, errno, NULL);
+    bool ok = put_content(s, m, &c, compressed, e);
     sb_clear(&head);
     datum_unref(data);
     return ok;
@@ -437,7 +485,7 @@ static bool write_archive(sink *s, size_t n, const char *const *names, const nd 
     uint64_t at = position(s);
     for (size_t i = 0; i < n && ok; i++) put_central(s->out, &m[i]);
     put_end(s->out, n, position(s) - at, at);
-    ok = ok && (flush(s) || err_errno(e, errno, NULL));
+    ok = ok && flush(s, e);
     for (size_t i = 0; i < n; i++) mem_free(m[i].name);
     mem_free(m);
     return ok;

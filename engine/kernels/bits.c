@@ -4,7 +4,11 @@
  * top byte without a carry; the other way, a byte repeated eight times keeps one bit in each. */
 #include <string.h>
 
+#include "engine/base/stop.h"
 #include "engine/kernels/ops.h"
+
+/* Elements between two questions whether to go on; of whole bytes. */
+enum { PIECE = 1 << 22 };
 
 static const uint64_t gather[2] = {0x0102040810204080u, 0x8040201008040201u};
 static const uint64_t scatter[2] = {0x8040201008040201u, 0x0102040810204080u};
@@ -40,6 +44,28 @@ static void unpack_row(const uint8_t *from, int64_t n, bool big, char *to)
     memcpy(to, &word, (size_t)n);
 }
 
+static bool pack_rows(const char *from, int64_t rows, int64_t n, bool big, uint8_t *to, err *e)
+{
+    for (int64_t r = 0; r < rows; r++, from += n, to += (n + 7) / 8)
+        for (int64_t i = 0; i < n; i += PIECE) {
+            TRY(stop_check(e));
+            pack_row(from + i, n - i < PIECE ? n - i : PIECE, big, to + i / 8);
+        }
+    return true;
+}
+
+static bool unpack_rows(const uint8_t *from, int64_t rows, int64_t bytes, int64_t count, bool big,
+                        char *to, err *e)
+{
+    const int64_t n = count < bytes * 8 ? count : bytes * 8;
+    for (int64_t r = 0; r < rows; r++, from += bytes, to += count)
+        for (int64_t i = 0; i < n; i += PIECE) {
+            TRY(stop_check(e));
+            unpack_row(from + i / 8, n - i < PIECE ? n - i : PIECE, big, to + i);
+        }
+    return true;
+}
+
 nd *nd_packbits(const nd *x, bool big, err *e)
 {
     nd *truth = nd_cast(x, dtype_plain(DT_bool), 'u', e),
@@ -51,8 +77,7 @@ nd *nd_packbits(const nd *x, bool big, err *e)
     memcpy(shape, nd_shape(x), (size_t)x->ndim * sizeof *shape);
     shape[last] = (n + 7) / 8;
     y = nd_new(dtype_plain(DT_uint8), x->ndim, shape, e);
-    for (int64_t r = 0; y && r < rows; r++)
-        pack_row(flat->at + r * n, n, big, (uint8_t *)y->at + r * shape[last]);
+    if (y && !pack_rows(flat->at, rows, n, big, (uint8_t *)y->at, e)) y = datum_unref(y);
     datum_unref(flat);
     return y;
 }
@@ -60,16 +85,15 @@ nd *nd_packbits(const nd *x, bool big, err *e)
 nd *nd_unpackbits(const nd *x, int64_t count, bool big, err *e)
 {
     int last = x->ndim - 1;
-    int64_t shape[ND_MAXDIM], bytes = nd_shape(x)[last], most = bytes * 8;
+    int64_t shape[ND_MAXDIM], bytes = nd_shape(x)[last];
     nd *flat = nd_contiguous(x, e);
     if (!flat) return NULL;
     memcpy(shape, nd_shape(x), (size_t)x->ndim * sizeof *shape);
     shape[last] = count;
     nd *y = nd_zero(dtype_plain(DT_uint8), x->ndim, shape, e);
     int64_t rows = y && count ? nd_count(y) / count : 0;
-    for (int64_t r = 0; r < rows; r++)
-        unpack_row((const uint8_t *)flat->at + r * bytes, count < most ? count : most, big,
-                   y->at + r * count);
+    if (y && !unpack_rows((const uint8_t *)flat->at, rows, bytes, count, big, y->at, e))
+        y = datum_unref(y);
     datum_unref(flat);
     return y;
 }

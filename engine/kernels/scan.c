@@ -391,8 +391,11 @@ bool nd_at(const ufunc *f, nd *target, const index_item *items, int n, const nd 
     }
     bool ok = flat && (!y || vc);
     int64_t count = ok ? nd_count(places) : 0, size = vc ? vc->size : 0;
-    for (int64_t i = 0; ok && i < count; i++)
+    enum { OFTEN = 1 << 14 };
+    for (int64_t i = 0; ok && i < count; i++) {
+        if (i % OFTEN == OFTEN - 1 && !(ok = stop_check(e))) break;
         ok = at_cell(&j, target->at + ((int64_t *)flat->at)[i], vc ? vc->at + i * size : NULL, e);
+    }
     datum_unref(places);
     datum_unref(flat);
     datum_unref(v);

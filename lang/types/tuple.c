@@ -23,8 +23,21 @@ static tuple *blank(interp *in, const type *t, int64_t n)
 static tuple *alloc(interp *in, const type *t, int64_t n)
 {
     tuple *x = blank(in, t, n);
-    for (int64_t i = 0; x && i < n; i++) x->at[i] = NONE;
+    for (int64_t i = 0; x && i < n; i++) {
+        if (i && !goes_on(in, (size_t)i)) return obj_unref(in, x), NULL;
+        x->at[i] = NONE;
+    }
     return x;
+}
+
+/* n items, every step-th, to where nothing is yet; false: interrupted */
+static bool copy(interp *in, value *at, const value *from, int64_t n, int64_t step)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (i && !goes_on(in, (size_t)i)) return false;
+        put_value(&at[i], ref_at(&from[i * step]));
+    }
+    return true;
 }
 
 tuple *tuple_new(interp *in, int64_t n)
@@ -49,10 +62,7 @@ tuple *tuple_again(interp *in, tuple **last, int64_t n)
 tuple *tuple_from(interp *in, const value *at, int64_t n)
 {
     tuple *t = blank(in, &T_tuple, n);
-    for (int64_t i = 0; t && i < n; i++) {
-        if (!goes_on(in, (size_t)i)) return obj_unref(in, t), NULL;
-        put_value(&t->at[i], ref_at(&at[i]));
-    }
+    if (t && !copy(in, t->at, at, n, 1)) return obj_unref(in, t), NULL;
     return t;
 }
 
@@ -112,8 +122,8 @@ static value make(interp *in, const type *cls, const value *arg, size_t npos, tu
     tuple *t = tuple_of(in, from);
     args_clear(in, &from, 1);
     if (!t || cls == &T_tuple) return v_obj(t);
-    tuple *x = alloc(in, cls, t->n);
-    for (int64_t i = 0; x && i < t->n; i++) x->at[i] = value_ref(t->at[i]);
+    tuple *x = blank(in, cls, t->n);
+    if (x && !copy(in, x->at, t->at, t->n, 1)) obj_unref(in, x), x = NULL;
     obj_unref(in, t);
     return v_obj(x);
 }
@@ -167,11 +177,11 @@ static value concat(interp *in, tuple *a, tuple *b)
 {
     if (!a->n && b->hdr.type == &T_tuple) return v_obj(obj_ref(b));
     if (!b->n && a->hdr.type == &T_tuple) return v_obj(obj_ref(a));
-    tuple *t = tuple_new(in, a->n + b->n);
+    tuple *t = blank(in, &T_tuple, a->n + b->n);
     if (!t) return FAIL;
-    for (int64_t i = 0; i < a->n; i++) t->at[i] = value_ref(a->at[i]);
-    for (int64_t i = 0; i < b->n; i++) t->at[a->n + i] = value_ref(b->at[i]);
-    return v_obj(t);
+    if (copy(in, t->at, a->at, a->n, 1) && copy(in, t->at + a->n, b->at, b->n, 1)) return v_obj(t);
+    obj_unref(in, t);
+    return FAIL;
 }
 
 static value repeat(interp *in, tuple *a, value count)
@@ -181,9 +191,9 @@ static value repeat(interp *in, tuple *a, value count)
     if (r <= 0) return r ? FAIL : value_ref(NOTIMPL);
     if (times < 0) times = 0;
     if (__builtin_mul_overflow(times, a->n, &n)) return throw(in, MemoryError, "%s", "");
-    tuple *t = tuple_new(in, n);
+    tuple *t = blank(in, &T_tuple, n);
     for (int64_t i = 0; t && i < n; i++) {
-        if (!goes_on(in, (size_t)i)) return obj_unref(in, t), FAIL;
+        if (i && !goes_on(in, (size_t)i)) return obj_unref(in, t), FAIL;
         t->at[i] = value_ref(a->at[i % a->n]);
     }
     return v_obj(t);
@@ -202,8 +212,8 @@ static value getslice(interp *in, tuple *t, const slice *s)
     int64_t start, stop, step, n;
     if (!slice_indices(in, s, t->n, &start, &stop, &step, &n)) return FAIL;
     if (n == t->n && step == 1 && t->hdr.type == &T_tuple) return v_obj(obj_ref(t));
-    tuple *r = tuple_new(in, n);
-    for (int64_t i = 0; r && i < n; i++) r->at[i] = value_ref(t->at[start + i * step]);
+    tuple *r = blank(in, &T_tuple, n);
+    if (r && !copy(in, r->at, t->at + start, n, step)) obj_unref(in, r), r = NULL;
     return v_obj(r);
 }
 

@@ -8,6 +8,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/kernels/linalg.h"
+#include "lang/interp.h"
 #include "lang/types/bytes.h"
 #include "stdlib/numpy/long.h"
 #include "stdlib/numpy/methods.h"
@@ -108,7 +109,8 @@ static value nested_list(interp *in, const nd *x, const char *at, int axis)
     if (axis == x->ndim) return scalar_item(in, nd_type(x), at);
     list *l = list_new(in, nd_shape(x)[axis]);
     for (int64_t i = 0; l && i < nd_shape(x)[axis]; i++)
-        if (!list_add(in, l, nested_list(in, x, at + i * nd_strides(x)[axis], axis + 1))) {
+        if (!goes_on(in, (size_t)i) ||
+            !list_add(in, l, nested_list(in, x, at + i * nd_strides(x)[axis], axis + 1))) {
             obj_unref(in, l);
             return FAIL;
         }

@@ -189,6 +189,7 @@ static const char *const language[] = {
     "exec('while True: json.dumps(text * 9)')",
     "unicodedata.normalize('NFD', 'a\\xe9' * 10**8)",
     "re.match('(a|b|x)*$', text)",
+    "exec('while True: tuple(floats) * 30, random.getrandbits(10**9)')",
 };
 
 static const char *const arrays[] = {
@@ -235,10 +236,15 @@ static const char *const arrays[] = {
     "np.random.random(5 * 10**8)",
     "dask.compute(*[dask.delayed(nest)(i) for i in range(3)])",
     "da.ones(10**8, chunks=1).persist()",
+    "exec('while True: np.add.at(wide, np.arange(10**7), 1)')",
+    "exec('while True: np.unpackbits(np.zeros(10**8, \"u1\"))')",
+    "exec('while True: np.savez_compressed(io.BytesIO(), wide)')",
+    "exec('while True: np.savez(io.BytesIO(), wide, wide)')",
+    "exec('while True: wide.reshape(-1, 10).tolist()')",
 };
 
 static const char setup[] =
-    "import itertools, collections, functools, math, re, time, threading, queue, subprocess, "
+    "import io, itertools, collections, functools, math, re, time, threading, queue, subprocess, "
     "asyncio, random, json, heapq, hashlib, base64, zlib, pickle, copy, os, sys, unicodedata, "
     "numpy as np, "
     "dask, dask.array as da";
