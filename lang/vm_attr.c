@@ -1,7 +1,8 @@
 /* lang/vm_attr.c - attributes with inline caches.
  *
  * A cache remembers a type, its version and where the attribute was: the place in the instance
- * dict (the key there is compared by address), or the function found in the class. */
+ * dict (the key there is compared by address), in the dict of a module (of that very version), or
+ * the function found in the class. */
 #include <string.h>
 
 #include "lang/types/dunder.h"
@@ -21,7 +22,8 @@ static bool remember_place(interp *in, site *s, dict *d, const type *t, uint8_t 
     if (dict_find(in, d, (value){.kind = V_OBJ, .o = &s->name->hdr}, str_hash(s->name), &at) != 1) {
         return false;
     }
-    if (at > UINT32_MAX || d->entry[at].key.o != (obj *)s->name) return false;
+    const bool named = how == SITE_MODULE || d->entry[at].key.o == (obj *)s->name;
+    if (at > UINT32_MAX || !named) return false;
     s->type = t;
     s->version = type_version(t);
     s->version2 = d->version;

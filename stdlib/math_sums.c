@@ -1,5 +1,6 @@
 /* stdlib/math_sums.c - math: whole numbers (gcd, comb, factorial ...) and sums over iterables. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "engine/base/mem.h"
 #include "lang/aside.h"
@@ -47,8 +48,25 @@ static void lcm(mpz_ptr r, mpz_srcptr a, mpz_srcptr b, mpz_srcptr c, unsigned lo
     mpz_lcm(r, a, b);
 }
 
+/* Of small ints, by Euclid's rule. */
+static bool small_gcd(const tuple *t, int64_t *out)
+{
+    int64_t a = 0;
+    for (int64_t i = 0; i < t->n; i++) {
+        if (t->at[i].kind != V_INT || t->at[i].i == INT64_MIN) return false;
+        for (int64_t b = llabs(t->at[i].i), rest; b; b = rest) {
+            rest = a % b;
+            a = b;
+        }
+    }
+    *out = a;
+    return true;
+}
+
 value math_gcd(interp *in, const value *arg)
 {
+    int64_t small;
+    if (small_gcd(as_tuple(arg[0]), &small)) return v_int(small);
     return fold(in, arg[0], gcd, 0);
 }
 
@@ -122,8 +140,23 @@ static bool choose_args(interp *in, const value *arg, mpz_t n, mpz_t k)
     return !wrong;
 }
 
+/* As long as all products are small. */
+static bool small_choose(value n, value k, bool ordered, int64_t *out)
+{
+    if (n.kind != V_INT || k.kind != V_INT || k.i < 0 || n.i < k.i) return false;
+    int64_t few = !ordered && k.i > n.i - k.i ? n.i - k.i : k.i;
+    *out = 1;
+    for (int64_t i = 0; i < few; i++) {
+        if (__builtin_mul_overflow(*out, n.i - i, out)) return false;
+        if (!ordered) *out /= i + 1;
+    }
+    return true;
+}
+
 static value choose(interp *in, const value *arg, bool ordered)
 {
+    int64_t small;
+    if (small_choose(arg[0], arg[1], ordered, &small)) return v_int(small);
     mpz_t n, k, r;
     mpz_inits(n, k, r, NULL);
     bool ok = choose_args(in, arg, n, k);

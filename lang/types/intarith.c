@@ -88,10 +88,10 @@ int int_cmp(value a, value b)
     return (c > 0) - (c < 0);
 }
 
-static double bit_size(value a)
+static double bit_size(value a) /* of its words */
 {
     intview x;
-    return (double)mpz_sizeinbase(intview_of(&x, a), 2);
+    return (double)(mpz_size(intview_of(&x, a)) * GMP_NUMB_BITS);
 }
 
 /* m * 2^e rounded half to even, where m's lowest bit also stands for whatever lies below it. */
