@@ -106,6 +106,9 @@ static int match_patiently(interp *in, pattern *p, const subject *s, size_t from
         pcre2_set_callout(c, listen, in);
         pcre2_set_offset_limit(c, most);
         n = pcre2_match(p->patient, (PCRE2_SPTR)s->at, s->to, from, options, data, c);
+        if (n == PCRE2_ERROR_JIT_STACKLIMIT)
+            n = pcre2_match(p->patient, (PCRE2_SPTR)s->at, s->to, from, options | PCRE2_NO_JIT,
+                            data, c);
     }
     pcre2_match_context_free(c);
     return n;
@@ -121,6 +124,21 @@ static int no_match(interp *in, int code)
     return THROWN(in, RuntimeError, "regular expression: %s", text);
 }
 
+/* Without the compiled code, which has a small stack and cannot begin at one place only: each step
+ * takes longer, so there are fewer in the first attempt. */
+static int match_slowly(pattern *p, const subject *s, size_t from, size_t most, uint32_t options,
+                        pcre2_match_data *data)
+{
+    enum { STEPS = 250000 };
+    if (!p->slow) {
+        if (!(p->slow = pcre2_match_context_create(NULL))) return PCRE2_ERROR_NOMEMORY;
+        pcre2_set_match_limit(p->slow, STEPS);
+    }
+    pcre2_set_offset_limit(p->slow, most);
+    return pcre2_match(p->code, (PCRE2_SPTR)s->at, s->to, from, options | PCRE2_NO_JIT, data,
+                       p->slow);
+}
+
 /* A match that begins in from .. most. */
 static int match_within(interp *in, pattern *p, const subject *s, size_t from, size_t most,
                         uint32_t options, pcre2_match_data *data)
@@ -128,11 +146,10 @@ static int match_within(interp *in, pattern *p, const subject *s, size_t from, s
     if (most != PCRE2_UNSET && !p->pace && !(p->pace = pcre2_match_context_create(NULL)))
         return PCRE2_ERROR_NOMEMORY;
     if (p->pace) pcre2_set_offset_limit(p->pace, most);
-    int n = pcre2_match(p->code, (PCRE2_SPTR)s->at, s->to, from, options, data, p->pace);
-    if (n == PCRE2_ERROR_JIT_STACKLIMIT) {
-        n = pcre2_match(p->code, (PCRE2_SPTR)s->at, s->to, from, options | PCRE2_NO_JIT, data,
-                        NULL);
-    }
+    int n = PCRE2_ERROR_JIT_STACKLIMIT;
+    if (!(options & PCRE2_ANCHORED))
+        n = pcre2_match(p->code, (PCRE2_SPTR)s->at, s->to, from, options, data, p->pace);
+    if (n == PCRE2_ERROR_JIT_STACKLIMIT) n = match_slowly(p, s, from, most, options, data);
     if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT || n == PCRE2_ERROR_HEAPLIMIT)
         n = match_patiently(in, p, s, from, most, options, data);
     return n;
@@ -290,6 +307,7 @@ static void pattern_drop(interp *in, obj *o)
     if (p->code) pcre2_code_free(p->code);
     if (p->patient) pcre2_code_free(p->patient);
     pcre2_match_context_free(p->pace);
+    pcre2_match_context_free(p->slow);
     pcre2_general_context_free(p->own);
     sb_clear(&p->text);
     for (uint32_t i = 0; p->name && i <= p->ngroup; i++) mem_free(p->name[i]);

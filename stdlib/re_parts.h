@@ -26,6 +26,7 @@ typedef struct pattern {
     uint32_t flags, ngroup;
     pcre2_code *code, *patient; /* the same with callouts, made when code's limit was reached */
     pcre2_match_context *pace;  /* of searches in long texts: how far to look at once */
+    pcre2_match_context *slow;  /* of matches without the compiled code: fewer steps */
     pcre2_general_context *own; /* for what a match needs: our memory, which goes back later */
     strbuf text;                /* as PCRE2 has it */
     uint16_t *closes; /* when group i's parenthesis closes, counted in the pattern; from 1 */

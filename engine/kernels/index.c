@@ -288,14 +288,19 @@ static bool add_offsets(plan *p, int k, err *e)
     int64_t *to = p->offset;
     walk_init(&w, p->nlist, p->list);
     walk_add_nd(&w, wide);
-    if (w.count) do {
-            ok = offset_run(w.shape[0], w.at[0], w.step[0][0], p->extent[k], p->stride[k], k == 0,
-                            to);
-            to += w.shape[0];
-        } while (ok && walk_next(&w));
+    enum { AT_ONCE = 1 << 20 };
+    bool stopped = false;
+    if (w.count) do
+            for (int64_t i = 0, n; ok && !stopped && i < w.shape[0]; i += n, to += n) {
+                n = w.shape[0] - i < AT_ONCE ? w.shape[0] - i : AT_ONCE;
+                ok = offset_run(n, w.at[0] + i * w.step[0][0], w.step[0][0], p->extent[k],
+                                p->stride[k], k == 0, to);
+                stopped = n == AT_ONCE && !stop_check(e);
+            }
+        while (ok && !stopped && walk_next(&w));
     if (!ok) outside_error(p, k, wide, e);
     datum_unref(wide);
-    return ok;
+    return ok && !stopped;
 }
 
 static bool plan_list(plan *p, err *e)
@@ -566,13 +571,37 @@ nd *nd_index(const nd *x, const index_item *items, int n, err *e)
     return y;
 }
 
+/* Where each element of the result is, in order. */
+static bool list_places(const plan *p, int ndim, const int64_t *shape, nd *y, err *e)
+{
+    enum { OFTEN = 1 << 18 };
+    int64_t index[ND_MAXDIM] = {0}, count = nd_count(y);
+    for (int64_t k = 0; k < count; k++) {
+        int64_t at = 0, which = 0;
+        if (k % OFTEN == OFTEN - 1) TRY(stop_check(e));
+        for (int i = 0; i < ndim; i++) {
+            bool list = i >= p->split && i < p->split + p->nlist;
+            if (list)
+                which = which * p->list[i - p->split] + index[i];
+            else
+                at += index[i] * p->strides[i < p->split ? i : i - p->nlist];
+        }
+        ((int64_t *)y->at)[k] = at + p->offset[which];
+        for (int i = ndim; i-- > 0;) {
+            if (++index[i] < shape[i]) break;
+            index[i] = 0;
+        }
+    }
+    return true;
+}
+
 nd *nd_index_places(const nd *x, const index_item *items, int n, err *e)
 {
     spread s;
     plan p;
     start_plan(&s, &p);
     nd *y = NULL;
-    int64_t shape[MAXITEM + ND_MAXDIM], index[ND_MAXDIM] = {0};
+    int64_t shape[MAXITEM + ND_MAXDIM];
     if (make_plan(x, items, n, &s, &p, e)) {
         int64_t none = p.at - x->at;
         if (!p.narray)
@@ -581,22 +610,7 @@ nd *nd_index_places(const nd *x, const index_item *items, int n, err *e)
             for (int64_t k = 0; k < p.noffset; k++) p.offset[k] += none;
         int ndim = result_shape(&p, shape);
         y = nd_new(dtype_plain(DT_int64), ndim, shape, e);
-        int64_t count = y ? nd_count(y) : 0;
-        for (int64_t k = 0; k < count; k++) {
-            int64_t at = 0, which = 0;
-            for (int i = 0; i < ndim; i++) {
-                bool list = i >= p.split && i < p.split + p.nlist;
-                if (list)
-                    which = which * p.list[i - p.split] + index[i];
-                else
-                    at += index[i] * p.strides[i < p.split ? i : i - p.nlist];
-            }
-            ((int64_t *)y->at)[k] = at + p.offset[which];
-            for (int i = ndim; i-- > 0;) {
-                if (++index[i] < shape[i]) break;
-                index[i] = 0;
-            }
-        }
+        if (y && !list_places(&p, ndim, shape, y, e)) y = datum_unref(y);
     }
     buf_unref(p.room);
     spread_clear(&s);
