@@ -1,8 +1,10 @@
 /* engine/data/turn.c - transposes of planes.
  *
- * Squares are turned in registers, down a band of rows that stays in cache for the next squares
- * beside.  No prefetcher of a processor guesses that order: rows are asked for ahead, which counts
- * for more than the rest of it. */
+ * Squares are turned in registers: down a band of rows, then down the same rows beside, until the
+ * strip of columns is through; then the next band of the strip.  What is written lies in few rows
+ * at a time, in runs, however far from each other the rows are; what is read is asked for a band
+ * ahead. No prefetcher of a processor guesses that order, and asking counts for more than the rest.
+ */
 #include "engine/data/turn.h"
 
 #include <string.h>
@@ -16,8 +18,8 @@ typedef uint64_t word __attribute__((aligned(1), may_alias));
 typedef uint32_t half __attribute__((aligned(1), may_alias));
 
 enum {
-    BAND = 128, /* rows of the source that are visited together */
-    AHEAD = 24, /* so many rows early they are asked for */
+    RUN = 256,  /* bytes that are written one after the other: of each row in a band */
+    STRIP = 64, /* columns of a band */
     LINE = 64   /* bytes that memory sends together */
 };
 
@@ -76,11 +78,11 @@ SIMD_ALWAYS void turn_octos(char *d, int64_t row, const char *s, int64_t step, i
 SIMD_ALWAYS void turn_square(size_t size, char *to, int64_t row, const char *from, int64_t step,
                              int64_t across)
 {
-    int64_t last = 7 * across;
+    const int64_t last = 7 * across, band = RUN / (int64_t)size;
     for (int k = 0; k < 8; k++) {
-        const char *line = from + (AHEAD + k) * step;
-        for (int64_t b = 0; b <= last; b += LINE) __builtin_prefetch(line + b);
-        if (last < 0 || last >= LINE) __builtin_prefetch(line + last);
+        const char *line = from + (band + k) * step;
+        for (int64_t b = 0; b <= last; b += LINE) __builtin_prefetch(line + b, 0, 1);
+        if (last < 0 || last >= LINE) __builtin_prefetch(line + last, 0, 1);
     }
     if (size == 4) {
         turn_octos(to, row, from, step, across);
@@ -92,29 +94,37 @@ SIMD_ALWAYS void turn_square(size_t size, char *to, int64_t row, const char *fro
     }
 }
 
-/* rows [i0, i1) of the source: squares of 8 x 8 */
-SIMD_ALWAYS void turn_squares(size_t size, int64_t i0, int64_t i1, int64_t m, char *d, int64_t row,
-                              const turning *s, int64_t across)
+static int64_t least(int64_t a, int64_t b)
 {
-    for (int64_t j = 0; j + 8 <= m; j += 8)
-        for (int64_t i = i0; i + 8 <= i1; i += 8)
-            turn_square(size, d + i * (int64_t)size + j * row, row,
-                        s->at + i * s->step + j * across, s->step, across);
+    return a < b ? a : b;
 }
 
-SIMD_KERNEL(static, turn_band,
-            (size_t size, int64_t i0, int64_t i1, int64_t m, char *d, int64_t row,
+/* columns [j0, j1): all squares of 8 x 8 */
+SIMD_ALWAYS void turn_strip(size_t size, int64_t n, int64_t j0, int64_t j1, char *d, int64_t row,
+                            const turning *s, int64_t across)
+{
+    for (int64_t i0 = 0, i1; i0 < n; i0 = i1) {
+        i1 = least(i0 + RUN / (int64_t)size, n);
+        for (int64_t j = j0; j + 8 <= j1; j += 8)
+            for (int64_t i = i0; i + 8 <= i1; i += 8)
+                turn_square(size, d + i * (int64_t)size + j * row, row,
+                            s->at + i * s->step + j * across, s->step, across);
+    }
+}
+
+SIMD_KERNEL(static, turn_columns,
+            (size_t size, int64_t n, int64_t j0, int64_t j1, char *d, int64_t row,
              const turning *s),
-            (size, i0, i1, m, d, row, s))
+            (size, n, j0, j1, d, row, s))
 {
     if (size == 4 && s->across == 4)
-        turn_squares(4, i0, i1, m, d, row, s, 4);
+        turn_strip(4, n, j0, j1, d, row, s, 4);
     else if (size == 4)
-        turn_squares(4, i0, i1, m, d, row, s, s->across);
+        turn_strip(4, n, j0, j1, d, row, s, s->across);
     else if (s->across == 8)
-        turn_squares(8, i0, i1, m, d, row, s, 8);
+        turn_strip(8, n, j0, j1, d, row, s, 8);
     else
-        turn_squares(8, i0, i1, m, d, row, s, s->across);
+        turn_strip(8, n, j0, j1, d, row, s, s->across);
 }
 
 /* what is left beside the squares */
@@ -128,8 +138,7 @@ static void turn_rest(size_t size, int64_t n, int64_t m, char *d, int64_t row, c
 bool turn_plane(size_t size, int64_t n, int64_t m, char *d, int64_t row, const turning *s)
 {
     if (size != 4 && size != 8) return false;
-    for (int64_t i = 0; i < n; i += BAND)
-        turn_band(size, i, i + BAND < n ? i + BAND : n, m, d, row, s);
+    for (int64_t j = 0; j < m; j += STRIP) turn_columns(size, n, j, least(j + STRIP, m), d, row, s);
     if (size == 4)
         turn_rest(4, n, m, d, row, s);
     else

@@ -49,9 +49,11 @@ enum pipe_op pipe_mirror(enum pipe_op op);
 enum pipe_op pipe_power(int k); /* x ** k for k of 2 to 8 */
 /* NULL: there is none.  Of an operation of one operand: form 0.  `where` has the choice in the
  * registers and its kind is bool; form: PIPE_MEMORY or PIPE_NUMBER of at[0] + 2 * that of at[1].
- * `ramp` makes at[0][0] + i * at[0][1], int64.  Some processors have no `sum`: see pipe_sum. */
+ * `ahead` asks for what is at[1] bytes on.  `ramp` makes at[0][0] + i * at[0][1], int64.  Some
+ * processors have no `sum`: see pipe_sum. */
 pipe_any *pipe_find(enum pipe_op op, enum pipe_kind kind, int form);
 pipe_any *pipe_end(void);
+enum { PIPE_AHEAD = 8192 }; /* bytes: some 200 ns of a processor's share of memory */
 /* Elements that go through the stages at one go. */
 size_t pipe_step(size_t lane);
 /* Elements [0, n), n a multiple of pipe_step(lane). */

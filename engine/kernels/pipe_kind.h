@@ -48,8 +48,8 @@ STAGE(NAME(load, memory), HERE, ALL8(DO_LOAD, ))
 STAGE(NAME(load, number), ALL, ALL8(DO_FILL, ))
 STAGE(NAME(store, memory), char *p = (char *)(uintptr_t)(s->at[0] + i * EACH);, ALL8(DO_STORE, ))
 /* asks for what is read later */
-STAGE(NAME(ahead, memory), HERE,
-      for (int k = 0; k < 8 * COUNT * EACH; k += 64) __builtin_prefetch(p + AHEAD + k);)
+STAGE(NAME(ahead, memory), HERE p += (intptr_t)s->at[1];,
+      for (int k = 0; k < 8 * COUNT * EACH; k += 64) __builtin_prefetch(p + k);)
 
 #if defined(SUMS) && defined(REAL) && BITS == 64
 /* partial sums of runs of 128 elements, each of two rounds */

@@ -12,8 +12,6 @@
 
 #include "engine/kernels/pipe_level.h"
 
-enum { AHEAD = 8192 }; /* bytes: some 200 ns of a processor's share of memory */
-
 #define PASTE_(a, b) a##b
 #define PASTE(a, b)  PASTE_(a, b)
 

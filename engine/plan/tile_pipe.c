@@ -155,10 +155,21 @@ static int form_of(const tile_operand *a)
     return is_number(a) ? PIPE_NUMBER : PIPE_MEMORY;
 }
 
+/* how far on in memory that is which is read PIPE_AHEAD bytes later: in a later row, if need be */
+static int64_t distance(const tile_operand *a)
+{
+    if (a->inner == INT64_MAX) return PIPE_AHEAD;
+    const int64_t bytes = a->inner * (int64_t)a->t.size;
+    return (PIPE_AHEAD + bytes / 2) / bytes ? (PIPE_AHEAD + bytes / 2) / bytes * a->row
+                                            : PIPE_AHEAD;
+}
+
 /* what lies in memory, not in a cache, is asked for early */
 static void ask(chain *x, int op, const tile_operand *a)
 {
-    if (tile_read_first(x->c, op, a)) add_stage(x, PIPE_ahead, a->t, PIPE_MEMORY, a, NULL);
+    if (!tile_read_first(x->c, op, a)) return;
+    x->p->stage[x->p->n].at[1] = (const char *)(intptr_t)distance(a);
+    add_stage(x, PIPE_ahead, a->t, PIPE_MEMORY, a, NULL);
 }
 
 static void hold(chain *x, int op, const tile_operand *a)
