@@ -662,6 +662,14 @@ compare_small : {
                 NEXT;
             }
         }
+        const value *at = module_place(s, self);
+        if (at) {
+            fn = ref_at(at);
+            USED(RA);
+            SET(RC, fn);
+            CLEAR(RC + 1);
+            NEXT;
+        }
         f->ip = ip;
         if (!attr_method(in, SITE, self, &fn, &self)) goto error;
         if (X) let_die(in, RA);

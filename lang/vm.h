@@ -5,6 +5,7 @@
 #include "lang/frame.h"
 #include "lang/types/func.h"
 #include "lang/types/klass.h"
+#include "lang/types/module.h"
 
 enum site_how {
     SITE_NONE,
@@ -22,6 +23,13 @@ static inline uint64_t type_version(const type *t)
 }
 
 /* attributes (vm_attr.c) */
+/* Where a module keeps what a site last found in it; NULL: somewhere else by now. */
+static inline const value *module_place(const site *s, value v)
+{
+    if (s->how != SITE_MODULE || v.kind != V_OBJ || v.o->type != &T_module) return NULL;
+    const dict *d = ((const module *)(void *)v.o)->dict;
+    return s->version2 == d->version ? &d->entry[s->hint].val : NULL;
+}
 value attr_load(interp *in, site *s, value v);
 bool attr_store(interp *in, site *s, value v, value to);
 /* *self FAIL: *f is the attribute itself; else *f is a function to be called with it first. Owned.

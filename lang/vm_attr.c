@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "lang/types/dunder.h"
-#include "lang/types/module.h"
 #include "lang/vm.h"
+#include "lang/words.h"
 
 static void forget(site *s)
 {
@@ -34,8 +34,9 @@ static bool remember_place(interp *in, site *s, dict *d, const type *t, uint8_t 
 
 static value load_module(interp *in, site *s, value v)
 {
+    const value *at = module_place(s, v);
+    if (at) return ref_at(at);
     dict *d = module_dict((module *)(void *)v.o);
-    if (s->how == SITE_MODULE && s->version2 == d->version) return value_ref(d->entry[s->hint].val);
     forget(s);
     value r = value_getattr(in, v, s->name);
     if (!is_fail(r)) remember_place(in, s, d, &T_module, SITE_MODULE);
