@@ -222,6 +222,7 @@ static value round_of(interp *in, const value *arg)
 {
     value f;
     if (is_none(arg[1])) return value_unary(in, OP_ROUND, arg[0]);
+    if (arg[0].kind == V_FLOAT) return float_round(in, arg[0].f, arg[1]);
     int has = value_findattr(in, arg[0], "__round__", &f);
     if (has < 0) return FAIL;
     if (!has)

@@ -368,9 +368,24 @@ static bool add_rounded(strbuf *b, double x, char code, int precision)
     return true;
 }
 
+/* %f of what is a whole number of decimals, or nearly */
+static bool add_decimals(strbuf *b, double x, int precision)
+{
+    uint64_t n;
+    if (!float_decimals(x, precision, &n)) return false;
+    char text[40], *end = text + sizeof text, *p = end;
+    for (int i = 0; n || i <= precision; i++, n /= 10) {
+        if (i && i == precision) *--p = '.';
+        *--p = (char)('0' + n % 10);
+    }
+    sb_add(b, p, (size_t)(end - p));
+    return true;
+}
+
 /* printf's %e or %f; alt: with a point in any case */
 static bool add_exact(interp *in, strbuf *b, double x, char code, int precision, bool alt)
 {
+    if (!alt && code == 'f' && add_decimals(b, x, precision)) return true;
     if (!alt && add_rounded(b, x, code, precision)) return true;
     const char fmt[] = {'%', alt ? '#' : '.', alt ? '.' : '*', alt ? '*' : code, alt ? code : 0, 0};
     char few[400];

@@ -136,6 +136,28 @@ static void write_digits(shortest *r, uint64_t d)
     r->digit[r->n] = 0;
 }
 
+double float_tenfold(int decimals)
+{
+    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    return power[decimals];
+}
+
+/* The product is y and a rest, both known exactly: halves are halves, and what is beside one is
+ * told by the rest. */
+bool float_decimals(double x, int decimals, uint64_t *out)
+{
+    enum { EXACT = 22 };
+    if (decimals < 0 || decimals > EXACT || !(x >= 0)) return false;
+    double p = float_tenfold(decimals), y = x * p;
+    if (!(y < 0x1p52)) return false;
+    double rest = fma(x, p, -y), part = y - floor(y);
+    *out = (uint64_t)y;
+    if (part > 0.5 || (part == 0.5 && (rest > 0 || (rest == 0 && *out & 1)))) ++*out;
+    return true;
+}
+
 shortest float_shortest(double x, int width)
 {
     shortest r = {.digit = "0", .n = 1};

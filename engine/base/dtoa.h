@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "engine/base/str.h"
 
@@ -22,6 +23,10 @@ typedef struct shortest {
 
 /* Digits of |x|, which must be finite. */
 shortest float_shortest(double x, int width);
+/* x * 10**decimals as the nearest whole number, of two the even one; false: it is too large to be
+ * found so, or x is below 0 or no number. */
+bool float_decimals(double x, int decimals, uint64_t *out);
+double float_tenfold(int decimals); /* 10**decimals, as far as that is a float exactly: 22 */
 
 /* Python's repr: 0.1, 1e+16, 1e-05, inf, -inf, nan; 1.0 keeps its ".0". */
 void float_repr(strbuf *b, double x, int width);

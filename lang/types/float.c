@@ -393,6 +393,9 @@ value float_round(interp *in, double x, value ndigits)
     if (n > 323 || x == 0) return v_float(x);
     if (n < -308) return v_float(0.0 * x);
     if (n < 0) return round_tens(in, x, (int)-n);
+    uint64_t decimals;
+    if (float_decimals(fabs(x), (int)n, &decimals)) /* two exact floats: one rounding */
+        return v_float(copysign((double)decimals / float_tenfold((int)n), x));
     char text[700];
     snprintf(text, sizeof text, "%.*f", (int)n, x);
     double r;
