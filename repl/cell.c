@@ -248,7 +248,8 @@ static bool add_magic(strbuf *out, const char *line)
     if (value) {
         sb_add(out, p, (size_t)(value - p));
         if (add_escape(out, value, n - (size_t)(value - p), true)) return true;
-    } else if (add_escape(out, p, n, false) || add_help(out, p, n)) {
+    } else if ((*p == '%' && add_help(out, p, n)) || add_escape(out, p, n, false) ||
+               add_help(out, p, n)) {
         return true;
     }
     out->n = mark;
@@ -266,12 +267,39 @@ static void read_cell_magic(cell *c, const char *text)
     c->text = mem_dup(next_line(text));
 }
 
+/* %%name ..., and not %%name? */
+static bool is_cell_magic(const char *p)
+{
+    if (p[0] != '%' || p[1] != '%' || !is_name(p[2])) return false;
+    for (p += 2; is_name(*p);) p++;
+    return *p != '?';
+}
+
+/* Text that was copied out of a block: without the indentation of its first line. */
+static void take_indentation(char *text)
+{
+    const char *first = text;
+    while (*first && *skip_blanks(first) == '\n') first = next_line(first);
+    const size_t by = (size_t)(skip_blanks(first) - first);
+    if (by == 0) return;
+    char *indent = mem_dupn(first, by), *to = text;
+    for (const char *line = text, *next; *line; line = next) {
+        next = next_line(line);
+        if (strncmp(line, indent, by) == 0) line += by;
+        memmove(to, line, (size_t)(next - line));
+        to += next - line;
+    }
+    *to = 0;
+    mem_free(indent);
+}
+
 cell cell_read(const char *typed)
 {
     cell c = {0};
     char *text = cell_strip_prompts(typed);
+    take_indentation(text);
     const char *first = text + strspn(text, " \t\n");
-    if (first[0] == '%' && first[1] == '%' && is_name(first[2])) {
+    if (is_cell_magic(first)) {
         read_cell_magic(&c, first);
         mem_free(text);
         return c;

@@ -3,10 +3,12 @@
  *     name          keywords, the user's names, builtin names
  *     f(x, na       likewise, and the names of f's arguments
  *     a.b.na        attributes; a.b is evaluated when it is names, dots and ['text'] or [0] alone
- *     d['ke         the keys of a dict or of anything with keys(); d['a']['ke likewise
+ *     'abc'.na      likewise
+ *     d['ke, d[     the keys of a dict or of anything with keys(); d['a']['ke likewise
  *     'pa, open('pa paths
  *     %na           magics
- *     import na, from a.b import na      modules and their names */
+ *     %run pa, !pa  paths
+ *     import na, from a.b import na      modules, a level at a time, and their names */
 #include "repl/complete.h"
 
 #include <ctype.h>
@@ -68,22 +70,55 @@ void words_clear(words *w)
 
 /* ---- what stands before the cursor ---- */
 
+/* Moves *i over one character of code, `quote` being the one that is open there. A string ends with
+ * its line, and a comment is stepped over. */
+static char past_char(const char *line, size_t end, size_t *i, char quote)
+{
+    const char c = line[(*i)++];
+    if (c == '\n' || quote == c) return 0;
+    if (quote) {
+        *i += c == '\\' && *i < end;
+        return quote;
+    }
+    if (c == '#')
+        while (*i < end && line[*i] != '\n') ++*i;
+    return c == '"' || c == '\'' ? c : 0;
+}
+
 /* The quote that is open at `end` of the line, and where its text begins; 0: none. */
 static char open_quote(const char *line, size_t end, size_t *start)
 {
     char quote = 0;
-    for (size_t i = 0; i < end; i++) {
-        const char c = line[i];
-        if (quote && c == '\\')
-            i++;
-        else if (quote && c == quote)
-            quote = 0;
-        else if (!quote && (c == '"' || c == '\'')) {
-            quote = c;
-            *start = i + 1;
-        }
+    for (size_t i = 0; i < end;) {
+        const char before = quote;
+        quote = past_char(line, end, &i, quote);
+        if (quote && !before) *start = i;
     }
     return quote;
+}
+
+static size_t line_start(const char *text, size_t end)
+{
+    while (end > 0 && text[end - 1] != '\n') end--;
+    return end;
+}
+
+/* Does the line with `end` begin with a command, or a magic, that takes paths? */
+static bool takes_paths(const char *text, size_t end)
+{
+    static const char *const magics[] = {
+        "cat", "cd",    "cp",    "edit", "less",  "ll",  "load", "ls",    "lx",       "more",
+        "mv",  "pushd", "pycat", "rm",   "rmdir", "run", "save", "mkdir", "writefile"};
+    const char *p = text + line_start(text, end);
+    p += strspn(p, " \t");
+    if (*p == '!') return true;
+    if (*p != '%') return false;
+    p += strspn(p, "%");
+    const size_t n = strcspn(p, " \t\n");
+    if (p + n >= text + end) return false; /* the name itself */
+    for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
+        if (strlen(magics[i]) == n && strncmp(p, magics[i], n) == 0) return true;
+    return false;
 }
 
 /* Where a subscript of a text or a whole number, which ends at `end`, begins; `end`: it is none. */
@@ -116,13 +151,31 @@ static size_t dotted_start(const char *line, size_t end)
     }
 }
 
+/* A text in quotes that ends at `end`: where it begins; `end`: none does. */
+static size_t quoted_start(const char *line, size_t end)
+{
+    const char quote = end ? line[end - 1] : 0;
+    if (quote != '"' && quote != '\'') return end;
+    size_t i = end - 1;
+    while (i > 0 && line[i - 1] != quote && line[i - 1] != '\n') i--;
+    return i > 0 && line[i - 1] == quote ? i - 1 : end;
+}
+
 size_t complete_start(const char *line, size_t end)
 {
     size_t start;
+    if (takes_paths(line, end)) {
+        for (start = end; start > 0 && !strchr(" \t\n!'\"", line[start - 1]);) start--;
+        return start;
+    }
     if (open_quote(line, end, &start)) return start;
     start = end;
     while (start > 0 && (is_name(line[start - 1]) || line[start - 1] == '.')) start--;
-    if (start < end && line[start] == '.' && start > 0) start = dotted_start(line, start);
+    if (start < end && line[start] == '.' && start > 0) {
+        const size_t dot = start;
+        start = dotted_start(line, dot);
+        if (start == dot) start = quoted_start(line, dot);
+    }
     while (start > 0 && line[start - 1] == '%') start--;
     return start;
 }
@@ -185,6 +238,7 @@ static value look_up(session *s, const char *name, size_t n)
 {
     const char *end = name + n;
     value v = FAIL;
+    if (n > 1 && (*name == '"' || *name == '\'')) return v_obj(str_new(s->in, name + 1, n - 2));
     for (const char *p = name; p <= end;) {
         value next;
         const char *stop = p;
@@ -250,15 +304,14 @@ static const char *open_call(const char *line, size_t end)
     const char *stack[64];
     int n = 0;
     char quote = 0;
-    for (size_t i = 0; i < end; i++) {
-        const char c = line[i];
-        if (quote && c == '\\') {
-            i++;
-        } else if (quote || c == '"' || c == '\'') {
-            quote = quote == c ? 0 : quote ? quote : c;
-        } else if (c == '(' || c == '[' || c == '{') {
-            if (n < 64) stack[n++] = line + i;
-        } else if (n && (c == ')' || c == ']' || c == '}')) {
+    for (size_t i = 0; i < end;) {
+        const char *p = line + i;
+        const bool within = quote;
+        quote = past_char(line, end, &i, quote);
+        if (within || quote) continue;
+        if (*p == '(' || *p == '[' || *p == '{') {
+            if (n < 64) stack[n++] = p;
+        } else if (n && (*p == ')' || *p == ']' || *p == '}')) {
             n--;
         }
     }
@@ -286,22 +339,35 @@ static void complete_argument(session *s, const char *line, size_t start, size_t
 
 /* ---- modules ---- */
 
+/* A module of this name, as far as the level that is being typed; those that begin with _ are
+ * parts of others. */
+static void add_module(words *w, const char *name, const char *prefix, size_t n)
+{
+    if (strncmp(name, prefix, n) || name[0] == '_' || strstr(name, "._")) return;
+    add(w, "", name, n + strcspn(name + n, "."), "");
+}
+
 static void complete_module(const char *prefix, size_t n, words *w)
 {
-    for (size_t i = 0; stdlib_modules[i]; i++) {
-        const char *name = stdlib_modules[i]->name;
-        if (strncmp(name, prefix, n) == 0 && name[0] != '_') add(w, "", name, strlen(name), "");
+    for (size_t i = 0; stdlib_modules[i]; i++) add_module(w, stdlib_modules[i]->name, prefix, n);
+    for (size_t i = 0; i < nembedded_modules; i++)
+        add_module(w, embedded_modules[i].name, prefix, n);
+    DIR *d = opendir(".");
+    for (struct dirent *e; d && (e = readdir(d));) {
+        const char *dot = strrchr(e->d_name, '.');
+        if (!dot || (strcmp(dot, ".py") && strcmp(dot, ".dsk"))) continue;
+        char *name = mem_dupn(e->d_name, (size_t)(dot - e->d_name));
+        if (!strchr(name, '.')) add_module(w, name, prefix, n);
+        mem_free(name);
     }
-    for (size_t i = 0; i < nembedded_modules; i++) {
-        const char *name = embedded_modules[i].name;
-        if (strncmp(name, prefix, n) == 0 && name[0] != '_') add(w, "", name, strlen(name), "");
-    }
+    if (d) closedir(d);
 }
 
 /* "import x" and "from x": modules; "from a.b import x": what a.b holds.  False: neither. */
 static bool complete_import(session *s, const char *line, size_t start, size_t end, words *w)
 {
-    const char *p = line + strspn(line, " \t");
+    const char *p = line + line_start(line, end);
+    p += strspn(p, " \t");
     const bool from = strncmp(p, "from ", 5) == 0;
     if (!from && strncmp(p, "import ", 7) != 0) return false;
     const char *import = from ? strstr(p, " import ") : NULL;
@@ -347,26 +413,55 @@ static void complete_path(const char *text, size_t n, words *w)
     mem_free(path);
 }
 
+/* What `name[` asks the keys of, the bracket being the last character before `end`; FAIL: nothing.
+ */
+static value subscripted(session *s, const char *line, size_t end)
+{
+    while (end > 0 && line[end - 1] == ' ') end--;
+    if (end == 0 || line[end - 1] != '[') return FAIL;
+    const size_t name = dotted_start(line, end - 1);
+    return name == end - 1 ? FAIL : look_up(s, line + name, end - 1 - name);
+}
+
+static list *keys_of(session *s, value of)
+{
+    value keys = call_method(s->in, of, "keys", 0);
+    list *l = is_fail(keys) ? NULL : list_of(s->in, keys);
+    value_unref(s->in, keys);
+    if (throwing(s->in)) exc_clear(s->in);
+    return l;
+}
+
 /* d['ke: the keys that are text.  False: the quote does not open a subscript of a name. */
 static bool complete_key(session *s, const char *line, size_t start, size_t end, words *w)
 {
-    size_t i = start - 1; /* the quote */
-    while (i > 0 && line[i - 1] == ' ') i--;
-    if (i == 0 || line[i - 1] != '[') return false;
-    size_t name = dotted_start(line, i - 1);
-    if (name == i - 1) return false;
-    value of = look_up(s, line + name, i - 1 - name);
-    value keys = is_fail(of) ? FAIL : call_method(s->in, of, "keys", 0);
-    list *l = is_fail(keys) ? NULL : list_of(s->in, keys);
-    if (as_dict(of)) w->after = line[start - 1]; /* a name in a file may go on with "/" */
+    value of = subscripted(s, line, start - 1);
+    if (is_fail(of)) return false;
+    list *l = keys_of(s, of);
+    if (as_dict(of)) /* a name in a file may go on with "/" */
+        memcpy(w->after, (char[]){line[start - 1], ']', 0}, 3);
     for (int64_t k = 0; l && k < l->n; k++) {
         const str *key = as_str(l->at[k]);
         if (key && fits(key, line + start, end - start)) add(w, "", key->at, key->nbyte, "");
     }
     obj_unref(s->in, l);
-    value_unref(s->in, keys);
     value_unref(s->in, of);
     return true;
+}
+
+/* d[, d[1: the keys that are text or whole numbers. */
+static void complete_subscript(session *s, const char *line, size_t start, size_t end, words *w)
+{
+    value of = subscripted(s, line, start);
+    list *l = is_fail(of) ? NULL : keys_of(s, of);
+    for (int64_t k = 0; l && k < l->n; k++) {
+        const bool simple = as_str(l->at[k]) || l->at[k].kind == V_INT;
+        str *key = simple ? value_repr(s->in, l->at[k]) : NULL;
+        if (key && fits(key, line + start, end - start)) add(w, "", key->at, key->nbyte, "]");
+        obj_unref(s->in, key);
+    }
+    obj_unref(s->in, l);
+    value_unref(s->in, of);
 }
 
 /* ---- magics ---- */
@@ -393,10 +488,12 @@ words complete(session *s, const char *line, size_t start, size_t end)
     const char *text = line + start;
     const size_t n = end - start;
     size_t quoted;
-    if (open_quote(line, end, &quoted)) {
+    if (takes_paths(line, end)) {
+        complete_path(text, n, &w);
+    } else if (open_quote(line, end, &quoted)) {
         if (!complete_key(s, line, start, end, &w)) {
             complete_path(text, n, &w);
-            w.after = w.n == 1 && w.at[0][strlen(w.at[0]) - 1] != '/' ? line[quoted - 1] : 0;
+            if (w.n == 1 && w.at[0][strlen(w.at[0]) - 1] != '/') w.after[0] = line[quoted - 1];
         }
     } else if (*text == '%' && n) {
         complete_magic(s, text, n, &w);
@@ -404,8 +501,11 @@ words complete(session *s, const char *line, size_t start, size_t end)
         if (memchr(text, '.', n))
             complete_attribute(s, text, n, &w);
         else {
-            complete_argument(s, line, start, end, &w);
-            complete_name(s, text, n, &w);
+            complete_subscript(s, line, start, end, &w);
+            if (n || !w.n) {
+                complete_argument(s, line, start, end, &w);
+                complete_name(s, text, n, &w);
+            }
         }
     }
     if (throwing(s->in)) exc_clear(s->in);

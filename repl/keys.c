@@ -62,6 +62,11 @@ static char **attempt(const char *text, int first, int end)
     if (!current) return NULL;
     const size_t from = complete_start(rl_line_buffer, (size_t)end), begin = (size_t)first;
     words w = complete(current, rl_line_buffer, from, (size_t)end);
+    if (w.n == 1 && *w.after && w.after[0] != rl_line_buffer[end]) {
+        const size_t n = strlen(w.at[0]);
+        w.at[0] = mem_grow(w.at[0], n + sizeof w.after);
+        memcpy(w.at[0] + n, w.after, sizeof w.after);
+    }
     char **out = w.n ? calloc(w.n + 2, sizeof *out) : NULL;
     if (out) {
         out[0] = give(w.at[0], common_length(&w), from, begin);
@@ -133,6 +138,9 @@ static int backspace(int count, int key)
 
 /* ---- Enter ---- */
 
+static int up(int count, int key);
+static int down(int count, int key);
+
 static bool leaves_block(const char *line)
 {
     static const char *const leave[] = {"return", "pass", "break", "continue", "raise"};
@@ -175,17 +183,23 @@ static bool has_more_below(void)
     return p && p[strspn(p, " \t\n")];
 }
 
-/* A new line as long as the cell is not complete or the cursor is above its last line. */
+/* Does Enter make a new line? As long as the cell is not complete or the cursor is above its last
+ * line; a block ends with an empty line, but for one that the arrows have brought back. */
+static bool goes_on(void)
+{
+    strbuf b = {0};
+    sb_add(&b, rl_line_buffer, (size_t)rl_end);
+    sb_adds(&b, rl_last_func == up || rl_last_func == down ? "\n\n" : "\n");
+    const bool more = has_more_below() || session_wants_more(sb_text(&b));
+    sb_clear(&b);
+    return more;
+}
+
 static int enter(int count, int key)
 {
     (void)count, (void)key;
-    if (!on_screen || rl_end == 0) return finish();
+    if (!on_screen || rl_end == 0 || !goes_on()) return finish();
     strbuf b = {0};
-    sb_add(&b, rl_line_buffer, (size_t)rl_end);
-    sb_addc(&b, '\n');
-    const bool more = has_more_below() || session_wants_more(sb_text(&b));
-    sb_clear(&b);
-    if (!more) return finish();
     sb_add(&b, rl_line_buffer, (size_t)rl_point);
     sb_addc(&b, '\n');
     const int indent = keys_indentation(sb_text(&b));
@@ -212,32 +226,63 @@ static int clear_screen(int count, int key)
     return 0;
 }
 
-/* ---- the arrows ---- */
+/* ---- lines of the cell ---- */
+
+/* Where the line with `at` begins and ends; readline's own keys know the whole cell only. */
+static int line_begin(int at)
+{
+    while (at > 0 && rl_line_buffer[at - 1] != '\n') at--;
+    return at;
+}
+
+static int line_end(int at)
+{
+    while (at < rl_end && rl_line_buffer[at] != '\n') at++;
+    return at;
+}
+
+static int home(int count, int key)
+{
+    (void)count, (void)key;
+    rl_point = line_begin(rl_point);
+    return 0;
+}
+
+static int end(int count, int key)
+{
+    (void)count, (void)key;
+    rl_point = line_end(rl_point);
+    return 0;
+}
+
+static int kill_to_end(int count, int key)
+{
+    const int to = line_end(rl_point); /* at the end of a line: what divides it from the next */
+    (void)count, (void)key;
+    return rl_kill_text(rl_point, to == rl_point && to < rl_end ? to + 1 : to);
+}
+
+static int kill_to_begin(int count, int key)
+{
+    const int from = line_begin(rl_point);
+    (void)count, (void)key;
+    rl_kill_text(rl_point, from);
+    rl_point = from;
+    return 0;
+}
 
 /* To the line above (by -1) or below (by 1) within the cell; false: there is none. */
 static bool move_line(int by)
 {
-    int begin = rl_point;
-    while (begin > 0 && rl_line_buffer[begin - 1] != '\n') begin--;
-    const int column = rl_point - begin;
-    int to = begin;
-    if (by < 0) {
-        if (begin == 0) return false;
-        to--;
-        while (to > 0 && rl_line_buffer[to - 1] != '\n') to--;
-    } else {
-        while (to < rl_end && rl_line_buffer[to] != '\n') to++;
-        if (to == rl_end) return false;
-        to++;
-    }
+    const int begin = line_begin(rl_point), column = rl_point - begin;
+    int to = by < 0 ? begin - 1 : line_end(begin);
+    if (to < 0 || to == rl_end) return false;
+    to = by < 0 ? line_begin(to) : to + 1;
     for (int k = 0; k < column && to < rl_end && rl_line_buffer[to] != '\n'; k++) to++;
     while (to > 0 && ((unsigned char)rl_line_buffer[to] & 0xc0) == 0x80) to--;
     rl_point = to;
     return true;
 }
-
-static int up(int count, int key);
-static int down(int count, int key);
 
 static void step(bool older, int key)
 {
@@ -309,10 +354,19 @@ bool keys_cancelled(void)
     return cancelled;
 }
 
+static const struct {
+    const char *keys;
+    int (*function)(int, int);
+} bound[] = {
+    {"\\e[A", up},           {"\\eOA", up},   {"\\C-p", up},          {"\\e[B", down},
+    {"\\eOB", down},         {"\\C-n", down}, {"\\e[H", home},        {"\\eOH", home},
+    {"\\e[1~", home},        {"\\C-a", home}, {"\\e[F", end},         {"\\eOF", end},
+    {"\\e[4~", end},         {"\\C-e", end},  {"\\C-k", kill_to_end}, {"\\C-u", kill_to_begin},
+    {"\\C-l", clear_screen},
+};
+
 void keys_open(session *s, bool screen)
 {
-    static const char *const ups[] = {"\\e[A", "\\eOA", "\\C-p"};
-    static const char *const downs[] = {"\\e[B", "\\eOB", "\\C-n"};
     current = s;
     on_screen = screen;
     rl_startup_hook = begin_line;
@@ -330,11 +384,8 @@ void keys_open(session *s, bool screen)
     rl_bind_key('\n', enter);
     if (!screen) return;
     rl_completion_display_matches_hook = list_words;
-    rl_bind_key('L' - '@', clear_screen);
-    for (size_t i = 0; i < sizeof ups / sizeof *ups; i++) {
-        rl_bind_keyseq(ups[i], up);
-        rl_bind_keyseq(downs[i], down);
-    }
+    for (size_t i = 0; i < sizeof bound / sizeof *bound; i++)
+        rl_bind_keyseq(bound[i].keys, bound[i].function);
 }
 
 void keys_close(void)

@@ -121,17 +121,15 @@ static bool put_ref(session *s, const char *name, value v)
     return dict_put(s->in, interp_main(s->in), name, value_ref(v));
 }
 
-/* The names of what was typed: _i, _ii, _iii, _i3. */
+/* The names of what was typed: _i3 is this cell; _i, _ii, _iii are those before it. */
 static void remember_input(session *s, const char *text)
 {
-    dict *ns = interp_main(s->in);
-    value last = dict_peek(s->in, ns, "_i"), before = dict_peek(s->in, ns, "_ii");
-    if (!is_fail(before)) put_ref(s, "_iii", before);
-    if (!is_fail(last)) put_ref(s, "_ii", last);
+    static const char *const before[] = {"_i", "_ii", "_iii"};
     char name[24];
     snprintf(name, sizeof name, "_i%d", s->number);
     value typed = v_str(s->in, text);
-    put_ref(s, "_i", typed);
+    for (int64_t k = 0; k < 3 && k < s->inputs->n; k++)
+        put_ref(s, before[k], s->inputs->at[s->inputs->n - 1 - k]);
     put_ref(s, name, typed);
     list_add(s->in, s->inputs, typed);
     if (throwing(s->in)) exc_clear(s->in);

@@ -146,14 +146,18 @@ static group *break_one(printer *p)
     return NULL;
 }
 
+static bool break_next(printer *p)
+{
+    group *g = break_one(p);
+    if (!g) return false;
+    while (g->pending) release(p);
+    while (p->head < p->tail && !p->queue[p->head].group) release(p);
+    return true;
+}
+
 static void break_outer(printer *p)
 {
-    while (p->max < p->written + p->held) {
-        group *g = break_one(p);
-        if (!g) return;
-        while (g->pending) release(p);
-        while (p->head < p->tail && !p->queue[p->head].group) release(p);
-    }
+    while (p->max < p->written + p->held && break_next(p)) continue;
 }
 
 static void text(printer *p, const char *s, size_t n)
@@ -223,19 +227,23 @@ static void group_close(printer *p, const char *open, const char *close)
 
 /* ---- values ---- */
 
-/* A repr as it is; its lines go below one another. */
+/* A repr as it is; its lines go below one another, and then the items around it do so, too. */
 static bool print_repr(printer *p, value v)
 {
     str *s = value_repr(p->in, v);
     if (!s) return false;
+    group_open(p, "");
     for (const char *line = s->at, *end = s->at + s->nbyte;;) {
         const char *stop = memchr(line, '\n', (size_t)(end - line));
         text(p, line, (size_t)((stop ? stop : end) - line));
         if (!stop) break;
+        break_next(p);
         flush(p);
         newline(p, p->indent);
+        p->held = 0;
         line = stop + 1;
     }
+    group_close(p, "", "");
     obj_unref(p->in, s);
     return true;
 }
@@ -459,6 +467,7 @@ static bool is_container(value v)
 
 static bool print_value(printer *p, value v)
 {
+    if (p->level + 4 >= MAX_LEVELS) return print_repr(p, v); /* a value opens two, its repr one */
     if (!is_container(v)) {
         if (v.kind == V_OBJ && (v.o->type == &T_function || v.o->type == &T_cfunction))
             return print_function(p, v);
@@ -472,7 +481,6 @@ static bool print_value(printer *p, value v)
         texts(p, v.o->type == &T_dict ? "{...}" : v.o->type == &T_tuple ? "(...)" : "[...]");
         return true;
     }
-    if (p->nabove + 2 >= MAX_LEVELS) return print_repr(p, v);
     p->above[p->nabove++] = v.o;
     bool ok = print_container(p, v);
     p->nabove--;
