@@ -177,7 +177,7 @@ static const char SUBCLASS_COMPLAINT[] =
 /* Does v say with a __class__ of its own that it is one of those? */
 static int claims(interp *in, value v, const type *t)
 {
-    if (v.kind != V_OBJ || !as_klass(v.o->type)) return 0;
+    if (v.kind != V_OBJ || !(v.o->type->flags & (TYPE_HEAP | TYPE_CLAIMS))) return 0;
     value own = type_lookup(in, v.o->type, in->name.__class__);
     if (value_same(own, type_lookup(in, &T_object, in->name.__class__))) return 0;
     value said = value_getattr(in, v, in->name.__class__);

@@ -59,6 +59,7 @@ enum type_flags {
     TYPE_MAPPING = 128, /* mapping patterns may match it (beside dict) */
     TYPE_QUIET = 256,   /* nobody sees when an instance dies (value_quiet in lang.h); as for
                            TYPE_BASE, its subclasses have to say so themselves */
+    TYPE_CLAIMS = 512,  /* its __class__ is another type, which isinstance() believes */
 };
 
 typedef void (*visitor)(value v, void *ctx);

@@ -122,11 +122,11 @@ static int get_byte(FILE *f)
     for (;;) {
         unsigned char c;
         tidy(fileno(f));
+        if (resumed) resume();
         ssize_t n = read(fileno(f), &c, 1);
         if (n == 1) return c;
         if (n == 0 || errno != EINTR) return EOF;
         rl_check_signals();
-        if (resumed) resume();
         if (host_interrupted()) return CTRL_C;
     }
 }

@@ -182,6 +182,7 @@ static value af_getattr(interp *in, value self, str *name)
 {
     value r;
     if (str_is(name, "__module__")) return value_ref(((array_function *)self.o)->home);
+    if (str_is(name, "__wrapped__")) return value_ref(((array_function *)self.o)->f);
     if (!str_is(name, "__class__")) {
         int found = value_findattr(in, ((array_function *)self.o)->f, name->at, &r);
         if (found) return found < 0 ? FAIL : r;
@@ -198,13 +199,23 @@ static value af_repr(interp *in, value self)
     return v_obj(r);
 }
 
+/* What isinstance() believes: they are functions of Python's, as far as anybody asks. */
+static value af_class(interp *in, const value *arg)
+{
+    (void)in, (void)arg;
+    return v_type(&T_function);
+}
+
+static const builtin af_table[] = {{"@property __class__", af_class, NULL}, {0}};
+
 /* Named like a function of Python, so that type(f).__name__ and callable checks read as usual. */
 static const type T_array_function = {
     TYPE_HEAD,
     .name = "function",
     .module = "builtins",
     .size = sizeof(array_function),
-    .flags = TYPE_GC,
+    .flags = TYPE_GC | TYPE_CLAIMS,
+    .table = af_table,
     .drop = af_drop,
     .visit = af_visit,
     .repr = af_repr,
