@@ -6,7 +6,8 @@
 typedef struct words {
     char **at; /* owned, sorted, without doubles */
     size_t n, cap;
-    char after[3]; /* what follows the word when it is the only one: a quote that ends, `']`; or "" */
+    char after[3]; /* what follows the word when it is the only one: a quote that ends, `']`; or ""
+                    */
 } words;
 
 /* What may stand for line[start..end) instead of what stands there. */
