@@ -146,12 +146,27 @@ static int64_t from_days(int64_t day, int unit)
     return unit == UNIT_Y ? c.year - 1970 : (c.year - 1970) * 12 + c.month - 1;
 }
 
+/* Months and years as days and back, by their mean length in 400 years, towards the past. */
+static int64_t mean_convert(int64_t v, int from, int to)
+{
+    __extension__ typedef __int128 wide;
+    const int calendar = from <= UNIT_M ? from : to, other = from <= UNIT_M ? to : from;
+    wide days = 146097, spans = calendar == UNIT_Y ? 400 : 4800; /* so many spans, so many days */
+    if (other < UNIT_D)
+        spans *= 7;
+    else
+        days *= units_in(UNIT_D, other);
+    wide n = (wide)v * (from <= UNIT_M ? days : spans), by = from <= UNIT_M ? spans : days;
+    wide r = n / by - (n % by != 0 && n < 0);
+    return r > INT64_MAX || r <= INT64_MIN ? NAT : (int64_t)r;
+}
+
 int64_t datetime_convert(int64_t v, int from, int to, bool moment)
 {
     if (v == NAT || from == to || from == UNIT_generic || to == UNIT_generic) return v;
+    if (!moment && (from <= UNIT_M) != (to <= UNIT_M)) return mean_convert(v, from, to);
     if (from <= UNIT_M && to <= UNIT_M) return from == UNIT_Y ? v * 12 : floor_div(v, 12);
     if (from <= UNIT_M) {
-        if (!moment) return NAT;
         v = to_days(v, from);
         from = UNIT_D;
     }

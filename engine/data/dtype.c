@@ -261,10 +261,22 @@ static bool promote_times(dtype_of a, dtype_of b, dtype_of *out)
     return true;
 }
 
+/* Durations of which one counts months or years, whose lengths differ. */
+static bool parted(dtype_of a, dtype_of b)
+{
+    return a.dt == DT_timedelta64 && b.dt == DT_timedelta64 && has_unit(a) && has_unit(b) &&
+           (a.unit <= UNIT_M) != (b.unit <= UNIT_M);
+}
+
 bool dtype_promote(dtype_of a, dtype_of b, dtype_of *out, err *e)
 {
     bool ok = true;
     a.swapped = b.swapped = false;
+    if (parted(a, b))
+        return err_set(e, TypeError,
+                       "Cannot get a common metadata divisor for Numpy datetime metadata [%s] and "
+                       "[%s] because they have incompatible nonlinear base time units.",
+                       date_unit_name(a.unit), date_unit_name(b.unit));
     if (a.dt == DT_object || b.dt == DT_object)
         *out = dtype_plain(DT_object);
     else if (dtype_is_number(a.dt) && dtype_is_number(b.dt))
@@ -299,6 +311,7 @@ static bool safe(dtype_of from, dtype_of to)
         return to.size == 0 || text_length(from) <= text_length(to);
     }
     if (is_time(to)) {
+        if (parted(from, to)) return false;
         if (is_time(from)) return from.dt == to.dt && (!has_unit(from) || from.unit <= to.unit);
         return to.dt == DT_timedelta64 && from.dt <= DT_int64;
     }
@@ -315,6 +328,7 @@ static int kind_rank(enum dtype d)
 static bool same_kind(dtype_of from, dtype_of to)
 {
     if (safe(from, to)) return true;
+    if (parted(from, to)) return false;
     if (is_time(to)) return from.dt == to.dt || (to.dt == DT_timedelta64 && from.dt <= DT_uint64);
     if (is_time(from) || from.dt == DT_object) return false;
     return kind_rank(from.dt) <= kind_rank(to.dt);

@@ -4,9 +4,11 @@
  * result type for the plainest ufuncs.  Scalars count by value when
  * some operand is an array of the same or a higher category (bool < integer < inexact): then 1
  * fits int8, 200 fits int16 beside int8, and 1.5 fits float16. */
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/base/str.h"
+#include "engine/data/datetime.h"
 #include "engine/kernels/cast.h"
 #include "engine/kernels/half.h"
 #include "engine/kernels/ufunc.h"
@@ -375,6 +377,36 @@ static const ufunc_loop *exact_loop(const ufunc *f, const operand *in)
     return NULL;
 }
 
+static bool is_calendar(dtype_of t)
+{
+    return t.dt == DT_timedelta64 && t.unit <= UNIT_M;
+}
+
+static bool is_clock(dtype_of t)
+{
+    return t.dt >= DT_datetime64 && t.unit > UNIT_M && t.unit != DTYPE_GENERIC;
+}
+
+/* Months and years have no length that days and hours could be added to. */
+static bool check_units(const ufunc *f, const operand *in, err *e)
+{
+    for (int i = 0; f->nin == 2 && i < 2; i++) {
+        dtype_of a = in[i].t, b = in[1 - i].t;
+        if (!is_calendar(a) || !is_clock(b)) continue;
+        if (b.dt == DT_timedelta64)
+            return err_set(e, TypeError,
+                           "Cannot get a common metadata divisor for Numpy datetime metadata [%s] "
+                           "and [%s] because they have incompatible nonlinear base time units.",
+                           date_unit_name(in[0].t.unit), date_unit_name(in[1].t.unit));
+        dtype_of to = a;
+        char what[16];
+        to.unit = b.unit;
+        snprintf(what, sizeof what, "input %d", i);
+        return ufunc_cast_error(f, what, a, to, 'k', e) != NULL;
+    }
+    return true;
+}
+
 bool ufunc_resolve(const ufunc *f, const operand in[], dtype_of want, char casting,
                    ufunc_plan *plan, err *e)
 {
@@ -385,7 +417,7 @@ bool ufunc_resolve(const ufunc *f, const operand in[], dtype_of want, char casti
                  f->loops[1].arg[f->nin] == DT_bool;
     if (want.dt != DT_none && !fixed)
         return resolve_wanted(f, in, want, casting ? casting : 'k', plan, e);
-    TRY(check_bool(f, in, e));
+    TRY(check_bool(f, in, e) && check_units(f, in, e));
     if (resolve_divide(f, in, plan)) return true;
     const ufunc_loop *known = exact_loop(f, in);
     if (!known) known = uniform_loop(f, in);

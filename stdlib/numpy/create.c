@@ -281,13 +281,23 @@ static value arange_moments(interp *in, const value *part, dtype_of t)
     nd *x[2] = {0};
     int64_t v[2] = {0, 0}, step = 1, n = 0;
     bool ok = true;
+    const bool free = t.unit == UNIT_generic;
     for (int i = 0; ok && i < 2; i++) {
         dtype_of want = t;
         bool plain = !is_moment(part[i]) && !as_str(part[i]);
+        if (is_moment(part[i]) && free) want.dt = DT_none; /* its own unit */
         ok = (x[i] = to_nd(in, part[i], plain ? dtype_plain(DT_int64) : want)) != NULL;
         if (ok && t.unit == UNIT_generic && !plain) t.unit = x[i]->unit;
         if (ok && !plain && x[i]->unit > t.unit && x[i]->unit != UNIT_generic) t.unit = x[i]->unit;
     }
+    const int by = is_moment(part[2]) ? (int)(part[2].aux >> 8) : UNIT_generic;
+    if (ok && by <= UNIT_M && t.unit > UNIT_M && t.unit != UNIT_generic)
+        ok = THROW0(in, TypeError,
+                    "Cannot get a common metadata divisor for Numpy datetime metadata [%s] and "
+                    "[%s] because they have incompatible nonlinear base time units.",
+                    date_unit_name(by), date_unit_name(t.unit));
+    if (ok && free && by != UNIT_generic && (t.unit == UNIT_generic || by > t.unit))
+        t.unit = (uint8_t)by;
     for (int i = 0; ok && i < 2; i++) {
         memcpy(&v[i], x[i]->at, 8);
         if (x[i]->dtype >= DT_datetime64)

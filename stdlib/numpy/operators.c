@@ -293,6 +293,14 @@ value array_compare(interp *in, enum cmpop op, value a, value b)
             return FAIL;
         return NOTIMPL;
     }
+    if (is_fail(r) && exc_is(in, TypeError) && (op == OP_EQ || op == OP_NE) && !is_heap(a) &&
+        !is_heap(b)) { /* months and days are unequal as a whole, with a warning */
+        exc_clear(in);
+        if (!warn(in, DeprecationWarning,
+                  "elementwise comparison failed; this will raise an error in the future."))
+            return FAIL;
+        return v_bool(op == OP_NE);
+    }
     if (is_fail(r) && exc_is(in, ValueError) && (op == OP_EQ || op == OP_NE) && as_ndarray(a) &&
         as_ndarray(b)) {
         exc_clear(in); /* shapes that do not broadcast are unequal as a whole, with a warning */
