@@ -74,14 +74,10 @@ static value default_value(interp *in, const char *s, size_t n)
 
 enum { MAX_PARAM = 64 };
 
-static void sig_parse(interp *in, sig *s, const char *p)
+/* "@property name", "name(": what kind of thing it is, and its name; gives what follows. */
+static const char *sig_head(interp *in, sig *s, const char *p)
 {
-    str *name[MAX_PARAM];
-    value dflt[MAX_PARAM];
-    bool has[MAX_PARAM];
-    s->star = s->kwargs = -1;
     s->kind = 'm';
-    s->optional = true;
     if (*p == '@') {
         s->kind = p[1] == 'p'   ? 'p'
                   : p[1] == 'c' ? 'c'
@@ -90,11 +86,21 @@ static void sig_parse(interp *in, sig *s, const char *p)
                                 : 'w';
         p = skip(p + strcspn(p, " "));
     }
-    size_t n = strcspn(p, "( ");
+    const size_t n = strcspn(p, "( ");
     s->fname = str_intern(in, p, n);
     p = skip(p + n);
+    return *p == '(' ? skip(p + 1) : p;
+}
+
+static void sig_parse(interp *in, sig *s, const char *p)
+{
+    str *name[MAX_PARAM];
+    value dflt[MAX_PARAM];
+    bool has[MAX_PARAM];
+    s->star = s->kwargs = -1;
+    s->optional = true;
+    p = sig_head(in, s, p);
     bool kwonly = false;
-    if (*p == '(') p = skip(p + 1);
     while (*p && *p != ')' && s->nparam < MAX_PARAM) {
         if (*p == '/') {
             s->posonly = s->nparam;
@@ -106,7 +112,7 @@ static void sig_parse(interp *in, sig *s, const char *p)
             uint16_t i = s->nparam++;
             bool star = *p == '*' && p[1] != '*', kw = *p == '*' && p[1] == '*';
             p += kw ? 2 : star;
-            n = strcspn(p, " ,=)");
+            const size_t n = strcspn(p, " ,=)");
             name[i] = str_intern(in, p, n);
             p = skip(p + n);
             dflt[i] = UNSET;

@@ -372,22 +372,28 @@ static void visit_name(walk *w, const ast *x)
     }
 }
 
+static void function_def(walk *w, const ast *x)
+{
+    visit_list(w, x->FunctionDef.decorator_list);
+    if (x->FunctionDef.returns) visit(w, x->FunctionDef.returns);
+    bind(w, x->FunctionDef.name.at, 0);
+    function(w, x, x->FunctionDef.args, x->FunctionDef.body, NULL);
+}
+
+static void async_function_def(walk *w, const ast *x)
+{
+    visit_list(w, x->AsyncFunctionDef.decorator_list);
+    if (x->AsyncFunctionDef.returns) visit(w, x->AsyncFunctionDef.returns);
+    bind(w, x->AsyncFunctionDef.name.at, 0);
+    function(w, x, x->AsyncFunctionDef.args, x->AsyncFunctionDef.body, NULL);
+}
+
 static void visit(walk *w, const ast *x)
 {
     if (w->t->failed) return;
     switch (x->kind) {
-    case N_FunctionDef:
-        visit_list(w, x->FunctionDef.decorator_list);
-        if (x->FunctionDef.returns) visit(w, x->FunctionDef.returns);
-        bind(w, x->FunctionDef.name.at, 0);
-        function(w, x, x->FunctionDef.args, x->FunctionDef.body, NULL);
-        return;
-    case N_AsyncFunctionDef:
-        visit_list(w, x->AsyncFunctionDef.decorator_list);
-        if (x->AsyncFunctionDef.returns) visit(w, x->AsyncFunctionDef.returns);
-        bind(w, x->AsyncFunctionDef.name.at, 0);
-        function(w, x, x->AsyncFunctionDef.args, x->AsyncFunctionDef.body, NULL);
-        return;
+    case N_FunctionDef: function_def(w, x); return;
+    case N_AsyncFunctionDef: async_function_def(w, x); return;
     case N_Lambda: function(w, x, x->Lambda.args, (ast_list){0}, x->Lambda.body); return;
     case N_ClassDef: class_def(w, x); return;
     case N_ListComp: comprehension(w, x, x->ListComp.generators, x->ListComp.elt, NULL); return;

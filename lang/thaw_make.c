@@ -277,11 +277,51 @@ static value make_of_values(thawer *t, unsigned kind)
     }
 }
 
+static value make_type(thawer *t)
+{
+    const type *p;
+    if (t->c->portable) return FAIL;
+    thaw_bytes(t, &p, sizeof p);
+    return v_type(p);
+}
+
+static value make_core(thawer *t)
+{
+    const size_t n = thaw_byte(t);
+    for (size_t i = 0; core_types[i]; i++)
+        if (i == n) return v_type(core_types[i]);
+    return FAIL;
+}
+
+static value make_input(thawer *t)
+{
+    uint64_t input;
+    thaw_bytes(t, &input, sizeof input);
+    return t->inputs ? t->inputs->get(t->inputs->ctx, t->in, input) : input_value(t->in, input);
+}
+
+static value make_module(thawer *t)
+{
+    size_t n;
+    const char *s = thaw_text(t, &n);
+    char *name = mem_dupn(s, n);
+    value m = interp_import(t->in, name);
+    mem_free(name);
+    return m;
+}
+
+static value make_code(thawer *t)
+{
+    bytecode *code = as_bytecode(thaw_datum(t));
+    link *l = code ? code_link(t->in, code) : NULL;
+    value v = l ? code_value(t->in, l) : FAIL;
+    link_unref(t->in, l);
+    return v;
+}
+
 value thaw_make(thawer *t, uint32_t id)
 {
     interp *in = t->in;
-    size_t n;
-    const char *s;
     unsigned kind = thaw_byte(t);
     if (kind == RK_ENUM) {
         value member = known_member(t);
@@ -299,30 +339,11 @@ value thaw_make(thawer *t, uint32_t id)
     case RK_GETATTR:
     case RK_MEMBER:
     case RK_CROSS: return make_of_values(t, kind);
-    case RK_TYPE: {
-        const type *p;
-        if (t->c->portable) return FAIL;
-        thaw_bytes(t, &p, sizeof p);
-        return v_type(p);
-    }
-    case RK_CORE:
-        n = thaw_byte(t);
-        for (size_t i = 0; core_types[i]; i++)
-            if (i == n) return v_type(core_types[i]);
-        return FAIL;
+    case RK_TYPE: return make_type(t);
+    case RK_CORE: return make_core(t);
     case RK_REDUCE: return make_reduced(t);
-    case RK_INPUT: {
-        uint64_t input;
-        thaw_bytes(t, &input, sizeof input);
-        return t->inputs ? t->inputs->get(t->inputs->ctx, in, input) : input_value(in, input);
-    }
-    case RK_MODULE: {
-        s = thaw_text(t, &n);
-        char *name = mem_dupn(s, n);
-        value m = interp_import(in, name);
-        mem_free(name);
-        return m;
-    }
+    case RK_INPUT: return make_input(t);
+    case RK_MODULE: return make_module(t);
     case RK_NAMED: return by_name(t);
     case RK_ORIGIN: return make_origin(t);
     case RK_CLASS: return make_class(t, id);
@@ -332,13 +353,7 @@ value thaw_make(thawer *t, uint32_t id)
     case RK_WRAPPER: return v_obj(obj_new(in, thaw_byte(t) ? &T_classmethod : &T_staticmethod, 0));
     case RK_PROPERTY: return v_obj(obj_new(in, &T_property, 0));
     case RK_GLOBALS: return v_obj(dict_new(in));
-    case RK_CODE: {
-        bytecode *code = as_bytecode(thaw_datum(t));
-        link *l = code ? code_link(in, code) : NULL;
-        value v = l ? code_value(in, l) : FAIL;
-        link_unref(in, l);
-        return v;
-    }
+    case RK_CODE: return make_code(t);
     default: return make_payload(t, kind);
     }
 }

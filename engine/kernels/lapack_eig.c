@@ -263,27 +263,34 @@ static nd *residuals_of(const lstsq_job *j, dtype_of real, err *e)
     return r;
 }
 
+/* What there is to do, and in which type the results are asked for; reports shapes that do not
+ * fit. */
+static bool lstsq_plan(lstsq_job *j, const nd *a, const nd *b, double rcond, kind *asked, err *e)
+{
+    if (a->ndim != 2 || b->ndim > 2 || b->ndim < 1)
+        return err_set(e, LinAlgError, "%d-dimensional array given. Array must be two-dimensional",
+                       a->ndim != 2 ? a->ndim : b->ndim);
+    if (nd_shape(a)[0] != nd_shape(b)[0]) return err_set(e, LinAlgError, "Incompatible dimensions");
+    TRY(kind_of(a, b, asked, e));
+    const bool paired = asked->is_complex; /* always in double */
+    j->k = (kind){paired ? 'z' : 'd', dtype_plain(paired ? DT_complex128 : DT_float64),
+                  dtype_plain(DT_float64), paired};
+    j->m = (int)nd_shape(a)[0];
+    j->n = (int)nd_shape(a)[1];
+    j->nrhs = b->ndim == 1 ? 1 : (int)nd_shape(b)[1];
+    j->rcond = rcond < 0 ? DBL_EPSILON * max_int(j->m, j->n) : rcond;
+    j->run = lapack_named(&j->k, "gelsd_", e);
+    return j->run != NULL;
+}
+
 bool nd_lstsq(const nd *a, const nd *b, double rcond, nd **x, nd **residuals, int64_t *rank, nd **s,
               err *e)
 {
     lstsq_job j = {0};
     kind asked;
     *x = *residuals = *s = NULL;
-    bool vector = b->ndim == 1;
-    if (a->ndim != 2 || b->ndim > 2 || b->ndim < 1)
-        return err_set(e, LinAlgError, "%d-dimensional array given. Array must be two-dimensional",
-                       a->ndim != 2 ? a->ndim : b->ndim);
-    if (nd_shape(a)[0] != nd_shape(b)[0]) return err_set(e, LinAlgError, "Incompatible dimensions");
-    TRY(kind_of(a, b, &asked, e));
-    bool paired = asked.is_complex; /* always in double */
-    j.k = (kind){paired ? 'z' : 'd', dtype_plain(paired ? DT_complex128 : DT_float64),
-                 dtype_plain(DT_float64), paired};
-    j.m = (int)nd_shape(a)[0];
-    j.n = (int)nd_shape(a)[1];
-    j.nrhs = vector ? 1 : (int)nd_shape(b)[1];
-    j.rcond = rcond < 0 ? DBL_EPSILON * max_int(j.m, j.n) : rcond;
-    j.run = lapack_named(&j.k, "gelsd_", e);
-    if (!j.run) return false;
+    TRY(lstsq_plan(&j, a, b, rcond, &asked, e));
+    const bool vector = b->ndim == 1, paired = asked.is_complex;
     size_t m = (size_t)j.m, n = (size_t)j.n, r = (size_t)j.nrhs, big = m > n ? m : n;
     size_t small = m < n ? m : n, size = j.k.t.size;
     j.a = room_alloc((m * n + big * r) * size + small * 8 + 64, e);
