@@ -62,7 +62,7 @@ static value b_reduce(interp *in, const value *arg)
 }
 
 /* reduction(x, chunk, combine, aggregate, axis, keepdims, dtype, split_every, prefix, concatenate,
- * output_size, weights, chunk_prefix): chunk None: x are the parts already */
+ * output_size, weights, chunk_prefix, combine_prefix): chunk None: x are the parts already */
 static value b_reduction(interp *in, const value *arg)
 {
     expr *x = peek_expr(in, arg[0]);
@@ -72,15 +72,9 @@ static value b_reduction(interp *in, const value *arg)
         return FAIL;
     if (!split_of(in, arg[7], expr_ndim(x), &r.split_every, split, &r.split_axis)) return FAIL;
     if (!to_int64(in, arg[10], &r.output_size)) return FAIL;
-    str *prefix = as_str(arg[12]);
-    char *combine = NULL;
-    if (prefix) {
-        r.chunk_prefix = prefix->at;
-        strbuf b = {0};
-        sb_addf(&b, "%s-partial", r.l.prefix ? r.l.prefix : prefix->at);
-        combine = sb_take(&b, NULL);
-        r.combine_prefix = combine;
-    }
+    str *chunk_name = as_str(arg[12]), *combine_name = as_str(arg[13]);
+    r.chunk_prefix = chunk_name ? chunk_name->at : NULL;
+    r.combine_prefix = combine_name ? combine_name->at : NULL;
     r.keepdims = value_truth(in, arg[5]) == 1;
     r.lists = value_truth(in, arg[9]) == 0;
     if (!is_none(arg[11]) && !(r.weights = peek_expr(in, arg[11]))) return FAIL;
@@ -96,7 +90,6 @@ static value b_reduction(interp *in, const value *arg)
     datum_unref(chunk);
     datum_unref(mid);
     datum_unref(last);
-    mem_free(combine);
     return v;
 }
 
@@ -142,7 +135,7 @@ const builtin dask_fold_functions[] = {
      b_reduce, NULL},
     {"reduction(x, chunk, combine, aggregate, axis, keepdims, dtype, split_every, prefix, "
      "concatenate=True, "
-     "output_size=1, weights=None, chunk_prefix=None)",
+     "output_size=1, weights=None, chunk_prefix=None, combine_prefix=None)",
      b_reduction, NULL},
     {"topk(x, k, axis, split_every, arg)", b_topk, NULL},
     {"sort(x)", b_sort, NULL},
