@@ -150,9 +150,25 @@ static bool fix_int(index_item *x, int axis, int64_t n, err *e)
     return true;
 }
 
+/* a mask of several axes stands alone, and has those of the array */
+static bool check_masks(const items *s, const expr *x, err *e)
+{
+    for (int i = 0; i < s->n; i++) {
+        const expr_item *item = &s->at[i];
+        if (!is_lazy(item) || item->lazy->type.dt != DT_bool || expr_ndim(item->lazy) == 1) continue;
+        if (s->n > 1 || expr_ndim(item->lazy) != expr_ndim(x))
+            return err_set(e, NotImplementedError,
+                           "Slicing with dask.array of bools only permitted when the indexer has "
+                           "only one dimension or when it has the same dimension as the sliced "
+                           "array");
+    }
+    return true;
+}
+
 static bool fix_all(items *s, const expr *x, err *e)
 {
     int k = 0;
+    TRY(check_masks(s, x, e));
     for (int i = 0; i < s->n; i++) {
         expr_item *item = &s->at[i];
         if (is_lazy(item)) {
@@ -250,13 +266,6 @@ static expr *by_masks(items *s, expr *x, err *e) /* takes x */
     }
     for (int i = 0; i < n; i++) {
         expr_item *item = &s->at[i];
-        if (is_lazy(item) && expr_ndim(item->lazy) != 1) {
-            datum_unref(x);
-            return err_set(e, NotImplementedError,
-                           "Slicing with dask.array of bools only permitted when the indexer has "
-                           "only one dimension or when it has the same dimension as the sliced "
-                           "array");
-        }
         if (is_lazy(item)) {
             mask[k++] = item->lazy;
             *item = colon;
