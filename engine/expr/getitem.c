@@ -155,7 +155,8 @@ static bool check_masks(const items *s, const expr *x, err *e)
 {
     for (int i = 0; i < s->n; i++) {
         const expr_item *item = &s->at[i];
-        if (!is_lazy(item) || item->lazy->type.dt != DT_bool || expr_ndim(item->lazy) == 1) continue;
+        if (!is_lazy(item) || item->lazy->type.dt != DT_bool || expr_ndim(item->lazy) == 1)
+            continue;
         if (s->n > 1 || expr_ndim(item->lazy) != expr_ndim(x))
             return err_set(e, NotImplementedError,
                            "Slicing with dask.array of bools only permitted when the indexer has "
