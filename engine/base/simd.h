@@ -28,12 +28,17 @@ static inline enum simd simd_level(void)
 
 #if defined(__GNUC__) && defined(__x86_64__) && !defined(DSK_SANITIZE)
 #define SIMD_ALWAYS static inline __attribute__((always_inline))
+#ifdef __clang__
+#define SIMD_V4 "arch=x86-64-v4"
+#else
+#define SIMD_V4 "arch=x86-64-v4,prefer-vector-width=512"
+#endif
 /* Defines `linkage void name params` in all versions; the body follows:
  *     SIMD_KERNEL(static, scale, (size_t n, double *x), (n, x)) { ... } */
 #define SIMD_KERNEL(linkage, name, params, args) SIMD_KERNEL_(linkage, name, params, args)
 #define SIMD_KERNEL_(linkage, name, params, args)                                                  \
     SIMD_ALWAYS void name##_body params;                                                           \
-    __attribute__((target("arch=x86-64-v4"), noinline)) static void name##_v4 params               \
+    __attribute__((target(SIMD_V4), noinline)) static void name##_v4 params                        \
     {                                                                                              \
         name##_body args;                                                                          \
     }                                                                                              \

@@ -96,7 +96,7 @@
     static int64_t arg##name##_##dt(int64_t n, const char *at, ptrdiff_t step, uint32_t size)      \
     {                                                                                              \
         enum { FEW = 16 };                                                                         \
-        const int64_t block = n > 1 << 16 ? 8192 : n > 8192 ? 1024 : 128;                          \
+        const int64_t block = n > 1 << 16 ? 8192 : n > 8192 ? 1024 : 256;                          \
         if (step != sizeof(T) || n < FEW) return arg##name##_any_##dt(n, at, step, size);          \
         const T *row = (const T *)at;                                                              \
         T best = row[0];                                                                           \
@@ -107,17 +107,20 @@
             loop_##fold##_##dt((size_t)(n - i < block ? n - i : block), p, (const ptrdiff_t[]){0, sizeof(T), 0});                     \
             if (better) { best = x; from = i; if (stop) break; }                                   \
         }                                                                                          \
-        while (row[from] != best && (best == best || row[from] == row[from])) from++;              \
+        if (best != best) /* NaN */                                                                \
+            while (row[from] == row[from]) from++;                                                 \
+        else                                                                                       \
+            while (row[from] != best) from++;                                                      \
         return from;                                                                               \
     }
 enum { STRIP = 32, COLUMNS = 512, LARGE = 1 << 15 };
-#define BOTH_PLAIN(dt, T, U) ARG_WIDE(max, dt, T, U, x > best, 0) ARG_WIDE(min, dt, T, U, x < best, 0)
+#define BOTH_TRUTH(dt, T, U) ARG_WIDE(max, dt, T, U, x > best, x != 0) ARG_WIDE(min, dt, T, U, x < best, x == 0)
 #define BOTH_FOLD(dt, T, U) ARG_FOLD(max, maximum, dt, T, x > best, 0) ARG_FOLD(min, minimum, dt, T, x < best, 0) \
     ROWS(max, dt, T, U, x > best, 0) ROWS(min, dt, T, U, x < best, 0)
 #define BOTH_FLOAT(dt, T, U) \
     ARG_FOLD(max, maximum, dt, T, !(x <= best), x != x) ARG_FOLD(min, minimum, dt, T, !(x >= best), x != x) \
     ROWS(max, dt, T, U, !(x <= best), x != x) ROWS(min, dt, T, U, !(x >= best), x != x)
-BOTH_PLAIN(bool, uint8_t, uint8_t)
+BOTH_TRUTH(bool, uint8_t, uint8_t)
 BOTH_FOLD(int8, int8_t, uint8_t) BOTH_FOLD(uint8, uint8_t, uint8_t)
 BOTH_FOLD(int16, int16_t, uint16_t) BOTH_FOLD(uint16, uint16_t, uint16_t)
 BOTH_FOLD(int32, int32_t, uint32_t) BOTH_FOLD(uint32, uint32_t, uint32_t)

@@ -3,6 +3,7 @@
  * LOOP_SUFFIX.  Formulas are NumPy's: plain products, Smith's division, lexicographic order. */
 #include <complex.h>
 #include <math.h>
+#include <string.h>
 
 #include "engine/kernels/fp.h"
 #include "engine/kernels/loops.h"
@@ -172,6 +173,7 @@ static inline num cclamp(num x, num low, num high)
 #define C3(name, res, body) LOOP3(name, body)
 #include "engine/kernels/ufunc_rows.h"
 
+typedef part parts __attribute__((vector_size(8 * sizeof(part))));
 /* n counts parts (twice the elements), as in NumPy: leaves of 64 elements, 4 complex partial sums */
 static num pairwise(const char *b, size_t n, ptrdiff_t sb)
 {
@@ -191,10 +193,20 @@ static num pairwise(const char *b, size_t n, ptrdiff_t sb)
         return x + y;
     }
     num t[4];
-    for (int k = 0; k < 4; k++) t[k] = LD(b + k * sb);
     size_t i = 8;
-    for (; i < n - n % 8; i += 8)
-        for (int k = 0; k < 4; k++) t[k] += LD(b + ((ptrdiff_t)(i / 2) + k) * sb);
+    if (sb == sizeof(num)) {
+        parts v, next;
+        memcpy(&v, b, sizeof v);
+        for (; i < n - n % 8; i += 8) {
+            memcpy(&next, b + i / 2 * sizeof(num), sizeof next);
+            v += next;
+        }
+        memcpy(t, &v, sizeof v);
+    } else {
+        for (int k = 0; k < 4; k++) t[k] = LD(b + k * sb);
+        for (; i < n - n % 8; i += 8)
+            for (int k = 0; k < 4; k++) t[k] += LD(b + ((ptrdiff_t)(i / 2) + k) * sb);
+    }
     num sum = (t[0] + t[1]) + (t[2] + t[3]);
     for (; i < n; i += 2) sum += LD(b + (ptrdiff_t)(i / 2) * sb);
     return sum;

@@ -84,43 +84,40 @@ static inline num clamp(num x, num low, num high)
 
 // clang-format off
 #ifdef LOOP_BITS /* the integer as wide as LOOP_T */
-/* maximum and minimum of a contiguous run: four vectors, then one after the other; NaN and order
- * come out the same.  Written with vectors: the compiler will not turn the choice into one. */
-typedef num lanes __attribute__((vector_size(32)));
-typedef LOOP_BITS masks __attribute__((vector_size(32)));
-enum { WIDTH = 32 / sizeof(num) };
-#define PICK(to, from, condition)                                                                  \
-    do {                                                                                           \
-        const lanes x = to, y = from;                                                              \
-        const masks m = condition;                                                                 \
-        to = (lanes)(((masks)x & m) | ((masks)y & ~m));                                            \
-    } while (0)
-#define PICK_AT(to, at, condition)                                                                 \
-    do {                                                                                           \
-        lanes next;                                                                                \
-        memcpy(&next, at, sizeof next);                                                            \
-        PICK(to, next, condition);                                                                 \
-    } while (0)
+/* maximum and minimum of a contiguous run: in lanes that lie side by side, then one after the
+ * other; NaN and order come out the same.  Lanes are an array, of which the compiler makes the
+ * widest vectors that there are. */
+enum { WIDTH = 32 / sizeof(num), ABREAST = 8 * WIDTH };
+#define PICK_FROM(to, at, some, condition)                                                         \
+    for (size_t k = 0; k < (some); k++) {                                                          \
+        const num x = (to)[k], y = (at)[k];                                                        \
+        (to)[k] = (condition) ? x : y;                                                             \
+    }
 #define FOLD_LANES(condition)                                                                      \
-    if (IS_FOLD && sb == u && n >= 4 * WIDTH) {                                                    \
-        lanes v0, v1, v2, v3;                                                                      \
-        memcpy(&v0, b, 32), memcpy(&v1, b + 32, 32), memcpy(&v2, b + 64, 32);                      \
-        memcpy(&v3, b + 96, 32);                                                                   \
-        size_t i = 4 * WIDTH;                                                                      \
-        for (; i + 4 * WIDTH <= n; i += 4 * WIDTH) {                                               \
-            const char *at = b + (ptrdiff_t)i * u;                                                 \
-            PICK_AT(v0, at, condition);                                                            \
-            PICK_AT(v1, at + 32, condition);                                                       \
-            PICK_AT(v2, at + 64, condition);                                                       \
-            PICK_AT(v3, at + 96, condition);                                                       \
-        }                                                                                          \
-        PICK(v0, v1, condition);                                                                   \
-        PICK(v2, v3, condition);                                                                   \
-        PICK(v0, v2, condition);                                                                   \
+    if (IS_FOLD && sb == u && n >= ABREAST) {                                                      \
+        const num *at = (const num *)(const void *)b;                                              \
+        num v[ABREAST];                                                                            \
+        memcpy(v, at, sizeof v);                                                                   \
+        size_t i = ABREAST;                                                                        \
+        for (; i + ABREAST <= n; i += ABREAST) PICK_FROM(v, at + i, ABREAST, condition)            \
+        for (; i + WIDTH <= n; i += WIDTH) PICK_FROM(v, at + i, WIDTH, condition)                  \
+        for (size_t half = ABREAST / 2; half >= WIDTH; half /= 2)                                  \
+            PICK_FROM(v, v + half, half, condition)                                                \
         num x = LD(r);                                                                             \
-        for (int k = 0; k < WIDTH; k++) { const num y = v0[k]; x = (condition) ? x : y; }            \
-        for (; i < n; i++) { const num y = LD(b + (ptrdiff_t)i * u); x = (condition) ? x : y; }      \
+        for (size_t k = 0; k < WIDTH; k++) { const num y = v[k]; x = (condition) ? x : y; }    \
+        for (; i < n; i++) { const num y = at[i]; x = (condition) ? x : y; }                   \
         ST(r, x);                                                                                  \
+        return;                                                                                    \
+    }                                                                                              \
+    if (!IS_FOLD && !(sr == u && (sa == 0 || sa == u) && (sb == 0 || sb == u))) {                  \
+        num v[ABREAST], w[ABREAST]; /* side by side no choice is a branch */                       \
+        for (size_t i = 0; i < n; i += ABREAST) {                                                  \
+            const size_t some = n - i < ABREAST ? n - i : ABREAST;                                 \
+            for (size_t k = 0; k < some; k++) v[k] = LD(a + (ptrdiff_t)(i + k) * sa);              \
+            for (size_t k = 0; k < some; k++) w[k] = LD(b + (ptrdiff_t)(i + k) * sb);              \
+            PICK_FROM(v, w, some, condition)                                                       \
+            for (size_t k = 0; k < some; k++) ST(r + (ptrdiff_t)(i + k) * sr, v[k]);               \
+        }                                                                                          \
         return;                                                                                    \
     }                                                                                              \
     FOLD_SEQ((condition) ? x : y)

@@ -58,6 +58,14 @@ static inline num cut_quotient(num x, real y)
     return (num)(cut)((real)x / y);
 }
 
+/* The same by what 1 / y is, nearly: half is added, so that no quotient is within 1 / 2y of the
+ * next whole number, and that is more than rounding takes away. */
+static inline num cut_product(num x, real inverse)
+{
+    const real half = LOOP_SIGNED && x < 0 ? (real)-0.5 : (real)0.5;
+    return (num)(cut)(((real)x + half) * inverse);
+}
+
 __extension__ typedef unsigned __int128 wide;
 __extension__ typedef __int128 swide;
 
@@ -128,6 +136,7 @@ enum { STRETCH = 512 };
     num *to = (num *)r;                                                                            \
     const num *x = (const num *)a, *y = (const num *)b, y0 = *y;                                   \
     const bool one = !ys && y0 != 0 && y0 != (num)-1;                                              \
+    const real inverse = y0 ? 1 / (real)y0 : 0;                                                    \
     reciprocal inverted = {0};                                                                     \
     if (one && sizeof(num) == 8) inverted = reciprocal_of(y0);                                     \
     for (size_t i = 0, end; i < n; i = end) {                                                      \
@@ -143,7 +152,8 @@ enum { STRETCH = 512 };
                 from(cut_quotient(x[k], (real)y[k]), x[k], y[k]);                                  \
         else if (!odd)                                                                             \
             IVDEP for (size_t k = i; k < end; k++) to[k] =                                         \
-                from(cut_quotient(x[k], (real)y0), x[k], y0);                                      \
+                from(sizeof(num) < 8 ? cut_product(x[k], inverse) : cut_quotient(x[k], (real)y0),  \
+                     x[k], y0);                                                                    \
         else if (one && sizeof(num) == 8)                                                          \
             for (size_t k = i; k < end; k++)                                                       \
                 to[k] = from(times_reciprocal(x[k], &inverted), x[k], y0);                         \

@@ -36,10 +36,10 @@
     F(arccosh, acosh, 0.5001, 0.52)                                                                \
     F(arctanh, atanh, 0.5001, 0.51)                                                                \
     F(sin, sin, 0.5608, 0.71)                                                                      \
-    F(cos, cos, 0.9363, 0.72)                                                                      \
-    F(tan, tan, 0.9372, 0.76)                                                                      \
-    F(arcsin, asin, 0.7769, 0.73)                                                                  \
-    F(arccos, acos, 0.6942, 0.66)
+    F(cos, cos, 0.5608, 0.72)                                                                      \
+    F(tan, tan, 0.5030, 0.76)                                                                      \
+    F(arcsin, asin, 0.5004, 0.73)                                                                  \
+    F(arccos, acos, 0.5004, 0.66)
 // clang-format on
 
 enum vmath_id {
