@@ -127,7 +127,7 @@ static gather_layer *gather_new(const char *name, const fn *f, const fn *merge, 
     return l;
 }
 
-expr *expr_gather(const by_block *b, const fn *merge, err *e)
+expr *expr_gather(const by_block *b, const fn *merge, uint64_t most, err *e)
 {
     int at = 0;
     while (at < b->narg && !b->arg[at].x) at++;
@@ -135,6 +135,7 @@ expr *expr_gather(const by_block *b, const fn *merge, err *e)
         return err_set(e, ValueError, "one block is gathered from those of an array");
     gather_layer *l = gather_new(b->name, b->f, merge, b->chunks, b->type, b->arg[at].x->of);
     l->at = (uint32_t)at;
+    l->run = most;
     l->narg = (uint32_t)b->narg;
     l->arg = arena_alloc(&l->mem, l->narg * sizeof *l->arg);
     for (uint32_t i = 0; i < l->narg; i++)
@@ -161,6 +162,7 @@ layer *gather_again(const gather_layer *l, layer *of)
 {
     gather_layer *r = gather_new(l->base.name, l->f, l->merge, l->base.grid, l->base.type, of);
     r->at = l->at;
+    r->run = l->run;
     r->narg = l->narg;
     r->arg = arena_alloc(&r->mem, l->narg * sizeof *r->arg);
     for (uint32_t i = 0; i < l->narg; i++)

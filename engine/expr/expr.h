@@ -211,8 +211,8 @@ typedef struct by_block {
  * only blocks). */
 expr *expr_by_block(const by_block *b, err *e);
 /* The only block is f of the arguments, the first array standing for the list of all its blocks.
- * merge (or NULL) makes of a list of some of them what f takes as one. */
-expr *expr_gather(const by_block *b, const fn *merge, err *e);
+ * merge (or NULL) makes of a list of some of them, `most` of them at once, what f takes as one. */
+expr *expr_gather(const by_block *b, const fn *merge, uint64_t most, err *e);
 
 /* --- reductions (reduce.c) --- */
 

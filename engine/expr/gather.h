@@ -7,6 +7,7 @@ typedef struct gather_layer {
     layer base;
     fn *f, *merge;     /* merge: NULL: all blocks are read at once */
     uint64_t most;     /* blocks to a task; 0: all of them */
+    uint64_t run;      /* so many are merged at once */
     uint32_t narg, at; /* at: the argument that is the list */
     lit *arg;
     arena mem;

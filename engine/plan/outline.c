@@ -421,6 +421,7 @@ static const known functions[] = {
     {.name = "int", .shape = scalar},
     {.name = "unique", .shape = distinct},
     {.name = "_field", .shape = shown},
+    {.name = "_distinct", .shape = distinct},
     {.name = "_unique_values", .shape = distinct},
     {.name = "_unique_parts", .shape = distinct},
     {.name = "_unique_merge", .shape = distinct},

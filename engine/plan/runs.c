@@ -8,16 +8,16 @@
 
 layer *rewrite_runs(const nodes *all, const node *x)
 {
-    enum { RUN = 256 };
     const gather_layer *l = as_gather(x->by);
     (void)all;
     if (!l || !l->merge || l->most) return NULL;
-    uint64_t n = l->base.dep[0]->grid->nblock, nrun = n / RUN + (n % RUN != 0);
+    uint64_t n = l->base.dep[0]->grid->nblock, most = l->run < 2 ? 2 : l->run;
+    uint64_t nrun = n / most + (n % most != 0);
     if (nrun < 2) return NULL;
     cuts *ax = cuts_repeat((int64_t)nrun, -1);
     grid *g = grid_new(1, &ax);
     datum_unref(ax);
-    layer *runs = gather_runs(l, RUN, g), *y = gather_again(l, runs);
+    layer *runs = gather_runs(l, most, g), *y = gather_again(l, runs);
     datum_unref(g);
     datum_unref(runs);
     return y;

@@ -106,8 +106,9 @@ static value b_blockwise(interp *in, const value *arg)
 }
 
 /* by_block(name, function, args, chunks, dtype, blockwise): arrays among the args stand for
- * their block; gather(name, function, args, chunks, dtype, merge): for the list of all of them */
-static value by_block_of(interp *in, const value *arg, value merge, bool gathers, bool shown)
+ * their block; gather(name, function, args, chunks, dtype, merge, run): for the list of all of them
+ */
+static value by_block_of(interp *in, const value *arg, value merge, int64_t most, bool shown)
 {
     arena a = {0};
     held h = {0};
@@ -131,7 +132,8 @@ static value by_block_of(interp *in, const value *arg, value merge, bool gathers
     b.f = f;
     b.name = name ? name->at : NULL;
     if (f && (m || is_none(merge)))
-        r = wrap_expr(in, gathers ? expr_gather(&b, m, &e) : expr_by_block(&b, &e), &e);
+        r = wrap_expr(in, most ? expr_gather(&b, m, (uint64_t)most, &e) : expr_by_block(&b, &e),
+                      &e);
     datum_unref(f);
     datum_unref(m);
     datum_unref(b.chunks);
@@ -143,12 +145,14 @@ static value by_block_of(interp *in, const value *arg, value merge, bool gathers
 
 static value b_by_block(interp *in, const value *arg)
 {
-    return by_block_of(in, arg, NONE, false, value_truth(in, arg[5]) == 1);
+    return by_block_of(in, arg, NONE, 0, value_truth(in, arg[5]) == 1);
 }
 
 static value b_gather(interp *in, const value *arg)
 {
-    return by_block_of(in, arg, arg[5], true, false);
+    int64_t most;
+    if (!to_int64(in, arg[6], &most)) return FAIL;
+    return by_block_of(in, arg, arg[5], most < 1 ? 1 : most, false);
 }
 
 /* block_ids(prefix, function or None, chunks) : an array whose blocks are f((i, j ...)) */
@@ -209,7 +213,7 @@ const builtin dask_blockwise_functions[] = {
      "new_axes=None, adjust_chunks=None, kwargs=None, materialized=False)",
      b_blockwise, NULL},
     {"by_block(name, function, args, chunks, dtype, blockwise=False)", b_by_block, NULL},
-    {"gather(name, function, args, chunks, dtype, merge=None)", b_gather, NULL},
+    {"gather(name, function, args, chunks, dtype, merge=None, run=256)", b_gather, NULL},
     {"block_ids(prefix, function, like)", b_block_ids, NULL},
     {"unify(arrays, indices)", b_unify, NULL},
     {0},
