@@ -26,6 +26,7 @@ static const builtin dask_table[] = {
     {"copy(x)", copy_array, NULL},
     {"stream(seed)", new_stream, NULL},
     {"shuffled(stream, n)", draw_order, NULL},
+    {"words(stream, n)", draw_words, NULL},
     {"draw(stream, distribution, parameters, size, chunks, prefix)", draw_dist, NULL},
     {"draw_integers(stream, low, high, dtype, size, chunks)", draw_integers, NULL},
     {"draw_choice(stream, population, weights, replace, size, chunks)", draw_choice, NULL},

@@ -57,6 +57,7 @@ value draw_dist(interp *in, const value *arg);
 value draw_integers(interp *in, const value *arg);
 value draw_choice(interp *in, const value *arg);
 value draw_order(interp *in, const value *arg);
+value draw_words(interp *in, const value *arg);
 /* A graph without gaps as one layer of the engine: entry i of `of` is node i; its task is what[i],
  * or it is the value result[i] where that is not FAIL.  NULL: pending. */
 layer *layer_of_nodes(interp *in, dict *of, const value *what, const value *result);

@@ -144,3 +144,15 @@ value draw_order(interp *in, const value *arg)
     if (x) random_order(g, n, (int64_t *)(void *)x->at);
     return array_wrap(in, x, &e);
 }
+
+/* words(stream, n): the stream's next n words, which seed generators of the program's own */
+value draw_words(interp *in, const value *arg)
+{
+    rng *g = stream_of(in, arg[0]);
+    int64_t n;
+    if (!g || !to_int64(in, arg[1], &n)) return FAIL;
+    err e = {0};
+    nd *x = nd_new(dtype_plain(DT_uint32), 1, &n, &e);
+    if (x) rng_bytes(g, (size_t)n * sizeof(uint32_t), x->at);
+    return array_wrap(in, x, &e);
+}
