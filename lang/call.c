@@ -378,6 +378,13 @@ static inline void fill_defaults(const sig *s, size_t i, value *out)
     }
 }
 
+/* Positional arguments and defaults, not counted. */
+static inline void bind_plain(const sig *s, const value *arg, size_t npos, value *out)
+{
+    if (npos) memcpy(out, arg, npos * sizeof *arg);
+    fill_defaults(s, npos, out);
+}
+
 /* Positional arguments for parameters that need no more: nothing to be said. */
 static bool plain_arguments(const sig *s, size_t npos, tuple *kwnames)
 {
@@ -389,8 +396,7 @@ static bool sig_bind(interp *in, const sig *s, const value *arg, size_t npos, tu
                      value *out)
 {
     if (plain_arguments(s, npos, kwnames)) {
-        memcpy(out, arg, npos * sizeof *arg);
-        fill_defaults(s, npos, out);
+        bind_plain(s, arg, npos, out);
         for (int i = 0; i < s->nparam; i++) value_ref(out[i]);
         return true;
     }
@@ -463,8 +469,7 @@ static value call_bound(interp *in, cfunction *f, const value *arg, size_t npos,
     if (s->simple && !kwnames && npos == s->npos) return f->row->fn(in, arg);
     value out[MAX_PARAM];
     if (plain_arguments(s, npos, kwnames)) {
-        memcpy(out, arg, npos * sizeof *arg);
-        fill_defaults(s, npos, out);
+        bind_plain(s, arg, npos, out);
         return f->row->fn(in, out);
     }
     if (!kwnames && s->star >= 0 && s->nkwonly <= 8 && npos >= s->required) {
