@@ -19,6 +19,8 @@ typedef struct traceback {
     struct traceback *next; /* towards where it happened */
     link *link;             /* counted */
     uint32_t at;            /* instruction */
+    uint32_t more;          /* frames right below that are the same, in very deep recursions */
+    uint32_t below;         /* entries below, at least */
     dict *globals;
 } traceback;
 

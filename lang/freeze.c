@@ -131,6 +131,7 @@ static void save_traceback(freezer *f, const traceback *tb)
     for (; tb; tb = tb->next) {
         freeze_datum(f, &tb->link->code->hdr);
         freeze_u32(f, tb->at);
+        freeze_u32(f, tb->more);
     }
 }
 

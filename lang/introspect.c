@@ -64,7 +64,8 @@ static value traceback_rows(interp *in, const value *arg)
 {
     list *l = list_new(in, 0);
     traceback *t = (traceback *)(void *)as_obj(arg[0], &T_traceback);
-    for (; l && t; t = t->next) {
+    uint32_t same = 0; /* of t->more */
+    for (; l && t; t = same++ < t->more ? t : (same = 0, t->next)) {
         const bytecode *c = t->link->code;
         pos p = code_pos(c, t->at);
         strbuf text = {0};

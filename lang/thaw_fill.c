@@ -62,7 +62,7 @@ static void fill_traceback(thawer *t, exc *x)
     traceback **to = &x->tb;
     for (uint32_t n = thaw_u32(t); n && !throwing(t->in); n--) {
         bytecode *c = as_bytecode(thaw_datum(t));
-        uint32_t at = thaw_u32(t);
+        uint32_t at = thaw_u32(t), more = thaw_u32(t);
         link *l = c ? code_link(t->in, c) : NULL;
         traceback *tb = l ? obj_new(t->in, &T_traceback, 0) : NULL;
         if (!tb) {
@@ -71,6 +71,7 @@ static void fill_traceback(thawer *t, exc *x)
         }
         tb->link = l;
         tb->at = at;
+        tb->more = more;
         tb->globals = obj_ref(t->in->main);
         *to = tb;
         to = &tb->next;

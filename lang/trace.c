@@ -18,16 +18,30 @@
 
 /* ---- building ---- */
 
+/* One more frame at the place of tb, deep down: millions of them need not be millions of entries.
+ */
+static bool is_same(const traceback *tb, const frame *f)
+{
+    enum { DEEP = 10000 };
+    return tb && tb->below >= DEEP && tb->hdr.rc == 1 && tb->more < UINT32_MAX &&
+           tb->link == f->link && tb->at == frame_at(f) && tb->globals == f->globals;
+}
+
 void exc_trace(interp *in, frame *f)
 {
     exc *x = as_exc(in->exc);
     if (!x || x->hdr.flags & OBJ_FROZEN) return;
+    if (is_same(x->tb, f)) {
+        x->tb->more++;
+        return;
+    }
     value pending = exc_take(in);
     traceback *tb = obj_new(in, &T_traceback, 0);
     if (tb) {
         tb->next = x->tb;
         tb->link = link_ref(f->link);
         tb->at = frame_at(f);
+        tb->below = tb->next && tb->next->below < UINT32_MAX ? tb->next->below + 1 : 0;
         tb->globals = obj_ref(f->globals);
         x->tb = tb;
     } else
@@ -191,7 +205,9 @@ void trace_list(interp *in, strbuf *out, const traceback *tb)
             last = tb;
             count = 0;
         }
-        if (++count <= SHOWN_ONCE) trace_entry(in, out, tb);
+        const long n = 1 + (long)tb->more;
+        for (long i = 0; i < n && count + i < SHOWN_ONCE; i++) trace_entry(in, out, tb);
+        count += n;
     }
     if (count > SHOWN_ONCE) add_repeats(out, count);
 }
@@ -334,9 +350,17 @@ static void tb_visit(obj *o, visitor f, void *ctx)
 
 static value tb_next(interp *in, const value *arg)
 {
-    (void)in;
-    traceback *t = (traceback *)(void *)arg[0].o;
-    return t->next ? v_obj(obj_ref(t->next)) : NONE;
+    traceback *t = (traceback *)(void *)arg[0].o, *same = NULL;
+    if (!t->more) return t->next ? v_obj(obj_ref(t->next)) : NONE;
+    if ((same = obj_new(in, &T_traceback, 0))) {
+        same->next = obj_ref(t->next);
+        same->link = link_ref(t->link);
+        same->at = t->at;
+        same->more = t->more - 1;
+        same->below = t->below;
+        same->globals = obj_ref(t->globals);
+    }
+    return v_obj(same);
 }
 
 static value tb_lineno(interp *in, const value *arg)

@@ -70,6 +70,23 @@ static void hide_own_frames(interp *in, exc *x)
     }
 }
 
+/* Millions of lines would take minutes to show: takes out the middle of a very long traceback. How
+ * many entries went. */
+static long cut_middle(interp *in, exc *x)
+{
+    enum { MOST = 20000, KEPT = 1000 };
+    long n = 0;
+    for (traceback *t = x ? x->tb : NULL; t; t = t->next) n++;
+    if (n <= MOST) return 0;
+    traceback *last = x->tb;
+    for (long i = 1; i < KEPT; i++) last = last->next;
+    traceback *gone = last->next, *rest = gone;
+    for (long i = 2 * KEPT; i < n; i++) rest = rest->next;
+    last->next = obj_ref(rest);
+    obj_unref(in, gone);
+    return n - 2 * KEPT;
+}
+
 static void set_last(interp *in, value sys, const char *name, value v)
 {
     str *s = str_of(in, name);
@@ -104,10 +121,16 @@ enum outcome session_report(interp *in, int *status)
         show_usage(in, raised);
     } else {
         hide_own_frames(in, as_exc(raised));
+        const long cut = cut_middle(in, as_exc(raised));
         remember_error(in, raised);
         char *text = exc_text(in, raised);
         host_puts(2, text ? text : "an exception that cannot be shown\n");
         mem_free(text);
+        if (cut) {
+            char note[96];
+            snprintf(note, sizeof note, "note: %ld entries in the middle are not shown\n", cut);
+            host_puts(2, note);
+        }
     }
     exc_clear(in);
     value_unref(in, raised);

@@ -43,6 +43,8 @@ void *mem_grow(void *p, size_t n)
 
 /* ---- what is given back later: a gigabyte takes the system a tenth of a second ---- */
 
+enum { LATE = 256 << 10 }; /* bytes: smaller blocks go at once */
+
 typedef struct late {
     struct late *next;
     size_t left; /* bytes that are not given back yet */
@@ -59,30 +61,31 @@ static void wait_in(late *p)
 bool mem_tidy(void)
 {
     enum { PIECE = 64 << 20, PAGE = 4096 };
-    late *p = atomic_exchange(&waiting, NULL), *next = p ? p->next : NULL;
-    if (!p) return false;
-    while (next) { /* one at a time */
-        late *q = next;
-        next = q->next;
-        wait_in(q);
-    }
-    if (p->left <= PIECE) {
-        free(p);
-    } else {
-        p->left -= PIECE;
-        uintptr_t from = ((uintptr_t)p + p->left + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-        madvise((void *)from, PIECE - PAGE, MADV_DONTNEED);
-        wait_in(p);
+    size_t room = PIECE; /* what may go now */
+    for (late *p = atomic_exchange(&waiting, NULL), *next; p; p = next) {
+        next = p->next;
+        if (p->left <= room) {
+            room -= p->left;
+            free(p);
+        } else if (room < LATE) {
+            wait_in(p);
+        } else {
+            const uintptr_t page = PAGE, to = ((uintptr_t)p + p->left) & ~(page - 1);
+            p->left -= room;
+            const uintptr_t from = ((uintptr_t)p + p->left + page - 1) & ~(page - 1);
+            madvise((void *)from, to - from, MADV_DONTNEED);
+            wait_in(p);
+            room = 0;
+        }
     }
     return atomic_load(&waiting) != NULL;
 }
 
 static void free_large(void *p)
 {
-    enum { LONG = 32 << 20 };
     while (!in_haste() && mem_tidy()) continue;
     size_t n = in_haste() ? malloc_usable_size(p) : 0;
-    if (n < LONG) {
+    if (n < LATE) {
         free(p);
         return;
     }
