@@ -179,9 +179,28 @@ static int fill(interp *in, module *m, const char *name, value parent)
     return ok ? 1 : -1;
 }
 
+/* Others may have taken functions out of a module of the library before it failed: these find in
+ * its namespace what they need, so the next attempt fills the same one. */
+static module *begun_before(interp *in, const char *name)
+{
+    str *key = in->begun ? str_of(in, name) : NULL;
+    value m = key ? dict_pop(in, in->begun, v_obj(key)) : FAIL;
+    obj_unref(in, key);
+    return as_module(m);
+}
+
+static void begun_keep(interp *in, module *m, const char *name)
+{
+    in->sure++;
+    if (!in->begun) in->begun = dict_new(in);
+    if (m->lazy && in->begun) dict_put(in, in->begun, name, v_obj(obj_ref(m)));
+    in->sure--;
+}
+
 static value load(interp *in, const char *name, value parent)
 {
-    module *m = module_new(in, name);
+    module *m = begun_before(in, name);
+    if (!m) m = module_new(in, name);
     if (!m || !dict_put(in, in->modules, name, v_obj(obj_ref(m)))) {
         obj_unref(in, m);
         return FAIL;
@@ -191,6 +210,7 @@ static value load(interp *in, const char *name, value parent)
     value pending = exc_take(in), key = v_str(in, name);
     dict_del(in, in->modules, key);
     value_unref(in, key);
+    if (r < 0) begun_keep(in, m, name);
     obj_unref(in, m);
     in->exc = pending;
     if (r < 0) return FAIL;

@@ -136,7 +136,8 @@ struct interp {
     struct dunder_ids *dunder_ids; /* the same by name */
 
     dict *modules, *builtins, *main; /* sys.modules, namespaces */
-    list *path;                      /* sys.path */
+    dict *begun; /* modules of the library that could not be imported, for the next time; NULL */
+    list *path;  /* sys.path */
     list *argv;
     dict *warned;  /* warnings already shown */
     list *filters; /* of warnings */

@@ -254,14 +254,19 @@ void modules_close(interp *in)
 {
     if (in->main) dict_clear(in, in->main);
     value k, v;
+    in->sure++;
     list *l = in->modules ? list_new(in, 0) : NULL;
     for (int64_t i = 0; l && dict_next(in->modules, &i, &k, &v);) list_append(in, l, v);
+    in->sure--;
     if (in->modules) dict_clear(in, in->modules);
     for (int64_t i = l ? l->n : 0; i-- > 0;) {
         module *m = as_module(l->at[i]);
         if (m && m->dict != in->builtins) dict_clear(in, m->dict);
     }
     obj_unref(in, l);
+    if (in->begun) dict_clear(in, in->begun);
+    obj_unref(in, in->begun);
+    in->begun = NULL;
     value_unref(in, in->build_class);
     in->build_class = FAIL;
     if (in->builtins) dict_clear(in, in->builtins);
