@@ -354,6 +354,7 @@ bool array_setitem(interp *in, value self, value key, value v)
     } else {
         y = to_nd(in, v, want);
     }
+    if (e.kind) throw_err(in, &e);
     y = nd_for(in, y, x);
     if (y && y->ndim && all_ints(&l, x) && x->dtype != DT_object &&
         (nd_count(y) != 1 || !as_ndarray(v))) {
