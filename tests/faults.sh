@@ -1,45 +1,60 @@
 #!/bin/sh
-# tests/faults.sh PROGRAM [SCRIPT...] - memory that runs out.  Each script (default: tests/faults/*.dsk) is
-# run with its first, second, third ... allocation of arrays failing in turn (a build for tests: -DSANITIZE=address).
-# It must end well or with MemoryError or another exception of the language: no crash, nothing leaked.
+# tests/faults.sh PROGRAM [SCRIPT...] - memory that runs out (a build for tests: -DSANITIZE=address).
+# Scripts (default: tests/faults/*.dsk) try whatever they do until there is memory for it.  In one run
+# the first allocation of each site fails, a site being a chain of calls; what is printed must be as
+# ever.  Then a sample of single allocations fails: these runs may end with an exception.
+# Never may one crash, hang or leak.
 # Ends with `N passed, N failed`.
 program=$1
 here=$(dirname "$(realpath "$0")")
 shift
 [ $# -gt 0 ] || set -- "$here"/faults/*.dsk
-most=${FAULTS:-60} # runs of each script
+most=${FAULTS:-30} # single allocations of each script
+calls=${CALLS:-8}  # that make a site
 out=$(mktemp -d) || exit 2
 trap 'rm -rf "$out"' EXIT
+export TMPDIR="$out/tmp"
 passed=0 failed=0
 
-# once SCRIPT N: 0 when the run is as it must be
+# once SCRIPT FAULT: 0 when the run is as it must be
 once() {
-    (cd "$out" && DSK_FAIL=$2 timeout 60 "$program" "$1") >"$out/out" 2>"$out/err"
+    rm -rf "$out/cwd" "$out/tmp"
+    mkdir "$out/cwd" "$out/tmp"
+    (cd "$out/cwd" && DSK_FAIL=$2 timeout 60 "$program" "$1") >"$out/out" 2>"$out/err"
     status=$?
     [ $status -le 1 ] || return 1
     ! grep -qE 'Sanitizer|runtime error' "$out/err" || return 1
     [ $status -eq 0 ] || grep -qE '^[A-Za-z.]+(Error|Exception|Warning|Interrupt)' "$out/err"
 }
 
+count() { # STATUS NAME
+    if [ "$1" -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL $2"
+        diff "$out/usual" "$out/out" | head -5
+        tail -30 "$out/err"
+    fi
+}
+
 for script; do
     script=$(realpath "$script")
-    if ! once "$script" 0; then
-        echo "FAIL $script: does not run"
-        failed=$((failed + 1))
-        continue
-    fi
+    once "$script" 0 && [ $status -eq 0 ]
+    status=$?
+    cp "$out/out" "$out/usual"
     all=$(sed -n 's/^allocations: //p' "$out/err")
-    step=$(((all + most - 1) / most))
+    count $status "$script: runs"
+    [ $status -eq 0 ] || continue
+    # those before are of the program's own text: nothing could try again
+    once "$script" "sites $calls 40" && [ $status -eq 0 ] && cmp -s "$out/usual" "$out/out"
+    count $? "$script: each site"
+    step=$(((all + most - 1) / (most > 0 ? most : 1)))
     [ "$step" -gt 0 ] || step=1
     n=1
-    while [ "$n" -le "$all" ]; do
-        if once "$script" "$n"; then
-            passed=$((passed + 1))
-        else
-            failed=$((failed + 1))
-            echo "FAIL $script: allocation $n of $all"
-            tail -5 "$out/err"
-        fi
+    while [ "$n" -le "$all" ] && [ "$most" -gt 0 ]; do
+        once "$script" "$n"
+        count $? "$script: allocation $n of $all"
         n=$((n + step))
     done
 done
