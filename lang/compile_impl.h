@@ -123,7 +123,6 @@ void call_arguments(unit *u, unsigned base, ast_list args, ast_list keywords, bo
 unsigned settle(unit *u, unsigned reg, int want); /* moves a value to where it must go */
 unsigned dest(unit *u, int want); /* the register to write: want or the next temporary */
 void await_value(unit *u, unsigned reg, unsigned kind); /* reg = await reg */
-int binop_of(enum ast_op op);
 /* operators and constants (compile_op.c) */
 unsigned constant(unit *u, const ast *x, int want);
 bool all_konst(ast_list l);

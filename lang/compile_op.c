@@ -90,11 +90,6 @@ static const int8_t binops[O_COUNT] = {
     [O_FloorDiv] = OP_FLOORDIV,
 };
 
-int binop_of(enum ast_op op)
-{
-    return binops[op];
-}
-
 void emit_binary(unit *u, enum ast_op op, unsigned inplace, unsigned a, unsigned b, bool k,
                  unsigned c)
 {

@@ -64,11 +64,6 @@ static inline void *block_get(interp *in, size_t n)
 #endif
 }
 
-void *block_alloc(interp *in, size_t n)
-{
-    return block_get(in, n);
-}
-
 void block_free(interp *in, void *at, size_t n)
 {
 #ifdef DSK_SANITIZE

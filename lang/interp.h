@@ -34,7 +34,6 @@ typedef struct pool { /* free lists of small blocks, by size */
     void *chunks;
 } pool;
 
-void *block_alloc(interp *in, size_t n); /* NULL: out of memory, nothing pending */
 void block_free(interp *in, void *p, size_t n);
 /* Storage that grows: p, of `had` bytes, as `want` bytes; small ones come from the pool. NULL with
  * MemoryError: p is as it was. */

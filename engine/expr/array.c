@@ -306,30 +306,6 @@ source *layer_source(const layer *l)
     return s;
 }
 
-static void drop_object(const void *p)
-{
-    datum_unref((datum *)(uintptr_t)p);
-}
-
-expr *expr_getter(label l, datum *object, const fn *getter, hash128 content, bool inlined, grid *g,
-                  dtype_of t, err *e)
-{
-    (void)e;
-    if (!object || !getter || !g) return NULL;
-    char *name = array_name(l, content, g);
-    layer *first = inlined ? NULL : original_layer(name, object, t);
-    block_layer *b = block_layer_new(name, datum_ref((fn *)(uintptr_t)getter), region_args, g, t,
-                                     inlined ? 0 : 1, &first);
-    b->base.flags = LAYER_BLOCKWISE;
-    if (inlined) {
-        b->param = datum_ref(object);
-        b->drop_param = drop_object;
-    }
-    datum_unref(first);
-    mem_free(name);
-    return expr_of_layer(&b->base);
-}
-
 expr *expr_constant(const nd *x)
 {
     strbuf b = {0};

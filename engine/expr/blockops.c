@@ -243,39 +243,6 @@ fn *fn_where(void)
     return elementwise(fn_new(sizeof(fn), &where_kind, "where"));
 }
 
-/* --- functions of one or two blocks --- */
-
-typedef struct block_fn {
-    fn base;
-    nd *(*one)(const nd *, err *);
-    nd *(*two)(const nd *, const nd *, err *);
-} block_fn;
-
-static datum *block_call(const fn *f, const call *c, err *e)
-{
-    const block_fn *b = (const block_fn *)f;
-    const nd *x[2];
-    TRY(blocks_of(c, b->one ? 1 : 2, x, e));
-    return b->one ? (datum *)b->one(x[0], e) : (datum *)b->two(x[0], x[1], e);
-}
-
-static const fn_kind block_fn_kind = {
-    .name = "block", .version = 1, .call = block_call, .cost = {.copies = 1, .ns = 5}};
-
-fn *fn_block1(const char *name, nd *(*f)(const nd *, err *))
-{
-    block_fn *b = fn_new(sizeof *b, &block_fn_kind, name);
-    b->one = f;
-    return &b->base;
-}
-
-fn *fn_block2(const char *name, nd *(*f)(const nd *, const nd *, err *))
-{
-    block_fn *b = fn_new(sizeof *b, &block_fn_kind, name);
-    b->two = f;
-    return &b->base;
-}
-
 /* --- a value out of a pack --- */
 
 typedef struct item_fn {

@@ -55,14 +55,6 @@ expr *expr_with_chunks(const expr *x, grid *g, err *e)
     return y;
 }
 
-expr *expr_with_type(const expr *x, dtype_of t)
-{
-    if (!x) return NULL;
-    expr *y = expr_new(datum_ref(x->of), x->chunks, t);
-    y->meta = datum_ref(x->meta);
-    return y;
-}
-
 void expr_shape(const expr *x, int64_t shape[GRID_MAXDIM])
 {
     grid_shape(x->chunks, shape);

@@ -43,9 +43,8 @@ static inline expr *as_expr(const datum *d)
 /* Takes the layer (which must have a grid). */
 expr *expr_of_layer(layer *l);
 expr *expr_with_meta(const expr *x, datum *meta); /* counts meta */
-/* same layer and keys, other chunk sizes or dtype (compute_chunk_sizes, _meta fixes) */
+/* same layer and keys, other chunk sizes (compute_chunk_sizes) */
 expr *expr_with_chunks(const expr *x, grid *g, err *e);
-expr *expr_with_type(const expr *x, dtype_of t);
 void expr_shape(const expr *x, int64_t shape[GRID_MAXDIM]); /* -1: unknown */
 /* "(4, 4)", "(nan, 3)" */
 char *expr_shape_text(const expr *x);
@@ -64,8 +63,6 @@ expr *expr_full(label l, grid *g, dtype_of t, const nd *value, err *e);
 expr *expr_arange(label l, lit start, lit step, grid *g, dtype_of t, err *e);
 expr *expr_linspace(label l, double start, double stop, bool endpoint, grid *g, dtype_of t, err *e);
 expr *expr_eye(label l, int64_t k, grid *g, dtype_of t, err *e);
-/* f(shape tuple, start tuple) per block */
-expr *expr_generate(label l, const fn *f, grid *g, dtype_of t, err *e);
 
 /* Something that regions can be read from: an array of the language, a dataset of a file. */
 typedef struct source source;
@@ -110,9 +107,6 @@ source *layer_source(const layer *l);
 /* da.from_array.  `token`: hash of the content (or of path and name); `original`: Dask adds the
  * layer "original-<name>" for everything but NumPy arrays. */
 expr *expr_array(label l, source *s, hash128 content, bool original, grid *g, dtype_of t, err *e);
-/* Any object with __getitem__: tasks are getter(original, (slice, ...)). */
-expr *expr_getter(label l, datum *object, const fn *getter, hash128 content, bool inlined, grid *g,
-                  dtype_of t, err *e);
 /* A small constant as an expr of one block: what Dask's asarray() makes of NumPy operands. */
 expr *expr_constant(const nd *x);
 
@@ -143,7 +137,6 @@ fn *fn_view(dtype_of t, char order);
 fn *fn_round(int decimals);
 fn *fn_clip(void); /* (x, lo, hi); none for absent */
 fn *fn_where(void);
-fn *fn_concat(int axis);    /* joins its inputs */
 fn *fn_getitem(void);       /* (x, index tuple) */
 fn *fn_getitem_part(void);  /* likewise; what is half of x at most is a copy in C order (Dask's) */
 fn *fn_getitem_piece(void); /* the same, when all of x is taken piece by piece */
@@ -151,9 +144,6 @@ fn *fn_transpose(int ndim, const int *perm);
 fn *fn_reshape(int ndim, const int64_t *shape);
 /* (name, bound datum) of a pack: getitem of dicts and tuples between tasks */
 fn *fn_item(uint32_t i);
-/* a block function of one or two blocks and nothing else, for one-line operations */
-fn *fn_block1(const char *name, nd *(*f)(const nd *, err *));
-fn *fn_block2(const char *name, nd *(*f)(const nd *, const nd *, err *));
 
 /* --- blockwise (blockwise.c) --- */
 
@@ -254,10 +244,6 @@ expr *expr_sort(const expr *x, err *e);
 /* method: 's'equential, 'b'lelloch */
 expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, char method,
                 err *e);
-/* da.reductions.cumreduction with functions of the caller: f(block), binop(carry, block).  preop
- * (block totals, kept as an axis of one) makes it blelloch; else ident starts the carries. */
-expr *expr_scan_with(label l, const fn *f, const fn *preop, const fn *binop, const nd *ident,
-                     const expr *x, int axis, dtype_of t, err *e);
 
 /* --- indexing (index.c, take.c, setitem.c) --- */
 

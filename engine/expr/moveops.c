@@ -190,11 +190,6 @@ static const fn_kind concat_kind = {.name = "concatenate",
                                     .takes = "X+",
                                     .cost = {.streams = true}};
 
-fn *fn_concat(int axis)
-{
-    return axes_new(&concat_kind, "concatenate", 1, &(int64_t){axis});
-}
-
 fn *fn_concat_all(int ndim)
 {
     int64_t axes[GRID_MAXDIM];

@@ -9,7 +9,5 @@ enum { MAX_RECHUNK_STEP = 64 };
  * threshold: growth of the graph that is accepted; limit: bytes of the largest block. */
 int rechunk_plan(grid *old, grid *to, size_t itemsize, int64_t threshold, int64_t limit,
                  grid *step[MAX_RECHUNK_STEP]);
-/* _balance_chunksizes: nearly equal chunks, or `a` itself (counted). */
-cuts *cuts_balance(cuts *a);
 /* The grid that a rechunk layer starts from (its blocks are dep[0]'s); NULL: another layer. */
 const grid *as_rechunk(const layer *l);

@@ -252,31 +252,3 @@ int rechunk_plan(grid *old, grid *to, size_t itemsize, int64_t threshold, int64_
 }
 
 /* --- balance=True --- */
-
-cuts *cuts_balance(cuts *a)
-{
-    if (!cuts_known(a)) return datum_ref(a);
-    int64_t n = a->nblock, smallest = a->largest, *size = mem_alloc((size_t)n * sizeof *size);
-    for (int64_t i = 0; i < n; i++) {
-        size[i] = cuts_size(a, i);
-        if (size[i] < smallest) smallest = size[i];
-        for (int64_t k = i; k > 0 && size[k - 1] > size[k]; k--) {
-            int64_t t = size[k];
-            size[k] = size[k - 1];
-            size[k - 1] = t;
-        }
-    }
-    int64_t median = (size[(n - 1) / 2] + size[n / 2]) / 2, eps = median / 2;
-    int64_t best = 0, best_spread = INT64_MAX, want = n;
-    mem_free(size);
-    if ((double)smallest <= 0.5 * (double)a->largest) want--;
-    for (int64_t c = median - eps; c <= median + eps; c++) {
-        if (c <= 0) continue;
-        int64_t rest = a->extent % c, count = a->extent / c + (rest != 0);
-        int64_t spread = rest && count > 1 ? c - rest : 0;
-        if (count != want || spread >= best_spread) continue;
-        best = c;
-        best_spread = spread;
-    }
-    return best ? cuts_even(a->extent, best) : datum_ref(a);
-}

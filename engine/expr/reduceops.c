@@ -509,11 +509,6 @@ enum red_step red_step_of(const fn *f)
     return RED_OTHER;
 }
 
-const red_fn *fn_as_plain_reduce(const fn *f)
-{
-    return f->kind == &plain_kind ? (const red_fn *)f : NULL;
-}
-
 bool fn_reduces(const fn *f, dtype_of t, uint32_t *axes, bool *ordered)
 {
     const red_fn *r = (const red_fn *)f;

@@ -41,8 +41,7 @@ typedef struct red_fn {
 extern const fn_field red_fields[];
 /* parameters copied from `like` */
 fn *fn_red(enum red_step step, const char *name, const red_fn *like);
-int red_axes(const red_fn *r, int *out); /* that the levels of nested lists stand for */
-const red_fn *fn_as_plain_reduce(const fn *f);
+int red_axes(const red_fn *r, int *out);        /* that the levels of nested lists stand for */
 const fn_kind *fn_arg_kind(enum red_step step); /* argops.c */
 enum red_step red_step_of(const fn *f);         /* RED_OTHER: none of these */
 /* The parts of a mean (n, total) or of moments (total, n, M), taken. */

@@ -471,13 +471,5 @@ expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, 
     return y;
 }
 
-expr *expr_scan_with(label l, const fn *f, const fn *preop, const fn *binop, const nd *ident,
-                     const expr *x, int axis, dtype_of t, err *e)
-{
-    if (!x || !f || !binop) return NULL;
-    return preop ? blelloch(l, f->name, f, preop, binop, x, axis, t, e)
-                 : sequential(l, f->name, f, binop, ident, x, axis, t, e);
-}
-
 const fn_kind *const scan_kinds[] = {&scan_kind,    &ident_kind, &carry_kind,
                                      &combine_kind, &total_kind, NULL};

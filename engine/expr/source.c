@@ -380,32 +380,4 @@ expr *expr_eye(label l, int64_t k, grid *g, dtype_of t, err *e)
     return expr_of_layer(&b->base);
 }
 
-/* --- any function of a block's place --- */
-
-static bool place_args(const block_layer *l, uint64_t i, arena *a, task_view *out)
-{
-    int64_t block[GRID_MAXDIM], shape[GRID_MAXDIM], start[GRID_MAXDIM];
-    const grid *g = l->base.grid;
-    grid_block(g, i, block);
-    grid_block_shape(g, block, shape);
-    grid_block_start(g, block, start);
-    lit *arg = arena_alloc(a, 2 * sizeof *arg);
-    arg[0] = lit_ints(a, g->ndim, shape);
-    arg[1] = lit_ints(a, g->ndim, start);
-    out->narg = 2;
-    out->arg = arg;
-    return true;
-}
-
-expr *expr_generate(label l, const fn *f, grid *g, dtype_of t, err *e)
-{
-    (void)e;
-    if (!g || !f) return NULL;
-    char *name = source_name(l, f->name, f, g, t);
-    block_layer *b =
-        block_layer_new(name, datum_ref((fn *)(uintptr_t)f), place_args, g, t, 0, NULL);
-    mem_free(name);
-    return expr_of_layer(&b->base);
-}
-
 const fn_kind *const source_kinds[] = {&full_kind, &arange_kind, &linspace_kind, &eye_kind, NULL};

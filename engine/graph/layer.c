@@ -272,13 +272,6 @@ uint64_t layers_count(const layers *l)
     return n;
 }
 
-const layer *layers_find(const layers *l, const char *name)
-{
-    for (uint32_t i = 0; i < l->n; i++)
-        if (!strcmp(l->at[i]->name, name)) return l->at[i];
-    return NULL;
-}
-
 void layers_clear(layers *l)
 {
     mem_free(l->at);

@@ -108,7 +108,6 @@ typedef struct layers {
 } layers;
 layers layers_of(uint32_t n, layer *const *root);
 uint64_t layers_count(const layers *l); /* len(x.dask) */
-const layer *layers_find(const layers *l, const char *name);
 void layers_clear(layers *l);
 
 /* --- names --- */

@@ -38,11 +38,6 @@ static void zarr_drop(datum *d)
 
 static const datum_kind zarr_kind = {.name = "Zarr array", .drop = zarr_drop};
 
-zarr *as_zarr(datum *d)
-{
-    return d && d->kind == &zarr_kind ? (zarr *)(void *)d : NULL;
-}
-
 const zarr_spec *zarr_about(const zarr *z)
 {
     return &z->s;

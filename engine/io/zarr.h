@@ -23,7 +23,6 @@ typedef struct zarr_spec {
 
 /* Copies what it is given. ValueError for chunks that are not positive. */
 zarr *zarr_new(const char *path, const zarr_spec *s, err *e);
-zarr *as_zarr(datum *d); /* NULL: something else */
 const zarr_spec *zarr_about(const zarr *z);
 const char *zarr_path(const zarr *z); /* the folder */
 

@@ -68,11 +68,6 @@ void plan_free(plan *p)
     while (drop_some(p)) continue;
 }
 
-void plan_key(const plan *p, tid t, key *out)
-{
-    layer_key(p->prog[p->task[t].prog]->step[0], p->task[t].index, out);
-}
-
 datum *plan_result(const plan *p, uint32_t k)
 {
     return atomic_load_explicit(&p->out[p->wanted[k]], memory_order_acquire);

@@ -121,8 +121,6 @@ nd *place_view(nd *whole, const grid *g, uint64_t block);
 nd *plan_placed(const plan *p, uint32_t first, bool *all);
 uint64_t places_bytes(const plan *p); /* of all such arrays */
 void places_free(plan *p);            /* by plan_free() */
-/* The key a task answers to. */
-void plan_key(const plan *p, tid t, key *out);
 /* Bytes of block i of l as its grid has it, unknown sizes as 1; 0: not a block. */
 uint64_t block_bytes(const layer *l, uint64_t i);
 /* The result of wanted[k]; borrowed. Present after a successful run. */

@@ -14,16 +14,6 @@ int64_t int_digit_limit(interp *in)
     return in->digit_limit == 0 ? DIGIT_LIMIT : in->digit_limit < 0 ? 0 : in->digit_limit;
 }
 
-bool int_set_digit_limit(interp *in, int64_t n)
-{
-    if (n != 0 && n < DIGIT_LIMIT_MIN) {
-        throw(in, ValueError, "maxdigits must be 0 or larger than %d", DIGIT_LIMIT_MIN);
-        return false;
-    }
-    in->digit_limit = n ? (int32_t)(n > INT32_MAX ? INT32_MAX : n) : -1;
-    return true;
-}
-
 /* ---- int -> text ---- */
 
 static bool check_digits(interp *in, const mpz_t z)

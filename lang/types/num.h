@@ -77,7 +77,6 @@ bool float_from_text(interp *in, str *text, double *out); /* float("...") */
 /* Blanks cut off, Unicode's decimal digits as ASCII ones, anything foreign as '?'. mem_*. */
 char *number_text(const str *s, size_t *n);
 int64_t int_digit_limit(interp *in); /* sys.get_int_max_str_digits(); 0: none */
-bool int_set_digit_limit(interp *in, int64_t n);
 value float_from_hex(interp *in, str *text);
 value float_to_hex(interp *in, double x);
 

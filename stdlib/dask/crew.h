@@ -62,5 +62,3 @@ void live_freeze(interp *in, datum *d);
 
 /* The workers for n (0: default), kept by the interpreter. NULL: pending. */
 crew *crew_of(interp *in, int64_t n, bool processes);
-/* Runs a plan with c's workers, or on this thread (NULL).  False: pending. */
-bool run_plan(interp *in, plan *pl, crew *c);

@@ -121,11 +121,6 @@ static void freeze_data(interp *in, const plan *pl)
     }
 }
 
-bool run_plan(interp *in, plan *pl, crew *c)
-{
-    return run_plan_with(in, pl, c, &(run_opts){0});
-}
-
 bool run_plan_with(interp *in, plan *pl, crew *c, const run_opts *more)
 {
     running r = {in, c};

@@ -334,11 +334,6 @@ int64_t fleet_pid(fleet *t, int who)
     return workers_pid(t->w, who);
 }
 
-int64_t fleet_memory(fleet *t, int who)
-{
-    return workers_memory(t->w, who);
-}
-
 void fleet_kill(fleet *t, int who)
 {
     workers_kill(t->w, who, SIGKILL);

@@ -14,5 +14,4 @@ bool fleet_add(fleet *t, err *e); /* one more */
 void fleet_close(fleet *t);       /* ends them; on the thread of home */
 void fleet_say(fleet *t);         /* home: writes what tasks printed */
 int64_t fleet_pid(fleet *t, int who);
-int64_t fleet_memory(fleet *t, int who);
 void fleet_kill(fleet *t, int who); /* ends a worker, which is replaced */
