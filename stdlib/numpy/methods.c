@@ -348,6 +348,7 @@ KEEPS(numpy_partition)
          "The memory of a result before a ufunc fills it."},
         {"__array_ufunc__(self, ufunc, method, /, *inputs, **kwargs)", array_hook_ufunc,
          "The ufunc of operands that leave it to NumPy."},
+        {"@property data", array_get_data, "The memory, as a memoryview."},
         {"__reduce__(self)", array_hook_reduce, "What pickle needs to make it again."},
         {"__setstate__(self, state, /)", array_hook_setstate, "Takes what __reduce__ told."},
         {"__deepcopy__(self, memo, /)", array_hook_deepcopy,

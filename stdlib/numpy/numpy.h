@@ -172,7 +172,7 @@ extern const char *const scalar_names[NBINOP]; /* "scalar add" */
 
 /* ---- the rest ---- */
 
-enum { ARRAY_HOOKS = 9 }; /* rows at the front that scalars lack */
+enum { ARRAY_HOOKS = 10 }; /* rows at the front that scalars lack */
 extern const builtin array_methods[];
 value array_round(interp *in, const value *arg); /* __round__ */
 value array_repr(interp *in, value self);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lang/types/klass.h"
+#include "lang/types/memview.h"
 #include "stdlib/numpy/parts.h"
 
 static value class_row(interp *in, const type *t, const char *name)
@@ -173,6 +174,11 @@ value array_get_priority(interp *in, const value *arg)
 {
     (void)in, (void)arg;
     return v_float(0);
+}
+
+value array_get_data(interp *in, const value *arg)
+{
+    return call_n(in, v_type(&T_memoryview), 1, arg[0]);
 }
 
 value array_hook_finalize(interp *in, const value *arg)

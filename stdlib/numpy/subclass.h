@@ -42,6 +42,7 @@ value array_wrapped(interp *in, value called, const value *arg, size_t n, value 
 value subclass_binary(interp *in, const ufunc *f, value a, value b, const char *reflected,
                       bool into);
 
+value array_get_data(interp *in, const value *arg);
 value array_get_priority(interp *in, const value *arg);
 value array_hook_reduce(interp *in, const value *arg);
 value array_hook_setstate(interp *in, const value *arg);
