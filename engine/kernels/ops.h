@@ -38,7 +38,7 @@ nd *nd_real(const nd *x), *nd_imag(const nd *x, err *e); /* imag of a real block
 nd *nd_field(const nd *x, ptrdiff_t offset, dtype_of t); /* a view with another element type */
 /* ndarray.view(dtype): reinterprets bytes; ValueError in NumPy's words */
 nd *nd_as_type(const nd *x, dtype_of t, err *e);
-nd *nd_ravel(const nd *x, char order, err *e); /* view when possible */
+nd *nd_ravel(const nd *x, char order, err *e); /* contiguous; a view where x is */
 nd *nd_reshape_order(const nd *x, int ndim, const int64_t *shape, char order, err *e);
 
 /* Axis in [0, ndim); type: promoted unless want.dt != DT_none; ValueError in NumPy's words. */

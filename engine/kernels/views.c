@@ -153,7 +153,12 @@ nd *nd_reshape_order(const nd *x, int ndim, const int64_t *shape, char order, er
 nd *nd_ravel(const nd *x, char order, err *e)
 {
     int64_t n = nd_count(x);
-    if (order != 'K') return nd_reshape_order(x, 1, &n, order, e);
+    if (order == 'K' && x->flags & (ND_C | ND_F)) order = 'A'; /* one run as it lies */
+    if (order != 'K') {
+        nd *r = nd_reshape_order(x, 1, &n, order, e), *run = r ? nd_contiguous(r, e) : NULL;
+        datum_unref(r);
+        return run;
+    }
     nd *y = nd_copy_order(x, 'K', e); /* axes as they lie, copied into one run */
     if (!y) return NULL;
     nd *flat = nd_view(y->b, y->b->data, nd_type(x), 1, &n, NULL);
