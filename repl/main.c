@@ -128,6 +128,12 @@ static bool limit_vectors(void)
     return true;
 }
 
+/* -i, and flags of python's that change nothing here. */
+static bool is_python_flag(const char *arg)
+{
+    return arg[0] == '-' && arg[1] && strchr("iquBEIsS", arg[1]) && !arg[2];
+}
+
 static bool read_options(options *o, int argc, char **argv)
 {
     TRY(limit_vectors());
@@ -139,10 +145,11 @@ static bool read_options(options *o, int argc, char **argv)
         } else if (!strcmp(argv[i], "--memory")) {
             if (++i == argc) return bad_usage("an argument is missing", "--memory");
             TRY(set_memory(argv[i]));
-        } else if (!strcmp(argv[i], "-i") || !strcmp(argv[i], "-q"))
+        } else if (is_python_flag(argv[i])) {
             o->stay |= argv[i][1] == 'i';
-        else
+        } else {
             break;
+        }
     }
     if (i == argc) {
         o->argc = 1;
