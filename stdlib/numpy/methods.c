@@ -85,7 +85,11 @@ static value m_view(interp *in, const value *arg)
     err e = {0};
     value r = FAIL;
     const type *cls = as_type(arg[1]), *also = as_type(arg[2]);
-    if (also && type_is_sub(also, &T_ndarray)) {
+    if (!is_none(arg[2]) && !(also && type_is_sub(also, &T_ndarray))) {
+        datum_unref(x);
+        return throw(in, ValueError, "Type must be a sub-type of ndarray type");
+    }
+    if (also) {
         datum_unref(x);
         value v = is_none(arg[1]) ? value_ref(arg[0]) : m_view(in, (value[]){arg[0], arg[1], NONE});
         r = as_ndarray(v) ? array_as(in, also, as_ndarray(v)) : v;
