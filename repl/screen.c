@@ -24,17 +24,26 @@ typedef struct layout {
     int column; /* where the next character goes */
     size_t cursor_row;
     int cursor_column;
+    int other;                       /* a width to which the terminal has come since; 0: none */
+    size_t other_rows, other_cursor; /* the rows so far there, and the cursor's */
 } layout;
 
 static const char *continued; /* the prompt of the second and later lines */
 static size_t drawn_row;      /* of the cursor, counted from the first row on the screen */
 static size_t drawn_last;     /* the last row there */
-static int drawn_width;       /* of the terminal then */
+static int drawn_width;       /* of the terminal then; 0: nothing has been drawn */
 
 /* ---- layout ---- */
 
+/* The rows that a terminal of the other width makes of the current one. */
+static size_t rows_there(const layout *l)
+{
+    return l->other && l->column ? (size_t)((l->column - 1) / l->other + 1) : 1;
+}
+
 static void begin_row(layout *l)
 {
+    if (l->nrow) l->other_rows += rows_there(l);
     if (l->nrow == l->cap) {
         l->cap = l->cap ? l->cap * 2 : 16;
         l->row = mem_grow(l->row, l->cap * sizeof *l->row);
@@ -92,12 +101,13 @@ static void mark_cursor(layout *l)
     if (l->column == l->width) begin_row(l);
     l->cursor_row = l->nrow - 1;
     l->cursor_column = l->column;
+    l->other_cursor = l->other_rows + (l->other ? (size_t)(l->column / l->other) : 0);
 }
 
 /* readline's prompt and line. */
-static layout lay_out(int columns)
+static layout lay_out(int columns, int other)
 {
-    layout l = {.width = columns > 1 ? columns : 80};
+    layout l = {.width = columns > 1 ? columns : 80, .other = other > 1 ? other : 0};
     begin_row(&l);
     put_prompt(&l, rl_display_prompt ? rl_display_prompt : "");
     for (size_t i = 0, end = (size_t)rl_end; i < end;) {
@@ -152,17 +162,23 @@ static void to_column(int column)
     fflush(rl_outstream);
 }
 
+void screen_fresh(void)
+{
+    drawn_row = drawn_last = 0;
+    drawn_width = 0;
+}
+
 void screen_draw(void)
 {
     int lines, columns;
     rl_get_screen_size(&lines, &columns);
-    if (drawn_row && columns != drawn_width) { /* the terminal has broken the rows elsewhere */
-        layout again = lay_out(columns);
-        drawn_row = again.cursor_row;
-        drawn_last = again.nrow - 1;
-        layout_clear(&again);
+    if (columns < drawn_width) { /* the terminal has broken the rows once more */
+        layout was = lay_out(drawn_width, columns);
+        drawn_row = was.other_cursor;
+        drawn_last = was.other_rows + rows_there(&was) - 1;
+        layout_clear(&was);
     }
-    layout l = lay_out(columns);
+    layout l = lay_out(columns, 0);
     const size_t room = lines > 1 ? (size_t)lines : 24;
     const size_t top = l.cursor_row < room ? 0 : l.cursor_row - room + 1;
     const size_t stop = l.nrow - top < room ? l.nrow : top + room;
@@ -178,16 +194,11 @@ void screen_finish(void)
 {
     int lines, columns;
     rl_get_screen_size(&lines, &columns);
-    layout l = lay_out(columns);
+    layout l = lay_out(columns, 0);
     paint(&l, 0, l.nrow);
     to_column(l.column);
-    drawn_row = drawn_last = 0;
+    screen_fresh();
     layout_clear(&l);
-}
-
-void screen_fresh(void)
-{
-    drawn_row = drawn_last = 0;
 }
 
 void screen_clear(void)
