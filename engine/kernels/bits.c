@@ -90,7 +90,8 @@ nd *nd_unpackbits(const nd *x, int64_t count, bool big, err *e)
     if (!flat) return NULL;
     memcpy(shape, nd_shape(x), (size_t)x->ndim * sizeof *shape);
     shape[last] = count;
-    nd *y = nd_zero(dtype_plain(DT_uint8), x->ndim, shape, e);
+    nd *y = count > bytes * 8 ? nd_zero(dtype_plain(DT_uint8), x->ndim, shape, e)
+                              : nd_new(dtype_plain(DT_uint8), x->ndim, shape, e);
     int64_t rows = y && count ? nd_count(y) / count : 0;
     if (y && !unpack_rows((const uint8_t *)flat->at, rows, bytes, count, big, y->at, e))
         y = datum_unref(y);
