@@ -390,16 +390,25 @@ static bool ask_for_room(size_t size)
     return ok;
 }
 
+static bool clear(char *at, size_t size, err *e)
+{
+    enum { PIECE = 32 << 20 }; /* a few milliseconds */
+    for (size_t done = 0; done < size; done += PIECE) {
+        TRY(stop_check(e));
+        memset(at + done, 0, size - done < PIECE ? size - done : PIECE);
+    }
+    return true;
+}
+
 static buf *new_large(size_t size, bool zero, err *e)
 {
     if (!ask_for_room(size)) return err_nomem(e, size);
     int k = class_of(size);
     void *kept = k >= 0 ? take_kept(k) : NULL, *at = kept ? kept : fresh_block(k, size);
     if (!at) return err_nomem(e, size);
-    if (zero && kept) memset(at, 0, size);
     buf *b = buf_wrap(at, size, release_block, NULL);
     b->flags = BUF_POOL;
-    return b;
+    return zero && kept && !clear(at, size, e) ? buf_unref(b) : b;
 }
 
 /* A block of small_room(size) bytes as a buffer whose bytes lie behind its header. */
