@@ -209,7 +209,7 @@ nd *reduce_var(const reduction *r, const nd *x, uint32_t axes, bool keepdims, dt
     nd *total = sum_of_squares(x, axes, keepdims, inner, where, e);
     nd *n = total ? item_count(x, axes, keepdims, where, e) : NULL;
     if (n) n = freedom(n, ddof, e);
-    if (total && n) total = divide_counts(total, n, e);
+    if (total) total = n ? divide_counts(total, n, e) : datum_unref(total);
     datum_unref(n);
     return deliver(total, o, e);
 }
@@ -386,8 +386,8 @@ nd *reduce_nanvar(const reduction *r, const nd *x, uint32_t axes, bool keepdims,
         datum_unref(shaped);
         datum_unref(k);
     }
-    if (var && left) var = divide_counts(var, left, e);
-    nd *zero = scalar_int(0), *bad = var && left ? nd_map2(U_less_equal, left, zero, e) : NULL;
+    if (var) var = left ? divide_counts(var, left, e) : datum_unref(var);
+    nd *zero = scalar_int(0), *bad = var ? nd_map2(U_less_equal, left, zero, e) : NULL;
     if (bad && any_true(bad, e)) {
         nd *nan = scalar_float((double)NAN);
         tell(o, WARN_NANDDOF);
@@ -396,6 +396,7 @@ nd *reduce_nanvar(const reduction *r, const nd *x, uint32_t axes, bool keepdims,
     }
     datum_unref(zero);
     datum_unref(bad);
+    if (e->kind != NO_ERR) var = datum_unref(var);
     datum_unref(left);
     datum_unref(n);
     return deliver(var, o, e);
