@@ -66,6 +66,21 @@ static uint32_t pcre_options(const pattern *p)
     return o;
 }
 
+/* PCRE2's compiled code of 10.42 and before gives up too soon where what comes before a repeat may
+ * be of several lengths: ((?:ab|a)a*b on "ab").  Patterns with that shape, or nearly. */
+static bool may_give_up(const strbuf *text)
+{
+    bool branches = false, repeats = false;
+    const char *p = sb_text(text), *end = p + text->n;
+    for (; p < end; p++) {
+        const char next = p + 1 < end ? p[1] : 0;
+        repeats |= *p == '*' || *p == '+' || (*p == ',' && next == '}');
+        branches |=
+            *p == '|' || (*p == '(' && next == '?') || (*p == ')' && next && strchr("?*+{", next));
+    }
+    return branches && repeats;
+}
+
 static pcre2_code *compile_text(const pattern *p, uint32_t options, int *why)
 {
     PCRE2_SIZE at;
@@ -75,6 +90,9 @@ static pcre2_code *compile_text(const pattern *p, uint32_t options, int *why)
     options |= pcre_options(p);
     strbuf b = {0}; /* the first attempt gives up after some hundredths of a second */
     if (!(options & PCRE2_AUTO_CALLOUT)) sb_adds(&b, "(*LIMIT_MATCH=2000000)");
+    /* the first letter of (?=a)x*a is looked for, and then one more */
+    if (strstr(sb_text(&p->text), "(?=")) options |= PCRE2_NO_START_OPTIMIZE;
+    if (may_give_up(&p->text)) sb_adds(&b, "(?(DEFINE)(*SKIP))"); /* never met: it goes back */
     sb_add(&b, sb_text(&p->text), p->text.n);
     pcre2_code *code = pcre2_compile((PCRE2_SPTR)sb_text(&b), b.n, options, why, &at, c);
     pcre2_compile_context_free(c);
@@ -84,6 +102,8 @@ static pcre2_code *compile_text(const pattern *p, uint32_t options, int *why)
 }
 
 /* ---- matching ---- */
+
+#define PLACED ((uint32_t)(PCRE2_ANCHORED | PCRE2_ENDANCHORED))
 
 static int listen(pcre2_callout_block *b, void *in)
 {
@@ -98,6 +118,7 @@ static int match_patiently(interp *in, pattern *p, const subject *s, size_t from
 {
     int why, n = PCRE2_ERROR_NOMEMORY;
     pcre2_match_context *c = pcre2_match_context_create(NULL);
+    p->heavy = true;
     if (!p->patient) p->patient = compile_text(p, PCRE2_AUTO_CALLOUT, &why);
     if (c && p->patient) {
         pcre2_set_match_limit(c, UINT32_MAX);
@@ -124,12 +145,13 @@ static int no_match(interp *in, int code)
     return THROWN(in, RuntimeError, "regular expression: %s", text);
 }
 
-/* Without the compiled code, which has a small stack and cannot begin at one place only: each step
- * takes longer, so there are fewer in the first attempt. */
+/* Without the compiled code, which has a small stack: each step takes longer, so there are fewer in
+ * the first attempt. */
 static int match_slowly(pattern *p, const subject *s, size_t from, size_t most, uint32_t options,
                         pcre2_match_data *data)
 {
     enum { STEPS = 250000 };
+    p->heavy = true;
     if (!p->slow) {
         if (!(p->slow = pcre2_match_context_create(NULL))) return PCRE2_ERROR_NOMEMORY;
         pcre2_set_match_limit(p->slow, STEPS);
@@ -139,6 +161,16 @@ static int match_slowly(pattern *p, const subject *s, size_t from, size_t most, 
                        p->slow);
 }
 
+/* Told of a place only when it is to match, PCRE2 leaves its compiled code aside. */
+static const pcre2_code *code_for(pattern *p, uint32_t options)
+{
+    int why;
+    if (!(options & PLACED)) return p->code;
+    pcre2_code **own = &p->placed[(options & PCRE2_ENDANCHORED) != 0];
+    if (!*own) *own = compile_text(p, options & PLACED, &why);
+    return *own ? *own : p->code;
+}
+
 /* A match that begins in from .. most. */
 static int match_within(interp *in, pattern *p, const subject *s, size_t from, size_t most,
                         uint32_t options, pcre2_match_data *data)
@@ -146,9 +178,9 @@ static int match_within(interp *in, pattern *p, const subject *s, size_t from, s
     if (most != PCRE2_UNSET && !p->pace && !(p->pace = pcre2_match_context_create(NULL)))
         return PCRE2_ERROR_NOMEMORY;
     if (p->pace) pcre2_set_offset_limit(p->pace, most);
-    int n = PCRE2_ERROR_JIT_STACKLIMIT;
-    if (!(options & PCRE2_ANCHORED))
-        n = pcre2_match(p->code, (PCRE2_SPTR)s->at, s->to, from, options, data, p->pace);
+    const pcre2_code *code = code_for(p, options);
+    int n = pcre2_match(code, (PCRE2_SPTR)s->at, s->to, from,
+                        code == p->code ? options : options & ~PLACED, data, p->pace);
     if (n == PCRE2_ERROR_JIT_STACKLIMIT) n = match_slowly(p, s, from, most, options, data);
     if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT || n == PCRE2_ERROR_HEAPLIMIT)
         n = match_patiently(in, p, s, from, most, options, data);
@@ -187,16 +219,33 @@ static void give_back(void *at, void *ctx)
     mem_free(at);
 }
 
+static pcre2_match_data *data_take(pattern *p)
+{
+    pcre2_match_data *data = p->spare;
+    p->spare = NULL; /* a callout may begin another match */
+    if (data) return data;
+    if (!p->own) p->own = pcre2_general_context_create(take, give_back, NULL);
+    return pcre2_match_data_create_from_pattern(p->code, p->own);
+}
+
+static void data_leave(pattern *p, pcre2_match_data *data)
+{
+    if (p->spare || p->heavy)
+        pcre2_match_data_free(data);
+    else
+        p->spare = data;
+    p->heavy = false;
+}
+
 int pattern_match(interp *in, pattern *p, const subject *s, size_t from, uint32_t options,
                   match **out)
 {
     if (from > s->to) return 0;
-    if (!p->own) p->own = pcre2_general_context_create(take, give_back, NULL);
-    pcre2_match_data *data = pcre2_match_data_create_from_pattern(p->code, p->own);
+    pcre2_match_data *data = data_take(p);
     if (!data) return throw_nomem(in), -1;
     int n = search(in, p, s, from, options | PCRE2_NO_UTF_CHECK, data);
     if (n < 0) {
-        pcre2_match_data_free(data);
+        data_leave(p, data);
         return no_match(in, n);
     }
     size_t count = 2 * ((size_t)p->ngroup + 1);
@@ -210,7 +259,7 @@ int pattern_match(interp *in, pattern *p, const subject *s, size_t from, uint32_
         m->pos = s->from;
         m->endpos = s->to;
     }
-    pcre2_match_data_free(data);
+    data_leave(p, data);
     *out = m;
     return m ? 1 : -1;
 }
@@ -306,6 +355,8 @@ static void pattern_drop(interp *in, obj *o)
     value_unref(in, p->source);
     if (p->code) pcre2_code_free(p->code);
     if (p->patient) pcre2_code_free(p->patient);
+    for (int i = 0; i < 2; i++) pcre2_code_free(p->placed[i]);
+    pcre2_match_data_free(p->spare);
     pcre2_match_context_free(p->pace);
     pcre2_match_context_free(p->slow);
     pcre2_general_context_free(p->own);

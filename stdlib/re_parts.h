@@ -25,6 +25,9 @@ typedef struct pattern {
     value source; /* str or bytes */
     uint32_t flags, ngroup;
     pcre2_code *code, *patient; /* the same with callouts, made when code's limit was reached */
+    pcre2_code *placed[2];      /* for match() and fullmatch(), made when asked for */
+    pcre2_match_data *spare;    /* of an earlier match, for the next */
+    bool heavy;                 /* the match took much room */
     pcre2_match_context *pace;  /* of searches in long texts: how far to look at once */
     pcre2_match_context *slow;  /* of matches without the compiled code: fewer steps */
     pcre2_general_context *own; /* for what a match needs: our memory, which goes back later */
