@@ -116,18 +116,38 @@ static void resume(void)
     rl_forced_update_display();
 }
 
+/* Is there a byte?  Signals are held but while this waits: one that came just before would be heard
+ * only with the next key. */
+static bool wait_for_byte(int fd, bool *ended)
+{
+    sigset_t held, was;
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGCONT);
+    sigaddset(&held, SIGWINCH);
+    pthread_sigmask(SIG_BLOCK, &held, &was);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    *ended = host_interrupted();
+    bool woken = *ended || resumed || (ppoll(&p, 1, NULL, &was) < 0 && errno == EINTR);
+    pthread_sigmask(SIG_SETMASK, &was, NULL);
+    return !woken;
+}
+
 /* One byte from the terminal.  Ctrl-C ends the line, which is then forgotten. */
 static int get_byte(FILE *f)
 {
     for (;;) {
         unsigned char c;
+        bool ended;
         tidy(fileno(f));
         if (resumed) resume();
-        ssize_t n = read(fileno(f), &c, 1);
-        if (n == 1) return c;
-        if (n == 0 || errno != EINTR) return EOF;
+        if (wait_for_byte(fileno(f), &ended)) {
+            ssize_t n = read(fileno(f), &c, 1);
+            if (n == 1) return c;
+            if (n == 0 || errno != EINTR) return EOF;
+        }
+        if (ended) return CTRL_C;
         rl_check_signals();
-        if (host_interrupted()) return CTRL_C;
     }
 }
 
