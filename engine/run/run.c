@@ -116,6 +116,14 @@ static void offer(job *j, worker *w, tid t)
     if (any) pool_wake(j->pool, MAX_WORKER);
 }
 
+/* Of a job that failed: workers forget what they found ready as they leave, but not what was
+ * offered to one that was never there. */
+static void take_offers_back(job *j)
+{
+    worker *to = atomic_load(&j->pool->worker[0]);
+    while (to && deque_pop(&to->own) != NO_TASK) continue;
+}
+
 /* Workers leave at the end of their task. After a Ctrl-C they get GRACE_S; who is still inside a
  * library call then is let go and replaced, and its result will be dropped. */
 static void wait_for_workers(job *j, bool patient)
@@ -147,6 +155,7 @@ static void run_pool(job *j, worker *w)
             home_wait(j, period);
         if (!job_over(j) && !tick(j)) break;
     }
+    take_offers_back(j);
     pool_close(j->pool);
     wait_for_workers(j, j->failure.kind != KeyboardInterrupt);
     pool_abandon(j->pool, j);
