@@ -26,6 +26,7 @@ static bool on_screen;    /* cells are edited whole */
 static bool cancelled;    /* Ctrl-C while a line was being read */
 static const char *start; /* what the line begins with; lent */
 static int prefix;        /* how much of the line the arrows search by */
+static bool recalled;     /* the last keys were arrows, one of which went through the history */
 
 /* ---- completion ---- */
 
@@ -293,10 +294,11 @@ static void step(bool older, int key)
 }
 
 /* The next older or newer cell of the history that begins with what stood before the cursor when
- * the arrows were first pressed. */
+ * the arrows first left the cell. */
 static int recall(bool older, int key)
 {
-    if (rl_last_func != up && rl_last_func != down) prefix = rl_point;
+    if (!recalled) prefix = rl_point;
+    recalled = true;
     char *begin = mem_dupn(rl_line_buffer, (size_t)prefix);
     int moved = 0;
     bool found = false;
@@ -312,16 +314,22 @@ static int recall(bool older, int key)
     return 0;
 }
 
+static int vertical(bool upwards, int key)
+{
+    if (rl_last_func != up && rl_last_func != down) recalled = false;
+    return move_line(upwards ? -1 : 1) ? 0 : recall(upwards, key);
+}
+
 static int up(int count, int key)
 {
     (void)count;
-    return move_line(-1) ? 0 : recall(true, key);
+    return vertical(true, key);
 }
 
 static int down(int count, int key)
 {
     (void)count;
-    return move_line(1) ? 0 : recall(false, key);
+    return vertical(false, key);
 }
 
 /* ---- all of them ---- */
@@ -337,7 +345,7 @@ static int begin_line(void)
 {
     set_locale();
     screen_fresh();
-    cancelled = false;
+    cancelled = recalled = false;
     if (start) rl_insert_text(start);
     start = NULL;
     return 0;

@@ -19,9 +19,22 @@
     ST(r, isinf(LD(a)) ? (LOOP_T)NAN                                                               \
                        : M(nextafter, LD(a), isless(LD(a), 0) ? -INFINITY : INFINITY) - LD(a))
 
+/* The same products whatever the steps are: a view has the powers of its array. */
 #define POWER_WHOLE                                                                                \
-    if (sb == 0 && n && sa == u && sr == u && power_is_whole((double)LD(b))) {                     \
-        POWERS(n, (const LOOP_T *)(const void *)a, (int)LD(b), (LOOP_T *)(void *)r);               \
+    if (!IS_FOLD && sb == 0 && n && power_is_whole((double)LD(b))) {                               \
+        enum { AT_ONCE = 256 };                                                                    \
+        const int k = (int)LD(b);                                                                  \
+        LOOP_T x[AT_ONCE];                                                                         \
+        if (sa == u && sr == u) {                                                                  \
+            POWERS(n, (const LOOP_T *)(const void *)a, k, (LOOP_T *)(void *)r);                    \
+            return;                                                                                \
+        }                                                                                          \
+        for (size_t i = 0, m; i < n; i += m) {                                                     \
+            m = n - i < AT_ONCE ? n - i : AT_ONCE;                                                 \
+            for (size_t j = 0; j < m; j++) x[j] = LD(a + (ptrdiff_t)(i + j) * sa);                 \
+            POWERS(m, x, k, x);                                                                    \
+            for (size_t j = 0; j < m; j++) ST(r + (ptrdiff_t)(i + j) * sr, x[j]);                  \
+        }                                                                                          \
         return;                                                                                    \
     }
 

@@ -111,6 +111,8 @@ static const struct {
     {"for i in range(2):\rprint(i * 'yes!')\r\r|6 * 7\r|for" UP "\r", "\r\nyes!"},
     {"ab = 20\r|ac = 22\r|1\r|ab" UP " + 1; ab\r", "Out[4]: 21"},
     {"5\r|nothing" UP "\x15 8\r", "Out[2]: 8"},
+    /* ... anew in each cell, though the arrows went through its own lines first */
+    {"x5 = 30; x5\r|x5 = 30; x" UP "\r|x5,\\\rx5" UP UP "\r", "Out[3]: 30"},
     /* pasted text is taken as it is */
     {PASTE "def f(a):\n    if a:\n\n        return 3\n\nf(1)\n" END "\r", "Out[1]: 3"},
     {PASTE "    x = 4\n    x * 2" END "\r", "Out[1]: 8"},
