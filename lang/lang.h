@@ -211,5 +211,8 @@ static inline slice *as_slice(value v)
     return v.kind == V_OBJ && v.o->type == &T_slice ? (slice *)v.o : NULL;
 }
 /* start, stop, step and the number of items for a length, as slice.indices does */
+/* The two halves of it, for what the __index__ of a bound may change meanwhile. */
+bool slice_bounds(interp *in, const slice *s, int64_t *start, int64_t *stop, int64_t *step);
+int64_t slice_fit(int64_t len, int64_t *start, int64_t *stop, int64_t step); /* the count */
 bool slice_indices(interp *in, const slice *s, int64_t len, int64_t *start, int64_t *stop,
                    int64_t *step, int64_t *count);

@@ -58,8 +58,9 @@ static value insert(interp *in, const value *arg)
 static value pop(interp *in, const value *arg)
 {
     bytearray *b = self_array(arg);
-    int64_t i, n = (int64_t)b->n;
+    int64_t i;
     if (!to_int64(in, arg[1], &i)) return FAIL;
+    const int64_t n = (int64_t)b->n;
     if (!n) return throw(in, IndexError, "pop from empty bytearray");
     if (i < 0) i += n;
     if (i < 0 || i >= n) return throw(in, IndexError, "pop index out of range");
@@ -119,10 +120,11 @@ value bytearray_inplace(interp *in, enum binop op, value self, value other)
 static bool set_slice(interp *in, bytearray *b, const slice *sl, value v)
 {
     int64_t start, stop, step, count;
-    if (!slice_indices(in, sl, (int64_t)b->n, &start, &stop, &step, &count)) return false;
+    if (!slice_bounds(in, sl, &start, &stop, &step)) return false;
     bytes *with = is_fail(v) ? bytes_new(in, "", 0) : bytes_of(in, v);
     if (!with) return false;
     bool ok = true;
+    count = slice_fit((int64_t)b->n, &start, &stop, step);
     if (step == 1) {
         if (stop < start) stop = start;
         ok = splice(in, b, (size_t)start, (size_t)stop, with->at, with->n);
@@ -156,13 +158,14 @@ bool bytearray_setitem(interp *in, value self, value key, value v)
         return false;
     }
     if (i < 0) i += (int64_t)b->n;
-    if (i < 0 || i >= (int64_t)b->n) {
+    unsigned char c = 0;
+    bool inside = i >= 0 && i < (int64_t)b->n;
+    if (inside && !is_fail(v) && !byte_of(in, v, &c, "byte")) return false; /* may change b */
+    if (!inside || i >= (int64_t)b->n) {
         throw(in, IndexError, "bytearray index out of range");
         return false;
     }
     if (is_fail(v)) return splice(in, b, (size_t)i, (size_t)i + 1, NULL, 0);
-    unsigned char c;
-    if (!byte_of(in, v, &c, "byte")) return false;
     b->at[i] = (char)c;
     return true;
 }

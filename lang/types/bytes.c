@@ -392,7 +392,9 @@ static value bytes_getitem(interp *in, value self, value key)
     slice *sl = as_slice(key);
     int64_t start, stop, step, count, i;
     if (sl) {
-        if (!slice_indices(in, sl, (int64_t)n, &start, &stop, &step, &count)) return FAIL;
+        if (!slice_bounds(in, sl, &start, &stop, &step)) return FAIL;
+        s = bytes_peek(self, &n); /* a bytearray may have changed */
+        count = slice_fit((int64_t)n, &start, &stop, step);
         if (step == 1 && (size_t)count == n && self.o->type == &T_bytes) return value_ref(self);
         value out = bytes_like(in, self, NULL, (size_t)count);
         if (is_fail(out)) return FAIL;
@@ -411,6 +413,7 @@ static value bytes_getitem(interp *in, value self, value key)
         return throw(in, TypeError, "%s indices must be integers or slices, not %s", name,
                      type_said(in, key));
     }
+    s = bytes_peek(self, &n);
     if (i < 0) i += (int64_t)n;
     if (i < 0 || i >= (int64_t)n) {
         return throw(in, IndexError, "%s",

@@ -309,7 +309,8 @@ static value inplace(interp *in, enum binop op, value self, value other)
 static value getslice(interp *in, list *l, const slice *s)
 {
     int64_t start, stop, step, n;
-    if (!slice_indices(in, s, l->n, &start, &stop, &step, &n)) return FAIL;
+    if (!slice_bounds(in, s, &start, &stop, &step)) return FAIL;
+    n = slice_fit(l->n, &start, &stop, step);
     list *r = list_new(in, n);
     if (!r) return FAIL;
     for (; r->n < n; r->n++) {
@@ -324,7 +325,7 @@ static value getitem(interp *in, value self, value key)
     list *l = as_list(self);
     int64_t i;
     if (as_slice(key)) return getslice(in, l, as_slice(key));
-    return check_index(in, key, l->n, "list", "index", &i) ? value_ref(l->at[i]) : FAIL;
+    return check_index(in, key, &l->n, "list", "index", &i) ? value_ref(l->at[i]) : FAIL;
 }
 
 /* del l[start::step], n items, step not 1 */
@@ -376,14 +377,15 @@ static list *slice_source(interp *in, int64_t step, value v)
 static bool setslice(interp *in, list *l, const slice *s, value v)
 {
     int64_t start, stop, step, n;
-    if (!slice_indices(in, s, l->n, &start, &stop, &step, &n)) return false;
+    if (!slice_bounds(in, s, &start, &stop, &step)) return false;
+    if (step == 1 || is_fail(v)) n = slice_fit(l->n, &start, &stop, step);
     if (is_fail(v)) {
         if (step == 1) return list_splice(in, l, start, start + n, NULL, 0);
         return !n || del_strided(in, l, start, step, n);
     }
     list *from = slice_source(in, step, v);
     if (!from) return false;
-    if (!slice_indices(in, s, l->n, &start, &stop, &step, &n)) n = 0; /* the source may change l */
+    n = slice_fit(l->n, &start, &stop, step); /* the source may have changed l */
     bool ok = step == 1 ? list_splice(in, l, start, start + n, from->at, from->n)
                         : set_strided(in, l, start, step, n, from);
     obj_unref(in, from);
@@ -396,7 +398,7 @@ static bool setitem(interp *in, value self, value key, value v)
     int64_t i;
     if (!check_mutable(in, &l->hdr)) return false;
     if (as_slice(key)) return setslice(in, l, as_slice(key), v);
-    if (!check_index(in, key, l->n, "list", "assignment index", &i)) return false;
+    if (!check_index(in, key, &l->n, "list", "assignment index", &i)) return false;
     if (is_fail(v)) return list_splice(in, l, i, i + 1, NULL, 0);
     value old = l->at[i];
     l->at[i] = value_ref(v);

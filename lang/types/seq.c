@@ -70,7 +70,8 @@ int index_of(interp *in, value v, int64_t *out)
     return THROWN(in, IndexError, "cannot fit '%s' into an index-sized integer", t->name);
 }
 
-bool check_index(interp *in, value key, int64_t n, const char *name, const char *what, int64_t *out)
+bool check_index(interp *in, value key, const int64_t *len, const char *name, const char *what,
+                 int64_t *out)
 {
     int64_t i = key.i;
     if (key.kind != V_INT) {
@@ -82,6 +83,7 @@ bool check_index(interp *in, value key, int64_t n, const char *name, const char 
             return false;
         }
     }
+    const int64_t n = *len;
     if (i < 0) i += n;
     if (i < 0 || i >= n) {
         throw(in, IndexError, "%s %s out of range", name, what);

@@ -79,7 +79,7 @@ extern const type T_list_iter, T_tuple_iter, T_range_iter;
 int index_of(interp *in, value v, int64_t *out);
 /* key as an offset into n items, negative from the end.  False: TypeError "NAME indices must be
  * integers or slices, not str", IndexError "NAME WHAT out of range". */
-bool check_index(interp *in, value key, int64_t n, const char *name, const char *what,
+bool check_index(interp *in, value key, const int64_t *len, const char *name, const char *what,
                  int64_t *out);
 /* Around a container's repr: 1 go on, 0 it is already being shown (print its [...]), -1 failed. */
 int repr_enter(interp *in, obj *o);

@@ -292,10 +292,14 @@ static bool merge_keys(interp *in, set *s, dict *d)
 {
     if ((uint64_t)(s->fill + d->n) * 5 >= s->mask * 3 && !resize(in, s, (s->n + d->n) * 2))
         return false;
-    for (int64_t i = 0; i < d->used; i++)
-        if (!goes_on(in, (size_t)i) || (!is_fail(d->entry[i].key) &&
-                                        !set_add_hashed(in, s, d->entry[i].key, d->entry[i].hash)))
-            return false;
+    for (int64_t i = 0; i < d->used; i++) {
+        if (!goes_on(in, (size_t)i)) return false;
+        if (is_fail(d->entry[i].key)) continue;
+        value key = ref_at(&d->entry[i].key); /* its __eq__ may empty d */
+        bool ok = set_add_hashed(in, s, key, d->entry[i].hash);
+        value_unref(in, key);
+        if (!ok) return false;
+    }
     return true;
 }
 
@@ -456,10 +460,14 @@ bool set_difference(interp *in, set *r, set *s, value other)
     return true;
 }
 
-static bool toggle(interp *in, set *s, value key, uint64_t hash)
+static bool toggle(interp *in, set *s, const set_entry *e)
 {
+    value key = ref_at(&e->key); /* its __eq__ may empty the set it is from */
+    uint64_t hash = e->hash;
     int gone = set_discard_hashed(in, s, key, hash);
-    return gone ? gone > 0 : set_add_hashed(in, s, key, hash);
+    bool ok = gone ? gone > 0 : set_add_hashed(in, s, key, hash);
+    value_unref(in, key);
+    return ok;
 }
 
 bool set_toggle(interp *in, set *s, value with)
@@ -474,7 +482,7 @@ bool set_toggle(interp *in, set *s, value with)
     bool ok = true;
     const set_entry *e;
     for (uint64_t i = 0; ok && (e = member_from(other, &i)); i++)
-        ok = goes_on(in, i) && toggle(in, s, value_at(&e->key), e->hash);
+        ok = goes_on(in, i) && toggle(in, s, e);
     obj_unref(in, other);
     return ok;
 }

@@ -37,8 +37,7 @@ static int64_t clamp(int64_t i, int64_t len, int64_t lo, int64_t hi)
     return i < lo ? lo : i > hi ? hi : i;
 }
 
-bool slice_indices(interp *in, const slice *s, int64_t len, int64_t *start, int64_t *stop,
-                   int64_t *step, int64_t *count)
+bool slice_bounds(interp *in, const slice *s, int64_t *start, int64_t *stop, int64_t *step)
 {
     if (!bound(in, s->step, 1, step)) return false;
     if (!*step) {
@@ -47,15 +46,25 @@ bool slice_indices(interp *in, const slice *s, int64_t len, int64_t *start, int6
     }
     if (*step == INT64_MIN) *step = -INT64_MAX;
     bool up = *step > 0;
+    return bound(in, s->start, up ? 0 : INT64_MAX, start) &&
+           bound(in, s->stop, up ? INT64_MAX : INT64_MIN, stop);
+}
+
+int64_t slice_fit(int64_t len, int64_t *start, int64_t *stop, int64_t step)
+{
+    bool up = step > 0;
     int64_t lo = up ? 0 : -1, hi = up ? len : len - 1;
-    if (!bound(in, s->start, up ? 0 : INT64_MAX, start)) return false;
-    if (!bound(in, s->stop, up ? INT64_MAX : INT64_MIN, stop)) return false;
     *start = clamp(*start, len, lo, hi);
-    *stop = is_none(s->stop) && !up ? -1 : clamp(*stop, len, lo, hi);
-    if (up)
-        *count = *stop > *start ? (*stop - *start - 1) / *step + 1 : 0;
-    else
-        *count = *start > *stop ? (*start - *stop - 1) / -*step + 1 : 0;
+    *stop = clamp(*stop, len, lo, hi);
+    if (up) return *stop > *start ? (*stop - *start - 1) / step + 1 : 0;
+    return *start > *stop ? (*start - *stop - 1) / -step + 1 : 0;
+}
+
+bool slice_indices(interp *in, const slice *s, int64_t len, int64_t *start, int64_t *stop,
+                   int64_t *step, int64_t *count)
+{
+    if (!slice_bounds(in, s, start, stop, step)) return false;
+    *count = slice_fit(len, start, stop, *step);
     return true;
 }
 

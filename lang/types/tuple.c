@@ -222,7 +222,7 @@ static value getitem(interp *in, value self, value key)
     tuple *t = as_tuple(self);
     int64_t i;
     if (as_slice(key)) return getslice(in, t, as_slice(key));
-    return check_index(in, key, t->n, "tuple", "index", &i) ? value_ref(t->at[i]) : FAIL;
+    return check_index(in, key, &t->n, "tuple", "index", &i) ? value_ref(t->at[i]) : FAIL;
 }
 
 static int contains(interp *in, value self, value item)

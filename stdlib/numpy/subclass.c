@@ -99,13 +99,14 @@ value array_kept_joined(interp *in, value arrays, value r)
     return is_fail(owner) || priority_of(in, owner, 0) <= 0 ? r : array_kept_of(in, &owner, 1, r);
 }
 
-/* __array_wrap__(array, (ufunc, arguments, 0)) of an operand; r taken */
-static value wrapped_by(interp *in, value owner, value called, const value *arg, size_t n, value r)
+/* __array_wrap__(array, (ufunc, arguments, i)) of an operand, for the i-th result; r taken */
+static value wrapped_by(interp *in, value owner, value called, const value *arg, size_t n, int i,
+                        value r)
 {
     err e = {0};
     value plain = as_ndarray(r) ? value_ref(r) : array_wrap(in, to_nd_any(in, r), &e);
     tuple *args = tuple_from(in, arg, (int64_t)n);
-    tuple *context = args ? tuple_pack(in, 3, value_ref(called), v_obj(args), v_int(0)) : NULL;
+    tuple *context = args ? tuple_pack(in, 3, value_ref(called), v_obj(args), v_int(i)) : NULL;
     value out = is_fail(plain) || !context
                     ? FAIL
                     : call_method(in, owner, "__array_wrap__", 2, plain, v_obj(context));
@@ -115,19 +116,23 @@ static value wrapped_by(interp *in, value owner, value called, const value *arg,
     return out;
 }
 
-value array_wrapped(interp *in, value called, const value *arg, size_t n, value r)
+static value wrapped(interp *in, value called, const value *arg, size_t n, int i, value r)
 {
     value owner = is_fail(r) ? FAIL : wrapping_of(in, arg, n);
     if (is_fail(owner)) return r;
-    tuple *two = as_tuple(r);
-    if (two) {
-        tuple *out = tuple_pack(in, 2, array_wrapped(in, called, arg, n, value_ref(two->at[0])),
-                                array_wrapped(in, called, arg, n, value_ref(two->at[1])));
-        value_unref(in, r);
-        return v_obj(out);
-    }
     if (is_fail(own_hook(in, owner, "__array_wrap__"))) return array_kept(in, owner, r);
-    return wrapped_by(in, owner, called, arg, n, r);
+    return wrapped_by(in, owner, called, arg, n, i, r);
+}
+
+value array_wrapped(interp *in, value called, const value *arg, size_t n, value r)
+{
+    tuple *two = is_fail(r) ? NULL : as_tuple(r);
+    if (!two) return wrapped(in, called, arg, n, 0, r);
+    value first = wrapped(in, called, arg, n, 0, value_ref(two->at[0]));
+    value second = is_fail(first) ? FAIL : wrapped(in, called, arg, n, 1, value_ref(two->at[1]));
+    value_unref(in, r);
+    if (is_fail(second)) return value_unref(in, first), FAIL;
+    return v_obj(tuple_pack(in, 2, first, second));
 }
 
 /* ---- operators ---- */
