@@ -306,9 +306,9 @@ static bool method_taken(interp *in, const value *arg, const char *how, size_t n
     for (size_t i = 0; name[i]; i++) {
         value v = arg[1 + npos + i];
         bool axis = !strcmp(name[i], "axis");
-        if (is_fail(v) || (is_none(v) && !axis) || (axis && v.kind == V_INT && v.i == 0) ||
-            v.kind == V_BOOL)
-            continue;
+        bool usual = (v.kind == V_BOOL && v.i == !strcmp(name[i], "where")) ||
+                     (axis && v.kind == V_INT && v.i == 0);
+        if (is_fail(v) || (is_none(v) && !axis) || usual) continue;
         list_add(in, names, v_str(in, name[i]));
         all[n++] = v;
     }
