@@ -156,7 +156,9 @@ static int64_t mean_convert(int64_t v, int from, int to)
         spans *= 7;
     else
         days *= units_in(UNIT_D, other);
-    wide n = (wide)v * (from <= UNIT_M ? days : spans), by = from <= UNIT_M ? spans : days;
+    if (!days) return from <= UNIT_M ? NAT : 0; /* a day has more of them than can be counted */
+    wide n, by = from <= UNIT_M ? spans : days;
+    if (__builtin_mul_overflow((wide)v, from <= UNIT_M ? days : spans, &n)) return NAT;
     wide r = n / by - (n % by != 0 && n < 0);
     return r > INT64_MAX || r <= INT64_MIN ? NAT : (int64_t)r;
 }
