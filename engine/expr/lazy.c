@@ -166,10 +166,20 @@ expr *index_by_ints(const expr *x, const expr *index, int axis, err *e)
     expr *off = offsets(ax, e), *p = NULL, *y = NULL;
     fn *pick = ints_new(&pick_kind, axis, ax), *order = ints_new(&order_kind, axis, ax);
     bw_arg parg[] = {{.x = x, .index = xl}, {.x = index, .index = il}, {.x = off, .index = ol}};
+    /* what is picked has no axis for the chunks of x: they are at most as many times the index */
+    cuts *thin = cuts_repeat(ax->nblock, 1);
     if (off)
-        p = expr_blockwise(
-            &(blockwise){.f = pick, .type = x->type, .nout = n, .out = pl, .narg = 3, .arg = parg},
-            e);
+        p = expr_blockwise(&(blockwise){.f = pick,
+                                        .type = x->type,
+                                        .nout = n,
+                                        .out = pl,
+                                        .narg = 3,
+                                        .arg = parg,
+                                        .nadjust = 1,
+                                        .adjust_letter = (int[]){axis},
+                                        .adjust_axis = (cuts *[]){thin}},
+                           e);
+    datum_unref(thin);
     bw_arg yarg[] = {{.x = index, .index = il}, {.x = p, .index = pl}};
     if (p) {
         /* the picked chunks have no axis of their own for x's: joined along it */

@@ -310,6 +310,7 @@ typedef struct sweep {
     uint64_t side; /* blocks across it */
     ref *prefix;   /* side values for each of n - 1 totals */
     const fn *binop;
+    uint64_t size; /* of an element */
     int level;
 } sweep;
 
@@ -327,6 +328,17 @@ static void slab_block(const sweep *s, uint64_t k, int64_t i, int64_t *block)
     }
 }
 
+/* of the total of a block; 0: not known */
+static uint64_t slab_bytes(const sweep *s, const int64_t *block)
+{
+    uint64_t n = s->size;
+    for (int d = 0; d < s->g->ndim; d++) {
+        int64_t size = d == s->axis ? 1 : cuts_size(s->g->ax[d], block[d]);
+        n *= size < 0 ? 0 : (uint64_t)size;
+    }
+    return n;
+}
+
 static void combine_at(sweep *s, int64_t left, int64_t i)
 {
     int64_t key_at[GRID_MAXDIM + 2];
@@ -338,6 +350,7 @@ static void combine_at(sweep *s, int64_t left, int64_t i)
         ref in[2] = {s->prefix[(uint64_t)left * s->side + k], s->prefix[(uint64_t)i * s->side + k]};
         uint64_t id = graph_add_key(s->b, NULL, ndim + 2, key_at);
         graph_set_task(s->b, id, s->binop, 0, NULL, 2, in);
+        graph_set_bytes(s->b, id, slab_bytes(s, key_at));
         s->prefix[(uint64_t)i * s->side + k] = (ref){NULL, id};
     }
 }
@@ -370,7 +383,8 @@ static expr *blelloch(label l, const char *prefix, const fn *f, const fn *preop,
                .g = g,
                .axis = axis,
                .n = g->ax[axis]->nblock,
-               .binop = binop};
+               .binop = binop,
+               .size = t.size};
     mem_free(name);
     s.side = g->nblock / (uint64_t)(s.n ? s.n : 1);
     s.prefix = mem_alloc((g->nblock + 1) * sizeof *s.prefix);

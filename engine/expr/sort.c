@@ -362,6 +362,15 @@ static void set(sorting *s, ref to, const fn *f, uint32_t nin, const ref *in, ui
     mem_free(arg);
 }
 
+/* a helper that gives as much as the chunks [k, to) */
+static void set_size(sorting *s, ref r, int64_t k, int64_t to)
+{
+    const cuts *a = s->x->chunks->ax[0];
+    int64_t n = 0;
+    for (; k < to; k++) n += cuts_size(a, k);
+    graph_set_bytes(s->b, r.i, (uint64_t)n * s->x->type.size);
+}
+
 static int64_t chunk_after(const sorting *s, int64_t piece)
 {
     int64_t k = (piece + 1) * s->each;
@@ -379,6 +388,7 @@ static void run_tasks(sorting *s, const fn *sort, const fn *sample, const fn *wi
             in[n++] = (ref){s->x->of, (uint64_t)k};
         s->run[i] = helper(s, "run", i);
         set(s, s->run[i], sort, n, in, 0, NULL);
+        if (known) set_size(s, s->run[i], i * s->each, chunk_after(s, i));
     }
     for (int64_t i = 0; i < s->nrun; i++) {
         in[i] = helper(s, "sample", i);
@@ -411,6 +421,7 @@ static void piece_tasks(sorting *s, const fn *border, const fn *merge, const fn 
         in[0] = s->border[j];
         in[1] = s->border[j + 1];
         set(s, piece, merge, r + 2, in, 0, NULL);
+        if (s->each > 1) set_size(s, piece, j * s->each, chunk_after(s, j));
         for (int64_t k = j * s->each; k < chunk_after(s, j) && s->each > 1; k++)
             set(s, (ref){NULL, (uint64_t)k}, chunk, 1, &piece, 2,
                 (lit[]){lit_int(cuts_start(a, k) - cuts_start(a, j * s->each)),

@@ -120,11 +120,14 @@ static uint64_t add_slice(const points *p, graph_builder *b, const char *name, c
     lit item[GRID_MAXDIM];
     nd *made[GRID_MAXDIM] = {0};
     int ndim = expr_ndim(p->x), o = 1;
+    uint64_t bytes = (uint64_t)h->n * p->x->type.size;
     key_at[0] = which;
     for (int k = 0; k < ndim; k++) {
         from[k] = p->at[k] ? h->block[k] : other[o];
         item[k] = lit_slice(SLICE_NONE, SLICE_NONE, SLICE_NONE);
         if (!p->at[k]) {
+            int64_t size = cuts_size(p->x->chunks->ax[k], from[k]);
+            bytes *= size < 0 ? 0 : (uint64_t)size;
             key_at[o] = other[o];
             o++;
             continue;
@@ -139,6 +142,7 @@ static uint64_t add_slice(const points *p, graph_builder *b, const char *name, c
     ref in = {p->x->of, grid_linear(p->x->chunks, from)};
     lit arg[] = {lit_in(0), lit_items(LIT_TUPLE, (uint32_t)ndim, item), lit_int(p->axis)};
     graph_set_task(b, id, f, 3, arg, 1, &in);
+    graph_set_bytes(b, id, bytes);
     for (int k = 0; k < ndim; k++) datum_unref(made[k]);
     return id;
 }

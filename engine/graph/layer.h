@@ -37,7 +37,9 @@ typedef struct layer_kind {
     void (*key)(const layer *l, uint64_t i, key *out);       /* NULL: (name, block ...) */
     bool (*find)(const layer *l, const key *k, uint64_t *i); /* NULL: likewise */
     void (*drop)(layer *l);                                  /* what the kind added; may be NULL */
-    bool one_fn;                                             /* that all its tasks call */
+    uint64_t (*bytes)(const layer *l,
+                      uint64_t i); /* of what no grid tells; 0: not known. Or NULL */
+    bool one_fn;                   /* that all its tasks call */
 } layer_kind;
 
 enum layer_flags {
@@ -144,6 +146,8 @@ uint64_t graph_add_part(graph_builder *b);
  * the arguments' datums are counted.  narg may be 0 with nin > 0: the inputs are the arguments. */
 void graph_set_task(graph_builder *b, uint64_t id, const fn *f, uint32_t narg, const lit *arg,
                     uint32_t nin, const ref *in);
+/* How much it gives, for forecasts: of tasks that are no blocks, when whoever builds them knows. */
+void graph_set_bytes(graph_builder *b, uint64_t id, uint64_t bytes);
 void graph_set_value(graph_builder *b, uint64_t id, datum *value); /* counts value */
 void graph_set_alias(graph_builder *b, uint64_t id, ref target);
 /* Ends the building.  g (may be NULL) makes the first tasks blocks of an array. RuntimeError

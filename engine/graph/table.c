@@ -23,6 +23,7 @@ struct graph_builder {
     char *name;
     entry *at;
     uint64_t n, cap, nparts;
+    uint64_t *bytes, nbytes; /* of the first tasks, 0: not told */
 };
 
 typedef struct table {
@@ -31,6 +32,7 @@ typedef struct table {
     entry *at;
     uint32_t *slot; /* keys that have a name of their own: id + 1 by hash; NULL: few */
     uint64_t nslot; /* a power of two */
+    uint64_t *bytes, nbytes;
 } table;
 
 enum { KEY_ANONYMOUS = -2 };
@@ -85,6 +87,17 @@ void graph_set_task(graph_builder *b, uint64_t id, const fn *f, uint32_t narg, c
     x->arg = copy;
 }
 
+void graph_set_bytes(graph_builder *b, uint64_t id, uint64_t bytes)
+{
+    if (id >= b->nbytes) {
+        uint64_t n = id < b->cap ? b->cap : id + 1;
+        b->bytes = mem_grow(b->bytes, n * sizeof *b->bytes);
+        memset(b->bytes + b->nbytes, 0, (n - b->nbytes) * sizeof *b->bytes);
+        b->nbytes = n;
+    }
+    b->bytes[id] = bytes;
+}
+
 void graph_set_value(graph_builder *b, uint64_t id, datum *value)
 {
     b->at[id].value = datum_ref(value);
@@ -111,6 +124,7 @@ void graph_builder_free(graph_builder *b)
     if (!b) return;
     release(b->n, b->at);
     arena_clear(&b->mem);
+    mem_free(b->bytes);
     mem_free(b->name);
     mem_free(b);
 }
@@ -199,10 +213,17 @@ static void drop(layer *l)
     release(l->count, t->at);
     arena_clear(&t->mem);
     mem_free(t->slot);
+    mem_free(t->bytes);
+}
+
+static uint64_t told(const layer *l, uint64_t i)
+{
+    const table *t = (const table *)l;
+    return i < t->nbytes ? t->bytes[i] : 0;
 }
 
 static const layer_kind table_kind = {
-    .name = "table", .task = task_of, .key = key_of, .find = find, .drop = drop};
+    .name = "table", .task = task_of, .key = key_of, .find = find, .drop = drop, .bytes = told};
 
 bool layer_named(const layer *l, uint64_t i)
 {
@@ -273,6 +294,8 @@ layer *graph_build(graph_builder *b, grid *g, dtype_of t, err *e)
     l->base.nhidden = b->nparts;
     l->mem = b->mem;
     l->at = b->at;
+    l->bytes = b->bytes;
+    l->nbytes = b->nbytes;
     for (uint64_t i = 0; i < b->n; i++) {
         if (b->at[i].keyname) l->base.flags |= LAYER_MIXED;
         for (uint32_t k = 0; k < b->at[i].nin; k++)

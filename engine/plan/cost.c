@@ -157,7 +157,7 @@ static uint64_t joined_bytes(const task_view *v)
         uint32_t n = 0;
         uint64_t all = v->arg[i].kind == LIT_LIST ? listed(v, &v->arg[i], &n) : 0;
         lists |= v->arg[i].kind == LIT_LIST;
-        if (n > 1) bytes += all;
+        if (n > 1 || times) bytes += all;
     }
     return (lists ? bytes : given_to(v)) * (times ? times : 1);
 }
@@ -227,7 +227,8 @@ static double step_seconds(const layer *l, uint64_t i, const task_view *v, bool 
         return resident(l) ? 0 : (double)(read + box / 4) * ns * 1e-9;
     }
     if (c->product && v->nin >= 2) return product_seconds(l, i, v);
-    double n = (double)(total / (v->nin ? v->nin : 1) > out ? total / v->nin : out);
+    uint64_t given = c->joins && !c->folds ? total : total / (v->nin ? v->nin : 1);
+    double n = (double)(given > out ? given : out);
     uint64_t moved = given_to(v);
     if (c->view) { /* picks elements: what it leaves is not touched */
         n = (double)out;
@@ -362,8 +363,22 @@ static bool inputs_fold(const program *g, const stepset *x)
     return any;
 }
 
+/* Is the first block that v reads larger than all that it is made of, as moving windows are?  They
+ * do not lie in the order in which a reduction wants them. */
+static bool reads_windows(const task_view *v, arena *a)
+{
+    task_view w = {0};
+    err e = {0};
+    if (!v->nin || !layer_task(v->in[0].of, v->in[0].i, a, &w, &e)) {
+        err_clear(&e);
+        return false;
+    }
+    uint64_t n = w.nin ? given_to(&w) : 0;
+    return n && block_bytes(v->in[0].of, v->in[0].i) > n;
+}
+
 /* Step by step: a block lives until its last reader is done.  That of `result` is not counted. */
-static uint64_t stepped_extra(const program *g, const stepset *x, int result)
+static uint64_t stepped_extra(costs *c, const program *g, const stepset *x, int result)
 {
     uint64_t size[MAX_STEP] = {0}, live = 0, peak = 0;
     int last[MAX_STEP];
@@ -382,7 +397,9 @@ static uint64_t stepped_extra(const program *g, const stepset *x, int result)
         uint64_t copied =
             f && f->kind->cost.joins && x->view[s].nin > 1 ? given_to(&x->view[s]) : largest;
         uint64_t copies = f ? (uint64_t)(f->kind->cost.copies + f->copies) * copied : 0;
-        if (f && g->tiles && g->nstep == 1 && red_prefers_stream(f)) copies = 0;
+        if (f && g->tiles && g->nstep == 1 && red_prefers_stream(f) &&
+            !reads_windows(&x->view[s], &c->scratch))
+            copies = 0;
         if ((int)s != result && !gives_view(g->by[s], x->index[s], &x->view[s]))
             size[s] = block_bytes(g->by[s], x->index[s]);
         if (f && f->kind->cost.joins)
@@ -436,9 +453,10 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     k.out = result < 0 ? 0 : block_bytes(g->by[result], x->index[result]);
     if (result >= 0 && x->view[result].f) k.out *= result_blocks(x->view[result].f);
     if (nothing) k.out = k.block = 0;
-    k.extra = pieces ? tiled_extra(g, x, first) : stepped_extra(g, x, nothing ? 0 : result);
+    k.extra = pieces ? tiled_extra(g, x, first) : stepped_extra(c, g, x, nothing ? 0 : result);
     const grid *gr = g->by[0]->grid;
-    k.unknown = !view && (!gr || index >= gr->nblock || !grid_known(gr)) &&
+    bool is_block = gr && index < gr->nblock;
+    k.unknown = !view && (is_block ? !grid_known(gr) : !k.block) &&
                 !(x->view[0].f && x->view[0].f->kind->cost.nothing);
     k.most = k.extra;
     k.times = blocks_like_inputs(g, x);
@@ -449,6 +467,8 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
         const fn *f = x->known[s] ? x->view[s].f : NULL;
         if (!f) continue;
         uint64_t in = inputs_of(&x->view[s], &total), own = block_bytes(g->by[s], x->index[s]);
+        if (gives_view(g->by[s], x->index[s], &x->view[s])) own = 0; /* who reads it counts it */
+        if (!(f->flags & FN_FOREIGN) && reads_windows(&x->view[s], &c->scratch)) in = 0;
         k.most += (uint64_t)(f->kind->cost.maybe + f->maybe) * in;
         if (in > k.largest) k.largest = in;
         if (own > k.largest) k.largest = own;
@@ -499,7 +519,7 @@ task_cost costs_of(costs *c, tid t)
     const layer *l = g->by[0];
     bool helper = !l->grid || k->index >= l->grid->nblock;
     const fn *f = called(c, g, k->index);
-    uint64_t block = helper ? 0 : block_bytes(l, k->index), first = first_bytes(l, k->index);
+    uint64_t block = block_bytes(l, k->index), first = first_bytes(l, k->index);
     entry *x = c->at[k->prog], *spare = NULL;
     for (int n = 0; x; x = x->next, n++) {
         if (x->f == f && x->helper == helper && x->nin == k->nin && x->block == block &&

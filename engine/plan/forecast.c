@@ -11,7 +11,7 @@
 static const double FRESH_NS = 1;
 
 /* What the process takes for itself: for a task of the plan, code and stacks; LAPACK's room. */
-enum { TASK_BYTES = 240, SELF = 16 << 20, FACTOR = 24 << 20 };
+enum { TASK_BYTES = 240, SELF = 32 << 20, FACTOR = 24 << 20 };
 
 enum { MAX_THREAD = 256 };
 
@@ -25,7 +25,9 @@ typedef struct state {
     costs *costs;
     outlines *outlines; /* NULL: no functions of the language */
     forecast *f;
-    uint64_t budget, live, running, total, largest;
+    uint64_t budget, live, running, largest;
+    uint64_t *chain, *before; /* bytes of a result with what it alone is made of, and without it */
+    uint64_t total;           /* of the ends of all chains */
     uint32_t *waits, *uses;
     tid *owner;      /* whose memory a result looks into; NO_TASK: nobody's here */
     uint32_t *looks; /* results that look into it */
@@ -166,10 +168,37 @@ static void take_item(state *s, tid t, uint64_t bytes)
     s->live = s->live > bytes ? s->live - bytes : 0;
 }
 
+/* For the bound: how much t, and what only t is made of, can be at once, in whatever order tasks
+ * run. What only t reads is gone when t has ended: there is either the result of t or what it is
+ * made of (both while t runs, which is counted with the running).  Who makes the last input of a
+ * task that any thread may run goes on with it, so that this input does not lie about either. */
+static void count_chain(state *s, tid t, uint64_t out)
+{
+    const task *k = &s->p->task[t];
+    uint64_t given = 0, last = UINT64_MAX;
+    bool all = k->nin && !(k->flags & TASK_HOME) && !s->p->prog[k->prog]->foreign;
+    for (uint32_t i = 0; i < k->nin; i++) {
+        tid in = s->p->in[k->in + i];
+        const task *from = &s->p->task[in];
+        bool only = from->nsucc == 1 && !(from->flags & (TASK_WANTED | TASK_DONE));
+        uint64_t less = s->chain[in] - s->before[in];
+        all &= only;
+        if (only) given += s->chain[in];
+        if (less < last) last = less;
+    }
+    s->total -= given;
+    if (all) given -= last;
+    if (k->flags & TASK_PLACED) out = 0; /* its place is counted */
+    s->before[t] = given;
+    s->chain[t] = out > given ? out : given;
+    s->total += s->chain[t];
+}
+
 static void begin(state *s, int w, tid t, double now)
 {
     const task *k = &s->p->task[t];
     task_cost c = expected(s, t);
+    uint64_t out = costs_of(s->costs, t).out > c.out ? costs_of(s->costs, t).out : c.out;
     tid place = replaced(s, t, &c);
     if (place != NO_TASK) c.out = 0;
     program_forecast *g = &s->f->prog[s->p->task[t].prog];
@@ -180,9 +209,11 @@ static void begin(state *s, int w, tid t, double now)
     if (c.out + c.extra > g->held) g->held = c.out + c.extra;
     s->f->read += c.read;
     s->f->made += c.out;
-    s->total += costs_of(s->costs, t).out > c.out ? costs_of(s->costs, t).out : c.out;
+    count_chain(s, t, out);
     /* kernels may copy a block that lies badly */
-    uint64_t most = c.block + c.most + c.largest, given = given_bytes(s, k);
+    uint64_t given = given_bytes(s, k);
+    if (!c.out && c.largest > given) c.largest = given; /* windows of a block are no more than it */
+    uint64_t most = (c.out ? c.block : 0) + c.most + c.largest;
     s->size[t] = !c.unknown ? c.block : given > c.out ? given : c.out;
     if (c.unknown && 4 * given > most) most = 4 * given; /* joined, sorted, counted */
     if (most > s->largest) s->largest = most;
@@ -240,6 +271,8 @@ static void prepare(state *s)
     s->looks = mem_zero(n * sizeof *s->looks);
     s->size = mem_zero(n * sizeof *s->size);
     s->adds = mem_zero(n * sizeof *s->adds);
+    s->chain = mem_zero(n * sizeof *s->chain);
+    s->before = mem_zero(n * sizeof *s->before);
     s->leaf = mem_alloc(n * sizeof *s->leaf);
     for (tid t = 0; t < p->ntask; t++) {
         s->waits[t] = atomic_load((_Atomic uint32_t *)(uintptr_t)&p->task[t].waits);
@@ -290,6 +323,8 @@ forecast plan_forecast(const plan *p, int nthread, uint64_t budget)
     mem_free(s->looks);
     mem_free(s->size);
     mem_free(s->leaf);
+    mem_free(s->chain);
+    mem_free(s->before);
     mem_free(s);
     return f;
 }

@@ -197,7 +197,7 @@ uint64_t block_bytes(const layer *l, uint64_t i)
 {
     int64_t block[GRID_MAXDIM];
     uint64_t n = l->type.size;
-    if (!l->grid || i >= l->grid->nblock) return 0;
+    if (!l->grid || i >= l->grid->nblock) return l->kind->bytes ? l->kind->bytes(l, i) : 0;
     grid_block(l->grid, i, block);
     for (int k = 0; k < l->grid->ndim; k++) {
         int64_t size = cuts_size(l->grid->ax[k], block[k]);

@@ -3,7 +3,8 @@
  * A wanted block that nobody else reads goes into the one array that compute() will give: joining
  * costs no second pass on one thread, and the whole result is in memory once, not twice.  An
  * elementwise task writes it there itself, what others make is copied by the worker that made it,
- * and freed at once.  Blocks that tasks read as well are copied when all is done. */
+ * and freed at once.  Blocks that tasks read as well, and those that are wanted several times, are
+ * copied when all is done. */
 #include <string.h>
 
 #include "engine/kernels/ops.h"
@@ -23,25 +24,52 @@ static bool is_read(const task *t)
     return t->nsucc || t->flags & TASK_DONE;
 }
 
-static bool suits(const plan *p, uint32_t first, const expr *x)
+/* A bit for each task that is more than one block of x (the edges of a padded array): it cannot be
+ * handed on to several places. */
+static uint64_t *several(const plan *p, uint32_t first, uint64_t n)
 {
-    const grid *g = x->chunks;
-    uint64_t others = 0;
-    if (x->meta || g->nblock < 2 || !grid_known(g) || !dtype_is_number(x->type.dt)) return false;
-    if ((uint64_t)grid_count(g) * x->type.size < WORTH) return false;
-    for (uint32_t k = 0; k < g->nblock; k++) {
-        const task *t = &p->task[p->wanted[first + k]];
-        if (t->flags & TASK_PLACED) return false;
-        others += is_read(t);
+    uint64_t words = p->ntask / 64 + 1, *once = mem_zero(words * sizeof *once),
+             *again = mem_zero(words * sizeof *again);
+    for (uint64_t k = 0; k < n; k++) {
+        tid t = p->wanted[first + k];
+        uint64_t bit = 1ull << t % 64;
+        again[t / 64] |= once[t / 64] & bit;
+        once[t / 64] |= bit;
     }
-    return others <= g->nblock / 8;
+    mem_free(once);
+    return again;
 }
 
-void plan_place(plan *p, uint32_t first, const expr *x)
+static bool goes(const plan *p, tid t, const uint64_t *again)
+{
+    return !is_read(&p->task[t]) && !(again[t / 64] >> t % 64 & 1);
+}
+
+static bool suits(const plan *p, uint32_t first, const expr *x, const uint64_t *again)
+{
+    const grid *g = x->chunks;
+    uint64_t read = 0, put = 0;
+    for (uint32_t k = 0; k < g->nblock; k++) {
+        tid t = p->wanted[first + k];
+        if (p->task[t].flags & TASK_PLACED) return false;
+        read += is_read(&p->task[t]);
+        put += goes(p, t, again);
+    }
+    return read <= g->nblock / 8 && put >= g->nblock / 2;
+}
+
+static bool is_worth(const expr *x)
+{
+    const grid *g = x->chunks;
+    if (x->meta || g->nblock < 2 || !grid_known(g) || !dtype_is_number(x->type.dt)) return false;
+    return (uint64_t)grid_count(g) * x->type.size >= WORTH;
+}
+
+static void open_place(plan *p, uint32_t first, const expr *x, const uint64_t *again)
 {
     int64_t shape[GRID_MAXDIM];
     err e = {0};
-    if (!suits(p, first, x)) return;
+    if (!suits(p, first, x, again)) return;
     grid_shape(x->chunks, shape);
     nd *whole = nd_new(x->type, x->chunks->ndim, shape, &e);
     if (!whole) { /* joining will say why */
@@ -53,12 +81,20 @@ void plan_place(plan *p, uint32_t first, const expr *x)
     *at = (place){.first = first, .chunks = datum_ref(x->chunks), .whole = whole};
     for (uint32_t k = 0; k < x->chunks->nblock; k++) {
         task *t = &p->task[p->wanted[first + k]];
-        if (is_read(t)) continue;
+        if (!goes(p, p->wanted[first + k], again)) continue;
         t->flags |= TASK_PLACED;
         t->succ = p->nplace - 1; /* nobody follows: says which array ... */
         t->place = k;            /* ... and which block */
         at->n++;
     }
+}
+
+void plan_place(plan *p, uint32_t first, const expr *x)
+{
+    if (!is_worth(x)) return;
+    uint64_t *again = several(p, first, x->chunks->nblock);
+    open_place(p, first, x, again);
+    mem_free(again);
 }
 
 nd *place_view(nd *whole, const grid *g, uint64_t block)

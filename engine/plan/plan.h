@@ -121,7 +121,8 @@ nd *place_view(nd *whole, const grid *g, uint64_t block);
 nd *plan_placed(const plan *p, uint32_t first, bool *all);
 uint64_t places_bytes(const plan *p); /* of all such arrays */
 void places_free(plan *p);            /* by plan_free() */
-/* Bytes of block i of l as its grid has it, unknown sizes as 1; 0: not a block. */
+/* Bytes of block i of l as its grid has it, unknown sizes as 1, or of a task that is no block as
+ * who built it has told (graph_set_bytes); 0: not known. */
 uint64_t block_bytes(const layer *l, uint64_t i);
 /* The result of wanted[k]; borrowed. Present after a successful run. */
 datum *plan_result(const plan *p, uint32_t k);

@@ -270,22 +270,37 @@ static bool is_of_library(interp *in, value f)
     return what->flags & OBJ_FROZEN;
 }
 
+/* Of a function with some of its keywords given (partial) that function; else f. Counted. */
+static value in_partial(interp *in, value f)
+{
+    const type *t = type_of(in, f);
+    value inner = FAIL, given = FAIL;
+    bool is = t->module && !strcmp(t->module, "functools") && !strcmp(t->name, "partial");
+    if (is && value_findattr(in, f, "args", &given) == 1 && as_tuple(given) && !as_tuple(given)->n)
+        value_findattr(in, f, "func", &inner);
+    value_unref(in, given);
+    exc_clear(in);
+    return is_fail(inner) ? value_ref(f) : inner;
+}
+
 fn *fn_callable(interp *in, value f, value kwargs)
 {
     const fn *known = as_fn_value(f);
     if (known && is_fail(kwargs)) return datum_ref((void *)(uintptr_t)known);
-    char *name = name_of(in, f);
+    value called = in_partial(in, f);
+    char *name = name_of(in, called);
     callable *k = fn_new(sizeof *k, &callable_kind, name);
     mem_free(name);
     k->what = live_new(in, f);
     k->kwargs = is_fail(kwargs) ? NULL : live_new(in, kwargs);
     k->f.flags |= FN_FOREIGN;
     if (is_fail(kwargs) && is_getitem(in, f, k->f.name)) k->f.flags |= FN_ITEM;
-    func *own =
-        as_func(f); /* b * 2 + 1 holds b * 2 for a while; functions of libraries are careful */
+    /* b * 2 + 1 holds b * 2 for a while; functions of libraries are careful */
+    func *own = as_func(called);
     k->f.copies = own && own->globals == interp_main(in);
-    if (own && !k->f.copies) hints(in, f, &k->f);
-    if (is_of_library(in, f)) k->f.flags |= FN_LIBRARY;
+    if (own && !k->f.copies) hints(in, called, &k->f);
+    if (is_of_library(in, called)) k->f.flags |= FN_LIBRARY;
+    value_unref(in, called);
     void *id[2] = {f.kind == V_OBJ ? f.o : NULL, is_fail(kwargs) ? NULL : kwargs.o};
     fn_identify(&k->f, id, sizeof id);
     return &k->f;
