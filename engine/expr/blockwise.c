@@ -151,6 +151,22 @@ static void building_clear(building *w)
     letters_clear(&w->cut);
 }
 
+/* Has every input as many blocks along a letter as the others, or one? */
+static bool check_blocks(const building *w, err *e)
+{
+    for (int i = 0; i < w->b->narg; i++)
+        for (int k = 0; w->x[i] && k < expr_ndim(w->x[i]); k++) {
+            int64_t n = w->x[i]->chunks->ax[k]->nblock;
+            int64_t all = letters_find(&w->cut, w->index[i][k])->nblock;
+            if (n != 1 && n != all)
+                return err_set(e, ValueError,
+                               "Shapes do not align: axis %d of operand %d has %lld blocks, "
+                               "not %lld as others have",
+                               k, i, (long long)n, (long long)all);
+        }
+    return true;
+}
+
 static bool collect(building *w, err *e)
 {
     const blockwise *b = w->b;
@@ -176,7 +192,7 @@ static bool collect(building *w, err *e)
         if (w->nsum == GRID_MAXDIM) return err_set(e, ValueError, "too many index letters");
         w->sum[w->nsum++] = letter;
     }
-    return true;
+    return check_blocks(w, e);
 }
 
 static grid *out_grid(building *w, err *e)

@@ -412,20 +412,25 @@ static int from_protocol(interp *in, value v, dtype_of want, nd **out)
     return THROWN(in, ValueError, "object __array__ method not producing an array");
 }
 
-/* Does the class have the methods of a sequence itself, and is it none of numbers by name? */
-static bool has_items(interp *in, value v)
+/* Does the class have the methods of a sequence itself, and is it none of numbers by name?
+ * One that cannot tell its length is an object like others; -1: something else went wrong. */
+static int has_items(interp *in, value v)
 {
-    return !is_fail(own_hook(in, v, "__len__")) && !is_fail(own_hook(in, v, "__getitem__")) &&
-           is_fail(own_hook(in, v, "keys"));
+    if (is_fail(own_hook(in, v, "__len__")) || is_fail(own_hook(in, v, "__getitem__")) ||
+        !is_fail(own_hook(in, v, "keys")))
+        return 0;
+    if (value_len(in, v) >= 0) return 1;
+    if (!exc_is(in, TypeError)) return -1;
+    value_unref(in, exc_take(in));
+    return 0;
 }
 
 static int from_sequence(interp *in, value v, dtype_of want, nd **out)
 {
     const type *t = type_of(in, v);
-    bool likely =
-        t == &T_range || (t->getitem && t->length && t->iter && !as_dict(v) && !as_set(v));
+    int likely = t == &T_range || (t->getitem && t->length && t->iter && !as_dict(v) && !as_set(v));
     if (t->flags & TYPE_HEAP) likely = has_items(in, v);
-    if (!likely) return 0;
+    if (likely <= 0) return likely;
     list *l = list_of(in, v);
     if (!l) return -1;
     *out = from_nested(in, v_obj(l), want);
