@@ -103,23 +103,24 @@ static void fold_piece(lane *l, int64_t cell, const char *at, int64_t n, bool be
 }
 
 _Static_assert((int)FOLD_QUARTER == (int)TILE, "a quarter is a piece");
-/* the sum of the next FOLD_QUARTER floats */
-static bool sum_of(const fold *d, int64_t from, double *sum)
+/* the sums of the quarters of a block of floats */
+static bool sum_quarters(const fold *d, int64_t from, double *sum)
 {
-    union {
-        double f64;
-        float f32;
-    } out;
-    TRY(d->s->sum(d->s->ctx, from, &out, d->e));
-    *sum = d->lane->k.type.dt == DT_float32 ? (double)out.f32 : out.f64;
+    float single[4];
+    bool wide = d->lane->k.type.dt != DT_float32;
+    for (int64_t q = 0, some = d->s->sums / FOLD_QUARTER; q < 4; q += some) {
+        void *out = wide ? (void *)(sum + q) : (void *)(single + q);
+        TRY(d->s->sum(d->s->ctx, from + q * FOLD_QUARTER, some * FOLD_QUARTER, out, d->e));
+    }
+    for (int q = 0; q < 4 && !wide; q++) sum[q] = (double)single[q];
     return true;
 }
 
 /* a piece of integers as one, their sum */
-static bool add_sum(fold *d, int64_t cell, int64_t from, bool begins)
+static bool add_sum(fold *d, int64_t cell, int64_t from, int64_t n, bool begins)
 {
     int64_t sum;
-    TRY(d->s->sum(d->s->ctx, from, &sum, d->e));
+    TRY(d->s->sum(d->s->ctx, from, n, &sum, d->e));
     folder_piece(&d->lane->k, cell, (const char *)&sum, 1, begins);
     return true;
 }
@@ -127,11 +128,8 @@ static bool add_sum(fold *d, int64_t cell, int64_t from, bool begins)
 /* a whole block of 8192: its quarters one after the other, so that a quarter stays in L1 */
 static bool fold_quarters(fold *d, int64_t cell, int64_t from, int64_t done, bool begins)
 {
-    for (int q = 0; q < 4; q++) {
-        if (d->sums) {
-            TRY(sum_of(d, from + done + q * FOLD_QUARTER, &d->lane->part[q]));
-            continue;
-        }
+    if (d->sums) TRY(sum_quarters(d, from + done, d->lane->part));
+    for (int q = 0; q < 4 && !d->sums; q++) {
         TRY(next(d, from + done + q * FOLD_QUARTER, FOLD_QUARTER));
         for (int i = 0; i < d->n; i++) {
             lane *l = &d->lane[i];
@@ -159,8 +157,9 @@ static bool fold_long(fold *d, int64_t cell, int64_t from, bool begins)
             TRY(fold_quarters(d, cell, from, done, begins && done == 0));
             continue;
         }
-        if (d->sums && d->any_size && n == TILE) {
-            TRY(add_sum(d, cell, from + done, begins && done == 0));
+        if (d->sums && d->any_size && n >= TILE) {
+            n -= n % TILE;
+            TRY(add_sum(d, cell, from + done, n, begins && done == 0));
             continue;
         }
         TRY(next(d, from + done, n));
@@ -626,11 +625,11 @@ static bool fold_lanes(int n, lane *to, const stream *s, err *e)
     to->whole = n == 1 && to->f.over != OVER_ROWS && folder_takes(&to->k, s->type);
     if (to->whole) to->cast = NULL;
     bool lies = s->lies && n == 1 && !to->cast; /* else pieces had better stay in L1 */
-    d.most = lies ? TILE_MOST : TILE;
     d.quarters &= pairs && !lies && !to->whole;
     const folder *k = &to->k;
-    d.sums = s->sum && n == 1 && !to->cast && !to->whole && !to->find && k->sums && !k->nan &&
+    d.sums = s->sums && n == 1 && !to->cast && !to->whole && !to->find && k->sums && !k->nan &&
              !k->u && !k->valid;
+    d.most = lies ? TILE_MOST : d.sums ? s->sums : TILE;
     return fold_stream(&d);
 }
 

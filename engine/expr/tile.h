@@ -42,9 +42,10 @@ typedef struct stream {
     /* Elements [from, from + n), n <= TILE_MOST, contiguous; borrowed until the next call.  Pieces
      * come in order.  NULL: failed. */
     const char *(*next)(void *ctx, int64_t from, int64_t n, err *e);
-    /* Instead of the next TILE elements, in *out (of `type`) their sum, as folder_sum gives it.  Or
-     * NULL. */
-    bool (*sum)(void *ctx, int64_t from, void *out, err *e);
+    /* Instead of the next n elements, n <= `sums` and both multiples of TILE, in out[] (of `type`)
+     * the sum of every TILE of them as folder_sum gives it; of int64 only that of all. */
+    bool (*sum)(void *ctx, int64_t from, int64_t n, void *out, err *e);
+    int64_t sums;                     /* 0: it has none */
     bool (*again)(void *ctx, err *e); /* from the start */
 } stream;
 

@@ -1,6 +1,7 @@
 /* engine/kernels/pipe.c - the stages that fit this processor, by operation and type. */
 #include "engine/kernels/pipe.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "engine/base/simd.h"
@@ -61,9 +62,9 @@ pipe_any *pipe_find(enum pipe_op op, enum pipe_kind kind, int form)
     return level()->find(op, kind, form);
 }
 
-pipe_any *pipe_end(void)
+pipe_any *pipe_end(size_t lane)
 {
-    return level()->end;
+    return level()->end(lane);
 }
 
 size_t pipe_step(size_t lane)
@@ -71,26 +72,33 @@ size_t pipe_step(size_t lane)
     return 8 * level()->bytes / lane;
 }
 
-void pipe_run(const pipe_stage *s, size_t n, size_t lane)
+void pipe_run(pipe_stage *s, int stages, size_t n, size_t lane)
 {
+    if (n == 0) return;
+    s[stages].at[0] = (const char *)s;
+    s[stages].at[1] = (const char *)(uintptr_t)n;
     level()->run(s, n, pipe_step(lane));
 }
 
-void pipe_sum(const pipe_stage *s, enum pipe_kind kind, char *room, void *out)
+void pipe_sum(pipe_stage *s, int stages, enum pipe_kind kind, size_t n, char *room, void *out)
 {
+    enum { SUMS = FOLD_QUARTER / 128 * 8 }; /* of a quarter */
+    const size_t quarters = n / FOLD_QUARTER;
     int64_t lanes[PIPE_LANES], whole = 0;
     switch (kind) {
     case PIPE_f64:
-        pipe_run(s, FOLD_QUARTER, 8);
-        *(double *)out = fold_runs_f64((const double *)(const void *)room);
+        pipe_run(s, stages, n, 8);
+        for (size_t q = 0; q < quarters; q++)
+            ((double *)out)[q] = fold_runs_f64((const double *)(const void *)room + q * SUMS);
         return;
     case PIPE_f32:
-        pipe_run(s, FOLD_QUARTER, 4);
-        *(float *)out = fold_runs_f32((const float *)(const void *)room);
+        pipe_run(s, stages, n, 4);
+        for (size_t q = 0; q < quarters; q++)
+            ((float *)out)[q] = fold_runs_f32((const float *)(const void *)room + q * SUMS);
         return;
     default: /* int64 */
         memset(room, 0, sizeof lanes);
-        pipe_run(s, FOLD_QUARTER, 8);
+        pipe_run(s, stages, n, 8);
         memcpy(lanes, room, sizeof lanes);
         for (int i = 0; i < PIPE_LANES; i++) whole += lanes[i];
         *(int64_t *)out = whole;

@@ -52,13 +52,15 @@ enum pipe_op pipe_power(int k); /* x ** k for k of 2 to 8 */
  * `ahead` asks for what is at[1] bytes on.  `ramp` makes at[0][0] + i * at[0][1], int64.  Some
  * processors have no `sum`: see pipe_sum. */
 pipe_any *pipe_find(enum pipe_op op, enum pipe_kind kind, int form);
-pipe_any *pipe_end(void);
+/* of the stage after the last */
+pipe_any *pipe_end(size_t lane);
 enum { PIPE_AHEAD = 8192 }; /* bytes: some 200 ns of a processor's share of memory */
 /* Elements that go through the stages at one go. */
 size_t pipe_step(size_t lane);
-/* Elements [0, n), n a multiple of pipe_step(lane). */
-void pipe_run(const pipe_stage *s, size_t n, size_t lane);
-/* The same of FOLD_QUARTER elements, the last stage of which is `sum` with at[0] == room; *out,
- * of the kind, is their sum as fold.h gives it. */
-enum { PIPE_ROOM = 1024 };
-void pipe_sum(const pipe_stage *s, enum pipe_kind kind, char *room, void *out);
+/* Elements [0, n), n a multiple of pipe_step(lane), through s[0] ... s[stages], the end. */
+void pipe_run(pipe_stage *s, int stages, size_t n, size_t lane);
+/* The same of n elements, a multiple of FOLD_QUARTER and at most FOLD_BLOCK; the last stage is
+ * `sum` with at[0] == room; out[], of the kind, are the sums of quarters as fold.h gives them; of
+ * integers *out is that of all. */
+enum { PIPE_ROOM = 4096 };
+void pipe_sum(pipe_stage *s, int stages, enum pipe_kind kind, size_t n, char *room, void *out);

@@ -14,6 +14,7 @@
         const vector_f64 mr = (r), size = (vector_f64)((vector_i64)mr & INT64_MAX);                \
         PICK((size > 0) & (size <= DBL_MAX), mr, (x) * (y));                                       \
     })
+#define ANY(v, bits)     !_mm256_testz_si256((__m256i)(v), _mm256_set1_epi64x(bits))
 #define SQRT(x)          PASTE(sqrt_, BITS)(x)
 #define ROUND(x, how)    PASTE(round_, BITS)(x, how)
 #define sqrt_64(x)       ((V)_mm256_sqrt_pd((__m256d)(x)))

@@ -13,6 +13,7 @@
 #define MEND(r, x, y)                                                                              \
     ((vector_f64)_mm512_mask_mul_pd((__m512d)(r), _mm512_fpclass_pd_mask((__m512d)(r), ODD),       \
                                     (__m512d)(x), (__m512d)(y)))
+#define ANY(v, bits)     _mm512_test_epi64_mask((__m512i)(v), _mm512_set1_epi64(bits))
 #define SQRT(x)          PASTE(sqrt_, BITS)(x)
 #define ROUND(x, how)    PASTE(round_, BITS)(x, how)
 #define sqrt_64(x)       ((V)_mm512_sqrt_pd((__m512d)(x)))

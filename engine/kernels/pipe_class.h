@@ -1,5 +1,5 @@
-/* engine/kernels/pipe_class.h - the rows of pipe.def that a type has, as ONE(name, body) and
- * TWO(name, body), which it undefines. */
+/* engine/kernels/pipe_class.h - the rows of pipe.def that a type has, as ONE(name, body),
+ * TWO(name, body) and POWER(name, k), which it undefines. */
 #if defined(REAL)
 #define F1 ONE
 #define F2 TWO
@@ -7,6 +7,7 @@
 #define X1 ONE
 #if BITS == 64
 #define D1 ONE
+#define P1 POWER
 #endif
 #endif
 #if BITS == 32
@@ -22,3 +23,4 @@
 #include "engine/kernels/pipe_rows.h"
 #undef ONE
 #undef TWO
+#undef POWER

@@ -37,6 +37,12 @@
     STAGE(NAME(name, self), , ALL8(DO_SELF, body))                                                 \
     STAGE(NAME(name, memory), HERE, ALL8(DO_MEMORY, body))                                         \
     STAGE(NAME(name, number), ALL, ALL8(DO_NUMBER, body))
+/* mended only where numbers leave the range */
+#define DO_UNUSUAL(k, unused) bits |= UNUSUAL(r##k);
+#define POWER(name, k)                                                                             \
+    STAGE(NAME(name, self), vector_i64 bits = {0}; ALL8(DO_UNUSUAL, ),                              \
+          if (ANY(bits, RARE_BITS)) { ALL8(DO_SELF, WHOLE(x, k, MEND)) }                              \
+          else { ALL8(DO_SELF, WHOLE(x, k, AS_IT_IS)) })
 #include "engine/kernels/pipe_class.h"
 
 /* --- to and from memory --- */
@@ -47,9 +53,9 @@
 STAGE(NAME(load, memory), HERE, ALL8(DO_LOAD, ))
 STAGE(NAME(load, number), ALL, ALL8(DO_FILL, ))
 STAGE(NAME(store, memory), char *p = (char *)(uintptr_t)(s->at[0] + i * EACH);, ALL8(DO_STORE, ))
-/* asks for what is read later */
+/* asks for what is read later, once: it need not stay in caches for that */
 STAGE(NAME(ahead, memory), HERE p += (intptr_t)s->at[1];,
-      for (int k = 0; k < 8 * COUNT * EACH; k += 64) __builtin_prefetch(p + k);)
+      for (int k = 0; k < 8 * COUNT * EACH; k += 64) __builtin_prefetch(p + k, 0, 0);)
 
 #if defined(SUMS) && defined(REAL) && BITS == 64
 /* partial sums of runs of 128 elements, each of two rounds */
@@ -94,6 +100,7 @@ static pipe_any *const PASTE(table_, KIND)[NPIPE_OP][NPIPE_FORM] = {
 #define ONE(name, body) [PIPE_##name] = {(pipe_any *)NAME(name, self)},
 #define TWO(name, body) [PIPE_##name] = {(pipe_any *)NAME(name, memory), \
                                          (pipe_any *)NAME(name, number), (pipe_any *)NAME(name, self)},
+#define POWER(name, k) ONE(name, )
 #include "engine/kernels/pipe_class.h"
     [PIPE_load] = {(pipe_any *)NAME(load, memory), (pipe_any *)NAME(load, number)},
     [PIPE_store] = {(pipe_any *)NAME(store, memory)},
@@ -124,6 +131,7 @@ static pipe_any *const PASTE(table_, KIND)[NPIPE_OP][NPIPE_FORM] = {
 #undef DO_SELF
 #undef DO_MEMORY
 #undef DO_NUMBER
+#undef DO_UNUSUAL
 #undef HERE
 #undef ALL
 #undef DO_LOAD

@@ -8,7 +8,7 @@ enum { PIPE_SUMS = 4, PIPE_LANES = 8 * PIPE_SUMS }; /* sums of int64 that go on 
 typedef struct pipe_level {
     size_t bytes; /* of a vector */
     pipe_any *(*find)(enum pipe_op op, enum pipe_kind kind, int form);
-    pipe_any *end;
+    pipe_any *(*end)(size_t lane);
     void (*run)(const pipe_stage *s, size_t n, size_t step);
 } pipe_level;
 

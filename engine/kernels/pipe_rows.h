@@ -27,6 +27,9 @@
 #ifndef D1
 #define D1(...)
 #endif
+#ifndef P1
+#define P1(...)
+#endif
 #ifndef S1
 #define S1(...)
 #endif
@@ -42,4 +45,5 @@
 #undef B2
 #undef X1
 #undef D1
+#undef P1
 #undef S1

@@ -2,11 +2,13 @@
  * so on, which define VECTOR (bytes), LEVEL (the table's name), SQRT(x),
  * WIDEN_64(at) and NARROW_64(at, v) (bytes of bool, not 0 or 1, to and from lanes), the same of 32,
  * SUMS where a vector is 8 float64, and, where there is such an instruction, FMA(x, y, z), FMS(x,
- * y, z), MEND(r, x, y) (r, but x * y where r is no finite number or zero) and ROUND(x, how).
+ * y, z), MEND(r, x, y) (r, but x * y where r is no finite number or zero), ANY(v, bits) (is any of
+ * them set in a lane of v?) and ROUND(x, how).
  *
  * A stage is a function of its place in the chain, the element, and eight registers; its call of
- * the next is its last act, which compilers make a jump.  Where they do not the result is the
- * same: the last stage returns, and level_run makes the next round. */
+ * the next is its last act, which compilers make a jump, and the end jumps to the first stage until
+ * all is done.  Where they may not do so (JUMPS is not defined) the end returns, and level_run
+ * makes the next round. */
 #include <math.h>
 #include <stdint.h>
 
@@ -39,6 +41,9 @@ typedef int stage(PARAMS);
 #ifndef JUMP
 #define JUMP return
 #endif
+#if defined(__OPTIMIZE__) && PIPE_LEVELS > 1
+#define JUMPS
+#endif
 #define STAGE(name, before, all)                                                                   \
     static int name(PARAMS)                                                                        \
     {                                                                                              \
@@ -63,8 +68,8 @@ static const int64_t upto[] = {0, 1, 2, 3, 4, 5, 6, 7};
 #define INFINITE      ((PASTE(number_, KIND))INFINITY)
 
 #ifdef FMA
-/* see loops_power.c */
-#define WHOLE(x, k)                                                                                \
+/* see loops_power.c; END(r, high, x): what becomes of the result */
+#define WHOLE(x, k, END)                                                                           \
     __extension__({                                                                                \
         vector_f64 high = x * x, low = FMS(x, x, high);                                            \
         _Pragma("GCC unroll 8") for (int q = 3; q < (k); q++)                                      \
@@ -73,8 +78,13 @@ static const int64_t upto[] = {0, 1, 2, 3, 4, 5, 6, 7};
             low = FMA(low, x, lost);                                                               \
             high = p;                                                                              \
         }                                                                                          \
-        MEND(FMA(high, x, low *x), high, x);                                                       \
+        END(FMA(high, x, low *x), high, x);                                                        \
     })
+#define AS_IT_IS(r, x, y) (r)
+/* bits that are set unless 2 ** -63 <= |x| < 2 ** 65: there no power to the eighth, nor any of its
+ * errors, leaves the range */
+#define RARE_BITS  ((int64_t)15 << 59)
+#define UNUSUAL(x) (((vector_i64)(x) + ((int64_t)64 << 52)) ^ ((int64_t)1 << 62))
 #endif
 #define WHOLE_SINGLE(x, k)                                                                         \
     __extension__({                                                                                \
@@ -109,16 +119,39 @@ static const int64_t upto[] = {0, 1, 2, 3, 4, 5, 6, 7};
 #define BOOLEAN
 #include "engine/kernels/pipe_kind.h"
 
-static int level_end(PARAMS)
+/* at[0]: the first stage; at[1]: no address, but n */
+#ifdef JUMPS
+#define END(bits)                                                                                  \
+    static int end_##bits(PARAMS)                                                                  \
+    {                                                                                              \
+        i += 64 * VECTOR / (bits);                                                                 \
+        if (i >= (size_t)(uintptr_t)s->at[1]) return 0;                                            \
+        s = (const pipe_stage *)(const void *)s->at[0];                                            \
+        JUMP((stage *)s->run)(s, i, r0, r1, r2, r3, r4, r5, r6, r7);                               \
+    }
+#else
+#define END(bits)                                                                                  \
+    static int end_##bits(PARAMS)                                                                  \
+    {                                                                                              \
+        (void)s, (void)i;                                                                          \
+        (void)r0, (void)r1, (void)r2, (void)r3, (void)r4, (void)r5, (void)r6, (void)r7;            \
+        return 0;                                                                                  \
+    }
+#endif
+END(64)
+END(32)
+
+static pipe_any *level_end(size_t lane)
 {
-    (void)s, (void)i;
-    (void)r0, (void)r1, (void)r2, (void)r3, (void)r4, (void)r5, (void)r6, (void)r7;
-    return 0;
+    return (pipe_any *)(lane == 8 ? end_64 : end_32);
 }
 
 static void level_run(const pipe_stage *s, size_t n, size_t step)
 {
     const vector none = {0};
+#ifdef JUMPS
+    step = n;
+#endif
     for (size_t i = 0; i < n; i += step)
         ((stage *)s[0].run)(s, i, none, none, none, none, none, none, none, none);
 }
@@ -134,5 +167,4 @@ static pipe_any *level_find(enum pipe_op op, enum pipe_kind kind, int form)
     }
 }
 
-const pipe_level LEVEL = {
-    .bytes = VECTOR, .find = level_find, .end = (pipe_any *)level_end, .run = level_run};
+const pipe_level LEVEL = {.bytes = VECTOR, .find = level_find, .end = level_end, .run = level_run};

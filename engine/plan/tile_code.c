@@ -806,15 +806,17 @@ bool tile_lies(const tile_code *c)
     return c->nop == 0;
 }
 
-bool tile_sums(const tile_code *c)
+int64_t tile_sums(const tile_code *c)
 {
-    return c->sums != NULL;
+    if (!c->sums) return 0;
+    /* loops before it work in L1; and memory sends a little slower to longer pieces */
+    return c->sums->first || c->sums->asks ? TILE : TILE_MOST;
 }
 
-bool tile_sum(tile_code *c, int64_t from, void *out, err *e)
+bool tile_sum(tile_code *c, int64_t from, int64_t n, void *out, err *e)
 {
-    TRY(run_until(c, c->sums->first, from, TILE, e));
-    tile_pipe_sum(c->sums, from, out);
+    TRY(run_until(c, c->sums->first, from, n, e));
+    tile_pipe_sum(c->sums, from, n, out);
     return true;
 }
 

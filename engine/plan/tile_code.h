@@ -78,6 +78,6 @@ bool tile_rewind(tile_code *c, err *e);
 const char *tile_run(tile_code *c, int64_t from, int64_t n, err *e);
 /* After tile_deliver: are pieces part of a block in memory? */
 bool tile_lies(const tile_code *c);
-/* After tile_deliver: can it add up TILE elements? */
-bool tile_sums(const tile_code *c);
-bool tile_sum(tile_code *c, int64_t from, void *out, err *e);
+/* After tile_deliver: the elements that it can add up at one go, see stream. */
+int64_t tile_sums(const tile_code *c);
+bool tile_sum(tile_code *c, int64_t from, int64_t n, void *out, err *e);

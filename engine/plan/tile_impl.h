@@ -45,6 +45,7 @@ struct tile_pipe {
     int n;                          /* stages */
     struct pipe_stage *stage;       /* one more: the end */
     const tile_operand *(*from)[2]; /* of each stage, or NULL */
+    bool asks;                      /* for memory, early */
     /* the first stage makes start + i * by, from the element it is at */
     bool ramp;
     int64_t start, by, now[2];
@@ -80,5 +81,5 @@ bool tile_loop(const tile_op *o, int64_t from, int64_t done, int64_t n, err *e);
 /* room: PIPE_ROOM bytes, aligned as vectors are */
 void tile_find_pipes(tile_code *c, char *room);
 /* of TILE elements, which are not stored */
-void tile_pipe_sum(tile_pipe *p, int64_t from, void *out);
+void tile_pipe_sum(tile_pipe *p, int64_t from, int64_t n, void *out);
 bool tile_pipe_run(const tile_code *c, tile_pipe *p, int64_t from, int64_t n, err *e);

@@ -40,18 +40,21 @@ static bool has_form(const tile_operand *a, size_t lane)
     return is_number(a) || a->step == (ptrdiff_t)a->t.size;
 }
 
+/* the one float that an operand is; else 0 */
+static double number_of(const tile_operand *a)
+{
+    double x = 0;
+    float f = 0;
+    if (a->place != TILE_FIXED) return 0;
+    if (a->t.dt == DT_float64) memcpy(&x, a->at, sizeof x);
+    if (a->t.dt == DT_float32) memcpy(&f, a->at, sizeof f);
+    return a->t.dt == DT_float32 ? (double)f : x;
+}
+
 /* x ** k with k one small number */
 static int whole_exponent(const tile_op *o)
 {
-    const tile_operand *y = &o->arg[1];
-    double k = 0;
-    if (y->place != TILE_FIXED) return 0;
-    if (y->t.dt == DT_float64) memcpy(&k, y->at, sizeof k);
-    if (y->t.dt == DT_float32) {
-        float f;
-        memcpy(&f, y->at, sizeof f);
-        k = (double)f;
-    }
+    double k = number_of(&o->arg[1]);
     return power_is_whole(k) ? (int)k : 0;
 }
 
@@ -168,6 +171,7 @@ static int64_t distance(const tile_operand *a)
 static void ask(chain *x, int op, const tile_operand *a)
 {
     if (!tile_read_first(x->c, op, a)) return;
+    x->p->asks = true;
     x->p->stage[x->p->n].at[1] = (const char *)(intptr_t)distance(a);
     add_stage(x, PIPE_ahead, a->t, PIPE_MEMORY, a, NULL);
 }
@@ -195,6 +199,10 @@ static void add_pair(chain *x, int i, enum pipe_op op, const tile_operand *a, co
         op = pipe_mirror(op);
     }
     hold(x, i, a);
+    if (op == PIPE_multiply && number_of(b) == 2) { /* products are the scarcer */
+        add_stage(x, PIPE_add, a->t, PIPE_SELF, NULL, NULL);
+        return;
+    }
     ask(x, i, b);
     add_stage(x, op, a->t, form_of(b), b, NULL);
 }
@@ -273,7 +281,7 @@ static tile_pipe *pipe_of(const tile_code *c, int first, int last, size_t lane)
     p->from = arena_alloc(a, most * sizeof *p->from);
     chain x = {.c = c, .p = p};
     for (int i = first; i <= last; i++) add_op(&x, i);
-    p->stage[p->n].run = pipe_end();
+    p->stage[p->n].run = pipe_end(p->lane);
     return p;
 }
 
@@ -303,7 +311,7 @@ static void find_sum(tile_code *c, tile_pipe *p, char *room)
         }
     p->sum = arena_alloc(c->r->scratch, (size_t)(p->n + 1) * sizeof *p->sum);
     p->sum[p->n - 1] = (pipe_stage){.run = end, .at = {room}};
-    p->sum[p->n].run = pipe_end();
+    p->sum[p->n].run = pipe_end(p->lane);
     p->kind = kind;
     p->room = room;
     c->sums = p;
@@ -339,12 +347,11 @@ static void set_operands(tile_pipe *p, int64_t from, int64_t done, int64_t *n)
     p->stage[0].at[0] = (const char *)p->now;
 }
 
-void tile_pipe_sum(tile_pipe *p, int64_t from, void *out)
+void tile_pipe_sum(tile_pipe *p, int64_t from, int64_t n, void *out)
 {
-    int64_t n = TILE;
     set_operands(p, from, 0, &n);
     memcpy(p->sum, p->stage, (size_t)(p->n - 1) * sizeof *p->sum);
-    pipe_sum(p->sum, (enum pipe_kind)p->kind, p->room, out);
+    pipe_sum(p->sum, p->n, (enum pipe_kind)p->kind, (size_t)n, p->room, out);
 }
 
 /* by loops, in order */
@@ -369,7 +376,7 @@ bool tile_pipe_run(const tile_code *c, tile_pipe *p, int64_t from, int64_t n, er
         m = n - done;
         set_operands(p, from, done, &m);
         int64_t whole = m - m % step;
-        pipe_run(p->stage, (size_t)whole, p->lane);
+        pipe_run(p->stage, p->n, (size_t)whole, p->lane);
         TRY(run_rest(c, p, from, done + whole, m - whole, e));
     }
     return true;

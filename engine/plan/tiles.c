@@ -109,9 +109,9 @@ static const char *next_piece(void *ctx, int64_t from, int64_t n, err *e)
     return tile_run(ctx, from, n, e);
 }
 
-static bool next_sum(void *ctx, int64_t from, void *out, err *e)
+static bool next_sum(void *ctx, int64_t from, int64_t n, void *out, err *e)
 {
-    return tile_sum(ctx, from, out, e);
+    return tile_sum(ctx, from, n, out, e);
 }
 
 static bool again(void *ctx, err *e)
@@ -161,7 +161,8 @@ static bool reduce_task(tile_code *c, datum **out, err *e)
                 .lies = tile_lies(c),
                 .ctx = c,
                 .next = next_piece,
-                .sum = tile_sums(c) ? next_sum : NULL,
+                .sum = next_sum,
+                .sums = tile_sums(c),
                 .again = again};
     memcpy(s.shape, c->shape, sizeof s.shape);
     *out = red_stream(v->f, v->arg, as, &s, e);
