@@ -85,8 +85,25 @@ static value callable(interp *in, const value *arg)
 
 /* ---- numbers and characters ---- */
 
-static value int_text(interp *in, value v, const char *spec)
+/* "-0x1f": 2 to the power `shift` is the base that `letter` stands for. */
+static value digits_of(interp *in, int64_t i, char letter, unsigned shift)
 {
+    char text[72], *p = text + sizeof text;
+    uint64_t u = i < 0 ? -(uint64_t)i : (uint64_t)i;
+    *--p = '\0';
+    do {
+        *--p = "0123456789abcdef"[u & ((1u << shift) - 1)];
+        u >>= shift;
+    } while (u);
+    *--p = letter;
+    *--p = '0';
+    if (i < 0) *--p = '-';
+    return v_str(in, p);
+}
+
+static value int_text(interp *in, value v, const char *spec, unsigned shift)
+{
+    if (v.kind == V_INT) return digits_of(in, v.i, spec[1], shift);
     value i = value_unary(in, OP_INDEX, v);
     if (is_fail(i)) return FAIL;
     str *f = str_of(in, spec);
@@ -98,17 +115,17 @@ static value int_text(interp *in, value v, const char *spec)
 
 static value bin(interp *in, const value *arg)
 {
-    return int_text(in, arg[0], "#b");
+    return int_text(in, arg[0], "#b", 1);
 }
 
 static value oct(interp *in, const value *arg)
 {
-    return int_text(in, arg[0], "#o");
+    return int_text(in, arg[0], "#o", 3);
 }
 
 static value hex(interp *in, const value *arg)
 {
-    return int_text(in, arg[0], "#x");
+    return int_text(in, arg[0], "#x", 4);
 }
 
 static value chr(interp *in, const value *arg)

@@ -488,6 +488,7 @@ static void set_sig(interp *in, cfunction *f)
     if (!s->qual && home) s->qual = str_fmt(in, "%s.%s", home, s->fname->at);
     if (!s->qual) exc_clear(in);
     f->sig = s;
+    if (s->simple && is_fail(f->self) && (s->kind == 'm' || !f->owner)) f->plain = s->npos + 1u;
 }
 
 value cfunction_call(interp *in, cfunction *f, const value *arg, size_t npos, tuple *kwnames)

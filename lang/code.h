@@ -34,6 +34,7 @@ enum insn_role { /* of its fields: see opcode.def */
 };
 extern const uint16_t insn_roles[NOPCODE];
 enum { DIES_A = 16, DIES_B = 32 }; /* in x: the local is not read again */
+enum { MOST_LOADS = 3 };           /* of a call that METHODC or GLOBALC begins */
 
 enum konst_type {
     K_NONE,

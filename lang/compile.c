@@ -473,6 +473,7 @@ bytecode *unit_close(unit *u)
             b->self_class = (int32_t)i;
     }
     mark_last_locals(u);
+    mark_loaded_calls(u);
     b->local = texts(b, &names);
     b->free = texts(b, &u->free_names);
     b->nfree = u->nfree;

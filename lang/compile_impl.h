@@ -73,6 +73,7 @@ unsigned watched_by(const ast *tree); /* what it watches anywhere */
 bool watches_here(const char *name);  /* does what has this name look at the locals of its user? */
 void mark_last_locals(unit *u);
 void mark_last_names(unit *u);
+void mark_loaded_calls(unit *u); /* compile_load.c; after the others */
 
 /* emitting */
 uint32_t emit(unit *u, enum opcode op, unsigned x, unsigned a, unsigned b, unsigned c);

@@ -131,9 +131,14 @@ static place *place_of(const names *all, const char *name)
     return &all->at[i];
 }
 
+static bool reads_global(uint8_t op)
+{
+    return op == I_GLOBAL || op == I_GLOBALC;
+}
+
 static bool is_name_op(uint8_t op)
 {
-    return op == I_GLOBAL || op == I_LASTGLOBAL || op == I_SETGLOBAL || op == I_DELGLOBAL ||
+    return reads_global(op) || op == I_LASTGLOBAL || op == I_SETGLOBAL || op == I_DELGLOBAL ||
            op == I_NAME || op == I_SETNAME || op == I_DELNAME || op == I_CLASSFREE;
 }
 
@@ -141,7 +146,8 @@ static bool is_name_op(uint8_t op)
 static void read_in(const names *all, const bytecode *c, uint64_t *alive)
 {
     for (uint32_t i = 0; i < c->ninsn; i++) {
-        const place *p = c->insn[i].op == I_GLOBAL ? place_of(all, c->site[c->insn[i].b].at) : NULL;
+        const place *p =
+            reads_global(c->insn[i].op) ? place_of(all, c->site[c->insn[i].b].at) : NULL;
         if (p && p->number >= 0) add(alive, (uint32_t)p->number);
     }
     for (uint32_t i = 0; i < c->nsub; i++) read_in(all, c->sub[i], alive);
@@ -303,7 +309,7 @@ static bool runs_in_place(const bytecode *c)
 static void take_names(const names *all, const bytecode *c, bool in_place)
 {
     for (uint32_t i = 0; i < c->ninsn; i++)
-        if (is_name_op(c->insn[i].op) && !(in_place && c->insn[i].op == I_GLOBAL))
+        if (is_name_op(c->insn[i].op) && !(in_place && reads_global(c->insn[i].op)))
             place_of(all, c->site[c->insn[i].b].at)->taken = true;
     for (uint32_t i = 0; i < c->nsub; i++) take_names(all, c->sub[i], in_place);
 }

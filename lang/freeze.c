@@ -33,7 +33,7 @@ static void name_globals(freezer *f, uint32_t gi, const bytecode *c)
     if (c->flags & CODE_HOME) f->home_only = true;
     for (uint32_t i = 0; i < c->ninsn; i++) {
         uint8_t op = c->insn[i].op;
-        if (op != I_GLOBAL && op != I_NAME) continue;
+        if (op != I_GLOBAL && op != I_GLOBALC && op != I_NAME) continue;
         const char *name = c->site[c->insn[i].b].at;
         str *s = str_intern(f->in, name, strlen(name));
         value v;

@@ -317,6 +317,16 @@ value vm_run(interp *in)
         SET(RC, v);
         NEXT;
     }
+    CASE(GLOBALC) :
+    {
+        f->ip = ip;
+        v = call_loaded_builtin(in, f);
+        if (f->ip == ip) goto L_GLOBAL;
+        ip = f->ip;
+        if (v.kind == V_FAIL) goto error;
+        SET(&r[ip->c], v);
+        NEXT;
+    }
     CASE(LASTGLOBAL) :
     {
         site *s = SITE;
@@ -493,7 +503,10 @@ value vm_run(interp *in)
         f->ip = ip;
         value b = value_at(RB);
         int t = -2;
-        if (b.kind == V_OBJ && b.o->type == &T_dict) t = quick_has((dict *)b.o, *RA);
+        if (b.kind == V_OBJ && b.o->type == &T_dict)
+            t = quick_has((dict *)b.o, *RA);
+        else if (b.kind == V_OBJ && b.o->type == &T_set && is_quick_key(*RA))
+            t = set_contains(in, (set *)b.o, *RA);
         if (t == -2) t = value_contains(in, b, *RA);
         if (t < 0) goto error;
         v = v_bool(t != (X != 0));
@@ -676,6 +689,18 @@ compare_small : {
         USED(RA);
         SET(RC, fn);
         SET(RC + 1, self);
+        NEXT;
+    }
+    CASE(METHODC) :
+    {
+        f->ip = ip;
+        v = call_loaded_method(in, f);
+        if (f->ip == ip) goto L_METHOD;
+        ip = f->ip;
+        if (v.kind == V_FAIL) goto error;
+        USED(RA);
+        if (X) let_die(in, RA);
+        SET(&r[ip->c], v);
         NEXT;
     }
     CASE(ITEM) :

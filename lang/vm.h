@@ -14,7 +14,8 @@ enum site_how {
     SITE_METHOD,
     SITE_GLOBAL,
     SITE_BUILTIN,
-    SITE_DESCRIPTOR
+    SITE_DESCRIPTOR,
+    SITE_CLASS
 };
 
 static inline uint64_t type_version(const type *t)
@@ -35,6 +36,11 @@ bool attr_store(interp *in, site *s, value v, value to);
 /* *self FAIL: *f is the attribute itself; else *f is a function to be called with it first. Owned.
  */
 bool attr_method(interp *in, site *s, value v, value *f, value *self);
+
+/* The call that METHODC or GLOBALC at f->ip begins, done, if it is of a C function; then f->ip is
+ * the instruction of the call, else nothing has happened (vm_load.c). */
+value call_loaded_method(interp *in, frame *f);
+value call_loaded_builtin(interp *in, frame *f);
 
 /* names (vm_name.c) */
 value global_load(interp *in, site *s, frame *f);

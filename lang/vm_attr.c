@@ -32,6 +32,12 @@ static bool remember_place(interp *in, site *s, dict *d, const type *t, uint8_t 
     return true;
 }
 
+/* What class t has, for all its instances or for those that have no such attribute of their own. */
+static void remember_found(site *s, const type *t, value found, uint8_t how)
+{
+    *s = (site){.name = s->name, .how = how, .type = t, .val = found, .version = type_version(t)};
+}
+
 static value load_module(interp *in, site *s, value v)
 {
     const value *at = module_place(s, v);
@@ -52,25 +58,37 @@ static value load_descriptor(interp *in, value found, value v)
     return r;
 }
 
+/* Does the instance have an attribute of its own that hides the class's? */
+static bool hidden(interp *in, site *s, value v)
+{
+    dict *d = v.kind == V_OBJ && v.o->flags & OBJ_DICT ? obj_head(v.o)->dict : NULL;
+    if (!d || d->version == s->version2) return false;
+    value own;
+    if (dict_get_str(in, d, s->name, &own) == 1) return true;
+    s->version2 = d->version;
+    return false;
+}
+
 value attr_load(interp *in, site *s, value v)
 {
     const type *t = type_of(in, v);
     if (s->how == SITE_DESCRIPTOR && s->type == t && s->version == type_version(t))
         return load_descriptor(in, s->val, v);
+    if (s->how == SITE_CLASS && s->type == t && s->version == type_version(t) && !hidden(in, s, v))
+        return value_ref(s->val);
     if (t == &T_module) return load_module(in, s, v);
-    if (t->getattr || v.kind != V_OBJ || !(v.o->flags & OBJ_DICT || as_klass(t)))
-        return value_getattr(in, v, s->name);
-    dict *d = v.o->flags & OBJ_DICT ? obj_head(v.o)->dict : NULL;
+    if (t->getattr) return value_getattr(in, v, s->name);
+    dict *d = v.kind == V_OBJ && v.o->flags & OBJ_DICT ? obj_head(v.o)->dict : NULL;
     value found = type_lookup(in, t, s->name);
     const type *kind = is_fail(found) ? NULL : type_of(in, found);
     bool hides = kind && kind->set && !is_member(found);
-    if (hides && kind->get && as_klass(t)) {
-        *s = (site){.name = s->name,
-                    .how = SITE_DESCRIPTOR,
-                    .type = t,
-                    .val = found,
-                    .version = type_version(t)};
+    if (hides && kind->get) {
+        remember_found(s, t, found, SITE_DESCRIPTOR);
         return load_descriptor(in, found, v);
+    }
+    if (kind && !kind->get && !kind->set) {
+        remember_found(s, t, found, SITE_CLASS);
+        if (!hidden(in, s, v)) return value_ref(found);
     }
     if (!d || hides) return value_getattr(in, v, s->name);
     if (!remember_place(in, s, d, t, SITE_FIELD)) return value_getattr(in, v, s->name);
@@ -139,17 +157,6 @@ bool attr_store(interp *in, site *s, value v, value to)
     }
     remember_place(in, s, d, t, SITE_FIELD);
     return true;
-}
-
-/* Does the instance have an attribute of its own that hides the class's? */
-static bool hidden(interp *in, site *s, value v)
-{
-    dict *d = v.kind == V_OBJ && v.o->flags & OBJ_DICT ? obj_head(v.o)->dict : NULL;
-    if (!d || d->version == s->version2) return false;
-    value own;
-    if (dict_get_str(in, d, s->name, &own) == 1) return true;
-    s->version2 = d->version;
-    return false;
 }
 
 /* A function as class t has it, plain or in a wrapper, for use by v; false: nothing so simple. */

@@ -88,7 +88,7 @@ static inline int compare_floats(unsigned op, double a, double b)
 }
 
 /* Truth of a comparison: 1, 0, -1 failed. */
-static int compare_truth(interp *in, unsigned op, value a, value b)
+static __attribute__((unused)) int compare_truth(interp *in, unsigned op, value a, value b)
 {
     if (BOTH(a, b, V_INT)) return compare_ints(op, a.i, b.i);
     if (BOTH(a, b, V_FLOAT)) return compare_floats(op, a.f, b.f);

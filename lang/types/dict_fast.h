@@ -31,6 +31,12 @@ static inline bool quick_hash(value key, uint64_t *hash)
     return *hash != 0;
 }
 
+/* Nearly any key: it has a hash, and no set is meant by it. */
+static inline bool is_quick_key(value key)
+{
+    return key.kind == V_INT || (key.kind == V_OBJ && key.o->type == &T_str);
+}
+
 /* Are two keys of one hash the same? 1, 0; -1: only __eq__ knows. */
 static inline int quick_same(value a, value b)
 {

@@ -32,6 +32,8 @@ typedef struct cfunction {
     const type *owner;     /* of a method */
     str *name;
     const char *module;
+    unsigned plain; /* 1 + n: takes n positional arguments as they come, the first, if it has an
+                       owner, an instance of that; 0: not so simple, or not known yet */
 } cfunction;
 
 typedef struct slotmethod { /* int.__add__: a slot under its dunder name */

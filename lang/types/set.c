@@ -112,10 +112,15 @@ int set_find_hashed(interp *in, set *s, value key, uint64_t hash)
     return s->n ? find(in, s, key, hash, &slot) : 0;
 }
 
+static inline bool hash_of(interp *in, value v, uint64_t *hash)
+{
+    return quick_hash(v, hash) || value_hash(in, v, hash);
+}
+
 int set_contains(interp *in, set *s, value v)
 {
     uint64_t hash;
-    return value_hash(in, v, &hash) ? set_find_hashed(in, s, v, hash) : -1;
+    return hash_of(in, v, &hash) ? set_find_hashed(in, s, v, hash) : -1;
 }
 
 /* ---- change ---- */
@@ -180,7 +185,7 @@ bool set_add_hashed(interp *in, set *s, value key, uint64_t hash)
 bool set_add(interp *in, set *s, value v)
 {
     uint64_t hash;
-    return value_hash(in, v, &hash) && set_add_hashed(in, s, v, hash);
+    return hash_of(in, v, &hash) && set_add_hashed(in, s, v, hash);
 }
 
 static void delete_slot(interp *in, set *s, uint64_t slot)
@@ -204,7 +209,7 @@ int set_discard_hashed(interp *in, set *s, value key, uint64_t hash)
 int set_discard(interp *in, set *s, value v)
 {
     uint64_t hash;
-    return value_hash(in, v, &hash) ? set_discard_hashed(in, s, v, hash) : -1;
+    return hash_of(in, v, &hash) ? set_discard_hashed(in, s, v, hash) : -1;
 }
 
 void set_clear(interp *in, set *s)
@@ -310,7 +315,7 @@ bool set_each(interp *in, value iterable, bool (*f)(interp *, set *, value, uint
     bool ok = true;
     while (ok && !is_fail(v = next_item(in, it))) {
         uint64_t hash;
-        ok = (quick_hash(v, &hash) || value_hash(in, v, &hash)) && f(in, s, v, hash);
+        ok = hash_of(in, v, &hash) && f(in, s, v, hash);
         value_unref(in, v);
     }
     value_unref(in, it);
@@ -336,8 +341,34 @@ set *set_of(interp *in, value iterable, bool frozen)
     return s;
 }
 
+/* Each in the slot of its hash, if those differ, is where every order of adding puts them. */
+static set *set_at_home(interp *in, const value *at, int64_t n)
+{
+    uint64_t hash[FIRST], taken = 0;
+    if (n * 5 >= (FIRST - 1) * 3) return NULL;
+    for (int64_t i = 0; i < n; i++) {
+        if (!quick_hash(at[i], &hash[i]) || taken >> (hash[i] & (FIRST - 1)) & 1) return NULL;
+        taken |= UINT64_C(1) << (hash[i] & (FIRST - 1));
+    }
+    set *s = set_new(in, false);
+    if (!s || !(s->at = new_table(in, s->mask))) {
+        obj_unref(in, s);
+        return NULL;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        set_entry *e = &s->at[hash[i] & (FIRST - 1)];
+        e->hash = hash[i];
+        put_value(&e->key, value_ref(at[i]));
+    }
+    s->n = s->fill = n;
+    s->version++;
+    return s;
+}
+
 set *set_of_constants(interp *in, const value *at, int64_t n)
 {
+    set *quick = set_at_home(in, at, n);
+    if (quick || throwing(in)) return quick;
     /* as the constants of a display travel there: a frozenset, rebuilt once from its own order */
     set *s[3] = {set_new(in, true), set_new(in, true), set_new(in, false)};
     bool ok = s[0] && s[1] && s[2];
@@ -367,7 +398,7 @@ static bool intersect_iter(interp *in, set *r, set *s, value iterable)
     bool ok = true;
     while (ok && !is_fail(v = next_item(in, it))) {
         uint64_t hash;
-        ok = (quick_hash(v, &hash) || value_hash(in, v, &hash)) && add_if_found(in, r, s, v, hash);
+        ok = hash_of(in, v, &hash) && add_if_found(in, r, s, v, hash);
         value_unref(in, v);
     }
     value_unref(in, it);
