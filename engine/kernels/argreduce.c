@@ -90,13 +90,14 @@
         return found;                                                                              \
     }
 /* By the folds of maximum and minimum, block by block; then the place within the best block. */
-#define ARG_FOLD(name, fold, dt, T, better, stop)                                                  \
+#define ARG_FOLD(name, fold, dt, T, U, better, stop)                                               \
+    PASS_OVER(pass_##name##_##dt, T, U, x == best)                                                 \
     void loop_##fold##_##dt(size_t n, char *const *p, const ptrdiff_t *s);                         \
     ARG(name##_any, dt, T, *(const T *)p, better, stop)                                            \
     static int64_t arg##name##_##dt(int64_t n, const char *at, ptrdiff_t step, uint32_t size)      \
     {                                                                                              \
         enum { FEW = 16 };                                                                         \
-        const int64_t block = n > 1 << 16 ? 8192 : n > 8192 ? 1024 : 256;                          \
+        const int64_t block = n > 1 << 16 ? 8192 : 2048;                                           \
         if (step != sizeof(T) || n < FEW) return arg##name##_any_##dt(n, at, step, size);          \
         const T *row = (const T *)at;                                                              \
         T best = row[0];                                                                           \
@@ -109,16 +110,19 @@
         }                                                                                          \
         if (best != best) /* NaN */                                                                \
             while (row[from] == row[from]) from++;                                                 \
-        else                                                                                       \
-            while (row[from] != best) from++;                                                      \
+        else {                                                                                     \
+            int64_t skip;                                                                          \
+            pass_##name##_##dt(row + from, n - from, best, &skip);                                 \
+            for (from += skip; row[from] != best;) from++;                                         \
+        }                                                                                          \
         return from;                                                                               \
     }
 enum { STRIP = 32, COLUMNS = 512, LARGE = 1 << 15 };
 #define BOTH_TRUTH(dt, T, U) ARG_WIDE(max, dt, T, U, x > best, x != 0) ARG_WIDE(min, dt, T, U, x < best, x == 0)
-#define BOTH_FOLD(dt, T, U) ARG_FOLD(max, maximum, dt, T, x > best, 0) ARG_FOLD(min, minimum, dt, T, x < best, 0) \
+#define BOTH_FOLD(dt, T, U) ARG_FOLD(max, maximum, dt, T, U, x > best, 0) ARG_FOLD(min, minimum, dt, T, U, x < best, 0) \
     ROWS(max, dt, T, U, x > best, 0) ROWS(min, dt, T, U, x < best, 0)
 #define BOTH_FLOAT(dt, T, U) \
-    ARG_FOLD(max, maximum, dt, T, !(x <= best), x != x) ARG_FOLD(min, minimum, dt, T, !(x >= best), x != x) \
+    ARG_FOLD(max, maximum, dt, T, U, !(x <= best), x != x) ARG_FOLD(min, minimum, dt, T, U, !(x >= best), x != x) \
     ROWS(max, dt, T, U, !(x <= best), x != x) ROWS(min, dt, T, U, !(x >= best), x != x)
 BOTH_TRUTH(bool, uint8_t, uint8_t)
 BOTH_FOLD(int8, int8_t, uint8_t) BOTH_FOLD(uint8, uint8_t, uint8_t)

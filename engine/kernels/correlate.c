@@ -13,6 +13,7 @@ enum { SMALL_KERNEL = 11 };
 
 typedef struct sliding {
     const nd *x, *y; /* 1-d, contiguous, of one type; y is not longer */
+    bool half;       /* were float16: sums of floats, one term after the other */
     nd *out;
     int64_t at; /* of the next element of the result */
 } sliding;
@@ -79,17 +80,19 @@ static bool small(sliding *s, int64_t i, int64_t k, int64_t count, int64_t n)
 /* the same products as NumPy makes, without an array for each; false: other types, no library */
 static bool by_blas(sliding *s, int64_t first, int64_t second, int64_t count, int64_t n)
 {
-    const blas *f = n <= INT32_MAX && (s->x->dtype == DT_float64 || s->x->dtype == DT_float32)
-                        ? blas_open()
-                        : NULL;
+    const enum dtype t = (enum dtype)s->x->dtype;
+    const blas *f = n <= INT32_MAX && t >= DT_float32 && t <= DT_complex128 ? blas_open() : NULL;
     if (!f) return false;
-    char *out = s->out->at + s->at * s->out->size;
-    const char *x = s->x->at + first * s->x->size, *y = s->y->at + second * s->y->size;
-    for (int64_t i = 0; i < count; i++)
-        if (s->x->dtype == DT_float64)
-            ((double *)out)[i] = f->ddot((int)n, (const double *)x + i, 1, (const double *)y, 1);
+    const int64_t size = s->x->size;
+    char *out = s->out->at + s->at * size;
+    const char *x = s->x->at + first * size, *y = s->y->at + second * size;
+    for (int64_t i = 0; i < count; i++, x += size, out += size)
+        if (t == DT_float64)
+            *(double *)out = f->ddot((int)n, (const double *)x, 1, (const double *)y, 1);
+        else if (t == DT_float32)
+            *(float *)out = f->sdot((int)n, (const float *)x, 1, (const float *)y, 1);
         else
-            ((float *)out)[i] = f->sdot((int)n, (const float *)x + i, 1, (const float *)y, 1);
+            (t == DT_complex64 ? f->cdotu : f->zdotu)((int)n, x, 1, y, 1, out);
     s->at += count;
     return true;
 }
@@ -98,7 +101,7 @@ static bool by_blas(sliding *s, int64_t first, int64_t second, int64_t count, in
 static bool inner(sliding *s, int64_t count, int64_t n, err *e)
 {
     bool whole = dtype_is_int((enum dtype)s->x->dtype) || s->x->dtype == DT_bool;
-    if (n <= SMALL_KERNEL && small(s, 0, 0, count, n)) return true;
+    if ((s->half || n <= SMALL_KERNEL) && small(s, 0, 0, count, n)) return true;
     if (whole) { /* sums of integers have no order: all windows at once */
         int64_t size = s->x->size;
         nd *w = nd_view(s->x->b, s->x->at, nd_type(s->x), 2, (int64_t[]){count, n},
@@ -119,8 +122,9 @@ static bool inner(sliding *s, int64_t count, int64_t n, err *e)
 /* At the ends: one product, as the library makes it; sums of integers have no order. */
 static bool dot_at(sliding *s, int64_t i, int64_t k, int64_t n, err *e)
 {
-    bool whole = dtype_is_int((enum dtype)s->x->dtype);
-    return by_blas(s, i, k, 1, n) || (whole && small(s, i, k, 1, n)) || any_dot_at(s, i, k, n, e);
+    const bool termwise = s->half || dtype_is_int((enum dtype)s->x->dtype);
+    return (termwise && small(s, i, k, 1, n)) || by_blas(s, i, k, 1, n) ||
+           any_dot_at(s, i, k, n, e);
 }
 
 static bool slide(sliding *s, char mode, err *e)
@@ -137,6 +141,16 @@ static bool slide(sliding *s, char mode, err *e)
     return true;
 }
 
+/* sums from zero on, which is not negative, of type t */
+static nd *as_half(nd *sums, dtype_of t, err *e)
+{
+    float *v = (float *)sums->at;
+    for (int64_t i = 0, n = nd_count(sums); i < n; i++) v[i] += 0.0F;
+    nd *r = nd_cast(sums, t, 'u', e);
+    datum_unref(sums);
+    return r;
+}
+
 nd *nd_correlate(const nd *x, const nd *y, char mode, err *e)
 {
     dtype_of t;
@@ -147,13 +161,16 @@ nd *nd_correlate(const nd *x, const nd *y, char mode, err *e)
     if (!nd_count(x)) return err_set(e, ValueError, "first array argument cannot be empty");
     if (!nd_count(y)) return err_set(e, ValueError, "second array argument cannot be empty");
     TRY(dtype_promote(nd_type(x), nd_type(y), &t, e));
-    nd *a = nd_cast(x, t, 'u', e), *b = a ? nd_cast(y, t, 'u', e) : NULL;
+    const bool half = t.dt == DT_float16;
+    const dtype_of in = half ? dtype_plain(DT_float32) : t;
+    nd *a = nd_cast(x, in, 'u', e), *b = a ? nd_cast(y, in, 'u', e) : NULL;
     nd *p = b ? nd_contiguous(a, e) : NULL, *q = p ? nd_contiguous(b, e) : NULL;
     bool turned = q && nd_count(q) > nd_count(p);
-    sliding s = {.x = turned ? q : p, .y = turned ? p : q};
+    sliding s = {.x = turned ? q : p, .y = turned ? p : q, .half = half};
     bool ok = q && slide(&s, mode, e);
     nd *r = s.out;
     if (!ok) r = datum_unref(r);
+    if (r && half) r = as_half(r, t, e);
     if (r && turned) {
         nd *back = nd_flip(r, 1);
         datum_unref(r);

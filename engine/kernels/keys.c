@@ -126,6 +126,18 @@ bool lane_less_slow(const lane *v, int64_t i, int64_t j)
     return false;
 }
 
+/* how far lane i begins from the first element of x */
+ptrdiff_t lane_offset(const nd *x, int axis, int64_t i)
+{
+    ptrdiff_t at = 0;
+    for (int k = x->ndim; k-- > 0;) {
+        if (k == axis) continue;
+        at += i % nd_shape(x)[k] * nd_strides(x)[k];
+        i /= nd_shape(x)[k];
+    }
+    return at;
+}
+
 /* --- many of them ------------------------------------------------------------------------------
  */
 

@@ -36,6 +36,8 @@ typedef struct lane {
     ptrdiff_t step;
     dtype_of t;
 } lane;
+/* how far lane i of x, along an axis, begins from its first element */
+ptrdiff_t lane_offset(const nd *x, int axis, int64_t i);
 bool lane_less_slow(const lane *v, int64_t i, int64_t j);
 static inline bool lane_less(const lane *v, int64_t i, int64_t j)
 {

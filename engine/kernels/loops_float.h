@@ -126,7 +126,35 @@ enum { WIDTH = 32 / sizeof(num), ABREAST = 8 * WIDTH };
 #endif
 
 #define F1(name, res, body) PASTE(F1_, res)(name, body)
+#ifdef LOOP_BITS
+/* At other steps what takes a processor long goes side by side first, where vectors take it. */
+#define TAKES_LONG(name) (!__builtin_strcmp(name, "sqrt") || !__builtin_strcmp(name, "sign"))
+#define F1_SAME(name, body)                                                                        \
+    LOOP_HEAD(name)                                                                                \
+    {                                                                                              \
+        enum { SOME = 64 };                                                                        \
+        const char *a = p[0];                                                                      \
+        char *r = p[1];                                                                            \
+        const ptrdiff_t sa = s[0], sr = s[1], u = sizeof(num);                                     \
+        if (sa == u && sr == u) {                                                                  \
+            EACH WALK1(u, u, ST, body)                                                             \
+            return;                                                                                \
+        }                                                                                          \
+        if (!TAKES_LONG(#name)) {                                                                  \
+            for (size_t i = 0; i < n; i++) WALK1(sa, sr, ST, body)                                 \
+            return;                                                                                \
+        }                                                                                          \
+        num room[SOME];                                                                            \
+        for (size_t m; n; n -= m, a += (ptrdiff_t)m * sa, r += (ptrdiff_t)m * sr) {                \
+            m = n < SOME ? n : SOME;                                                               \
+            for (size_t i = 0; i < m; i++) room[i] = LD(a + (ptrdiff_t)i * sa);                    \
+            for (size_t i = 0; i < m; i++) { const num x = room[i]; (void)x; room[i] = body; }     \
+            for (size_t i = 0; i < m; i++) ST(r + (ptrdiff_t)i * sr, room[i]);                     \
+        }                                                                                          \
+    }
+#else
 #define F1_SAME(name, body) LOOP1(name, ST, sizeof(LOOP_MEM), body)
+#endif
 #define F1_BOOL(name, body) LOOP1(name, PUT_BOOL, 1, body)
 #define F2(name, res, body) PASTE(F2_, res)(name, body)
 #define F2_SAME(name, body) LOOP2(name, ST, sizeof(LOOP_MEM), FOLD_SEQ(body), body)

@@ -180,8 +180,8 @@ static void fold_turn(void *arg, int64_t i)
     fp_raise(before);
 }
 
-/* x into r, both in C order */
-static bool fold_all(const abreast_loops *l, const nd *x, nd *r, int axis, err *e)
+/* x into r, both in C order or, `turned`, in Fortran's */
+static bool fold_all(const abreast_loops *l, const nd *x, nd *r, int axis, bool turned, err *e)
 {
     fold_job j = {.loops = l,
                   .from = x->at,
@@ -192,8 +192,8 @@ static bool fold_all(const abreast_loops *l, const nd *x, nd *r, int axis, err *
                   .size = r->size,
                   .t = nd_type(r),
                   .past = x->at != r->at && nd_bytes(r) >= LARGE};
-    for (int k = 0; k < axis; k++) j.outer *= nd_shape(r)[k];
-    for (int k = axis + 1; k < r->ndim; k++) j.inner *= nd_shape(r)[k];
+    for (int k = 0; k < axis; k++) *(turned ? &j.inner : &j.outer) *= nd_shape(r)[k];
+    for (int k = axis + 1; k < r->ndim; k++) *(turned ? &j.outer : &j.inner) *= nd_shape(r)[k];
     const int64_t rows = j.n < BRIEF ? brief_rows(&j) : ABREAST;
     int64_t turns =
         j.inner > 1 ? j.outer * ((j.inner + COLUMNS - 1) / COLUMNS) : (j.outer + rows - 1) / rows;
@@ -221,10 +221,12 @@ nd *nd_accumulate(const ufunc *f, const nd *x, int axis, dtype_of want, unsigned
     if (!r) return NULL;
     bool direct = same_layout(x, r), ok = direct || nd_assign(r, x, 'u', NULL, e);
     const nd *from = direct ? x : r;
-    const abreast_loops *own = nd_is_c(r) ? abreast_find(f->id, plan.arg[2].dt) : NULL;
+    const bool turned = !nd_is_c(r);
+    const abreast_loops *own = NULL;
+    if (!turned || r->flags & ND_F) own = abreast_find(f->id, plan.arg[2].dt);
     fp_clear();
     if (ok && own)
-        ok = fold_all(own, from, r, axis, e);
+        ok = fold_all(own, from, r, axis, turned, e);
     else if (ok)
         accumulate(from, r, axis, plan.run);
     if (flags) *flags |= fp_reported(f, x->dtype, fp_test());

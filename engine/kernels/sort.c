@@ -16,6 +16,7 @@
 #include "engine/kernels/places.h"
 #include "engine/kernels/radix.h"
 #include "engine/kernels/reduce.h"
+#include "engine/kernels/sort_complex.h"
 
 typedef struct lanes {
     const nd *x;
@@ -111,18 +112,6 @@ typedef struct lane_job {
     bool positions, stable; /* argsort */
     _Atomic bool failed;
 } lane_job;
-
-/* how far lane i begins from the first element of x */
-static ptrdiff_t lane_offset(const nd *x, int axis, int64_t i)
-{
-    ptrdiff_t at = 0;
-    for (int k = x->ndim; k-- > 0;) {
-        if (k == axis) continue;
-        at += i % nd_shape(x)[k] * nd_strides(x)[k];
-        i /= nd_shape(x)[k];
-    }
-    return at;
-}
 
 static bool sort_large(const lane_job *j, const char *from, char *to, char *room, err *e)
 {
@@ -344,6 +333,18 @@ static nd *lanes_sorted(const nd *x, nd *y, int axis, bool positions, bool stabl
     return datum_unref(y);
 }
 
+/* the order of a lane without keys: text, complex numbers */
+static bool order_lane(const lane *v, int64_t *order, int64_t n, bool stable, err *e)
+{
+    bool done = false, ties = false;
+    if (dtype_is_complex(v->t.dt)) TRY(complex_order(v, order, n, &done, &ties, e));
+    if (done && (stable || !ties || n <= 16)) return true;
+    identity(order, n);
+    if (stable) return lane_sort_stable(v, order, n, e);
+    lane_quicksort(v, order, n);
+    return true;
+}
+
 nd *nd_sort(const nd *x, int axis, err *e)
 {
     return nd_sort_kind(x, axis, false, e);
@@ -359,8 +360,7 @@ nd *nd_sort_kind(const nd *x, int axis, bool stable, err *e)
     bool ok = true;
     if (l.count) do {
             lane v = lane_of(&l);
-            identity(l.order, l.n);
-            ok = lane_sort_stable(&v, l.order, l.n, e);
+            ok = order_lane(&v, l.order, l.n, true, e);
             if (ok) gather(&l);
         } while (ok && lanes_next(&l));
     lanes_clear(&l);
@@ -382,11 +382,7 @@ nd *nd_argsort(const nd *x, int axis, bool stable, err *e)
     bool ok = true;
     if (l.count) do {
             lane v = lane_of(&l);
-            identity(l.order, l.n);
-            if (stable)
-                ok = lane_sort_stable(&v, l.order, l.n, e);
-            else
-                lane_quicksort(&v, l.order, l.n);
+            ok = order_lane(&v, l.order, l.n, stable, e);
             store_order(&l);
         } while (ok && lanes_next(&l));
     lanes_clear(&l);
@@ -563,6 +559,9 @@ static nd *kth_by_sort(const nd *x, const nd *places, err *e)
 
 nd *nd_kth(const nd *x, const nd *places, err *e)
 {
+    nd *found = NULL;
+    if (dtype_is_complex((enum dtype)x->dtype)) TRY(complex_kths(x, places, &found, e));
+    if (found) return found;
     if (!has_keys(x->dtype)) return kth_by_sort(x, places, e);
     int64_t shape[ND_MAXDIM], n = nd_shape(x)[x->ndim - 1];
     kth_job j = {.x = x, .kth = (const int64_t *)places->at, .nkth = (int)nd_count(places), .n = n};
