@@ -2,13 +2,14 @@
  *
  * Every operand becomes a view over all labels (stride 0 for those it lacks, a diagonal for those
  * it repeats), the output too; one walk in memory order then adds products into the output.  A
- * large contraction of two float operands goes to tensordot or, with labels in both and in the
+ * large contraction of two operands goes to tensordot or, with labels in both and in the
  * output, to matmul.  An ellipsis stands for labels below 'A'. */
 #include <string.h>
 
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 #include "engine/data/walk.h"
+#include "engine/kernels/einsum_runs.h"
 #include "engine/kernels/half.h"
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/ops.h"
@@ -306,7 +307,8 @@ static nd *sum_all(const sums *p, nd *const *x, err *e)
     do {
         char *at[WALK_MAXOP];
         memcpy(at, w.at, sizeof at);
-        loops[p->t.dt](w.shape[0], p->nop, at, step);
+        if (!sum_run(p->t.dt, w.shape[0], p->nop, at, step))
+            loops[p->t.dt](w.shape[0], p->nop, at, step);
     } while (walk_next(&w));
     return r;
 }
@@ -349,8 +351,9 @@ static double extent_of(const sums *p, const term *t)
 static bool is_contraction(const sums *p, nd *const *x, contraction *k)
 {
     enum { LEAST = 512 }; /* multiplications of one of many products */
-    bool inexact = p->t.dt >= DT_float32 && p->t.dt <= DT_complex128;
-    if (p->nop != 2 || !inexact || !distinct(&p->in[0]) || !distinct(&p->in[1])) return false;
+    const bool any_order =
+        dtype_is_int(p->t.dt) || (p->t.dt >= DT_float32 && p->t.dt <= DT_complex128);
+    if (p->nop != 2 || !any_order || !distinct(&p->in[0]) || !distinct(&p->in[1])) return false;
     *k = (contraction){0};
     for (int i = 0; i < p->nlabel; i++) {
         char c = p->label[i];

@@ -8,6 +8,8 @@
 #define LEVEL                elementary_avx2
 #define FMA(x, y, z)         ((V)_mm256_fmadd_pd((x), (y), (z)))
 #define FMS(x, y, z)         ((V)_mm256_fmsub_pd((x), (y), (z)))
+#define WIDE(x)              ((V)_mm256_cvtps_pd((__m128)(x)))
+#define NARROW(x)            ((floats)_mm256_cvtpd_ps((__m256d)(x)))
 #define ROOT(x)              ((V)_mm256_sqrt_pd(x))
 #define IF_BELOW(a, b, x, y) ((V)_mm256_blendv_pd(y, x, COMPARE(a, b)))
 #define COMPARE(a, b)        _mm256_cmp_pd(a, b, _CMP_LT_OQ)

@@ -205,9 +205,14 @@ INLINE V logarithm_value(two x, V more)
 /* the same of x alone, with an error of 2^-40 */
 INLINE V logarithm_rough(V x)
 {
+#ifdef MANTISSA
+    const V z = MANTISSA(x), turns = EXPONENT(x);
+#else
     V z;
-    const U k = binary_exponent(x, &z), i = (U)(z + 0x1.8p48);
-    const V turns = number_of(k) - 1024.0, r = FMS(z, LOOK_UP(log_scale, i), all(1));
+    const V turns = number_of(binary_exponent(x, &z)) - 1024.0;
+#endif
+    const U i = (U)(z + 0x1.8p48);
+    const V r = FMS(z, LOOK_UP(log_scale, i), all(1));
     V p = C0(0x1.2511b2af126edp-3);
     HORNER(p, r, -0x1.55e4aae675a68p-3), HORNER(p, r, 0x1.99998b58e493ap-3);
     HORNER(p, r, -0x1.ffffeff75e1afp-3), HORNER(p, r, 0x1.5555555555555p-2), HORNER(p, r, -0.5);

@@ -5,6 +5,12 @@
 typedef float floats __attribute__((vector_size(VECTOR / 2)));
 typedef float loose_floats __attribute__((vector_size(VECTOR / 2), aligned(4), may_alias));
 
+/* compilers make two halves of a conversion where the processor has it whole */
+#ifndef WIDE
+#define WIDE(x)   __builtin_convertvector(x, V)
+#define NARROW(x) __builtin_convertvector(x, floats)
+#endif
+
 INLINE V doubles_at(const double *at)
 {
     return *(const loose *)at;
@@ -17,12 +23,12 @@ INLINE void put_doubles(double *at, V x)
 
 INLINE V floats_at(const float *at)
 {
-    return __builtin_convertvector((floats) * (const loose_floats *)at, V);
+    return WIDE((floats) * (const loose_floats *)at);
 }
 
 INLINE void put_floats(float *at, V x)
 {
-    *(loose_floats *)at = __builtin_convertvector(x, floats);
+    *(loose_floats *)at = NARROW(x);
 }
 
 /* two vectors at a time: while one waits for its last sum the other goes on */

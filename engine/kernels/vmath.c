@@ -94,6 +94,13 @@ static enum small small_of(enum vmath_id id)
     }
 }
 
+/* Functions whose vectors are infinite where the result is too large, and nowhere else: that a
+ * status is due is for libm to say, once for a block. */
+static bool overflows(enum vmath_id id)
+{
+    return id == V_exp || id == V_exp2;
+}
+
 /* Arguments below it are small.  Floats go by way of doubles: none is, but zero. */
 static double least_of_double(enum vmath_id id)
 {
@@ -127,27 +134,31 @@ static float least_of_float(enum vmath_id id)
         }                                                                                          \
         *any = most >= end || few < limit;                                                         \
     }                                                                                              \
-    /* found[0]: any that libm has to compute; found[1]: any outside the domain of the function */ \
-    SIMD_KERNEL(static, suspicious_##T, (size_t n, const T *in, T *out, T least, bool same, bool bounded, unsigned char *again, int *found), (n, in, out, least, same, bounded, again, found)) \
+    /* found[0]: any that libm has to compute; found[1]: any outside the domain of the function, \
+     * found[2]: any too large */                                                                  \
+    SIMD_KERNEL(static, suspicious_##T, (size_t n, const T *in, T *out, T least, bool same, bool bounded, bool over, unsigned char *again, int *found), (n, in, out, least, same, bounded, over, again, found)) \
     {                                                                                              \
-        BITS bad = 0, outside = 0;                                                                 \
+        BITS bad = 0, outside = 0, large = 0;                                                                 \
         for (size_t i = 0; i < n; i++) {                                                           \
             const BITS nan = bounded & (out[i] != out[i]) & (in[i] - in[i] == 0) & (in[i] != 0);   \
             const BITS small = fabs_(in[i]) < least;                                               \
-            const BITS odd = ((out[i] - out[i] != 0) & !nan) | (small & !same);                    \
+            const BITS most = over & (out[i] == (T)INFINITY) & (in[i] - in[i] == 0);               \
+            const BITS odd = ((out[i] - out[i] != 0) & !nan & !most) | (small & !same);            \
             out[i] = (small & same) ? in[i] : out[i];                                              \
             again[i] = (unsigned char)odd;                                                         \
             bad |= odd;                                                                            \
             outside |= nan;                                                                        \
+            large |= most;                                                                         \
         }                                                                                          \
         found[0] = bad != 0;                                                                       \
         found[1] = outside != 0;                                                                   \
+        found[2] = large != 0;                                                                     \
     }                                                                                              \
     SIMD_KERNEL(static, put_nan_##T, (size_t n, const T *in, T *out, T nan), (n, in, out, nan))    \
     {                                                                                              \
         for (size_t i = 0; i < n; i++) out[i] = out[i] != out[i] && in[i] == in[i] ? nan : out[i]; \
     }                                                                                              \
-    static void chunk_##T(find##_block run, T (*one)(T), T least, bool same, bool bounded, size_t n, T *out, const T *in) \
+    static void chunk_##T(find##_block run, T (*one)(T), T least, bool same, bool bounded, bool over, size_t n, T *out, const T *in) \
     {                                                                                              \
         unsigned status = fp_save();                                                           \
         T copy[CHUNK];                                                                             \
@@ -155,15 +166,20 @@ static float least_of_float(enum vmath_id id)
         if (in == out) from = memcpy(copy, in, n * sizeof(T));                                     \
         run(n, out, from);                                                                         \
         unsigned char again[CHUNK];                                                                \
-        int found[2] = {0};                                                                        \
+        int found[3] = {0};                                                                        \
         bool any;                                                                                  \
         any_suspicious_##T(n, from, out, least, &any);                                             \
-        if (any) suspicious_##T(n, from, out, least, same, bounded, again, found);                       \
+        if (any) suspicious_##T(n, from, out, least, same, bounded, over, again, found);                       \
         fp_restore(status);                                                                    \
         if (found[1]) {                                                                            \
             size_t i = 0;                                                                          \
             while (out[i] == out[i] || from[i] - from[i] != 0 || from[i] == 0) i++;                                    \
             put_nan_##T(n, from, out, one(from[i]));                                               \
+        }                                                                                          \
+        if (found[2]) {                                                                            \
+            size_t i = 0;                                                                          \
+            while (out[i] != (T)INFINITY || from[i] - from[i] != 0) i++;                           \
+            out[i] = one(from[i]);                                                                 \
         }                                                                                          \
         for (size_t i = 0, last = n; found[0] && i < n; i++) {                                     \
             if (!again[i]) continue;                                                               \
@@ -176,6 +192,7 @@ static float least_of_float(enum vmath_id id)
     {                                                                                              \
         const T least = least_of_##T(id);                                                          \
         const bool bounded = is_bounded(id), same = small_of(id) == SMALL_SAME;                    \
+        const bool over = overflows(id);                                                           \
         find##_block run = find(id);                                                               \
         char *from = p[0], *to = p[1];                                                             \
         if (!run) {                                                                                \
@@ -188,7 +205,7 @@ static float least_of_float(enum vmath_id id)
             char *a = from + (ptrdiff_t)i * s[0], *b = to + (ptrdiff_t)i * s[1];                   \
             int flat_in = s[0] == sizeof(T), flat_out = s[1] == sizeof(T);                         \
             for (size_t k = 0; !flat_in && k < m; k++) in[k] = *(T *)(a + (ptrdiff_t)k * s[0]);    \
-            chunk_##T(run, one, least, same, bounded, m, flat_out ? (T *)b : out, flat_in ? (T *)a : in);                \
+            chunk_##T(run, one, least, same, bounded, over, m, flat_out ? (T *)b : out, flat_in ? (T *)a : in);                \
             for (size_t k = 0; !flat_out && k < m; k++) *(T *)(b + (ptrdiff_t)k * s[1]) = out[k];  \
         }                                                                                          \
     }
