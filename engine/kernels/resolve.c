@@ -294,12 +294,35 @@ void *ufunc_cast_error(const ufunc *f, const char *what, dtype_of from, dtype_of
     return NULL;
 }
 
+/* The loop of the one type that all operands have, or that those have which are no single numbers
+ * of lesser kind: no other one that fits comes before it. */
+static const ufunc_loop *exact_loop(const ufunc *f, const operand *in)
+{
+    const operand *widest = &in[0];
+    for (int i = 1; i < f->nin; i++)
+        if (in[i].t.dt > widest->t.dt) widest = &in[i];
+    const enum dtype t = widest->t.dt;
+    bool same = t <= DT_complex128;
+    for (int i = 0; i < f->nin; i++)
+        same &= in[i].t.dt == t || (t == DT_float64 && in[i].scalar && !widest->scalar);
+    for (const ufunc_loop *l = f->loops; same && l->run; l++) {
+        int i = 0;
+        while (i < f->nin && l->arg[i] == t) i++;
+        if (i == f->nin) return l;
+    }
+    return NULL;
+}
+
 /* the loop that yields `want`; its inputs must cast under the rule */
 static bool resolve_wanted(const ufunc *f, const operand *in, dtype_of want, char casting,
                            ufunc_plan *plan, err *e)
 {
+    const ufunc_loop *known = exact_loop(f, in), *named = NULL;
+    if (known && known->arg[f->nin] == want.dt) {
+        take_loop(f, known, in, plan);
+        return true;
+    }
     bool values = by_value(f->nin, in);
-    const ufunc_loop *named = NULL;
     for (const ufunc_loop *l = f->loops; l->run; l++) {
         if (l->arg[f->nin] != want.dt) continue;
         if (loop_fits(f, l, in, values, casting)) {
@@ -360,20 +383,6 @@ static const ufunc_loop *uniform_loop(const ufunc *f, const operand *in)
     if (!is_uniform(f) || !result_type(f->nin, in, &t, &none)) return NULL;
     for (const ufunc_loop *l = f->loops; l->run; l++)
         if (l->arg[0] == t.dt && l->arg[1] == t.dt) return l;
-    return NULL;
-}
-
-/* The loop of the very types that all operands have: no other one that fits comes before it. */
-static const ufunc_loop *exact_loop(const ufunc *f, const operand *in)
-{
-    uint8_t t = (uint8_t)in[0].t.dt;
-    bool same = t <= DT_complex128;
-    for (int i = 1; i < f->nin; i++) same &= in[i].t.dt == t;
-    for (const ufunc_loop *l = f->loops; same && l->run; l++) {
-        int i = 0;
-        while (i < f->nin && l->arg[i] == t) i++;
-        if (i == f->nin) return l;
-    }
     return NULL;
 }
 
