@@ -10,8 +10,9 @@
 /* A byte of memory that the process did not have before. */
 static const double FRESH_NS = 1;
 
-/* What the process takes for itself: for a task of the plan, code and stacks; LAPACK's room. */
-enum { TASK_BYTES = 240, SELF = 32 << 20, FACTOR = 24 << 20 };
+/* What the process takes for itself: for a task of the plan at most, code and stacks; LAPACK's
+ * room; what holds a result. */
+enum { TASK_BYTES = 240, SELF = 32 << 20, FACTOR = 24 << 20, RESULT_BYTES = 96 };
 
 enum { MAX_THREAD = 256 };
 
@@ -135,8 +136,8 @@ static void made(state *s, tid t, const task_cost *c, tid place)
         return;
     }
     if (s->owner[t] != NO_TASK) s->looks[s->owner[t]]++;
-    s->adds[t] = c->out;
-    s->live += c->out;
+    s->adds[t] = c->out ? c->out + RESULT_BYTES : 0;
+    s->live += s->adds[t];
 }
 
 /* --- tasks --- */
@@ -285,6 +286,12 @@ static void prepare(state *s)
     s->live = places_bytes(p);
 }
 
+static uint64_t plan_size(const plan *p)
+{
+    return p->ntask * (sizeof *p->task + sizeof *p->out) + p->nin * 2 * sizeof *p->in +
+           p->nwanted * sizeof *p->wanted;
+}
+
 forecast plan_forecast(const plan *p, int nthread, uint64_t budget)
 {
     forecast f = {.nprog = p->nprog,
@@ -304,9 +311,9 @@ forecast plan_forecast(const plan *p, int nthread, uint64_t budget)
     f.bound = places_bytes(p) + s->total + (uint64_t)s->nthread * s->largest;
     if (f.bound > budget) f.bound = budget;
     uint64_t own = outlines_factor(s->outlines) ? FACTOR : 0;
-    f.own = own + (uint64_t)p->ntask * TASK_BYTES;
+    f.own = own + plan_size(p);
     f.peak += f.own;
-    f.bound += f.own + own + SELF;
+    f.bound += 2 * own + p->ntask * (uint64_t)TASK_BYTES + SELF;
     if (f.bound < f.peak) f.bound = f.peak;
     for (int w = 0; w < s->nthread; w++) mem_free(s->at[w].own.at);
     f.left = s->live;
