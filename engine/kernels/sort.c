@@ -169,6 +169,18 @@ static void order_as_numpy(const lane_job *j, const char *from, char *to, keyed 
     for (int64_t i = 0; i < j->n; i++) *(int64_t *)(to + i * step) = x[i].index;
 }
 
+/* Will some of these whole numbers be equal?  Of so few in their range, so many would be. */
+static bool expects_ties(const lane_job *j, const keyed *x)
+{
+    uint64_t least = UINT64_MAX, most = 0;
+    if (j->stable || j->n <= 16 || j->x->dtype > DT_uint64) return false;
+    for (int64_t i = 0; i < j->n; i++) {
+        least = x[i].key < least ? x[i].key : least;
+        most = x[i].key > most ? x[i].key : most;
+    }
+    return most - least < (uint64_t)j->n * (uint64_t)j->n / 2;
+}
+
 /* room: 4 n words */
 static bool order_small(const lane_job *j, const char *from, char *to, uint64_t *room)
 {
@@ -176,9 +188,13 @@ static bool order_small(const lane_job *j, const char *from, char *to, uint64_t 
     keyed *x = (keyed *)room, *y = x + j->n;
     bool ties = false;
     keyed_make(nd_type(j->x), j->n, from, nd_strides(j->x)[j->axis], x);
-    keyed_order(x, y, j->n);
-    for (int64_t i = 1; i < j->n; i++) ties |= x[i].key == x[i - 1].key;
-    if (ties && !j->stable && j->n > 16) return false;
+    if (expects_ties(j, x))
+        keyed_order_as_numpy(x, j->n);
+    else {
+        keyed_order(x, y, j->n);
+        for (int64_t i = 1; i < j->n; i++) ties |= x[i].key == x[i - 1].key;
+        if (ties && !j->stable && j->n > 16) return false;
+    }
     for (int64_t i = 0; i < j->n; i++) *(int64_t *)(to + i * step) = x[i].index;
     return true;
 }

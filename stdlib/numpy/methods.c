@@ -213,16 +213,53 @@ static value m_conj(interp *in, const value *arg)
     return as_ndarray(arg[0]) ? view_of(in, arg[0], y, &e) : array_result(in, y, &e);
 }
 
+/* the array `out`, with the values of r, which is given up */
+static value stored_in(interp *in, value out, value r)
+{
+    const bool stored = array_setitem(in, out, ELLIPSIS, r);
+    value_unref(in, r);
+    return stored ? value_ref(out) : FAIL;
+}
+
+/* Can what is rounded to n decimals be stored there? */
+static bool check_round_out(interp *in, value out, const nd *x, int64_t n)
+{
+    err e = {0};
+    if (!as_ndarray(out)) return THROW0(in, TypeError, "output must be an array");
+    const nd *to = array_peek(as_ndarray(out));
+    if (to->ndim != x->ndim || memcmp(nd_shape(to), nd_shape(x), (size_t)x->ndim * sizeof(int64_t)))
+        return THROW0(in, ValueError, "invalid output shape");
+    if (dtype_is_complex((enum dtype)x->dtype) && !dtype_is_complex((enum dtype)to->dtype))
+        return THROW0(in, TypeError, "array does not have imaginary part to set");
+    const bool whole = dtype_is_int((enum dtype)x->dtype);
+    const dtype_of t = whole ? dtype_plain(DT_float64) : nd_type(x);
+    if ((whole && n >= 0) || dtype_can_cast(t, nd_type(to), 'k')) return true;
+    ufunc_cast_error(&ufuncs[n > 0   ? U_multiply
+                             : n < 0 ? U_divide
+                                     : U_rint],
+                     "output", t, nd_type(to), 'k', &e);
+    throw_err(in, &e);
+    return false;
+}
+
 static value m_round(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]);
     int64_t n = 0;
     err e = {0};
-    if (!x || (!is_none(arg[1]) && !to_int64(in, arg[1], &n))) return datum_unref(x), FAIL;
+    const bool kept = is_none(arg[2]);
+    if (!x || (!is_none(arg[1]) && !to_int64(in, arg[1], &n)) ||
+        (!kept && !check_round_out(in, arg[2], x, n)))
+        return datum_unref(x), FAIL;
+    if (kept && dtype_is_int((enum dtype)x->dtype) && n >= 0 && x->ndim && as_ndarray(arg[0])) {
+        datum_unref(x); /* the array itself, as NumPy has it */
+        return value_ref(arg[0]);
+    }
     nd *y = x->dtype == DT_bool ? nd_cast(x, dtype_plain(DT_float16), 'u', &e) : nd_round(x, n, &e);
     if (y == x) datum_unref(y), y = nd_copy_order(x, 'K', &e);
     datum_unref(x);
-    return array_result(in, y, &e);
+    value r = array_result(in, y, &e);
+    return kept || is_fail(r) ? r : stored_in(in, arg[2], r);
 }
 
 /* round(x): an int for scalars */
@@ -231,7 +268,7 @@ value array_round(interp *in, const value *arg)
     if (as_ndarray(arg[0]))
         return throw(in, TypeError, "type " TYPE_FMT " doesn't define __round__ method",
                      TYPE_ARG(type_of(in, arg[0])));
-    value r = m_round(in, arg);
+    value r = m_round(in, (value[]){arg[0], arg[1], NONE});
     if (is_fail(r) || !is_none(arg[1]) || as_ndarray(arg[0])) return r;
     value i = value_unary(in, OP_INT, r);
     value_unref(in, r);
@@ -263,11 +300,7 @@ static value m_clip(interp *in, const value *arg)
     datum_unref(hi);
     if (!ok) return FAIL;
     value r = array_result(in, y, &e);
-    ndarray *out = is_none(arg[3]) || is_fail(r) ? NULL : as_ndarray(arg[3]);
-    if (!out) return r;
-    bool stored = array_setitem(in, arg[3], ELLIPSIS, r);
-    value_unref(in, r);
-    return stored ? value_ref(arg[3]) : FAIL;
+    return is_none(arg[3]) || is_fail(r) || !as_ndarray(arg[3]) ? r : stored_in(in, arg[3], r);
 }
 
 static value m_byteswap(interp *in, const value *arg)
