@@ -1,5 +1,6 @@
 /* lang/builtins_fold.c - builtins that run over an iterable or do arithmetic. */
 #include "lang/builtins.h"
+#include "lang/types/bytes.h"
 #include "lang/types/iter_fast.h"
 
 /* ---- any, all, sorted ---- */
@@ -80,9 +81,24 @@ static value sum_array(interp *in, value seq, value start)
     return total;
 }
 
+/* Bytes, which are small, onto an int that leaves them room; false: they are no such. */
+static bool sum_bytes(value v, int64_t start, int64_t *total)
+{
+    size_t n;
+    bool plain = v.kind == V_OBJ && (v.o->type == &T_bytes || v.o->type == &T_bytearray);
+    const char *at = plain && start >= 0 && start < INT32_MAX ? bytes_peek(v, &n) : NULL;
+    if (!at) return false;
+    for (size_t i = 0; i < n; i++) start += (unsigned char)at[i];
+    *total = start;
+    return true;
+}
+
 static value sum(interp *in, const value *arg)
 {
+    int64_t total_bytes;
     if (!check_start(in, arg[1])) return FAIL;
+    if (arg[1].kind == V_INT && sum_bytes(arg[0], arg[1].i, &total_bytes))
+        return v_int(total_bytes);
     if (arg[0].kind == V_OBJ && (arg[0].o->type == &T_list || arg[0].o->type == &T_tuple))
         return sum_array(in, arg[0], arg[1]);
     value it = value_iter(in, arg[0]), v;

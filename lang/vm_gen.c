@@ -8,8 +8,9 @@
 void gen_finish(interp *in, frame *f)
 {
     gen *g = f->gen;
+    const uint32_t n = f->link->code->nreg;
     frame_pop(in);
-    mem_free(g->regs);
+    items_free(in, g->regs, n * sizeof *g->regs);
     g->regs = NULL;
     g->state = GEN_DONE;
 }

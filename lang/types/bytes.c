@@ -70,7 +70,8 @@ bool bytearray_resize(interp *in, bytearray *b, size_t n)
 
 const char *bytes_peek(value v, size_t *n)
 {
-    bytes *b = as_bytes(v);
+    const bool whole = v.kind == V_OBJ && v.o->type == &T_bytearray; /* of no class of a user */
+    bytes *b = whole ? NULL : as_bytes(v);
     if (b) return *n = b->n, b->at;
     bytearray *a = as_bytearray(v);
     if (!a) return memview_peek(v, n);

@@ -25,9 +25,10 @@ gen *gen_new(interp *in, func *fn, frame *f)
     const type *t = c->flags & CODE_COROUTINE   ? &T_coroutine
                     : c->flags & CODE_ASYNC_GEN ? &T_async_generator
                                                 : &T_generator;
-    gen *g = obj_new(in, t, 0);
-    if (!g) return NULL;
-    g->regs = mem_alloc(c->nreg * sizeof *g->regs);
+    value *regs = items_grow(in, NULL, 0, c->nreg * sizeof *regs);
+    gen *g = regs ? obj_new(in, t, 0) : NULL;
+    if (!g) return items_free(in, regs, c->nreg * sizeof *regs), NULL;
+    g->regs = regs;
     for (uint32_t i = 0; i < c->nreg; i++) {
         g->regs[i] = f->r[i];
         f->r[i].kind = V_FAIL;
@@ -244,8 +245,11 @@ bool gen_close(interp *in, gen *g)
 
 void gen_end(interp *in, gen *g)
 {
-    if (g->regs) registers_clear(in, g->regs, 0, g->f.link->code->nreg);
-    mem_free(g->regs);
+    if (g->regs) {
+        const uint32_t n = g->f.link->code->nreg;
+        registers_clear(in, g->regs, 0, n);
+        items_free(in, g->regs, n * sizeof *g->regs);
+    }
     g->regs = NULL;
     g->state = GEN_DONE;
 }

@@ -42,6 +42,9 @@ bool type_is_sub(const type *t, const type *of)
 
 bool obj_isa(const obj *o, const type *t)
 {
+    const type *own = o->type;
+    if (!(own->flags & TYPE_HEAP) && !own->base && !own->base2) /* as most builtin types */
+        return own == t || t == &T_object;
     return type_is_sub(o->type, t);
 }
 
