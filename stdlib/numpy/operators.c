@@ -137,6 +137,23 @@ static const char *const reflected_names[NBINOP] = {
     [OP_DIVMOD] = "__rdivmod__",
 };
 
+/* a @ b, which what is no array answers as a ufunc is answered, if it has no operator of its own */
+static value matmul_taken(interp *in, value a, value b)
+{
+    value other = as_ndarray(a) ? b : a;
+    const char *own = as_ndarray(a) ? "__rmatmul__" : "__matmul__";
+    value hook = is_heap(other) ? own_hook(in, other, "__array_ufunc__") : FAIL;
+    if (is_fail(hook) || is_none(hook) || !is_fail(own_hook(in, other, own))) return NOTIMPL;
+    value np = interp_import(in, "numpy"), r = FAIL;
+    value f = is_fail(np) ? FAIL : value_getattr_c(in, np, "matmul");
+    value how = is_fail(f) ? FAIL : v_str(in, "__call__");
+    if (!is_fail(how)) r = call_method(in, other, "__array_ufunc__", 4, f, how, a, b);
+    value_unref(in, how);
+    value_unref(in, f);
+    value_unref(in, np);
+    return r;
+}
+
 value array_binary(interp *in, enum binop op, value a, value b)
 {
     value fast;
@@ -160,6 +177,7 @@ value array_binary(interp *in, enum binop op, value a, value b)
                                  : NOTIMPL;
         datum_unref(p);
         datum_unref(q);
+        if (is_notimpl(r)) return matmul_taken(in, a, b);
         return is_fail(r) || is_notimpl(r) ? r : array_kept_of(in, (value[]){a, b}, 2, r);
     }
     bool numbers = !as_ndarray(a) && !as_ndarray(b);

@@ -164,16 +164,27 @@ static value throw_untaken(interp *in, value self, const char *how, const value 
     return FAIL;
 }
 
+/* The results that a call names behind its operands, as out= has them. */
+static tuple *out_behind(interp *in, const ufunc *f, const value *arg, size_t npos)
+{
+    value out[4];
+    for (size_t i = 0; i < f->nout; i++) out[i] = f->nin + i < npos ? arg[f->nin + i] : NONE;
+    return tuple_from(in, out, f->nout);
+}
+
 static value call_taker(interp *in, value taker, value self, const char *how, const value *arg,
                         size_t npos, tuple *kwnames)
 {
+    const ufunc *f = strcmp(how, "__call__") ? NULL : as_ufunc(self);
+    size_t nin = f && npos > (size_t)f->nin ? (size_t)f->nin : npos;
     value method = value_getattr_c(in, taker, "__array_ufunc__");
     if (is_fail(method)) return FAIL;
     size_t nkw = kwnames ? (size_t)kwnames->n : 0;
     list *args = list_new(in, (int64_t)npos + 2);
     dict *kw = dict_new(in);
     bool ok = args && kw && list_append(in, args, self) && list_add(in, args, v_str(in, how));
-    for (size_t i = 0; ok && i < npos; i++) ok = list_append(in, args, arg[i]);
+    for (size_t i = 0; ok && i < nin; i++) ok = list_append(in, args, arg[i]);
+    if (ok && nin < npos) ok = dict_put(in, kw, "out", v_obj(out_behind(in, f, arg, npos)));
     for (size_t i = 0; ok && i < nkw; i++) ok = dict_set(in, kw, kwnames->at[i], arg[npos + i]);
     value out = ok ? dict_peek(in, kw, "out") : FAIL; /* always a tuple for who takes over */
     if (!is_fail(out) && !as_tuple(out))
