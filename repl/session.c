@@ -76,12 +76,13 @@ static long cut_middle(interp *in, exc *x)
 {
     enum { MOST = 20000, KEPT = 1000 };
     long n = 0;
-    for (traceback *t = x ? x->tb : NULL; t; t = t->next) n++;
+    traceback *rest = NULL; /* KEPT entries from the end: one pass, memory is slow */
+    for (traceback *t = x ? x->tb : NULL; t; t = t->next)
+        if (++n >= KEPT) rest = rest ? rest->next : x->tb;
     if (n <= MOST) return 0;
     traceback *last = x->tb;
     for (long i = 1; i < KEPT; i++) last = last->next;
-    traceback *gone = last->next, *rest = gone;
-    for (long i = 2 * KEPT; i < n; i++) rest = rest->next;
+    traceback *gone = last->next;
     last->next = obj_ref(rest);
     obj_unref(in, gone);
     return n - 2 * KEPT;
@@ -120,8 +121,8 @@ enum outcome session_report(interp *in, int *status)
     } else if (strcmp(type_of(in, raised)->name, "UsageError") == 0) {
         show_usage(in, raised);
     } else {
-        hide_own_frames(in, as_exc(raised));
         const long cut = cut_middle(in, as_exc(raised));
+        hide_own_frames(in, as_exc(raised));
         remember_error(in, raised);
         char *text = exc_text(in, raised);
         host_puts(2, text ? text : "an exception that cannot be shown\n");

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/base/stop.h"
 #include "engine/expr/build.h"
 #include "engine/expr/rechunk.h"
 
@@ -67,12 +68,15 @@ static void cross(parts *p, const cuts *old, int64_t lo, int64_t hi)
     }
 }
 
-static void cross_axis(crossing *c, const cuts *old, const cuts *to)
+static bool cross_axis(crossing *c, const cuts *old, const cuts *to, err *e)
 {
+    enum { OFTEN = 1 << 16 }; /* blocks between two questions whether anybody still waits */
     parts p = {0};
+    bool ok = true;
     c->nnew = to->nblock;
     c->first = mem_alloc(((size_t)to->nblock + 1) * sizeof *c->first);
-    for (int64_t i = 0; i < to->nblock; i++) {
+    for (int64_t i = 0; ok && i < to->nblock; i++) {
+        if (i % OFTEN == OFTEN - 1) ok = stop_check(e);
         c->first[i] = p.n;
         if (cuts_known(to))
             cross(&p, old, cuts_start(to, i), cuts_start(to, i + 1));
@@ -81,12 +85,14 @@ static void cross_axis(crossing *c, const cuts *old, const cuts *to)
     }
     c->first[c->nnew] = c->npart = p.n;
     c->part = p.at;
+    if (!ok) return false;
     c->wholes = mem_alloc(((size_t)p.n + 1) * sizeof *c->wholes);
     for (int64_t i = 0; i < p.n; i++) {
         c->wholes[i] = c->nwhole;
         c->nwhole += p.at[i].whole;
     }
     c->wholes[p.n] = c->nwhole;
+    return true;
 }
 
 /* --- numbering pieces: new block after new block, C order within one --- */
@@ -379,7 +385,7 @@ static expr *one_step(const expr *x, grid *to, err *e)
     l->npiece = 1;
     uint64_t whole = 1;
     for (int k = 0; k < to->ndim; k++) {
-        cross_axis(&l->ax[k], x->chunks->ax[k], to->ax[k]);
+        if (!cross_axis(&l->ax[k], x->chunks->ax[k], to->ax[k], e)) return datum_unref(l);
         l->npiece *= (uint64_t)l->ax[k].npart;
         whole *= (uint64_t)l->ax[k].nwhole;
     }

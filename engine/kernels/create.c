@@ -74,9 +74,10 @@ bool arange_fill(dtype_of t, const void *start, const void *second, int64_t firs
     return true;
 }
 
+enum { AT_ONCE = 1 << 18 }; /* elements: between two looks whether to go on */
+
 nd *nd_arange(dtype_of t, const void *start, const void *second, int64_t n, err *e)
 {
-    enum { AT_ONCE = 1 << 18 }; /* elements: between two looks whether to go on */
     nd *x = nd_new(t, 1, &n, e);
     int64_t i = 0;
     while (x && i <= n) {
@@ -116,7 +117,11 @@ nd *nd_linspace(double start, double stop, int64_t n, bool endpoint, double *ste
         return err_set(e, ValueError, "Number of samples, %ld, must be non-negative.", (long)n);
     nd *x = nd_new(dtype_plain(DT_float64), 1, &n, e);
     if (!x) return NULL;
-    linspace_fill(start, stop, n, endpoint, 0, n, (double *)x->at);
+    for (int64_t i = 0, some; i < n; i += some) {
+        some = n - i < AT_ONCE ? n - i : AT_ONCE;
+        linspace_fill(start, stop, n, endpoint, i, some, (double *)x->at + i);
+        if (n > AT_ONCE && !stop_check(e)) return datum_unref(x);
+    }
     if (step) *step = line_width(start, stop, n, endpoint);
     return x;
 }

@@ -3,9 +3,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/base/stop.h"
 #include "engine/kernels/ops.h"
 
-enum { MOST = 32 }; /* arrays to choose from */
+enum {
+    MOST = 32,       /* arrays to choose from */
+    OFTEN = 1 << 16, /* elements between two questions whether anybody still waits */
+};
 
 #define CHOOSE(T)                                                                                  \
     case sizeof(T):                                                                                \
@@ -142,11 +146,12 @@ static double between(double slope, double x, const double *xp, double below, do
     return r != r && below == above ? below : r;
 }
 
-static void interp_real(int64_t n, const double *x, int64_t np, const double *xp, const double *fp,
-                        int64_t step, double left, double right, bool inverse, double *out)
+static bool interp_real(int64_t n, const double *x, int64_t np, const double *xp, const double *fp,
+                        int64_t step, double left, double right, bool inverse, double *out, err *e)
 {
     for (int64_t i = 0, j = 0; i < n; i++) {
         double r, v = x[i];
+        if (i % OFTEN == OFTEN - 1) TRY(stop_check(e));
         if (np == 1)
             r = v < xp[0] ? left : v > xp[0] ? right : fp[0];
         else if (v != v)
@@ -169,6 +174,7 @@ static void interp_real(int64_t n, const double *x, int64_t np, const double *xp
         }
         out[i * step] = r;
     }
+    return true;
 }
 
 nd *nd_interp(const nd *x, const nd *xp, const nd *fp, const double *left, const double *right,
@@ -178,10 +184,11 @@ nd *nd_interp(const nd *x, const nd *xp, const nd *fp, const double *left, const
     nd *own[3] = {nd_contiguous(x, e), nd_contiguous(xp, e), nd_contiguous(fp, e)};
     nd *y = own[0] && own[1] && own[2] ? nd_new(nd_type(fp), x->ndim, nd_shape(x), e) : NULL;
     const double *f = y ? (const double *)(const void *)own[2]->at : NULL;
-    for (int part = 0; y && part <= both; part++) /* the imaginary part after the real one */
-        interp_real(nd_count(x), (const double *)(const void *)own[0]->at, nd_shape(xp)[0],
-                    (const double *)(const void *)own[1]->at, f + part, both ? 2 : 1, left[part],
-                    right[part], both, (double *)(void *)y->at + part);
+    bool ok = y != NULL;
+    for (int part = 0; ok && part <= both; part++) /* the imaginary part after the real one */
+        ok = interp_real(nd_count(x), (const double *)(const void *)own[0]->at, nd_shape(xp)[0],
+                         (const double *)(const void *)own[1]->at, f + part, both ? 2 : 1,
+                         left[part], right[part], both, (double *)(void *)y->at + part, e);
     for (int k = 0; k < 3; k++) datum_unref(own[k]);
-    return y;
+    return ok ? y : datum_unref(y);
 }

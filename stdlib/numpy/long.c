@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/kernels/keys.h"
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/sort.h"
 #include "lang/aside.h"
 
-static const double LONG_NS = 40e6;
+static const double LONG_NS = 10e6; /* a thread of its own costs 0.05e6 */
 
 typedef struct long_call { /* owns views of its operands and what came of them */
     long_work f;
@@ -99,8 +100,9 @@ nd *long_dot(interp *in, const nd *x, const nd *y, err *e)
 
 double long_sort_ns(const nd *x)
 {
+    const double NO_KEYS = 20; /* compared one with another, not as numbers */
     double n = (double)nd_count(x);
-    return n > 1 ? n * log2(n) : 0;
+    return n > 1 ? n * log2(n) * (has_keys(x->dtype) ? 1 : NO_KEYS) : 0;
 }
 
 nd *long_sort(interp *in, const nd *x, int axis, err *e)

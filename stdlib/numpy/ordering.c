@@ -114,6 +114,20 @@ value ndarray_partition(interp *in, const value *arg)
     return ok ? NONE : throw_err(in, &e);
 }
 
+static bool work_argpartition(long_job *j, err *e)
+{
+    int n = (int)j->n[1];
+    return (j->out[0] = nd_argpartition(j->in[0], j->n + 2, n, (int)j->n[0], e)) != NULL;
+}
+
+/* one place at least */
+static nd *argpartition(interp *in, const nd *x, const int64_t *kth, int n, int axis, err *e)
+{
+    long_job j = {.nin = 1, .in = {x}, .n = {axis, n}};
+    memcpy(j.n + 2, kth, (size_t)n * sizeof *kth);
+    return long_one(in, work_argpartition, long_sort_ns(x) / 4, &j, e);
+}
+
 value ndarray_argpartition(interp *in, const value *arg)
 {
     nd *x = to_nd_any(in, arg[0]);
@@ -123,7 +137,7 @@ value ndarray_argpartition(interp *in, const value *arg)
     value r = FAIL;
     if (x && sort_axis(in, arg[2], &x, &axis) && kth_list(in, arg[1], x, axis, kth, &n))
         r = array_wrap(in,
-                       nd_count(x) ? nd_argpartition(x, kth, n, axis, &e)
+                       nd_count(x) ? argpartition(in, x, kth, n, axis, &e)
                                    : nd_new(dtype_plain(DT_int64), x->ndim, nd_shape(x), &e),
                        &e);
     datum_unref(x);

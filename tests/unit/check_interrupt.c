@@ -241,6 +241,11 @@ static const char *const arrays[] = {
     "exec('while True: np.savez_compressed(io.BytesIO(), wide)')",
     "exec('while True: np.savez(io.BytesIO(), wide, wide)')",
     "exec('while True: wide.reshape(-1, 10).tolist()')",
+    "np.interp(np.tile(wide, 10), np.linspace(0, 1, 1000), np.arange(1000.))",
+    "exec('while True: np.linspace(0, 1, 10**8)')",
+    "exec('while True: np.sort(wide[:10**6] + 1j)')",
+    "exec('while True: np.argpartition(wide, 5 * 10**6)')",
+    "exec('while True: da.ones(10**7, chunks=10**6).rechunk(1)')",
 };
 
 static const char setup[] =
