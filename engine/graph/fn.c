@@ -141,8 +141,6 @@ static void drop_fn(datum *d)
 {
     fn *f = (fn *)d;
     if (f->kind->drop) f->kind->drop(f);
-    for (uint32_t i = 0; i < f->nbound; i++) lit_release(&f->bound[i].value);
-    arena_clear(&f->mem);
     mem_free(f->name);
     mem_free(f);
 }
@@ -165,23 +163,8 @@ void fn_identify(fn *f, const void *param, size_t n)
     strbuf b = {0};
     sb_addf(&b, "%s.%u.%s.", f->kind->name, f->kind->version, f->name);
     sb_add(&b, param, n);
-    for (uint32_t i = 0; i < f->nbound; i++) {
-        sb_adds(&b, f->bound[i].name);
-        lit_hash(&b, &f->bound[i].value);
-    }
     f->id = hash128_bytes(b.at, b.n);
     sb_clear(&b);
-}
-
-void fn_bind(fn *f, const char *name, lit value)
-{
-    struct bound *all = arena_alloc(&f->mem, (f->nbound + 1) * sizeof *all);
-    if (f->nbound) memcpy(all, f->bound, f->nbound * sizeof *all);
-    all[f->nbound].name = arena_dup(&f->mem, name, strlen(name));
-    all[f->nbound].value = lit_copy(&f->mem, &value);
-    f->bound = all;
-    f->nbound++;
-    fn_identify(f, &f->id, sizeof f->id);
 }
 
 void fn_ranks(fn *f, int arg, int lo, int hi)

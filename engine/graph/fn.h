@@ -226,12 +226,6 @@ struct fn {
     struct rank {                 /* axes that blocks of argument 0, 1, and all others must have */
         uint8_t lo, hi;
     } rank[3];
-    uint32_t nbound; /* what a functools.partial would show: keyword arguments */
-    const struct bound {
-        const char *name;
-        lit value;
-    } * bound;
-    arena mem; /* holds bound */
 };
 
 extern const datum_kind fn_datum; /* datum kind of every fn */
@@ -241,9 +235,8 @@ static inline fn *as_fn(const datum *d)
 }
 /* `size` bytes, zeroed, fn first. The caller fills the rest, then may fn_identify(). */
 void *fn_new(size_t size, const fn_kind *kind, const char *name);
-/* id from name, kind, bound arguments and `n` bytes of parameters */
+/* id from name, kind and `n` bytes of parameters */
 void fn_identify(fn *f, const void *param, size_t n);
-void fn_bind(fn *f, const char *name, lit value); /* shown as name=value; deep-copied */
 /* The blocks of argument `arg` (2: of all others) have between lo and hi axes. */
 void fn_ranks(fn *f, int arg, int lo, int hi);
 enum {

@@ -228,11 +228,6 @@ bool fn_save(const datum *d, wire_out *w, err *e)
     wire_u32(w, f->flags);
     wire_bytes(w, &f->ns, sizeof f->ns);
     wire_bytes(w, f->rank, sizeof f->rank);
-    wire_u32(w, f->nbound);
-    for (uint32_t i = 0; i < f->nbound; i++) {
-        wire_text(w, f->bound[i].name, strlen(f->bound[i].name));
-        TRY(lit_save(&f->bound[i].value, w, e));
-    }
     return save_fields(f, w, e);
 }
 
@@ -248,23 +243,6 @@ static const fn_kind *kind_of(wire_in *r, err *e)
     return k ? k : wire_bad(r, e);
 }
 
-static bool load_bound(fn *f, wire_in *r, err *e)
-{
-    uint32_t n = wire_get_u32(r);
-    if (n > (size_t)(r->end - r->p)) return wire_bad(r, e), false;
-    struct bound *all = arena_alloc(&f->mem, n * sizeof *all + 1);
-    f->bound = all;
-    for (uint32_t i = 0; i < n; i++) {
-        size_t size;
-        const char *s = wire_get_text(r, &size);
-        if (!s) return wire_bad(r, e), false;
-        all[i].name = arena_dup(&f->mem, s, size);
-        f->nbound = i + 1;
-        TRY(lit_load(r, &f->mem, &all[i].value, e));
-    }
-    return true;
-}
-
 void *fn_load(wire_in *r, err *e)
 {
     const fn_kind *k = kind_of(r, e);
@@ -277,7 +255,7 @@ void *fn_load(wire_in *r, err *e)
     f->flags = wire_get_u32(r);
     wire_get(r, &f->ns, sizeof f->ns);
     wire_get(r, f->rank, sizeof f->rank);
-    bool ok = load_bound(f, r, e) && load_fields(f, r, e) && !r->bad;
+    bool ok = load_fields(f, r, e) && !r->bad;
     f->id = id;
     if (ok) return f;
     datum_unref(f);

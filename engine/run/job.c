@@ -40,6 +40,18 @@ static bool take_snapshots(plan *p, err *e)
     return true;
 }
 
+void job_push_home(job *j, tid t)
+{
+    pthread_mutex_lock(&j->lock);
+    if (j->nhome == j->caphome) {
+        j->caphome = j->caphome ? 2 * j->caphome : 64;
+        j->home = mem_grow(j->home, j->caphome * sizeof *j->home);
+    }
+    j->home[j->nhome++] = t;
+    pthread_cond_signal(&j->home_wake);
+    pthread_mutex_unlock(&j->lock);
+}
+
 job *job_new(plan *p, pool *on, const run_opts *o, err *e)
 {
     memory *m;
@@ -62,13 +74,9 @@ job *job_new(plan *p, pool *on, const run_opts *o, err *e)
     j->leaf = mem_alloc(((size_t)p->ntask + 1) * sizeof *j->leaf);
     for (tid t = 0; t < p->ntask; t++) {
         if (p->task[t].flags & TASK_DONE || atomic_load(&p->task[t].waits)) continue;
-        if (p->task[t].flags & TASK_HOME) {
-            if (j->nhome == j->caphome) {
-                j->caphome = j->caphome ? 2 * j->caphome : 64;
-                j->home = mem_grow(j->home, j->caphome * sizeof *j->home);
-            }
-            j->home[j->nhome++] = t;
-        } else
+        if (p->task[t].flags & TASK_HOME)
+            job_push_home(j, t);
+        else
             j->leaf[j->nleaf++] = t;
     }
     return j;
@@ -115,18 +123,6 @@ void job_fail(job *j, tid t, err *e)
 
 /* --- one task --- */
 
-static void push_home(job *j, tid t)
-{
-    pthread_mutex_lock(&j->lock);
-    if (j->nhome == j->caphome) {
-        j->caphome = j->caphome ? 2 * j->caphome : 64;
-        j->home = mem_grow(j->home, j->caphome * sizeof *j->home);
-    }
-    j->home[j->nhome++] = t;
-    pthread_cond_signal(&j->home_wake);
-    pthread_mutex_unlock(&j->lock);
-}
-
 /* consumers that wait for nothing more: the last becomes the next task, the others are offered */
 static tid make_ready(job *j, worker *w, const task *k)
 {
@@ -137,7 +133,7 @@ static tid make_ready(job *j, worker *w, const task *k)
         tid s = p->succ[k->succ + i];
         if (atomic_fetch_sub_explicit(&p->task[s].waits, 1, memory_order_acq_rel) != 1) continue;
         if (p->task[s].flags & TASK_HOME && w->id >= 0) {
-            push_home(j, s);
+            job_push_home(j, s);
             continue;
         }
         if (next != NO_TASK) {
@@ -221,7 +217,7 @@ tid job_run_one(job *j, worker *w, tid t)
     if (!out && home) {
         err_clear(&e);
         no_result(j, t, reserved);
-        push_home(j, t);
+        job_push_home(j, t);
         return NO_TASK;
     }
     if (!out) {

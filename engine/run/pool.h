@@ -77,6 +77,7 @@ job *job_new(plan *p, pool *pool, const run_opts *o, err *e);
 void job_unref(job *j);
 /* Runs t and whatever it makes ready that this thread should do next. */
 tid job_run_one(job *j, worker *w, tid t); /* the next task, or NO_TASK */
+void job_push_home(job *j, tid t);         /* one that the caller's thread shall run */
 bool job_over(job *j);
 /* The calling thread in the midst of a task: is it to go on?  Ticks when it is time. */
 bool job_poll(void *j);

@@ -100,13 +100,7 @@ static void offer(job *j, worker *w, tid t)
     do {
         if (t == NO_TASK) continue;
         if (j->p->task[t].flags & TASK_HOME) {
-            pthread_mutex_lock(&j->lock);
-            if (j->nhome == j->caphome) {
-                j->caphome = j->caphome ? 2 * j->caphome : 64;
-                j->home = mem_grow(j->home, j->caphome * sizeof *j->home);
-            }
-            j->home[j->nhome++] = t;
-            pthread_mutex_unlock(&j->lock);
+            job_push_home(j, t);
         } else {
             worker *to = atomic_load(&j->pool->worker[0]);
             deque_push(&to->own, t);

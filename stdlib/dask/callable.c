@@ -407,21 +407,7 @@ static void fn_drop(interp *in, obj *o)
 static value fn_repr(interp *in, value self)
 {
     const fn *f = as_fn_value(self);
-    if (!f->nbound) return v_obj(str_fmt(in, "<function %s at %p>", f->name, (void *)self.o));
-    strbuf b = {0};
-    sb_addf(&b, "functools.partial(<function %s at %p>", f->name, (void *)self.o);
-    for (uint32_t i = 0; i < f->nbound; i++) {
-        value v = value_of_lit(in, &f->bound[i].value, NULL);
-        str *s = is_fail(v) ? NULL : value_repr(in, v);
-        value_unref(in, v);
-        if (!s) return sb_clear(&b), FAIL;
-        sb_addf(&b, ", %s=%s", f->bound[i].name, s->at);
-        obj_unref(in, s);
-    }
-    sb_addc(&b, ')');
-    value v = v_obj(str_new(in, sb_text(&b), b.n));
-    sb_clear(&b);
-    return v;
+    return v_obj(str_fmt(in, "<function %s at %p>", f->name, (void *)self.o));
 }
 
 /* Calls the very step that the plan uses. */

@@ -29,17 +29,6 @@ static value arguments(interp *in, const call *c)
     return FAIL;
 }
 
-static value keywords(interp *in, const fn *f)
-{
-    dict *d = dict_new(in);
-    bool ok = d != NULL;
-    for (uint32_t i = 0; ok && i < f->nbound; i++)
-        ok = dict_put(in, d, f->bound[i].name, value_of_lit(in, &f->bound[i].value, NULL));
-    if (ok) return v_obj(d);
-    obj_unref(in, d);
-    return FAIL;
-}
-
 static value apply(interp *in, const call *c, const void *function)
 {
     const fn *f = function;
@@ -49,16 +38,13 @@ static value apply(interp *in, const call *c, const void *function)
     fn_is_cast(f, &t);
     value home = interp_import(in, "dask.array.foreign");
     value args = is_fail(home) ? FAIL : arguments(in, c);
-    value kwargs = is_fail(args) ? FAIL : keywords(in, f);
     value name = v_str(in, u ? u->name : f->name);
     value dtype = t.dt == DT_none ? NONE : dtype_value(in, t);
     value r = FAIL;
-    if (!is_fail(kwargs) && !is_fail(name) && !is_fail(dtype))
-        r = call_method(in, home, "apply", 6, name, args, kwargs, v_bool(u != NULL), dtype,
-                        v_int(out));
+    if (!is_fail(args) && !is_fail(name) && !is_fail(dtype))
+        r = call_method(in, home, "apply", 5, name, args, v_bool(u != NULL), dtype, v_int(out));
     value_unref(in, dtype);
     value_unref(in, name);
-    value_unref(in, kwargs);
     value_unref(in, args);
     value_unref(in, home);
     return r;
