@@ -142,6 +142,8 @@ static const struct {
     {"%timeit?\r", "Time many runs"},
     {"1/0\r", "ZeroDivisionError: division by zero"},
     {"x = = 1\r", "SyntaxError"},
+    {"x = !echo a b; echo c\r|x.fields(0), x.grep('B'), x.fields()\r",
+     "(['a', 'c'], ['a b'], [['a', 'b'], ['c']])"},
 };
 
 START_TEST(keys_do_what_they_say)
