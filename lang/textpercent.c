@@ -148,19 +148,21 @@ static value number_for(interp *in, value v, char code)
     double d;
     bool decimal = code == 'd' || code == 'i' || code == 'u';
     if (decimal && float_plain(v, &d)) return int_from_double(in, d);
-    int found = int_index(in, v, &n);
-    if (found) return found > 0 ? n : FAIL;
     const type *t = type_of(in, v);
-    if (decimal && t->unary && !as_str(v)) {
+    if (decimal && (v.kind == V_OBJ || v.kind == V_SCALAR) && t->unary && !int_plain(v, &n) &&
+        !as_str(v)) {
         value r = t->unary(in, OP_INT, v);
-        if (is_fail(r) || !is_notimpl(r)) return r;
+        if (!is_fail(r) && !is_notimpl(r)) return r;
+        if (is_fail(r) && !exc_is(in, TypeError)) return FAIL;
         value_unref(in, r);
+        exc_clear(in);
     }
-    if (decimal) {
-        return throw(in, TypeError, "%%%c format: a real number is required, not %s", code,
-                     t->name);
-    }
-    return throw(in, TypeError, "%%%c format: an integer is required, not %s", code, t->name);
+    int found = int_index(in, v, &n);
+    if (found > 0) return n;
+    if (found < 0 && !exc_is(in, TypeError)) return FAIL;
+    exc_clear(in);
+    return throw(in, TypeError, "%%%c format: %s is required, not %s", code,
+                 decimal ? "a real number" : "an integer", type_said(in, v));
 }
 
 static const char *sign_text(bool negative, unsigned flags)

@@ -123,11 +123,18 @@ static bool write_items(writer *w, const obj *o, const value *const *at, const i
 }
 
 /* 1 written, 0 skipped, -1 failed */
+/* a float, or a scalar of a class that is one (numpy.float64) */
+static bool any_float(interp *in, value v, double *x)
+{
+    return float_plain(v, x) ||
+           (v.kind == V_SCALAR && type_is_sub(type_of(in, v), &T_float) && to_double(in, v, x));
+}
+
 static int write_key(writer *w, value k, bool first)
 {
     double x;
     value n;
-    bool known = as_str(k) || float_plain(k, &x) || int_plain(k, &n) || is_none(k);
+    bool known = as_str(k) || any_float(w->in, k, &x) || int_plain(k, &n) || is_none(k);
     if (!known && w->skip_keys) return 0;
     if (!known) {
         return THROWN(w->in, TypeError, "keys must be str, int, float, bool or None, not %s",
@@ -237,7 +244,7 @@ static bool write_value(writer *w, value v)
     }
     if (d) return write_dict(w, d);
     if (int_plain(v, &n)) return write_int(w, n);
-    if (float_plain(v, &x)) return write_float(w, x);
+    if (any_float(w->in, v, &x)) return write_float(w, x);
     return write_other(w, v);
 }
 

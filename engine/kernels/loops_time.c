@@ -91,6 +91,13 @@ MATH(time_over_float, int64_t, double, int64_t, x == nat, nat, to_count((double)
 MATH(time_floor_ratio, int64_t, int64_t, int64_t, EITHER, 0, floor_quotient(x, y))
 MATH(time_modulo, int64_t, int64_t, int64_t, EITHER, nat, modulo(x, y))
 
+void loop_time_divmod(size_t n, char *const *p, const ptrdiff_t *s);
+void loop_time_divmod(size_t n, char *const *p, const ptrdiff_t *s)
+{
+    loop_time_floor_ratio(n, p, s);
+    loop_time_modulo(n, (char *[]){p[0], p[1], p[3]}, (ptrdiff_t[]){s[0], s[1], s[3]});
+}
+
 #define SELF(name, body) TIME1(name, int64_t, x == nat ? nat : (body))
 SELF(negative, -x)
 SELF(positive, x)

@@ -370,8 +370,6 @@ static bool at_plan(at_job *j, const ufunc *f, const nd *target, const nd *y, er
         return err_set(e, TypeError, "ufunc.at takes a second operand for binary ufuncs only");
     TRY(ufunc_resolve(f, in, none, 0, &j->plan, e));
     dtype_of out = j->plan.arg[f->nin];
-    if (!dtype_can_cast(out, j->target, 'k'))
-        return ufunc_cast_error(f, "output", out, j->target, 'k', e);
     if (j->plan.arg[0].dt > DT_complex128)
         return err_set(e, NotImplementedError, "ufunc.at: %s of %s in place is not supported",
                        f->name, dtypes[j->target.dt].name);

@@ -142,6 +142,18 @@ static bool is_large(int ndim, const int64_t *ext)
 
 /* fill: FAIL for zeros.  `any` content will do where it is about to be written, or was not asked
  * for; small arrays are zeros even then. */
+/* Every element of a; ints beyond a C long are arrays first, which wrap around. */
+static bool fill_all(interp *in, value a, value fill)
+{
+    if (!as_obj(fill, &T_int)) return array_setitem(in, a, ELLIPSIS, fill);
+    err e = {0};
+    nd *x = to_nd_any(in, fill);
+    value v = x ? array_wrap(in, x, &e) : FAIL;
+    bool ok = !is_fail(v) && array_setitem(in, a, ELLIPSIS, v);
+    value_unref(in, v);
+    return ok;
+}
+
 static value filled_or(interp *in, value shape, dtype_of t, value fill, char order, bool any)
 {
     int ndim;
@@ -165,7 +177,7 @@ static value filled_or(interp *in, value shape, dtype_of t, value fill, char ord
         x = nd_zero(t, ndim, ext, &e);
     }
     value a = array_wrap(in, x, &e);
-    if (is_fail(a) || is_fail(fill) || array_setitem(in, a, ELLIPSIS, fill)) return a;
+    if (is_fail(a) || is_fail(fill) || fill_all(in, a, fill)) return a;
     value_unref(in, a);
     return FAIL;
 }
@@ -450,7 +462,8 @@ static value f_eye(interp *in, const value *arg)
 }
 
 const builtin numpy_create_functions[] = {
-    {"array(object, dtype=None, *, copy=True, order='K', subok=False, ndmin=0, like=None)", f_array,
+    {"@def array(object, dtype=None, *, copy=True, order='K', subok=False, ndmin=0, like=None)",
+     f_array,
      "An array from nested sequences, another array, or a scalar.\n\n"
      "dtype: the type of the elements; by default the smallest that holds them all.\n"
      "ValueError when nested sequences differ in length."},

@@ -31,6 +31,7 @@ static value m_astype(interp *in, const value *arg)
     if (!to_dtype(in, arg[1], &t)) return FAIL;
     bool copy = value_truth(in, arg[5]) == 1;
     ndarray *a = as_ndarray(arg[0]);
+    if (arg[0].kind == V_SCALAR && t.dt == DT_object) return call_method(in, arg[0], "item", 0);
     if (a && !copy && dtype_equal(nd_type(array_peek(a)), t)) return value_ref(arg[0]);
     nd *x = to_nd_any(in, arg[0]);
     if (!x) return FAIL;

@@ -146,16 +146,27 @@ value ndarray_argpartition(interp *in, const value *arg)
 
 LONG1(work_searchsorted, nd_searchsorted(x, y, j->n[0], j->in[2], e))
 
+/* side='left' or 'right', told by its first letter as in NumPy */
+static bool side_of(interp *in, value v, bool *right)
+{
+    str *s = as_str(v);
+    if (!s) return THROW0(in, TypeError, "search side must be str, not %s", type_of(in, v)->name);
+    *right = s->nbyte && (*s->at | 32) == 'r';
+    if (*right || (s->nbyte && (*s->at | 32) == 'l')) return true;
+    return THROW0(in, ValueError, "search side must be 'left' or 'right' (got '%s')", s->at);
+}
+
 value ndarray_searchsorted(interp *in, const value *arg)
 {
+    bool right;
+    if (!side_of(in, arg[2], &right)) return FAIL;
     nd *x = to_nd_any(in, arg[0]), *v = x ? to_nd_any(in, arg[1]) : NULL;
     nd *sorter = v && !is_none(arg[3]) ? to_nd(in, arg[3], dtype_plain(DT_int64)) : NULL;
-    str *side = as_str(arg[2]);
     err e = {0};
     value r = FAIL;
     if (v && !throwing(in)) {
         long_job j = {.nin = sorter ? 3 : 2, .in = {x, v, sorter}};
-        j.n[0] = side && str_is(side, "right");
+        j.n[0] = right;
         r = array_result(in, long_one(in, work_searchsorted, long_sort_ns(v), &j, &e), &e);
     }
     datum_unref(x);

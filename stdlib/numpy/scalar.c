@@ -4,8 +4,11 @@
  * there take either.  Operators go through the array operators on 0-d blocks, except float64 with
  * float64, which is inlined because loops over elements are common.
  * Over 600 lines: the table of types and both ways through it belong together. */
+#include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
@@ -288,16 +291,20 @@ static bool check_number(interp *in, value v, dtype_of from, const void *element
     return true;
 }
 
-static bool range_error(interp *in, value v, dtype_of t)
+/* An int proper that a C long does not hold, as an element of whole numbers? */
+static bool beyond_long(value v, dtype_of from, dtype_of t)
 {
-    if (t.dt == DT_int64)
-        return THROW0(in, OverflowError, "Python int too large to convert to C long");
-    str *s = value_repr(in, v);
-    if (s)
-        throw(in, OverflowError, "Python integer %s out of bounds for %s", s->at,
-              dtypes[t.dt].name);
-    obj_unref(in, s);
-    return false;
+    if (!dtype_is_int((enum dtype)t.dt)) return false;
+    return from.dt == DT_object || (from.dt == DT_uint64 && t.dt != DT_uint64 && v.kind == V_OBJ);
+}
+
+/* "-12" as a count of units */
+static bool count_of_text(const str *s, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtoll(s->at, &end, 10);
+    return s->nbyte && end == s->at + s->nbyte && !errno;
 }
 
 /* Text, ints and the language's own dates as a moment or duration. */
@@ -313,6 +320,7 @@ static bool moment_store(interp *in, value v, dtype_of t, void *p)
         if (!datetime_parse_as(s->at, s->nbyte, t.unit, &out, &e)) return throw_err(in, &e), false;
     } else if (s && str_is(s, "NaT")) {
         out = NAT;
+    } else if (s && count_of_text(s, &out)) {
     } else if (moment_element(in, v, &own, &out)) {
         out = datetime_convert(out, own.unit, t.unit, t.dt == DT_datetime64);
     } else if (throwing(in) || !to_int64(in, v, &out)) {
@@ -320,6 +328,9 @@ static bool moment_store(interp *in, value v, dtype_of t, void *p)
         exc_clear(in);
         return THROW0(in, ValueError, "Could not convert object to NumPy %s",
                       t.dt == DT_datetime64 ? "datetime" : "timedelta");
+    } else if (t.dt == DT_datetime64 && t.unit == UNIT_generic && out != NAT) {
+        return THROW0(in, ValueError,
+                      "Converting an integer to a NumPy datetime requires a specified unit");
     }
     memcpy(p, &out, sizeof out);
     return true;
@@ -356,9 +367,10 @@ bool scalar_store(interp *in, value v, dtype_of t, void *p)
         from = dtype_plain(DT_float64);
         memcpy(element, &d, 8);
     }
+    if (beyond_long(v, from, t))
+        return THROW0(in, OverflowError, "Python int too large to convert to C long");
     if (from.dt == DT_object) { /* an int of more than 64 bits */
         double d;
-        if (dtype_is_int((enum dtype)t.dt)) return range_error(in, v, t);
         if (!to_double(in, v, &d)) return false;
         from = dtype_plain(DT_float64);
         memcpy(element, &d, 8);
@@ -495,6 +507,22 @@ static value quick_make(interp *in, const type *cls, value v)
     return scalar_value(in, dtype_plain(DT_int64), &v.i);
 }
 
+/* timedelta64(timedelta64(1, 'Y'), 'D'): years and months have no length in days */
+static bool no_length(interp *in, value v, dtype_of to)
+{
+    dtype_of from;
+    _Alignas(16) char element[16];
+    if (v.kind != V_SCALAR || to.dt != DT_timedelta64 || to.unit == UNIT_generic ||
+        !scalar_element(in, v, &from, element) || from.dt != DT_timedelta64 ||
+        from.unit == UNIT_generic || (from.unit <= UNIT_M) == (to.unit <= UNIT_M))
+        return false;
+    throw(in, TypeError,
+          "Cannot cast NumPy timedelta64 scalar from metadata [%s] to [%s] according to the rule "
+          "'same_kind'",
+          date_unit_name(from.unit), date_unit_name(to.unit));
+    return true;
+}
+
 static value scalar_make(interp *in, const type *cls, const value *arg, size_t npos, tuple *kwnames)
 {
     value got[2], quick = npos == 1 && !kwnames ? quick_make(in, cls, arg[0]) : FAIL;
@@ -512,10 +540,12 @@ static value scalar_make(interp *in, const type *cls, const value *arg, size_t n
         char name[64];
         str *unit = as_str(got[1]);
         snprintf(name, sizeof name, unit ? "%s[%s]" : "%s", dtypes[dt].name, unit ? unit->at : "");
-        if (dtype_parse(name, &t, &e)) {
+        if (unit && isalpha((unsigned char)*unit->at) && date_unit_of(unit->at, unit->nbyte) < 0) {
+            throw(in, TypeError, "Invalid datetime unit \"%s\" in metadata", unit->at);
+        } else if (dtype_parse(name, &t, &e) && !no_length(in, got[0], t)) {
             nd *x = to_nd(in, got[0], t);
             result = x ? array_result(in, x, &e) : FAIL;
-        } else {
+        } else if (!throwing(in)) {
             throw_err(in, &e);
         }
     } else {
