@@ -49,7 +49,8 @@ WORDS int take_loads(interp *in, frame *f, value *arg)
     unsigned n = 0;
     for (; i[n].op != I_CALL && i[n].op != I_CALLM; n++) {
         if (load(in, f, &i[n], &arg[n])) continue;
-        unload(in, f, i, arg, n);
+        for (unsigned j = 0; j < n; j++) /* names stay: the loads come after all */
+            if (i[j].op == I_GLOBAL) value_unref(in, arg[j]);
         return -1;
     }
     f->ip = i + n;
