@@ -46,7 +46,9 @@ static bool read_shape(const h5_lib *h, hid_t attr, h5value *out, err *e)
     out->ndim = h->Sget_simple_extent_dims(space, shape, NULL);
     for (int i = 0; i < out->ndim; i++) out->shape[i] = (int64_t)shape[i];
     h->Sclose(space);
-    return true;
+    if (out->ndim >= 0) return true;
+    out->ndim = 0;
+    return h5_fail(h, e) != NULL;
 }
 
 static bool read_text(const h5_lib *h, hid_t attr, hid_t memory, h5value *out, err *e)
@@ -98,6 +100,7 @@ static bool read_value(const h5_lib *h, h5obj *x, hid_t attr, h5value *out, err 
 {
     TRY(read_shape(h, attr, out, e));
     hid_t type = h->Aget_type(attr);
+    if (type < 0) return h5_fail(h, e) != NULL;
     h5_type_read(h, type, &out->type);
     if (out->type.other && !out->type.special && !out->empty &&
         h->Tget_class(type) == H5T_COMPOUND) {
@@ -188,6 +191,7 @@ static bool create(const h5_lib *h, hid_t at, const char *name, const h5value *v
     hid_t memory = type < 0     ? -1
                    : v->members ? native_compound(h, &s, e)
                                 : h5_type_memory(h, &v->type, e);
+    if (type >= 0 && memory < 0) h->Tclose(type);
     if (type < 0 || memory < 0) return false;
     hid_t space = make_space(h, v);
     hid_t attr = space < 0 ? -1
