@@ -313,6 +313,24 @@ static const ufunc_loop *exact_loop(const ufunc *f, const operand *in)
     return NULL;
 }
 
+/* Under the rules 'no' and 'equiv' a loop takes its own types only, of single numbers too.  Those
+ * of truth take all. */
+static bool check_strict(const ufunc *f, const operand *in, char casting, const ufunc_plan *plan,
+                         err *e)
+{
+    if (casting != 'n' && casting != 'e') return true;
+    if (f->id == U_logical_and || f->id == U_logical_or || f->id == U_logical_xor) return true;
+    const bool values = by_value(f->nin, in);
+    for (int i = 0; i < f->nin; i++) {
+        char what[16] = "input";
+        const bool same = in[i].t.dt == plan->arg[i].dt;
+        if (same || fits(shade_of(&in[i], values), (enum dtype)plan->arg[i].dt, casting)) continue;
+        if (f->nin > 1) snprintf(what, sizeof what, "input %d", i);
+        return ufunc_cast_error(f, what, in[i].t, plan->arg[i], casting, e);
+    }
+    return true;
+}
+
 /* the loop that yields `want`; its inputs must cast under the rule */
 static bool resolve_wanted(const ufunc *f, const operand *in, dtype_of want, char casting,
                            ufunc_plan *plan, err *e)
@@ -320,7 +338,7 @@ static bool resolve_wanted(const ufunc *f, const operand *in, dtype_of want, cha
     const ufunc_loop *known = exact_loop(f, in), *named = NULL;
     if (known && known->arg[f->nin] == want.dt) {
         take_loop(f, known, in, plan);
-        return true;
+        return check_strict(f, in, casting, plan, e);
     }
     bool values = by_value(f->nin, in);
     for (const ufunc_loop *l = f->loops; l->run; l++) {
@@ -427,18 +445,18 @@ bool ufunc_resolve(const ufunc *f, const operand in[], dtype_of want, char casti
     if (want.dt != DT_none && !fixed)
         return resolve_wanted(f, in, want, casting ? casting : 'k', plan, e);
     TRY(check_bool(f, in, e) && check_units(f, in, e));
-    if (resolve_divide(f, in, plan)) return true;
+    if (resolve_divide(f, in, plan)) return check_strict(f, in, casting, plan, e);
     const ufunc_loop *known = exact_loop(f, in);
     if (!known) known = uniform_loop(f, in);
     if (known) {
         take_loop(f, known, in, plan);
-        return true;
+        return check_strict(f, in, casting, plan, e);
     }
     bool values = by_value(f->nin, in);
     for (const ufunc_loop *l = f->loops; l->run; l++)
         if (loop_fits(f, l, in, values, 's')) {
             take_loop(f, l, in, plan);
-            return true;
+            return check_strict(f, in, casting, plan, e);
         }
     return no_loop(f, in, e);
 }
