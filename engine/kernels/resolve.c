@@ -434,6 +434,19 @@ static bool check_units(const ufunc *f, const operand *in, err *e)
     return true;
 }
 
+/* Nothing is left over of a duration and a number, and no number is divided by a duration. */
+static bool check_durations(const ufunc *f, const operand *in, err *e)
+{
+    if (f->nin != 2) return true;
+    const bool first = in[0].t.dt == DT_timedelta64, second = in[1].t.dt == DT_timedelta64;
+    bool bad = false;
+    if (f->id == U_remainder || f->id == U_divmod)
+        bad = first != second;
+    else if (f->id == U_divide || f->id == U_floor_divide)
+        bad = (second && !first) || (first && in[1].t.dt == DT_bool);
+    return !bad || no_loop(f, in, e) != NULL;
+}
+
 bool ufunc_resolve(const ufunc *f, const operand in[], dtype_of want, char casting,
                    ufunc_plan *plan, err *e)
 {
@@ -444,7 +457,7 @@ bool ufunc_resolve(const ufunc *f, const operand in[], dtype_of want, char casti
                  f->loops[1].arg[f->nin] == DT_bool;
     if (want.dt != DT_none && !fixed)
         return resolve_wanted(f, in, want, casting ? casting : 'k', plan, e);
-    TRY(check_bool(f, in, e) && check_units(f, in, e));
+    TRY(check_bool(f, in, e) && check_durations(f, in, e) && check_units(f, in, e));
     if (resolve_divide(f, in, plan)) return check_strict(f, in, casting, plan, e);
     const ufunc_loop *known = exact_loop(f, in);
     if (!known) known = uniform_loop(f, in);
