@@ -206,16 +206,34 @@ static bool create(const h5_lib *h, hid_t at, const char *name, const h5value *v
     return ok;
 }
 
+/* The new attribute takes the name; until it has it, the old one waits under another, whose it is
+ * again when that fails. */
+static bool swap(const h5_lib *h, hid_t at, const char *made, const char *name, const char *kept)
+{
+    if (h->Arename(at, name, kept) < 0) return false;
+    if (h->Arename(at, made, name) < 0) {
+        h->Arename(at, kept, name);
+        return false;
+    }
+    h->Adelete(at, kept);
+    return true;
+}
+
 /* An attribute cannot be overwritten: the new one is made beside it, then takes its name. */
 static bool replace(const h5_lib *h, hid_t at, const char *name, const h5value *v, err *e)
 {
-    strbuf beside = {0};
-    sb_addf(&beside, "%s (being replaced)", name);
-    h->Adelete(at, sb_text(&beside)); /* left by a crash: rarely there */
-    bool ok = create(h, at, sb_text(&beside), v, e) &&
-              ((h->Adelete(at, name) >= 0 && h->Arename(at, sb_text(&beside), name) >= 0) ||
-               h5_fail(h, e));
-    sb_clear(&beside);
+    strbuf made = {0}, kept = {0};
+    sb_addf(&made, "%s (being replaced)", name);
+    sb_addf(&kept, "%s (replaced)", name);
+    h->Adelete(at, sb_text(&made)); /* both left by a crash: rarely there */
+    h->Adelete(at, sb_text(&kept));
+    bool ok = create(h, at, sb_text(&made), v, e);
+    if (ok && !swap(h, at, sb_text(&made), name, sb_text(&kept))) {
+        ok = h5_fail(h, e);
+        h->Adelete(at, sb_text(&made));
+    }
+    sb_clear(&made);
+    sb_clear(&kept);
     return ok;
 }
 
