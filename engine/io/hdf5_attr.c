@@ -224,7 +224,7 @@ static bool replace(const h5_lib *h, hid_t at, const char *name, const h5value *
 {
     strbuf made = {0}, kept = {0};
     sb_addf(&made, "%s (being replaced)", name);
-    sb_addf(&kept, "%s (replaced)", name);
+    sb_addf(&kept, "%s (old, being replaced)", name);
     h->Adelete(at, sb_text(&made)); /* both left by a crash: rarely there */
     h->Adelete(at, sb_text(&kept));
     bool ok = create(h, at, sb_text(&made), v, e);
