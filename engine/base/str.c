@@ -60,6 +60,8 @@ void sb_addf(strbuf *b, const char *fmt, ...)
 
 void sb_utf8(strbuf *b, unsigned c)
 {
+    enum { MOST = 0x10ffff, REPLACEMENT = 0xfffd };
+    if (c > MOST) c = REPLACEMENT; /* from damaged files: readers of UTF-8 rely on what is here */
     if (c < 0x80) {
         sb_addc(b, (char)c);
     } else if (c < 0x800) {

@@ -12,16 +12,24 @@ enum { OFTEN = 1 << 10 }; /* elements between two questions whether to go on */
 
 /* ---- numbers ---- */
 
+/* a mapped file need not have it aligned */
+#define LOAD(T)                                                                                    \
+    do {                                                                                           \
+        T x;                                                                                       \
+        memcpy(&x, at, sizeof x);                                                                  \
+        return (int64_t)x;                                                                         \
+    } while (0)
+
 static int64_t load_int(enum dtype dt, const char *at)
 {
     switch (dt) {
     case DT_int8: return *(const int8_t *)at;
     case DT_uint8: return *(const uint8_t *)at;
-    case DT_int16: return *(const int16_t *)(const void *)at;
-    case DT_uint16: return *(const uint16_t *)(const void *)at;
-    case DT_int32: return *(const int32_t *)(const void *)at;
-    case DT_uint32: return *(const uint32_t *)(const void *)at;
-    default: return *(const int64_t *)(const void *)at; /* uint64: the same bits */
+    case DT_int16: LOAD(int16_t);
+    case DT_uint16: LOAD(uint16_t);
+    case DT_int32: LOAD(int32_t);
+    case DT_uint32: LOAD(uint32_t);
+    default: LOAD(int64_t); /* uint64: the same bits */
     }
 }
 

@@ -126,7 +126,8 @@ static size_t filter(unsigned flags, size_t nvalues, const unsigned values[], si
     size_t most = unpack ? chunk_size(nvalues, values, n) : n;
     void *out = malloc(most ? most : 1);
     size_t size = !out ? 0 : unpack ? lzf_unpack(*data, n, out, most) : lzf_pack(*data, n, out);
-    if (size == 0) {
+    const bool is_short = unpack && nvalues >= 3 && size < values[2]; /* its readers take all */
+    if (size == 0 || is_short) {
         free(out);
         return 0;
     }
