@@ -256,6 +256,13 @@ void klass_find_abstract(interp *in, klass *k)
     }
 }
 
+/* Its objects become descriptors, or cease to be: sites remember what they were where they are. */
+void klass_describes(interp *in, const type *was, const type *is)
+{
+    if (was->get == is->get && was->set == is->set) return;
+    for (klass *c = in->klasses; c; c = c->next) c->version = next_version(in);
+}
+
 void klass_changed(interp *in, klass *k)
 {
     for (klass *c = in->klasses; c; c = c->next) {
@@ -263,7 +270,10 @@ void klass_changed(interp *in, klass *k)
         c->version = next_version(in);
     }
     for (klass *c = in->klasses; c; c = c->next) {
-        if (type_is_sub(&c->t, &k->t)) klass_fill(in, c);
+        if (!type_is_sub(&c->t, &k->t)) continue;
+        const type was = c->t;
+        klass_fill(in, c);
+        klass_describes(in, &was, &c->t);
     }
     klass_find_abstract(in, k);
 }

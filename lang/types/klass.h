@@ -29,7 +29,9 @@ static inline klass *as_klass(const type *t)
 /* type(name, bases, ns): takes no references. meta: the class of the new class. */
 klass *klass_new(interp *in, const type *meta, str *name, tuple *bases, dict *ns);
 void klass_changed(interp *in, klass *k); /* after a write to its dict: slots, versions */
-bool klass_finalize(interp *in, obj *o);  /* runs __del__; false: the object lives on */
+/* after its objects, or an object that was of the other class, may have become descriptors */
+void klass_describes(interp *in, const type *was, const type *is);
+bool klass_finalize(interp *in, obj *o); /* runs __del__; false: the object lives on */
 bool klass_has_del(const type *t);
 void klass_run_del(interp *in, obj *o);
 /* Fills the slots of k for the dunder names its MRO has (types/dunder.c). */

@@ -91,6 +91,7 @@ static value set_class(interp *in, const value *arg)
         return throw(in, TypeError, "__class__ assignment: '%s' object layout differs from '%s'",
                      k->t.name, old->t.name);
     }
+    klass_describes(in, &old->t, t);
     arg[0].o->type = obj_ref(k);
     obj_unref(in, old);
     return NONE;
