@@ -46,7 +46,9 @@ struct threads {
     thread main, *all;
     int n;
     uint64_t turns;
-    double since; /* when the running one got the baton */
+    double since;      /* when the running one got the baton */
+    const dict *whole; /* globals of the module that starts threads: it asks, then waits, and what
+                          it waits for must not come between, when nobody is woken yet */
     int polls;
 };
 
@@ -214,6 +216,7 @@ bool threads_give_way(interp *in)
 {
     struct threads *ts = in->threads;
     if (!threads_several(in) || in->in_sweep) return true;
+    if (in->frame && in->frame->globals == ts->whole) return true;
     if (!interrupt_pending(in) || threads_is_main(in)) {
         if (--ts->polls > 0) return true;
         ts->polls = POLLS_A_LOOK;
@@ -333,6 +336,7 @@ static value start(interp *in, const value *arg)
 {
     struct threads *ts = in->threads ? in->threads : open(in);
     reap(ts);
+    if (in->frame) ts->whole = in->frame->globals;
     thread *t = thread_new(in, arg[0]), **end = &ts->all;
     if (!spawn(t)) {
         value_unref(in, t->target);
