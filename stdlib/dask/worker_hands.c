@@ -19,6 +19,7 @@ typedef struct hand { /* a task thread */
     bool left;   /* the task has seceded */
     bool spare;  /* it stands in for tasks that ask */
     bool soon;   /* it has told that it is free in a moment */
+    bool lent;   /* its task waits, or has seceded: another may run */
     idmap kept;  /* functions, thawed once: value * by number */
     job *now;
 } hand;
@@ -125,6 +126,13 @@ static void free_soon(hand *h)
 {
     if (!h->soon) job_soon(h->s, h->spare);
     h->soon = true;
+}
+
+/* What is left of a task may ask, too, when it goes. */
+static void not_free_soon(hand *h)
+{
+    if (h->soon) job_not_soon(h->s, h->spare);
+    h->soon = false;
 }
 
 static void post_failure(hand *h, uint64_t id)
@@ -281,15 +289,18 @@ static void settle(hand *h)
     exc_clear(h->in);
 }
 
-/* Returns only with the process. */
-static void *work_on(server *s, bool spare)
+/* Returns only if there is no memory for an interpreter. */
+static void work_on(server *s, bool spare)
 {
     hand *h = mem_zero(sizeof *h);
     h->s = s;
     h->spare = spare;
     host outside = {.ctx = h, .write = hear};
     h->in = interp_open(&outside, h->s->modules);
-    if (!h->in) return NULL;
+    if (!h->in) {
+        mem_free(h);
+        return;
+    }
     interp_on_sleep(h->in, nap);
     settle(h);
     for (;;) {
@@ -308,12 +319,23 @@ static void *work_on(server *s, bool spare)
 
 void *hand_main(void *s)
 {
-    return work_on(s, false);
+    work_on(s, false);
+    return NULL;
 }
 
 static void *spare_main(void *s)
 {
-    return work_on(s, true);
+    work_on(s, true);
+    job_no_spare(s);
+    return NULL;
+}
+
+bool hand_spare(server *s)
+{
+    pthread_t t;
+    if (pthread_create(&t, NULL, spare_main, s)) return false;
+    pthread_detach(t);
+    return true;
 }
 
 /* ---- inside a task ---- */
@@ -338,13 +360,21 @@ static void await(server *s, ask *a)
 }
 
 /* While a task waits, the scheduler may send another: somebody must be there for it. */
-static void lend_a_hand(server *s)
+static void lend(hand *h)
 {
-    pthread_t t;
-    pthread_mutex_lock(&s->lock);
-    bool enough = s->idle + s->spare > 0;
-    pthread_mutex_unlock(&s->lock);
-    if (!enough && !pthread_create(&t, NULL, spare_main, s)) pthread_detach(t);
+    not_free_soon(h);
+    if (!h->lent && !h->s->alone) {
+        h->lent = true;
+        job_lend(h->s);
+    }
+}
+
+static void take_back(hand *h)
+{
+    if (h->lent && !h->left) {
+        h->lent = false;
+        job_unlend(h->s);
+    }
 }
 
 value workers_ask(interp *in, value question)
@@ -361,7 +391,7 @@ value workers_ask(interp *in, value question)
     h->s->asks = &a;
     pthread_mutex_unlock(&h->s->lock);
     flush_said(h);
-    if (!h->s->alone) lend_a_hand(h->s);
+    lend(h);
     wire_out w = {0};
     wire_u8(&w, MSG_ASKS);
     wire_u64(&w, h->id);
@@ -370,6 +400,7 @@ value workers_ask(interp *in, value question)
     server_post(h->s, &w);
     datum_unref(d);
     await(h->s, &a);
+    take_back(h);
     value v = a.answer ? value_of(in, a.answer) : NONE;
     datum_unref(a.answer);
     if (!a.raised || is_fail(v)) return v;

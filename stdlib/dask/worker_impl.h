@@ -41,10 +41,11 @@ typedef struct server {
     store held;
     ask *asks;
     uint64_t nask;
-    /* Task threads that wait for a job, how many of them have been woken for one; those that stand
-     * in for tasks that ask: they take what the others cannot, which know what earlier tasks left.
-     */
-    int idle, woken, spare;
+    /* Jobs that are ready; task threads that wait for one or come for one in a moment.  Spare
+     * threads, which stand in for tasks that wait, take what is too much for the others: those know
+     * what earlier tasks left. */
+    int nready, idle, spare;
+    int lent, nspare; /* tasks that wait, or have seceded; spare threads */
     pthread_cond_t work_spare;
     pthread_mutex_t out; /* of the socket, in that direction */
 } server;
@@ -57,10 +58,16 @@ void server_keep(server *s, uint64_t id, datum *d);
 void job_free(job *j);
 void job_add(server *s, job *j); /* takes it: it runs when its inputs are here */
 /* The calling thread will ask for one in a moment: told before the news of its last job go out, so
- * that what these bring is left to it. */
+ * that what these bring is left to it.  It will not, after all. */
 void job_soon(server *s, bool spare);
+void job_not_soon(server *s, bool spare);
+/* A task of the calling thread begins to wait, or ends to: another may run meanwhile. */
+void job_lend(server *s);
+void job_unlend(server *s);
+void job_no_spare(server *s);                    /* a spare thread could not begin */
 job *job_next(server *s, bool spare, bool soon); /* waits for one that may run */
 bool job_cancel(server *s, uint64_t id);         /* it had not begun */
 
 /* worker_hands.c: the life of a task thread, which ends with the process only */
 void *hand_main(void *server);
+bool hand_spare(server *s); /* starts a spare one */

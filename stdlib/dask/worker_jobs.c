@@ -24,6 +24,21 @@ static bool gather(server *s, job *j)
     return true;
 }
 
+/* With the lock held: n task threads shall be free, as far as tasks gave up their places. */
+static void want_free(server *s, int n)
+{
+    if (s->idle + s->spare < n && s->nspare < s->lent && hand_spare(s)) s->nspare++;
+}
+
+/* With the lock held: there may be more jobs than threads that come for them.  Who has been woken
+ * and who comes by itself is not told apart: either looks at what is there then. */
+static void call_spare(server *s)
+{
+    if (s->nready <= s->idle) return;
+    pthread_cond_signal(&s->work_spare);
+    want_free(s, s->nready);
+}
+
 static void push(server *s, job *j)
 {
     j->next = NULL;
@@ -32,9 +47,9 @@ static void push(server *s, job *j)
     else
         s->ready = j;
     s->last = j;
-    bool free = s->idle > s->woken;
-    s->woken += free;
-    pthread_cond_signal(free ? &s->work : &s->work_spare);
+    s->nready++;
+    pthread_cond_signal(&s->work);
+    call_spare(s);
 }
 
 void job_add(server *s, job *j)
@@ -87,6 +102,7 @@ bool job_cancel(server *s, uint64_t id)
 {
     pthread_mutex_lock(&s->lock);
     job *j = unlink_job(&s->ready, id);
+    s->nready -= j != NULL;
     if (!j) j = unlink_job(&s->waiting, id);
     for (s->last = s->ready; s->last && s->last->next;) s->last = s->last->next;
     pthread_mutex_unlock(&s->lock);
@@ -102,14 +118,46 @@ void job_soon(server *s, bool spare)
     pthread_mutex_unlock(&s->lock);
 }
 
+void job_not_soon(server *s, bool spare)
+{
+    pthread_mutex_lock(&s->lock);
+    --*(spare ? &s->spare : &s->idle);
+    call_spare(s);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* What it waits for may be a job that is here, or the next. */
+void job_lend(server *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->lent++;
+    want_free(s, s->nready + 1);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void job_unlend(server *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->lent--;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void job_no_spare(server *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->nspare--;
+    pthread_mutex_unlock(&s->lock);
+}
+
 job *job_next(server *s, bool spare, bool soon)
 {
     int *waiting = spare ? &s->spare : &s->idle;
     pthread_mutex_lock(&s->lock);
     *waiting += !soon;
-    while (!s->ready) pthread_cond_wait(spare ? &s->work_spare : &s->work, &s->lock);
+    while (s->nready <= (spare ? s->idle : 0))
+        pthread_cond_wait(spare ? &s->work_spare : &s->work, &s->lock);
     --*waiting;
-    if (!spare && s->woken) s->woken--;
+    s->nready--;
     job *j = s->ready;
     s->ready = j->next;
     pthread_mutex_unlock(&s->lock);
