@@ -1,10 +1,11 @@
 /* lang/sort.c - list_sort: a stable merge sort over keys, values moved along.
  *
  * The list is emptied while user code may run, so that a key function or __lt__ that changes it
- * is noticed ("list modified during sort").  Keys of one kind (all int, all float, all str) are
- * compared without dispatch.  Natural runs are found first, so that sorted input is linear;
- * runs shorter than MIN_RUN are finished by insertion.  A reversed sort reverses, sorts, reverses:
- * equal items keep their order. */
+ * is noticed ("list modified during sort").  Without a key function the list's own array is sorted
+ * where it lies.  Keys of one kind (all int, all float, all str) are compared without dispatch.
+ * Natural runs are found first, so that sorted input is linear; runs shorter than MIN_RUN are
+ * finished by insertion.  A merge sets the shorter of its runs aside: half the list at most.
+ * A reversed sort reverses, sorts, reverses: equal items keep their order. */
 #include <string.h>
 
 #include "engine/base/mem.h"
@@ -15,14 +16,15 @@
 
 enum { MIN_RUN = 32, MAX_RUNS = 64, FEW = 16 };
 
-typedef struct pair {
-    value key, val; /* val is FAIL when there is no key function: the key is the item */
-} pair;
+typedef struct span {
+    value *key, *val; /* val: what moves with the keys; NULL when they are the items themselves */
+} span;
 
 typedef struct sorter {
     interp *in;
     int (*less)(struct sorter *s, value a, value b); /* 1 0 -1 */
-    pair *tmp;                                       /* room for as many as there are */
+    span tmp;                                        /* where a run waits while it is merged */
+    int64_t room, most;                              /* of it; more is never needed */
     bool failed;
 } sorter;
 
@@ -82,14 +84,14 @@ static int less_tuple(sorter *s, value a, value b)
     return x->n < y->n;
 }
 
-static void choose_less(sorter *s, const pair *a, int64_t n)
+static void choose_less(sorter *s, const value *key, int64_t n)
 {
     bool ints = true, floats = true, strs = true, tuples = true;
     for (int64_t i = 0; i < n && (ints || floats || strs || tuples); i++) {
-        ints = ints && a[i].key.kind == V_INT;
-        floats = floats && a[i].key.kind == V_FLOAT;
-        strs = strs && is_plain_str(a[i].key);
-        tuples = tuples && a[i].key.kind == V_OBJ && a[i].key.o->type == &T_tuple;
+        ints = ints && key[i].kind == V_INT;
+        floats = floats && key[i].kind == V_FLOAT;
+        strs = strs && is_plain_str(key[i]);
+        tuples = tuples && key[i].kind == V_OBJ && key[i].o->type == &T_tuple;
     }
     s->less = ints     ? less_int
               : floats ? less_float
@@ -98,59 +100,129 @@ static void choose_less(sorter *s, const pair *a, int64_t n)
                        : less_any;
 }
 
-/* ---- runs ---- */
+/* ---- spans ---- */
 
-static void reverse_pairs(pair *a, int64_t n)
+static inline span span_at(span a, int64_t i)
+{
+    return (span){a.key + i, a.val ? a.val + i : NULL};
+}
+
+static inline void span_put(span to, int64_t i, span from, int64_t j)
+{
+    to.key[i] = from.key[j];
+    if (to.val) to.val[i] = from.val[j];
+}
+
+static void span_move(span to, span from, int64_t n)
+{
+    memmove(to.key, from.key, (size_t)n * sizeof *to.key);
+    if (to.val) memmove(to.val, from.val, (size_t)n * sizeof *to.val);
+}
+
+static void reverse_values(value *a, int64_t n)
 {
     for (int64_t i = 0, j = n - 1; i < j; i++, j--) {
-        pair t = a[i];
+        value t = a[i];
         a[i] = a[j];
         a[j] = t;
     }
 }
 
+static void span_reverse(span a, int64_t n)
+{
+    reverse_values(a.key, n);
+    if (a.val) reverse_values(a.val, n);
+}
+
+/* Puts a[0 .. n) aside. */
+static bool set_aside(sorter *s, span a, int64_t n)
+{
+    if (n > s->room) {
+        int64_t room = 2 * n < s->most ? 2 * n : s->most;
+        value *at = lang_grow(s->in, NULL, room, (a.val ? 2 : 1) * sizeof *at);
+        if (!at) return !(s->failed = true);
+        mem_free(s->tmp.key);
+        s->tmp = (span){at, a.val ? at + room : NULL};
+        s->room = room;
+    }
+    span_move(s->tmp, a, n);
+    return true;
+}
+
+/* ---- runs ---- */
+
 /* Length of the ascending run at a; a strictly descending one is turned round. */
-static int64_t count_run(sorter *s, pair *a, int64_t n)
+static int64_t count_run(sorter *s, span a, int64_t n)
 {
     int64_t i = 1;
     if (n < 2) return n;
-    bool down = s->less(s, a[1].key, a[0].key) > 0;
+    bool down = s->less(s, a.key[1], a.key[0]) > 0;
     while (++i < n && !s->failed && goes_on(s->in, (size_t)i))
-        if ((s->less(s, a[i].key, a[i - 1].key) > 0) != down) break;
-    if (down) reverse_pairs(a, i);
+        if ((s->less(s, a.key[i], a.key[i - 1]) > 0) != down) break;
+    if (down) span_reverse(a, i);
     return i;
 }
 
 /* a[0 .. sorted) is in order: puts the rest in, by binary search. */
-static void insertion(sorter *s, pair *a, int64_t sorted, int64_t n)
+static void insertion(sorter *s, span a, int64_t sorted, int64_t n)
 {
     for (int64_t i = sorted; i < n && !s->failed; i++) {
-        pair p = a[i];
+        value key = a.key[i], val = a.val ? a.val[i] : FAIL;
         int64_t lo = 0, hi = i;
         while (lo < hi) {
             int64_t mid = (lo + hi) / 2;
-            if (s->less(s, p.key, a[mid].key) > 0)
+            if (s->less(s, key, a.key[mid]) > 0)
                 hi = mid;
             else
                 lo = mid + 1;
         }
-        memmove(a + lo + 1, a + lo, (size_t)(i - lo) * sizeof *a);
-        a[lo] = p;
+        span_move(span_at(a, lo + 1), span_at(a, lo), i - lo);
+        a.key[lo] = key;
+        if (a.val) a.val[lo] = val;
     }
 }
 
-/* a[0 .. n) and a[n .. n + m) become one; the left one waits in tmp. */
-static void merge(sorter *s, pair *a, int64_t n, int64_t m)
+/* a[0 .. n) and a[n .. n + m) become one, from the left; the left one waits aside. */
+static void merge_up(sorter *s, span a, int64_t n, int64_t m)
 {
-    pair *x = s->tmp, *xe = x + n, *y = a + n, *ye = y + m, *to = a;
-    if (s->less(s, y->key, y[-1].key) <= 0) return; /* already in order */
-    if (!check_interrupt(s->in)) s->failed = true;
-    memcpy(x, a, (size_t)n * sizeof *a);
-    while (x < xe && y < ye && !s->failed) {
-        *to++ = s->less(s, y->key, x->key) > 0 ? *y++ : *x++;
-        if (!goes_on(s->in, (size_t)(to - a))) s->failed = true;
+    if (!set_aside(s, a, n)) return;
+    span x = s->tmp;
+    int64_t i = 0, j = n, to = 0;
+    while (i < n && j < n + m && !s->failed) {
+        if (s->less(s, a.key[j], x.key[i]) > 0)
+            span_put(a, to++, a, j++);
+        else
+            span_put(a, to++, x, i++);
+        if (!goes_on(s->in, (size_t)to)) s->failed = true;
     }
-    memcpy(to, x, (size_t)(xe - x) * sizeof *a);
+    span_move(span_at(a, to), span_at(x, i), n - i);
+}
+
+/* The same from the right; the right one waits. */
+static void merge_down(sorter *s, span a, int64_t n, int64_t m)
+{
+    if (!set_aside(s, span_at(a, n), m)) return;
+    span y = s->tmp;
+    int64_t i = n, j = m; /* one behind what comes next */
+    while (i > 0 && j > 0 && !s->failed) {
+        if (s->less(s, y.key[j - 1], a.key[i - 1]) > 0)
+            i--, span_put(a, i + j, a, i);
+        else
+            j--, span_put(a, i + j, y, j);
+        if (!goes_on(s->in, (size_t)(i + j))) s->failed = true;
+    }
+    span_move(span_at(a, i), y, j);
+}
+
+static void merge(sorter *s, span a, int64_t n, int64_t m)
+{
+    if (s->less(s, a.key[n], a.key[n - 1]) <= 0) return; /* already in order */
+    if (!check_interrupt(s->in)) s->failed = true;
+    if (s->failed) return;
+    if (n <= m)
+        merge_up(s, a, n, m);
+    else
+        merge_down(s, a, n, m);
 }
 
 typedef struct run_stack {
@@ -158,16 +230,16 @@ typedef struct run_stack {
     int n;
 } run_stack;
 
-static void merge_at(sorter *s, pair *a, run_stack *r, int i)
+static void merge_at(sorter *s, span a, run_stack *r, int i)
 {
-    merge(s, a + r->at[i], r->len[i], r->len[i + 1]);
+    merge(s, span_at(a, r->at[i]), r->len[i], r->len[i + 1]);
     r->len[i] += r->len[i + 1];
     for (int k = i + 1; k + 1 < r->n; k++) r->at[k] = r->at[k + 1], r->len[k] = r->len[k + 1];
     r->n--;
 }
 
 /* Keeps the lengths on the stack growing at least as Fibonacci's numbers do, so it stays short. */
-static void balance(sorter *s, pair *a, run_stack *r)
+static void balance(sorter *s, span a, run_stack *r)
 {
     while (r->n > 1 && !s->failed) {
         int i = r->n - 2;
@@ -182,15 +254,15 @@ static void balance(sorter *s, pair *a, run_stack *r)
     }
 }
 
-static bool sort_pairs(sorter *s, pair *a, int64_t n)
+static bool sort_span(sorter *s, span a, int64_t n)
 {
     run_stack r;
     r.n = 0;
     for (int64_t i = 0; i < n && !s->failed;) {
-        int64_t len = count_run(s, a + i, n - i), full = n - i < MIN_RUN ? n - i : MIN_RUN;
+        int64_t len = count_run(s, span_at(a, i), n - i), full = n - i < MIN_RUN ? n - i : MIN_RUN;
         if (!check_interrupt(s->in)) s->failed = true;
         if (len < full) {
-            insertion(s, a + i, len, full);
+            insertion(s, span_at(a, i), len, full);
             len = full;
         }
         r.at[r.n] = i;
@@ -208,31 +280,45 @@ static bool sort_pairs(sorter *s, pair *a, int64_t n)
 
 /* ---- lists ---- */
 
-static bool make_keys(interp *in, pair *a, int64_t n, value key)
+static void drop_keys(interp *in, value *key, int64_t n)
 {
-    bool keyed = !is_fail(key) && !is_none(key);
-    for (int64_t i = 0; keyed && i < n; i++) {
-        value k = value_call(in, key, &a[i].key, 1, NULL);
-        if (is_fail(k)) {
-            while (i--) value_unref(in, a[i].key), a[i].key = a[i].val;
-            for (int64_t j = 0; j < n; j++) a[j].val = FAIL;
-            return false;
-        }
-        a[i].val = a[i].key;
-        a[i].key = k;
-    }
-    return true;
+    for (int64_t i = 0; i < n; i++) value_unref(in, key[i]);
 }
 
-/* a has room for n more. */
-static bool sort_array(interp *in, pair *a, int64_t n, value key, bool reverse)
+/* The keys of n items: owned, in `few` if that has the room. NULL: pending. */
+static value *make_keys(interp *in, const value *item, int64_t n, value key, value *few)
 {
-    sorter s = {.in = in, .tmp = a + n};
-    if (!make_keys(in, a, n, key)) return false;
-    choose_less(&s, a, n);
-    if (reverse) reverse_pairs(a, n);
-    bool ok = sort_pairs(&s, a, n);
-    if (reverse) reverse_pairs(a, n);
+    value *made = n <= FEW ? few : lang_grow(in, NULL, n, sizeof *made);
+    for (int64_t i = 0; made && i < n; i++) {
+        put_value(&made[i], value_call(in, key, &item[i], 1, NULL));
+        if (!is_fail(made[i])) continue;
+        drop_keys(in, made, i);
+        if (made != few) mem_free(made);
+        return NULL;
+    }
+    return made;
+}
+
+static bool sort_keys(interp *in, span a, int64_t n, bool reverse)
+{
+    sorter s = {.in = in, .most = n / 2};
+    choose_less(&s, a.key, n);
+    if (reverse) span_reverse(a, n);
+    bool ok = sort_span(&s, a, n);
+    if (reverse) span_reverse(a, n);
+    mem_free(s.tmp.key);
+    return ok;
+}
+
+static bool sort_items(interp *in, value *at, int64_t n, value key, bool reverse)
+{
+    value few[FEW];
+    if (is_fail(key) || is_none(key)) return sort_keys(in, (span){at, NULL}, n, reverse);
+    span a = {make_keys(in, at, n, key, few), at};
+    if (!a.key) return false;
+    bool ok = sort_keys(in, a, n, reverse);
+    drop_keys(in, a.key, n);
+    if (a.key != few) mem_free(a.key);
     return ok;
 }
 
@@ -241,22 +327,9 @@ bool list_sort(interp *in, list *l, value key, bool reverse)
     int64_t n = l->n, cap = l->cap;
     value *at = l->at;
     if (n == 0 || (n == 1 && (is_fail(key) || is_none(key)))) return true;
-    pair few[2 * FEW], *a = n <= FEW ? few : lang_grow(in, NULL, 2 * n, sizeof *a);
-    if (!a) return false;
-    for (int64_t i = 0; i < n; i++) {
-        put_value(&a[i].key, value_at(&at[i]));
-        a[i].val = FAIL;
-        if (!goes_on(in, (size_t)i)) return mem_free(a), false; /* so many are no few */
-    }
     l->at = NULL;
     l->n = l->cap = 0;
-    bool ok = sort_array(in, a, n, key, reverse);
-    for (int64_t i = 0; i < n; i++) {
-        bool keyed = !is_fail(a[i].val);
-        at[i] = keyed ? a[i].val : a[i].key;
-        if (keyed) value_unref(in, a[i].key);
-    }
-    if (a != few) mem_free(a);
+    bool ok = sort_items(in, at, n, key, reverse);
     bool touched = l->at || l->n;
     list_clear(in, l);
     l->at = at;
