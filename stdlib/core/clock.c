@@ -8,10 +8,7 @@
 #include "lang/types/num.h"
 #include "lang/types/seq.h"
 #include "lang/types/str.h"
-#include "stdlib/stdlib.h"
-
-#define SECOND INT64_C(1000000)
-#define DAY    (86400 * SECOND)
+#include "stdlib/core/moment.h"
 
 enum { YEAR, MONTH, MDAY, HOUR, MINUTE, SECONDS, MICRO, NFIELD };
 
@@ -144,6 +141,8 @@ static value span(interp *in, const value *arg)
 
 static bool when_fields(interp *in, value x, int64_t *field)
 {
+    int64_t known;
+    if (moment_when(x, &known)) return fields_of(known, field), true;
     str *name = str_intern(in, "_when", 5);
     value when = name ? value_getattr(in, x, name) : FAIL;
     obj_unref(in, name);
@@ -261,6 +260,9 @@ static const builtin functions[] = {
      "The number of a time of day, whose fields are checked."},
     {"span(weeks, days, hours, minutes, seconds, milliseconds, microseconds, /)", span,
      "All of them in microseconds; None where they are not all small ints."},
+    {"make(cls, kind, when, tzinfo, fold, /)", moment_make,
+     "An instance of a class derived from Moment. kind: 1 of date, 2 of datetime, 0 of others."},
+    {"lasting(cls, us, /)", span_make, "An instance of a class derived from Span."},
     {"year(x, /)", year, NULL},
     {"month(x, /)", month, NULL},
     {"day(x, /)", day, NULL},
@@ -278,5 +280,12 @@ static const builtin functions[] = {
 };
 /* clang-format on */
 
-const module_def clock_def = {
-    .name = "_clock", .doc = "Moments as numbers, fields and texts.", .table = functions};
+static bool open_clock(interp *in, module *m)
+{
+    return module_put_type(in, m, &T_moment) && module_put_type(in, m, &T_span);
+}
+
+const module_def clock_def = {.name = "_clock",
+                              .doc = "Moments as numbers, fields and texts.",
+                              .table = functions,
+                              .open = open_clock};
