@@ -219,6 +219,15 @@ static value load(interp *in, const char *name, value parent)
     return not_found(in, name, up && !package ? up->at : NULL);
 }
 
+/* Does a package of the library have something else under the name of its module?  It puts that
+ * there when it begins in Python, where the module has been loaded before: dask.array.gufunc is a
+ * class, and a module to import from. */
+static bool kept(interp *in, const module *package, const char *name)
+{
+    value v = package->lazy ? dict_peek(in, package->dict, name) : FAIL;
+    return !is_fail(v) && !as_module(v);
+}
+
 value interp_import(interp *in, const char *name)
 {
     value m = dict_peek(in, in->modules, name);
@@ -236,7 +245,7 @@ value interp_import(interp *in, const char *name)
         m = dict_peek(in, in->modules, name);
     }
     m = is_fail(m) ? load(in, name, parent) : value_ref(m);
-    if (!is_fail(m) && as_module(parent) &&
+    if (!is_fail(m) && as_module(parent) && !kept(in, as_module(parent), dot + 1) &&
         !dict_put(in, as_module(parent)->dict, dot + 1, value_ref(m))) {
         value_unref(in, m);
         m = FAIL;
