@@ -27,6 +27,7 @@ const module_def *const stdlib_modules[] = {
     &json_def,
     &time_def,
     &clock_def,
+    &pickle_def,
     &hashlib_def,
     &zlib_def,
     &archive_def,

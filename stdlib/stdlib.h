@@ -13,7 +13,7 @@ extern const module_def cmath_def;
 extern const module_def unicodedata_def;
 extern const module_def re_def;
 extern const module_def json_def;
-extern const module_def time_def, clock_def;
+extern const module_def time_def, clock_def, pickle_def;
 extern const module_def hashlib_def;
 extern const module_def zlib_def, archive_def;
 extern const module_def binascii_def;

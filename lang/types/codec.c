@@ -281,7 +281,8 @@ static bool decode_trouble(coding *c, const unsigned char *s, size_t from, size_
                            const char *reason)
 {
     const char *e = c->errors;
-    if (!strcmp(e, "strict")) return raise(c, true, from, to, reason);
+    if (!strcmp(e, "strict") || !strcmp(e, "surrogatepass"))
+        return raise(c, true, from, to, reason);
     if (!strcmp(e, "ignore")) return true;
     if (!strcmp(e, "replace")) return add_cp(c, 0xfffd), true;
     for (size_t i = from; i < to; i++) {
@@ -323,6 +324,13 @@ static size_t skip_ascii(const unsigned char *s, size_t i, size_t n)
     return i;
 }
 
+/* Do the three bytes of a surrogate stand here, and may they? */
+static bool passes_surrogate(const coding *c, const unsigned char *s, size_t n)
+{
+    return n >= 3 && s[0] == 0xed && s[1] >= 0xa0 && s[1] < 0xc0 && (s[2] & 0xc0) == 0x80 &&
+           !strcmp(c->errors, "surrogatepass");
+}
+
 /* What is valid is copied in pieces as long as can be: good is where the present one begins. */
 static bool decode_utf8(coding *c, const unsigned char *s, size_t n)
 {
@@ -340,6 +348,7 @@ static bool decode_utf8(coding *c, const unsigned char *s, size_t n)
                (got == 1 ? utf8_second_ok(s[i], s[i + 1]) : (s[i + got] & 0xc0) == 0x80)) {
             got++;
         }
+        if (got < need && passes_surrogate(c, s + i, n - i)) got = need;
         if (got < need) {
             sb_add(&c->out, (const char *)s + good, i - good);
             if (!decode_trouble(c, s, i, i + got,
