@@ -1,9 +1,9 @@
 /* engine/run/pool.c - worker threads: where they find tasks, when they sleep.
  *
  * A worker takes its own newest task, else the next leaf in order of priority, else the oldest
- * task of another.  With nothing to do it spins some 30 us (a wake-up costs as much), then parks.
- * `slots` bounds how many run at once: a worker that blocks gives its slot away, and a spare
- * thread takes it. */
+ * task of another.  With nothing to do it spins some 30 us (a wake-up costs as much), leaves the
+ * job and parks.  `slots` bounds how many run at once: a worker that blocks gives its slot away,
+ * and a spare thread takes it. */
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +12,8 @@
 #include "engine/base/stop.h"
 #include "engine/run/memory.h"
 #include "engine/run/pool.h"
+
+static const double SPIN_S = 30e-6;
 
 /* --- finding work --- */
 
@@ -43,7 +45,7 @@ static tid steal(pool *p, const worker *thief)
     return NO_TASK;
 }
 
-static tid find_task(job *j, worker *w)
+tid job_find(job *j, worker *w)
 {
     tid t = deque_pop(&w->own);
     if (t == NO_TASK && memory_is_near(j->memory))
@@ -52,11 +54,11 @@ static tid find_task(job *j, worker *w)
     return t == NO_TASK ? steal(j->pool, w) : t;
 }
 
-static tid spin_for_task(job *j, worker *w)
+tid job_spin(job *j, worker *w, double seconds)
 {
-    double end = run_clock() + 30e-6;
+    double end = run_clock() + seconds;
     tid t;
-    while ((t = find_task(j, w)) == NO_TASK && !job_over(j) && run_clock() < end)
+    while ((t = job_find(j, w)) == NO_TASK && !job_over(j) && run_clock() < end)
         for (int i = 0; i < 32; i++) __builtin_ia32_pause();
     return t;
 }
@@ -80,30 +82,30 @@ void pool_wake(pool *p, int n)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* Between tasks of a job: the time bound makes a lost wake-up a delay, not a deadlock. */
-static void park(job *j, worker *w)
+static bool has_work(job *j)
 {
-    pool *p = j->pool;
-    atomic_fetch_add(&p->slots, 1);
-    pthread_mutex_lock(&p->lock);
-    atomic_fetch_add(&p->nparked, 1);
-    if (!job_over(j) && !atomic_load(&w->own.n)) wait_until(&p->wake, &p->lock, 2e-3);
-    atomic_fetch_sub(&p->nparked, 1);
-    pthread_mutex_unlock(&p->lock);
-    while (atomic_fetch_sub(&p->slots, 1) <= 0) { /* no place: another runs instead */
-        atomic_fetch_add(&p->slots, 1);
-        if (job_over(j)) {
-            atomic_fetch_sub(&p->slots, 1);
-            return;
-        }
-        pthread_mutex_lock(&p->lock);
-        wait_until(&p->wake, &p->lock, 2e-3);
-        pthread_mutex_unlock(&p->lock);
+    if (atomic_load(&j->next_leaf) < j->nleaf) return true;
+    for (int i = 0; i < atomic_load(&j->pool->nworker); i++) {
+        worker *w = atomic_load(&j->pool->worker[i]);
+        if (w && atomic_load(&w->own.n)) return true;
     }
+    return false;
+}
+
+/* Sleeps while there is nothing to do, or no place to do it; with p->lock held. The time bound
+ * makes a lost wake-up a delay, not a deadlock. */
+static void park(pool *p, job *j)
+{
+    atomic_fetch_add(&p->nparked, 1);
+    if (atomic_load(&p->slots) <= 0 || memory_is_near(j->memory) || !has_work(j))
+        wait_until(&p->wake, &p->lock, 2e-3);
+    atomic_fetch_sub(&p->nparked, 1);
 }
 
 /* --- a worker's life --- */
 
+/* Until the job is over, there is nothing to do, or too many run: others may take then what is
+ * left of its tasks. */
 static void work(job *j, worker *w)
 {
     tid t = NO_TASK;
@@ -111,18 +113,13 @@ static void work(job *j, worker *w)
     while (!job_over(j)) {
         if (atomic_load_explicit(&w->pool->slots, memory_order_relaxed) < 0) {
             if (t != NO_TASK) deque_push(&w->own, t);
-            t = NO_TASK;
-            park(j, w);
+            break;
         }
-        if (t == NO_TASK) t = find_task(j, w);
-        if (t == NO_TASK) t = spin_for_task(j, w);
-        if (t == NO_TASK) {
-            if (!job_over(j)) park(j, w);
-            continue;
-        }
+        if (t == NO_TASK) t = job_find(j, w);
+        if (t == NO_TASK) t = job_spin(j, w, SPIN_S);
+        if (t == NO_TASK) break;
         t = job_run_one(j, w, t);
     }
-    while (deque_pop(&w->own) != NO_TASK) continue;
     stop_listen(NULL);
 }
 
@@ -156,6 +153,7 @@ static void *worker_main(void *arg)
     worker *w = arg;
     pool *p = w->pool;
     par_alone(true);
+    const job *idle = NULL; /* where it found nothing to do */
     pthread_mutex_lock(&p->lock);
     while (!p->quit && !atomic_load(&w->lost)) {
         job *j = atomic_load(&p->job);
@@ -163,9 +161,14 @@ static void *worker_main(void *arg)
             pthread_cond_wait(&p->wake, &p->lock);
             continue;
         }
-        if (atomic_fetch_sub(&p->slots, 1) <= 0) { /* a spare, and nobody sleeps */
+        if (idle == j) {
+            idle = NULL;
+            park(p, j);
+            continue;
+        }
+        idle = j;
+        if (atomic_fetch_sub(&p->slots, 1) <= 0) { /* others run */
             atomic_fetch_add(&p->slots, 1);
-            wait_until(&p->wake, &p->lock, 2e-3);
             continue;
         }
         atomic_fetch_add(&j->inside, 1);
@@ -289,6 +292,7 @@ bool pool_open(pool *p, job *j)
     bool free = !p->busy;
     if (free) {
         p->busy = true;
+        if (j->lends) atomic_fetch_sub(&p->slots, 1);
         atomic_store(&p->job, j);
         while (atomic_load(&p->nworker) - p->nlost < p->target) {
             int had = atomic_load(&p->nworker);
@@ -301,12 +305,23 @@ bool pool_open(pool *p, job *j)
     return free;
 }
 
-void pool_close(pool *p)
+/* Workers that sleep find out when they wake up. */
+void pool_end(pool *p)
 {
     pthread_mutex_lock(&p->lock);
     atomic_store(&p->job, NULL);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* What a job that failed left ready, nobody is to find in the next one. */
+void pool_close(pool *p)
+{
+    for (int i = 0; i < atomic_load(&p->nworker); i++) {
+        worker *w = atomic_load(&p->worker[i]);
+        while (w && deque_pop(&w->own) != NO_TASK) continue;
+    }
+    pthread_mutex_lock(&p->lock);
     p->busy = false;
-    pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->lock);
 }
 

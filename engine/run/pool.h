@@ -36,6 +36,7 @@ struct job {
     pool *pool;
     _Atomic uint32_t left;      /* tasks not finished */
     _Atomic int stop;           /* 1: failed or cancelled */
+    bool lends;                 /* the calling thread is one of those who run tasks */
     double next_tick;           /* of the calling thread while it runs tasks */
     _Atomic uint32_t next_leaf; /* into leaf */
     uint32_t nleaf;
@@ -86,5 +87,11 @@ void job_fail(job *j, tid t, err *e);
 /* pool.c */
 void pool_wake(pool *p, int n);
 bool pool_open(pool *p, job *j);
+/* Nobody begins with the job any more; workers that are still inside j are let go; the pool is free
+ * for the next. */
+void pool_end(pool *p);
+void pool_abandon(pool *p, job *j);
 void pool_close(pool *p);
-void pool_abandon(pool *p, job *j); /* lets go of workers that are still inside j */
+/* A task that is ready, for w, at once or within some seconds; NO_TASK. */
+tid job_find(job *j, worker *w);
+tid job_spin(job *j, worker *w, double seconds);

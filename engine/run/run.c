@@ -110,14 +110,6 @@ static void offer(job *j, worker *w, tid t)
     if (any) pool_wake(j->pool, MAX_WORKER);
 }
 
-/* Of a job that failed: workers forget what they found ready as they leave, but not what was
- * offered to one that was never there. */
-static void take_offers_back(job *j)
-{
-    worker *to = atomic_load(&j->pool->worker[0]);
-    while (to && deque_pop(&to->own) != NO_TASK) continue;
-}
-
 /* Workers leave at the end of their task. After a Ctrl-C they get GRACE_S; who is still inside a
  * library call then is let go and replaced, and its result will be dropped. */
 static void wait_for_workers(job *j, bool patient)
@@ -137,9 +129,49 @@ static void wait_for_workers(job *j, bool patient)
         sched_yield(); /* what it holds is to be free when the caller goes on */
 }
 
+/* Are all its tasks so short that who runs them hears Ctrl-C between them? */
+static bool is_brisk(const job *j)
+{
+    enum { FEW = 32 };
+    static const double BRISK_S = 5e-3;
+    const plan *p = j->p;
+    const run_opts *o = &j->o;
+    if (j->memory || p->nforeign || p->nhome || o->end || o->trace || p->nprog > FEW) return false;
+    bool seen[FEW] = {0}, brisk = true;
+    costs *c = costs_new(p);
+    uint32_t left = p->nprog;
+    for (tid t = 0; t < p->ntask && left && brisk; t++) {
+        bool *s = &seen[p->task[t].prog];
+        if (*s || p->task[t].flags & TASK_DONE) continue;
+        *s = true;
+        left--;
+        brisk = costs_of(c, t).seconds < BRISK_S;
+    }
+    costs_free(c);
+    return brisk;
+}
+
+/* The calling thread as one worker more, without a wake-up at the beginning and the end: until it
+ * finds nothing more to do. */
+static void lend_a_hand(job *j, worker *w)
+{
+    static const double SPIN_S = 250e-6;
+    tid t = NO_TASK;
+    while (!job_over(j)) {
+        if (t == NO_TASK) t = job_find(j, w);
+        if (t == NO_TASK) t = job_spin(j, w, SPIN_S);
+        if (t == NO_TASK) break;
+        t = job_run_one(j, w, t);
+        offer(j, w, NO_TASK);
+        if (!job_poll(j)) break;
+    }
+    atomic_fetch_add(&j->pool->slots, 1);
+}
+
 static void run_pool(job *j, worker *w)
 {
     const run_opts *o = &j->o;
+    if (j->lends) lend_a_hand(j, w);
     double period = o->cancel ? 0.01 : (o->tick_ms ? o->tick_ms : 100) * 1e-3;
     while (!job_over(j)) {
         tid t = home_pop(j);
@@ -149,10 +181,10 @@ static void run_pool(job *j, worker *w)
             home_wait(j, period);
         if (!job_over(j) && !tick(j)) break;
     }
-    take_offers_back(j);
-    pool_close(j->pool);
+    pool_end(j->pool);
     wait_for_workers(j, j->failure.kind != KeyboardInterrupt);
     pool_abandon(j->pool, j);
+    pool_close(j->pool);
 }
 
 /* Small native plans are done before a worker would have woken up. */
@@ -200,6 +232,7 @@ bool plan_run(plan *p, pool *on, const run_opts *o, tid *failed, err *e)
     job *j = job_new(p, here ? NULL : on, o, e);
     if (!j) return false;
     worker w = {.id = -1, .user = o->user, .pool = on, .own = {.lock = ATOMIC_FLAG_INIT}};
+    j->lends = !here && is_brisk(j);
     if (!here && !pool_open(on, j)) { /* a compute() inside a task */
         here = true;
         j->pool = NULL;
