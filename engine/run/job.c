@@ -240,9 +240,6 @@ tid job_run_one(job *j, worker *w, tid t)
     if (j->memory && next != NO_TASK && w->id >= 0) memory_claim(j->memory, next);
     free_inputs(j, k);
     if (j->memory) memory_leave(j->memory, t);
-    if (atomic_fetch_sub_explicit(&j->left, 1, memory_order_acq_rel) == 1) {
-        wake_home(j);
-        if (j->pool && atomic_load(&j->pool->nparked)) pool_wake(j->pool, MAX_WORKER);
-    }
+    if (atomic_fetch_sub_explicit(&j->left, 1, memory_order_acq_rel) == 1) wake_home(j);
     return next;
 }

@@ -9,7 +9,7 @@
 #include "engine/run/memory.h"
 #include "engine/run/pool.h"
 
-static const double GRACE_S = 0.02;
+static const double GRACE_S = 0.02, SPIN_S = 250e-6;
 
 static bool cancelled(const run_opts *o)
 {
@@ -114,7 +114,8 @@ static void offer(job *j, worker *w, tid t)
  * library call then is let go and replaced, and its result will be dropped. */
 static void wait_for_workers(job *j, bool patient)
 {
-    double end = run_clock() + GRACE_S;
+    double now = run_clock(), end = now + GRACE_S;
+    while (atomic_load(&j->inside) && run_clock() < now + SPIN_S) __builtin_ia32_pause();
     pthread_mutex_lock(&j->lock);
     while (atomic_load(&j->inside) && (patient || run_clock() < end)) {
         struct timespec ts;
@@ -155,7 +156,6 @@ static bool is_brisk(const job *j)
  * finds nothing more to do. */
 static void lend_a_hand(job *j, worker *w)
 {
-    static const double SPIN_S = 250e-6;
     tid t = NO_TASK;
     while (!job_over(j)) {
         if (t == NO_TASK) t = job_find(j, w);
