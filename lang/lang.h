@@ -65,6 +65,11 @@ value *interp_arithmetic(interp *in);
 typedef bool (*sleep_hook)(interp *in, double seconds);
 void interp_on_sleep(interp *in, sleep_hook f);
 bool interp_sleep(interp *in, double seconds);
+/* Has the program several threads?  Then who waits for something outside only looks for it, and
+ * rests between two looks, so that the others run: for a moment at first (*step is 0), then longer.
+ * False: exception. */
+bool interp_several(const interp *in);
+bool interp_rest(interp *in, double *step);
 
 /* ---- modules ---- */
 

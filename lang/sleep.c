@@ -31,3 +31,15 @@ bool interp_sleep(interp *in, double seconds)
         nanosleep(&step, NULL);
     }
 }
+
+bool interp_several(const interp *in)
+{
+    return threads_several(in);
+}
+
+bool interp_rest(interp *in, double *step)
+{
+    const double first = 1e-4, last = 10e-3;
+    *step = *step > 0 ? fmin(2 * *step, last) : first;
+    return threads_several(in) ? threads_sleep(in, *step) : interp_sleep(in, *step);
+}

@@ -19,7 +19,8 @@ typedef struct hand { /* a task thread */
     bool left;   /* the task has seceded */
     bool spare;  /* it stands in for tasks that ask */
     bool soon;   /* it has told that it is free in a moment */
-    bool lent;   /* its task waits, or has seceded: another may run */
+    int asking;  /* threads of its task that wait for answers */
+    int lent;    /* how many other tasks may run in its place */
     idmap kept;  /* functions, thawed once: value * by number */
     job *now;
 } hand;
@@ -347,8 +348,19 @@ int worker_number(interp *in, const char **name)
     return h ? h->s->number : -1;
 }
 
-static void await(server *s, ask *a)
+static bool has_come(server *s, const ask *a)
 {
+    pthread_mutex_lock(&s->lock);
+    bool there = a->there;
+    pthread_mutex_unlock(&s->lock);
+    return there;
+}
+
+/* Other threads of the task, if it has some, run meanwhile. */
+static void await(interp *in, server *s, ask *a)
+{
+    double step = 0;
+    while (interp_several(in) && !has_come(s, a) && interp_rest(in, &step)) continue;
     pthread_mutex_lock(&s->lock);
     while (!a->there) pthread_cond_wait(&s->answered, &s->lock);
     for (ask **p = &s->asks; *p; p = &(*p)->next) {
@@ -359,22 +371,15 @@ static void await(server *s, ask *a)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* While a task waits, the scheduler may send another: somebody must be there for it. */
-static void lend(hand *h)
+/* While a task waits, or has seceded, the scheduler may send another: somebody must be there for
+ * it. */
+static void lend(hand *h, int more)
 {
-    not_free_soon(h);
-    if (!h->lent && !h->s->alone) {
-        h->lent = true;
-        job_lend(h->s);
-    }
-}
-
-static void take_back(hand *h)
-{
-    if (h->lent && !h->left) {
-        h->lent = false;
-        job_unlend(h->s);
-    }
+    if (h->s->alone) return;
+    h->asking += more;
+    int due = h->asking > h->left ? h->asking : h->left;
+    for (; h->lent < due; h->lent++) job_lend(h->s);
+    for (; h->lent > due; h->lent--) job_unlend(h->s);
 }
 
 value workers_ask(interp *in, value question)
@@ -391,7 +396,8 @@ value workers_ask(interp *in, value question)
     h->s->asks = &a;
     pthread_mutex_unlock(&h->s->lock);
     flush_said(h);
-    lend(h);
+    not_free_soon(h);
+    lend(h, 1);
     wire_out w = {0};
     wire_u8(&w, MSG_ASKS);
     wire_u64(&w, h->id);
@@ -399,8 +405,8 @@ value workers_ask(interp *in, value question)
     wire_datum(&w, d, &e);
     server_post(h->s, &w);
     datum_unref(d);
-    await(h->s, &a);
-    take_back(h);
+    await(in, h->s, &a);
+    lend(h, -1);
     value v = a.answer ? value_of(in, a.answer) : NONE;
     datum_unref(a.answer);
     if (!a.raised || is_fail(v)) return v;

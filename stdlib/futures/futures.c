@@ -265,24 +265,16 @@ static value w_add(interp *in, const value *arg)
     return NONE;
 }
 
-/* Waits in slices; a worker's thread gives up its place meanwhile. */
-static bool wait_for(interp *in, watch *w, size_t n, bool erred, double seconds)
+typedef struct awaited {
+    watch *w;
+    size_t n;
+    bool erred;
+} awaited;
+
+static bool came(void *ctx, double seconds)
 {
-    enum { SLICE_MS = 20 };
-    double left = seconds < 0 ? 1e300 : seconds;
-    helper *h = helper_of(in);
-    bool pause = h && !helper_is_paused(h) && seconds != 0 && !watch_wait(w, n, erred, 0);
-    bool came = false;
-    if (pause) helper_pause(h);
-    do {
-        double step = left < SLICE_MS * 1e-3 ? left : SLICE_MS * 1e-3;
-        came = watch_wait(w, n, erred, step);
-        teams_say(in);
-        left -= step;
-    } while (!came && left > 0 && check_interrupt(in));
-    if (pause) helper_resume(h);
-    note_wait(in);
-    return came;
+    const awaited *a = ctx;
+    return watch_wait(a->w, a->n, a->erred, seconds);
 }
 
 static value w_wait(interp *in, const value *arg)
@@ -295,8 +287,10 @@ static value w_wait(interp *in, const value *arg)
     if (!is_none(arg[3]) && !to_double(in, arg[3], &seconds)) return FAIL;
     if (!is_none(arg[3]) && seconds < 0) seconds = 0;
     if (!w->w) return v_bool(n <= 0);
-    bool came = wait_for(in, w->w, n < 0 ? 0 : (size_t)n, erred, seconds);
-    return throwing(in) ? FAIL : v_bool(came);
+    awaited a = {w->w, n < 0 ? 0 : (size_t)n, erred};
+    bool enough = wait_outside(in, came, &a, seconds);
+    note_wait(in);
+    return throwing(in) ? FAIL : v_bool(enough);
 }
 
 static value w_next(interp *in, const value *arg)

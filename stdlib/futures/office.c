@@ -1,5 +1,6 @@
 /* stdlib/futures/office.c - a scheduler with its workers as an object: what a LocalCluster holds.
  */
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -42,7 +43,7 @@ void teams_say(interp *in)
     }
 }
 
-static double seconds(clockid_t clock)
+static double clock_of(clockid_t clock)
 {
     struct timespec t;
     clock_gettime(clock, &t);
@@ -51,12 +52,12 @@ static double seconds(clockid_t clock)
 
 double clock_seconds(void)
 {
-    return seconds(CLOCK_REALTIME);
+    return clock_of(CLOCK_REALTIME);
 }
 
 double clock_worked(void)
 {
-    return seconds(CLOCK_THREAD_CPUTIME_ID);
+    return clock_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void note_wait(interp *in)
@@ -85,6 +86,25 @@ static bool nap(interp *in, double left)
     note_wait(in);
     interp_on_sleep(in, nap);
     return ok;
+}
+
+bool wait_outside(interp *in, bool (*came)(void *ctx, double seconds), void *ctx, double seconds)
+{
+    const double piece = 20e-3;
+    double end = seconds < 0 ? INFINITY : clock_of(CLOCK_MONOTONIC) + seconds, step = 0;
+    helper *h = helper_of(in);
+    bool there = came(ctx, 0), pause = !there && seconds != 0 && h && !helper_is_paused(h);
+    if (pause) helper_pause(h);
+    for (;;) {
+        teams_say(in);
+        double left = there ? 0 : end - clock_of(CLOCK_MONOTONIC);
+        if (left <= 0 || !check_interrupt(in)) break;
+        bool several = interp_several(in);
+        if (several && !interp_rest(in, &step)) break;
+        there = came(ctx, several ? 0 : fmin(left, piece));
+    }
+    if (pause) helper_resume(h);
+    return there;
 }
 
 /* ---- methods ---- */

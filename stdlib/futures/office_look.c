@@ -110,26 +110,30 @@ value office_now(interp *in, const value *arg)
     return o ? v_int((int64_t)board_now(foreman_board(o->f))) : FAIL;
 }
 
-/* changed(now, seconds): waits for a change; a worker's thread gives up its place meanwhile */
+typedef struct newer {
+    foreman *f; /* counted: another thread of the program may close the scheduler */
+    uint64_t than;
+} newer;
+
+static bool is_newer(void *ctx, double seconds)
+{
+    const newer *x = ctx;
+    return board_wait(foreman_board(x->f), x->than, seconds) || foreman_is_closed(x->f);
+}
+
+/* changed(now, seconds): waits for a change */
 value office_changed(interp *in, const value *arg)
 {
-    enum { SLICE_MS = 20 };
     office *o = office_peek(in, arg[0]);
     int64_t now;
-    double left = 1e300;
+    double seconds = -1;
     if (!o || !to_int64(in, arg[1], &now)) return FAIL;
-    if (!is_none(arg[2]) && !to_double(in, arg[2], &left)) return FAIL;
-    helper *h = helper_of(in);
-    bool pause = h && !helper_is_paused(h), came = false;
-    if (pause) helper_pause(h);
-    do {
-        double step = left < SLICE_MS * 1e-3 ? left : SLICE_MS * 1e-3;
-        came = board_wait(foreman_board(o->f), (uint64_t)now, step);
-        teams_say(in);
-        left -= step;
-    } while (!came && left > 0 && check_interrupt(in));
-    if (pause) helper_resume(h);
-    return throwing(in) ? FAIL : v_bool(came);
+    if (!is_none(arg[2]) && !to_double(in, arg[2], &seconds)) return FAIL;
+    if (!is_none(arg[2]) && seconds < 0) seconds = 0;
+    newer x = {foreman_ref(o->f), (uint64_t)now};
+    bool changed = wait_outside(in, is_newer, &x, seconds);
+    foreman_unref(x.f);
+    return throwing(in) ? FAIL : v_bool(changed);
 }
 
 value office_names(interp *in, const value *arg)
