@@ -78,7 +78,7 @@ END_TEST
 typedef struct test_fn {
     fn base;
     pthread_t home;
-    _Atomic int *count, *wrong;
+    _Atomic int *count, *wrong, at_home;
     int sleep_ms, fail_at;
     bool only_home;
 } test_fn;
@@ -89,6 +89,7 @@ static datum *test_call(const fn *f, const call *c, err *e)
     const test_fn *t = (const test_fn *)f;
     int n = atomic_fetch_add(t->count, 1);
     bool home = pthread_equal(pthread_self(), t->home);
+    if (home) atomic_fetch_add((_Atomic int *)(uintptr_t)&t->at_home, 1);
     if ((f->flags & FN_HOME) && !home) atomic_fetch_add(t->wrong, 1);
     if (t->only_home && c->go_home) {
         *c->go_home = true;
@@ -216,6 +217,48 @@ START_TEST(the_first_error_stops_the_rest_and_names_its_task)
 }
 END_TEST
 
+/* Tasks of the engine's own, all short: the caller is one of the workers. */
+START_TEST(the_calling_thread_lends_a_hand)
+{
+    _Atomic int count = 0, wrong = 0;
+    err e = {0};
+    pool *p = pool_new(2, false, NULL);
+    test_fn *f = test_new(&count, &wrong, 0), *foreign = test_new(&count, &wrong, FN_FOREIGN);
+    ck_assert_int_eq(fan(20000, f, f, p, &e), 20001);
+    ck_assert_int_eq(fan(200, foreign, foreign, p, &e), 201);
+    ck_assert_int_gt(atomic_load(&f->at_home), 0);
+    ck_assert_int_eq(atomic_load(&foreign->at_home), 0);
+    pool_free(p);
+    datum_unref(f);
+    datum_unref(foreign);
+}
+END_TEST
+
+START_TEST(nothing_of_a_failed_run_is_found_by_the_next)
+{
+    _Atomic int count = 0, wrong = 0;
+    pool *p = pool_new(2, false, NULL);
+    test_fn *good = test_new(&count, &wrong, 0), *bad = test_new(&count, &wrong, 0);
+    for (int k = 0; k < 300; k++) {
+        err e = {0};
+        volatile int stop = k % 3 == 0;
+        layer *l;
+        plan *pl = fan_plan(500, &bad->base, &good->base, &l);
+        atomic_store(&count, 0);
+        bad->fail_at = stop ? 0 : 1 + k;
+        ck_assert(!plan_run(pl, p, &(run_opts){.cancel = &stop}, NULL, &e));
+        ck_assert_int_eq(e.kind, stop ? KeyboardInterrupt : ValueError);
+        err_clear(&e);
+        plan_free(pl);
+        datum_unref(l);
+        ck_assert_int_eq(fan(100, good, good, p, &e), 101);
+    }
+    pool_free(p);
+    datum_unref(good);
+    datum_unref(bad);
+}
+END_TEST
+
 START_TEST(sleeping_tasks_give_their_place_to_others)
 {
     _Atomic int count = 0, wrong = 0;
@@ -307,6 +350,8 @@ static Suite *suite(void)
     tcase_add_test(t, home_tasks_run_on_the_calling_thread);
     tcase_add_test(t, a_task_may_ask_to_run_at_home);
     tcase_add_test(t, the_first_error_stops_the_rest_and_names_its_task);
+    tcase_add_test(t, the_calling_thread_lends_a_hand);
+    tcase_add_test(t, nothing_of_a_failed_run_is_found_by_the_next);
     tcase_add_test(t, sleeping_tasks_give_their_place_to_others);
     tcase_add_test(t, a_cancelled_run_ends_soon);
     tcase_add_test(t, a_graph_with_a_cycle_is_refused);
