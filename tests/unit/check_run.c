@@ -246,8 +246,9 @@ START_TEST(nothing_of_a_failed_run_is_found_by_the_next)
         plan *pl = fan_plan(500, &bad->base, &good->base, &l);
         atomic_store(&count, 0);
         bad->fail_at = stop ? 0 : 1 + k;
-        ck_assert(!plan_run(pl, p, &(run_opts){.cancel = &stop}, NULL, &e));
-        ck_assert_int_eq(e.kind, stop ? KeyboardInterrupt : ValueError);
+        bool ok = plan_run(pl, p, &(run_opts){.cancel = &stop}, NULL, &e);
+        ck_assert(!ok || stop); /* it may have ended before anybody looked */
+        if (!ok) ck_assert_int_eq(e.kind, stop ? KeyboardInterrupt : ValueError);
         err_clear(&e);
         plan_free(pl);
         datum_unref(l);
