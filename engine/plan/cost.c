@@ -484,11 +484,16 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
                fn_as_ufunc(x->view[0].f, &want, &which);
     k.parts = k.streams && top && top->kind->cost.parts;
     k.seconds = (g->foreign ? FOREIGN_NS : TASK_NS) * 1e-9;
-    for (uint32_t s = 0; s < g->nstep; s++) {
+    uint64_t turns = 1; /* how often the steps of a level run */
+    for (uint32_t s = 0, level = 1; s < g->nstep; s++) {
         if (!x->known[s]) continue;
-        k.seconds += step_seconds(g->by[s], x->index[s], &x->view[s], pieces);
+        if (level < g->nlevel && s == g->level[level]) {
+            turns *= x->view[g->level[level++ - 1]].nin;
+            k.seconds += (double)turns * TASK_NS * 1e-9;
+        }
+        k.seconds += (double)turns * step_seconds(g->by[s], x->index[s], &x->view[s], pieces);
         uint64_t box;
-        k.read += source_bytes(g->by[s], x->index[s], &x->view[s], &box);
+        k.read += turns * source_bytes(g->by[s], x->index[s], &x->view[s], &box);
     }
     return k;
 }

@@ -128,9 +128,10 @@ static program *make_program(walk *w, uint32_t root)
     node *x = &w->s.at[root];
     if (x->prog != NO_PROG) return w->p->prog[x->prog];
     const layer *step[MAX_STEP], *by[MAX_STEP];
-    uint32_t n = 0;
+    uint32_t n = 0, level[MAX_LEVEL], nlevel = 0;
     for (uint32_t i = root + 1; i-- > 0 && n < x->nstep;) {
         if (w->s.at[i].root != root) continue;
+        if (w->s.at[i].nested) level[nlevel++] = n;
         step[n] = w->s.at[i].of;
         by[n++] = w->s.at[i].by;
     }
@@ -139,6 +140,7 @@ static program *make_program(walk *w, uint32_t root)
         p->prog = mem_grow(p->prog, (p->nprog ? 2 * p->nprog : 1) * sizeof *p->prog);
     x->prog = p->nprog;
     program *g = p->prog[p->nprog++] = program_new(n, step, by);
+    for (uint32_t k = 0; k < nlevel; k++) program_add_level(g, level[k]);
     if (w->opts->off & PASS_TILE) g->tiles = false;
     if (w->opts->off & PASS_PIPE) g->pipes = false;
     return g;
@@ -400,6 +402,7 @@ static bool lower(walk *w, uint32_t n, const ref *want, err *e)
     const plan_opts *o = w->opts;
     TRY(nodes_build(&w->s, w->p, n, want, o, e));
     pass_fuse(&w->s, o);
+    pass_nest(&w->s, o);
     pass_unite(&w->s, n, want, o);
     for (uint32_t i = 0; i < w->s.n; i++) {
         w->united |= w->s.at[i].same != NULL;

@@ -18,6 +18,7 @@ typedef struct node { /* a layer that the wanted keys reach */
     uint64_t nwanted; /* how often */
     bool helpers;     /* even some that are no blocks: it stays as it is */
     bool same_index;  /* a step that works on the block its root works on */
+    bool nested;      /* it begins a level of its root's program (nest.c) */
     tid *dense;       /* index -> tid, when the layer is small */
     struct tids *sparse;
     ref *same; /* the tasks that other tables hold as well: whose each is; else {0}. NULL: none */
@@ -63,6 +64,7 @@ layer *rewrite_runs(const nodes *all, const node *x);
 
 /* over the finished nodes */
 void pass_fuse(nodes *s, const plan_opts *o);
+void pass_nest(nodes *s, const plan_opts *o);
 void pass_unite(nodes *s, uint32_t nwant, const ref *want, const plan_opts *o);
 
 enum { PLAN_TASK = sizeof(task) + 32 }; /* bytes of one, with its edges and result */

@@ -40,6 +40,7 @@ typedef struct program program; /* one per (fused) layer, see plan/program.h */
     PASS(UNITE, unite)       /* equal keys of graphs written by hand are one task */               \
     PASS(INHERIT, inherit)   /* stored blocks that nobody else reaches die with their readers */   \
     PASS(RUNS, runs)         /* what reads very many blocks at once reads them in runs */          \
+    PASS(NEST, nest)         /* very small blocks are made by the task that adds them up */        \
     PASS(ORDER, order)       /* tasks are numbered so that results die young */
 enum plan_pass_bit {
 #define PASS(NAME, name) PASS_##NAME##_BIT,
@@ -53,7 +54,7 @@ enum plan_pass {
         PASS_REWRITE = PASS_ITEMS | PASS_SHARE | PASS_TOGETHER | PASS_LIFT | PASS_MIRROR |
                        PASS_SCAN | PASS_AGAIN | PASS_SLICE | PASS_RUNS |
                        PASS_RECHUNK, /* those that put other layers in place of some */
-    PASS_ALL = 0xffff
+    PASS_ALL = 0x1ffff
 };
 
 typedef struct plan_opts {

@@ -47,7 +47,13 @@ program *program_new(uint32_t nstep, const layer *const *step, const layer *cons
     p->tiles = largest(p) > TILE;
     p->pipes = true;
     if (nstep > 1) p->inside = largest(p);
+    p->nlevel = 1;
     return p;
+}
+
+void program_add_level(program *p, uint32_t first)
+{
+    p->level[p->nlevel++] = first;
 }
 
 void program_free(program *p)
@@ -76,14 +82,19 @@ static bool look(const program *p, stepset *x, uint32_t s, arena *a, err *e)
     return true;
 }
 
-bool program_look(const program *p, uint64_t index, stepset *x, arena *a, err *e)
+static bool look_from(const program *p, uint32_t top, uint64_t index, stepset *x, arena *a, err *e)
 {
     memset(x->known, 0, p->nstep * sizeof *x->known);
-    x->index[0] = index;
-    x->known[0] = true;
-    for (uint32_t s = 0; s < p->nstep; s++)
+    x->index[top] = index;
+    x->known[top] = true;
+    for (uint32_t s = top; s < p->nstep; s++)
         if (x->known[s]) TRY(look(p, x, s, a, e));
     return true;
+}
+
+bool program_look(const program *p, uint64_t index, stepset *x, arena *a, err *e)
+{
+    return look_from(p, 0, index, x, a, e);
 }
 
 bool program_inputs(const program *p, uint64_t index, arena *scratch, bool (*use)(void *ctx, ref r),
@@ -154,25 +165,45 @@ static void drop_read(const program *g, const stepset *x, uint32_t s, datum **re
     }
 }
 
-static datum *run_steps(const task_run *r, const program *g, stepset *x, err *e)
+/* Steps `top` and after it: the block of `top`. */
+static datum *run_steps(const task_run *r, const program *g, uint32_t top, stepset *x, err *e)
 {
     datum *reg[MAX_STEP] = {0}, **in[MAX_STEP];
     uint32_t first[MAX_STEP], next = 0;
-    for (uint32_t s = 0; s < g->nstep; s++) { /* where each step's own inputs begin */
+    for (uint32_t s = top; s < g->nstep; s++) { /* where each step's own inputs begin */
         first[s] = next;
         for (uint32_t k = 0; x->known[s] && k < x->view[s].nin; k++)
             next += program_step(g, x->view[s].in[k].of) < 0;
     }
     bool ok = true;
-    for (uint32_t s = g->nstep; s-- > 0 && ok;) {
+    for (uint32_t s = g->nstep; s-- > top && ok;) {
         if (!x->known[s]) continue;
         in[s] = gather(r, g, &x->view[s], reg, &first[s]);
         reg[s] = call_view(r, g->by[s], x->index[s], &x->view[s], in[s], e);
         ok = reg[s] != NULL;
         drop_read(g, x, s, reg);
     }
-    for (uint32_t s = 1; s < g->nstep; s++) datum_unref(reg[s]);
-    return reg[0];
+    for (uint32_t s = top + 1; s < g->nstep; s++) datum_unref(reg[s]);
+    return reg[top];
+}
+
+/* Block `index` of the first step of a level.  Levels are few: it may recurse. */
+static datum *run_level(const task_run *r, const program *g, uint32_t k, uint64_t index, err *e)
+{
+    const uint32_t s = g->level[k];
+    if (k + 1 == g->nlevel) {
+        stepset x;
+        TRY(look_from(g, s, index, &x, r->scratch, e));
+        return run_steps(r, g, s, &x, e);
+    }
+    task_view v;
+    TRY(layer_task(g->by[s], index, r->scratch, &v, e));
+    datum **in = arena_alloc(r->scratch, v.nin * sizeof *in + 1), *out = NULL;
+    uint32_t have = 0;
+    while (have < v.nin && (in[have] = run_level(r, g, k + 1, v.in[have].i, e))) have++;
+    if (have == v.nin) out = call_view(r, g->by[s], index, &v, in, e);
+    while (have) datum_unref(in[--have]);
+    return out;
 }
 
 datum *task_call(const task_run *r, err *e)
@@ -189,10 +220,11 @@ datum *task_call(const task_run *r, err *e)
             return whole;
         return call_view(r, g->by[0], t->index, &v, gather(r, g, &v, NULL, &next), e);
     }
+    if (g->nlevel > 1) return run_level(r, g, 0, t->index, e);
     TRY(program_look(g, t->index, &x, r->scratch, e));
     datum *out;
     bool all = true;
     for (uint32_t s = 0; s < g->nstep; s++) all &= x.known[s];
     if (g->tiles && all && tiles_run(r, g, x.view, x.index, &out, e)) return out;
-    return run_steps(r, g, &x, e);
+    return run_steps(r, g, 0, &x, e);
 }

@@ -7,7 +7,7 @@
 
 #include "engine/plan/plan.h"
 
-enum { MAX_STEP = 64 };
+enum { MAX_STEP = 64, MAX_LEVEL = 8 };
 
 enum led { LED_UNKNOWN, LED_NATIVE, LED_FOREIGN }; /* by what the first of several steps calls */
 
@@ -15,17 +15,22 @@ struct program {
     uint32_t nstep;
     bool home, foreign;
     uint8_t led;
-    bool tiles;          /* may run piece by piece (tiles.c) */
-    bool pipes;          /* ... and loops in registers (tile_pipe.c) */
-    double inside;       /* elements of the largest block that passes between its steps */
-    bool closed;         /* its steps read nothing but each other: tasks have no inputs */
+    bool tiles;    /* may run piece by piece (tiles.c) */
+    bool pipes;    /* ... and loops in registers (tile_pipe.c) */
+    double inside; /* elements of the largest block that passes between its steps */
+    bool closed;   /* its steps read nothing but each other: tasks have no inputs */
+    /* Levels (nest.c): where each begins; the last is level[nlevel - 1] .. nstep - 1. Those before
+     * it have one step, which reads several blocks of the next: its steps run for each of them. */
+    uint32_t nlevel, level[MAX_LEVEL];
     const layer **by;    /* who makes the tasks: step[s] unless a pass put another in its place */
     const layer *step[]; /* the layers that users see, whose blocks the tasks make */
 };
 
 program *program_new(uint32_t nstep, const layer *const *step, const layer *const *by);
+void program_add_level(program *p, uint32_t first);
 void program_free(program *p);
-/* The calls that a task consists of: view[s] and index[s] of each step that is known[s]. */
+/* The calls that a task consists of: view[s] and index[s] of each step that is known[s]; of what
+ * runs several times, one. */
 typedef struct stepset {
     task_view view[MAX_STEP];
     uint64_t index[MAX_STEP];
