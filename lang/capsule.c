@@ -358,7 +358,7 @@ interp *interp_open_worker(interp *home, const host *h)
     interp *in = interp_open(h, home->defs);
     if (!in) return NULL;
     in->home = home;
-    in->limit = home->limit;
+    in->limit = in->quick_limit = home->limit;
     in->digit_limit = home->digit_limit;
     memcpy(in->scalar, home->scalar, sizeof in->scalar);
     return in;

@@ -7,6 +7,7 @@
 #include "engine/base/str.h"
 #include "lang/exc.h"
 #include "lang/frame_fast.h"
+#include "lang/profile.h"
 #include "lang/threads.h"
 #include "lang/types/dunder.h"
 #include "lang/types/func.h"
@@ -150,12 +151,15 @@ frame *frame_push(interp *in, link *l, value *r, uint32_t nargs)
     f->back = back;
     f->gen = NULL;
     in->frame = f;
+    if (in->profile && !(l->code->flags & (CODE_GENERATOR | CODE_COROUTINE | CODE_ASYNC_GEN)))
+        profile_enter(in, f);
     return f;
 }
 
 /* What every end of a frame has in common; its registers are clear already. */
 static void frame_end(interp *in, frame *f)
 {
+    if (f->flags & FRAME_NOTED) profile_leave(in, f);
     in->frame = f->back;
     in->depth--;
     if (f->handled.kind != V_FAIL) {

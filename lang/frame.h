@@ -17,6 +17,7 @@ enum frame_flags {
     FRAME_SEGMENT = 16, /* opened a segment of registers */
     FRAME_THROW = 32,   /* continues by raising what is pending */
     FRAME_LINK = 64,    /* counts its link: the function has another by now */
+    FRAME_NOTED = 128,  /* a profile wants to know when it ends */
 };
 
 struct func;

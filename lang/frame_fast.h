@@ -12,7 +12,7 @@ static inline __attribute__((always_inline)) frame *push_frame(interp *in, frame
 {
     frame *f = in->spare_frames;
     value *temps = (value *)((uintptr_t)at + l->temps), *top = (value *)((uintptr_t)at + l->top);
-    if (!f || in->depth >= in->limit || top > in->stack_end) return NULL;
+    if (!f || in->depth >= in->quick_limit || top > in->stack_end) return NULL;
     in->spare_frames = f->back;
     for (value *v = at + nargs; v < temps; v++) v->kind = V_FAIL;
     in->depth++;

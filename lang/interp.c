@@ -8,6 +8,7 @@
 #include "engine/base/stop.h"
 #include "lang/bin.h"
 #include "lang/freeze_impl.h"
+#include "lang/profile.h"
 #include "lang/threads.h"
 #include "lang/types/dunder.h"
 
@@ -141,7 +142,7 @@ interp *interp_open(const host *h, const module_def *const *modules)
     in->defs = modules;
     in->outer = current;
     current = in;
-    in->limit = 1000;
+    in->limit = in->quick_limit = 1000;
     in->exc = FAIL;
     gc_open(in);
     measure_stack(in);
@@ -188,6 +189,7 @@ void interp_close(interp *in)
     intern_close(in);
     gc_close(in);
     frames_close(in);
+    profile_close(in);
     if (current == in) current = in->outer;
     mem_free(in);
 }

@@ -91,6 +91,7 @@ struct interp {
     value exc;               /* pending exception, FAIL when none */
     const _Atomic int *poll; /* not 0: a safe point is due (Ctrl-C, a sweep) */
     int32_t depth, limit;    /* Python calls in progress, and how many may be */
+    int32_t quick_limit;     /* how many may be pushed quickly: limit, 0 under a profile */
     uint32_t nhandling;      /* frames that are inside an except clause */
     uint32_t freeing;        /* depth of obj_free */
     uint64_t version;        /* the last one given to a dict or class */
@@ -143,6 +144,7 @@ struct interp {
     dict *sources; /* filename -> text, for tracebacks of what is in no file */
     struct segment *segment;
     frame *spare_frames;
+    struct profile *profile; /* that counts calls now; NULL: none does */
     struct frame_block *frame_blocks;
     void *ext;           /* freeze.c: capsules held, the trap */
     int32_t digit_limit; /* of int <-> str; 0: Python's own, -1: none */

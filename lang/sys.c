@@ -144,6 +144,7 @@ static value setrecursionlimit(interp *in, const value *arg)
                      "is too low",
                      (long long)n, in->depth);
     in->limit = n > INT32_MAX ? INT32_MAX : (int32_t)n;
+    if (!in->profile) in->quick_limit = in->limit;
     return NONE;
 }
 

@@ -5,6 +5,7 @@
  * Python functions and resumed generators change the frame, not the C stack.  Slow halves
  * of instructions live in vm_*.c. */
 #pragma GCC diagnostic ignored "-Wpedantic" /* computed goto */
+#include "lang/profile.h"
 #include "lang/vm.h"
 
 #include <math.h>
@@ -1182,7 +1183,10 @@ leave : {
         in->frame = f->back;
         in->depth--;
         f->back = NULL;
-        if (f->flags & FRAME_ENTRY) return v;
+        if (f->flags & (FRAME_ENTRY | FRAME_NOTED)) {
+            if (f->flags & FRAME_NOTED) profile_leave(in, f);
+            if (f->flags & FRAME_ENTRY) return v;
+        }
         RELOAD; /* at a NEXT or SEND */
         FETCH(ip);
         SET(RB, v);

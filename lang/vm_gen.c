@@ -1,5 +1,6 @@
 /* lang/vm_gen.c - frames of generators: resumed, finished, what a StopIteration inside becomes. */
 #include "lang/exc.h"
+#include "lang/profile.h"
 #include "lang/types/gen.h"
 #include "lang/vm.h"
 #include "lang/words.h"
@@ -55,6 +56,7 @@ bool gen_resume(interp *in, gen *g, value send, unsigned flags)
     g->state = GEN_RUNNING;
     in->frame = f;
     in->depth++;
+    if (in->profile) profile_enter(in, f);
     return true;
 }
 

@@ -10,6 +10,7 @@ const module_def *const stdlib_modules[] = {
     &lang_def,
     &thread_def,
     &weakref_def,
+    &profile_def,
     &itertools_def,
     &operator_def,
     &functools_def,
