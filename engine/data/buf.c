@@ -204,6 +204,11 @@ static void make_room(size_t size)
     if (live + buf_pool_kept() > bound) trim(live < bound ? bound - live : 0);
 }
 
+void buf_pool_clear(void)
+{
+    trim(0);
+}
+
 void buf_pool_settle(void)
 {
     make_room(0);
@@ -447,18 +452,28 @@ static buf *new_buf(size_t size, bool zero, err *e)
     (void)new_large;
     buf *b = new_small(size, zero, e);
 #endif
-    if (b && size >= POOL_LEAST) buf_count(b);
+    return b;
+}
+
+static buf *counted(buf *b)
+{
+    if (b && b->size >= POOL_LEAST) buf_count(b);
     return b;
 }
 
 buf *buf_new(size_t size, err *e)
 {
-    return new_buf(size, false, e);
+    return counted(new_buf(size, false, e));
 }
 
 buf *buf_zero(size_t size, err *e)
 {
-    return new_buf(size, true, e);
+    return counted(new_buf(size, true, e));
+}
+
+buf *buf_growing(size_t size, err *e)
+{
+    return new_buf(size, false, e);
 }
 
 buf *buf_wrap(void *data, size_t size, void (*release)(buf *), void *owner)

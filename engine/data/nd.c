@@ -145,16 +145,15 @@ static bool bytes_needed(dtype_of t, int ndim, const int64_t *shape, size_t *out
     return true;
 }
 
-static nd *make(dtype_of t, int ndim, const int64_t *shape, bool zero, err *e)
+static nd *make(dtype_of t, int ndim, const int64_t *shape, buf *(*new)(size_t, err *), err *e)
 {
     size_t bytes = 0;
     t.swapped = false;
     if (!bytes_needed(t, ndim, shape, &bytes, e)) return NULL;
     err own = {0};
     if (bytes > buf_most()) return too_large(t, ndim, shape, (double)bytes, e);
-    buf *b = t.dt == DT_object ? buf_objects(bytes / sizeof(objcell), NULL, &own)
-             : zero            ? buf_zero(bytes, &own)
-                               : buf_new(bytes, &own);
+    buf *b =
+        t.dt == DT_object ? buf_objects(bytes / sizeof(objcell), NULL, &own) : new (bytes, &own);
     if (b) return wrap(b, b->data, t, ndim, shape, NULL);
     err_clear(&own);
     return too_large(t, ndim, shape, (double)bytes, e);
@@ -162,12 +161,17 @@ static nd *make(dtype_of t, int ndim, const int64_t *shape, bool zero, err *e)
 
 nd *nd_new(dtype_of t, int ndim, const int64_t *shape, err *e)
 {
-    return make(t, ndim, shape, false, e);
+    return make(t, ndim, shape, buf_new, e);
 }
 
 nd *nd_zero(dtype_of t, int ndim, const int64_t *shape, err *e)
 {
-    return make(t, ndim, shape, true, e);
+    return make(t, ndim, shape, buf_zero, e);
+}
+
+nd *nd_growing(dtype_of t, int ndim, const int64_t *shape, err *e)
+{
+    return make(t, ndim, shape, buf_growing, e);
 }
 
 nd *nd_scalar(enum dtype dt, const void *element)

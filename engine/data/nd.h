@@ -31,6 +31,8 @@ typedef struct buf {
 
 buf *buf_new(size_t size, err *e);  /* uninitialised, 64-byte aligned; large ones from the pool */
 buf *buf_zero(size_t size, err *e); /* zeroed (fresh pages are not touched) */
+/* as buf_new, for what is filled bit by bit while other things go; who filled it counts it */
+buf *buf_growing(size_t size, err *e);
 buf *buf_wrap(void *data, size_t size, void (*release)(buf *), void *owner);
 void buf_count(buf *b);    /* in buf_live(), until it is freed */
 buf *buf_few(size_t size); /* for sizes that the program fixes: never fails */
@@ -67,6 +69,7 @@ size_t buf_pool_limit(size_t bytes); /* what it was */
 size_t buf_pool_kept(void);
 /* Lets go of what is kept beyond a share of what is in use; a fresh buffer does so too. */
 void buf_pool_settle(void);
+void buf_pool_clear(void); /* nothing is kept */
 /* What was freed in haste goes back to the system, some of it at a time; false: that was all. */
 bool buf_pool_tidy(void);
 /* They are given back to the system when they and what is in use would exceed `bytes` together. */
@@ -131,6 +134,7 @@ static inline nd *nd_ref(const nd *x)
  * allocate 7.28 TiB for an array with shape (...) and data type float64") when too large. */
 nd *nd_new(dtype_of t, int ndim, const int64_t *shape, err *e);
 nd *nd_zero(dtype_of t, int ndim, const int64_t *shape, err *e);
+nd *nd_growing(dtype_of t, int ndim, const int64_t *shape, err *e); /* see buf_growing */
 /* A view on b: takes nothing (counts b). strides NULL: C order. */
 nd *nd_view(buf *b, char *at, dtype_of t, int ndim, const int64_t *shape, const int64_t *strides);
 nd *nd_scalar(enum dtype dt, const void *element); /* 0-d */

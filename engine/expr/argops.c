@@ -347,7 +347,7 @@ static const fn_kind topk_kind = {.name = "topk",
                                   .fields = red_fields,
                                   .call = topk_call,
                                   .takes = "X",
-                                  .cost = {.joins = true, .maybe = 1, .ns = 1}};
+                                  .cost = {.joins = true, .maybe = 1, .picks = true, .ns = 1}};
 static const fn_kind prepare_kind = {.name = "argtopk_preprocess",
                                      .version = 1,
                                      .size = sizeof(red_fn),

@@ -121,6 +121,7 @@ static fn *ints_new(const fn_kind *kind, int axis, cuts *chunks)
     int64_t param[] = {axis, chunks->extent, chunks->nblock};
     fn_identify(&f->base, param, sizeof param);
     bool picks = kind == &pick_kind;
+    if (picks && chunks->nblock <= UINT32_MAX) f->base.share = (uint32_t)chunks->nblock;
     fn_ranks(&f->base, picks ? 0 : 1, axis + 1, ND_MAXDIM);
     fn_ranks(&f->base, picks ? 1 : 0, 1, 1);
     return &f->base;
@@ -271,7 +272,8 @@ static const fn_kind variadic_kind = {.name = "getitem_variadic",
                                       .version = 1,
                                       .size = sizeof(fn),
                                       .call = variadic_call,
-                                      .takes = "x*"};
+                                      .takes = "x*",
+                                      .cost = {.picks = true}};
 
 expr *index_by_masks(const expr *x, int n, const expr *const *mask, err *e)
 {

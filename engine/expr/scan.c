@@ -169,6 +169,16 @@ static uint64_t previous(const grid *g, int axis, const int64_t *block)
     return grid_linear(g, b);
 }
 
+/* of the total of a block along an axis, whose elements have that size; 0: not known */
+static uint64_t slab_bytes(const grid *g, int axis, uint64_t size, const int64_t *block)
+{
+    for (int d = 0; d < g->ndim; d++) {
+        int64_t n = d == axis ? 1 : cuts_size(g->ax[d], block[d]);
+        size *= n < 0 ? 0 : (uint64_t)n;
+    }
+    return size;
+}
+
 /* tasks: blocks, then "extra" carries, block by block */
 static bool task_of(const layer *base, uint64_t i, arena *a, task_view *out, err *e)
 {
@@ -229,6 +239,15 @@ static bool find(const layer *base, const key *k, uint64_t *i)
     return true;
 }
 
+/* of a carry; 0: not known */
+static uint64_t carry_bytes(const layer *base, uint64_t i)
+{
+    const grid *g = base->grid;
+    int64_t block[GRID_MAXDIM];
+    grid_block(g, i - g->nblock, block);
+    return slab_bytes(g, ((const scan_layer *)base)->axis, base->type.size, block);
+}
+
 static void drop(layer *base)
 {
     scan_layer *l = (scan_layer *)base;
@@ -237,8 +256,12 @@ static void drop(layer *base)
     datum_unref(l->binop);
 }
 
-static const layer_kind scan_layers = {
-    .name = "scan", .task = task_of, .key = key_of, .find = find, .drop = drop};
+static const layer_kind scan_layers = {.name = "scan",
+                                       .task = task_of,
+                                       .key = key_of,
+                                       .find = find,
+                                       .drop = drop,
+                                       .bytes = carry_bytes};
 
 /* of the sums or products of blocks of type t, when nobody says otherwise */
 static bool own_type(const scan *s, dtype_of t, dtype_of *out, err *e)
@@ -328,17 +351,6 @@ static void slab_block(const sweep *s, uint64_t k, int64_t i, int64_t *block)
     }
 }
 
-/* of the total of a block; 0: not known */
-static uint64_t slab_bytes(const sweep *s, const int64_t *block)
-{
-    uint64_t n = s->size;
-    for (int d = 0; d < s->g->ndim; d++) {
-        int64_t size = d == s->axis ? 1 : cuts_size(s->g->ax[d], block[d]);
-        n *= size < 0 ? 0 : (uint64_t)size;
-    }
-    return n;
-}
-
 static void combine_at(sweep *s, int64_t left, int64_t i)
 {
     int64_t key_at[GRID_MAXDIM + 2];
@@ -350,7 +362,7 @@ static void combine_at(sweep *s, int64_t left, int64_t i)
         ref in[2] = {s->prefix[(uint64_t)left * s->side + k], s->prefix[(uint64_t)i * s->side + k]};
         uint64_t id = graph_add_key(s->b, NULL, ndim + 2, key_at);
         graph_set_task(s->b, id, s->binop, 0, NULL, 2, in);
-        graph_set_bytes(s->b, id, slab_bytes(s, key_at));
+        graph_set_bytes(s->b, id, slab_bytes(s->g, s->axis, s->size, key_at));
         s->prefix[(uint64_t)i * s->side + k] = (ref){NULL, id};
     }
 }

@@ -154,6 +154,7 @@ typedef struct fn_cost {
     uint8_t items;  /* blocks that the result consists of; 0: one */
     uint8_t maybe;  /* copies more that it may make, for all we know */
     uint8_t copies; /* blocks as large as its largest input that it makes meanwhile */
+    bool picks;     /* the result is elements of what it is given: no more of them than these */
     bool product;   /* of its first two inputs, as matrices */
     float ns;       /* for an element of its largest block, on one thread; 0: a simple loop's */
 } fn_cost;
@@ -223,7 +224,8 @@ struct fn {
     uint32_t flags;
     float ns;                     /* see fn_cost; 0: as its kind says */
     uint8_t copies, maybe, items; /* more than its kind says */
-    struct rank {                 /* axes that blocks of argument 0, 1, and all others must have */
+    uint32_t share; /* so many results together have the size that grids give to each; 0: one */
+    struct rank {   /* axes that blocks of argument 0, 1, and all others must have */
         uint8_t lo, hi;
     } rank[3];
 };

@@ -74,7 +74,10 @@ static bool is_computed(const lit *x) /* an index that comes from another task *
 /* Takes elements of a block by an index that is known when it runs. */
 static bool selects(const task_view *v)
 {
-    return v->f && v->f->kind->cost.view && v->narg == 2 && is_computed(&v->arg[1]);
+    if (!v->f || !(v->f->kind->cost.view ? v->narg == 2 : v->f->kind->cost.picks)) return false;
+    for (uint32_t k = 1; k < v->narg; k++)
+        if (is_computed(&v->arg[k])) return true;
+    return false;
 }
 
 static const source *resident(const layer *l)
@@ -377,8 +380,10 @@ static bool reads_windows(const task_view *v, arena *a)
     return n && block_bytes(v->in[0].of, v->in[0].i) > n;
 }
 
-/* Step by step: a block lives until its last reader is done.  That of `result` is not counted. */
-static uint64_t stepped_extra(costs *c, const program *g, const stepset *x, int result)
+/* Step by step: a block lives until its last reader is done.  That of `result` is not counted.
+ * *copied: what of it are copies of inputs. */
+static uint64_t stepped_extra(costs *c, const program *g, const stepset *x, int result,
+                              uint64_t *copied)
 {
     uint64_t size[MAX_STEP] = {0}, live = 0, peak = 0;
     int last[MAX_STEP];
@@ -394,9 +399,9 @@ static uint64_t stepped_extra(costs *c, const program *g, const stepset *x, int 
         largest = inputs_of(&x->view[s], &total);
         if (!largest) largest = block_bytes(g->by[s], x->index[s]); /* inputs of unknown size */
         const fn *f = x->view[s].f;
-        uint64_t copied =
+        uint64_t given =
             f && f->kind->cost.joins && x->view[s].nin > 1 ? given_to(&x->view[s]) : largest;
-        uint64_t copies = f ? (uint64_t)(f->kind->cost.copies + f->copies) * copied : 0;
+        uint64_t copies = f ? (uint64_t)(f->kind->cost.copies + f->copies) * given : 0;
         if (f && g->tiles && g->nstep == 1 && red_prefers_stream(f) &&
             !reads_windows(&x->view[s], &c->scratch))
             copies = 0;
@@ -407,9 +412,11 @@ static uint64_t stepped_extra(costs *c, const program *g, const stepset *x, int 
                           ? largest * (f->kind->cost.joined ? f->kind->cost.joined : 1u)
                           : joined_bytes(&x->view[s]);
         source_bytes(g->by[s], x->index[s], &x->view[s], &box);
-        copies += box;
         live += size[s];
-        if (live + copies > peak) peak = live + copies;
+        if (live + copies + box > peak) {
+            peak = live + copies + box;
+            *copied = copies;
+        }
         for (uint32_t q = s + 1; q < g->nstep; q++)
             if (last[q] == (int)s && x->known[q] && !x->view[s].f->kind->cost.view)
                 live -= size[q], size[q] = 0;
@@ -435,8 +442,26 @@ static uint8_t blocks_like_inputs(const program *g, const stepset *x)
     return !open ? 0 : n < 4 ? (uint8_t)n : 4;
 }
 
-static task_cost find_cost(costs *c, const program *g, uint64_t index)
+/* What the result's bytes come from, when it has no more of them: what the last step is given. */
+static uint64_t picked_bytes(const task_view *v)
 {
+    if (!v->f || !v->f->kind->cost.picks) return 0;
+    for (uint32_t k = 0; k < v->nin; k++)
+        if (!v->in[k].of->grid || !grid_known(v->in[k].of->grid)) return 0;
+    return given_to(v);
+}
+
+/* leaves: what tasks of the program were seen to leave; below 0: none was seen, half perhaps */
+static uint64_t likely_bytes(const task_cost *k, const program *g, const fn *top, float leaves)
+{
+    if (top && top->share) return k->out / top->share;
+    if (g->foreign || !(k->unknown || k->selects)) return k->out;
+    return leaves < 0 ? k->out / 2 : (uint64_t)((double)k->out * (double)leaves);
+}
+
+static task_cost find_cost(costs *c, uint32_t prog, uint64_t index)
+{
+    const program *g = c->p->prog[prog];
     task_cost k = {.block = block_bytes(g->by[0], index)};
     stepset *x = &c->steps;
     err e = {0};
@@ -453,7 +478,8 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     k.out = result < 0 ? 0 : block_bytes(g->by[result], x->index[result]);
     if (result >= 0 && x->view[result].f) k.out *= result_blocks(x->view[result].f);
     if (nothing) k.out = k.block = 0;
-    k.extra = pieces ? tiled_extra(g, x, first) : stepped_extra(c, g, x, nothing ? 0 : result);
+    k.extra =
+        pieces ? tiled_extra(g, x, first) : stepped_extra(c, g, x, nothing ? 0 : result, &k.copied);
     const grid *gr = g->by[0]->grid;
     bool is_block = gr && index < gr->nblock;
     k.unknown = !view && (is_block ? !grid_known(gr) : !k.block) &&
@@ -478,6 +504,9 @@ static task_cost find_cost(costs *c, const program *g, uint64_t index)
     const fn *top = x->view[0].f;
     k.streams = (g->nstep == 1 && top && top->kind->cost.streams) || inputs_fold(g, x);
     k.selects = selects(&x->view[0]);
+    k.picked = picked_bytes(&x->view[0]);
+    if (k.picked && k.picked < k.out) k.out = k.picked;
+    k.likely = likely_bytes(&k, g, top, c->p->leaves ? c->p->leaves[prog] : -1);
     dtype_of want;
     int which;
     k.reuses = g->nstep == 1 && x->view[0].f && x->view[0].f->flags & FN_ELEMENTWISE &&
@@ -537,7 +566,7 @@ task_cost costs_of(costs *c, tid t)
         spare->next = c->at[k->prog];
         c->at[k->prog] = spare;
     }
-    *spare = (entry){spare->next, f, helper, k->nin, block, first, find_cost(c, g, k->index)};
+    *spare = (entry){spare->next, f, helper, k->nin, block, first, find_cost(c, k->prog, k->index)};
     return spare->cost;
 }
 

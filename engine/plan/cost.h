@@ -11,8 +11,11 @@
 
 typedef struct task_cost {
     uint64_t out;     /* bytes that the result adds to memory; 0: it looks into its first input */
+    uint64_t likely;  /* of out, for all that can be guessed: a mask may leave half */
     uint64_t block;   /* bytes of the result's elements, 0: it is not a block */
+    uint64_t picked;  /* it has no more bytes than those, which it is given; 0: it may */
     uint64_t extra;   /* that are needed meanwhile, */
+    uint64_t copied;  /* copies of what it is given among them, */
     uint64_t most;    /* and at most */
     uint64_t largest; /* block that it touches, fused ones too */
     uint64_t read;    /* from files and arrays that are there */

@@ -30,10 +30,12 @@ typedef struct state {
     uint64_t *chain, *before; /* bytes of a result with what it alone is made of, and without it */
     uint64_t total;           /* of the ends of all chains */
     uint32_t *waits, *uses;
-    tid *owner;      /* whose memory a result looks into; NO_TASK: nobody's here */
-    uint32_t *looks; /* results that look into it */
-    uint64_t *adds;  /* bytes of memory that a result that has begun takes */
-    uint64_t *size;  /* that results may have, those too that no grid tells */
+    tid *owner;       /* whose memory a result looks into; NO_TASK: nobody's here */
+    uint32_t *looks;  /* results that look into it */
+    uint64_t *adds;   /* bytes of memory that a result that has begun takes */
+    uint64_t *size;   /* that results may have, those too that no grid tells, */
+    uint64_t *likely; /* and most likely have; */
+    bool less;        /* some are smaller than their grids say */
     tid *leaf;
     uint32_t nleaf, next_leaf;
     int nthread;
@@ -46,13 +48,37 @@ typedef struct state {
     } at[MAX_THREAD];
 } state;
 
+/* bytes that k is given, as grids say, and most likely */
+static uint64_t inputs_bytes(const state *s, const task *k, uint64_t *likely)
+{
+    uint64_t sum = *likely = 0;
+    for (uint32_t i = 0; i < k->nin; i++) {
+        tid in = s->p->in[k->in + i];
+        sum += costs_of(s->costs, in).block;
+        *likely += s->likely[in];
+    }
+    return sum;
+}
+
+/* What is given less than its grids say makes smaller copies of it, and picks less of it. */
+static void made_of_less(const state *s, const task *k, task_cost *c)
+{
+    uint64_t likely, sum = inputs_bytes(s, k, &likely);
+    if (likely >= sum) return;
+    const double part = (double)likely / (double)sum;
+    uint64_t picked = (uint64_t)((double)c->picked * part);
+    c->extra -= c->copied - (uint64_t)((double)c->copied * part);
+    if (c->picked && picked < c->likely) c->likely = picked;
+}
+
 /* What t will take, for all that is known: a mask may leave half; what is not known at all is about
  * as large as the blocks that are made of it. */
 static task_cost expected(state *s, tid t)
 {
     task_cost c = costs_of(s->costs, t);
     const task *k = &s->p->task[t];
-    if ((c.unknown || c.selects) && !s->p->prog[k->prog]->foreign) c.out /= 2;
+    if (s->less) made_of_less(s, k, &c);
+    c.out = c.likely;
     if (c.unknown && !c.out && !k->nin && k->nsucc)
         c.out = costs_of(s->costs, s->p->succ[k->succ]).largest;
     if (s->outlines && s->p->prog[k->prog]->foreign) outline_task(s->outlines, t, &c);
@@ -215,7 +241,10 @@ static void begin(state *s, int w, tid t, double now)
     uint64_t given = given_bytes(s, k);
     if (!c.out && c.largest > given) c.largest = given; /* windows of a block are no more than it */
     uint64_t most = (c.out ? c.block : 0) + c.most + c.largest;
-    s->size[t] = !c.unknown ? c.block : given > c.out ? given : c.out;
+    s->likely[t] = c.out && c.out < c.block ? c.out : c.block;
+    s->size[t] = c.picked ? s->likely[t] : c.block;
+    if (c.unknown) s->size[t] = given > c.out ? given : c.out;
+    s->less |= s->likely[t] < c.block;
     if (c.unknown && 4 * given > most) most = 4 * given; /* joined, sorted, counted */
     if (most > s->largest) s->largest = most;
     if (c.moves) take_item(s, t, c.out);
@@ -271,6 +300,7 @@ static void prepare(state *s)
     s->owner = mem_alloc(n * sizeof *s->owner);
     s->looks = mem_zero(n * sizeof *s->looks);
     s->size = mem_zero(n * sizeof *s->size);
+    s->likely = mem_zero(n * sizeof *s->likely);
     s->adds = mem_zero(n * sizeof *s->adds);
     s->chain = mem_zero(n * sizeof *s->chain);
     s->before = mem_zero(n * sizeof *s->before);
@@ -329,6 +359,7 @@ forecast plan_forecast(const plan *p, int nthread, uint64_t budget)
     mem_free(s->owner);
     mem_free(s->looks);
     mem_free(s->size);
+    mem_free(s->likely);
     mem_free(s->leaf);
     mem_free(s->chain);
     mem_free(s->before);
@@ -339,20 +370,25 @@ forecast plan_forecast(const plan *p, int nthread, uint64_t budget)
 void forecast_join(forecast *f, const plan *p, int n, const expr *const *x)
 {
     uint32_t first = 0;
-    uint64_t joined = 0;
+    uint64_t joined = 0, all = 0, most = 0;
     for (int i = 0; i < n; i++) {
-        uint64_t bytes = 0;
+        uint64_t bytes = 0, largest = 0;
         uint32_t end = first + (uint32_t)x[i]->chunks->nblock;
         bool whole = end - first < 2;
-        for (uint32_t k = first; k < end && !whole; k++) {
-            whole = p->task[p->wanted[k]].flags & TASK_PLACED;
+        for (uint32_t k = first; k < end; k++) {
+            whole |= p->task[p->wanted[k]].flags & TASK_PLACED;
             bytes += f->wanted[k];
+            if (f->wanted[k] > largest) largest = f->wanted[k];
         }
+        all += bytes;
         if (!whole) joined += bytes;
+        if (!whole && largest > most) most = largest;
         first = end;
     }
-    f->bound += 2 * joined;
-    if (f->left + f->own + joined > f->peak) f->peak = f->left + f->own + joined;
+    f->bound += joined;
+    /* a block goes when it is in its place, and that may be less than what it is copied to */
+    uint64_t held = (f->left > all ? f->left : all) + f->own + most;
+    if (held > f->peak) f->peak = held;
     f->seconds += (double)joined * FRESH_NS * 1e-9;
 }
 

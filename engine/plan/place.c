@@ -24,9 +24,7 @@ static bool is_read(const task *t)
     return t->nsucc || t->flags & TASK_DONE;
 }
 
-/* A bit for each task that is more than one block of x (the edges of a padded array): it cannot be
- * handed on to several places. */
-static uint64_t *several(const plan *p, uint32_t first, uint64_t n)
+uint64_t *plan_again(const plan *p, uint32_t first, uint64_t n)
 {
     uint64_t words = p->ntask / 64 + 1, *once = mem_zero(words * sizeof *once),
              *again = mem_zero(words * sizeof *again);
@@ -92,7 +90,7 @@ static void open_place(plan *p, uint32_t first, const expr *x, const uint64_t *a
 void plan_place(plan *p, uint32_t first, const expr *x)
 {
     if (!is_worth(x)) return;
-    uint64_t *again = several(p, first, x->chunks->nblock);
+    uint64_t *again = plan_again(p, first, x->chunks->nblock); /* not handed on */
     open_place(p, first, x, again);
     mem_free(again);
 }

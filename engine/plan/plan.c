@@ -51,6 +51,7 @@ static bool drop_some(void *of)
     mem_free(p->snap.at);
     mem_free(p->held);
     mem_free(p->prog);
+    mem_free(p->leaves);
     mem_free(p->task);
     mem_free(p->succ);
     mem_free(p->in);
@@ -71,6 +72,13 @@ void plan_free(plan *p)
 datum *plan_result(const plan *p, uint32_t k)
 {
     return atomic_load_explicit(&p->out[p->wanted[k]], memory_order_acquire);
+}
+
+void plan_forget(plan *p, uint32_t k, const uint64_t *again)
+{
+    const tid t = p->wanted[k];
+    if (!(again[t / 64] >> t % 64 & 1))
+        datum_unref(atomic_exchange_explicit(&p->out[t], NULL, memory_order_acq_rel));
 }
 
 char *plan_text(const plan *p)

@@ -74,7 +74,9 @@ typedef struct plan {
     uint64_t nin;
     datum *_Atomic *out; /* results */
     program **prog;
-    tid *wanted; /* of each wanted ref, in order; duplicates allowed */
+    float *leaves; /* of each program: what its tasks leave of the blocks that they select from,
+                      below 0: not known; or NULL (sample.c) */
+    tid *wanted;   /* of each wanted ref, in order; duplicates allowed */
     uint32_t nwanted;
     uint32_t nhome;    /* tasks that only the calling thread may run */
     uint32_t nforeign; /* tasks that call functions of the language */
@@ -127,5 +129,10 @@ void places_free(plan *p);            /* by plan_free() */
 uint64_t block_bytes(const layer *l, uint64_t i);
 /* The result of wanted[k]; borrowed. Present after a successful run. */
 datum *plan_result(const plan *p, uint32_t k);
+/* A bit for each task that is several of wanted[first .. first + n), as the edges of a padded array
+ * are; mem_free it. */
+uint64_t *plan_again(const plan *p, uint32_t first, uint64_t n);
+/* Nobody needs the result of wanted[k] any more, unless it is wanted again. */
+void plan_forget(plan *p, uint32_t k, const uint64_t *again);
 /* What will run, one line a program: for explain() and tests.  mem_free it. */
 char *plan_text(const plan *p);

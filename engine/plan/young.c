@@ -40,7 +40,7 @@ static sizes sizes_of(const plan *p)
         s.owner[t] = t;
         if (k->flags & TASK_DONE) continue;
         task_cost cost = costs_of(c, t);
-        s.of[t] = cost.unknown ? guess(p, &s, t) : cost.out;
+        s.of[t] = cost.unknown ? guess(p, &s, t) : cost.likely;
         if (!s.of[t] && k->nin) s.owner[t] = s.owner[p->in[k->in]];
         if (k->flags & TASK_WANTED) s.wanted += s.of[t];
     }

@@ -72,5 +72,6 @@ bool plan_run(plan *pl, pool *p, const run_opts *o, tid *failed, err *e);
 /* Everything at once: blocks joined into one array each.  TypeError when blocks are not arrays. */
 bool exprs_compute(int n, const expr *const *x, pool *p, const plan_opts *po, const run_opts *o,
                    nd **out, err *e);
-/* The blocks of a finished plan from wanted[first], joined along the grid. */
-nd *plan_join(const plan *pl, uint32_t first, const expr *x, err *e);
+/* The blocks of a finished plan from wanted[first], joined along the grid; the plan may not have
+ * them afterwards. */
+nd *plan_join(plan *pl, uint32_t first, const expr *x, err *e);

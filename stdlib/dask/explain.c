@@ -176,6 +176,7 @@ static bool explain(explaining *q, bool then_run)
         throw_err(q->in, &e);
         return false;
     }
+    plan_sample(pl);
     forecast f = plan_forecast(pl, nthread, UINT64_MAX);
     bool fits = plan_at_most(pl, nthread) <= q->budget / 2 ||
                 plan_fits(pl, q->budget, nthread, false, &room, &e);

@@ -12,7 +12,7 @@ bool native_scheduler(interp *in, value scheduler, value workers, crew **c);
 const expr **all_exprs(value seq, int *n);
 /* The plan of all of x, with room for results (copies: for processes); what it gave, as a list. */
 plan *plan_results(interp *in, int n, const expr *const *x, bool copies, err *e);
-value run_results(interp *in, const plan *pl, int n, const expr *const *x);
+value run_results(interp *in, plan *pl, int n, const expr *const *x);
 /* more: what to note, and whether results may stay on disk; the rest is set here */
 bool run_plan_with(interp *in, plan *pl, crew *c, const run_opts *more);
 /* What the results of persist() belong to; NULL: an error. Borrowed. */

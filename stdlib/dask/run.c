@@ -196,7 +196,7 @@ static bool is_source(const layer *l)
     return leaf && l->ndep == 0;
 }
 
-static value finished(interp *in, const plan *pl, uint32_t first, const expr *x)
+static value finished(interp *in, plan *pl, uint32_t first, const expr *x)
 {
     err e = {0};
     if (blocks_plain(pl, first, x->chunks->nblock)) {
@@ -211,7 +211,7 @@ static value finished(interp *in, const plan *pl, uint32_t first, const expr *x)
     return r;
 }
 
-value run_results(interp *in, const plan *pl, int n, const expr *const *x)
+value run_results(interp *in, plan *pl, int n, const expr *const *x)
 {
     list *out = list_new(in, n);
     uint32_t first = 0;
@@ -266,7 +266,7 @@ static estate left_by(interp *in, value seq, int n, const expr *const *x)
  */
 typedef struct wanted {
     plan *(*plan)(interp *in, int n, const expr *const *x, bool copies, err *e);
-    value (*answer)(interp *in, const plan *pl, int n, const expr *const *x);
+    value (*answer)(interp *in, plan *pl, int n, const expr *const *x);
     value otherwise;
     bool keeps; /* results may be on disk then */
     bool last;  /* nobody looks at collections afterwards that only the list holds */
@@ -307,7 +307,7 @@ static value r_compute(interp *in, const value *arg)
     return run_for(in, arg, &(wanted){plan_results, run_results, NONE, .last = true});
 }
 
-static value done(interp *in, const plan *pl, int n, const expr *const *x)
+static value done(interp *in, plan *pl, int n, const expr *const *x)
 {
     (void)in, (void)pl, (void)n, (void)x;
     return v_bool(true);
@@ -333,7 +333,7 @@ static expr *stored(interp *in, const plan *pl, uint32_t first, const expr *x)
     return made;
 }
 
-static value all_stored(interp *in, const plan *pl, int n, const expr *const *x)
+static value all_stored(interp *in, plan *pl, int n, const expr *const *x)
 {
     err e = {0};
     list *out = list_new(in, n);
