@@ -104,6 +104,33 @@ START_TEST(plans_that_are_too_large_for_sure_are_not_begun)
 }
 END_TEST
 
+START_TEST(tiny_blocks_are_made_by_the_task_that_adds_them_up)
+{
+    err e = {0};
+    const struct {
+        int64_t n, chunk;
+        uint32_t ntask;
+    } cases[] = {
+        {2 * 4100, 2, 1025 + 257 + 65 + 17 + 5 + 2 + 1},    /* one level: 1025 tasks are enough */
+        {2 * 4000, 2, 4000 + 1000 + 250 + 63 + 16 + 4 + 1}, /* fewer would be left */
+        {300 * 4100, 300, 4100 + 1025 + 257 + 65 + 17 + 5 + 2 + 1}, /* larger blocks */
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        expr *x = range(cases[k].n, cases[k].chunk), *y = plus_one(x);
+        expr *s = expr_reduce("sum", y, &(reduce_args){.axes = ALL_AXES, .want = none}, &e);
+        plan *p = plan_of(1, (const expr *[]){s}, NULL);
+        ck_assert_uint_eq(p->ntask, cases[k].ntask);
+        plan_free(p);
+        p = plan_of(2, (const expr *[]){s, y}, NULL); /* the blocks themselves are asked for */
+        ck_assert_uint_ge(p->ntask, (uint32_t)(cases[k].n / cases[k].chunk));
+        plan_free(p);
+        datum_unref(x);
+        datum_unref(y);
+        datum_unref(s);
+    }
+}
+END_TEST
+
 START_TEST(inputs_come_before_their_consumers)
 {
     err e = {0};
@@ -196,6 +223,7 @@ static Suite *suite(void)
     tcase_add_test(t, only_demanded_blocks_are_planned);
     tcase_add_test(t, shared_parts_of_several_results_are_made_once);
     tcase_add_test(t, plans_that_are_too_large_for_sure_are_not_begun);
+    tcase_add_test(t, tiny_blocks_are_made_by_the_task_that_adds_them_up);
     tcase_add_test(t, inputs_come_before_their_consumers);
     tcase_add_test(t, what_several_results_read_dies_young);
     tcase_add_test(t, a_small_budget_changes_nothing_but_the_order);
