@@ -277,6 +277,14 @@ bool dict_put(interp *in, dict *d, const char *key, value v)
     return ok;
 }
 
+/* Entry i has just been deleted: is it one of the first that are, all in a row? */
+static void widen_front(dict *d, int64_t i)
+{
+    if (i && i != dict_front(d)) return;
+    while (++i < d->used && is_fail(d->entry[i].key)) continue;
+    d->entry->hash = (uint64_t)i;
+}
+
 /* Takes entry i out of the table; its key and value are now the caller's. */
 static dict_entry take_entry(interp *in, dict *d, int64_t i)
 {
@@ -284,6 +292,7 @@ static dict_entry take_entry(interp *in, dict *d, int64_t i)
     if (d->nindex) d->index[index_slot(d, e.hash, i)] = GONE;
     d->entry[i].key = d->entry[i].val = FAIL;
     d->n--;
+    widen_front(d, i);
     while (d->used && is_fail(d->entry[d->used - 1].key)) d->used--;
     d->version = next_version(in);
     return e;
@@ -358,6 +367,7 @@ void dict_clear(interp *in, dict *d)
 
 bool dict_next(const dict *d, int64_t *i, value *key, value *val)
 {
+    if (!*i) *i = dict_front(d);
     while (*i < d->used && is_fail(d->entry[*i].key)) ++*i;
     if (*i >= d->used) return false;
     if (key) *key = d->entry[*i].key;

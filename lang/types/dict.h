@@ -10,7 +10,8 @@
 
 typedef struct dict_entry {
     uint64_t hash;
-    value key, val; /* key FAIL: a deleted entry */
+    value key, val; /* key FAIL: a deleted entry; in the first one hash is then how many of the
+                       first are deleted (at least), so that queues find their head */
 } dict_entry;
 
 struct dict {
@@ -22,6 +23,12 @@ struct dict {
     uint32_t nindex, nfill; /* slots; those that are not empty */
     uint64_t version;
 };
+
+/* No entry before this one is live. */
+static inline int64_t dict_front(const dict *d)
+{
+    return d->used && d->entry->key.kind == V_FAIL ? (int64_t)d->entry->hash : 0;
+}
 
 dict *dict_new(interp *in);
 /* 1 found (out borrowed), 0 not, -1 failed (unhashable, __eq__ raised) */
@@ -52,6 +59,8 @@ value dict_view_new(interp *in, dict *d, const type *t);
 extern const type T_mappingproxy; /* types.MappingProxyType: reads any mapping, writes none */
 value mapping_proxy_new(interp *in, value mapping);
 value dict_pop(interp *in, dict *d, value key); /* moves the value out; FAIL without an exception */
+/* moves entry i out: *key, *val are the caller's */
+bool dict_pop_at(interp *in, dict *d, int64_t i, value *key, value *val);
 /* what merge does with a key that is there: 0 replace it, 1 keep it, 2 KeyError(key) */
 int dict_merge(interp *in, dict *d, value mapping_or_pairs, int present);
 bool dict_reserve(interp *in, dict *d, int64_t n);

@@ -7,6 +7,4 @@
 
 /* Copies every item of `from` into an empty dict of any dict class. */
 bool dict_fill(interp *in, dict *d, const dict *from);
-/* Moves entry i out of the table. */
-bool dict_pop_at(interp *in, dict *d, int64_t i, value *key, value *val);
 value throw_key_text(interp *in, const char *text); /* KeyError('text') */

@@ -60,6 +60,7 @@ static inline value step(interp *in, value self, int what, int by)
         return throw(in, RuntimeError, "dictionary changed size during iteration");
     }
     if (it->i >= d->used && by < 0) it->i = d->used - 1;
+    if (!it->i && by > 0) it->i = dict_front(d);
     while (it->i >= 0 && it->i < d->used && is_fail(d->entry[it->i].key)) it->i += by;
     if (it->i < 0 || it->i >= d->used) return finish(in, it);
     if (!it->left) {

@@ -3,6 +3,7 @@
 #include "stdlib/core/collections.h"
 
 #include "lang/freeze.h"
+#include "lang/types/dict.h"
 #include "stdlib/stdlib.h"
 
 /* ---- the fields of namedtuple ---- */
@@ -106,7 +107,45 @@ static const type T_tuplegetter = {
     .set = getter_set,
 };
 
+/* ---- the ends of OrderedDict ---- */
+
+static dict *dict_arg(interp *in, value v)
+{
+    dict *d = as_dict(v);
+    if (!d) throw(in, TypeError, "a dict is wanted, not '%s'", type_of(in, v)->name);
+    return d;
+}
+
+static value to_end(interp *in, const value *arg)
+{
+    uint64_t hash;
+    int64_t i;
+    dict *d = dict_arg(in, arg[0]);
+    if (!d || !value_hash(in, arg[1], &hash)) return FAIL;
+    int found = dict_find(in, d, arg[1], hash, &i);
+    if (found <= 0) return found ? FAIL : throw_key(in, arg[1]);
+    if (i == d->used - 1) return NONE;
+    value key, val;
+    if (!dict_pop_at(in, d, i, &key, &val)) return FAIL;
+    bool ok = dict_set_hashed(in, d, key, hash, val);
+    value_unref(in, key), value_unref(in, val);
+    return ok ? NONE : FAIL;
+}
+
+static value first_out(interp *in, const value *arg)
+{
+    int64_t i = 0;
+    value key, val;
+    dict *d = dict_arg(in, arg[0]);
+    if (!d) return FAIL;
+    if (!dict_next(d, &i, &key, &val)) return throw_key(in, NONE);
+    if (!dict_pop_at(in, d, i - 1, &key, &val)) return FAIL;
+    return v_obj(tuple_pack(in, 2, key, val));
+}
+
 static const builtin functions[] = {
+    {"_to_end(mapping, key, /)", to_end, "Moves a key that is there to the end of a dict."},
+    {"_first_out(mapping, /)", first_out, "Takes the first pair out of a dict."},
     {"_count_elements(mapping, iterable, /)", count_elements,
      "Adds how often each element occurs to the counts in a mapping."},
     {0},
