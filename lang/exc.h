@@ -26,7 +26,6 @@ typedef struct traceback {
 
 exc *as_exc(value v); /* NULL when it is no exception instance */
 bool is_exc_class(value v);
-enum err_kind exc_kind(const type *t); /* the nearest builtin class */
 /* Makes an exception pending: instance or class (instantiated); fills __context__. Takes v. */
 void exc_raise(interp *in, value v);
 bool exc_matches(interp *in, value exc, const type *t);

@@ -96,6 +96,7 @@ const type *exc_type(enum err_kind kind);
 value exc_new(interp *in, enum err_kind kind, const char *msg);
 /* Moves the pending exception into an err, frozen, so that it can cross threads. */
 void exc_to_err(interp *in, err *e);
+enum err_kind exc_kind(const type *t); /* the nearest builtin class */
 /* Traceback text exactly as CPython prints it, for an exception value. mem_free it. */
 char *exc_text(interp *in, value exc);
 /* warnings.warn: shown once per place on fd 2; may raise when filters say error */

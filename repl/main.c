@@ -2,10 +2,12 @@
  *
  * Files, -c and stdin are Python and echo nothing; the prompt, -e and --cells read cells. */
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "engine/base/mem.h"
@@ -284,14 +286,27 @@ static int run_prompt(session *s)
 #ifdef DSK_SANITIZE
 /* tests/faults.sh: the allocation number DSK_FAIL of the program fails; 0 only counts them.
  * `sites N M`: after M, the first one of each chain of N calls fails. */
-static void plan_fault(void)
+static void plan_fault(const char *n)
 {
-    const char *n = getenv("DSK_FAIL");
     int calls, after;
     if (n && sscanf(n, "sites %d %d", &calls, &after) == 2)
         mem_fail_sites(calls, after);
     else if (n)
         mem_fail(atoll(n));
+}
+
+/* `DSK_FAIL_WORKER=FAULT` is for the allocations of worker processes: of the first one only, which
+ * makes the file DSK_FAIL_COUNT, and counts there, since it is killed when it has done its work. */
+static void plan_worker_fault(void)
+{
+    const char *n = getenv("DSK_FAIL_WORKER"), *path = getenv("DSK_FAIL_COUNT");
+    _Atomic int64_t *count;
+    int fd = n && path ? open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+    if (fd < 0 || ftruncate(fd, sizeof *count)) return;
+    count = mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (count == MAP_FAILED) return;
+    mem_tries_at(count);
+    plan_fault(n);
 }
 
 static void report_fault(void)
@@ -300,7 +315,12 @@ static void report_fault(void)
     mem_fail(0); /* what is left is closed by all means */
 }
 #else
-static void plan_fault(void)
+static void plan_fault(const char *n)
+{
+    (void)n;
+}
+
+static void plan_worker_fault(void)
 {
 }
 
@@ -356,6 +376,7 @@ int main(int argc, char **argv)
     if (o.task == RUN_VERSION) return version_print();
     const module_def **modules = all_modules();
     if (o.task == RUN_WORKER) {
+        plan_worker_fault();
         worker_serve(atoi(o.what), modules);
         _exit(0); /* its threads may be in the middle of anything */
     }
@@ -373,7 +394,7 @@ int main(int argc, char **argv)
                        (o.task == RUN_PROMPT && isatty(STDIN_FILENO)) || o.stay;
     s.in = in;
     if (cells && !session_open(&s, in, false)) return report(in);
-    plan_fault();
+    plan_fault(getenv("DSK_FAIL"));
     int status = run(&s, &o);
     report_fault();
     if (o.stay && o.task != RUN_PROMPT) status = run_prompt(&s);

@@ -119,14 +119,19 @@ char *mem_dup(const char *s)
 enum { SITES = 1 << 16, CALLS = 64 };
 
 static struct { /* process-wide, as memory is */
-    _Atomic int64_t tries, at;
+    _Atomic int64_t own, *tries, at;
     _Atomic int calls;             /* of which a site is made; 0: allocations are counted */
     _Atomic uint64_t sites[SITES]; /* that have failed: hashes, from where these say */
-} fault;
+} fault = {.tries = &fault.own};
+
+void mem_tries_at(_Atomic int64_t *count)
+{
+    fault.tries = count;
+}
 
 void mem_fail(int64_t n)
 {
-    fault.tries = 0;
+    *fault.tries = 0;
     fault.calls = 0;
     fault.at = n;
 }
@@ -139,7 +144,7 @@ void mem_fail_sites(int calls, int64_t after)
 
 int64_t mem_tries(void)
 {
-    return fault.tries;
+    return *fault.tries;
 }
 
 /* Whether who calls has not been here before by the same calls. */
@@ -161,7 +166,7 @@ static bool first_here(int calls)
 static bool may_have(size_t n)
 {
     if (n > PTRDIFF_MAX) return false;
-    const int64_t i = ++fault.tries;
+    const int64_t i = ++*fault.tries;
     return fault.calls ? i <= fault.at || !first_here(fault.calls) : i != fault.at;
 }
 #else

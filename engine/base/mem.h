@@ -32,6 +32,8 @@ void mem_fail(int64_t n);
 /* After so many, the first try_* of each site fails: of each chain of so many calls. */
 void mem_fail_sites(int calls, int64_t after);
 int64_t mem_tries(void); /* since mem_fail */
+/* They are counted there: in memory, say, that outlives the process. */
+void mem_tries_at(_Atomic int64_t *count);
 #endif
 
 /* a * b, or false and MemoryError when it overflows */

@@ -52,8 +52,10 @@ static bool start(seat *s, err *e)
     if (!process_start(&s->away, false, e)) return false;
     wire_out w = {0};
     greeting g = {worker_id(s->w), 1, true, true, 0, "process", crew_setting(s->of)};
-    greeting_write(&g, &w, e);
-    return link_send(s->away.fd, &w, e);
+    if (greeting_write(&g, &w, e)) return link_send(s->away.fd, &w, e);
+    wire_out_clear(&w);
+    process_end(&s->away, NULL);
+    return false;
 }
 
 enum reply { LOST, STOPPED, ANSWERED };
@@ -72,9 +74,10 @@ static void take_failure(wire_in *r, err *e)
     datum *exc;
     size_t n;
     wire_get_u64(r);
-    if (!wire_get_datum(r, &exc, e)) return;
+    enum err_kind kind = wire_get_u8(r);
     const char *text = wire_get_text(r, &n);
-    err_set(e, exc ? Exception : RuntimeError, "%.*s", (int)n, text ? text : "");
+    if (!wire_get_datum(r, &exc, e)) return;
+    err_set(e, kind, "%.*s", (int)n, text ? text : "");
     e->exc = exc;
 }
 

@@ -18,6 +18,7 @@ static void put_to(procs *w, int who, work_id id, datum *d)
     } else {
         wire_out_clear(&out);
         err_clear(&e);
+        procs_give_up(w, id, who);
     }
 }
 
@@ -25,11 +26,11 @@ static void got_value(procs *w, int who, wire_in *r)
 {
     err e = {0};
     work_id id = wire_get_u64(r);
-    wire_get_u8(r);
-    datum *d = NULL;
-    wire_get_datum(r, &d, &e);
+    enum err_kind kind = wire_get_u8(r);
     size_t n;
     const char *why = wire_get_text(r, &n);
+    datum *d = NULL;
+    if (!wire_get_datum(r, &d, &e)) kind = e.kind, why = e.msg, n = strlen(why);
     for (wanted **at = &w->wanted; *at;) {
         wanted *x = *at;
         if (x->id != id || x->from != who) {
@@ -45,6 +46,7 @@ static void got_value(procs *w, int who, wire_in *r)
         } else {
             work_event *ev = procs_event(w, WORK_VALUE, who, id);
             ev->value = datum_ref(d);
+            ev->kind = kind;
             work_event_say(ev, why, n);
         }
         mem_free(x);
@@ -90,9 +92,10 @@ static void got_datum(procs *w, int who, wire_in *r, enum work_what what)
     if (what == WORK_FAILED && !task_over(w, who, id)) return;
     work_event *ev = procs_event(w, what, who, id);
     if (what == WORK_ASKS) ev->other = wire_get_u64(r);
-    wire_get_datum(r, &ev->value, &e);
+    if (what == WORK_FAILED) ev->kind = wire_get_u8(r);
     size_t n = 0;
     const char *text = what == WORK_FAILED ? wire_get_text(r, &n) : NULL;
+    wire_get_datum(r, &ev->value, &e);
     work_event_say(ev, text, n);
     err_clear(&e);
 }

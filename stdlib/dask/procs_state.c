@@ -138,9 +138,11 @@ bool procs_start(procs *w, int who, err *e)
     int nthread = w->o.nthread > 0 ? w->o.nthread : 1;
     greeting g = {who, nthread, w->o.fresh, w->o.alone, w->o.limit, name, w->setting};
     wire_out out = {0};
-    greeting_write(&g, &out, e);
-    procs_post(w, who, &out);
-    return true;
+    if (greeting_write(&g, &out, e)) return procs_post(w, who, &out), true;
+    wire_out_clear(&out);
+    p->dead = true;
+    process_end(&p->p, NULL);
+    return false;
 }
 
 void proc_forget(proc *p)

@@ -136,31 +136,56 @@ static void not_free_soon(hand *h)
     h->soon = false;
 }
 
+/* What an exception that cannot travel says can; it stays of its kind when there is only no memory
+ * for more. */
+static datum *pack_plain(interp *in, value x, enum err_kind why)
+{
+    err e = {0};
+    str *s = value_str(in, x);
+    exc_clear(in);
+    enum err_kind kind = why == MemoryError ? exc_kind(type_of(in, x)) : RuntimeError;
+    value plain = exc_new(in, kind, s ? s->at : "an exception that cannot travel");
+    datum *c = is_fail(plain) ? NULL : (datum *)freeze_copy(in, plain, &e);
+    exc_clear(in);
+    err_clear(&e);
+    value_unref(in, plain);
+    obj_unref(in, s);
+    return c;
+}
+
+static bool write_failure(wire_out *w, uint64_t id, enum err_kind kind, const char *text, datum *c)
+{
+    err e = {0};
+    wire_u8(w, MSG_FAILED);
+    wire_u64(w, id);
+    wire_u8(w, kind);
+    wire_text(w, text, strlen(text));
+    bool ok = wire_datum(w, c, &e);
+    err_clear(&e);
+    return ok;
+}
+
 static void post_failure(hand *h, uint64_t id)
 {
     interp *in = h->in;
     if (exc_is(in, SystemExit)) leave(h);
     value x = exc_take(in);
     if (!h->now->is_call) x = exc_handed_on(in, x);
+    enum err_kind kind = exc_kind(type_of(in, x));
     char *text = exc_text(in, x);
+    exc_clear(in);
     err e = {0};
     datum *c = (datum *)freeze_copy(in, x, &e);
+    if (!c) c = pack_plain(in, x, e.kind);
     err_clear(&e);
-    if (!c) { /* it cannot travel: what it says can */
-        str *s = value_str(in, x);
-        exc_clear(in);
-        value plain = exc_new(in, RuntimeError, s ? s->at : "an exception that cannot travel");
-        c = (datum *)freeze_copy(in, plain, &e);
-        err_clear(&e);
-        value_unref(in, plain);
-        obj_unref(in, s);
-    }
     flush_said(h);
+    const char *said =
+        c && text ? text : "no memory to say more of what failed in a worker process";
     wire_out w = {0};
-    wire_u8(&w, MSG_FAILED);
-    wire_u64(&w, id);
-    wire_datum(&w, c, &e);
-    wire_text(&w, text, text ? strlen(text) : 0);
+    if (!write_failure(&w, id, kind, said, c)) {
+        wire_out_clear(&w);
+        write_failure(&w, id, kind, said, NULL);
+    }
     free_soon(h);
     server_post(h->s, &w);
     datum_unref(c);
@@ -282,12 +307,13 @@ static void run_call(hand *h, job *j)
     datum_unref(out);
 }
 
-/* sys.path, sys.argv and limits as at home. */
-static void settle(hand *h)
+/* sys.path, sys.argv and limits as at home; the scalar types of arrays. */
+static bool settle(hand *h)
 {
-    greeting_apply(h->in, h->s->setting);
-    value_unref(h->in, interp_import(h->in, "_numpy")); /* its scalar types */
+    value types = greeting_apply(h->in, h->s->setting) ? interp_import(h->in, "_numpy") : FAIL;
+    value_unref(h->in, types);
     exc_clear(h->in);
+    return !is_fail(types);
 }
 
 /* Returns only if there is no memory for an interpreter. */
@@ -298,12 +324,12 @@ static void work_on(server *s, bool spare)
     h->spare = spare;
     host outside = {.ctx = h, .write = hear};
     h->in = interp_open(&outside, h->s->modules);
-    if (!h->in) {
+    if (!h->in || !settle(h)) {
+        if (h->in) interp_close(h->in);
         mem_free(h);
         return;
     }
     interp_on_sleep(h->in, nap);
-    settle(h);
     for (;;) {
         h->now = job_next(h->s, spare, h->soon);
         h->soon = false;
@@ -318,10 +344,11 @@ static void work_on(server *s, bool spare)
     }
 }
 
+/* Another process takes the place of one that has no memory to begin. */
 void *hand_main(void *s)
 {
     work_on(s, false);
-    return NULL;
+    _exit(1);
 }
 
 static void *spare_main(void *s)
@@ -363,6 +390,12 @@ static void await(interp *in, server *s, ask *a)
     while (interp_several(in) && !has_come(s, a) && interp_rest(in, &step)) continue;
     pthread_mutex_lock(&s->lock);
     while (!a->there) pthread_cond_wait(&s->answered, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void ask_over(server *s, ask *a)
+{
+    pthread_mutex_lock(&s->lock);
     for (ask **p = &s->asks; *p; p = &(*p)->next) {
         if (*p != a) continue;
         *p = a->next;
@@ -402,12 +435,16 @@ value workers_ask(interp *in, value question)
     wire_u8(&w, MSG_ASKS);
     wire_u64(&w, h->id);
     wire_u64(&w, a.no);
-    wire_datum(&w, d, &e);
-    server_post(h->s, &w);
+    bool asked = wire_datum(&w, d, &e);
+    if (asked) server_post(h->s, &w);
+    wire_out_clear(&w);
     datum_unref(d);
-    await(in, h->s, &a);
+    if (asked) await(in, h->s, &a);
+    ask_over(h->s, &a);
     lend(h, -1);
-    value v = a.answer ? value_of(in, a.answer) : NONE;
+    if (!asked) return throw_err(in, &e);
+    if (!a.answer) return throw(in, MemoryError, "no memory for the scheduler's answer to a task");
+    value v = value_of(in, a.answer);
     datum_unref(a.answer);
     if (!a.raised || is_fail(v)) return v;
     throw_value(in, v);

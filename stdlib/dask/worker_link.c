@@ -329,7 +329,7 @@ datum *greeting_setting(interp *home, err *e)
     return c;
 }
 
-void greeting_apply(interp *in, datum *setting)
+bool greeting_apply(interp *in, datum *setting)
 {
     value sys = interp_import(in, "sys"), v = value_unpack(in, setting);
     dict *d = as_dict(v);
@@ -341,12 +341,14 @@ void greeting_apply(interp *in, datum *setting)
         value_unref(in, at);
     }
     if (d) value_unref(in, call_method(in, sys, "setrecursionlimit", 1, dict_peek(in, d, "limit")));
+    const bool ok = d && !throwing(in);
     exc_clear(in);
     value_unref(in, v);
     value_unref(in, sys);
+    return ok;
 }
 
-void greeting_write(const greeting *g, wire_out *w, err *e)
+bool greeting_write(const greeting *g, wire_out *w, err *e)
 {
     wire_u8(w, MSG_HELLO);
     wire_u32(w, (uint32_t)g->number);
@@ -355,5 +357,5 @@ void greeting_write(const greeting *g, wire_out *w, err *e)
     wire_u8(w, g->alone);
     wire_u64(w, g->limit);
     wire_text(w, g->name, strlen(g->name));
-    wire_datum(w, g->setting, e);
+    return wire_datum(w, g->setting, e);
 }

@@ -24,8 +24,9 @@ enum message {
     MSG_UP,     /* pid */
     MSG_DONE,   /* id, class, bytes, begin, end, the result when it is small */
     MSG_RESULT, /* id (0), value */
-    MSG_FAILED, /* id, exception, traceback */
-    MSG_VALUE,  /* id, is there, value, why not */
+    MSG_FAILED, /* id, kind, traceback, exception: what is small comes first, and is read by all
+                   means */
+    MSG_VALUE,  /* id, kind and text of why it is not there, value */
     MSG_SAID,   /* id, fd, text */
     MSG_ASKS,   /* id, ask, value */
 };
@@ -83,8 +84,8 @@ typedef struct greeting {
     datum *setting; /* greeting_setting() */
 } greeting;
 datum *greeting_setting(interp *home, err *e);
-void greeting_apply(interp *in, datum *setting); /* what cannot be is left out */
-void greeting_write(const greeting *g, wire_out *w, err *e);
+bool greeting_apply(interp *in, datum *setting); /* false: not all of it, and no exception */
+bool greeting_write(const greeting *g, wire_out *w, err *e);
 
 /* ---- numbers to pointers ---- */
 

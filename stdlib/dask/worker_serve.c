@@ -38,11 +38,18 @@ static bool read_hello(server *s, wire_in *r, err *e)
     return wire_get_datum(r, &s->setting, e) && s->name;
 }
 
+/* The other end counts on what it has sent to be here.  Without memory for it this worker is of no
+ * use: another takes its place, and what it had runs again. */
+static void leave_short_of_memory(const err *e)
+{
+    if (e->kind == MemoryError) _exit(1);
+}
+
 static bool read_run(server *s, wire_in *r, job *j, err *e)
 {
     datum *func;
     j->funcno = wire_get_u64(r);
-    TRY(wire_get_datum(r, &func, e));
+    if (!wire_get_datum(r, &func, e)) return leave_short_of_memory(e), false;
     pthread_mutex_lock(&s->lock);
     if (func) datum_unref(idmap_put(&s->func, j->funcno, func));
     j->func = datum_ref(idmap_get(&s->func, j->funcno));
@@ -81,9 +88,10 @@ static void refuse(server *s, uint64_t id, err *e)
     wire_out w = {0};
     wire_u8(&w, MSG_FAILED);
     wire_u64(&w, id);
-    wire_datum(&w, NULL, NULL);
+    wire_u8(&w, e->kind ? e->kind : RuntimeError);
     const char *text = e->kind ? e->msg : "a task could not be read";
     wire_text(&w, text, strlen(text));
+    wire_datum(&w, NULL, NULL);
     server_post(s, &w);
     err_clear(e);
 }
@@ -107,16 +115,19 @@ static void read_value(server *s, wire_in *r)
     err e = {0};
     datum *d;
     uint64_t id = wire_get_u64(r);
-    if (wire_get_datum(r, &d, &e) && d) server_keep(s, id, d);
+    if (!wire_get_datum(r, &d, &e)) leave_short_of_memory(&e);
+    if (d) server_keep(s, id, d);
     err_clear(&e);
 }
 
-/* The value of a result, or nothing; false: half a datum is none. */
+/* The value of a result, or why not; false: half a datum is none. */
 static bool write_value(wire_out *w, uint64_t id, datum *d, err *e)
 {
+    const char *why = e->kind ? e->msg : "";
     wire_u8(w, MSG_VALUE);
     wire_u64(w, id);
-    wire_u8(w, d != NULL);
+    wire_u8(w, e->kind);
+    wire_text(w, why, strlen(why));
     return wire_datum(w, d, e);
 }
 
@@ -127,10 +138,8 @@ static void fetch(server *s, uint64_t id)
     wire_out w = {0};
     if (!write_value(&w, id, d, &e)) {
         wire_out_clear(&w);
-        write_value(&w, id, NULL, NULL);
+        write_value(&w, id, NULL, &e);
     }
-    const char *why = e.kind ? e.msg : "";
-    wire_text(&w, why, strlen(why));
     server_post(s, &w);
     err_clear(&e);
     datum_unref(d);

@@ -40,7 +40,7 @@ typedef struct work {
 enum work_what {
     WORK_NONE,    /* the time is over, or workers_wake() */
     WORK_DONE,    /* the result of id is at the worker; value: it, when it is small */
-    WORK_FAILED,  /* value: capsule of the exception, text: its traceback */
+    WORK_FAILED,  /* kind; value: capsule of the exception, text: its traceback */
     WORK_VALUE,   /* what workers_fetch() asked for: value; NULL: nobody has it any more */
     WORK_MISSING, /* the task id did not run: its input `other` is nowhere any more */
     WORKER_UP,    /* the worker answers (again): pid */
@@ -58,9 +58,10 @@ typedef struct work_event {
     datum *value; /* owned by the receiver */
     char *text;   /* likewise: mem_free() */
     size_t ntext;
-    char type[64];     /* WORK_DONE: class of the result, "int", "numpy.ndarray" */
-    size_t bytes;      /* of the result */
-    double begin, end; /* seconds since 1970 */
+    enum err_kind kind; /* WORK_FAILED, or WORK_VALUE that is there, but does not come */
+    char type[64];      /* WORK_DONE: class of the result, "int", "numpy.ndarray" */
+    size_t bytes;       /* of the result */
+    double begin, end;  /* seconds since 1970 */
     int64_t pid;
 } work_event;
 void work_event_clear(work_event *ev);

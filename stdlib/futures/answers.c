@@ -38,9 +38,21 @@ static void ignore(void *ctx, int fd, const char *s, size_t n)
     (void)ctx, (void)fd, (void)s, (void)n;
 }
 
+static void shut(answers *a)
+{
+    value *const all[] = {&a->answer, &a->gone, &a->office};
+    if (!a->in) return;
+    for (int i = 0; i < 3; i++) {
+        value_unref(a->in, *all[i]);
+        *all[i] = FAIL;
+    }
+    interp_close(a->in);
+    a->in = NULL;
+}
+
 static bool ready(answers *a)
 {
-    if (a->in) return !is_fail(a->answer);
+    if (a->in) return true;
     host quiet = {.write = ignore};
     a->in = interp_open_worker(a->home, &quiet);
     if (!a->in) return false;
@@ -51,7 +63,9 @@ static bool ready(answers *a)
     value_unref(a->in, m);
     a->office = office_of(a->in, a->f);
     exc_clear(a->in);
-    return !is_fail(a->answer) && !is_fail(a->gone) && !is_fail(a->office);
+    bool all = !is_fail(a->answer) && !is_fail(a->gone) && !is_fail(a->office);
+    if (!all) shut(a);
+    return all;
 }
 
 static void send(answers *a, int who, uint64_t ask, value v, bool raised)
@@ -66,7 +80,11 @@ static void send(answers *a, int who, uint64_t ask, value v, bool raised)
         raised = true;
         err_clear(&e);
     }
-    workers_answer(a->w, who, ask, d, raised, &e);
+    /* the task does not wait for ever: without an answer it raises a MemoryError */
+    if (!workers_answer(a->w, who, ask, d, raised, &e)) {
+        err_clear(&e);
+        workers_answer(a->w, who, ask, NULL, true, &e);
+    }
     err_clear(&e);
     datum_unref(d);
 }
@@ -93,7 +111,7 @@ void answers_ask(answers *a, int who, uint64_t ask, datum *q)
 {
     if (!ready(a)) {
         err e = {0};
-        workers_answer(a->w, who, ask, NULL, false, &e);
+        workers_answer(a->w, who, ask, NULL, true, &e);
         err_clear(&e);
         return;
     }
@@ -152,12 +170,7 @@ void answers_forget(answers *a, int who)
 void answers_close(answers *a)
 {
     while (a->open) close_question(a, &a->open, false);
-    if (a->in) {
-        value_unref(a->in, a->answer);
-        value_unref(a->in, a->gone);
-        value_unref(a->in, a->office);
-        interp_close(a->in);
-    }
+    shut(a);
     foreman_unref(a->f);
     mem_free(a);
 }

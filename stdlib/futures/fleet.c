@@ -26,6 +26,8 @@ struct fleet {
     size_t limit;     /* of the memory of each worker; 0: none */
     idmap runs;       /* id -> errand_run * */
     idmap fetching;   /* id -> errand *, held */
+    idmap lost;       /* workers that could not be started again, by number + 1 */
+    double next_try;  /* to do so */
     team *aside;      /* for what cannot travel */
     answers *answers; /* questions of tasks; of the thread */
     pthread_mutex_t lock;
@@ -145,7 +147,7 @@ static void hear_failed(fleet *t, work_event *ev)
         mem_free(r);
         return;
     }
-    err e = {.kind = RuntimeError, .msg = ev->text ? ev->text : mem_dup(""), .exc = ev->value};
+    err e = {.kind = ev->kind, .msg = ev->text ? ev->text : mem_dup(""), .exc = ev->value};
     ev->text = NULL;
     ev->value = NULL;
     foreman_failed(t->f, r, &e);
@@ -166,7 +168,8 @@ static void hear_value(fleet *t, work_event *ev)
     if (!e) return;
     if (!ev->value && held_somewhere(t, ev->id)) { /* it is there, but cannot travel */
         err x = {0};
-        err_set(&x, TypeError, "%s", ev->text && *ev->text ? ev->text : "a result cannot be read");
+        err_set(&x, ev->kind ? ev->kind : TypeError, "%s",
+                ev->text && *ev->text ? ev->text : "a result cannot be read");
         foreman_spoil(t->f, e, &x);
     } else {
         foreman_deliver(t->f, e, ev->value);
@@ -180,6 +183,27 @@ static void hear_said(fleet *t, const work_event *ev)
     pthread_mutex_lock(&t->lock);
     sb_add(&t->said[ev->other == 2], ev->text, ev->ntext);
     pthread_mutex_unlock(&t->lock);
+}
+
+/* There may be no memory, or no process to be had, for a while. */
+static void start_again(fleet *t, int who)
+{
+    err e = {0};
+    const bool there = workers_restart(t->w, who, &e);
+    err_clear(&e);
+    idmap_put(&t->lost, (uint64_t)who + 1, there ? NULL : t);
+    if (there) foreman_rehire(t->f, who);
+}
+
+static void start_lost(fleet *t)
+{
+    const double pause = 0.1;
+    size_t i = 0;
+    uint64_t id;
+    void *at;
+    if (!t->lost.n || clock_mono() < t->next_try) return;
+    t->next_try = clock_mono() + pause;
+    if (idmap_next(&t->lost, &i, &id, &at)) start_again(t, (int)id - 1);
 }
 
 /* Runs of a worker that died end without having said anything. */
@@ -198,10 +222,7 @@ static void hear_died(fleet *t, int who, const char *how)
         mem_free(r);
         i = 0;
     }
-    err e = {0};
-    if (atomic_load(&t->closing)) return;
-    if (workers_restart(t->w, who, &e)) foreman_rehire(t->f, who);
-    err_clear(&e);
+    if (!atomic_load(&t->closing)) start_again(t, who);
 }
 
 static void hear(fleet *t, work_event *ev)
@@ -245,12 +266,14 @@ static void *listen(void *arg)
     t->answers = answers_open(t->home, t->f, t->w, !t->alone);
     while (!atomic_load(&t->closing)) {
         feed(t);
+        start_lost(t);
         bool open = answers_check(t->answers), watched = t->limit && t->runs.n;
         if (watched && clock_mono() > next_look) {
             check_memory(t);
             next_look = clock_mono() + WATCH_MS * 1e-3;
         }
-        if (!workers_poll(t->w, open ? BUSY_MS : watched ? WATCH_MS : PAUSE_MS, &ev)) continue;
+        if (!workers_poll(t->w, open ? BUSY_MS : watched || t->lost.n ? WATCH_MS : PAUSE_MS, &ev))
+            continue;
         do hear(t, &ev);
         while (workers_poll(t->w, 0, &ev));
     }
@@ -297,6 +320,7 @@ static void clear_maps(fleet *t)
     while (idmap_next(&t->fetching, &i, &id, &at)) errand_release(at);
     idmap_clear(&t->runs);
     idmap_clear(&t->fetching);
+    idmap_clear(&t->lost);
 }
 
 void fleet_close(fleet *t)
