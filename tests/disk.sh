@@ -34,7 +34,23 @@ full sort 'being moved to a temporary file in' 'print(da.sort(x.ravel()).sum().c
 full hdf5 'File too large' 'da.to_hdf5(out + "/a.h5", "/x", x)'
 full gzip 'File too large' 'da.to_hdf5(out + "/b.h5", "/x", x, compression="gzip")'
 full npy 'File too large' 'np.save(out + "/a.npy", np.ones((2000, 1000)))'
+full npz 'File too large' 'np.savez(out + "/a.npz", a=np.ones((2000, 1000)))'
+full npz_deflate 'File too large' 'np.savez_compressed(out + "/b.npz", a=np.random.random((2000, 1000)))'
+full stack 'File too large.*stack/0.npy' 'da.to_npy_stack(out + "/stack", da.ones((1200, 2000), chunks=(600, -1)))'
+full zarr 'File too large.*a.zarr/' 'da.ones((1200, 2000), chunks=(600, -1)).to_zarr(out + "/a.zarr", compressor=None)'
+full text 'File too large' 'open(out + "/a.txt", "w").write("x" * 9_000_000)'
+full binary 'File too large.*b.bin' 'np.ones((2000, 1000)).tofile(out + "/b.bin")'
 full memmap 'File too large' 'np.memmap(out + "/a.bin", dtype="f8", mode="w+", shape=(2000, 1000))'
+
+# A chunk of Zarr is there as a whole or not at all; an archive without its end is none.
+ls "$out/a.zarr" >"$out/log"
+[ ! -s "$out/log" ]
+verdict 'half a chunk' $?
+printf 'import sys, numpy as np\nfor path in sys.argv[1:]:\n    try:\n        np.load(path)["a"]\n' >"$out/half.dsk"
+printf '    except Exception as e:\n        print("no archive", e)\n' >>"$out/half.dsk"
+"$program" "$out/half.dsk" "$out/a.npz" "$out/b.npz" >"$out/log" 2>&1
+[ "$(grep -c '^no archive' "$out/log")" = 2 ]
+verdict 'half an archive' $?
 
 # Ctrl-C while blocks are on the disk
 mkdir -p "$out/tmp"
