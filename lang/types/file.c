@@ -144,6 +144,11 @@ static bool open_path(interp *in, file *f, value name, int flags)
         throw(in, ValueError, "embedded null byte");
         return false;
     }
+    size_t n;
+    if (!as_str(name) && !bytes_peek(name, &n)) { /* the text of a path that is an object */
+        value_unref(in, f->name);
+        f->name = v_obj(obj_ref(path));
+    }
     f->fd = open(path->at, flags | O_CLOEXEC, 0666);
     int code = f->fd < 0 ? errno : 0;
     if (!code && !fstat(f->fd, &st) && S_ISDIR(st.st_mode)) {
