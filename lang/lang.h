@@ -70,6 +70,8 @@ bool interp_sleep(interp *in, double seconds);
  * False: exception. */
 bool interp_several(const interp *in);
 bool interp_rest(interp *in, double *step);
+/* Before a read or write (POLLIN, POLLOUT) that may wait: the others run until it need not. */
+bool interp_await_fd(interp *in, int fd, int events);
 
 /* ---- modules ---- */
 

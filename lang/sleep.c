@@ -2,6 +2,7 @@
  * its thread meanwhile); else the thread sleeps here and Ctrl-C wakes it. */
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <time.h>
 
 #include "lang/threads.h"
@@ -42,4 +43,13 @@ bool interp_rest(interp *in, double *step)
     const double first = 1e-4, last = 10e-3;
     *step = *step > 0 ? fmin(2 * *step, last) : first;
     return threads_several(in) ? threads_sleep(in, *step) : interp_sleep(in, *step);
+}
+
+bool interp_await_fd(interp *in, int fd, int events)
+{
+    struct pollfd at = {fd, (short)events, 0};
+    double step = 0;
+    while (fd >= 0 && threads_several(in) && poll(&at, 1, 0) == 0)
+        if (!interp_rest(in, &step)) return false;
+    return true;
 }

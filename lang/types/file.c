@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -239,11 +241,20 @@ value file_std(interp *in, int fd, const char *name)
 
 /* ---- writing ---- */
 
-static bool write_all(interp *in, file *f, const char *s, size_t n)
+/* How much may be written at once so that it does not wait: what a pipe has room for. */
+static size_t most_at_once(const interp *in, const file *f)
 {
+    struct stat about;
+    bool pipe = interp_several(in) && !fstat(f->fd, &about) && S_ISFIFO(about.st_mode);
+    return pipe ? PIPE_BUF : AT_ONCE;
+}
+
+static bool write_pieces(interp *in, file *f, const char *s, size_t n)
+{
+    const size_t most = most_at_once(in, f);
     while (n) {
-        if (!check_interrupt(in)) return false;
-        ssize_t k = write(f->fd, s, n < AT_ONCE ? n : AT_ONCE);
+        if (!check_interrupt(in) || !interp_await_fd(in, f->fd, POLLOUT)) return false;
+        ssize_t k = write(f->fd, s, n < most ? n : most);
         if (k < 0 && errno == EINTR) continue;
         if (k < 0) {
             throw_errno(in, errno, FAIL);
@@ -255,13 +266,32 @@ static bool write_all(interp *in, file *f, const char *s, size_t n)
     return true;
 }
 
+static bool write_all(interp *in, file *f, const char *s, size_t n)
+{
+    double step = 0;
+    while (f->writing)
+        if (!interp_rest(in, &step)) return false;
+    f->writing = true;
+    bool ok = write_pieces(in, f, s, n);
+    f->writing = false;
+    return ok;
+}
+
 bool file_flush(interp *in, file *f)
 {
     size_t n = f->nout;
+    char *out = f->out; /* other threads may write while this one waits */
     const host *h = f->host ? interp_host(in) : NULL;
     if (h && h->write) h->write(h->ctx, f->host, "", 0);
+    if (!n) return true;
     f->nout = 0;
-    return !n || write_all(in, f, f->out, n);
+    f->out = NULL;
+    bool ok = write_all(in, f, out, n);
+    if (f->out)
+        mem_free(out);
+    else
+        f->out = out;
+    return ok;
 }
 
 /* Forgets the read-ahead; the descriptor goes back to where the program is. */
@@ -323,6 +353,7 @@ int file_fill(interp *in, file *f)
         f->n = 0;
     f->at = 0;
     if (!file_flush(in, f) || !check_interrupt(in)) return -1;
+    if (!interp_await_fd(in, f->fd, POLLIN)) return -1;
     if (f->cap < f->n + IN) {
         char *p = lang_grow(in, f->in, (int64_t)(f->n + IN), 1);
         if (!p) return -1;

@@ -16,6 +16,7 @@ typedef struct file {
     int fd;   /* -1: closed */
     int host; /* 1 or 2: writes go to the interpreter's host; else 0 */
     bool text, readable, writable, append, keep_fd, line_buffered;
+    bool writing;       /* by a thread that waits for room: others wait for it */
     bool ended, saw_cr; /* while reading: end of file met; a \r closed the last buffer */
     uint8_t newline;
     char *in, *out; /* buffers; in[at .. n) is still to be read */

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -430,6 +431,7 @@ static value os_read(interp *in, const value *arg)
 {
     int64_t n;
     if (!to_int64(in, arg[1], &n)) return FAIL;
+    if (!interp_await_fd(in, (int)arg[0].i, POLLIN)) return FAIL;
     char *buf = lang_grow(in, NULL, n, 1);
     if (!buf) return FAIL;
     ssize_t k = read((int)arg[0].i, buf, (size_t)n);

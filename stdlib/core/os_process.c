@@ -80,9 +80,12 @@ value os_wait(interp *in, const value *arg)
 {
     int status;
     bool block = arg[1].i;
+    double step = 0;
     for (;;) {
-        pid_t r = waitpid((pid_t)arg[0].i, &status, block ? 0 : WNOHANG);
-        if (r == 0) return NONE;
+        bool several = interp_several(in);
+        pid_t r = waitpid((pid_t)arg[0].i, &status, block && !several ? 0 : WNOHANG);
+        if (r == 0 && block && several && interp_rest(in, &step)) continue;
+        if (r == 0) return throwing(in) ? FAIL : NONE;
         if (r > 0) break;
         if (errno != EINTR) return throw_errno(in, errno, FAIL);
         if (!check_interrupt(in)) return FAIL;
@@ -155,8 +158,13 @@ value os_communicate(interp *in, const value *arg)
         p.fd[0].fd = -1;
     }
     bool in_time = true;
+    double step = 0;
     while (in_time && (p.fd[0].fd >= 0 || p.fd[1].fd >= 0 || p.fd[2].fd >= 0)) {
-        if (poll(p.fd, 3, 100) > 0) pump_once(&p);
+        bool several = interp_several(in);
+        if (poll(p.fd, 3, several ? 0 : 100) > 0)
+            pump_once(&p), step = 0;
+        else if (several && !interp_rest(in, &step))
+            break;
         if (!check_interrupt(in)) break;
         clock_gettime(CLOCK_MONOTONIC, &now);
         double spent =
