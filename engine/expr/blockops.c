@@ -202,7 +202,7 @@ static datum *view_call(const fn *f, const call *c, err *e)
         nd *flat = nd_contiguous(x, e);
         nd *out = flat ? nd_as_type(flat, k->t, e) : NULL;
         datum_unref(flat);
-        return &out->hdr;
+        return (datum *)out;
     }
     nd *turned = nd_transpose(x, NULL), *flat = nd_contiguous(turned, e);
     nd *viewed = flat ? nd_as_type(flat, k->t, e) : NULL;
@@ -210,7 +210,7 @@ static datum *view_call(const fn *f, const call *c, err *e)
     datum_unref(turned);
     datum_unref(flat);
     datum_unref(viewed);
-    return &out->hdr;
+    return (datum *)out;
 }
 
 static const fn_kind view_kind = {.name = "view",
