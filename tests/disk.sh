@@ -17,13 +17,13 @@ verdict() { # NAME OK
     fi
 }
 
-# full NAME SENTENCE SCRIPT: with no file larger than 8 MB
+# full NAME SENTENCE SCRIPT [MEMORY]: with no file larger than 8 MB
 full() {
     mkdir -p "$out/tmp"
     printf 'import dask, dask.array as da, numpy as np, h5py, os\nout = "%s"\n' "$out" >"$out/$1.dsk"
     printf 'x = da.random.random((4000, 2000), chunks=(250, 2000))\ntry:\n    %s\n' "$3" >>"$out/$1.dsk"
     printf 'except OSError as e:\n    print(e.errno, e)\nprint(da.ones(5).sum().compute())\n' >>"$out/$1.dsk"
-    (ulimit -f 16000 && TMPDIR=$out/tmp timeout 60 "$program" --memory 32MB "$out/$1.dsk") >"$out/log" 2>&1
+    (ulimit -f 16000 && TMPDIR=$out/tmp timeout 60 "$program" --memory "${4:-32MB}" "$out/$1.dsk") >"$out/log" 2>&1
     status=$?
     [ $status = 0 ] && grep -q "27 .*$2" "$out/log" && tail -n 1 "$out/log" | grep -qx 5.0
     verdict "$1" $?
@@ -31,8 +31,8 @@ full() {
 
 full spill 'being moved to a temporary file in' 'print(x.T.rechunk((250, 4000)).std(axis=0).sum().compute())'
 full sort 'being moved to a temporary file in' 'print(da.sort(x.ravel()).sum().compute())'
-full hdf5 'File too large' 'da.to_hdf5(out + "/a.h5", "/x", x)'
-full gzip 'File too large' 'da.to_hdf5(out + "/b.h5", "/x", x, compression="gzip")'
+full hdf5 'File too large' 'da.to_hdf5(out + "/a.h5", "/x", x)' 64MB
+full gzip 'File too large' 'da.to_hdf5(out + "/b.h5", "/x", x, compression="gzip")' 64MB
 full npy 'File too large' 'np.save(out + "/a.npy", np.ones((2000, 1000)))'
 full npz 'File too large' 'np.savez(out + "/a.npz", a=np.ones((2000, 1000)))'
 full npz_deflate 'File too large' 'np.savez_compressed(out + "/b.npz", a=np.random.random((2000, 1000)))'
