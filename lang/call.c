@@ -1,7 +1,8 @@
 /* lang/call.c - calls: signatures of C functions parsed once, arguments bound to parameters.
  *
  * func_bind (Python functions) and args_bind (C functions) share the shape of the problem but
- * not the words of their errors: those are CPython's of either kind. */
+ * not the words of their errors: those are CPython's of either kind.  Over 600 lines: they differ
+ * in little else, and who reads one wants the other beside it. */
 #include <stdlib.h>
 #include <string.h>
 
