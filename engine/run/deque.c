@@ -51,6 +51,16 @@ tid deque_pop(deque *d)
     return t;
 }
 
+void deque_clear(deque *d)
+{
+    lock(d);
+    mem_free(d->at);
+    d->at = NULL;
+    d->cap = d->head = d->tail = 0;
+    atomic_store_explicit(&d->n, 0, memory_order_relaxed);
+    unlock(d);
+}
+
 tid deque_steal(deque *d)
 {
     tid t = NO_TASK;

@@ -34,15 +34,22 @@ static tid next_leaf(job *j)
     return i < j->nleaf ? j->leaf[i] : NO_TASK;
 }
 
+/* NULL: it was let go of. What such a one still finds ready is for nobody. */
+static worker *worker_at(pool *p, int i)
+{
+    worker *w = atomic_load_explicit(&p->worker[i], memory_order_acquire);
+    return w && !atomic_load_explicit(&w->lost, memory_order_acquire) ? w : NULL;
+}
+
 static tid steal(pool *p, const worker *thief)
 {
     int n = atomic_load_explicit(&p->nworker, memory_order_acquire);
     for (int k = 1; k <= n; k++) {
-        worker *w = atomic_load_explicit(&p->worker[(thief->id + k) % n], memory_order_acquire);
+        worker *w = worker_at(p, (thief->id + k) % n);
         tid t = w ? deque_steal(&w->own) : NO_TASK;
         if (t != NO_TASK) return t;
     }
-    return NO_TASK;
+    return deque_steal(&p->offered);
 }
 
 tid job_find(job *j, worker *w)
@@ -84,9 +91,9 @@ void pool_wake(pool *p, int n)
 
 static bool has_work(job *j)
 {
-    if (atomic_load(&j->next_leaf) < j->nleaf) return true;
+    if (atomic_load(&j->next_leaf) < j->nleaf || atomic_load(&j->pool->offered.n)) return true;
     for (int i = 0; i < atomic_load(&j->pool->nworker); i++) {
-        worker *w = atomic_load(&j->pool->worker[i]);
+        worker *w = worker_at(j->pool, i);
         if (w && atomic_load(&w->own.n)) return true;
     }
     return false;
@@ -134,7 +141,7 @@ static void worker_free(worker *w)
 {
     if (w->has_user && w->pool->hooks.destroy) w->pool->hooks.destroy(w->pool->hooks.ctx, w->user);
     arena_clear(&w->scratch);
-    mem_free(w->own.at);
+    deque_clear(&w->own);
 }
 
 /* leaves the job; the last one out tells the caller */
@@ -230,19 +237,14 @@ void pool_free(pool *p)
     p->quit = true;
     pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->lock);
-    bool lost = false;
     for (int i = 0; i < atomic_load(&p->nworker); i++) {
-        worker *w = atomic_load(&p->worker[i]);
+        worker *w = worker_at(p, i);
         if (!w) continue;
-        if (atomic_load(
-                &w->lost)) { /* still inside a library call: left to the end of the process */
-            lost = true;
-            continue;
-        }
         pthread_join(w->thread, NULL);
         mem_free(w);
     }
-    if (lost) return;
+    deque_clear(&p->offered);
+    if (p->nlost) return; /* still inside a library call: left to the end of the process */
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);
     mem_free(p);
@@ -285,7 +287,15 @@ void worker_blocking_end(worker *w)
 
 /* --- the calling thread's side --- */
 
-/* false: somebody else's job is running (a compute() inside a task) */
+/* with p->lock held: nobody is there to see the job */
+static void withdraw(pool *p, const job *j)
+{
+    atomic_store(&p->job, NULL);
+    if (j->lends) atomic_fetch_add(&p->slots, 1);
+    p->busy = false;
+}
+
+/* false: somebody else's job is running (a compute() inside a task), or no thread can be had */
 bool pool_open(pool *p, job *j)
 {
     pthread_mutex_lock(&p->lock);
@@ -299,7 +309,11 @@ bool pool_open(pool *p, job *j)
             start_worker(p);
             if (atomic_load(&p->nworker) == had) break;
         }
-        pthread_cond_broadcast(&p->wake);
+        free = atomic_load(&p->nworker) > p->nlost;
+        if (free)
+            pthread_cond_broadcast(&p->wake);
+        else
+            withdraw(p, j);
     }
     pthread_mutex_unlock(&p->lock);
     return free;
@@ -317,9 +331,10 @@ void pool_end(pool *p)
 void pool_close(pool *p)
 {
     for (int i = 0; i < atomic_load(&p->nworker); i++) {
-        worker *w = atomic_load(&p->worker[i]);
+        worker *w = worker_at(p, i);
         while (w && deque_pop(&w->own) != NO_TASK) continue;
     }
+    while (deque_pop(&p->offered) != NO_TASK) continue;
     pthread_mutex_lock(&p->lock);
     p->busy = false;
     pthread_mutex_unlock(&p->lock);
@@ -330,7 +345,7 @@ void pool_abandon(pool *p, job *j)
     if (!atomic_load(&j->inside)) return;
     pthread_mutex_lock(&p->lock);
     for (int i = 0; i < atomic_load(&p->nworker); i++) {
-        worker *w = atomic_load(&p->worker[i]);
+        worker *w = worker_at(p, i);
         if (!w || atomic_load(&w->job) != j) continue;
         atomic_store(&w->lost, true);
         pthread_detach(w->thread);

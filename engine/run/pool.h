@@ -65,6 +65,7 @@ struct pool {
     _Atomic(job *) job;
     bool quit, busy;
     int nlost;
+    deque offered; /* by the calling thread, to all */
     worker *_Atomic worker[MAX_WORKER];
 };
 
@@ -72,6 +73,7 @@ struct pool {
 void deque_push(deque *d, tid t);
 tid deque_pop(deque *d);   /* newest; NO_TASK */
 tid deque_steal(deque *d); /* oldest; NO_TASK */
+void deque_clear(deque *d);
 
 /* job.c */
 job *job_new(plan *p, pool *pool, const run_opts *o, err *e);

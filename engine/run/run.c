@@ -102,8 +102,7 @@ static void offer(job *j, worker *w, tid t)
         if (j->p->task[t].flags & TASK_HOME) {
             job_push_home(j, t);
         } else {
-            worker *to = atomic_load(&j->pool->worker[0]);
-            deque_push(&to->own, t);
+            deque_push(&j->pool->offered, t);
             any = true;
         }
     } while ((t = deque_pop(&w->own)) != NO_TASK);
@@ -233,7 +232,7 @@ bool plan_run(plan *p, pool *on, const run_opts *o, tid *failed, err *e)
     if (!j) return false;
     worker w = {.id = -1, .user = o->user, .pool = on, .own = {.lock = ATOMIC_FLAG_INIT}};
     j->lends = !here && is_brisk(j);
-    if (!here && !pool_open(on, j)) { /* a compute() inside a task */
+    if (!here && !pool_open(on, j)) { /* a compute() inside a task, most often */
         here = true;
         j->pool = NULL;
     }

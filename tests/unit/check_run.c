@@ -301,6 +301,65 @@ START_TEST(a_cancelled_run_ends_soon)
 }
 END_TEST
 
+/* A task that does not end when the run is cancelled keeps its thread; the pool goes on without. */
+START_TEST(a_pool_that_lost_its_worker_takes_offers)
+{
+    _Atomic int count = 0, wrong = 0;
+    err e = {0};
+    volatile int stop = 1;
+    static pool *p; /* what was lost is left to the end of the process */
+    p = pool_new(1, true, NULL);
+    test_fn *home = test_new(&count, &wrong, FN_FOREIGN);
+    test_fn *any = test_new(&count, &wrong, FN_FOREIGN);
+    test_fn *slow = test_new(&count, &wrong, FN_FOREIGN), *brisk = test_new(&count, &wrong, 0);
+    layer *l;
+    slow->sleep_ms = 200;
+    home->only_home = true;
+    ck_assert_int_eq(fan(200, home, home, p, &e), 201);
+    for (int k = 0; k < 3; k++) {
+        plan *pl = fan_plan(10, &slow->base, &any->base, &l);
+        ck_assert(!plan_run(pl, p, &(run_opts){.cancel = &stop}, NULL, &e));
+        ck_assert_int_eq(e.kind, KeyboardInterrupt);
+        err_clear(&e);
+        plan_free(pl);
+        datum_unref(l);
+        nanosleep(&(struct timespec){.tv_nsec = 300000000L}, NULL); /* it ends after all */
+        ck_assert_int_eq(fan(200, home, home, p, &e), 201);
+        ck_assert_int_eq(fan(20000, brisk, brisk, p, &e), 20001);
+    }
+    pool_free(p);
+    datum_unref(home);
+    datum_unref(any);
+    datum_unref(slow);
+    datum_unref(brisk);
+}
+END_TEST
+
+START_TEST(without_threads_the_caller_does_it_all)
+{
+    _Atomic int count = 0, wrong = 0;
+    err e = {0};
+    pthread_attr_t was, huge; /* stacks that no system has */
+    pthread_getattr_default_np(&was);
+    pthread_getattr_default_np(&huge);
+    pthread_attr_setstacksize(&huge, (size_t)1 << 48);
+    ck_assert_int_eq(pthread_setattr_default_np(&huge), 0);
+    pool *p = pool_new(2, false, NULL);
+    test_fn *home = test_new(&count, &wrong, FN_FOREIGN);
+    test_fn *any = test_new(&count, &wrong, FN_FOREIGN), *brisk = test_new(&count, &wrong, 0);
+    home->only_home = true;
+    ck_assert_int_eq(fan(200, brisk, brisk, p, &e), 201);
+    ck_assert_int_eq(fan(200, home, home, p, &e), 201);
+    ck_assert_int_eq(fan(200, any, any, p, &e), 201);
+    pthread_setattr_default_np(&was);
+    ck_assert_int_eq(fan(200, any, any, p, &e), 201);
+    pool_free(p);
+    datum_unref(home);
+    datum_unref(any);
+    datum_unref(brisk);
+}
+END_TEST
+
 START_TEST(a_graph_with_a_cycle_is_refused)
 {
     err e = {0};
@@ -355,6 +414,8 @@ static Suite *suite(void)
     tcase_add_test(t, nothing_of_a_failed_run_is_found_by_the_next);
     tcase_add_test(t, sleeping_tasks_give_their_place_to_others);
     tcase_add_test(t, a_cancelled_run_ends_soon);
+    tcase_add_test(t, a_pool_that_lost_its_worker_takes_offers);
+    tcase_add_test(t, without_threads_the_caller_does_it_all);
     tcase_add_test(t, a_graph_with_a_cycle_is_refused);
     tcase_add_test(t, chains_of_many_tasks_need_no_stack);
     suite_add_tcase(s, t);
