@@ -61,12 +61,13 @@ void deque_clear(deque *d)
     unlock(d);
 }
 
-tid deque_steal(deque *d)
+tid deque_steal(deque *d, const worker *thief)
 {
     tid t = NO_TASK;
     if (!atomic_load_explicit(&d->n, memory_order_relaxed)) return t;
-    lock(d);
-    if (d->tail != d->head) t = d->at[d->head++ & (d->cap - 1)];
+    lock(d); /* what a later job pushed comes with the news that the thief is lost */
+    if (d->tail != d->head && !atomic_load_explicit(&thief->lost, memory_order_relaxed))
+        t = d->at[d->head++ & (d->cap - 1)];
     atomic_store_explicit(&d->n, d->tail - d->head, memory_order_relaxed);
     unlock(d);
     return t;

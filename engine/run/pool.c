@@ -46,10 +46,10 @@ static tid steal(pool *p, const worker *thief)
     int n = atomic_load_explicit(&p->nworker, memory_order_acquire);
     for (int k = 1; k <= n; k++) {
         worker *w = worker_at(p, (thief->id + k) % n);
-        tid t = w ? deque_steal(&w->own) : NO_TASK;
+        tid t = w ? deque_steal(&w->own, thief) : NO_TASK;
         if (t != NO_TASK) return t;
     }
-    return deque_steal(&p->offered);
+    return deque_steal(&p->offered, thief);
 }
 
 tid job_find(job *j, worker *w)

@@ -71,8 +71,10 @@ struct pool {
 
 /* deque.c */
 void deque_push(deque *d, tid t);
-tid deque_pop(deque *d);   /* newest; NO_TASK */
-tid deque_steal(deque *d); /* oldest; NO_TASK */
+tid deque_pop(deque *d); /* newest; NO_TASK */
+/* The oldest, for a thief; NO_TASK, to one that was let go of, too: tasks of a later job may be
+ * there by now. */
+tid deque_steal(deque *d, const worker *thief);
 void deque_clear(deque *d);
 
 /* job.c */
@@ -85,6 +87,9 @@ bool job_over(job *j);
 /* The calling thread in the midst of a task: is it to go on?  Ticks when it is time. */
 bool job_poll(void *j);
 void job_fail(job *j, tid t, err *e);
+
+/* brisk.c: are all its tasks so short that who runs them hears Ctrl-C between them? */
+bool job_is_brisk(const job *j);
 
 /* pool.c */
 void pool_wake(pool *p, int n);

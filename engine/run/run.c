@@ -129,28 +129,6 @@ static void wait_for_workers(job *j, bool patient)
         sched_yield(); /* what it holds is to be free when the caller goes on */
 }
 
-/* Are all its tasks so short that who runs them hears Ctrl-C between them? */
-static bool is_brisk(const job *j)
-{
-    enum { FEW = 32 };
-    static const double BRISK_S = 5e-3;
-    const plan *p = j->p;
-    const run_opts *o = &j->o;
-    if (j->memory || p->nforeign || p->nhome || o->end || o->trace || p->nprog > FEW) return false;
-    bool seen[FEW] = {0}, brisk = true;
-    costs *c = costs_new(p);
-    uint32_t left = p->nprog;
-    for (tid t = 0; t < p->ntask && left && brisk; t++) {
-        bool *s = &seen[p->task[t].prog];
-        if (*s || p->task[t].flags & TASK_DONE) continue;
-        *s = true;
-        left--;
-        brisk = costs_of(c, t).seconds < BRISK_S;
-    }
-    costs_free(c);
-    return brisk;
-}
-
 /* The calling thread as one worker more, without a wake-up at the beginning and the end: until it
  * finds nothing more to do. */
 static void lend_a_hand(job *j, worker *w)
@@ -231,7 +209,7 @@ bool plan_run(plan *p, pool *on, const run_opts *o, tid *failed, err *e)
     job *j = job_new(p, here ? NULL : on, o, e);
     if (!j) return false;
     worker w = {.id = -1, .user = o->user, .pool = on, .own = {.lock = ATOMIC_FLAG_INIT}};
-    j->lends = !here && is_brisk(j);
+    j->lends = !here && job_is_brisk(j);
     if (!here && !pool_open(on, j)) { /* a compute() inside a task, most often */
         here = true;
         j->pool = NULL;

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "engine/engine.h"
+#include "engine/run/pool.h"
 #include "tests/unit/suite.h"
 
 static const dtype_of none = {.dt = DT_none};
@@ -234,6 +235,36 @@ START_TEST(the_calling_thread_lends_a_hand)
 }
 END_TEST
 
+static bool is_brisk(int64_t n, const int64_t *sizes)
+{
+    err e = {0};
+    cuts *c = cuts_of(n, sizes);
+    grid *g = grid_new(1, &c);
+    expr *x = expr_arange((label){0}, lit_int(0), lit_int(1), g, dtype_plain(DT_int64), &e);
+    expr *y = sum(x, ALL_AXES);
+    const expr *all[] = {y};
+    plan *p = plan_exprs(1, all, NULL, &e);
+    job *j = job_new(p, NULL, &(run_opts){0}, &e);
+    ck_assert_msg(j != NULL, "%s", e.msg);
+    bool brisk = job_is_brisk(j);
+    job_unref(j);
+    plan_free(p);
+    datum_unref(y);
+    datum_unref(x);
+    datum_unref(g);
+    datum_unref(c);
+    return brisk;
+}
+
+/* The first tasks being short says nothing of chunks of other sizes. */
+START_TEST(one_large_chunk_keeps_the_calling_thread_free)
+{
+    ck_assert(is_brisk(4, (int64_t[]){10, 10, 10, 7}));
+    ck_assert(!is_brisk(4, (int64_t[]){10, 10, 1000000000, 10}));
+    ck_assert(!is_brisk(2, (int64_t[]){1000000000, 10}));
+}
+END_TEST
+
 START_TEST(nothing_of_a_failed_run_is_found_by_the_next)
 {
     _Atomic int count = 0, wrong = 0;
@@ -411,6 +442,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_task_may_ask_to_run_at_home);
     tcase_add_test(t, the_first_error_stops_the_rest_and_names_its_task);
     tcase_add_test(t, the_calling_thread_lends_a_hand);
+    tcase_add_test(t, one_large_chunk_keeps_the_calling_thread_free);
     tcase_add_test(t, nothing_of_a_failed_run_is_found_by_the_next);
     tcase_add_test(t, sleeping_tasks_give_their_place_to_others);
     tcase_add_test(t, a_cancelled_run_ends_soon);
