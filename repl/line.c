@@ -19,6 +19,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
+#include "engine/base/stop.h"
 #include "engine/data/nd.h"
 #include "repl/host.h"
 #include "repl/keys.h"
@@ -99,9 +100,10 @@ static void remember(const char *cell)
 
 /* ---- reading ---- */
 
-/* What a Ctrl-C left behind goes while nobody types. */
+/* What a Ctrl-C left behind goes while nobody types, and what is kept for reuse with it. */
 static void tidy(int fd)
 {
+    if (in_haste()) buf_pool_ebb();
     struct pollfd p = {.fd = fd, .events = POLLIN};
     while (current && poll(&p, 1, 0) == 0)
         if (!interp_tidy(current->in) && !buf_pool_tidy() && !mem_tidy()) break;

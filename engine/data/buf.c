@@ -7,6 +7,7 @@
  * class (a quarter of a power of two), each under its own lock; beyond the limit they go back to
  * the system.  What is in use and what is kept together stay within the bound: kept blocks yield to
  * new ones. */
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static struct {
     _Atomic size_t kept, limit, bound, most;
     _Alignas(64) _Atomic size_t live; /* in large buffers */
     _Atomic size_t peak;
-    _Atomic bool is_short, any_late;
+    _Atomic bool is_short, any_late, ebbs;
     pthread_mutex_t at_wall; /* of wall and nasking */
     buf_wall wall;
     int nasking; /* who are asking it for room */
@@ -170,9 +171,13 @@ static void unmap_block(void *at, size_t size)
     pthread_mutex_unlock(&pool.late.lock);
 }
 
+/* One of the largest kept blocks goes back to the system; false: none is left. */
+static bool ebb(void);
+
 bool buf_pool_tidy(void)
 {
     enum { PIECE = 64 << 20 };
+    if (!any_late() && atomic_load_explicit(&pool.ebbs, memory_order_relaxed)) return ebb();
     pthread_mutex_lock(&pool.late.lock);
     block *p = pool.late.head, *rest = NULL;
     const size_t size = p ? p->size : 0, some = size < PIECE ? size : PIECE;
@@ -186,7 +191,12 @@ bool buf_pool_tidy(void)
     atomic_store(&pool.any_late, more);
     pthread_mutex_unlock(&pool.late.lock);
     if (p) munmap(p, some);
-    return more;
+    return more || atomic_load_explicit(&pool.ebbs, memory_order_relaxed);
+}
+
+void buf_pool_ebb(void)
+{
+    atomic_store(&pool.ebbs, true);
 }
 
 /* kept blocks go back to the system, the largest first, until `bytes` at most are left */
@@ -334,6 +344,19 @@ static void trim(size_t bytes)
             unmap_block(p, class_size(k));
         }
     }
+}
+
+static bool ebb(void)
+{
+    for (int k = NCLASS; k-- > 0;) {
+        void *p = take_kept(k);
+        if (!p) continue;
+        unmap_block(p, class_size(k));
+        return true;
+    }
+    atomic_store(&pool.ebbs, false);
+    malloc_trim(0); /* what lay between the blocks of other kinds, too */
+    return false;
 }
 
 static void release_block(buf *b)

@@ -72,6 +72,9 @@ void buf_pool_settle(void);
 void buf_pool_clear(void); /* nothing is kept */
 /* What was freed in haste goes back to the system, some of it at a time; false: that was all. */
 bool buf_pool_tidy(void);
+/* From now on that holds for all that is kept, until nothing is: somebody gave up what needed it.
+ */
+void buf_pool_ebb(void);
 /* They are given back to the system when they and what is in use would exceed `bytes` together. */
 void buf_pool_bound(size_t bytes);
 size_t buf_pool_most(void);      /* the bound, SIZE_MAX: none */

@@ -191,8 +191,13 @@ static void *worker_main(void *arg)
         leave(j);
         pthread_mutex_lock(&p->lock);
     }
+    const bool idle_pool = !p->busy;
     pthread_mutex_unlock(&p->lock);
     worker_free(w);
+    if (atomic_load(&w->lost) && idle_pool) { /* what its call held is not to be kept */
+        buf_pool_ebb();
+        while (buf_pool_tidy()) continue;
+    }
     return NULL;
 }
 
