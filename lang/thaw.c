@@ -224,6 +224,13 @@ static void walk(thawer *t, uint32_t id)
     }
 }
 
+/* Its methods are known now: those that the interpreter itself calls are looked up. */
+static void finish_class(thawer *t, uint32_t id)
+{
+    klass *k = as_type(t->t->at[id]) ? as_klass(as_type(t->t->at[id])) : NULL;
+    if (k) klass_changed(t->in, k);
+}
+
 static void make_whole(thawer *t, uint32_t id)
 {
     uint8_t had = t->filled[id];
@@ -233,6 +240,7 @@ static void make_whole(thawer *t, uint32_t id)
     else
         thaw_fill(t, id);
     if (!(had & TABLE)) thaw_fill_table(t, id);
+    if (kind_at(t, id) == RK_CLASS && !throwing(t->in)) finish_class(t, id);
 }
 
 static value lost(thawer *t)
@@ -270,11 +278,8 @@ static value shell(thawer *t, uint32_t id)
 
 static void finish_classes(thawer *t)
 {
-    for (uint32_t i = 0; i < t->c->nobj; i++) {
-        if (kind_at(t, i) != RK_CLASS) continue;
-        klass *k = as_type(t->t->at[i]) ? as_klass(as_type(t->t->at[i])) : NULL;
-        if (k) klass_changed(t->in, k);
-    }
+    for (uint32_t i = 0; i < t->c->nobj; i++)
+        if (kind_at(t, i) == RK_CLASS) finish_class(t, i);
 }
 
 static bool can_change(unsigned kind)

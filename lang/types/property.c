@@ -185,13 +185,28 @@ static value property_get(interp *in, value self, value inst, const type *owner)
     return FAIL;
 }
 
+/* The class of the library that stands for one of C, and has the property as a plain attribute. */
+static const type *has_as_member(interp *in, value inst, property *p)
+{
+    const klass *k = as_klass(type_of(in, inst));
+    for (; k; k = k->bases->n ? as_klass(as_type(k->bases->at[0])) : NULL) {
+        if (!value_same(dict_peek(in, k->dict, p->name->at), OBJ(p))) continue;
+        return is_fail(dict_peek(in, k->dict, "__tp_prefix__")) ? NULL : &k->t;
+    }
+    return NULL;
+}
+
 static bool property_set(interp *in, value self, value inst, value to)
 {
     property *p = as_property(self);
     value f = is_fail(to) ? p->del : p->set;
     if (is_none(f)) {
         const char *what = is_fail(to) ? "deleter" : "setter";
-        if (p->name) {
+        const type *shown = p->name ? has_as_member(in, inst, p) : NULL;
+        if (shown) {
+            throw(in, AttributeError, "attribute '%s' of '" TYPE_FMT "' objects is not writable",
+                  p->name->at, TYPE_ARG(shown));
+        } else if (p->name) {
             throw(in, AttributeError, "property '%s' of '%s' object has no %s", p->name->at,
                   type_of(in, inst)->name, what);
         } else {

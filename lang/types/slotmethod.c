@@ -262,6 +262,25 @@ static value slotmethod_new(interp *in, const dunder *d, const type *owner, valu
     return v_obj(m);
 }
 
+/* Does it make its objects by a __new__ of a user's? */
+static bool made_by_users(interp *in, const klass *k)
+{
+    if (is_fail(k->new_)) return false;
+    for (const klass *c = k; c; c = c->bases->n ? as_klass(as_type(c->bases->at[0])) : NULL)
+        if (!is_fail(dict_peek(in, c->dict, "__new__")))
+            return is_fail(dict_peek(in, c->dict, "__tp_prefix__"));
+    return false;
+}
+
+/* The nearest class to cls that does not. */
+static const type *maker_of(interp *in, const type *cls)
+{
+    const klass *k = as_klass(cls);
+    for (; k && k->bases->n && made_by_users(in, k); k = as_klass(cls))
+        cls = as_type(k->bases->at[0]);
+    return cls;
+}
+
 static value new_call(interp *in, const dunder *d, const type *owner, const value *arg, int n,
                       tuple *kwnames)
 {
@@ -276,6 +295,12 @@ static value new_call(interp *in, const dunder *d, const type *owner, const valu
     }
     klass *k = as_klass(cls);
     const type *native = k ? k->native : cls;
+    if (owner == &T_object && native != &T_object) {
+        const type *safe = maker_of(in, cls);
+        return throw(in, TypeError,
+                     "object.__new__(" TYPE_FMT ") is not safe, use " TYPE_FMT ".__new__()",
+                     TYPE_ARG(cls), TYPE_ARG(safe));
+    }
     if (!native->make) return throw(in, TypeError, "cannot create '%s' instances", native->name);
     int64_t nkw = kwnames ? kwnames->n : 0;
     if (native == &T_object && k) return object_new(in, cls, n > 1);
