@@ -41,6 +41,7 @@ const module_def *const stdlib_modules[] = {
     &graph_def,
     &h5py_def,
     &wire_def,
+    &scratch_def,
     &columns_def,
     &futures_def,
     &zarr_def,

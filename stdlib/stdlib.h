@@ -21,7 +21,7 @@ extern const module_def random_def, decimal_def;
 extern const module_def numpy_def, numpy_random_def;
 extern const module_def dask_def, graph_def;
 extern const module_def h5py_def, zarr_def;
-extern const module_def wire_def;
+extern const module_def wire_def, scratch_def;
 extern const module_def columns_def;
 extern const module_def futures_def;
 

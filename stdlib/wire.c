@@ -11,12 +11,14 @@
 #include "lang/freeze.h"
 #include "lang/types/bytes.h"
 #include "stdlib/dask/bridge.h"
+#include "stdlib/dask/scratch.h"
 #include "stdlib/h5py/h5py.h"
 #include "stdlib/stdlib.h"
 
 const datum_kind *const wire_kinds[] = {
-    &nd_kind,   &capsule_kind, &code_kind,  &litbox_kind,  &pack_kind, &live_kind,  &fn_datum,
-    &cuts_kind, &grid_kind,    &seeds_kind, &source_datum, &h5_kind,   &claim_kind, NULL,
+    &nd_kind,      &capsule_kind, &code_kind,  &litbox_kind,  &pack_kind,
+    &live_kind,    &fn_datum,     &cuts_kind,  &grid_kind,    &seeds_kind,
+    &source_datum, &h5_kind,      &claim_kind, &scratch_kind, NULL,
 };
 
 static const fn_kind *find_fn(const char *name, uint32_t version)

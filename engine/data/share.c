@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/str.h"
 
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
 
@@ -44,11 +48,16 @@ static void forget(buf *b)
     if (b->owner) close((int)(intptr_t)b->owner - 1);
 }
 
-static bool is_whole(int fd, size_t n)
+static bool is_whole(int fd, const struct stat *s, size_t n)
 {
-    struct stat s;
     int seals = fcntl(fd, F_GET_SEALS);
-    return seals >= 0 && (seals & SEALS) == SEALS && !fstat(fd, &s) && (size_t)s.st_size == n;
+    return seals >= 0 && (seals & SEALS) == SEALS && (size_t)s->st_size == n;
+}
+
+/* As share_file() makes them: nobody else can have opened it to make it shorter. */
+static bool is_file(const struct stat *s, size_t n)
+{
+    return n == SHARE_LEAST && S_ISREG(s->st_mode) && s->st_nlink == 0 && (size_t)s->st_size >= n;
 }
 
 /* Where no more can be mapped: a copy. */
@@ -68,7 +77,9 @@ static buf *read_all(int fd, size_t n, err *e)
 
 buf *share_open(int fd, size_t n, err *e)
 {
-    if (!is_whole(fd, n)) {
+    struct stat s;
+    bool stat_ok = !fstat(fd, &s), whole = stat_ok && is_whole(fd, &s, n);
+    if (!whole && !(stat_ok && is_file(&s, n))) {
         close(fd);
         return err_set(e, ValueError, "the data is damaged or was truncated");
     }
@@ -79,11 +90,34 @@ buf *share_open(int fd, size_t n, err *e)
         close(fd);
         return b;
     }
-    bool keep = !too_many(fd);
+    bool keep = !whole || !too_many(fd); /* a file is of no use without */
     if (!keep) close(fd);
     b = buf_wrap(at, n, forget, keep ? (void *)(intptr_t)(fd + 1) : NULL);
     buf_count(b);
     return b;
+}
+
+int share_nameless(const char *dir, int how)
+{
+#ifdef O_TMPFILE
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL | how, 0600);
+    if (fd >= 0) return fd;
+#endif
+    strbuf b = {0};
+    sb_addf(&b, "%s/dsk-spill-XXXXXX", dir);
+    char *name = sb_take(&b, NULL);
+    int named = mkostemp(name, O_CLOEXEC | how);
+    if (named >= 0 || errno == EINVAL) unlink(name); /* created, then refused by the file system */
+    mem_free(name);
+    return named;
+}
+
+buf *share_file(int fd, err *e)
+{
+    if (fd >= 0 && !ftruncate(fd, SHARE_LEAST)) return share_open(fd, SHARE_LEAST, e);
+    err_errno(e, errno, NULL);
+    if (fd >= 0) close(fd);
+    return NULL;
 }
 
 int share_peek(const buf *b, const void *at, size_t n)

@@ -3,14 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/base/mem.h"
 #include "engine/base/stop.h"
-#include "engine/base/str.h"
+#include "engine/data/share.h"
 
 #ifndef FALLOC_FL_PUNCH_HOLE
 #define FALLOC_FL_KEEP_SIZE  1
@@ -31,21 +29,6 @@ struct spill {
 
 /* --- the file --- */
 
-static int open_in(const char *dir, int how)
-{
-#ifdef O_TMPFILE
-    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL | how, 0600);
-    if (fd >= 0) return fd;
-#endif
-    strbuf b = {0};
-    sb_addf(&b, "%s/dsk-spill-XXXXXX", dir);
-    char *name = sb_take(&b, NULL);
-    int named = mkostemp(name, O_CLOEXEC | how);
-    if (named >= 0 || errno == EINVAL) unlink(name); /* created, then refused by the file system */
-    mem_free(name);
-    return named;
-}
-
 spill *spill_on(int fd)
 {
     spill *s = mem_zero(sizeof *s);
@@ -60,8 +43,8 @@ spill *spill_open(const char *dir, err *e)
     int fd = -1;
     for (size_t i = 0; i < sizeof usual / sizeof *usual && fd < 0; i++) {
         in = dir ? dir : usual[i];
-        fd = open_in(in, O_DIRECT);
-        if (fd < 0 && errno == EINVAL) fd = open_in(in, 0);
+        fd = share_nameless(in, O_DIRECT);
+        if (fd < 0 && errno == EINVAL) fd = share_nameless(in, 0);
         if (dir) break;
     }
     if (fd < 0)
