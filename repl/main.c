@@ -34,7 +34,8 @@ enum task {
     RUN_CELLS,
     RUN_VERSION,
     RUN_HELP,
-    RUN_WORKER /* for this program's own use: the other end of a socket */
+    RUN_WORKER, /* for this program's own use: the other end of a socket */
+    RUN_SWEEP   /* likewise: waits for the end of another */
 };
 
 typedef struct options {
@@ -70,6 +71,7 @@ static const struct flag {
     {"-c", RUN_CODE, true},       {"-m", RUN_MODULE, true},          {"-e", RUN_CELL, true},
     {"--cells", RUN_CELLS, true}, {"--version", RUN_VERSION, false}, {"-V", RUN_VERSION, false},
     {"--help", RUN_HELP, false},  {"-h", RUN_HELP, false},           {"--worker", RUN_WORKER, true},
+    {"--sweep", RUN_SWEEP, true},
 };
 
 static bool bad_usage(const char *what, const char *flag)
@@ -369,6 +371,7 @@ int main(int argc, char **argv)
     mallopt(M_MMAP_THRESHOLD, 4 << 20); /* fixed: large pieces go back to the system when freed */
     mallopt(M_TRIM_THRESHOLD, 16 << 20);
     if (!read_options(&o, argc, argv)) return 2;
+    if (o.task == RUN_SWEEP) return sweep_after(o.what), 0;
     if (o.task == RUN_HELP) {
         fputs(usage, stdout);
         return 0;

@@ -20,6 +20,7 @@ const module_def *const stdlib_modules[] = {
     &io_def,
     &os_def,
     &resource_def,
+    &sweep_def,
     &math_def,
     &struct_def,
     &cmath_def,

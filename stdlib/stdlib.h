@@ -6,7 +6,7 @@
 extern const module_def *const stdlib_modules[]; /* ends with NULL: what interp_open wants */
 
 extern const module_def itertools_def, operator_def, functools_def, collections_def;
-extern const module_def heapq_def, bisect_def, io_def, os_def, resource_def;
+extern const module_def heapq_def, bisect_def, io_def, os_def, resource_def, sweep_def;
 extern const module_def math_def;
 extern const module_def struct_def;
 extern const module_def cmath_def;
@@ -28,3 +28,7 @@ extern const module_def futures_def;
 /* What `dsk --worker FD` does (stdlib/dask/worker_serve.c); returns when the other end closes: the
  * process then ends at once, whatever its threads do. */
 void worker_serve(int fd, const module_def *const *modules);
+
+/* What `dsk --sweep FOLDER` does (stdlib/core/sweep.c): removes a private folder of the process
+ * that started it, when that has ended. */
+void sweep_after(const char *path);
