@@ -42,6 +42,14 @@ static const embedded_module *find_embedded(const char *name)
     return NULL;
 }
 
+bool embedded_defines(const char *of, const char *name)
+{
+    const embedded_module *e = find_embedded(of);
+    for (const embedded_def *d = e ? e->defs : NULL; d && d->name; d++)
+        if (strcmp(d->name, name) == 0) return true;
+    return false;
+}
+
 static bool is_package(interp *in, const char *name)
 {
     size_t n = strlen(name);
@@ -76,8 +84,6 @@ static bool is_file(const char *path)
 /* dir/name.dsk, dir/name.py, dir/name/__init__.*: the path (mem_*), NULL: none */
 static char *try_dir(const char *dir, const char *name, bool *package)
 {
-    static const char *const shapes[] = {"%s%s%s.dsk", "%s%s%s.py", "%s%s%s/__init__.dsk",
-                                         "%s%s%s/__init__.py"};
     for (int i = 0; i < 4; i++) {
         strbuf b = {0};
         const char *sep = *dir && dir[strlen(dir) - 1] != '/' ? "/" : "";
@@ -87,7 +93,6 @@ static char *try_dir(const char *dir, const char *name, bool *package)
                 : i == 2 ? "%s%s%s/__init__.dsk"
                          : "%s%s%s/__init__.py",
                 dir, sep, name);
-        (void)shapes;
         *package = i >= 2;
         if (is_file(sb_text(&b))) return sb_take(&b, NULL);
         sb_clear(&b);

@@ -55,6 +55,8 @@ bool interp_run(interp *in, const char *text, size_t n, const char *filename, ch
                 dict *globals, value *echo);
 dict *interp_main(interp *in);                     /* lends __main__'s namespace */
 value interp_import(interp *in, const char *name); /* "a.b": gives a.b itself, owned */
+/* Has an embedded module a def or class of that name?  Nothing is imported. */
+bool embedded_defines(const char *of, const char *name);
 void interp_set_argv(interp *in, int argc, char **argv);
 
 /* The place of the thread's context of decimal arithmetic, which is whoever writes it to set: FAIL

@@ -45,8 +45,17 @@ static value import_part(interp *in, const value *arg)
     return s ? interp_import(in, s->at) : throw(in, TypeError, "module name must be a str");
 }
 
+static value part_defines(interp *in, const value *arg)
+{
+    str *m = as_str(arg[0]), *name = as_str(arg[1]);
+    return m && name ? v_bool(embedded_defines(m->at, name->at))
+                     : throw(in, TypeError, "names of modules and functions must be str");
+}
+
 static const builtin own_table[] = {
     {"_import(name, /)", import_part, "The module of that dotted name."},
+    {"_defines(module, name, /)", part_defines,
+     "Does an embedded module define a function or class of that name?  Imports nothing."},
     {"_overridable(function, module='numpy', /)", make_array_function,
      "Lets other array types take over a function written in dsk."},
     {0},
