@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -225,16 +224,29 @@ static char *target_of(char *request)
     return at;
 }
 
+/* Who asks may be slow, as long as nobody else waits: then a second of silence is enough.  False:
+ * no longer, or the dashboard closes. */
+static bool is_ready(const dashboard *d, int fd, short events)
+{
+    enum { SECOND = 1000, MOST_SECONDS = 60 };
+    struct pollfd at[2] = {{.fd = fd, .events = events}, {.fd = d->ending, .events = POLLIN}};
+    struct pollfd next = {.fd = d->listening, .events = POLLIN};
+    for (int i = 0; i < MOST_SECONDS; i++) {
+        int n = poll(at, 2, SECOND);
+        if (n > 0) return !at[1].revents;
+        if (n == 0 && poll(&next, 1, 0) > 0) return false;
+    }
+    return false;
+}
+
 static void serve(dashboard *d, int fd)
 {
     enum { MOST = 8192 };
     char request[MOST + 1];
     size_t n = 0;
-    struct timeval patience = {.tv_sec = 1};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     request[0] = 0;
     while (n < MOST && !strstr(request, "\r\n\r\n")) {
+        if (!is_ready(d, fd, POLLIN)) return;
         ssize_t k = recv(fd, request + n, MOST - n, 0);
         if (k <= 0) return;
         n += (size_t)k;
@@ -247,8 +259,8 @@ static void serve(dashboard *d, int fd)
     else
         sb_adds(&out, "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n"
                       "Connection: close\r\n\r\n");
-    for (size_t at = 0; at < out.n;) {
-        ssize_t k = send(fd, out.at + at, out.n - at, MSG_NOSIGNAL);
+    for (size_t at = 0; at < out.n && is_ready(d, fd, POLLOUT);) {
+        ssize_t k = send(fd, out.at + at, out.n - at, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (k <= 0) break;
         at += (size_t)k;
     }
