@@ -51,8 +51,10 @@ void foreman_note_drop(foreman *f, uint64_t id)
 
 static void forget_value(errand *e)
 {
-    foreman_trash(e->of, e->value);
-    e->value = NULL;
+    if (!e->part) {
+        foreman_trash(e->of, e->value);
+        e->value = NULL;
+    }
     if (e->of->remote && e->where) foreman_note_drop(e->of, e->id);
     errand_lies(e, 0);
 }
@@ -216,6 +218,17 @@ static void bunch_add(bunch *b, errand *e)
     b->at[b->n++] = e;
 }
 
+/* What was released may be wanted again: a part of its task is here, and values that came from
+ * outside are lost for good, which is the end of what needs them.  True: it is to begin. */
+static bool recover(errand *in)
+{
+    if (in->state != ERRAND_RELEASED) return false;
+    if (in->func) return true;
+    in->state = in->value ? ERRAND_MEMORY : ERRAND_CANCELLED;
+    in->epoch++;
+    return false;
+}
+
 /* Inputs whose results are gone are made again, oldest first. */
 void errand_start(errand *e)
 {
@@ -224,7 +237,7 @@ void errand_start(errand *e)
     for (size_t k = 0; k < b.n; k++)
         for (uint32_t i = 0; i < b.at[k]->nin; i++) {
             errand *in = b.at[k]->in[i];
-            if (in->state != ERRAND_RELEASED || !in->func) continue;
+            if (!recover(in)) continue;
             in->state = ERRAND_WAITING; /* once */
             in->epoch++;
             bunch_add(&b, in);

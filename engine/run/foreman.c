@@ -267,6 +267,7 @@ static errand *errand_make(foreman *f, const errand_spec *s)
     e->retries = s->retries;
     e->only = s->only;
     e->loose = s->loose;
+    e->part = s->value && s->part;
     if (s->need) {
         e->need = mem_alloc(MAX_RESOURCES * sizeof *e->need);
         memcpy(e->need, s->need, MAX_RESOURCES * sizeof *e->need);

@@ -86,6 +86,7 @@ typedef struct errand_spec {
     datum *func, *args; /* counted */
     datum *value;       /* known already: func and args are NULL */
     const char *type;   /* of value */
+    bool part; /* of a task that may run again: value is kept as long as this may need it */
     size_t bytes;
     uint32_t nin;
     errand *const *in;
@@ -161,6 +162,8 @@ errand *foreman_input(foreman *f, const errand_run *r, uint32_t i);
 void foreman_done(foreman *f, errand_run *r, datum *value, const char *type, size_t bytes);
 void foreman_failed(foreman *f, errand_run *r, err *e); /* takes e */
 void foreman_again(foreman *f, errand_run *r);          /* as if it had not been taken */
+/* The same, because its input of that id is nowhere, whatever was known of it: it is made again. */
+void foreman_missing(foreman *f, errand_run *r, uint64_t input);
 /* Remote results: which are asked for (held; NULL: none), and what came (taken; NULL: lost). */
 errand *foreman_wanted(foreman *f);
 void foreman_deliver(foreman *f, errand *e, datum *value);

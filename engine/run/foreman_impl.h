@@ -59,7 +59,7 @@ struct errand {
     uint32_t waits, epoch;
     int worker, retries, deaths;
     uint8_t state;
-    bool loose, listed, once, wanted, uses;
+    bool loose, listed, once, wanted, uses, part;
 };
 
 typedef struct heap {

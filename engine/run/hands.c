@@ -520,8 +520,26 @@ void foreman_failed(foreman *f, errand_run *r, err *x)
 
 void foreman_again(foreman *f, errand_run *r)
 {
+    foreman_missing(f, r, 0);
+}
+
+/* An input that its workers do not have any more, although nobody said so. */
+static void lose_input(const errand *e, uint64_t id)
+{
+    for (uint32_t i = 0; i < e->nin; i++) {
+        errand *in = e->in[i];
+        if (in->id != id || in->state != ERRAND_MEMORY || in->value) continue;
+        errand_lies(in, 0);
+        in->state = ERRAND_RELEASED;
+        in->epoch++;
+    }
+}
+
+void foreman_missing(foreman *f, errand_run *r, uint64_t input)
+{
     (void)f;
     if (run_ends(r)) {
+        if (input) lose_input(r->e, input);
         r->e->state = ERRAND_RELEASED;
         errand_start(r->e);
     }

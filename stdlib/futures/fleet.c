@@ -158,7 +158,7 @@ static void hear_missing(fleet *t, const work_event *ev)
 {
     errand_run *r = run_of(t, ev->id);
     if (!r) return;
-    foreman_again(t->f, r);
+    foreman_missing(t->f, r, held_somewhere(t, ev->other) ? 0 : ev->other);
     mem_free(r);
 }
 

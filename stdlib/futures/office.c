@@ -280,7 +280,7 @@ static const builtin office_table[] = {
     {"submit(self, cls, key, function, args, kwargs, priority, retries, only, loose, "
      "needs=None, /)",
      office_submit, "Has a function called by a worker; a future of its result."},
-    {"scatter(self, cls, key, value, only, /)", office_scatter, NULL},
+    {"scatter(self, cls, key, value, only, part=False, /)", office_scatter, NULL},
     {"find(self, cls, key, /)", office_find, NULL},
     {"cancel(self, futures, force, /)", office_cancel, NULL},
     {"retry(self, futures, /)", office_retry, NULL},

@@ -196,7 +196,7 @@ value office_submit(interp *in, const value *arg)
     return r;
 }
 
-/* scatter(cls, key, value, only) */
+/* scatter(cls, key, value, only, part) */
 value office_scatter(interp *in, const value *arg)
 {
     office *o = office_peek(in, arg[0]);
@@ -205,13 +205,18 @@ value office_scatter(interp *in, const value *arg)
     int64_t only;
     if (!o) return FAIL;
     if (!name || !cls) return throw(in, TypeError, "a key must be a string");
-    if (!to_int64(in, arg[4], &only)) return FAIL;
+    int part = value_truth(in, arg[5]);
+    if (!to_int64(in, arg[4], &only) || part < 0) return FAIL;
     err e = {0};
     datum *d = result_pack(in, arg[3], &e);
     if (!d) return throw_err(in, &e);
     char *t = type_text(in, arg[3]);
-    errand_spec s = {
-        .key = name->at, .value = d, .type = t, .bytes = datum_bytes(d), .only = (uint64_t)only};
+    errand_spec s = {.key = name->at,
+                     .value = d,
+                     .type = t,
+                     .bytes = datum_bytes(d),
+                     .only = (uint64_t)only,
+                     .part = part};
     value r = future_new(in, cls, foreman_submit(o->f, &s));
     datum_unref(d);
     mem_free(t);

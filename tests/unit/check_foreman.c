@@ -305,6 +305,62 @@ START_TEST(what_dies_with_a_worker_is_made_again)
 }
 END_TEST
 
+/* A value that a task is made from is not forgotten while the task may run again; one from outside
+ * is, and with it the task. */
+START_TEST(a_task_runs_again_with_the_values_that_are_part_of_it)
+{
+    for (int part = 0; part < 2; part++) {
+        foreman *f = foreman_new(NULL, true);
+        errand_run r;
+        foreman_hire(f, 1);
+        foreman_hire(f, 1);
+        errand_spec s = {.key = "v", .value = thing(), .part = part};
+        errand *v = foreman_submit(f, &s), *a = submit(f, "a", 1, &v);
+        datum_unref(s.value);
+        errand_release(v);
+        dropped = 0;
+        int who = foreman_take(f, 0, 0, &r) ? 0 : 1;
+        ck_assert(who == 0 || foreman_take(f, 1, 0, &r));
+        foreman_done(f, &r, NULL, "thing", 8);
+        ck_assert_int_eq(dropped, !part);
+        foreman_dismiss(f, who, "killed");
+        ck_assert_int_eq(errand_state_of(a), part ? ERRAND_READY : ERRAND_CANCELLED);
+        if (part) {
+            ck_assert(foreman_take(f, !who, 0, &r));
+            ck_assert_ptr_nonnull(r.in[0]);
+            foreman_done(f, &r, NULL, "thing", 8);
+        }
+        errand_release(a);
+        foreman_close(f);
+        foreman_unref(f);
+    }
+}
+END_TEST
+
+START_TEST(an_input_that_is_nowhere_is_made_again)
+{
+    foreman *f = foreman_new(NULL, true);
+    errand_run r;
+    foreman_hire(f, 1);
+    errand *a = submit(f, "a", 0, NULL), *b = submit(f, "b", 1, &a);
+    ck_assert(foreman_take(f, 0, 0, &r));
+    foreman_done(f, &r, NULL, "thing", 8);
+    ck_assert(foreman_take(f, 0, 0, &r));
+    foreman_missing(f, &r, errand_id(a));
+    ck_assert_int_eq(errand_state_of(a), ERRAND_READY);
+    ck_assert_int_eq(errand_state_of(b), ERRAND_WAITING);
+    ck_assert(foreman_take(f, 0, 0, &r));
+    foreman_done(f, &r, NULL, "thing", 8);
+    ck_assert(foreman_take(f, 0, 0, &r));
+    ck_assert_str_eq(errand_key(r.e), "b");
+    foreman_done(f, &r, NULL, "thing", 8);
+    errand_release(a);
+    errand_release(b);
+    foreman_close(f);
+    foreman_unref(f);
+}
+END_TEST
+
 START_TEST(a_task_that_kills_its_workers_is_given_up)
 {
     foreman *f = foreman_new(NULL, true);
@@ -564,6 +620,8 @@ int main(void)
     tcase_add_test(t, restricted_tasks_wait_for_their_worker);
     tcase_add_test(t, a_task_goes_where_its_input_is_and_others_are_taken_by_who_is_free);
     tcase_add_test(t, what_dies_with_a_worker_is_made_again);
+    tcase_add_test(t, a_task_runs_again_with_the_values_that_are_part_of_it);
+    tcase_add_test(t, an_input_that_is_nowhere_is_made_again);
     tcase_add_test(t, a_task_that_kills_its_workers_is_given_up);
     tcase_add_test(t, results_elsewhere_are_fetched_when_asked_for);
     tcase_add_test(t, a_result_that_dies_after_it_was_asked_for_is_asked_for_again);
