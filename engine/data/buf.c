@@ -506,6 +506,66 @@ buf *buf_wrap(void *data, size_t size, void (*release)(buf *), void *owner)
     return b;
 }
 
+/* --- buffers that rise: `owner` is how much is mapped ------------------------------------------
+ */
+
+#ifndef DSK_SANITIZE
+static void release_rising(buf *b)
+{
+    unmap_block(b->data, (size_t)(uintptr_t)b->owner);
+}
+#endif
+
+buf *buf_rising(size_t most, err *e)
+{
+    if (most > PTRDIFF_MAX / 2) return err_nomem(e, most);
+#ifdef DSK_SANITIZE
+    buf *b = new_small(most, false, e);
+    if (b) b->size = 0;
+#else
+    size_t room = (most + HUGE - 1) & ~(size_t)(HUGE - 1);
+    char *at = map_pages(room + HUGE);
+    if (at == MAP_FAILED) return err_nomem(e, most);
+    char *from = (char *)(((uintptr_t)at + HUGE - 1) & ~(uintptr_t)(HUGE - 1));
+    if (from > at) munmap(at, (size_t)(from - at));
+    if (at + HUGE > from) munmap(from + room, (size_t)(at + HUGE - from));
+    madvise(from, room, MADV_NOHUGEPAGE);
+    buf *b = buf_wrap(from, 0, release_rising, (void *)(uintptr_t)room);
+#endif
+    if (b) b->flags |= BUF_COUNTED;
+    return b;
+}
+
+bool buf_raise(buf *b, size_t size, err *e)
+{
+    const size_t was = b->size, mask = HUGE - 1;
+    if (size <= was) return true;
+    if (!ask_for_room(size - was)) return err_nomem(e, size);
+    make_room(size - was);
+    count_live(size - was);
+    b->size = size;
+#ifndef DSK_SANITIZE
+    const size_t from = (was + mask) & ~mask, to = size & ~mask;
+    if (to > from) ask_huge_pages(b->data + from, to - from);
+#else
+    (void)mask;
+#endif
+    return true;
+}
+
+void buf_close(buf *b, size_t size)
+{
+    atomic_fetch_sub_explicit(&pool.live, b->size - size, memory_order_relaxed);
+    meter.held -= (ptrdiff_t)(b->size - size);
+    b->size = size;
+#ifndef DSK_SANITIZE
+    const size_t page = 4096, all = (size_t)(uintptr_t)b->owner;
+    const size_t stays = size < page ? page : (size + page - 1) & ~(page - 1);
+    if (all > stays) munmap(b->data + stays, all - stays);
+    b->owner = (void *)(uintptr_t)(stays < all ? stays : all);
+#endif
+}
+
 /* --- objects: cells know how to be copied and dropped -------------------------------------- */
 
 void buf_hold(buf *b, const cell_ops *ops)

@@ -103,7 +103,7 @@ static void size_text(double bytes, char *out, size_t n)
     snprintf(out, n, format, bytes, units[k]);
 }
 
-static void *too_large(dtype_of t, int ndim, const int64_t *shape, double bytes, err *e)
+void *nd_too_large(dtype_of t, int ndim, const int64_t *shape, double bytes, err *e)
 {
     char size[40], extents[400], name[32], most[160] = "";
     size_text(bytes, size, sizeof size);
@@ -151,12 +151,12 @@ static nd *make(dtype_of t, int ndim, const int64_t *shape, buf *(*new)(size_t, 
     t.swapped = false;
     if (!bytes_needed(t, ndim, shape, &bytes, e)) return NULL;
     err own = {0};
-    if (bytes > buf_most()) return too_large(t, ndim, shape, (double)bytes, e);
+    if (bytes > buf_most()) return nd_too_large(t, ndim, shape, (double)bytes, e);
     buf *b =
         t.dt == DT_object ? buf_objects(bytes / sizeof(objcell), NULL, &own) : new (bytes, &own);
     if (b) return wrap(b, b->data, t, ndim, shape, NULL);
     err_clear(&own);
-    return too_large(t, ndim, shape, (double)bytes, e);
+    return nd_too_large(t, ndim, shape, (double)bytes, e);
 }
 
 nd *nd_new(dtype_of t, int ndim, const int64_t *shape, err *e)

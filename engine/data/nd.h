@@ -34,6 +34,11 @@ buf *buf_zero(size_t size, err *e); /* zeroed (fresh pages are not touched) */
 /* as buf_new, for what is filled bit by bit while other things go; who filled it counts it */
 buf *buf_growing(size_t size, err *e);
 buf *buf_wrap(void *data, size_t size, void (*release)(buf *), void *owner);
+/* Of no bytes yet: it grows where it is, up to `most`, and takes (and counts) only what it has
+ * grown to.  buf_raise: to `size` bytes, or MemoryError; buf_close: it has that size for good. */
+buf *buf_rising(size_t most, err *e);
+bool buf_raise(buf *b, size_t size, err *e);
+void buf_close(buf *b, size_t size);
 void buf_count(buf *b);    /* in buf_live(), until it is freed */
 buf *buf_few(size_t size); /* for sizes that the program fixes: never fails */
 static inline buf *buf_ref(buf *b)
@@ -137,6 +142,8 @@ static inline nd *nd_ref(const nd *x)
  * allocate 7.28 TiB for an array with shape (...) and data type float64") when too large. */
 nd *nd_new(dtype_of t, int ndim, const int64_t *shape, err *e);
 nd *nd_zero(dtype_of t, int ndim, const int64_t *shape, err *e);
+/* That MemoryError, of an array that takes `bytes`.  NULL. */
+void *nd_too_large(dtype_of t, int ndim, const int64_t *shape, double bytes, err *e);
 nd *nd_growing(dtype_of t, int ndim, const int64_t *shape, err *e); /* see buf_growing */
 /* A view on b: takes nothing (counts b). strides NULL: C order. */
 nd *nd_view(buf *b, char *at, dtype_of t, int ndim, const int64_t *shape, const int64_t *strides);

@@ -241,6 +241,12 @@ expr *expr_topk(label l, const expr *x, int64_t k, int axis, int64_t split_every
 /* A 1-d array in ascending order, NaN last, in the same chunks (sort.c). Not Dask's. */
 expr *expr_sort(const expr *x, err *e);
 
+/* What makes the distinct elements of a block, and of a list of several blocks' (unique.c): packs
+ * of "values", and "index" and "counts" by `want` (UNIQUE_*); bare: values alone. */
+fn *fn_unique(unsigned want);
+fn *fn_unique_merge(unsigned want, bool bare);
+fn *fn_unique_item(void); /* (pack, name) */
+
 /* method: 's'equential, 'b'lelloch */
 expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, char method,
                 err *e);

@@ -148,6 +148,7 @@ typedef struct fn_cost {
     bool nothing;   /* the result is not worth counting */
     bool streams;   /* fetches inputs that are not in memory (datum_kind.fetch) one at a time, */
     bool parts;     /* and only what it uses of them (fetch_part) */
+    bool merges;    /* each element of what it is given is in the result once at most */
     bool joins;     /* several inputs become one block first, */
     bool folds;     /* unless they can be added up one after the other, and stream (expr/fold.h) */
     uint8_t joined; /* blocks of that size that it makes meanwhile; 0: one */

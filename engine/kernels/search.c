@@ -21,6 +21,7 @@ enum { STAGE = 512 };
 
 BISECT_BLOCK(bisect_keys, uint64_t)
 BISECT_BLOCK(bisect_doubles, double)
+BISECT_BLOCK(bisect_ints, int64_t)
 
 /* two elements side by side so that lane_less can compare them */
 static int64_t bisect_slow(dtype_of t, const char *at, ptrdiff_t step, int64_t n,
@@ -63,8 +64,8 @@ static int64_t bisect_few(dtype_of t, const char *at, ptrdiff_t step, int64_t n,
 typedef struct search {
     const nd *values;
     int64_t n, *to, pieces;
-    const void *row; /* keys, or doubles without NaN */
-    bool keys, right;
+    const void *row; /* keys, or int64, or doubles without NaN */
+    bool keys, ints, right;
 } search;
 
 static void search_piece(void *arg, int64_t k)
@@ -79,6 +80,10 @@ static void search_piece(void *arg, int64_t k)
         if (s->keys) {
             keys_make(t, m, v, t.size, false, key);
             bisect_keys(s->row, s->n, key, m, s->right, s->to + i);
+            continue;
+        }
+        if (s->ints) {
+            bisect_ints(s->row, s->n, (const int64_t *)(const void *)v, m, s->right, s->to + i);
             continue;
         }
         bisect_doubles(s->row, s->n, (const double *)v, m, s->right, s->to + i);
@@ -105,7 +110,9 @@ static bool search_keyed(const nd *row, const nd *values, bool right, const int6
     int64_t n = nd_shape(row)[0], count = nd_count(values);
     const double *last = n ? (const double *)(row->at + (n - 1) * nd_strides(row)[0]) : NULL;
     search s = {.values = values, .n = n, .to = (int64_t *)out->at, .right = right, .row = row->at};
-    s.keys = row->dtype != DT_float64 || order || nd_strides(row)[0] != 8 || !n || *last != *last;
+    bool straight = !order && nd_strides(row)[0] == 8 && n;
+    s.ints = straight && row->dtype == DT_int64;
+    s.keys = !s.ints && (row->dtype != DT_float64 || !straight || *last != *last);
     uint64_t *key = s.keys ? ordered_keys(row, order, e) : NULL;
     if (s.keys && !key) return false;
     if (key) s.row = key;

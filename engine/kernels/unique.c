@@ -216,8 +216,42 @@ static int64_t group_starts(const nd *y, bool nan_apart, int64_t *at)
     return g;
 }
 
+/* the first of each group moves up; answers their number */
+static int64_t move_up(nd *y, bool nan_apart)
+{
+    uint64_t key[STAGE], before = 0;
+    int64_t n = nd_count(y), g = 0;
+    for (int64_t i = 0, k; i < n; i += k) {
+        k = n - i < STAGE ? n - i : STAGE;
+        keys_make(nd_type(y), k, y->at + i * y->size, y->size, false, key);
+        for (int64_t j = 0; j < k; before = key[j++]) {
+            if (i + j && key[j] == before && !(nan_apart && is_nan_at(y, i + j))) continue;
+            if (g < i + j) memcpy(y->at + g * y->size, y->at + (i + j) * y->size, y->size);
+            g++;
+        }
+    }
+    return g;
+}
+
+static bool values_by_sort(const nd *flat, bool nan_apart, unique_parts *u, err *e)
+{
+    nd *y = nd_sort(flat, 0, e);
+    if (!y) return false;
+    int64_t g = move_up(y, nan_apart);
+    if (g == nd_count(y)) {
+        u->values = y;
+        return true;
+    }
+    nd *some = nd_slice(y, 0, 0, g, 1);
+    u->values = nd_copy(some, e);
+    datum_unref(some);
+    datum_unref(y);
+    return u->values != NULL;
+}
+
 static bool unique_by_sort(const nd *flat, unsigned want, unique_parts *u, err *e)
 {
+    if (!(want & UNIQUE_COUNTS)) return values_by_sort(flat, want & UNIQUE_NAN_APART, u, e);
     nd *y = nd_sort(flat, 0, e);
     nd *first = y ? ints(nd_count(flat), e) : NULL;
     if (!first) return datum_unref(y), false;

@@ -482,8 +482,11 @@ static task_cost find_cost(costs *c, uint32_t prog, uint64_t index)
         pieces ? tiled_extra(g, x, first) : stepped_extra(c, g, x, nothing ? 0 : result, &k.copied);
     const grid *gr = g->by[0]->grid;
     bool is_block = gr && index < gr->nblock;
-    k.unknown = !view && (is_block ? !grid_known(gr) : !k.block) &&
-                !(x->view[0].f && x->view[0].f->kind->cost.nothing);
+    const grid *shown =
+        view && result > 0 ? g->by[result]->grid : NULL; /* a step of its own makes it */
+    k.unknown = view ? shown && !grid_known(shown)
+                     : (is_block ? !grid_known(gr) : !k.block) &&
+                           !(x->view[0].f && x->view[0].f->kind->cost.nothing);
     k.most = k.extra;
     k.times = blocks_like_inputs(g, x);
     if (k.unknown && !k.times) k.times = 1;
@@ -500,8 +503,8 @@ static task_cost find_cost(costs *c, uint32_t prog, uint64_t index)
         if (own > k.largest) k.largest = own;
     }
     /* what is taken of its blocks: no more, most likely */
-    if (k.unknown) k.out = k.largest * (x->view[0].f ? result_blocks(x->view[0].f) : 1);
-    const fn *top = x->view[0].f;
+    const fn *top = x->view[0].f, *maker = result > 0 ? x->view[result].f : top;
+    if (k.unknown) k.out = k.largest * (maker ? result_blocks(maker) : 1);
     k.streams = (g->nstep == 1 && top && top->kind->cost.streams) || inputs_fold(g, x);
     k.selects = selects(&x->view[0]);
     k.picked = picked_bytes(&x->view[0]);
@@ -512,6 +515,7 @@ static task_cost find_cost(costs *c, uint32_t prog, uint64_t index)
     k.reuses = g->nstep == 1 && x->view[0].f && x->view[0].f->flags & FN_ELEMENTWISE &&
                fn_as_ufunc(x->view[0].f, &want, &which);
     k.parts = k.streams && top && top->kind->cost.parts;
+    k.merges = g->nstep == 1 && top && top->kind->cost.merges;
     k.seconds = (g->foreign ? FOREIGN_NS : TASK_NS) * 1e-9;
     uint64_t turns = 1; /* how often the steps of a level run */
     for (uint32_t s = 0, level = 1; s < g->nstep; s++) {

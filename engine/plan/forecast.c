@@ -71,6 +71,24 @@ static void made_of_less(const state *s, const task *k, task_cost *c)
     if (c->picked && picked < c->likely) c->likely = picked;
 }
 
+/* What is merged: all of it where blocks have little in common, else as much as the largest.  How
+ * much they have in common is told by how much is left of one. */
+static void merged(const state *s, tid t, task_cost *c)
+{
+    const task *k = &s->p->task[t], *from = k;
+    uint64_t sum = 0, most = 0;
+    for (uint32_t i = 0; i < k->nin; i++) {
+        uint64_t n = s->size[s->p->in[k->in + i]];
+        sum += n;
+        if (n > most) most = n;
+    }
+    while (from->nin && costs_of(s->costs, (tid)(from - s->p->task)).merges)
+        from = &s->p->task[s->p->in[from->in]];
+    const float leaves = s->p->leaves ? s->p->leaves[from->prog] : -1;
+    const double apart = leaves < 0 ? 0.5 : leaves > 1 ? 1 : (double)leaves;
+    c->out = most + (uint64_t)((double)(sum - most) * apart);
+}
+
 /* What t will take, for all that is known: a mask may leave half; what is not known at all is about
  * as large as the blocks that are made of it. */
 static task_cost expected(state *s, tid t)
@@ -79,6 +97,7 @@ static task_cost expected(state *s, tid t)
     const task *k = &s->p->task[t];
     if (s->less) made_of_less(s, k, &c);
     c.out = c.likely;
+    if (c.merges) merged(s, t, &c);
     if (c.unknown && !c.out && !k->nin && k->nsucc)
         c.out = costs_of(s->costs, s->p->succ[k->succ]).largest;
     if (s->outlines && s->p->prog[k->prog]->foreign) outline_task(s->outlines, t, &c);

@@ -45,7 +45,7 @@ static datum *result(const plan *p, tid t)
 static bool make(made *m, tid t)
 {
     const task *k = &m->p->task[t];
-    if (result(m->p, t)) return as_nd(result(m->p, t)) != NULL;
+    if (result(m->p, t)) return true;
     if (m->n == CONE || !can_run(m->p, t)) return false;
     m->at[m->n++] = t;
     m->seconds += costs_of(m->costs, t).seconds;
@@ -60,16 +60,25 @@ static bool make(made *m, tid t)
     return out;
 }
 
+/* of a block, or of the blocks of a pack */
+static uint64_t result_size(const datum *d)
+{
+    const datum *part;
+    uint64_t n = as_nd(d) ? nd_bytes(as_nd(d)) : 0;
+    for (uint32_t i = 0; (part = datum_part(d, i)); i++) n += result_size(part);
+    return n;
+}
+
 /* Bytes that t leaves; false: nobody knows. */
 static bool left_by(plan *p, costs *c, tid t, uint64_t *bytes)
 {
     made m = {.p = p, .costs = c};
     bool ok = make(&m, t);
-    const nd *x = ok ? as_nd(result(p, t)) : NULL;
-    *bytes = x ? nd_bytes(x) : 0;
+    const datum *x = ok ? result(p, t) : NULL;
+    *bytes = x ? result_size(x) : 0;
     while (m.n-- > 0)
         datum_unref(atomic_exchange_explicit(&p->out[m.at[m.n]], NULL, memory_order_relaxed));
-    return x;
+    return x != NULL;
 }
 
 typedef struct sample { /* of a program */

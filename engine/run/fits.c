@@ -228,6 +228,32 @@ static bool steps_fit(const plan *p, costs *c, uint64_t budget, int nthread, err
     return true;
 }
 
+static uint64_t program_block_max(const program *g, bool *open)
+{
+    uint64_t most = 0;
+    for (uint32_t s = 0; s < g->nstep; s++) {
+        uint64_t n = layer_block_max(g->by[s]);
+        if (n > most) most = n;
+        *open |= g->by[s]->grid && !grid_known(g->by[s]->grid);
+    }
+    return most;
+}
+
+/* Results of unknown size may be as large as all blocks that they are made of. */
+static uint64_t open_results(const plan *p)
+{
+    uint64_t sum = 0, *most = mem_alloc(((size_t)p->nprog + 1) * sizeof *most);
+    bool open = false;
+    for (uint32_t i = 0; i < p->nprog; i++) most[i] = program_block_max(p->prog[i], &open);
+    for (tid t = 0; t < p->ntask && open && sum < UINT64_MAX / 8; t++) {
+        const datum *d = p->task[t].flags & TASK_DONE ? atomic_load(&p->out[t]) : NULL;
+        const bool block = d && (as_nd(d) || is_spilled(d) || is_kept(d));
+        sum += block ? nd_bytes((const nd *)d) : most[p->task[t].prog];
+    }
+    mem_free(most);
+    return sum;
+}
+
 uint64_t plan_at_most(const plan *p, int nthread)
 {
     uint64_t largest = 0;
@@ -239,7 +265,7 @@ uint64_t plan_at_most(const plan *p, int nthread)
         if (sum > largest) largest = sum;
     }
     if (largest > UINT64_MAX / 8 / (uint64_t)nthread) return UINT64_MAX;
-    return p->bytes + 3 * largest * (uint64_t)nthread;
+    return p->bytes + 3 * largest * (uint64_t)nthread + open_results(p);
 }
 
 bool plan_fits(const plan *p, uint64_t budget, int nthread, bool keeps, uint64_t *room, err *e)

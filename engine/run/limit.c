@@ -56,10 +56,11 @@ bool run_watch(plan *p, int nthread, const run_opts *o, memory **out, err *e)
     if (!asked && few) return true;
     uint64_t budget = room = o->budget ? o->budget : run_budget(limit, kept);
     bool near = most > budget / 2 || most + kept > budget;
+    const uint64_t all = budget;
     if (near) TRY(share(p, o, nthread, &budget, &room, e));
     if (!o->budget) buf_pool_bound(buf_live() + budget);
     bool away = take_kept(p), foreign = p->nforeign && p->nforeign <= FEW_FOREIGN;
-    if (near || away || o->use || foreign) *out = memory_new(p, room, near, o->keeps, o->spill);
+    if (near || away || o->use || foreign) *out = memory_new(p, room, all - budget, near, o);
     uint64_t least = budget > limit / 4 ? budget : limit / 4;
     if (*out && !o->budget) memory_wall(*out, buf_live() + least + limit / 8);
     return true;

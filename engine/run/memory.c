@@ -25,16 +25,18 @@ static void init(memory *m)
     pthread_condattr_destroy(&a);
 }
 
-memory *memory_new(plan *p, uint64_t budget, bool near, bool keeps, const char *dir)
+memory *memory_new(plan *p, uint64_t budget, uint64_t held, bool near, const run_opts *o)
 {
     memory *m = mem_zero(sizeof *m);
     init(m);
     m->p = p;
     m->costs = costs_new(p);
-    m->dir = dir ? mem_dup(dir) : NULL;
+    m->dir = o->spill ? mem_dup(o->spill) : NULL;
+    m->kept = o->larder;
+    m->held = o->larder ? held : 0;
     m->budget = budget;
     m->near = near;
-    m->keeps = keeps;
+    m->keeps = o->keeps;
     if (near) buf_set_short(true);
     m->least = budget >> 12 < LEAST ? budget >> 12 : LEAST;
     m->unused = NO_GROUP;
@@ -42,6 +44,7 @@ memory *memory_new(plan *p, uint64_t budget, bool near, bool keeps, const char *
     m->at = mem_zero(((size_t)p->ntask + 1) * sizeof *m->at);
     for (tid t = 0; t < p->ntask; t++) {
         m->at[t].group = NO_GROUP;
+        m->nleft += !(p->task[t].flags & TASK_DONE);
         if (p->task[t].flags & TASK_DONE && is_away(atomic_load(&p->out[t]))) m->at[t].where = AWAY;
     }
     return m;
@@ -218,6 +221,21 @@ bool memory_spill(memory *m, uint64_t bytes, err *e)
     return ok;
 }
 
+bool memory_take_kept(memory *m, uint64_t bytes, err *e)
+{
+    if (!m->held) return false;
+    if (bytes < m->budget / 16) bytes = m->budget / 16;
+    pthread_mutex_unlock(&m->lock);
+    uint64_t now = larder_here(m->kept); /* blocks may have died meanwhile */
+    if (now >= m->held && larder_shrink(m->kept, now > bytes ? now - bytes : 0, m->dir, e))
+        now = larder_here(m->kept);
+    pthread_mutex_lock(&m->lock);
+    uint64_t less = m->held > now ? m->held - now : 0;
+    m->held -= less;
+    m->budget += less;
+    return less && !e->kind;
+}
+
 /* --- who may run --- */
 
 void memory_wait(memory *m)
@@ -251,7 +269,7 @@ static demand demand_of(memory *m, tid t)
         const slot *s = &m->at[in];
         if (c.times && s->where != NOWHERE) {
             uint64_t n = size_now(atomic_load(&m->p->out[in])), readers = m->p->task[in].nsucc;
-            given += c.parts ? 4 * n / readers : c.times * n;
+            given += c.merges ? n : c.parts ? 4 * n / readers : c.times * n;
         }
         d.unsettled |= s->where == LEAVING || s->where == COMING;
         if (s->where != AWAY) continue;
@@ -314,6 +332,8 @@ static bool make_room(memory *m, tid t, demand *d, _Atomic int *stop, err *e)
             if (!d->streams) inputs_pin(m, k, false);
             if (e->kind) return false;
             if (some) continue;
+            if (memory_take_kept(m, over, e)) continue;
+            if (e->kind) return false;
             bool alone = !m->nrunning && !m->leaving && (!m->nclaimed || waited > PATIENCE);
             if (alone && !d->unsettled) return inputs_fit(m, t, e);
         }
@@ -457,7 +477,11 @@ static bool add_wanted(memory *m, tid t, const datum *out)
     m->live += is - known;
     m->surplus += is - known;
     memory_note_peak(m);
-    return m->surplus <= m->budget - m->budget / 8; /* and tasks need some room */
+    uint64_t room = m->nleft ? m->budget / 8 : 0; /* for tasks */
+    err e = {0};
+    while (m->surplus > m->budget - room && memory_take_kept(m, m->surplus, &e)) continue;
+    err_clear(&e);
+    return m->surplus <= m->budget - room;
 }
 
 bool memory_made(memory *m, tid t, uint64_t reserved, const datum *out, err *e)
@@ -465,6 +489,7 @@ bool memory_made(memory *m, tid t, uint64_t reserved, const datum *out, err *e)
     bool wanted = m->p->task[t].flags & TASK_WANTED, ok = true;
     pthread_mutex_lock(&m->lock);
     m->running -= reserved;
+    m->nleft -= out && !m->at[t].done;
     m->at[t].done = out != NULL;
     uint64_t live = m->live;
     if (out && wanted && !m->keeps)

@@ -12,9 +12,9 @@
 typedef struct memory memory;
 
 /* `budget`: bytes of arrays that tasks may hold and make; `near`: the run may come near it, so what
- * is begun is finished first; dir: where to spill, NULL: the usual; `keeps`: wanted results are
- * spilled, too. */
-memory *memory_new(plan *p, uint64_t budget, bool near, bool keeps, const char *dir);
+ * is begun is finished first; `held`: what earlier runs left, beside the budget, which makes room
+ * when nothing else can.  Of o: where to spill, whether wanted results are spilled, too. */
+memory *memory_new(plan *p, uint64_t budget, uint64_t held, bool near, const run_opts *o);
 /* More arrays than that are not made while m is there: who tries waits for room, or MemoryError. */
 void memory_wall(memory *m, uint64_t bytes);
 bool memory_is_near(const memory *m);

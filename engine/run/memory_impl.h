@@ -44,10 +44,12 @@ struct memory {
     spill *file;
     char *dir;
     bool near, keeps;
+    larder *kept;  /* what earlier runs left, which may leave memory, */
+    uint64_t held; /* and so many bytes of it still are beside the budget */
     uint64_t budget, live, running, idle, leaving, peak, least;
-    uint64_t surplus; /* bytes of wanted results that were not known before */
-    uint64_t seen;    /* the largest result of a task that no grid tells about */
-    uint32_t nrunning, nclaimed;
+    uint64_t surplus;                   /* bytes of wanted results that were not known before */
+    uint64_t seen;                      /* the largest result of a task that no grid tells about */
+    uint32_t nrunning, nclaimed, nleft; /* tasks that run, that are taken, that have not run */
     uint32_t nwalled, nalone; /* running tasks that wait for room; that run alone, or wait to */
     bool refused;             /* one of them did not get it while others ran */
     uint64_t base, other;     /* bytes that are not in arrays: when the run began, more since */
@@ -65,6 +67,8 @@ struct memory {
 
 /* Results leave, about so many bytes of them.  False: nothing can, or the error. */
 bool memory_spill(memory *m, uint64_t bytes, err *e);
+/* Of what earlier runs left about so many bytes leave, and are there for this one.  False: none. */
+bool memory_take_kept(memory *m, uint64_t bytes, err *e);
 void memory_wait(memory *m); /* for a change, a moment at most */
 /* What tasks made of objects of the language is seen in the size of the process only.  False: it is
  * too much. */

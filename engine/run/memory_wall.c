@@ -19,7 +19,8 @@ static bool make_way(void *ctx, size_t size)
         err e = {0};
         bool some = memory_spill(m, size, &e);
         err_clear(&e);
-        if (some) continue;
+        if (some || memory_take_kept(m, size, &e)) continue;
+        err_clear(&e);
         if (m->nwalled >= m->nrunning) break;
         memory_wait(m);
     }

@@ -1,6 +1,7 @@
 /* stdlib/dask/build_folds.c - the primitives that build lazy arrays, as functions of the module
  * _dask: reductions and scans. */
 #include "engine/base/mem.h"
+#include "engine/kernels/sort.h"
 #include "stdlib/dask/parts.h"
 #include "stdlib/numpy/numpy.h"
 
@@ -114,6 +115,37 @@ static value b_sort(interp *in, const value *arg)
     return x ? wrap_expr(in, expr_sort(x, &e), &e) : FAIL;
 }
 
+static value function_value(interp *in, fn *f) /* takes f */
+{
+    value v = fn_value(in, f);
+    datum_unref(f);
+    return v;
+}
+
+static unsigned unique_want(interp *in, const value *arg)
+{
+    return (value_truth(in, arg[0]) == 1 ? UNIQUE_INDEX : 0u) |
+           (value_truth(in, arg[1]) == 1 ? UNIQUE_COUNTS : 0u);
+}
+
+/* unique_function(index, counts), unique_merge_function(index, counts, bare) */
+static value b_unique_function(interp *in, const value *arg)
+{
+    return function_value(in, fn_unique(unique_want(in, arg)));
+}
+
+static value b_unique_merge_function(interp *in, const value *arg)
+{
+    return function_value(in, fn_unique_merge(unique_want(in, arg), value_truth(in, arg[2]) == 1));
+}
+
+/* unique_item_function() */
+static value b_unique_item_function(interp *in, const value *arg)
+{
+    (void)arg;
+    return function_value(in, fn_unique_item());
+}
+
 /* scan(op, x, axis, dtype, method) */
 static value b_scan(interp *in, const value *arg)
 {
@@ -139,6 +171,9 @@ const builtin dask_fold_functions[] = {
      b_reduction, NULL},
     {"topk(x, k, axis, split_every, arg)", b_topk, NULL},
     {"sort(x)", b_sort, NULL},
+    {"unique_function(index, counts)", b_unique_function, NULL},
+    {"unique_item_function()", b_unique_item_function, NULL},
+    {"unique_merge_function(index, counts, bare)", b_unique_merge_function, NULL},
     {"scan(op, x, axis, dtype, method)", b_scan, NULL},
     {0},
 };
