@@ -310,7 +310,8 @@ void trash_some(interp *in)
 
 void obj_free(interp *in, obj *o)
 {
-    if (!(o->flags & (OBJ_GC | OBJ_DICT)) && !o->type->drop && !(o->type->flags & TYPE_HEAP)) {
+    if (o->flags & OBJ_FLAT ||
+        (!(o->flags & (OBJ_GC | OBJ_DICT)) && !o->type->drop && !(o->type->flags & TYPE_HEAP))) {
         if (o->gc) /* flat: holds nothing */
             block_free(in, o, (size_t)o->gc * POOL_STEP);
         else if (safe_point_due(in) && hurries(in)) /* giving gigabytes back takes its time */

@@ -227,7 +227,8 @@ value value_binary(interp *in, enum binop op, value a, value b)
 {
     value r;
     if (number_fast(op, a, b, &r)) return r;
-    r = binary_try(in, op, a, b);
+    const bool ints = (a.kind == V_INT || is_bigint(a)) && (b.kind == V_INT || is_bigint(b));
+    r = ints ? int_arith(in, op, a, b) : binary_try(in, op, a, b);
     return is_notimpl(r) ? unsupported(in, op, false, a, b) : r;
 }
 

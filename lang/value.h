@@ -35,6 +35,7 @@ enum obj_flags {
     OBJ_DICT = 4,   /* has an instance dict in its prefix (instances of user classes) */
     OBJ_DEAD = 8,   /* its __del__ has run */
     OBJ_NAME = 16,  /* an interned str: lives as long as the interpreter */
+    OBJ_FLAT = 64,  /* holds nothing, whatever its type may hold else */
     OBJ_KEPT = 32,  /* dead, but what it holds is dropped later (lang/bin.h) */
 };
 

@@ -209,9 +209,9 @@ static value int_repr(interp *in, value self)
 
 static void int_drop(interp *in, obj *o)
 {
-    if (o->type == &T_int)
-        mpz_clear(((bigint *)o)->z);
-    else
+    if (o->type == &T_int) {
+        if (((bigint *)o)->z->_mp_alloc) mpz_clear(((bigint *)o)->z);
+    } else
         value_unref(in, ((boxed *)o)->v);
 }
 
@@ -381,10 +381,11 @@ static value to_bytes(interp *in, const value *arg)
         return throw(in, OverflowError, "can't convert negative int to unsigned");
     }
     intview w;
-    mpz_t t;
-    mpz_init_set(t, intview_of(&w, n));
-    bool negative = mpz_sgn(t) < 0;
-    if (negative) mpz_com(t, t); /* the complement's bits, without the sign */
+    mpz_t t, other;
+    bool negative = int_sign(n) < 0;
+    mpz_init(other);
+    if (negative) mpz_com(other, intview_of(&w, n)); /* its bits, without the sign */
+    *t = negative ? *other : *intview_of(&w, n);
     size_t bits = mpz_sgn(t) ? mpz_sizeinbase(t, 2) : 0;
     bytes *out = NULL;
     if (bits + (is_signed != 0) > (size_t)len * 8 && !(bits == 0 && !negative)) {
@@ -395,7 +396,7 @@ static value to_bytes(interp *in, const value *arg)
         mpz_export(big ? at + len - (bits + 7) / 8 : at, &used, big ? 1 : -1, 1, 0, 0, t);
         for (int64_t i = 0; negative && i < len; i++) at[i] = (char)~at[i];
     }
-    mpz_clear(t);
+    mpz_clear(other);
     return v_obj(out);
 }
 

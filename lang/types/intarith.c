@@ -7,6 +7,7 @@
 
 #include "engine/base/mem.h"
 #include "lang/aside.h"
+#include "lang/interp.h"
 #include "lang/lang.h"
 
 static const double MAX_BITS = 0x1p36;
@@ -45,9 +46,25 @@ static value big_done(interp *in, bigint *b) /* normalised */
     return small;
 }
 
+value int_of_limbs(interp *in, const mp_limb_t *limb, size_t n, bool negative)
+{
+    if (!n) return v_int(0);
+    if (n == 1 && limb[0] <= INT64_MAX)
+        return v_int(negative ? -(int64_t)limb[0] : (int64_t)limb[0]);
+    if (n == 1 && negative && limb[0] == (mp_limb_t)1 << 63) return v_int(INT64_MIN);
+    bigint *b = obj_flat(in, &T_int, sizeof *b + n * sizeof *limb);
+    if (!b) return FAIL;
+    mp_limb_t *at = (mp_limb_t *)(void *)(b + 1);
+    for (size_t i = 0; i < n; i++) at[i] = limb[i];
+    b->hdr.flags = OBJ_FLAT;
+    mpz_roinit_n(b->z, at, negative ? -(mp_size_t)n : (mp_size_t)n);
+    return v_obj(b);
+}
+
 value int_from_mpz(interp *in, const mpz_t z)
 {
-    if (mpz_fits_slong_p(z)) return v_int(mpz_get_si(z));
+    size_t n = mpz_size(z);
+    if (n <= INT_LIMBS) return int_of_limbs(in, mpz_limbs_read(z), n, mpz_sgn(z) < 0);
     bigint *b = big_new(in);
     if (b) mpz_set(b->z, z);
     return v_obj(b);
@@ -55,10 +72,7 @@ value int_from_mpz(interp *in, const mpz_t z)
 
 value int_from_u64(interp *in, uint64_t u)
 {
-    if (u <= INT64_MAX) return v_int((int64_t)u);
-    bigint *b = big_new(in);
-    if (b) mpz_set_ui(b->z, u);
-    return v_obj(b);
+    return int_of_limbs(in, &u, u != 0, false);
 }
 
 value int_from_double(interp *in, double d)
@@ -194,6 +208,16 @@ static bool small_arith(enum binop op, int64_t x, int64_t y, int64_t *out)
     }
 }
 
+/* A sum, difference or product of two int64 that is none. */
+static value wide_arith(interp *in, enum binop op, int64_t x, int64_t y)
+{
+    __extension__ typedef __int128 wide;
+    wide r = op == OP_MUL ? (wide)x * y : op == OP_ADD ? (wide)x + y : (wide)x - y;
+    __extension__ unsigned __int128 u = r < 0 ? -(unsigned __int128)r : (unsigned __int128)r;
+    mp_limb_t limb[2] = {(mp_limb_t)u, (mp_limb_t)(u >> 64)};
+    return int_of_limbs(in, limb, limb[1] ? 2 : 1, r < 0);
+}
+
 /* ---- big ---- */
 
 /* One bit of a product of that many, measured for large operands; less for small ones. */
@@ -285,8 +309,26 @@ static bool big_op(interp *in, enum binop op, mpz_t r, value a, value b)
     }
 }
 
+/* The limbs that GMP may want for the result, or more than INT_LIMBS. */
+static size_t limbs_of(enum binop op, value a, value b)
+{
+    intview wx, wy;
+    size_t x = mpz_size(intview_of(&wx, a)), y = mpz_size(intview_of(&wy, b));
+    switch (op) {
+    case OP_MUL: return x + y + 1;
+    case OP_POW: return SIZE_MAX;
+    case OP_LSHIFT: return b.kind == V_INT ? x + (size_t)b.i / GMP_NUMB_BITS + 2 : SIZE_MAX;
+    default: return (x > y ? x : y) + 2;
+    }
+}
+
 static value big_arith(interp *in, enum binop op, value a, value b)
 {
+    if (limbs_of(op, a, b) <= INT_LIMBS) { /* GMP works in place: it never asks for more */
+        mp_limb_t room[INT_LIMBS];
+        mpz_t z = {{._mp_alloc = INT_LIMBS, ._mp_d = room}};
+        return big_op(in, op, z, a, b) ? int_from_mpz(in, z) : FAIL;
+    }
     bigint *r = big_new(in);
     if (!r) return FAIL;
     if (big_op(in, op, r->z, a, b)) return big_done(in, r);
@@ -326,6 +368,15 @@ static value true_divide(interp *in, value a, value b)
 
 static value int_divmod(interp *in, value a, value b)
 {
+    intview wx, wy;
+    mpz_srcptr x = intview_of(&wx, a), y = intview_of(&wy, b);
+    if (limbs_of(OP_DIVMOD, a, b) <= INT_LIMBS && (a.kind == V_OBJ || b.kind == V_OBJ)) {
+        mp_limb_t room[2][INT_LIMBS];
+        mpz_t z = {{._mp_alloc = INT_LIMBS, ._mp_d = room[0]}},
+              r = {{._mp_alloc = INT_LIMBS, ._mp_d = room[1]}};
+        mpz_fdiv_qr(z, r, x, y);
+        return v_obj(tuple_pack(in, 2, int_from_mpz(in, z), int_from_mpz(in, r)));
+    }
     value q = int_arith(in, OP_FLOORDIV, a, b);
     if (is_fail(q)) return FAIL;
     return v_obj(tuple_pack(in, 2, q, int_arith(in, OP_MOD, a, b)));
@@ -367,7 +418,10 @@ value int_arith(interp *in, enum binop op, value a, value b)
     default: break;
     }
     int64_t r;
-    if (a.kind == V_INT && b.kind == V_INT && small_arith(op, a.i, b.i, &r)) return v_int(r);
+    if (a.kind == V_INT && b.kind == V_INT) {
+        if (small_arith(op, a.i, b.i, &r)) return v_int(r);
+        if (op == OP_MUL || op == OP_ADD || op == OP_SUB) return wide_arith(in, op, a.i, b.i);
+    }
     return big_arith(in, op, a, b);
 }
 

@@ -69,9 +69,10 @@ char *int_digits(interp *in, value plain, int base)
 
 /* ---- text -> int ---- */
 
-static int digit_value(char c)
+static inline int digit_value(char c)
 {
     if (c >= '0' && c <= '9') return c - '0';
+    if (c & 0x80) return 99;
     c |= 32;
     return c >= 'a' && c <= 'z' ? c - 'a' + 10 : 99;
 }
@@ -91,6 +92,24 @@ static value too_many(interp *in, size_t digits)
                  (long long)int_digit_limit(in), digits);
 }
 
+/* Decimal digits that INT_LIMBS limbs have room for, as many at a time as a limb holds. */
+enum { LIMB_DIGITS = 19, MOST_DIGITS = 1200 };
+
+static value from_decimals(interp *in, const char *s, size_t n, bool negative)
+{
+    mp_limb_t limb[INT_LIMBS], add, unit;
+    mp_size_t size = 0;
+    for (size_t i = 0; i < n;) {
+        size_t end = i + ((n - i) % LIMB_DIGITS ? (n - i) % LIMB_DIGITS : LIMB_DIGITS);
+        for (add = 0, unit = 1; i < end; i++, unit *= 10) add = add * 10 + (mp_limb_t)(s[i] - '0');
+        mp_limb_t carry = size ? mpn_mul_1(limb, limb, size, unit) : 0;
+        if (size) carry += mpn_add_1(limb, limb, size, add);
+        if (!size) carry = add;
+        if (carry) limb[size++] = carry;
+    }
+    return int_of_limbs(in, limb, (size_t)size, negative);
+}
+
 /* Digits without underscores. */
 static value from_digits(interp *in, const char *s, size_t n, int base, bool negative)
 {
@@ -107,6 +126,7 @@ static value from_digits(interp *in, const char *s, size_t n, int base, bool neg
     if (i == n) return v_int(r);
     int64_t limit = int_digit_limit(in);
     if (limit && (base & (base - 1)) && n > (size_t)limit) return too_many(in, n);
+    if (base == 10 && n <= MOST_DIGITS) return from_decimals(in, s, n, negative);
     mpz_t z;
     if (!int_read(in, z, s, n, base)) return FAIL;
     if (negative) mpz_neg(z, z);
@@ -187,30 +207,27 @@ char *number_text(const str *s, size_t *n)
     return sb_take(&b, &(size_t){0});
 }
 
-/* Up to 18 ASCII digits with a sign, nothing else: the common case. */
-static bool plain_decimal(const str *s, int64_t *out)
+/* ASCII digits with a sign, nothing else: the common case. False: there is more to it. */
+static bool plain_digits(interp *in, const str *s, int base, value *out)
 {
-    enum { SAFE = 18 };
     const char *p = s->at, *end = p + s->nbyte;
     bool negative = p < end && *p == '-';
     if (p < end && (*p == '-' || *p == '+')) p++;
-    if (p == end || end - p > SAFE) return false;
-    int64_t n = 0;
-    for (; p < end; p++) {
-        if (*p < '0' || *p > '9') return false;
-        n = n * 10 + (*p - '0');
-    }
-    *out = negative ? -n : n;
+    if (p == end || base < 2 || (base != 10 && end - p > 12)) return false;
+    for (const char *q = p; q < end; q++)
+        if (digit_value(*q) >= base) return false;
+    while (p + 1 < end && *p == '0') p++;
+    *out = from_digits(in, p, (size_t)(end - p), base, negative);
     return true;
 }
 
 value int_from_text(interp *in, str *text, int base)
 {
-    int64_t small;
-    if (base == 10 && plain_decimal(text, &small)) return v_int(small);
+    value v;
+    if (plain_digits(in, text, base, &v)) return v;
     size_t n;
     char *s = number_text(text, &n);
-    value v = parse(in, s, n, base);
+    v = parse(in, s, n, base);
     mem_free(s);
     if (!is_fail(v) || throwing(in)) return v;
     str *shown = str_quote(in, text);

@@ -101,12 +101,9 @@ static bool append_items(interp *in, list *l, const value *at, int64_t n)
     else if (n > cap - size)
         cap = (size + 3) & ~(int64_t)3;
     if (size > l->cap && !list_reserve(in, l, cap)) return false;
-    for (int64_t i = 0; i < n; i++) {
-        if (!goes_on(in, (size_t)i)) return l->n += i, false;
-        l->at[l->n + i] = value_ref(at[i]);
-    }
-    l->n += n;
-    return true;
+    int64_t done = items_copy(in, l->at + l->n, at, n, 1);
+    l->n += done;
+    return done == n;
 }
 
 static bool extend_by_iterating(interp *in, list *l, value iterable)
@@ -154,7 +151,7 @@ list *list_from(interp *in, const value *at, int64_t n)
 {
     list *l = list_new(in, n);
     if (!l) return NULL;
-    for (int64_t i = 0; i < n; i++) l->at[i] = value_ref(at[i]);
+    for (int64_t i = 0; i < n; i++) put_value(&l->at[i], ref_at(&at[i]));
     l->n = n;
     return l;
 }
@@ -249,11 +246,21 @@ static value concat(interp *in, list *a, list *b)
 /* Writes l's first n items times - 1 times more behind them; the room is there. */
 static bool repeat_items(interp *in, list *l, int64_t n, int64_t times)
 {
-    for (int64_t i = n; i < n * times; i++) {
-        if (!goes_on(in, (size_t)i)) return l->n = i, false;
-        l->at[i] = value_ref(l->at[i - n]);
+    const int64_t all = n * times;
+    if (n == 1) { /* [x] * n */
+        const value v = l->at[0];
+        for (; l->n < all; l->n++) {
+            if (!goes_on(in, (size_t)l->n)) return false;
+            put_value(&l->at[l->n], value_ref(v));
+        }
+        return true;
     }
-    l->n = n * times;
+    while (l->n < all) { /* what is there once more */
+        const int64_t most = l->n < all - l->n ? l->n : all - l->n;
+        const int64_t done = items_copy(in, l->at + l->n, l->at, most, 1);
+        l->n += done;
+        if (done < most) return false;
+    }
     return true;
 }
 
@@ -313,11 +320,8 @@ static value getslice(interp *in, list *l, const slice *s)
     n = slice_fit(l->n, &start, &stop, step);
     list *r = list_new(in, n);
     if (!r) return FAIL;
-    for (; r->n < n; r->n++) {
-        if (!goes_on(in, (size_t)r->n)) return obj_unref(in, r), FAIL;
-        r->at[r->n] = value_ref(l->at[start + r->n * step]);
-    }
-    return v_obj(r);
+    r->n = n ? items_copy(in, r->at, l->at + start, n, step) : 0;
+    return r->n == n ? v_obj(r) : (obj_unref(in, r), FAIL);
 }
 
 static value getitem(interp *in, value self, value key)

@@ -7,8 +7,9 @@
 
 typedef struct bigint { /* only for ints outside int64: always normalised */
     obj hdr;
-    mpz_t z;
+    mpz_t z; /* never written once it is made: alloc 0 when its limbs follow the object */
 } bigint;
+enum { INT_LIMBS = 64 }; /* as many follow it */
 
 typedef struct cplx {
     obj hdr;
@@ -23,6 +24,9 @@ typedef struct boxed {
 
 value v_complex(interp *in, double re, double im);
 value int_from_mpz(interp *in, const mpz_t z); /* copies; normalises */
+/* n limbs, the highest not 0, as an int that has them behind the object itself, where nothing has
+ * to be freed (alloc is 0, as GMP marks what is only read). */
+value int_of_limbs(interp *in, const mp_limb_t *limb, size_t n, bool negative);
 value int_parse(interp *in, const char *s, size_t n,
                 int base);                   /* digits with optional sign and _ */
 value int_from_double(interp *in, double d); /* truncates; OverflowError, ValueError */

@@ -6,7 +6,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
-#include "lang/interp.h"
+#include "lang/words.h"
 
 enum { OBJ_SHOWING = 1 << 15 }; /* in obj.flags: its repr is being made further up the stack */
 
@@ -22,6 +22,22 @@ void *lang_grow(interp *in, void *p, int64_t count, size_t size)
         throw(in, MemoryError, "%s", "");
     }
     return q;
+}
+
+int64_t items_copy(interp *in, value *to, const value *from, int64_t n, int64_t step)
+{
+    enum { BLOCK = 1 << 14 };
+    for (int64_t done = 0; done < n;) {
+        if (done && !goes_on(in, (size_t)done)) return done;
+        int64_t end = n - done < BLOCK ? n : done + BLOCK;
+        if (step == 1) {
+            memcpy(to + done, from + done, (size_t)(end - done) * sizeof *to);
+            for (; done < end; done++) value_ref(to[done]);
+        } else {
+            for (; done < end; done++) put_value(&to[done], ref_at(&from[done * step]));
+        }
+    }
+    return n;
 }
 
 bool check_depth(interp *in, const char *doing)
@@ -108,11 +124,31 @@ static int held_eq(interp *in, value a, value b)
 int64_t seq_find(interp *in, value *const *at, const int64_t *n, value v, int64_t from, int64_t to)
 {
     for (int64_t i = from; i < *n && i < to; i++) {
+        if (v.kind == V_INT) /* a run of other ints has no say */
+            while (i + 1 < *n && i + 1 < to && (*at)[i].kind == V_INT && (*at)[i].i != v.i &&
+                   (i + 1) % (1 << 14)) {
+                i++;
+            }
         if (!goes_on(in, (size_t)i)) return -2;
         int eq = held_eq(in, (*at)[i], v);
         if (eq) return eq < 0 ? -2 : i;
     }
     return -1;
+}
+
+/* How many items at the start are equal without a question: the same objects, numbers, texts. */
+static int64_t alike(const value *a, const value *b, int64_t n)
+{
+    enum { MOST = 1 << 14 };
+    int64_t i = 0;
+    for (n = n < MOST ? n : MOST; i < n; i++) {
+        const value x = value_at(&a[i]), y = value_at(&b[i]);
+        if (x.kind != y.kind || x.kind == V_SCALAR) break;
+        if (x.kind == V_FLOAT ? x.f == y.f : x.kind == V_NONE || x.bits == y.bits) continue;
+        if (x.kind != V_OBJ || x.o->type != &T_str || y.o->type != &T_str) break;
+        if (!str_eq((str *)x.o, (str *)y.o)) break;
+    }
+    return i;
 }
 
 static value compare_lengths(enum cmpop op, int64_t n, int64_t m)
@@ -132,7 +168,7 @@ value seq_compare(interp *in, enum cmpop op, value *const *a, const int64_t *n, 
 {
     if (*n != *m && (op == OP_EQ || op == OP_NE)) return v_bool(op == OP_NE);
     if (!check_depth(in, "in comparison")) return FAIL;
-    int64_t i = 0;
+    int64_t i = alike(*a, *b, *n < *m ? *n : *m);
     for (; i < *n && i < *m; i++) {
         int eq = held_eq(in, (*a)[i], (*b)[i]);
         if (eq < 0 || !goes_on(in, (size_t)i)) return FAIL;

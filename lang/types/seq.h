@@ -101,4 +101,7 @@ int64_t seq_find(interp *in, value *const *at, const int64_t *n, value v, int64_
 /* "[1, 2]" with the given brackets; one_comma: "(1,)" */
 value seq_repr(interp *in, value *const *at, const int64_t *n, const char *open, const char *close,
                bool one_comma);
+/* n items, every step-th, counted, to where nothing is yet: how many, fewer than n when interrupted
+ */
+int64_t items_copy(interp *in, value *to, const value *from, int64_t n, int64_t step);
 void *lang_grow(interp *in, void *p, int64_t count, size_t size); /* realloc; p kept on failure */

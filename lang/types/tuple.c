@@ -33,11 +33,7 @@ static tuple *alloc(interp *in, const type *t, int64_t n)
 /* n items, every step-th, to where nothing is yet; false: interrupted */
 static bool copy(interp *in, value *at, const value *from, int64_t n, int64_t step)
 {
-    for (int64_t i = 0; i < n; i++) {
-        if (i && !goes_on(in, (size_t)i)) return false;
-        put_value(&at[i], ref_at(&from[i * step]));
-    }
-    return true;
+    return items_copy(in, at, from, n, step) == n;
 }
 
 tuple *tuple_new(interp *in, int64_t n)
@@ -69,7 +65,9 @@ tuple *tuple_from(interp *in, const value *at, int64_t n)
 tuple *tuple_of(interp *in, value iterable)
 {
     if (iterable.kind == V_OBJ && iterable.o->type == &T_tuple) return obj_ref((tuple *)iterable.o);
-    list *l = list_of(in, iterable);
+    list *l = iterable.kind == V_OBJ && iterable.o->type == &T_list
+                  ? obj_ref((list *)iterable.o) /* no user code runs while it is copied */
+                  : list_of(in, iterable);
     if (!l) return NULL;
     tuple *t = tuple_from(in, l->at, l->n);
     obj_unref(in, l);
@@ -192,10 +190,9 @@ static value repeat(interp *in, tuple *a, value count)
     if (times < 0) times = 0;
     if (__builtin_mul_overflow(times, a->n, &n)) return throw(in, MemoryError, "%s", "");
     tuple *t = blank(in, &T_tuple, n);
-    for (int64_t i = 0; t && i < n; i++) {
-        if (i && !goes_on(in, (size_t)i)) return obj_unref(in, t), FAIL;
-        t->at[i] = value_ref(a->at[i % a->n]);
-    }
+    for (int64_t i = 0; t && i < n; i += a->n)
+        if (!copy(in, t->at + i, a->at, a->n, 1) || !goes_on(in, (size_t)i))
+            return obj_unref(in, t), FAIL;
     return v_obj(t);
 }
 
