@@ -106,10 +106,8 @@ static value int_text(interp *in, value v, const char *spec, unsigned shift)
     if (v.kind == V_INT) return digits_of(in, v.i, spec[1], shift);
     value i = value_unary(in, OP_INDEX, v);
     if (is_fail(i)) return FAIL;
-    if (is_bigint(i) && int_sign(i) > 0) {
-        char *digits = int_digits(in, i, 1 << shift);
-        str *text = digits ? str_fmt(in, "0%c%s", spec[1], digits) : NULL;
-        mem_free(digits);
+    if (is_bigint(i)) {
+        str *text = int_bits_text(in, i, shift, spec[1]);
         value_unref(in, i);
         return v_obj(text);
     }

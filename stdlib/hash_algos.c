@@ -1,8 +1,13 @@
 /* stdlib/hash_algos.c - MD5 (RFC 1321), SHA-1 and SHA-2 (FIPS 180-4), one block at a time. */
 #include "stdlib/hash_algos.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
 
 static uint32_t rotl32(uint32_t x, int n)
 {
@@ -109,8 +114,59 @@ static const uint64_t K[80] = {
 };
 // clang-format on
 
+#ifdef __x86_64__
+/* The processor has instructions for SHA-256: 1 it has, -1 it has not, 0 nobody has asked. */
+static _Atomic int sha_known;
+
+static bool has_sha(void)
+{
+    int known = atomic_load_explicit(&sha_known, memory_order_relaxed);
+    if (!known) {
+        unsigned a, b = 0, c, d;
+        bool has = __get_cpuid_count(7, 0, &a, &b, &c, &d) && b >> 29 & 1 &&
+                   __builtin_cpu_supports("sse4.1");
+        atomic_store_explicit(&sha_known, known = has ? 1 : -1, memory_order_relaxed);
+    }
+    return known > 0;
+}
+
+/* Four rounds at a time; a holds a b e f, c holds c d g h, as the instructions want them. */
+__attribute__((target("sha,sse4.1"))) static void turn_sha256(uint64_t h[8], const unsigned char *p)
+{
+    const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+    __m128i a = _mm_set_epi32((int)h[0], (int)h[1], (int)h[4], (int)h[5]), a0 = a, m[16];
+    __m128i c = _mm_set_epi32((int)h[2], (int)h[3], (int)h[6], (int)h[7]), c0 = c;
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++) {
+        if (i < 4)
+            m[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)p + i), swap);
+        else
+            m[i] = _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(m[i - 4], m[i - 3]),
+                                                      _mm_alignr_epi8(m[i - 1], m[i - 2], 4)),
+                                        m[i - 1]);
+        const __m128i *k = (const __m128i *)(const void *)(K + 4 * i);
+        const __m128i high = _mm_castps_si128(
+            _mm_shuffle_ps(_mm_castsi128_ps(_mm_loadu_si128(k)),
+                           _mm_castsi128_ps(_mm_loadu_si128(k + 1)), _MM_SHUFFLE(3, 1, 3, 1)));
+        const __m128i w = _mm_add_epi32(m[i], high);
+        c = _mm_sha256rnds2_epu32(c, a, w);
+        a = _mm_sha256rnds2_epu32(a, c, _mm_shuffle_epi32(w, 0x0e));
+    }
+    uint32_t at[8];
+    _mm_storeu_si128((__m128i *)(void *)at, _mm_add_epi32(a, a0));
+    _mm_storeu_si128((__m128i *)(void *)(at + 4), _mm_add_epi32(c, c0));
+    for (int i = 0; i < 8; i++) h[i] = at[(const int[]){3, 2, 7, 6, 1, 0, 5, 4}[i]];
+}
+#endif
+
 static void mix_sha256(uint64_t h[8], const unsigned char *p)
 {
+#ifdef __x86_64__
+    if (has_sha()) {
+        turn_sha256(h, p);
+        return;
+    }
+#endif
     uint32_t w[64], v[8];
     for (int i = 0; i < 16; i++) w[i] = big32(p + 4 * i);
     for (int i = 16; i < 64; i++) {

@@ -1,11 +1,10 @@
-/* stdlib/struct.c - the module _struct: values <-> packed bytes (stdlib/dsk/struct.dsk is struct).
+/* stdlib/struct.c - the module _struct: values <-> packed bytes (struct.dsk is struct).
  */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/base/mem.h"
-#include "engine/base/str.h"
+#include "lang/interp.h"
 #include "lang/lang.h"
 #include "lang/types/bytes.h"
 #include "lang/types/memview.h"
@@ -33,6 +32,13 @@ static value raise(interp *in, const char *why)
     value_unref(in, cls);
     value_unref(in, mod);
     return FAIL;
+}
+
+static value raise_fmt(interp *in, const char *format, long long a, long long b)
+{
+    char why[120];
+    snprintf(why, sizeof why, format, a, b);
+    return raise(in, why);
 }
 
 static layout layout_open(const char *format)
@@ -98,11 +104,21 @@ static int layout_next(interp *in, layout *l, item *it)
     return 1;
 }
 
-static value calcsize(interp *in, const value *arg)
+/* A format as text, str or bytes. */
+static const char *format_text(interp *in, value v)
 {
-    str *format = as_str(arg[0]);
-    if (!format) return throw(in, TypeError, "Struct() argument 1 must be a str or bytes object");
-    layout l = layout_open(format->at);
+    size_t n;
+    const char *s = as_str(v) ? as_str(v)->at : bytes_peek(v, &n);
+    if (s) return s;
+    throw(in, TypeError, "Struct() argument 1 must be a str or bytes object, not %s",
+          type_said(in, v));
+    return NULL;
+}
+
+/* How many bytes and values a format describes; false: it is none. */
+static bool measure(interp *in, const char *format, size_t *size, int64_t *values)
+{
+    layout l = layout_open(format);
     item it;
     int more;
     int64_t n = 0;
@@ -110,7 +126,18 @@ static value calcsize(interp *in, const value *arg)
         l.at += it.count * it.size;
         n += it.code == 'x' ? 0 : it.code == 's' || it.code == 'p' ? 1 : (int64_t)it.count;
     }
-    return more < 0 ? FAIL : v_obj(tuple_pack(in, 2, v_int((int64_t)l.at), v_int(n)));
+    *size = l.at;
+    *values = n;
+    return more == 0;
+}
+
+static value calcsize(interp *in, const value *arg)
+{
+    const char *format = format_text(in, arg[0]);
+    size_t size;
+    int64_t n;
+    if (!format || !measure(in, format, &size, &n)) return FAIL;
+    return v_int((int64_t)size);
 }
 
 /* ---- half floats ---- */
@@ -143,34 +170,22 @@ static bool to_half(double x, uint16_t *out)
 
 /* ---- packing ---- */
 
-static void put(strbuf *b, uint64_t bits, size_t size, bool big)
+static inline void put(char *p, uint64_t bits, size_t size, bool big)
 {
-    for (size_t i = 0; i < size; i++) sb_addc(b, (char)(bits >> 8 * (big ? size - 1 - i : i)));
+    if (big) bits = __builtin_bswap64(bits) >> (64 - 8 * size);
+    memcpy(p, &bits, size); /* the machine's order is little */
 }
 
-static bool pack_int(interp *in, strbuf *b, const item *it, const layout *l, value v)
+static bool is_signed(char code)
 {
-    value n;
-    int found = int_index(in, v, &n);
-    if (found < 0) return false;
-    if (!found) return raise(in, "required argument is not an integer"), false;
-    bool is_signed = strchr("bhilqn", it->code) != NULL;
-    int bits = (int)it->size * 8;
-    intview w;
-    mpz_srcptr z = intview_of(&w, n);
-    size_t need = mpz_sizeinbase(z, 2);
-    mpz_t low;
-    mpz_init(low);
-    mpz_fdiv_r_2exp(low, z, 64);
-    uint64_t u = mpz_get_ui(low);
-    mpz_clear(low);
-    bool fits = is_signed ? (int)need < bits || (mpz_sgn(z) < 0 && (int)need == bits &&
-                                                 mpz_scan1(z, 0) == (mp_bitcnt_t)(bits - 1))
-                          : mpz_sgn(z) >= 0 && (int)need <= bits;
-    value_unref(in, n);
-    if (fits) return put(b, u, it->size, l->big), true;
+    return code >= 'a'; /* bhilqn against BHILQNP */
+}
+
+static bool wrong_int(interp *in, const item *it, const layout *l)
+{
     char why[120];
-    if (is_signed) {
+    const int bits = (int)it->size * 8;
+    if (is_signed(it->code)) {
         snprintf(why, sizeof why, "'%c' format requires %lld <= number <= %lld", it->code,
                  (long long)(INT64_MIN >> (64 - bits)), (long long)(INT64_MAX >> (64 - bits)));
     } else {
@@ -190,10 +205,33 @@ static bool pack_int(interp *in, strbuf *b, const item *it, const layout *l, val
     return raise(in, why), false;
 }
 
-static bool pack_float(interp *in, strbuf *b, const item *it, const layout *l, value v)
+static bool pack_int(interp *in, char *p, const item *it, const layout *l, value v)
+{
+    value n;
+    int found = int_index(in, v, &n);
+    if (found < 0) return false;
+    if (!found) return raise(in, "required argument is not an integer"), false;
+    const int bits = (int)it->size * 8;
+    bool fits = n.kind == V_INT && (bits == 64            ? is_signed(it->code) || n.i >= 0
+                                    : is_signed(it->code) ? n.i >> (bits - 1) == n.i >> 63
+                                                          : n.i >> bits == 0);
+    uint64_t u = n.kind == V_INT ? (uint64_t)n.i : 0;
+    if (n.kind != V_INT && bits == 64 && !is_signed(it->code)) {
+        intview w;
+        mpz_srcptr z = intview_of(&w, n);
+        fits = mpz_sgn(z) > 0 && mpz_size(z) == 1;
+        u = mpz_get_ui(z);
+    }
+    value_unref(in, n);
+    return fits ? put(p, u, it->size, l->big), true : wrong_int(in, it, l);
+}
+
+static bool pack_float(interp *in, char *p, const item *it, const layout *l, value v)
 {
     double x;
-    if (!to_double(in, v, &x)) {
+    if (v.kind == V_FLOAT)
+        x = v.f;
+    else if (!to_double(in, v, &x)) {
         if (!exc_is(in, TypeError)) return false;
         exc_clear(in);
         return raise(in, "required argument is not a float"), false;
@@ -203,13 +241,11 @@ static bool pack_float(interp *in, strbuf *b, const item *it, const layout *l, v
         memcpy(&bits, &x, 8);
     else if (it->code == 'f') {
         float f = (float)x;
-        uint32_t u;
         if (isinf(f) && !isinf(x) && !l->native) {
             throw(in, OverflowError, "float too large to pack with f format");
             return false;
         }
-        memcpy(&u, &f, 4);
-        bits = u;
+        memcpy(&bits, &f, 4);
     } else {
         uint16_t h;
         if (!to_half(x, &h)) {
@@ -218,10 +254,10 @@ static bool pack_float(interp *in, strbuf *b, const item *it, const layout *l, v
         }
         bits = h;
     }
-    return put(b, bits, it->size, l->big), true;
+    return put(p, bits, it->size, l->big), true;
 }
 
-static bool pack_bytes(interp *in, strbuf *b, const item *it, value v)
+static bool pack_bytes(interp *in, char *p, const item *it, value v)
 {
     size_t n, room = it->count, head = it->code == 'p';
     const char *s = bytes_peek(v, &n);
@@ -233,145 +269,181 @@ static bool pack_bytes(interp *in, strbuf *b, const item *it, value v)
     if (head && room) {
         room--;
         if (n > room) n = room;
-        sb_addc(b, (char)(n > 255 ? 255 : n));
+        *p++ = (char)(n > 255 ? 255 : n);
     }
     if (n > room) n = room;
-    sb_add(b, s, n);
-    sb_pad(b, 0, room - n);
+    if (n) memcpy(p, s, n);
     return true;
 }
 
-static bool pack_one(interp *in, strbuf *b, const item *it, const layout *l, value v)
+/* Where p points, all is 0. */
+static bool pack_one(interp *in, char *p, const item *it, const layout *l, value v)
 {
     size_t n;
     switch (it->code) {
     case 's':
-    case 'p': return pack_bytes(in, b, it, v);
+    case 'p': return pack_bytes(in, p, it, v);
     case 'c': {
         const char *s = bytes_peek(v, &n);
         if (!s || n != 1) {
             return raise(in, "char format requires a bytes object of length 1"), false;
         }
-        return sb_addc(b, *s), true;
+        return *p = *s, true;
     }
     case '?': {
         int t = value_truth(in, v);
-        return t >= 0 && (sb_addc(b, (char)t), true);
+        return *p = t > 0, t >= 0;
     }
     case 'e':
     case 'f':
-    case 'd': return pack_float(in, b, it, l, v);
-    default: return pack_int(in, b, it, l, v);
+    case 'd': return pack_float(in, p, it, l, v);
+    default: return pack_int(in, p, it, l, v);
     }
 }
 
-/* pack(format, values) */
+/* pack(format, *values) */
 static value pack(interp *in, const value *arg)
 {
-    str *format = as_str(arg[0]);
+    const char *format = format_text(in, arg[0]);
     tuple *t = as_tuple(arg[1]);
-    if (!format || !t) return throw(in, TypeError, "pack(format, values)");
-    layout l = layout_open(format->at);
-    strbuf b = {0};
-    item it;
-    int more;
-    int64_t next = 0;
-    while ((more = layout_next(in, &l, &it)) > 0) {
-        sb_pad(&b, 0, l.at - b.n);
-        if (it.code == 'x') sb_pad(&b, 0, it.count);
-        size_t times = it.code == 'x' ? 0 : it.code == 's' || it.code == 'p' ? 1 : it.count;
-        for (size_t i = 0; i < times && more > 0; i++) {
-            if (next >= t->n) {
-                raise(in, "not enough items");
-                more = -1;
-            } else if (!pack_one(in, &b, &it, &l, t->at[next++]))
-                more = -1;
-        }
-        if (more < 0) break;
-        l.at = b.n;
+    size_t size;
+    int64_t n;
+    if (!format || !measure(in, format, &size, &n)) return FAIL;
+    if (n != t->n) {
+        return raise_fmt(in, "pack expected %lld items for packing (got %lld)", (long long)n,
+                         (long long)t->n);
     }
-    value v = more < 0 ? FAIL : v_obj(bytes_new(in, sb_text(&b), b.n));
-    sb_clear(&b);
-    return v;
+    bytes *out = bytes_new(in, NULL, size);
+    if (!out) return FAIL;
+    layout l = layout_open(format);
+    item it;
+    bool ok = true;
+    for (int64_t next = 0; ok && layout_next(in, &l, &it) > 0; l.at += it.count * it.size) {
+        size_t times = it.code == 'x' ? 0 : it.code == 's' || it.code == 'p' ? 1 : it.count;
+        for (size_t i = 0; ok && i < times; i++) {
+            ok = goes_on(in, i) &&
+                 pack_one(in, out->at + l.at + i * it.size, &it, &l, t->at[next++]);
+        }
+    }
+    if (ok) return v_obj(out);
+    obj_unref(in, out);
+    return FAIL;
 }
 
 /* ---- unpacking ---- */
 
-static value unpack_one(interp *in, const item *it, bool big, const unsigned char *s)
+static value unpack_one(interp *in, const item *it, bool big, const char *s)
 {
     uint64_t bits = 0;
     double d;
     float f;
-    uint32_t u;
-    if (it->code == 'c') return v_obj(bytes_new(in, (const char *)s, 1));
+    if (it->code == 'c') return v_obj(bytes_new(in, s, 1));
     if (it->code == '?') return v_bool(*s != 0);
-    for (size_t i = 0; i < it->size; i++) {
-        bits |= (uint64_t)s[big ? it->size - 1 - i : i] << 8 * i;
-    }
+    memcpy(&bits, s, it->size);
+    if (big) bits = __builtin_bswap64(bits) >> (64 - 8 * it->size);
     switch (it->code) {
     case 'd': memcpy(&d, &bits, 8); return v_float(d);
-    case 'f':
-        u = (uint32_t)bits;
-        memcpy(&f, &u, 4);
-        return v_float(f);
+    case 'f': memcpy(&f, &bits, 4); return v_float(f);
     case 'e': return v_float(from_half((uint16_t)bits));
     default: break;
     }
-    if (strchr("bhilqn", it->code)) {
+    if (is_signed(it->code)) {
         int up = 64 - 8 * (int)it->size;
         return v_int((int64_t)(bits << up) >> up);
     }
     return int_from_u64(in, bits);
 }
 
-/* unpack(format, buffer, offset): a list; the buffer is known to be long enough */
-static value unpack(interp *in, const value *arg)
+static value unpack_text(interp *in, const item *it, const char *p)
 {
-    str *format = as_str(arg[0]);
-    size_t n;
-    int64_t start;
-    const char *s = buffer_peek(in, arg[1], &n);
-    if (!format || !s) {
-        return throw(in, TypeError, "a bytes-like object is required, not '%s'",
-                     type_said(in, arg[1]));
-    }
-    if (!to_int64(in, arg[2], &start)) return FAIL;
-    layout l = layout_open(format->at);
-    list *out = list_new(in, 0);
+    size_t room = it->count;
+    if (it->code == 's') return v_obj(bytes_new(in, p, room));
+    size_t len = room ? (unsigned char)*p : 0;
+    if (room && len > room - 1) len = room - 1;
+    return v_obj(bytes_new(in, p + (room > 0), len));
+}
+
+/* n values from where s points: all that the format wants are there. */
+static value unpack_at(interp *in, const char *format, const char *s, int64_t n)
+{
+    tuple *t = tuple_new(in, n);
+    layout l = layout_open(format);
     item it;
-    int more = 0;
-    while (out && (more = layout_next(in, &l, &it)) > 0) {
-        const char *p = s + start + l.at;
-        size_t room = it.count;
-        if (start < 0 || (size_t)start + l.at + it.count * it.size > n) {
-            raise(in, "buffer is too small");
-            more = -1;
-            break;
+    int64_t next = 0;
+    bool ok = t != NULL;
+    for (; ok && layout_next(in, &l, &it) > 0; l.at += it.count * it.size) {
+        const char *p = s + l.at;
+        if (it.code == 'x') continue;
+        const bool text = it.code == 's' || it.code == 'p';
+        for (size_t i = 0; ok && i < (text ? 1 : it.count); i++) {
+            value v = text ? unpack_text(in, &it, p) : unpack_one(in, &it, l.big, p + i * it.size);
+            ok = !is_fail(v) && goes_on(in, i);
+            if (!is_fail(v)) t->at[next++] = v;
         }
-        if (it.code == 's') {
-            if (!list_add(in, out, v_obj(bytes_new(in, p, room)))) more = -1;
-        } else if (it.code == 'p') {
-            size_t len = room ? (unsigned char)*p : 0;
-            if (room && len > room - 1) len = room - 1;
-            if (!list_add(in, out, v_obj(bytes_new(in, p + (room > 0), len)))) more = -1;
-        } else if (it.code != 'x') {
-            for (size_t i = 0; i < it.count && more > 0; i++) {
-                value v = unpack_one(in, &it, l.big, (const unsigned char *)p + i * it.size);
-                if (!list_add(in, out, v)) more = -1;
-            }
-        }
-        if (more < 0) break;
-        l.at += it.count * it.size;
     }
-    if (out && more == 0) return v_obj(out);
-    obj_unref(in, out);
+    if (ok) return v_obj(t);
+    obj_unref(in, t);
     return FAIL;
 }
 
+static const char *buffer_of(interp *in, value v, size_t *n)
+{
+    const char *s = buffer_peek(in, v, n);
+    if (!s && !throwing(in)) {
+        throw(in, TypeError, "a bytes-like object is required, not '%s'", type_said(in, v));
+    }
+    return s;
+}
+
+/* unpack(format, buffer) */
+static value unpack(interp *in, const value *arg)
+{
+    const char *format = format_text(in, arg[0]);
+    size_t size, have;
+    int64_t n;
+    if (!format || !measure(in, format, &size, &n)) return FAIL;
+    const char *s = buffer_of(in, arg[1], &have);
+    if (!s) return FAIL;
+    if (have != size) {
+        return raise_fmt(in, "unpack requires a buffer of %lld bytes", (long long)size, 0ll);
+    }
+    return unpack_at(in, format, s, n);
+}
+
+/* unpack_from(format, buffer, offset) */
+static value unpack_from(interp *in, const value *arg)
+{
+    const char *format = format_text(in, arg[0]);
+    size_t size, have;
+    int64_t n, at;
+    if (!format || !measure(in, format, &size, &n) || !to_int64(in, arg[2], &at)) return FAIL;
+    const char *s = buffer_of(in, arg[1], &have);
+    if (!s) return FAIL;
+    if (at < 0 && at + (int64_t)size > 0) {
+        return raise_fmt(in, "not enough data to unpack %lld bytes at offset %lld", (long long)size,
+                         (long long)at);
+    }
+    if (at < 0 && (at += (int64_t)have) < 0) {
+        return raise_fmt(in, "offset %lld out of range for %lld-byte buffer",
+                         (long long)at - (long long)have, (long long)have);
+    }
+    if ((int64_t)have - at >= (int64_t)size) return unpack_at(in, format, s + at, n);
+    char why[200];
+    snprintf(why, sizeof why,
+             "unpack_from requires a buffer of at least %lld bytes for unpacking %lld bytes at "
+             "offset %lld (actual buffer size is %lld)",
+             (long long)size + (long long)at, (long long)size, (long long)at, (long long)have);
+    return raise(in, why);
+}
+
 static const builtin table[] = {
-    {"calcsize(format, /)", calcsize, "(bytes, number of values)"},
-    {"pack(format, values, /)", pack, NULL},
-    {"unpack(format, buffer, offset, /)", unpack, NULL},
+    {"calcsize(format, /)", calcsize, "How many bytes the format describes."},
+    {"pack(format, /, *values)", pack, "The values as bytes, laid out as the format says."},
+    {"unpack(format, buffer, /)", unpack,
+     "The values that the bytes hold, as a tuple; there must be as many bytes as the format "
+     "describes."},
+    {"unpack_from(format, /, buffer, offset=0)", unpack_from,
+     "Return a tuple containing values unpacked from the buffer, starting at offset."},
     {0},
 };
 

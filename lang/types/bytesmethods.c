@@ -47,15 +47,30 @@ static value part(interp *in, value model, span s, size_t from, size_t to)
 
 static int hex_value(char c)
 {
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 32;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    static const signed char of[256] = {
+        ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+        ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+        ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+        ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16}; /* and one, so that 0 is none */
+    return of[(unsigned char)c] - 1;
 }
 
 value bytes_fromhex(interp *in, const value *arg)
 {
     str *s = check_str(in, arg[1], "fromhex() argument");
     if (!s) return FAIL;
+    bytes *plain =
+        as_type(arg[0]) == &T_bytearray || s->nbyte % 2 ? NULL : bytes_new(in, NULL, s->nbyte / 2);
+    for (size_t i = 0; plain && i < plain->n; i++) { /* two digits, two digits ... */
+        int hi = hex_value(s->at[2 * i]), lo = hex_value(s->at[2 * i + 1]);
+        if ((hi | lo) < 0) {
+            obj_unref(in, plain);
+            plain = NULL;
+        } else
+            plain->at[i] = (char)(hi << 4 | lo);
+        if (!goes_on(in, i)) return obj_unref(in, plain), FAIL;
+    }
+    if (plain) return v_obj(plain);
     strbuf b = {0};
     for (size_t i = 0; i < s->nbyte; i++) {
         if (s->at[i] == ' ' || (s->at[i] >= 9 && s->at[i] <= 13)) continue;
@@ -98,9 +113,18 @@ value bytes_hex(interp *in, const value *arg)
     }
     static const char digits[] = "0123456789abcdef";
     size_t size = (size_t)(group < 0 ? -group : group);
+    if (!sep || !size) {
+        str *text = str_alloc(in, 2 * s.n, 2 * s.n);
+        for (size_t i = 0; text && i < s.n; i++) {
+            unsigned char c = (unsigned char)s.at[i];
+            text->at[2 * i] = digits[c >> 4], text->at[2 * i + 1] = digits[c & 15];
+            if (!goes_on(in, i)) return obj_unref(in, text), FAIL;
+        }
+        return v_obj(text);
+    }
     strbuf b = {0};
     for (size_t i = 0; i < s.n; i++) {
-        bool cut = sep && size && i && (group > 0 ? (s.n - i) % size == 0 : i % size == 0);
+        bool cut = i && (group > 0 ? (s.n - i) % size == 0 : i % size == 0);
         unsigned char c = (unsigned char)s.at[i];
         if (cut) sb_addc(&b, sep);
         sb_add(&b, (const char[]){digits[c >> 4], digits[c & 15]}, 2);

@@ -67,6 +67,28 @@ char *int_digits(interp *in, value plain, int base)
     return mem_free(s), NULL;
 }
 
+str *int_bits_text(interp *in, value big, unsigned shift, char letter)
+{
+    mpz_srcptr z = ((bigint *)big.o)->z;
+    const size_t n = (mpz_sizeinbase(z, 2) + shift - 1) / shift, sign = mpz_sgn(z) < 0;
+    const mp_limb_t *limb = mpz_limbs_read(z);
+    str *s = str_alloc(in, n + 2 + sign, n + 2 + sign);
+    if (!s) return NULL;
+    char *p = s->at;
+    if (sign) *p++ = '-';
+    *p++ = '0', *p++ = letter;
+    for (size_t i = n * shift; i;) {
+        i -= shift;
+        const unsigned at = i % GMP_NUMB_BITS;
+        mp_limb_t digit = limb[i / GMP_NUMB_BITS] >> at;
+        if (at + shift > GMP_NUMB_BITS && i / GMP_NUMB_BITS + 1 < mpz_size(z))
+            digit |= limb[i / GMP_NUMB_BITS + 1] << (GMP_NUMB_BITS - at);
+        *p++ = "0123456789abcdef"[digit & ((1u << shift) - 1)];
+        if (!goes_on(in, i / shift)) return obj_unref(in, s), NULL;
+    }
+    return s;
+}
+
 /* ---- text -> int ---- */
 
 static inline int digit_value(char c)

@@ -9,6 +9,8 @@
 #include "engine/base/mem.h"
 #include "lang/bin.h"
 #include "lang/lang.h"
+#include "lang/types/bytes.h"
+#include "lang/types/dict.h"
 #include "lang/types/iter_fast.h"
 
 #define LIST_BYTES(cap) ((size_t)(cap) * sizeof(value))
@@ -123,6 +125,32 @@ static bool extend_by_iterating(interp *in, list *l, value iterable)
     return !throwing(in);
 }
 
+/* Bytes as ints. */
+static bool append_bytes(interp *in, list *l, const unsigned char *s, int64_t n)
+{
+    if (l->n + n > l->cap && !list_reserve(in, l, l->at ? roomy(l->n + n) : (n + 1) & ~(int64_t)1))
+        return false;
+    for (int64_t i = 0; i < n; i++) {
+        if (!goes_on(in, (size_t)i)) return false;
+        put_value(&l->at[l->n++], v_int(s[i]));
+    }
+    return true;
+}
+
+/* The keys of a dict; no user code runs. */
+static bool append_keys(interp *in, list *l, dict *d)
+{
+    int64_t n = d->n, at = 0;
+    value k, v;
+    if (l->n + n > l->cap && !list_reserve(in, l, l->at ? roomy(l->n + n) : (n + 1) & ~(int64_t)1))
+        return false;
+    while (n-- > 0 && dict_next(d, &at, &k, &v)) {
+        if (!goes_on(in, (size_t)n)) return false;
+        put_value(&l->at[l->n++], value_ref(k));
+    }
+    return true;
+}
+
 bool list_extend(interp *in, list *l, value iterable)
 {
     if (iterable.kind == V_OBJ && iterable.o->type == &T_list) {
@@ -134,6 +162,12 @@ bool list_extend(interp *in, list *l, value iterable)
         tuple *from = (tuple *)iterable.o;
         return append_items(in, l, from->at, from->n);
     }
+    if (iterable.kind == V_OBJ && iterable.o->type == &T_bytes) {
+        const bytes *b = (const bytes *)iterable.o;
+        return append_bytes(in, l, (const unsigned char *)b->at, (int64_t)b->n);
+    }
+    if (iterable.kind == V_OBJ && iterable.o->type == &T_dict)
+        return append_keys(in, l, (dict *)iterable.o);
     return extend_by_iterating(in, l, iterable);
 }
 
@@ -249,9 +283,13 @@ static bool repeat_items(interp *in, list *l, int64_t n, int64_t times)
     const int64_t all = n * times;
     if (n == 1) { /* [x] * n */
         const value v = l->at[0];
-        for (; l->n < all; l->n++) {
-            if (!goes_on(in, (size_t)l->n)) return false;
-            put_value(&l->at[l->n], value_ref(v));
+        enum { BLOCK = 1 << 14 };
+        while (l->n < all) {
+            if (!goes_on(in, 0)) return false;
+            const int64_t end = all - l->n < BLOCK ? all : l->n + BLOCK;
+            if (v.kind == V_OBJ && !(v.o->flags & OBJ_FROZEN)) v.o->rc += (uint32_t)(end - l->n);
+            for (int64_t i = l->n; i < end; i++) put_value(&l->at[i], v);
+            l->n = end;
         }
         return true;
     }

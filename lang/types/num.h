@@ -74,6 +74,8 @@ bool double_hash(double d, uint64_t *out);
 /* Digits in base 2..36, lower case, with a minus sign; base 10 obeys the digit limit.
  * mem_* buffer, NULL + exception. */
 char *int_digits(interp *in, value plain, int base);
+/* A big int as hex(), oct() and bin() show it: shift bits a digit, letter x, o or b. */
+str *int_bits_text(interp *in, value big, unsigned shift, char letter);
 enum { INT_TEXT = 72 };                                   /* room for an int64 in any base */
 size_t int64_digits(int64_t i, unsigned base, char *out); /* NUL-terminated; its length */
 value int_from_text(interp *in, str *text, int base);     /* int("...", base) */
