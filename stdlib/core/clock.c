@@ -2,8 +2,10 @@
  *
  * A moment is counted in microseconds from the day before the first of January of year 1, a time of
  * day from midnight.  What has one keeps it as x._when. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "lang/types/num.h"
 #include "lang/types/seq.h"
@@ -56,6 +58,7 @@ static void fields_of(int64_t when, int64_t *field)
 
 static bool to_field(interp *in, value v, int64_t *out)
 {
+    if (v.kind == V_INT && v.i == (int32_t)v.i) return *out = v.i, true;
     value n = value_unary(in, OP_INDEX, v);
     if (is_fail(n)) return false;
     bool fits = n.kind == V_INT || n.kind == V_BOOL;
@@ -252,6 +255,93 @@ static value read_iso(interp *in, const value *arg)
     return v_int(day_number(field[YEAR], field[MONTH], field[MDAY]) * DAY + clock_number(field));
 }
 
+static int64_t when_of(const int64_t *field)
+{
+    return day_number(field[YEAR], field[MONTH], field[MDAY]) * DAY + clock_number(field);
+}
+
+/* x._when with those fields replaced that are not None */
+static value replaced(interp *in, const value *arg)
+{
+    int64_t field[NFIELD];
+    if (!when_fields(in, arg[0], field)) return FAIL;
+    for (int i = 0; i < NFIELD; i++)
+        if (!is_none(arg[1 + i]) && !to_field(in, arg[1 + i], &field[i])) return FAIL;
+    return check_date(in, field) && check_clock(in, field) ? v_int(when_of(field)) : FAIL;
+}
+
+/* ---- seconds since 1970 ---- */
+
+/* The moment that clocks show so many seconds after 1970 began; false: not in years 1 to 9999. */
+static bool shown_at(int64_t seconds, bool utc, int64_t *when)
+{
+    struct tm tm;
+    time_t t = (time_t)seconds;
+    if (!(utc ? gmtime_r(&t, &tm) : localtime_r(&t, &tm))) return false;
+    const int64_t second = tm.tm_sec < 59 ? tm.tm_sec : 59; /* leap seconds */
+    const int64_t field[NFIELD] = {
+        tm.tm_year + INT64_C(1900), tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, second, 0};
+    *when = field[YEAR] >= 1 && field[YEAR] <= 9999 ? when_of(field) : 0;
+    return *when;
+}
+
+/* from_seconds(t, utc): None where t is no plain number or far away */
+static value from_seconds(interp *in, const value *arg)
+{
+    const int utc = value_truth(in, arg[1]);
+    const double t = arg[0].kind == V_INT ? (double)arg[0].i : arg[0].f, far = 1e12;
+    if (utc < 0) return FAIL;
+    if ((arg[0].kind != V_INT && arg[0].kind != V_FLOAT) || !(fabs(t) < far)) return NONE;
+    double whole, us = nearbyint(modf(t, &whole) * 1e6);
+    if (us >= 1e6)
+        us -= 1e6, whole += 1;
+    else if (us < 0)
+        us += 1e6, whole -= 1;
+    int64_t when;
+    if (!shown_at((int64_t)whole, utc, &when)) return NONE;
+    return v_int(when + (int64_t)us);
+}
+
+static int64_t epoch(void) /* seconds to 1970 */
+{
+    return day_number(1970, 1, 1) * (DAY / SECOND);
+}
+
+/* How far local clocks are from UTC so many seconds after 1970 began. */
+static bool offset_at(interp *in, int64_t seconds, int64_t *out)
+{
+    int64_t when;
+    if (shown_at(seconds, false, &when)) return *out = when / SECOND - epoch() - seconds, true;
+    throw(in, ValueError, "year %d is out of range", seconds < 0 ? 0 : 10000);
+    return false;
+}
+
+/* timestamp(x): seconds since 1970 when local clocks show x; where they show it twice, x._fold
+ * tells which, where never, the offset on the other side of the gap is taken (PEP 495). */
+static value timestamp(interp *in, const value *arg)
+{
+    int64_t when, fold = 0;
+    value folded = moment_when(arg[0], &when) ? value_getattr_c(in, arg[0], "_fold") : FAIL;
+    if (!is_fail(folded)) to_int64(in, folded, &fold);
+    value_unref(in, folded);
+    if (throwing(in)) return FAIL;
+    if (!is_none(folded) && is_fail(folded)) return throw(in, TypeError, "a moment is wanted");
+    const int64_t t = when / SECOND - epoch(), day_long = 24 * 3600;
+    const double part = (double)(when % SECOND) / 1e6;
+    int64_t a, b, u, v;
+    if (!offset_at(in, t, &a) || !offset_at(in, u = t - a, &b)) return FAIL;
+    const bool hit = u + b == t;
+    if (hit) {
+        const int64_t other = fold ? u + day_long : u - day_long;
+        if (!offset_at(in, other, &b)) return FAIL;
+        if (a == b) return v_float((double)u + part);
+    }
+    if (!offset_at(in, v = t - b, &a)) return FAIL;
+    if (v + a == t) return v_float((double)v + part);
+    if (!hit) u = fold ? (u < v ? u : v) : (u > v ? u : v);
+    return v_float((double)u + part);
+}
+
 /* clang-format off */
 static const builtin functions[] = {
     {"moment(year, month, day, hour=0, minute=0, second=0, microsecond=0, /)", moment,
@@ -274,6 +364,11 @@ static const builtin functions[] = {
     {"clock_of(x, /)", clock_of, "Hour, minute, second and microsecond of x._when."},
     {"iso_date(x, /)", iso_date, "x._when as YYYY-MM-DD."},
     {"iso_clock(x, /)", iso_clock, "x._when as HH:MM:SS, with a fraction where there is one."},
+    {"replaced(x, year, month, day, hour=None, minute=None, second=None, microsecond=None, /)",
+     replaced, "x._when with other fields where they are not None."},
+    {"from_seconds(t, utc, /)", from_seconds,
+     "The moment t seconds after 1970 began, local or in UTC; None where t is out of range."},
+    {"timestamp(x, /)", timestamp, "Seconds from 1970 to the moment x of local time."},
     {"read_iso(text, /)", read_iso,
      "The number of the moment that a text of the usual form tells; None of any other text."},
     {0},
