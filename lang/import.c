@@ -60,6 +60,12 @@ static bool is_package(interp *in, const char *name)
     return e && e->package;
 }
 
+int import_kind(interp *in, const char *name)
+{
+    if (is_package(in, name)) return 2;
+    return find_c(in, name) || find_embedded(name) ? 1 : 0;
+}
+
 static bool add_rows(interp *in, module *m, const module_def *d)
 {
     for (const builtin *row = d->table; row && row->sig; row++) {

@@ -12,6 +12,7 @@
 #include "lang/frame.h"
 #include "lang/types/func.h"
 #include "lang/types/weak.h"
+#include "lang/vm.h"
 
 /* ---- frames ---- */
 
@@ -139,6 +140,13 @@ static value in_worker(interp *in, const value *arg)
     return v_bool(in->home);
 }
 
+static value module_kind(interp *in, const value *arg)
+{
+    str *name = as_str(arg[0]);
+    return name ? v_int(import_kind(in, name->at))
+                : throw(in, TypeError, "the name of a module is text");
+}
+
 static value quiet(interp *in, const value *arg)
 {
     (void)in;
@@ -162,6 +170,7 @@ static const builtin functions[] = {
     {"containers()", containers, "How many containers live"},
     {"thread_id()", thread_id, "A number of the running thread"},
     {"quiet(cls, /)", quiet, "Nobody sees when an instance of the class dies, if it holds nothing of which one would"},
+    {"module_kind(name, /)", module_kind, "Does an import find it in the program? 1 yes, 2 a package."},
     {"in_worker()", in_worker, "Does this run in a worker of the pool?"},
     {0},
 };

@@ -101,6 +101,8 @@ bool gen_resume(interp *in, struct gen *g, value send, unsigned flags);
 /* modules and classes (import.c, class.c) */
 value import_name(interp *in, frame *f, str *name, value names, int64_t level, bool leaf);
 value import_from(interp *in, value m, str *name);
+/* Is there a module of that name in the program itself?  0 no, 1 yes, 2 a package */
+int import_kind(interp *in, const char *name);
 bool import_star(interp *in, frame *f, value m);
 value build_class_function(interp *in);
 extern const builtin build_class_row;

@@ -488,6 +488,8 @@ static const builtin functions[] = {
     {"get_terminal_size(fd=1, /)", os_terminal, "Columns and lines of the terminal."},
     {"_terminal_size(columns, lines)", os_make_terminal, NULL},
     {"times()", os_times, "Seconds of the processor: this process's, its children's, and the time."},
+    {"sysconf(name, /)", os_sysconf, "A size or limit of the system."},
+    {"confstr(name, /)", os_confstr, "What the system says of itself."},
     {"getloadavg()", os_getloadavg, "How many processes wanted to run: over 1, 5 and 15 minutes."},
     {"urandom(size, /)", os_urandom, "So many bytes that nobody can foresee."},
     {"_environ()", os_environ, NULL},
@@ -520,7 +522,7 @@ static bool open_os(interp *in, module *m)
         if (!module_put(in, m, constants[i].name, v_int(constants[i].value))) return false;
     return module_put_type(in, m, &T_stat) && module_put_type(in, m, &T_terminal) &&
            module_put_type(in, m, &T_times) && module_put_type(in, m, &T_uname) &&
-           module_put_type(in, m, &T_volume);
+           module_put_type(in, m, &T_volume) && os_put_names(in, m);
 }
 
 const module_def os_def = {

@@ -1,5 +1,5 @@
-/* stdlib/core/os_parts.h - what os.c and os_process.c share: the rows of _os that are in the
- * second. */
+/* stdlib/core/os_parts.h - what os.c, os_process.c and os_conf.c share: the rows of _os that
+ * are in the last two. */
 #pragma once
 
 #include "stdlib/stdlib.h"
@@ -15,3 +15,6 @@ value os_kill(interp *in, const value *arg);
 value os_pipe(interp *in, const value *arg);
 value os_communicate(interp *in, const value *arg);
 value os_system(interp *in, const value *arg);
+value os_sysconf(interp *in, const value *arg);
+value os_confstr(interp *in, const value *arg);
+bool os_put_names(interp *in, module *m); /* sysconf_names, confstr_names */
