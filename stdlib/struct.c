@@ -1,5 +1,4 @@
-/* stdlib/struct.c - the module _struct: values <-> packed bytes (struct.dsk is struct).
- */
+/* stdlib/struct.c - the module _struct: values <-> packed bytes (struct.dsk is struct). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
