@@ -1,9 +1,9 @@
 /* engine/run/pool.c - worker threads: where they find tasks, when they sleep.
  *
- * A worker takes its own newest task, else the next leaf in order of priority, else the oldest
- * task of another.  With nothing to do it spins some 30 us (a wake-up costs as much), leaves the
- * job and parks.  `slots` bounds how many run at once: a worker that blocks gives its slot away,
- * and a spare thread takes it. */
+ * A worker takes its own newest task, else what the calling thread made ready and has no time for,
+ * else the next leaf in order of priority, else the oldest task of another.  With nothing to do it
+ * spins some 30 us (a wake-up costs as much), leaves the job and parks.  `slots` bounds how many
+ * run at once: a worker that blocks gives its slot away, and a spare thread takes it. */
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -57,6 +57,7 @@ tid job_find(job *j, worker *w)
     tid t = deque_pop(&w->own);
     if (t == NO_TASK && memory_is_near(j->memory))
         t = steal(j->pool, w); /* what is begun is finished first */
+    if (t == NO_TASK) t = deque_steal(&j->pool->offered, w);
     if (t == NO_TASK) t = next_leaf(j);
     return t == NO_TASK ? steal(j->pool, w) : t;
 }

@@ -235,6 +235,34 @@ START_TEST(the_calling_thread_lends_a_hand)
 }
 END_TEST
 
+/* What it has begun dies young: its inputs wait for it. */
+START_TEST(what_the_calling_thread_offers_goes_before_new_leaves)
+{
+    enum { LEAVES = 3, OWN = 1, OFFERED = 2 };
+    _Atomic int count = 0, wrong = 0;
+    err e = {0};
+    layer *l;
+    pool *p = pool_new(2, false, NULL);
+    test_fn *f = test_new(&count, &wrong, 0);
+    plan *pl = fan_plan(LEAVES, &f->base, &f->base, &l);
+    job *j = job_new(pl, p, &(run_opts){0}, &e);
+    ck_assert_msg(j != NULL, "%s", e.msg);
+    worker w = {.id = -1, .pool = p, .own = {.lock = ATOMIC_FLAG_INIT}};
+    deque_push(&p->offered, OFFERED);
+    deque_push(&w.own, OWN);
+    ck_assert_uint_eq(job_find(j, &w), OWN);
+    ck_assert_uint_eq(job_find(j, &w), OFFERED);
+    for (int i = 0; i < LEAVES; i++) ck_assert_uint_eq(job_find(j, &w), j->leaf[i]);
+    ck_assert_uint_eq(job_find(j, &w), NO_TASK);
+    deque_clear(&w.own);
+    job_unref(j);
+    plan_free(pl);
+    datum_unref(l);
+    datum_unref(f);
+    pool_free(p);
+}
+END_TEST
+
 static bool is_brisk(int64_t n, const int64_t *sizes)
 {
     err e = {0};
@@ -442,6 +470,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_task_may_ask_to_run_at_home);
     tcase_add_test(t, the_first_error_stops_the_rest_and_names_its_task);
     tcase_add_test(t, the_calling_thread_lends_a_hand);
+    tcase_add_test(t, what_the_calling_thread_offers_goes_before_new_leaves);
     tcase_add_test(t, one_large_chunk_keeps_the_calling_thread_free);
     tcase_add_test(t, nothing_of_a_failed_run_is_found_by_the_next);
     tcase_add_test(t, sleeping_tasks_give_their_place_to_others);
