@@ -1,8 +1,9 @@
 /* lang/aside.c - long library calls on a thread of their own, so that Ctrl-C need not wait for
  * them.
  *
- * The caller waits and listens.  When it is interrupted, the call goes on by itself until it ends,
- * and whoever of the two leaves last frees what it worked on. */
+ * The caller waits and listens, and other threads of the program run meanwhile.  When it is
+ * interrupted, the call goes on by itself until it ends, and whoever of the two leaves last frees
+ * what it worked on. */
 #include "lang/aside.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/stop.h"
-#include "lang/interp.h"
+#include "lang/threads.h"
 
 enum { LISTEN_MS = 10 };
 
@@ -59,19 +60,28 @@ static bool start(aside *a)
     return ok;
 }
 
+/* Until the end, or for so many ms. With the lock. */
+static bool wait_a_while(aside *a)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += LISTEN_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+    return a->done || pthread_cond_timedwait(&a->wake, &a->lock, &until) != ETIMEDOUT;
+}
+
 /* Waits for the end; false: interrupted. */
 static bool listen(interp *in, aside *a)
 {
-    bool ok = true;
-    while (ok && !a->done) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += LISTEN_MS * 1000000L;
-        if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
-        if (pthread_cond_timedwait(&a->wake, &a->lock, &until) != ETIMEDOUT) continue;
-        pthread_mutex_unlock(&a->lock);
-        ok = check_interrupt(in);
+    bool ok = true, done = false;
+    while (ok && !done) {
+        outside *out = threads_go_out(in);
         pthread_mutex_lock(&a->lock);
+        while (!wait_a_while(a) && out && !threads_called_in(out)) continue;
+        done = a->done;
+        pthread_mutex_unlock(&a->lock);
+        threads_come_in(out);
+        ok = out ? threads_go_on(in) : done || check_interrupt(in);
     }
     return ok;
 }
@@ -91,8 +101,8 @@ bool interp_aside(interp *in, void (*work)(void *), void (*drop)(void *), void *
         work(ctx);
         return true;
     }
-    pthread_mutex_lock(&a->lock);
     bool ok = listen(in, a);
+    pthread_mutex_lock(&a->lock);
     bool done = a->done;
     a->left = !done;
     pthread_mutex_unlock(&a->lock);

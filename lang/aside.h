@@ -3,7 +3,8 @@
 
 #include "lang/lang.h"
 
-/* Runs work(ctx) on another thread while this one waits for it.  True: it has ended.  False:
+/* Runs work(ctx) on another thread while this one waits for it and other threads of the program
+ * have the interpreter.  True: it has ended.  False:
  * KeyboardInterrupt is pending, the work goes on alone and drop(ctx) follows it.  ctx must own all
  * that the work touches, and nothing of an interpreter.  In a worker: a plain call.  Worth it only
  * for what takes tens of milliseconds. */

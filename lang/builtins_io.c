@@ -6,6 +6,7 @@
 #include "lang/builtins.h"
 #include "lang/interp.h"
 #include "lang/run.h"
+#include "lang/threads.h"
 #include "lang/types/file.h"
 
 /* ---- streams ---- */
@@ -117,7 +118,9 @@ static value input(interp *in, const value *arg)
         r = is_fail(stream) ? throw(in, EOFError, "EOF when reading a line")
                             : input_from(in, stream, prompt);
     else {
+        outside *out = threads_go_out(in);
         char *line = in->host.ask(in->host.ctx, prompt ? prompt->at : "");
+        threads_come_in(out);
         if (!check_interrupt(in)) {
             mem_free(line);
             r = FAIL;

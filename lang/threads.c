@@ -1,8 +1,9 @@
 /* lang/threads.c - the baton: which thread of a program runs, and who is next.
  *
- * All lists belong to the holder of the baton; the mutex only guards the hand-over itself.  Ready
- * threads run in the order in which they became ready, and a new thread runs before the one that
- * started it goes on, as CPython's short threads do. */
+ * All lists belong to the holder of the baton; the mutex only guards the hand-over itself, and the
+ * queue of those who come back from outside.  Ready threads run in the order in which they became
+ * ready, and a new thread runs before the one that started it goes on, as CPython's short threads
+ * do.  When none is ready, one of those that wait holds the baton and looks out for all. */
 #include "lang/threads.h"
 
 #include <math.h>
@@ -16,11 +17,11 @@
 enum { STACK_SIZE = 4 << 20, STACK_MARGIN = 256 << 10, POLLS_A_LOOK = 256 };
 static const double SLICE = 5e-3, LISTEN = 10e-3;
 
-enum thread_state { READY, WAITING, DONE };
+enum thread_state { READY, WAITING, OUTSIDE, DONE };
 
-typedef struct thread {
-    struct thread *next; /* of all, oldest first */
-    uint64_t turn;       /* when it became ready */
+typedef struct outside {
+    struct outside *next; /* of all, oldest first */
+    uint64_t turn;        /* when it became ready */
     interp *in;
     pthread_t os;
     pthread_cond_t wake;
@@ -28,7 +29,9 @@ typedef struct thread {
     value target, key; /* owned: what it runs; what it waits for, FAIL: only for the time */
     double until;      /* INFINITY: for ever */
     bool woken;
-    struct { /* of the interpreter, while it does not run */
+    struct outside *behind; /* in the queue of those who come back */
+    _Atomic bool unwanted;  /* the interpreter closes: what it does outside is for nobody */
+    struct {                /* of the interpreter, while it does not run */
         frame *frame;
         value exc, stop, arithmetic;
         int32_t depth;
@@ -42,7 +45,10 @@ typedef struct thread {
 
 struct threads {
     pthread_mutex_t lock;
-    thread *running; /* written under the lock */
+    pthread_cond_t returns; /* somebody comes back */
+    thread *running;        /* written under the lock; NULL: all are outside */
+    thread *back;           /* who comes back, first come first; under the lock */
+    _Atomic int nback;
     thread main, *all;
     int n;
     uint64_t turns;
@@ -67,6 +73,11 @@ bool threads_several(const interp *in)
 bool threads_is_main(const interp *in)
 {
     return !in->threads || in->threads->running == &in->threads->main;
+}
+
+const void *threads_running(const interp *in)
+{
+    return in->threads ? in->threads->running : NULL;
 }
 
 /* ---- the baton ---- */
@@ -127,6 +138,24 @@ static void wait_for_turn(struct threads *ts, thread *t)
     pthread_mutex_unlock(&ts->lock);
 }
 
+/* Those who came back are ready. With the lock. */
+static void admit_locked(struct threads *ts)
+{
+    for (thread *t; (t = ts->back);) {
+        ts->back = t->behind;
+        make_ready(ts, t);
+    }
+    atomic_store_explicit(&ts->nback, 0, memory_order_relaxed);
+}
+
+static void admit(struct threads *ts)
+{
+    if (!atomic_load_explicit(&ts->nback, memory_order_relaxed)) return;
+    pthread_mutex_lock(&ts->lock);
+    admit_locked(ts);
+    pthread_mutex_unlock(&ts->lock);
+}
+
 static void switch_to(struct threads *ts, thread *to)
 {
     thread *me = ts->running;
@@ -148,6 +177,7 @@ static void wake_due(struct threads *ts, double *next)
 {
     double t = now();
     *next = INFINITY;
+    admit(ts);
     for (thread *x = ts->all; x; x = x->next) {
         if (x->state != WAITING) continue;
         if (x->until <= t || (x == &ts->main && interrupt_pending(x->in)))
@@ -166,6 +196,23 @@ static thread *first_ready(const struct threads *ts)
     return first;
 }
 
+static bool some_outside(const struct threads *ts)
+{
+    for (const thread *x = ts->all; x; x = x->next)
+        if (x->state == OUTSIDE) return true;
+    return false;
+}
+
+/* Until somebody comes back, or so many seconds are over. */
+static void look_out(struct threads *ts, double seconds)
+{
+    double at = now() + seconds;
+    struct timespec t = {.tv_sec = (time_t)at, .tv_nsec = (long)((at - floor(at)) * 1e9)};
+    pthread_mutex_lock(&ts->lock);
+    if (!ts->back) pthread_cond_timedwait(&ts->returns, &ts->lock, &t);
+    pthread_mutex_unlock(&ts->lock);
+}
+
 /* Sleeps until somebody can run.  NULL: nobody ever will. */
 static thread *next_to_run(struct threads *ts)
 {
@@ -174,9 +221,9 @@ static thread *next_to_run(struct threads *ts)
         wake_due(ts, &next);
         thread *t = first_ready(ts);
         if (t) return t;
-        if (next == INFINITY) return NULL;
+        if (next == INFINITY && !some_outside(ts)) return NULL;
         double left = fmin(next - now(), LISTEN);
-        if (left > 0) nanosleep(&(struct timespec){.tv_nsec = (long)(left * 1e9)}, NULL);
+        if (left > 0) look_out(ts, left);
     }
 }
 
@@ -188,22 +235,30 @@ static bool resumed(interp *in)
     return false;
 }
 
+/* Others run until the running thread is ready again, at the latest at that time. */
+static void lie_down(struct threads *ts, double until)
+{
+    thread *me = ts->running;
+    me->state = WAITING;
+    me->until = until;
+    while (me->state == WAITING) {
+        thread *to = next_to_run(ts);
+        if (!to) { /* everybody waits: the main thread hears of it */
+            make_ready(ts, to = &ts->main);
+            ts->main.woken = false;
+        }
+        switch_to(ts, to);
+    }
+}
+
 /* The running thread waits for a key (or FAIL) until a time; false: exception. */
 static bool wait_on(interp *in, value key, double until)
 {
     struct threads *ts = in->threads;
     thread *me = ts->running;
-    me->state = WAITING;
     me->key = value_ref(key);
-    me->until = until;
     me->woken = false;
-    thread *to = next_to_run(ts);
-    bool dead = !to;
-    if (dead) { /* everybody waits: the main thread hears of it */
-        make_ready(ts, to = &ts->main);
-        ts->main.woken = false;
-    }
-    switch_to(ts, to);
+    lie_down(ts, until);
     value_unref(in, me->key);
     me->key = FAIL;
     if (!resumed(in)) return false;
@@ -235,7 +290,7 @@ bool threads_sleep(interp *in, double seconds)
     return wait_on(in, FAIL, now() + seconds);
 }
 
-/* ---- threads ---- */
+/* ---- outside ---- */
 
 static void forget(struct threads *ts, thread *t)
 {
@@ -244,6 +299,88 @@ static void forget(struct threads *ts, thread *t)
     *at = t->next;
     ts->n--;
 }
+
+static void reap(struct threads *ts)
+{
+    for (thread *t = ts->all, *next; t; t = next) {
+        next = t->next;
+        if (t->state != DONE) continue;
+        forget(ts, t);
+        pthread_join(t->os, NULL);
+        pthread_cond_destroy(&t->wake);
+        mem_free(t);
+    }
+}
+
+/* The running thread, whose state is kept, has no use for the baton. */
+static void pass_on(struct threads *ts)
+{
+    double next;
+    wake_due(ts, &next);
+    thread *to = first_ready(ts);
+    for (thread *x = ts->all; x && !to; x = x->next)
+        if (x->state == WAITING) to = x; /* it looks out for all */
+    if (!to) {
+        pthread_mutex_lock(&ts->lock);
+        admit_locked(ts);
+        if (!(to = first_ready(ts))) ts->running = NULL;
+        pthread_mutex_unlock(&ts->lock);
+    }
+    if (to) hand_over(ts, to);
+}
+
+outside *threads_go_out(interp *in)
+{
+    struct threads *ts = in->threads;
+    if (!threads_several(in) || in->in_sweep) return NULL;
+    reap(ts);
+    if (ts->n == 1) return NULL;
+    thread *me = ts->running;
+    me->state = OUTSIDE;
+    leave(me);
+    interp_adopt(NULL);
+    pass_on(ts);
+    return me;
+}
+
+void threads_come_in(outside *me)
+{
+    if (!me) return;
+    interp *in = me->in;
+    struct threads *ts = in->threads;
+    pthread_mutex_lock(&ts->lock);
+    bool free = !ts->running;
+    if (free) {
+        ts->running = me;
+    } else {
+        thread **end = &ts->back;
+        while (*end) end = &(*end)->behind;
+        *end = me;
+        me->behind = NULL;
+        atomic_fetch_add_explicit(&ts->nback, 1, memory_order_relaxed);
+        pthread_cond_signal(&ts->returns);
+        while (ts->running != me) pthread_cond_wait(&me->wake, &ts->lock);
+    }
+    pthread_mutex_unlock(&ts->lock);
+    if (free) {
+        me->state = READY;
+        enter(me);
+    }
+    interp_adopt(in);
+}
+
+bool threads_called_in(const outside *me)
+{
+    if (atomic_load_explicit(&me->unwanted, memory_order_relaxed)) return true;
+    return me == &me->in->threads->main && interrupt_pending(me->in);
+}
+
+bool threads_go_on(interp *in)
+{
+    return resumed(in);
+}
+
+/* ---- threads ---- */
 
 /* The body of a system thread.  It ends by handing over; whoever runs then frees it. */
 static void *run(void *arg)
@@ -262,28 +399,19 @@ static void *run(void *arg)
     value_unref(in, in->arithmetic);
     segments_close(in);
     t->state = DONE;
-    thread *to = next_to_run(ts);
-    if (!to) make_ready(ts, to = &ts->main);
-    hand_over(ts, to);
+    pass_on(ts);
     return NULL;
-}
-
-static void reap(struct threads *ts)
-{
-    for (thread *t = ts->all, *next; t; t = next) {
-        next = t->next;
-        if (t->state != DONE) continue;
-        forget(ts, t);
-        pthread_join(t->os, NULL);
-        pthread_cond_destroy(&t->wake);
-        mem_free(t);
-    }
 }
 
 static struct threads *open(interp *in)
 {
     struct threads *ts = mem_zero(sizeof *ts);
     pthread_mutex_init(&ts->lock, NULL);
+    pthread_condattr_t a;
+    pthread_condattr_init(&a);
+    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
+    pthread_cond_init(&ts->returns, &a);
+    pthread_condattr_destroy(&a);
     pthread_cond_init(&ts->main.wake, NULL);
     ts->main.in = in;
     ts->main.key = ts->main.target = FAIL;
@@ -301,11 +429,18 @@ void threads_close(interp *in)
         thread *t = ts->all == &ts->main ? ts->main.next : ts->all;
         if (!t) break;
         t->kept.trapped = true;
+        atomic_store(&t->unwanted, true);
+        if (t->state == OUTSIDE) { /* it comes as soon as it hears of it */
+            lie_down(ts, now() + LISTEN);
+            continue;
+        }
+        make_ready(ts, t);
         make_ready(ts, &ts->main);
         switch_to(ts, t);
     }
     pthread_mutex_destroy(&ts->lock);
     pthread_cond_destroy(&ts->main.wake);
+    pthread_cond_destroy(&ts->returns);
     mem_free(ts);
     in->threads = NULL;
 }

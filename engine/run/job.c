@@ -202,7 +202,7 @@ tid job_run_one(job *j, worker *w, tid t)
                   .t = t,
                   .w = w,
                   .scratch = &w->scratch,
-                  .go_home = w->id >= 0 ? &home : NULL,
+                  .go_home = w->id >= 0 || j->shares ? &home : NULL,
                   .stop = &j->stop,
                   .poll = w->id < 0 ? job_poll : NULL,
                   .ctx = j};

@@ -236,9 +236,9 @@ pool *pool_new(int nthread, bool fixed, const worker_hooks *h)
     return p;
 }
 
-void pool_free(pool *p)
+bool pool_free(pool *p)
 {
-    if (!p) return;
+    if (!p) return true;
     pthread_mutex_lock(&p->lock);
     p->quit = true;
     pthread_cond_broadcast(&p->wake);
@@ -250,10 +250,11 @@ void pool_free(pool *p)
         mem_free(w);
     }
     deque_clear(&p->offered);
-    if (p->nlost) return; /* still inside a library call: left to the end of the process */
+    if (p->nlost) return false; /* still inside a library call: left to the end of the process */
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);
     mem_free(p);
+    return true;
 }
 
 int pool_size(const pool *p)

@@ -38,6 +38,8 @@ struct job {
     _Atomic int stop;           /* 1: failed or cancelled */
     bool lends;                 /* the calling thread is one of those who run tasks */
     double next_tick;           /* of the calling thread while it runs tasks */
+    double share_at;            /* when the calling thread begins to share */
+    bool shares;                /* it does: it may not run what is to stay home */
     _Atomic uint32_t next_leaf; /* into leaf */
     uint32_t nleaf;
     tid *leaf;

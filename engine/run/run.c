@@ -9,7 +9,7 @@
 #include "engine/run/memory.h"
 #include "engine/run/pool.h"
 
-static const double GRACE_S = 0.02, SPIN_S = 250e-6;
+static const double GRACE_S = 0.02, SPIN_S = 250e-6, SHORT_S = 500e-6;
 
 static bool cancelled(const run_opts *o)
 {
@@ -47,6 +47,21 @@ static bool tick_in_time(job *j)
     return tick(j);
 }
 
+/* --- sharing: what the caller has alone otherwise, while it needs nothing of it --- */
+
+static void share(job *j, bool now)
+{
+    if (j->shares == now || !j->o.share) return;
+    j->shares = now;
+    j->o.share(j->o.ctx, now);
+}
+
+/* Short runs are over before anybody could make use of it. */
+static void share_in_time(job *j)
+{
+    if (j->o.share && !j->shares && run_clock() >= j->share_at) share(j, true);
+}
+
 bool job_poll(void *ctx)
 {
     job *j = ctx;
@@ -56,9 +71,35 @@ bool job_poll(void *ctx)
 
 /* --- everything here, in order of priority --- */
 
+static tid home_pop(job *j)
+{
+    tid t = NO_TASK;
+    pthread_mutex_lock(&j->lock);
+    if (j->nhome) t = j->home[--j->nhome];
+    pthread_mutex_unlock(&j->lock);
+    return t;
+}
+
+/* Nothing calls the language, as far as one can tell before. */
+static bool is_native(const job *j)
+{
+    return !j->p->nforeign && !j->p->nhome && !j->o.begin && !j->o.end;
+}
+
+/* A task while others have what it turned out to need is run again when it is ours. */
+static void run_apart(job *j, worker *w, tid t)
+{
+    share_in_time(j);
+    job_run_one(j, w, t);
+    if (!j->shares || (t = home_pop(j)) == NO_TASK) return;
+    share(j, false);
+    job_run_one(j, w, t);
+}
+
 static void run_here(job *j, worker *w)
 {
     const run_opts *o = &j->o;
+    const bool native = is_native(j);
     j->next_tick = run_clock() + 0.1;
     for (tid t = 0; t < j->p->ntask && !job_over(j); t++) {
         if (j->p->task[t].flags & TASK_DONE) continue;
@@ -68,21 +109,15 @@ static void run_here(job *j, worker *w)
         }
         if (o->tick && (t & 15) == 0 && !tick_in_time(j)) return;
         if (o->begin) o->begin(o->ctx, j->p, t);
-        job_run_one(j, w, t);
+        if (native)
+            run_apart(j, w, t);
+        else
+            job_run_one(j, w, t);
         while (deque_pop(&w->own) != NO_TASK) continue; /* tid order says what is next */
     }
 }
 
 /* --- with a pool --- */
-
-static tid home_pop(job *j)
-{
-    tid t = NO_TASK;
-    pthread_mutex_lock(&j->lock);
-    if (j->nhome) t = j->home[--j->nhome];
-    pthread_mutex_unlock(&j->lock);
-    return t;
-}
 
 static void home_wait(job *j, double seconds)
 {
@@ -115,6 +150,7 @@ static void wait_for_workers(job *j, bool patient)
 {
     double now = run_clock(), end = now + GRACE_S;
     while (atomic_load(&j->inside) && run_clock() < now + SPIN_S) __builtin_ia32_pause();
+    if (atomic_load(&j->inside)) share(j, true);
     pthread_mutex_lock(&j->lock);
     while (atomic_load(&j->inside) && (patient || run_clock() < end)) {
         struct timespec ts;
@@ -138,6 +174,7 @@ static void lend_a_hand(job *j, worker *w)
         if (t == NO_TASK) t = job_find(j, w);
         if (t == NO_TASK) t = job_spin(j, w, SPIN_S);
         if (t == NO_TASK) break;
+        share_in_time(j);
         t = job_run_one(j, w, t);
         offer(j, w, NO_TASK);
         if (!job_poll(j)) break;
@@ -152,10 +189,13 @@ static void run_pool(job *j, worker *w)
     double period = o->cancel ? 0.01 : (o->tick_ms ? o->tick_ms : 100) * 1e-3;
     while (!job_over(j)) {
         tid t = home_pop(j);
-        if (t != NO_TASK)
+        if (t != NO_TASK) {
+            share(j, false);
             offer(j, w, job_run_one(j, w, t));
-        else
-            home_wait(j, period);
+        } else {
+            share_in_time(j);
+            home_wait(j, j->o.share && !j->shares ? SHORT_S : period);
+        }
         if (!job_over(j) && !tick(j)) break;
     }
     pool_end(j->pool);
@@ -215,10 +255,12 @@ bool plan_run(plan *p, pool *on, const run_opts *o, tid *failed, err *e)
         j->pool = NULL;
     }
     bool alone = par_alone(true);
+    j->share_at = o->share ? run_clock() + SHORT_S : 0;
     if (here)
         run_here(j, &w);
     else
         run_pool(j, &w);
+    share(j, false);
     par_alone(alone);
     bool ok = !j->failure.kind;
     if (o->use) measure_end(&m, j, o->use);

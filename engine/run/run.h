@@ -23,7 +23,7 @@ typedef struct worker_hooks {
 /* nthread 0: as many as the process may use. `fixed`: the number bounds tasks in progress even
  * when some sleep. Threads start when first needed. */
 pool *pool_new(int nthread, bool fixed, const worker_hooks *h);
-void pool_free(pool *p);
+bool pool_free(pool *p); /* false: a thread that was let go of still runs, what it uses must stay */
 int pool_size(const pool *p);
 
 int worker_id(const worker *w);     /* 0 .. n-1; -1: the calling thread */
@@ -56,6 +56,9 @@ typedef struct run_opts {
     void (*end)(void *ctx, const plan *p, const task_event *ev, datum *result);
     bool (*tick)(void *ctx, const plan *p, tid done); /* every tick_ms; false: stop */
     int tick_ms;                                      /* 0: 100 */
+    /* Others may use now what the caller shares with them (its interpreter), or no more; in
+     * pairs.  Only ticks come in between.  NULL: there is nothing of the kind. */
+    void (*share)(void *ctx, bool now);
     uint64_t limit;    /* bytes of the whole process; 0: 60 % of the machine's memory */
     uint64_t budget;   /* bytes of arrays that the run may hold; 0: what the limit leaves */
     const char *spill; /* folder for results that do not fit; NULL: the usual */

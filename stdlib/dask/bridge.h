@@ -39,8 +39,8 @@ typedef struct live {
     datum hdr;
     interp *home;
     value v;
-    datum *capsule; /* its frozen form during a run, or NULL */
-    char *why;      /* it cannot travel to another process; NULL: it can, or nobody has tried */
+    datum *_Atomic capsule; /* its frozen form during a run, or NULL */
+    char *_Atomic why; /* it cannot travel to another process; NULL: it can, or nobody has tried */
 } live;
 extern const datum_kind live_kind;
 datum *live_new(interp *in, value v); /* counts v */

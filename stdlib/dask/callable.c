@@ -73,7 +73,8 @@ static bool can_cross(datum *d)
         const callable *k = (const callable *)(const void *)f;
         return can_cross(k->what) && (!k->kwargs || can_cross(k->kwargs));
     }
-    return !l || (l->capsule && !capsule_is_home_only((capsule *)(void *)l->capsule));
+    datum *form = l ? l->capsule : NULL;
+    return !l || (form && !capsule_is_home_only((capsule *)(void *)form));
 }
 
 static bool lit_can_cross(const lit *x)
@@ -126,6 +127,7 @@ static datum *run_callable(const fn *f, const call *c, err *e)
         return *c->go_home = true, NULL;
     }
     interp *in = interp_current();
+    if (!in && c->go_home) return *c->go_home = true, NULL; /* others have it now */
     if (!in) return err_set(e, RuntimeError, "function %s: no interpreter on this thread", f->name);
     value r = call_with_args(in, c, k);
     datum *d = is_fail(r) ? NULL : datum_of(in, r);

@@ -4,7 +4,7 @@
 #include <pthread.h>
 
 #include "engine/base/mem.h"
-#include "lang/interp.h"
+#include "lang/threads.h"
 #include "stdlib/numpy/numpy.h"
 
 struct crew {
@@ -15,6 +15,10 @@ struct crew {
     datum *setting;       /* of processes; NULL: they are threads */
     pthread_mutex_t lock; /* of `said`; nothing else is done under it */
     strbuf said[2];
+    int n;          /* workers asked for */
+    int ntaken;     /* runs that have it, one within the other */
+    const void *by; /* the thread of the program that they are of */
+    crew *spare;    /* another of its kind, for another thread */
 };
 
 static void hear(void *ctx, int fd, const char *s, size_t n)
@@ -84,6 +88,7 @@ crew *crew_new(interp *home, int n, bool processes)
     if (e.kind) return throw_err(home, &e), NULL;
     crew *c = mem_zero(sizeof *c);
     c->home = home;
+    c->n = n;
     c->setting = setting;
     pthread_mutex_init(&c->lock, NULL);
     worker_hooks h = {c, sit_down, stand_up, tidy};
@@ -93,12 +98,36 @@ crew *crew_new(interp *home, int n, bool processes)
 
 void crew_free(crew *c)
 {
-    pool_free(c->p);
-    pthread_mutex_destroy(&c->lock);
-    sb_clear(&c->said[0]);
-    sb_clear(&c->said[1]);
-    datum_unref(c->setting);
-    mem_free(c);
+    for (crew *next; c; c = next) {
+        next = c->spare;
+        if (!pool_free(c->p)) continue;
+        pthread_mutex_destroy(&c->lock);
+        sb_clear(&c->said[0]);
+        sb_clear(&c->said[1]);
+        datum_unref(c->setting);
+        mem_free(c);
+    }
+}
+
+crew *crew_take(crew *c)
+{
+    const void *me = threads_running(c->home);
+    crew *mine = NULL, *idle = NULL, **end = &c;
+    for (; *end; end = &(*end)->spare) {
+        if ((*end)->ntaken && (*end)->by == me) mine = *end;
+        if (!(*end)->ntaken && !idle) idle = *end;
+    }
+    crew *got = mine ? mine : idle;
+    if (!got) got = *end = crew_new(c->home, c->n, c->setting != NULL);
+    if (!got) return NULL;
+    got->ntaken++;
+    got->by = me;
+    return got;
+}
+
+void crew_leave(crew *c)
+{
+    c->ntaken--;
 }
 
 bool crew_copies(const crew *c)
@@ -147,6 +176,14 @@ void crew_say(crew *c)
         if (b.n && h && h->write) h->write(h->ctx, fd + 1, b.at, b.n);
         sb_clear(&b);
     }
+}
+
+bool crew_has_said(crew *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool some = c->said[0].n || c->said[1].n;
+    pthread_mutex_unlock(&c->lock);
+    return some;
 }
 
 seat *seat_of(const call *c)

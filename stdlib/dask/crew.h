@@ -30,6 +30,12 @@ pool *crew_pool(crew *c);
 void crew_stop(crew *c, bool stop); /* home: what workers run in the language ends, or may go on */
 void crew_say(crew *c);             /* home: writes what workers printed */
 
+bool crew_has_said(crew *c); /* on any thread: is there something to write? */
+/* The one of its kind that a run of the running thread of the program is to have: what another
+ * thread has taken is not shared, as in Dask. NULL: pending. */
+crew *crew_take(crew *c);
+void crew_leave(crew *c); /* the run has ended */
+
 /* The seat of the worker that makes a call; NULL: the calling thread itself. */
 seat *seat_of(const call *c);
 /* Are calls copied to processes? */
@@ -52,6 +58,9 @@ datum *seat_run(seat *s, const call *c, seat_fn f, const void *ctx, err *e);
 
 /* A new run: live values are frozen again when next asked, for threads or as copies. */
 void live_new_run(interp *in, bool copies);
+/* While workers run, what they may look at stays. */
+void live_runs_begin(interp *in);
+void live_runs_end(interp *in);
 /* What collects the live values that workers let go of.  Who keeps workers holds it (owned) until
  * they have ended, so that it is emptied after them. */
 obj *live_attic(interp *in);

@@ -58,6 +58,7 @@ void *live_apply(const void *function, const void *called, void *error)
     if (s && c->go_home && crew_copies(s->of)) return seat_call_away(s, function, c, e);
     if (s && c->go_home) return seat_run(s, c, apply, function, e);
     interp *in = interp_current();
+    if (!in && c->go_home) return *c->go_home = true, NULL; /* others have it now */
     if (!in)
         return err_set(e, RuntimeError, "%s: no interpreter on this thread",
                        ((const fn *)function)->name);

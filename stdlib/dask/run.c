@@ -1,12 +1,14 @@
 /* stdlib/dask/run.c - compute and persist of lazy arrays: exprs to plans to values.
  *
- * The interpreter keeps one pool for each number of workers it was asked for.  While a plan runs,
- * the calling thread runs what only it may run and watches for Ctrl-C. */
+ * The interpreter keeps one pool for each number of workers it was asked for, and more where
+ * several threads of the program compute at once.  While a plan runs, the calling thread runs what
+ * only it may run and watches for Ctrl-C; while it does not, other threads have the interpreter. */
 #include <stdio.h>
 
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "lang/threads.h"
 #include "stdlib/dask/crew.h"
 #include "stdlib/dask/parts.h"
 #include "stdlib/numpy/numpy.h"
@@ -72,17 +74,39 @@ larder *larder_of(interp *in)
 
 typedef struct running {
     interp *in;
-    crew *c; /* NULL: everything on this thread */
+    crew *c;      /* NULL: everything on this thread */
+    outside *out; /* others have the interpreter; NULL: it is this thread's */
 } running;
 
-static bool still_wanted(void *ctx, const plan *p, tid done)
+static void share_interp(void *ctx, bool now)
 {
-    const running *r = ctx;
+    running *r = ctx;
+    if (!now) threads_come_in(r->out);
+    r->out = now ? threads_go_out(r->in) : NULL;
+}
+
+/* In the interpreter. */
+static bool look(const running *r, const plan *p, tid done)
+{
     const host *h = interp_host(r->in);
     if (r->c) crew_say(r->c);
     if (h && h->progress && done < p->ntask) h->progress(h->ctx, done, p->ntask);
-    bool wanted = !(h && h->interrupted && h->interrupted(h->ctx));
+    bool struck = threads_is_main(r->in) && h && h->interrupted && h->interrupted(h->ctx);
+    bool wanted = !struck && !interp_trapped(r->in);
     if (!wanted && r->c) crew_stop(r->c, true);
+    return wanted;
+}
+
+static bool still_wanted(void *ctx, const plan *p, tid done)
+{
+    running *r = ctx;
+    if (!r->out) return look(r, p, done);
+    const host *h = interp_host(r->in);
+    if (!threads_called_in(r->out) && !(h && h->progress) && !(r->c && crew_has_said(r->c)))
+        return true;
+    share_interp(r, false);
+    bool wanted = look(r, p, done);
+    share_interp(r, true);
     return wanted;
 }
 
@@ -123,7 +147,8 @@ static void freeze_data(interp *in, const plan *pl)
 
 bool run_plan_with(interp *in, plan *pl, crew *c, const run_opts *more)
 {
-    running r = {in, c};
+    running r = {in, c, NULL};
+    if (c && !(c = r.c = crew_take(c))) return false;
     if (c) freeze_data(in, pl);
     if (c) crew_stop(c, false);
     run_opts o = *more;
@@ -131,18 +156,28 @@ bool run_plan_with(interp *in, plan *pl, crew *c, const run_opts *more)
     o.ctx = &r;
     o.tick = still_wanted;
     o.tick_ms = TICK_MS;
+    if (threads_several(in) || pl->nforeign) o.share = share_interp;
     err e = {0};
-    value folder;
-    if (!run_limits(in, &o, &folder)) return false;
-    bool ok = plan_run(pl, c ? crew_pool(c) : NULL, &o, NULL, &e);
+    value folder = FAIL;
+    bool ok = run_limits(in, &o, &folder);
+    if (!ok) {
+        if (c) crew_leave(c);
+        return false;
+    }
+    live_runs_begin(in);
+    ok = plan_run(pl, c ? crew_pool(c) : NULL, &o, NULL, &e);
+    live_runs_end(in);
     value_unref(in, folder);
     const host *h = interp_host(in);
     if (c) crew_say(c);
     if (h && h->progress) h->progress(h->ctx, pl->ntask, pl->ntask);
     if (c && crew_was_broken(c) && e.kind == RuntimeError && !e.exc)
         throw_broken(in, &e);
+    else if (!ok && interp_trapped(in))
+        threads_go_on(in), err_clear(&e);
     else if (!ok)
         throw_err(in, &e);
+    if (c) crew_leave(c);
     live_sweep(in);
     return ok;
 }

@@ -20,8 +20,12 @@ typedef struct live_box live_box;
 typedef struct attic {
     _Atomic uint32_t rc;
     _Atomic(live_box *) head;
-    uint64_t run; /* number of the present run; home only */
+    uint64_t run; /* number of the present run; home only, as what follows */
     bool copies;  /* its tasks run in other processes */
+    int nrunning; /* runs that have begun and not ended: one within another, or of threads */
+    datum **old;  /* capsules that their workers may look at, of values that were frozen again */
+    char **why;   /* the same for reasons */
+    uint32_t nold, nwhy;
 } attic;
 
 struct live_box { /* what is allocated: the public part, then where to go home */
@@ -35,6 +39,33 @@ typedef struct attic_obj { /* how an interpreter holds its attic: in the namespa
     obj hdr;
     attic *a;
 } attic_obj;
+
+static void empty_old(attic *a)
+{
+    while (a->nold) datum_unref(a->old[--a->nold]);
+    while (a->nwhy) mem_free(a->why[--a->nwhy]);
+    mem_free(a->old);
+    mem_free(a->why);
+    a->old = NULL;
+    a->why = NULL;
+}
+
+static void put_old(attic *a, datum *form, char *why)
+{
+    if (!a->nrunning) {
+        datum_unref(form);
+        mem_free(why);
+        return;
+    }
+    if (form) {
+        a->old = mem_grow(a->old, (a->nold + 1) * sizeof *a->old);
+        a->old[a->nold++] = form;
+    }
+    if (why) {
+        a->why = mem_grow(a->why, (a->nwhy + 1) * sizeof *a->why);
+        a->why[a->nwhy++] = why;
+    }
+}
 
 static void attic_unref(attic *a)
 {
@@ -57,6 +88,7 @@ static void attic_drop(interp *in, obj *o)
 {
     attic *a = ((attic_obj *)o)->a;
     empty_attic(in, a);
+    empty_old(a);
     attic_unref(a);
 }
 
@@ -93,7 +125,6 @@ static void live_drop(datum *d)
     live_box *b = (live_box *)(void *)d;
     attic *a = b->home;
     datum_unref(b->l.capsule);
-    b->l.capsule = NULL;
     mem_free(b->l.why);
     if (interp_current() == b->l.home) {
         value_unref(b->l.home, b->l.v);
@@ -110,8 +141,10 @@ static void live_drop(datum *d)
 static bool live_save(const datum *d, wire_out *w, err *e)
 {
     const live *l = (const live *)(const void *)d;
-    if (l->capsule) return wire_datum(w, l->capsule, e);
-    err_set(e, TypeError, "%s", l->why ? l->why : "a value of one process was used in another");
+    datum *form = l->capsule;
+    const char *why = l->why;
+    if (form) return wire_datum(w, form, e);
+    err_set(e, TypeError, "%s", why ? why : "a value of one process was used in another");
     return false;
 }
 
@@ -161,13 +194,28 @@ void live_freeze(interp *in, datum *d)
     live_box *b = (live_box *)(void *)l;
     if (b->frozen == b->home->run) return;
     b->frozen = b->home->run;
-    datum_unref(l->capsule);
     err e = {0};
-    mem_free(l->why);
-    l->why = NULL;
-    l->capsule = (datum *)(b->home->copies ? freeze_copy(in, l->v, &e) : freeze(in, l->v, &e));
-    if (e.kind && b->home->copies) l->why = mem_dup(e.msg);
+    const bool copies = b->home->copies;
+    datum *now = (datum *)(copies ? freeze_copy(in, l->v, &e) : freeze(in, l->v, &e));
+    char *why = e.kind && copies ? mem_dup(e.msg) : NULL;
     err_clear(&e);
+    datum *was = atomic_load_explicit(&l->capsule, memory_order_relaxed); /* home alone writes */
+    char *had = atomic_load_explicit(&l->why, memory_order_relaxed);
+    atomic_store_explicit(&l->why, why, memory_order_release);
+    atomic_store_explicit(&l->capsule, now, memory_order_release);
+    put_old(b->home, was, had);
+}
+
+void live_runs_begin(interp *in)
+{
+    attic *a = attic_of(in);
+    if (a) a->nrunning++;
+}
+
+void live_runs_end(interp *in)
+{
+    attic *a = attic_of(in);
+    if (a && --a->nrunning == 0) empty_old(a);
 }
 
 /* ---- values to datums ---- */
@@ -306,7 +354,8 @@ value value_of(interp *in, datum *d)
     if (x) return x->ndim ? array_wrap(in, nd_ref(x), &e) : scalar_value(in, nd_type(x), x->at);
     live *l = as_live(d);
     if (l && l->home == in) return value_ref(l->v);
-    if (l && l->capsule) return thaw(in, (capsule *)(void *)l->capsule);
+    datum *form = l ? l->capsule : NULL;
+    if (form) return thaw(in, (capsule *)(void *)form);
     capsule *frozen = as_capsule(d);
     if (frozen) return thaw_owned(in, frozen);
     if (l) return throw(in, RuntimeError, "a value of one interpreter was used in another");

@@ -71,6 +71,33 @@ nd *long_one(interp *in, long_work f, double ns, long_job *j, err *e)
     return long_do(in, f, ns, j, e) ? j->out[0] : NULL;
 }
 
+/* ---- done here, beside other threads ---- */
+
+static bool is_much(int n, const nd *const *x)
+{
+    enum { MUCH = 1 << 18 }; /* elements: handing over takes 0.1 ms */
+    bool much = false;
+    for (int i = 0; i < n; i++) {
+        if (x[i]->dtype == DT_object) return false;
+        much |= nd_count(x[i]) >= MUCH;
+    }
+    return much;
+}
+
+void apart_begin(interp *in, apart *a, int n, const nd *const *x)
+{
+    *a = (apart){.n = n};
+    a->own = threads_several(in) && is_much(n, x);
+    for (int i = 0; i < n; i++) a->operands[i] = a->own ? own_view(x[i]) : x[i];
+    if (a->own) a->out = threads_go_out(in);
+}
+
+void apart_end(apart *a)
+{
+    threads_come_in(a->out);
+    for (int i = 0; a->own && i < a->n; i++) datum_unref((void *)(uintptr_t)a->operands[i]);
+}
+
 /* ---- what takes long ---- */
 
 LONG1(matmul, nd_matmul(x, y, e))

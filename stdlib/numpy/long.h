@@ -1,6 +1,7 @@
 /* stdlib/numpy/long.h - operations of the engine that may take long enough for a Ctrl-C. */
 #pragma once
 
+#include "lang/threads.h"
 #include "stdlib/numpy/numpy.h"
 
 enum { LONG_OUT = 4 };
@@ -34,6 +35,18 @@ double long_factor_ns(const nd *x, double times); /* of so many factorisations o
         (void)y;                                                                                   \
         return (j->out[0] = call) != NULL;                                                         \
     }
+
+/* What takes some ms and ends by itself when it is asked to: done here, while other threads of the
+ * program have the interpreter.  Between the two, operands[] are to be worked on, and nothing of
+ * the interpreter. */
+typedef struct apart {
+    outside *out;
+    int n;
+    const nd *operands[4];
+    bool own; /* operands are views of our own */
+} apart;
+void apart_begin(interp *in, apart *a, int n, const nd *const *x); /* at most 4 */
+void apart_end(apart *a);
 
 /* As the functions of the engine. */
 nd *long_matmul(interp *in, const nd *x, const nd *y, err *e);

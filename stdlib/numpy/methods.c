@@ -63,7 +63,10 @@ static value m_copy(interp *in, const value *arg)
     nd *x = to_nd_any(in, arg[0]);
     if (!x) return FAIL;
     err e = {0};
-    nd *y = nd_copy_order(x, order_of(arg[1], 'C'), &e);
+    apart a;
+    apart_begin(in, &a, 1, (const nd *const *)&x);
+    nd *y = nd_copy_order(a.operands[0], order_of(arg[1], 'C'), &e);
+    apart_end(&a);
     datum_unref(x);
     return as_ndarray(arg[0]) ? array_wrap(in, y, &e) : array_result(in, y, &e);
 }

@@ -6,6 +6,7 @@
 #include "stdlib/numpy/reductions.h"
 
 #include "engine/kernels/scan.h"
+#include "stdlib/numpy/long.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/objects.h"
 #include "stdlib/numpy/subclass.h"
@@ -95,6 +96,17 @@ static bool reduce_axes(interp *in, const reduction *r, value axis, int ndim, ui
     return *axes = 1, true;
 }
 
+static nd *reduce_numbers(interp *in, const reduction *r, const nd *x, uint32_t axes, bool keep,
+                          dtype_of want, reduce_opts *o, err *e)
+{
+    if (o->initial || o->where) return nd_reduce(r, x, axes, keep, want, o, e);
+    apart a;
+    apart_begin(in, &a, 1, &x);
+    nd *y = nd_reduce(r, a.operands[0], axes, keep, want, o, e);
+    apart_end(&a);
+    return y;
+}
+
 static value run(interp *in, const reduction *r, reduce_call c)
 {
     value quick;
@@ -123,7 +135,7 @@ static value run(interp *in, const reduction *r, reduce_call c)
         if (x->dtype == DT_object) {
             result = run_objects(in, r, x, axes, keep, is_none(c.initial) ? FAIL : c.initial);
         } else {
-            nd *y = nd_reduce(r, x, axes, keep, want, &o, &e);
+            nd *y = reduce_numbers(in, r, x, axes, keep, want, &o, &e);
             if (y && o.flags && !warn_reduction(in, o.flags, y->ndim == 0)) y = datum_unref(y);
             result = y || e.kind ? array_result(in, y, &e) : FAIL;
             if (r == &reductions[R_count_nonzero] && result.kind == V_SCALAR && is_none(c.axis))

@@ -4,6 +4,7 @@
  * __array_ufunc__ (lazy arrays do). */
 #include "engine/kernels/linalg.h"
 #include "engine/kernels/scan.h"
+#include "stdlib/numpy/long.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/objects.h"
 #include "stdlib/numpy/subclass.h"
@@ -82,6 +83,18 @@ static value map_objects(interp *in, map_call *c, nd *const *x)
     return FAIL;
 }
 
+/* Into new arrays other threads may run meanwhile. */
+static bool map_numbers(interp *in, const map_call *c, nd *const *x, map_opts *o, nd **out, err *e)
+{
+    if (c->out[0] || c->out[1] || c->where || c->f->nin > 4)
+        return nd_map(c->f, (const nd *const *)x, o, out, e);
+    apart a;
+    apart_begin(in, &a, c->f->nin, (const nd *const *)x);
+    bool ok = nd_map(c->f, a.operands, o, out, e);
+    apart_end(&a);
+    return ok;
+}
+
 static value map(interp *in, map_call *c, nd *const *x)
 {
     for (int i = 0; i < c->f->nin; i++)
@@ -95,9 +108,7 @@ static value map(interp *in, map_call *c, nd *const *x)
     }
     nd *out[2] = {0};
     err e = {0};
-    if (!nd_map(c->f, (const nd *const *)x, &o, out, &e)) {
-        return throw_err(in, &e);
-    }
+    if (!map_numbers(in, c, x, &o, out, &e)) return throw_err(in, &e);
     if (o.flags && !warn_flags(in, o.flags, c->name)) {
         for (int i = 0; i < c->f->nout; i++) datum_unref(out[i]);
         return FAIL;
