@@ -140,7 +140,8 @@ void errand_put(errand *e)
 }
 
 /* Nobody wants it: its result goes, or it is not begun (and lets go of those around it, which
- * may hold it, too). */
+ * may hold it, too).  Where results may be lost it keeps its inputs: what was made from it may have
+ * to be made again. */
 static void let_go(errand *e)
 {
     if (e->holds || e->users || e->state == ERRAND_PROCESSING) return;
@@ -148,7 +149,7 @@ static void let_go(errand *e)
     if (e->state == ERRAND_MEMORY) forget_value(e);
     if (e->state == ERRAND_WAITING || e->state == ERRAND_READY) {
         drop_edges(e, &list);
-        drop_inputs(e, &list);
+        if (!e->of->remote) drop_inputs(e, &list);
     }
     e->epoch++;
     e->state = ERRAND_RELEASED;

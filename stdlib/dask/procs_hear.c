@@ -64,11 +64,19 @@ static bool task_over(procs *w, int who, work_id id)
     return wants;
 }
 
+/* It will not run.  A task that was sent again since is another matter. */
+static void got_cancelled(procs *w, int who, wire_in *r)
+{
+    work_id id = wire_get_u64(r);
+    const sent *t = idmap_get(&w->at[who]->tasks, id);
+    if (t && t->dropped) task_over(w, who, id);
+}
+
 static void got_done(procs *w, int who, wire_in *r)
 {
     work_id id = wire_get_u64(r);
-    if (!task_over(w, who, id)) {
-        procs_post_id(w, who, MSG_DROP, id);
+    if (!task_over(w, who, id)) { /* the second run of a task that was sent twice is as good */
+        if (!result_is_at(idmap_get(&w->results, id), who)) procs_post_id(w, who, MSG_DROP, id);
         return;
     }
     size_t n;
@@ -114,7 +122,7 @@ static void take_message(procs *w, int who, wire_in *r)
     switch ((enum message)wire_get_u8(r)) {
     case MSG_UP: procs_event(w, WORKER_UP, who, 0)->pid = (int64_t)wire_get_u64(r); break;
     case MSG_DONE: got_done(w, who, r); break;
-    case MSG_CANCEL: task_over(w, who, wire_get_u64(r)); break;
+    case MSG_CANCEL: got_cancelled(w, who, r); break;
     case MSG_FAILED: got_datum(w, who, r, WORK_FAILED); break;
     case MSG_VALUE: got_value(w, who, r); break;
     case MSG_SAID: got_said(w, who, r); break;

@@ -361,6 +361,43 @@ START_TEST(an_input_that_is_nowhere_is_made_again)
 }
 END_TEST
 
+/* A lost input is being made again when nobody needs it any more; later somebody does. */
+START_TEST(a_task_that_was_let_go_of_while_it_waited_keeps_its_inputs)
+{
+    foreman *f = foreman_new(NULL, true);
+    errand_run r, last;
+    foreman_hire(f, 1);
+    errand *a = submit(f, "a", 0, NULL), *b = submit(f, "b", 1, &a);
+    errand_spec s = {.key = "c", .func = thing(), .nin = 1, .in = &b, .only = 2};
+    errand *c = foreman_submit(f, &s);
+    datum_unref(s.func);
+    errand_release(a);
+    errand_release(b);
+    for (int i = 0; i < 2; i++) {
+        ck_assert(foreman_take(f, 0, 0, &r));
+        foreman_done(f, &r, NULL, "thing", 8);
+    }
+    foreman_hire(f, 1);
+    ck_assert(foreman_take(f, 1, 0, &last));
+    ck_assert_str_eq(errand_key(last.e), "c");
+    foreman_dismiss(f, 0, "killed"); /* b begins anew, and a before it */
+    foreman_done(f, &last, NULL, "thing", 8);
+    foreman_dismiss(f, 1, "killed");
+    foreman_rehire(f, 1);
+    const char *const order[] = {"a", "b", "c"};
+    for (int i = 0; i < 3; i++) {
+        ck_assert(foreman_take(f, 1, 0, &r));
+        ck_assert_str_eq(errand_key(r.e), order[i]);
+        ck_assert_uint_eq(r.nin, i > 0);
+        foreman_done(f, &r, NULL, "thing", 8);
+    }
+    ck_assert_int_eq(errand_state_of(c), ERRAND_MEMORY);
+    errand_release(c);
+    foreman_close(f);
+    foreman_unref(f);
+}
+END_TEST
+
 START_TEST(a_task_that_kills_its_workers_is_given_up)
 {
     foreman *f = foreman_new(NULL, true);
@@ -622,6 +659,7 @@ int main(void)
     tcase_add_test(t, what_dies_with_a_worker_is_made_again);
     tcase_add_test(t, a_task_runs_again_with_the_values_that_are_part_of_it);
     tcase_add_test(t, an_input_that_is_nowhere_is_made_again);
+    tcase_add_test(t, a_task_that_was_let_go_of_while_it_waited_keeps_its_inputs);
     tcase_add_test(t, a_task_that_kills_its_workers_is_given_up);
     tcase_add_test(t, results_elsewhere_are_fetched_when_asked_for);
     tcase_add_test(t, a_result_that_dies_after_it_was_asked_for_is_asked_for_again);

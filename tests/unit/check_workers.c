@@ -213,6 +213,27 @@ START_TEST(a_task_that_has_not_begun_can_be_cancelled)
 }
 END_TEST
 
+/* A worker answers in its own time: what it says of a task that was taken back concerns that
+ * sending only. */
+START_TEST(a_task_sent_again_is_not_taken_for_the_one_that_was_cancelled)
+{
+    stage s = open_stage(2, "def g(x): return x");
+    send1(&s, 0, 1, "g", v_int(5));
+    expect(&s, WORK_DONE, 1);
+    send1(&s, 1, 2, "g", v_int(5));
+    expect(&s, WORK_DONE, 2);
+    workers_kill(s.w, 1, SIGSTOP);
+    send_after(&s, 1, 3, "g", 1);
+    workers_drop(s.w, 1); /* its value is on its way, nobody is to hold it any more */
+    expect(&s, WORK_MISSING, 3);
+    send_after(&s, 1, 3, "g", 2);
+    workers_kill(s.w, 1, SIGCONT);
+    expect(&s, WORK_DONE, 3);
+    ck_assert_int_eq(fetch_int(&s, 3), 5);
+    close_stage(&s);
+}
+END_TEST
+
 START_TEST(big_arrays_go_both_ways)
 {
     stage s = open_stage(2, "import numpy as np\ndef make(n): return np.arange(n)\n"
@@ -421,6 +442,7 @@ int main(int argc, char **argv)
     tcase_add_test(c, an_exception_comes_back_with_its_traceback);
     tcase_add_test(c, a_killed_worker_is_told_of_and_starts_again);
     tcase_add_test(c, a_task_that_has_not_begun_can_be_cancelled);
+    tcase_add_test(c, a_task_sent_again_is_not_taken_for_the_one_that_was_cancelled);
     tcase_add_test(c, big_arrays_go_both_ways);
     tcase_add_test(c, one_memory_serves_all_who_hold_a_block);
     tcase_add_test(c, results_beyond_the_limit_lie_on_disk_and_come_back);
