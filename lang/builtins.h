@@ -11,7 +11,7 @@ extern const builtin builtin_reductions[]; /* builtins_fold.c: what runs over an
 extern const builtin builtin_effects[];    /* builtins_io.c: what prints, reads, runs code */
 extern const builtin builtin_async[];      /* types/anext.c */
 extern const module_def sys_def, lang_def, thread_def, weakref_def; /* sys.c, introspect.c */
-extern const module_def profile_def;                                /* profile.c */
+extern const module_def profile_def, signal_def;                    /* profile.c, signals.c */
 
 extern const type T_enumerate, T_zip, T_map, T_filter; /* builtins_iter.c */
 /* Is v a map over one iterator that may have more?  Then its function and that iterator, lent. */

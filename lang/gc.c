@@ -11,6 +11,7 @@
 #include "engine/base/stop.h"
 #include "lang/bin.h"
 #include "lang/exc.h"
+#include "lang/signals.h"
 #include "lang/threads.h"
 #include "lang/types/klass.h"
 #include "lang/types/weak.h"
@@ -553,9 +554,10 @@ bool safe_point(interp *in)
     if (!in->home && !hurries(in)) haste_end();
     if (bin_waits(in)) bin_some(in);
     const bool again = threads_several(in) || bin_waits(in) || in->haste;
-    in->poll = again ? &always : in->host.signal ? in->host.signal : &never;
+    const _Atomic int *flag = signals_listened(in) ? signals_flag(in) : in->host.signal;
+    in->poll = again ? &always : flag ? flag : &never;
     if (in->ngc >= in->gc_at && !in->gc_off && in->freeing == 0) gc_collect(in);
-    return check_interrupt(in) && threads_give_way(in);
+    return check_interrupt(in) && interp_attend(in) && threads_give_way(in);
 }
 
 void gc_open(interp *in)

@@ -9,6 +9,7 @@
 #include "lang/bin.h"
 #include "lang/freeze_impl.h"
 #include "lang/profile.h"
+#include "lang/signals.h"
 #include "lang/threads.h"
 #include "lang/types/dunder.h"
 
@@ -173,6 +174,7 @@ void interp_close(interp *in)
     in->patient = true;
     bin_empty(in);
     threads_close(in);
+    signals_close(in);
     value_unref(in, in->echo);
     value_unref(in, in->stop);
     value_unref(in, in->arithmetic);

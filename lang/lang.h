@@ -72,6 +72,8 @@ bool interp_sleep(interp *in, double seconds);
  * False: exception. */
 bool interp_several(const interp *in);
 bool interp_rest(interp *in, double *step);
+/* Handlers of signals that have come (signal.signal) run now; false: one has raised. */
+bool interp_attend(interp *in);
 /* Before a read or write (POLLIN, POLLOUT) that may wait: the others run until it need not. */
 bool interp_await_fd(interp *in, int fd, int events);
 

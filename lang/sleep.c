@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <time.h>
 
+#include "lang/signals.h"
 #include "lang/threads.h"
 
 void interp_on_sleep(interp *in, sleep_hook f)
@@ -24,7 +25,7 @@ bool interp_sleep(interp *in, double seconds)
     end.tv_nsec += (long)((seconds - whole) * 1e9);
     if (end.tv_nsec >= 1000000000) end.tv_sec++, end.tv_nsec -= 1000000000;
     for (;;) {
-        if (!check_interrupt(in)) return false;
+        if (!check_interrupt(in) || !signals_run(in)) return false;
         clock_gettime(CLOCK_MONOTONIC, &now);
         double left = (double)(end.tv_sec - now.tv_sec) * 1e9 + (double)(end.tv_nsec - now.tv_nsec);
         if (left <= 0) return true;
@@ -35,7 +36,22 @@ bool interp_sleep(interp *in, double seconds)
 
 bool interp_several(const interp *in)
 {
-    return threads_several(in);
+    return threads_several(in) || signals_listened(in);
+}
+
+bool signals_at_home(const interp *in)
+{
+    return !in->home && threads_is_main(in);
+}
+
+void signals_look(interp *in)
+{
+    safe_point_ask(in);
+}
+
+bool interp_attend(interp *in)
+{
+    return !signals_pending(in) || signals_run(in);
 }
 
 bool interp_rest(interp *in, double *step)
@@ -49,7 +65,7 @@ bool interp_await_fd(interp *in, int fd, int events)
 {
     struct pollfd at = {fd, (short)events, 0};
     double step = 0;
-    while (fd >= 0 && threads_several(in) && poll(&at, 1, 0) == 0)
+    while (fd >= 0 && interp_several(in) && poll(&at, 1, 0) == 0)
         if (!interp_rest(in, &step)) return false;
     return true;
 }

@@ -13,6 +13,7 @@
 #include "engine/base/mem.h"
 #include "lang/exc.h"
 #include "lang/frame.h"
+#include "lang/signals.h"
 
 enum { STACK_SIZE = 4 << 20, STACK_MARGIN = 256 << 10, POLLS_A_LOOK = 256 };
 static const double SLICE = 5e-3, LISTEN = 10e-3;
@@ -168,7 +169,7 @@ static void switch_to(struct threads *ts, thread *to)
 static bool interrupt_pending(const interp *in)
 {
     const _Atomic int *s = in->host.signal;
-    return s && atomic_load_explicit(s, memory_order_relaxed);
+    return (s && atomic_load_explicit(s, memory_order_relaxed)) || signals_pending(in);
 }
 
 /* Whose time has come, and the main thread after a Ctrl-C, become ready. *next: the earliest of
@@ -230,7 +231,7 @@ static thread *next_to_run(struct threads *ts)
 /* What the running thread does once it has the baton again. */
 static bool resumed(interp *in)
 {
-    if (!in->trapped) return check_interrupt(in);
+    if (!in->trapped) return check_interrupt(in) && interp_attend(in);
     throw(in, SystemExit, "%s", "");
     return false;
 }

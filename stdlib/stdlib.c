@@ -11,6 +11,7 @@ const module_def *const stdlib_modules[] = {
     &thread_def,
     &weakref_def,
     &profile_def,
+    &signal_def,
     &itertools_def,
     &operator_def,
     &functools_def,

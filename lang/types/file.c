@@ -363,7 +363,7 @@ int file_fill(interp *in, file *f)
     for (;;) {
         ssize_t k = read(f->fd, f->in + f->n, f->cap - f->n);
         if (k < 0 && errno == EINTR) {
-            if (!check_interrupt(in)) return -1;
+            if (!check_interrupt(in) || !interp_attend(in)) return -1;
             continue;
         }
         if (k < 0) return throw_errno(in, errno, FAIL), -1;

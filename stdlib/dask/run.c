@@ -76,6 +76,7 @@ typedef struct running {
     interp *in;
     crew *c;      /* NULL: everything on this thread */
     outside *out; /* others have the interpreter; NULL: it is this thread's */
+    value raised; /* by the handler of a signal, FAIL: nothing */
 } running;
 
 static void share_interp(void *ctx, bool now)
@@ -86,13 +87,17 @@ static void share_interp(void *ctx, bool now)
 }
 
 /* In the interpreter. */
-static bool look(const running *r, const plan *p, tid done)
+static bool look(running *r, const plan *p, tid done)
 {
     const host *h = interp_host(r->in);
     if (r->c) crew_say(r->c);
     if (h && h->progress && done < p->ntask) h->progress(h->ctx, done, p->ntask);
     bool struck = threads_is_main(r->in) && h && h->interrupted && h->interrupted(h->ctx);
     bool wanted = !struck && !interp_trapped(r->in);
+    if (wanted && !throwing(r->in) && !interp_attend(r->in)) {
+        r->raised = exc_take(r->in);
+        wanted = false;
+    }
     if (!wanted && r->c) crew_stop(r->c, true);
     return wanted;
 }
@@ -147,7 +152,7 @@ static void freeze_data(interp *in, const plan *pl)
 
 bool run_plan_with(interp *in, plan *pl, crew *c, const run_opts *more)
 {
-    running r = {in, c, NULL};
+    running r = {in, c, NULL, FAIL};
     if (c && !(c = r.c = crew_take(c))) return false;
     if (c) freeze_data(in, pl);
     if (c) crew_stop(c, false);
@@ -171,7 +176,13 @@ bool run_plan_with(interp *in, plan *pl, crew *c, const run_opts *more)
     const host *h = interp_host(in);
     if (c) crew_say(c);
     if (h && h->progress) h->progress(h->ctx, pl->ntask, pl->ntask);
-    if (c && crew_was_broken(c) && e.kind == RuntimeError && !e.exc)
+    if (!is_fail(r.raised)) {
+        err_clear(&e);
+        if (throwing(in)) exc_clear(in);
+        throw_value(in, r.raised);
+        value_unref(in, r.raised);
+        ok = false;
+    } else if (c && crew_was_broken(c) && e.kind == RuntimeError && !e.exc)
         throw_broken(in, &e);
     else if (!ok && interp_trapped(in))
         threads_go_on(in), err_clear(&e);
