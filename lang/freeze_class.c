@@ -7,6 +7,7 @@
 #include "lang/exc.h"
 #include "lang/freeze_impl.h"
 #include "lang/types/klass.h"
+#include "lang/types/module.h"
 
 /* In every capsule: found without a name.  What is written is the place in here. */
 const type *const core_types[] = {
@@ -91,6 +92,16 @@ bool freeze_member(freezer *f, obj *o)
     return true;
 }
 
+/* Was it said by copyreg.pickle()? */
+static bool is_dispatched(interp *in, const type *t)
+{
+    value m = dict_peek(in, in->modules, "copyreg"), v;
+    bool loaded = m.kind == V_OBJ && m.o->type == &T_module;
+    dict *table =
+        loaded ? as_dict(dict_peek(in, ((module *)(void *)m.o)->dict, "dispatch_table")) : NULL;
+    return table && dict_get(in, table, class_value(t), &v) == 1;
+}
+
 static bool has_hook(interp *in, const type *t)
 {
     static const char *const hooks[] = {"__reduce_ex__", "__reduce__",     "__getstate__",
@@ -102,7 +113,7 @@ static bool has_hook(interp *in, const type *t)
         obj_unref(in, s);
         if (!is_fail(own) && !value_same(own, plain)) return true;
     }
-    return false;
+    return is_dispatched(in, t);
 }
 
 /* A list of what an iterable gives; None stays. */
@@ -111,19 +122,6 @@ static void put_items(freezer *f, value items)
     value l = is_none(items) ? NONE : call_n(f->in, class_value(&T_list), 1, items);
     freeze_value(f, l);
     value_unref(f->in, l);
-}
-
-/* cls.__new__ goes as None: the first argument says of which class. */
-static void put_maker(freezer *f, value make)
-{
-    value name;
-    bool plain = value_findattr(f->in, make, "__name__", &name) == 1;
-    if (plain) {
-        plain = as_str(name) && str_is(as_str(name), "__new__");
-        value_unref(f->in, name);
-    }
-    if (throwing(f->in)) return;
-    freeze_value(f, plain ? NONE : make);
 }
 
 int freeze_reduced(freezer *f, obj *o)
@@ -146,17 +144,21 @@ int freeze_reduced(freezer *f, obj *o)
         value_unref(in, r);
         return ok;
     }
-    if (!t || t->n != 5) {
+    if (!t || t->n < 2 || t->n > 6) {
+        throw(in, TypeError,
+              t ? "tuple returned by __reduce__ must contain 2 through 6 elements"
+                : "__reduce__ must return a string or tuple");
         value_unref(in, r);
-        throw(in, TypeError, "__reduce__ must return a string or tuple");
         return -1;
     }
     freeze_byte(f, RK_REDUCE);
-    put_maker(f, t->at[0]);
-    freeze_value(f, t->at[1]);
-    freeze_value(f, t->at[2]);
-    put_items(f, t->at[3]);
-    put_items(f, t->at[4]);
+    for (int64_t i = 0; i < REDUCED_PARTS; i++) {
+        value part = i < t->n ? t->at[i] : NONE;
+        if (i == 3 || i == 4)
+            put_items(f, part);
+        else
+            freeze_value(f, part);
+    }
     value_unref(in, r);
     return throwing(in) ? -1 : 1;
 }

@@ -57,11 +57,11 @@ enum record_kind {
     RK_MEMBER,
     RK_GETATTR,
     RK_CORE,   /* a class of the language itself: its number in core_types */
-    RK_REDUCE, /* what __reduce__ gave: callable, arguments, state, items, pairs */
+    RK_REDUCE, /* what __reduce__ gave: callable, arguments, state, items, pairs, setter */
     RK_ENUM,   /* a member: class and name, then the record of its instance */
     RK_INPUT,  /* the result of a task, put in by whoever thaws */
 };
-enum { NKIND = RK_INPUT + 1 };
+enum { NKIND = RK_INPUT + 1, REDUCED_PARTS = 6 };
 extern const type *const core_types[]; /* ends with NULL */
 
 typedef struct mailbox { /* capsules that died away from home wait here; outlives the interpreter */

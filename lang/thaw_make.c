@@ -88,16 +88,10 @@ value thaw_whole_value(thawer *t)
 static value make_reduced(thawer *t)
 {
     value make = thaw_whole_value(t), args = thaw_whole_value(t), r = FAIL;
-    tuple *a = as_tuple(args);
-    if (throwing(t->in) || !a) {
+    if (throwing(t->in) || !as_tuple(args))
         thaw_damaged(t);
-    } else if (!is_none(make)) {
+    else
         r = call_with(t->in, make, args, FAIL);
-    } else if (a->n) {
-        value new_ = value_getattr(t->in, a->at[0], t->in->name.__new__);
-        r = is_fail(new_) ? FAIL : call_with(t->in, new_, args, FAIL);
-        value_unref(t->in, new_);
-    }
     value_unref(t->in, make);
     value_unref(t->in, args);
     return r;
@@ -105,23 +99,25 @@ static value make_reduced(thawer *t)
 
 bool thaw_fill_reduced(thawer *t, value v)
 {
-    value make = thaw_whole_value(t);
-    value_unref(t->in, thaw_whole_value(t));
-    value state = thaw_whole_value(t), items = thaw_whole_value(t), pairs = thaw_whole_value(t);
+    value part[REDUCED_PARTS] = {v};
+    thaw_skip(t);
+    thaw_skip(t);
+    bool plain = true;
+    for (int i = 2; i < REDUCED_PARTS; i++) {
+        part[i] = thaw_whole_value(t);
+        plain = plain && is_none(part[i]);
+    }
     bool ok = !throwing(t->in);
-    if (ok && !(is_none(state) && is_none(items) && is_none(pairs))) {
+    if (ok && !plain) {
         value copy = interp_import(t->in, "copy");
-        value r = is_fail(copy)
-                      ? FAIL
-                      : call_method(t->in, copy, "_restore", 5, v, make, state, items, pairs);
+        value r = is_fail(copy) ? FAIL
+                                : call_method(t->in, copy, "_restore", 5, v, part[2], part[3],
+                                              part[4], part[5]);
         ok = !is_fail(r);
         value_unref(t->in, r);
         value_unref(t->in, copy);
     }
-    value_unref(t->in, make);
-    value_unref(t->in, state);
-    value_unref(t->in, items);
-    value_unref(t->in, pairs);
+    for (int i = 2; i < REDUCED_PARTS; i++) value_unref(t->in, part[i]);
     return ok;
 }
 

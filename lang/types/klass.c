@@ -179,6 +179,34 @@ static void fill_cell(interp *in, klass *k)
     dict_del(in, k->dict, OBJ(in->name.__classcell__));
 }
 
+/* A private name has the one of the class in front, as in the code of its methods. */
+static str *slot_name(interp *in, const klass *k, str *s)
+{
+    const char *cls = k->t.name;
+    size_t n = s->nbyte;
+    while (*cls == '_') cls++;
+    bool private = n > 2 && memcmp(s->at, "__", 2) == 0 && memcmp(s->at + n - 2, "__", 2) != 0;
+    return private && *cls ? str_fmt(in, "_%s%s", cls, s->at) : obj_ref(s);
+}
+
+static bool fill_slot(interp *in, klass *k, str *s)
+{
+    value had, m;
+    str *name = slot_name(in, k, s);
+    bool ok = name;
+    if (ok && dict_get_str(in, k->dict, name, &had) == 1) {
+        throw(in, ValueError, "'%s' in __slots__ conflicts with class variable", name->at);
+        ok = false;
+    }
+    if (ok) {
+        m = member_new(in, &k->t, name);
+        ok = !is_fail(m) && dict_set_str(in, k->dict, name, m);
+        value_unref(in, m);
+    }
+    obj_unref(in, name);
+    return ok;
+}
+
 static bool fill_slots(interp *in, klass *k)
 {
     value v;
@@ -200,9 +228,7 @@ static bool fill_slots(interp *in, klass *k)
         } else if (str_is(s, "__dict__"))
             hidden = false;
         else if (!str_is(s, "__weakref__")) {
-            value m = member_new(in, &k->t, s);
-            ok = !is_fail(m) && dict_set_str(in, k->dict, s, m);
-            value_unref(in, m);
+            ok = fill_slot(in, k, s);
         }
     }
     obj_unref(in, t);

@@ -177,12 +177,6 @@ static value subclasshook(interp *in, const value *arg)
     return NOTIMPL;
 }
 
-static value getstate(interp *in, const value *arg)
-{
-    dict *d = arg[0].kind == V_OBJ ? obj_dict(in, arg[0].o, false) : NULL;
-    return d && d->n ? v_obj(dict_copy(in, d)) : NONE;
-}
-
 static value size_of(interp *in, const value *arg)
 {
     return v_int(type_of(in, arg[0])->size);
@@ -193,20 +187,61 @@ value newargs_of(interp *in, const type *t, value self)
     return v_obj(tuple_pack(in, 1, call_n(in, v_type(t), 1, self)));
 }
 
+/* Has a class between t and object an entry of that name? */
+static bool says(interp *in, const type *t, const char *name)
+{
+    str *s = str_intern(in, name, strlen(name));
+    bool own = s && !value_same(type_lookup(in, t, s), type_lookup(in, &T_object, s));
+    obj_unref(in, s);
+    return own;
+}
+
+/* An instance that keeps all it has in its dict. */
+static bool is_plain_instance(interp *in, value v)
+{
+    static const char *const hooks[] = {"__getnewargs_ex__", "__getnewargs__", "__slots__"};
+    const klass *k = v.kind == V_OBJ ? as_klass(v.o->type) : NULL;
+    if (!k || k->native != &T_object) return false;
+    for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++)
+        if (says(in, &k->t, hooks[i])) return false;
+    return true;
+}
+
+static value getstate(interp *in, const value *arg)
+{
+    if (is_plain_instance(in, arg[0])) {
+        dict *d = obj_dict(in, arg[0].o, false);
+        return d && d->n ? value_ref((value){.kind = V_OBJ, .o = &d->hdr}) : NONE;
+    }
+    value library = interp_import(in, "copyreg");
+    value v = is_fail(library) ? FAIL : call_method(in, library, "_getstate", 1, arg[0]);
+    value_unref(in, library);
+    return v;
+}
+
+/* (copyreg.__newobj__, (cls,), state, None, None) */
+static value reduce_plain(interp *in, value library, value self)
+{
+    value make = value_getattr_c(in, library, "__newobj__");
+    value state = is_fail(make) ? FAIL : call_method(in, self, "__getstate__", 0);
+    tuple *args = is_fail(state) ? NULL : tuple_pack(in, 1, v_type(type_of(in, self)));
+    if (args) return v_obj(tuple_pack(in, 5, make, v_obj(args), state, NONE, NONE));
+    value_unref(in, make), value_unref(in, state);
+    return FAIL;
+}
+
 /* What copy and pickle make of it, in terms of copyreg. */
 static value reduce_ex(interp *in, const value *arg)
 {
-    value own = FAIL;
-    str *name = str_intern(in, "__reduce__", 10);
-    if (!name) return FAIL;
-    value f = type_lookup(in, type_of(in, arg[0]), name);
-    bool given = !value_same(f, type_lookup(in, &T_object, name));
-    obj_unref(in, name);
-    if (given) return call_method(in, arg[0], "__reduce__", 0);
-    value library = interp_import(in, "copyreg");
-    if (!is_fail(library)) own = call_method(in, library, "_reduce", 2, arg[0], arg[1]);
+    if (says(in, type_of(in, arg[0]), "__reduce__"))
+        return call_method(in, arg[0], "__reduce__", 0);
+    value library = interp_import(in, "copyreg"), v = FAIL;
+    bool plain = arg[1].kind == V_INT && arg[1].i >= 2 && is_plain_instance(in, arg[0]);
+    if (!is_fail(library))
+        v = plain ? reduce_plain(in, library, arg[0])
+                  : call_method(in, library, "_reduce", 2, arg[0], arg[1]);
     value_unref(in, library);
-    return own;
+    return v;
 }
 
 static value reduce(interp *in, const value *arg)
