@@ -3,6 +3,7 @@
  * too often (long runs of one letter) is left to memmem(), whose time has a bound. */
 #include "engine/base/find.h"
 
+#include <stdint.h>
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -42,3 +43,18 @@ const char *memory_find(const char *s, size_t n, const char *what, size_t m)
     return memmem(s, n, what, m);
 }
 #endif
+
+bool memory_is_ascii(const char *s, size_t n)
+{
+    enum { WORDS = 8 };
+    uint64_t w[WORDS], any = 0;
+    const char *const end = s + n;
+    for (; (size_t)(end - s) >= sizeof w; s += sizeof w) {
+        memcpy(w, s, sizeof w);
+        uint64_t all = 0;
+        for (int k = 0; k < WORDS; k++) all |= w[k];
+        if (all & 0x8080808080808080u) return false;
+    }
+    for (; s < end; s++) any |= (unsigned char)*s;
+    return any < 128;
+}

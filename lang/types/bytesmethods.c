@@ -626,11 +626,6 @@ static bool alnum(char c)
     return alpha(c) || digit(c);
 }
 
-static bool ascii(char c)
-{
-    return !((unsigned char)c & 0x80);
-}
-
 enum letter_case { UPPER, LOWER, TITLE, CAPITAL, SWAP };
 
 static value map_case(interp *in, const value *arg, enum letter_case to)
@@ -672,9 +667,15 @@ CASE(swapcase, SWAP)
         }                                                                                          \
         return v_bool(ok);                                                                         \
     }
+value bytes_isascii(interp *in, const value *arg)
+{
+    (void)in;
+    span s = self_span(arg);
+    return v_bool(memory_is_ascii(s.at, s.n));
+}
+
 EVERY(isalnum, alnum, false)
 EVERY(isalpha, alpha, false)
-EVERY(isascii, ascii, true)
 EVERY(isdigit, digit, false)
 EVERY(isspace, is_blank, false)
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/find.h"
 #include "engine/base/mem.h"
 #include "lang/builtins.h"
 #include "lang/types/bytes.h"
@@ -378,6 +379,48 @@ int file_fill(interp *in, file *f)
     }
 }
 
+size_t file_left(const file *f)
+{
+    struct stat s;
+    if (fstat(f->fd, &s) || !S_ISREG(s.st_mode)) return 0;
+    off_t at = lseek(f->fd, 0, SEEK_CUR);
+    return at >= 0 && s.st_size > at ? (size_t)(s.st_size - at) : 0;
+}
+
+/* Up to n bytes to `to`, in pieces; false: as if nothing had been read. */
+static bool read_pieces(interp *in, const file *f, char *to, size_t n, size_t *got)
+{
+    for (*got = 0; *got < n;) {
+        size_t most = n - *got < AT_ONCE ? n - *got : AT_ONCE;
+        ssize_t k = read(f->fd, to + *got, most);
+        const bool failed = k < 0 && errno != EINTR;
+        if (failed) throw_errno(in, errno, FAIL);
+        if (k > 0) *got += (size_t)k;
+        if (failed || !check_interrupt(in)) {
+            lseek(f->fd, -(off_t)*got, SEEK_CUR);
+            return false;
+        }
+        if (!k) break;
+    }
+    return true;
+}
+
+bytes *file_read_bytes(interp *in, file *f, size_t n)
+{
+    const size_t have = f->n - f->at;
+    size_t got;
+    bytes *b = file_flush(in, f) ? bytes_new(in, NULL, n) : NULL;
+    if (!b) return NULL;
+    if (have) memcpy(b->at, f->in + f->at, have);
+    if (!read_pieces(in, f, b->at + have, n - have, &got)) return obj_unref(in, b), NULL;
+    f->at = f->n = 0;
+    f->ended = false;
+    if (have + got == n) return b;
+    bytes *less = bytes_new(in, b->at, have + got); /* somebody has made the file shorter */
+    obj_unref(in, b);
+    return less;
+}
+
 size_t line_length(enum newline_mode mode, const char *s, size_t n, bool last)
 {
     if (mode == NEWLINE_ANY || mode == NEWLINE_LF) {
@@ -397,11 +440,7 @@ size_t line_length(enum newline_mode mode, const char *s, size_t n, bool last)
 
 value file_decode(interp *in, str *encoding, str *errors, const char *s, size_t n)
 {
-    bool ascii = true;
-    for (size_t i = 0; i < n && ascii; i++) {
-        ascii = !(s[i] & 0x80);
-        if (i % AT_ONCE == 0 && !check_interrupt(in)) return FAIL;
-    }
+    bool ascii = memory_is_ascii(s, n);
     if ((ascii && is_utf8(encoding)) || (ascii && n == 0)) return v_obj(str_new(in, s, n));
     bytes *b = bytes_new(in, s, n);
     if (!b) return FAIL;

@@ -36,6 +36,10 @@ bool file_flush(interp *in, file *f);
 bool file_write(interp *in, file *f, const char *s, size_t n); /* as it is */
 /* Moves on to the next bytes of the buffer, reading when it is empty: 1, 0 at the end, -1. */
 int file_fill(interp *in, file *f);
+/* Bytes that a regular file has behind those in the buffer, about; 0: it is none, or at its end. */
+size_t file_left(const file *f);
+/* The next n bytes, not fewer than the buffer holds, put where they stay; fewer at the end. */
+struct bytes *file_read_bytes(interp *in, file *f, size_t n);
 int64_t file_seek(interp *in, file *f, int64_t to, int whence); /* -1 failed */
 int64_t file_tell(interp *in, file *f);
 /* Length of the line at s within n bytes, its end included; 0: no line end in there. */

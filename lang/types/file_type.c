@@ -89,11 +89,24 @@ static bool size_arg(interp *in, value v, int64_t *n)
     return is_none(v) || to_int64(in, v, n);
 }
 
+/* How many bytes to read without a buffer between; 0: few, or characters. */
+static size_t read_much(const file *f, int64_t n)
+{
+    enum { MUCH = 1 << 18 };
+    const size_t have = f->n - f->at;
+    if (f->text || (n >= 0 && (size_t)n < have + MUCH)) return 0;
+    size_t left = file_left(f);
+    if (left < MUCH) return 0;
+    return n < 0 || have + left < (size_t)n ? have + left : (size_t)n;
+}
+
 static value read_method(interp *in, const value *arg)
 {
     int64_t n;
     file *f = readable_file(in, arg[0]);
     if (!f || !size_arg(in, arg[1], &n)) return FAIL;
+    const size_t much = read_much(f, n);
+    if (much) return v_obj(file_read_bytes(in, f, much));
     return n < 0 ? read_all(in, f) : read_some(in, f, n);
 }
 

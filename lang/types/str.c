@@ -238,9 +238,10 @@ static value repeat(interp *in, str *s, value times)
     }
     memcpy(out->at, s->at, s->nbyte);
     for (size_t done = s->nbyte; done < bytes;) { /* doubling */
-        size_t more = done < bytes - done ? done : bytes - done;
+        const size_t within = done % s->nbyte;    /* a piece may end anywhere */
+        size_t more = done - within < bytes - done ? done - within : bytes - done;
         if (more > AT_ONCE) more = AT_ONCE;
-        memcpy(out->at + done, out->at, more);
+        memcpy(out->at + done, out->at + within, more);
         done += more;
         if (more == AT_ONCE && !goes_on(in, 0)) return obj_unref(in, out), FAIL;
     }

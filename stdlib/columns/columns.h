@@ -31,6 +31,10 @@ enum number { IS_NUMBER, IS_TEXT, IS_TOO_LARGE };
 enum number table_int(const char *s, size_t n, int64_t *out);
 enum number table_uint(const char *s, size_t n, uint64_t *out);
 enum number table_float(const char *s, size_t n, double *out);
+/* A number of few digits that ends before sep, an end of line or end, and has nothing else about
+ * it; false: something else, which may still be a number.  sep is no part of numbers. */
+bool table_plain_int(const char *p, const char *end, char sep, char *to);   /* int64 */
+bool table_plain_float(const char *p, const char *end, char sep, char *to); /* double */
 
 /* ---- functions of the module, a file each ---- */
 

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "engine/base/mem.h"
+#include "lang/types/bytes.h"
 #include "lang/types/dict.h"
 
 /* --- the text, and where its cells begin --- */
@@ -17,15 +18,19 @@
 enum { ABSENT = 0 }; /* a line with fewer cells; else 1 + 2 * place + quoted */
 
 typedef struct source {
-    const char *at, *end;
+    const char *at, *end; /* *end is 0 */
     char sep, quote;
     bool skips_blank; /* lines */
+    bool stops[256];  /* characters that may end a cell */
 } source;
 
 typedef struct grid_of_cells {
-    uint64_t *cell; /* of each line width ones */
+    buf *b;         /* what holds them: memory of the pool, which is there already */
+    uint64_t *cell; /* of each line nslot ones: those of the columns that are wanted */
     size_t cap;
-    int64_t width, rows;
+    int64_t width, nslot, rows;
+    int64_t most;  /* rows that are to be read; -1: all */
+    int64_t *slot; /* of each of width columns; -1: nobody wants it */
 } cells;
 
 typedef struct trouble { /* what is wrong with the text */
@@ -57,8 +62,10 @@ static const char *after_cell(const source *s, const char *p)
             if (++p == s->end || *p != s->quote) break;
         }
     }
-    while (p < s->end && *p != s->sep && !ends_line(*p)) p++;
-    return p;
+    for (;; p++) {
+        while (!s->stops[(unsigned char)*p]) p++;
+        if (*p || p == s->end || !s->sep) return p; /* else a zero byte within a cell */
+    }
 }
 
 /* Is there nothing on the line but blanks?  Then *next is behind it. */
@@ -113,7 +120,7 @@ static const char *cell_text(reader *r, uint64_t code, size_t *n)
 typedef struct holes {
     set *of; /* NULL: none */
     bool first[256], length[64];
-    bool empty, longer;
+    bool empty, longer, numbers; /* some are written as numbers are */
 } holes;
 
 static bool holes_of(interp *in, value v, holes *h)
@@ -124,7 +131,9 @@ static bool holes_of(interp *in, value v, holes *h)
     for (uint64_t i = 0; h->of->at && i <= h->of->mask; i++) {
         str *s = as_str(h->of->at[i].key);
         if (!s) continue;
+        double number;
         h->empty |= !s->nbyte;
+        h->numbers |= table_plain_float(s->at, s->at + s->nbyte, '\n', (char *)&number);
         h->first[(unsigned char)s->at[0]] = true;
         if (s->nbyte < 64)
             h->length[s->nbyte] = true;
@@ -151,14 +160,19 @@ typedef struct column {
     interp *in;
     reader *r;
     const cells *c;
-    int64_t place;
+    int64_t slot;
     holes holes;
     int64_t missing;
 } column;
 
+static uint64_t code_at(const column *x, int64_t row)
+{
+    return x->c->cell[row * x->c->nslot + x->slot];
+}
+
 static const char *at_row(const column *x, int64_t row, size_t *n, bool *hole)
 {
-    const char *p = cell_text(x->r, x->c->cell[row * x->c->width + x->place], n);
+    const char *p = cell_text(x->r, code_at(x, row), n);
     *hole = is_hole(&x->holes, p, *n);
     return p;
 }
@@ -202,12 +216,30 @@ static enum number take_bool(column *x, int64_t row, const char *p, size_t n, bo
     return is < 0 ? IS_TEXT : IS_NUMBER;
 }
 
+/* Most cells are numbers without more about them: their ends need not be looked for. */
+typedef bool (*plain_taker)(const char *p, const char *end, char sep, char *to);
+
+static bool take_plain(const column *x, plain_taker f, int64_t row, char *to)
+{
+    const uint64_t code = code_at(x, row);
+    if (code == ABSENT || (code - 1) & 1) return false;
+    return f(x->r->text + (code - 1) / 2, x->r->s->end, x->r->s->sep, to);
+}
+
+static plain_taker plain_of(const column *x, taker f)
+{
+    if (x->holes.numbers || strchr("+-.0123456789", x->r->s->sep)) return NULL;
+    return f == take_int ? table_plain_int : f == take_float ? table_plain_float : NULL;
+}
+
 static nd *taken_by(column *x, taker f, enum dtype dt, enum number *end, err *e)
 {
     nd *y = nd_new(dtype_plain(dt), 1, &x->c->rows, e);
+    const plain_taker plain = plain_of(x, f);
     *end = IS_NUMBER;
     x->missing = 0;
     for (int64_t i = 0; y && i < x->c->rows && *end == IS_NUMBER; i++) {
+        if (plain && take_plain(x, plain, i, y->at + 8 * i)) continue;
         size_t n;
         bool hole;
         const char *p = at_row(x, i, &n, &hole);
@@ -290,23 +322,35 @@ static nd *column_read(column *x, bool as_text)
 
 /* --- the arguments --- */
 
+/* A str, or bytes that are ASCII. */
+static const char *text_arg(value v, size_t *n)
+{
+    str *t = as_str(v);
+    bytes *b = as_bytes(v);
+    *n = t ? t->nbyte : b ? (size_t)b->n : 0;
+    return t ? t->at : b ? (const char *)b->at : NULL;
+}
+
 static bool source_of(interp *in, const value *arg, source *s, const char **text)
 {
-    str *t = as_str(arg[0]), *sep = as_str(arg[1]), *quote = as_str(arg[2]);
+    str *sep = as_str(arg[1]), *quote = as_str(arg[2]);
+    size_t n;
     int64_t at;
+    const char *t = text_arg(arg[0], &n);
     if (!t || !sep || sep->nbyte != 1 || !quote || quote->nbyte != 1)
         return throw(in, TypeError, "text, and a separator and a quote of one byte"), false;
     if (!to_int64(in, arg[4], &at)) return false;
-    if (at < 0 || (uint64_t)at > t->nbyte)
+    if (at < 0 || (uint64_t)at > n)
         return throw(in, ValueError, "the table does not begin at byte %lld of %zu", (long long)at,
-                     t->nbyte),
+                     n),
                false;
-    *text = t->at;
-    *s = (source){.at = t->at + at,
-                  .end = t->at + t->nbyte,
+    *text = t;
+    *s = (source){.at = t + at,
+                  .end = t + n,
                   .sep = sep->at[0],
                   .quote = quote->at[0],
                   .skips_blank = value_truth(in, arg[3]) > 0};
+    s->stops[(unsigned char)s->sep] = s->stops['\n'] = s->stops['\r'] = s->stops[0] = true;
     return true;
 }
 
@@ -357,30 +401,51 @@ value columns_record(interp *in, const value *arg)
 
 /* --- all of it --- */
 
-static void add_line(cells *c)
+static bool make_room(interp *in, cells *c, size_t need)
 {
-    size_t need = (size_t)((c->rows + 1) * c->width);
-    if (need > c->cap) {
-        c->cap = need < 1024 ? 1024 : 2 * need;
-        c->cell = mem_grow(c->cell, c->cap * sizeof *c->cell);
-    }
-    for (int64_t i = 0; i < c->width; i++) c->cell[c->rows * c->width + i] = ABSENT;
+    const size_t cap = need < 1024 ? 1024 : need;
+    err e = {0};
+    buf *b = buf_new(cap * sizeof *c->cell, &e);
+    if (!b) return throw_err(in, &e), false;
+    if (c->cap) memcpy(b->data, c->cell, c->cap * sizeof *c->cell);
+    buf_unref(c->b);
+    c->b = b;
+    c->cell = (uint64_t *)(void *)b->data;
+    c->cap = cap;
+    return true;
+}
+
+/* How many cells there may be, if all lines are like this one. */
+static size_t foreseen(const source *s, const char *p, const cells *c)
+{
+    const char *end = p;
+    while (end < s->end && !ends_line(*end)) end++;
+    double lines = (double)(s->end - p) / (double)(end + 1 - p) * 1.05;
+    if (c->most >= 0 && lines > (double)(c->most - c->rows)) lines = (double)(c->most - c->rows);
+    return (size_t)(lines * (double)c->nslot) + 1;
+}
+
+static bool add_line(interp *in, const source *s, const char *p, cells *c)
+{
+    const size_t need = (size_t)((c->rows + 1) * c->nslot);
+    if (need > c->cap && !make_room(in, c, need + c->cap / 2 + foreseen(s, p, c))) return false;
+    for (int64_t i = 0; i < c->nslot; i++) c->cell[c->rows * c->nslot + i] = ABSENT;
     c->rows++;
+    return true;
 }
 
 /* Where the lines end, from s->at on; *bad says why they do not. */
-static const char *find_cells(interp *in, const source *s, const char *text, int64_t most, cells *c,
-                              trouble *bad)
+static const char *find_cells(interp *in, const source *s, const char *text, cells *c, trouble *bad)
 {
     const char *p = s->at;
-    while (p < s->end && (most < 0 || c->rows < most) && !bad->is) {
+    while (p < s->end && (c->most < 0 || c->rows < c->most) && !bad->is) {
         if (s->skips_blank && blank_line(s, p, &p)) continue;
-        add_line(c);
-        uint64_t *cell = c->cell + (c->rows - 1) * c->width;
+        if (!add_line(in, s, p, c)) return NULL;
+        uint64_t *cell = c->cell + (c->rows - 1) * c->nslot;
         int64_t k = 0;
         const char *start = p;
         for (;; p++, k++) {
-            if (k < c->width) cell[k] = cell_code(s, text, p);
+            if (k < c->width && c->slot[k] >= 0) cell[c->slot[k]] = cell_code(s, text, p);
             const char *end = after_cell(s, p);
             if (!end) *bad = (trouble){true, lines_before(s, text, start), 0};
             p = end ? end : s->end;
@@ -394,26 +459,43 @@ static const char *find_cells(interp *in, const source *s, const char *text, int
     return p;
 }
 
-static value read_column(interp *in, reader *r, const cells *c, value want)
+/* Which columns are wanted: (place, holes, kind) for each. */
+static bool slots_of(interp *in, cells *c, list *want)
 {
-    tuple *t = as_tuple(want);
+    for (int64_t i = 0; i < c->width; i++) c->slot[i] = -1;
+    for (int64_t i = 0; i < want->n; i++) {
+        tuple *t = as_tuple(want->at[i]);
+        int64_t place;
+        if (!t || t->n != 3) {
+            throw(in, TypeError, "(place, holes, kind) for each column");
+            return false;
+        }
+        if (!to_int64(in, t->at[0], &place)) return false;
+        if (place < 0 || place >= c->width) {
+            throw(in, ValueError, "column %lld of %lld", (long long)place, (long long)c->width);
+            return false;
+        }
+        if (c->slot[place] < 0) c->slot[place] = c->nslot++;
+    }
+    return true;
+}
+
+static value read_column(interp *in, reader *r, const cells *c, const tuple *want)
+{
     column x = {.in = in, .r = r, .c = c};
-    if (!t || t->n != 3) return throw(in, TypeError, "(place, holes, kind) for each column");
-    if (!to_int64(in, t->at[0], &x.place) || !holes_of(in, t->at[1], &x.holes)) return FAIL;
-    if (x.place < 0 || x.place >= c->width)
-        return throw(in, ValueError, "column %lld of %lld", (long long)x.place,
-                     (long long)c->width);
-    nd *y = column_read(&x, !is_none(t->at[2]));
+    int64_t place;
+    if (!to_int64(in, want->at[0], &place) || !holes_of(in, want->at[1], &x.holes)) return FAIL;
+    x.slot = c->slot[place];
+    nd *y = column_read(&x, !is_none(want->at[2]));
     err e = {0};
     return y ? array_wrap(in, y, &e) : FAIL;
 }
 
-static value read_columns(interp *in, reader *r, const cells *c, value wanted)
+static value read_columns(interp *in, reader *r, const cells *c, const list *want)
 {
-    list *want = as_list(wanted), *out = want ? list_new(in, want->n) : NULL;
-    if (!want) return throw(in, TypeError, "wanted must be a list, not %s", type_said(in, wanted));
+    list *out = list_new(in, want->n);
     for (int64_t i = 0; out && i < want->n; i++) {
-        if (list_add(in, out, read_column(in, r, c, want->at[i]))) continue;
+        if (list_add(in, out, read_column(in, r, c, as_tuple(want->at[i])))) continue;
         obj_unref(in, out);
         out = NULL;
     }
@@ -426,18 +508,21 @@ value columns_read(interp *in, const value *arg)
     reader r = {.s = &s};
     cells c = {0};
     trouble bad = {0};
-    int64_t most;
     if (!source_of(in, arg, &s, &r.text)) return FAIL;
-    if (!to_int64(in, arg[5], &c.width) || !to_int64(in, arg[6], &most)) return FAIL;
+    if (!to_int64(in, arg[5], &c.width) || !to_int64(in, arg[6], &c.most)) return FAIL;
     if (c.width < 1) return throw(in, ValueError, "a table of %lld columns", (long long)c.width);
-    const char *end = find_cells(in, &s, r.text, most, &c, &bad);
+    list *want = as_list(arg[7]);
+    if (!want) return throw(in, TypeError, "wanted must be a list, not %s", type_said(in, arg[7]));
+    c.slot = mem_alloc((size_t)c.width * sizeof *c.slot);
+    const char *end = slots_of(in, &c, want) ? find_cells(in, &s, r.text, &c, &bad) : NULL;
     value out = FAIL;
     if (end && bad.is)
         out = v_obj(tuple_pack(in, 3, NONE, v_int(bad.line), v_int(bad.cells)));
     else if (end)
-        out = v_obj(tuple_pack(in, 3, read_columns(in, &r, &c, arg[7]), v_int(end - r.text),
-                               v_int(c.rows)));
-    mem_free(c.cell);
+        out = v_obj(
+            tuple_pack(in, 3, read_columns(in, &r, &c, want), v_int(end - r.text), v_int(c.rows)));
+    buf_unref(c.b);
+    mem_free(c.slot);
     sb_clear(&r.plain);
     return out;
 }
