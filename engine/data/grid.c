@@ -104,6 +104,13 @@ cuts *cuts_repeat(int64_t count, int64_t size)
     return cuts_new(1, &(run){size, count});
 }
 
+cuts *cuts_announced(int64_t count, int64_t size, int64_t most)
+{
+    cuts *a = cuts_repeat(count, size);
+    if (most > 0 && most < size) a->most = most;
+    return a;
+}
+
 cuts *cuts_even(int64_t extent, int64_t size)
 {
     cuts_builder b = {0};
@@ -135,6 +142,21 @@ static uint32_t run_at(const cuts *a, const int64_t *first, int64_t x)
 int64_t cuts_size(const cuts *a, int64_t block)
 {
     return a->run[run_at(a, a->block, block)].size;
+}
+
+static int64_t held(const cuts *a, int64_t size)
+{
+    return a->most && a->most < size ? a->most : size;
+}
+
+int64_t cuts_held(const cuts *a, int64_t block)
+{
+    return held(a, cuts_size(a, block));
+}
+
+int64_t cuts_held_most(const cuts *a)
+{
+    return held(a, a->largest);
 }
 
 int64_t cuts_start(const cuts *a, int64_t block)
@@ -235,6 +257,13 @@ bool grid_known(const grid *g)
 {
     for (int i = 0; i < g->ndim; i++)
         if (!cuts_known(g->ax[i])) return false;
+    return true;
+}
+
+bool grid_exact(const grid *g)
+{
+    for (int i = 0; i < g->ndim; i++)
+        if (!cuts_known(g->ax[i]) || g->ax[i]->most) return false;
     return true;
 }
 

@@ -18,8 +18,10 @@ typedef struct cuts {
     uint32_t nrun;
     int64_t nblock, extent; /* extent -1: some chunk size is unknown */
     int64_t largest;        /* -1 when unknown */
-    const int64_t *block;   /* first block of each run */
-    const int64_t *start;   /* first element of each run; meaningless when unknown */
+    int64_t most; /* elements that a block can really have, where more are announced; 0: it has
+                     what is announced */
+    const int64_t *block; /* first block of each run */
+    const int64_t *start; /* first element of each run; meaningless when unknown */
     run run[];
 } cuts;
 
@@ -37,7 +39,13 @@ cuts *cuts_new(int64_t n, const run *runs);     /* equal neighbours are merged *
 cuts *cuts_of(int64_t n, const int64_t *sizes); /* one by one */
 cuts *cuts_even(int64_t extent, int64_t size);  /* full chunks, then what is left */
 cuts *cuts_repeat(int64_t count, int64_t size);
+/* `most`, below 1: not known, is how many elements a block can really have (Dask announces k for a
+ * topk, however few there are) */
+cuts *cuts_announced(int64_t count, int64_t size, int64_t most);
 int64_t cuts_size(const cuts *a, int64_t block);
+/* what memory needs to know: of block, and of any; -1 when unknown */
+int64_t cuts_held(const cuts *a, int64_t block);
+int64_t cuts_held_most(const cuts *a);
 int64_t cuts_start(const cuts *a, int64_t block);  /* block may be nblock: the end */
 int64_t cuts_find(const cuts *a, int64_t element); /* the block that holds it */
 bool cuts_eq(const cuts *a, const cuts *b);
@@ -63,6 +71,7 @@ static inline bool cuts_single(const cuts *a)
     return a->nblock == 1;
 }
 bool grid_known(const grid *g);                 /* every size is known */
+bool grid_exact(const grid *g);                 /* and no block can have less than announced */
 void grid_shape(const grid *g, int64_t *shape); /* extents, -1 unknown */
 int64_t grid_count(const grid *g);              /* elements; -1 unknown */
 void grid_block(const grid *g, uint64_t linear, int64_t *block);

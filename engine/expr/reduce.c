@@ -99,7 +99,9 @@ static grid *level_grid(const grid *g, const int64_t *split, bool keepdims, int6
         if (!split[i])
             ax[n++] = datum_ref(g->ax[i]);
         else if (keepdims)
-            ax[n++] = cuts_repeat((g->ax[i]->nblock + split[i] - 1) / split[i], size);
+            ax[n++] = cuts_announced((g->ax[i]->nblock + split[i] - 1) / split[i], size,
+                                     (split[i] < g->ax[i]->nblock ? split[i] : g->ax[i]->nblock) *
+                                         cuts_held_most(g->ax[i]));
     }
     grid *out = grid_new(n, ax);
     while (n) datum_unref(ax[--n]);
@@ -213,7 +215,8 @@ static expr *chunk_layer(const reduce_tree *r, err *e)
         if (!(r->axes & axis_bit(i))) continue;
         adjust[nadjust] = i;
         ax[nadjust++] =
-            cuts_repeat(r->x->chunks->ax[i]->nblock, r->output_size ? r->output_size : 1);
+            cuts_announced(r->x->chunks->ax[i]->nblock, r->output_size ? r->output_size : 1,
+                           cuts_held_most(r->x->chunks->ax[i]));
     }
     expr *w = NULL;
     int64_t shape[GRID_MAXDIM];

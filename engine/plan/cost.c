@@ -581,7 +581,7 @@ uint64_t layer_block_max(const layer *l)
     uint64_t n = l->type.size;
     if (!l->grid || !l->grid->nblock) return 0;
     for (int k = 0; k < l->grid->ndim; k++) {
-        int64_t size = l->grid->ax[k]->largest;
+        int64_t size = cuts_held_most(l->grid->ax[k]);
         if (size >= 0 && __builtin_mul_overflow(n, (uint64_t)size, &n)) n = UINT64_MAX / 4;
     }
     if (n < WINDOW) return n;

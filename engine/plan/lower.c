@@ -202,7 +202,7 @@ uint64_t block_bytes(const layer *l, uint64_t i)
     if (!l->grid || i >= l->grid->nblock) return l->kind->bytes ? l->kind->bytes(l, i) : 0;
     grid_block(l->grid, i, block);
     for (int k = 0; k < l->grid->ndim; k++) {
-        int64_t size = cuts_size(l->grid->ax[k], block[k]);
+        int64_t size = cuts_held(l->grid->ax[k], block[k]);
         n *= size < 0 ? 1 : (uint64_t)size;
     }
     return n;

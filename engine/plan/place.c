@@ -59,7 +59,7 @@ static bool suits(const plan *p, uint32_t first, const expr *x, const uint64_t *
 static bool is_worth(const expr *x)
 {
     const grid *g = x->chunks;
-    if (x->meta || g->nblock < 2 || !grid_known(g) || !dtype_is_number(x->type.dt)) return false;
+    if (x->meta || g->nblock < 2 || !grid_exact(g) || !dtype_is_number(x->type.dt)) return false;
     return (uint64_t)grid_count(g) * x->type.size >= WORTH;
 }
 
