@@ -108,6 +108,8 @@ char *exc_text(interp *in, value exc);
 /* warnings.warn: shown once per place on fd 2; may raise when filters say error */
 bool warn(interp *in, enum err_kind category, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* the same for where the program called the library that runs now */
+bool warn_program(interp *in, enum err_kind category, const char *text);
 /* the same for a place in a source text */
 bool warn_at(interp *in, enum err_kind category, const char *filename, uint32_t line,
              const char *text);

@@ -73,6 +73,29 @@ bool warn_at(interp *in, enum err_kind category, const char *filename, uint32_t 
     return !is_fail(r);
 }
 
+/* level: frames above the one that runs, as stacklevel is; the text goes */
+static bool warn_above(interp *in, enum err_kind category, int level, strbuf *msg)
+{
+    const frame *f = in->frame;
+    for (int i = 1; f && i < level; i++) f = f->back;
+    const char *filename = f ? f->link->code->filename : "<sys>";
+    uint32_t line = f ? code_pos(f->link->code, frame_at(f)).line : 1;
+    value m;
+    bool ok = true;
+    if (find_filter(in, "warn", &m)) {
+        value text = v_obj(str_new(in, sb_text(msg), msg->n));
+        value r =
+            is_fail(text) ? FAIL : call_n(in, m, 3, text, v_type(exc_type(category)), v_int(level));
+        ok = !is_fail(r);
+        value_unref(in, r);
+        value_unref(in, text);
+        value_unref(in, m);
+    } else
+        show_once(in, category, filename, line, sb_text(msg));
+    sb_clear(msg);
+    return ok;
+}
+
 bool warn(interp *in, enum err_kind category, const char *fmt, ...)
 {
     strbuf msg = {0};
@@ -80,20 +103,15 @@ bool warn(interp *in, enum err_kind category, const char *fmt, ...)
     va_start(ap, fmt);
     sb_addv(&msg, fmt, ap);
     va_end(ap);
-    frame *f = in->frame;
-    const char *filename = f ? f->link->code->filename : "<sys>";
-    uint32_t line = f ? code_pos(f->link->code, frame_at(f)).line : 1;
-    value m;
-    bool ok = true;
-    if (find_filter(in, "warn", &m)) {
-        value text = v_obj(str_new(in, sb_text(&msg), msg.n));
-        value r = is_fail(text) ? FAIL : call_n(in, m, 2, text, v_type(exc_type(category)));
-        ok = !is_fail(r);
-        value_unref(in, r);
-        value_unref(in, text);
-        value_unref(in, m);
-    } else
-        show_once(in, category, filename, line, sb_text(&msg));
-    sb_clear(&msg);
-    return ok;
+    return warn_above(in, category, 1, &msg);
+}
+
+bool warn_program(interp *in, enum err_kind category, const char *text)
+{
+    strbuf msg = {0};
+    int level = 1;
+    for (const frame *f = in->frame; f && f->back; f = f->back, level++)
+        if (strncmp(f->link->code->filename, "<dsk>/", 6)) break;
+    sb_adds(&msg, text);
+    return warn_above(in, category, level, &msg);
 }

@@ -246,6 +246,8 @@ expr *expr_sort(const expr *x, err *e);
 fn *fn_unique(unsigned want);
 fn *fn_unique_merge(unsigned want, bool bare);
 fn *fn_unique_item(void); /* (pack, name) */
+/* (block, all distinct elements in order): where the block's are among them (unique_inverse.c) */
+fn *fn_unique_inverse(void);
 
 /* method: 's'equential, 'b'lelloch */
 expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, char method,

@@ -24,6 +24,7 @@ const fn_kind *expr_fn_kind(const char *name, uint32_t version);
     X(several) \
     X(source) \
     X(unique) \
+    X(unique_inverse) \
     X(vindex)
 // clang-format on
 #define X_FILE(f) extern const fn_kind *const f##_kinds[];

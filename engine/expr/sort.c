@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/expr/build.h"
+#include "engine/expr/parts.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/sort.h"
 
@@ -49,24 +50,19 @@ static datum *run_call(const fn *f, const call *c, err *e)
 /* as much of input k as is known without it */
 static const nd *outline(const call *c, uint32_t k, err *e)
 {
-    const datum *d = c->in[k];
-    const nd *x = d->kind->fetch_part ? (const nd *)d : as_nd(d);
-    return x ? x : err_set(e, TypeError, "a sorted run is a '%s'", d->kind->name);
+    const nd *x = part_outline(c->in[k]);
+    return x ? x : err_set(e, TypeError, "a sorted run is a '%s'", c->in[k]->kind->name);
 }
 
 /* all of input k; owned */
 static nd *whole(const call *c, uint32_t k, err *e)
 {
-    const datum *d = c->in[k];
-    if (d->kind->fetch) return as_nd(d->kind->fetch(d, e));
-    return outline(c, k, e) ? nd_ref(as_nd(d)) : NULL;
+    return outline(c, k, e) ? part_whole(c->in[k], e) : NULL;
 }
 
 static nd *part_of(const call *c, uint32_t k, int64_t from, int64_t n, err *e)
 {
-    const datum *d = c->in[k];
-    if (d->kind->fetch_part) return as_nd(d->kind->fetch_part(d, &from, &n, e));
-    return nd_slice(as_nd(d), 0, from, n, 1);
+    return part_fetch(c->in[k], from, n, e);
 }
 
 /* Which elements of a run of n are its samples. */

@@ -12,6 +12,7 @@
 
 #include "engine/expr/build.h"
 #include "engine/expr/kinds.h"
+#include "engine/expr/parts.h"
 #include "engine/kernels/ops.h"
 #include "engine/kernels/sort.h"
 
@@ -99,16 +100,10 @@ static const datum *column_of(const merger *m, const given *r, int column)
 /* As much of it as is known without it. */
 static const nd *outline(const datum *d, err *e)
 {
-    const nd *x = d && d->kind->fetch_part ? (const nd *)d : as_nd(d);
+    const nd *x = part_outline(d);
     if (x && x->ndim == 1) return x;
     return err_set(e, TypeError, "distinct elements are arrays of one dimension, not '%s'",
                    d ? d->kind->name : "nothing");
-}
-
-static nd *part_of(const datum *d, int64_t from, int64_t n, err *e)
-{
-    if (d->kind->fetch_part) return as_nd(d->kind->fetch_part(d, &from, &n, e));
-    return nd_slice(as_nd(d), 0, from, n, 1);
 }
 
 static bool open_run(merger *m, given *r, bool first, err *e)
@@ -144,7 +139,7 @@ static bool read_on(merger *m, err *e)
         if (r->part[VALUES] || r->at == r->n) continue;
         int64_t n = m->in_parts && r->n - r->at > m->room ? m->room : r->n - r->at;
         for (int k = 0; k < NCOLUMN; k++)
-            if (has(m->want, k)) TRY(r->part[k] = part_of(column_of(m, r, k), r->at, n, e));
+            if (has(m->want, k)) TRY(r->part[k] = part_fetch(column_of(m, r, k), r->at, n, e));
         r->at += n;
     }
     return true;
@@ -192,6 +187,17 @@ static nd *take_front(given *r, int k, int64_t n)
 
 /* --- what is merged --- */
 
+static void *too_many(const merger *m, int64_t n, err *e)
+{
+    char type[32];
+    dtype_name(m->type[VALUES], type);
+    return err_set(e, MemoryError,
+                   "more than %lld distinct elements of %s do not fit beside %.0f MiB in use: "
+                   "memory_limit leaves no more; count or reduce them by block, or raise "
+                   "dask.config.set(memory_limit=...)",
+                   (long long)n, type, (double)(buf_live() >> 20));
+}
+
 /* Room for n elements more of column k, which are at the answer. */
 static char *rise(merger *m, int k, int64_t n, err *e)
 {
@@ -203,8 +209,7 @@ static char *rise(merger *m, int k, int64_t n, err *e)
     if (m->rising[k] && buf_raise(m->rising[k], step < most ? step : most, &own))
         return m->rising[k]->data + (size_t)m->done * size;
     err_clear(&own);
-    n += m->done;
-    return nd_too_large(m->type[k], 1, &n, (double)need, e);
+    return too_many(m, m->done, e);
 }
 
 /* Takes the columns, which come behind those that are done. */

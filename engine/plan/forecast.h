@@ -25,8 +25,8 @@ typedef struct forecast {
     program_forecast *prog; /* of each of the plan's; likewise */
 } forecast;
 
-/* Before plan_forecast: runs a few tasks that select by masks, to see what they leave.  Takes some
- * hundredths of a second at most, nearly always nothing. */
+/* Before plan_forecast, and where a plan may not fit: runs a few tasks that select by masks, to see
+ * what they leave.  Takes some hundredths of a second at most, nearly always nothing. */
 void plan_sample(plan *p);
 /* After plan_place, before the run.  Ends early, with figures of a part, when stop_asked(). */
 forecast plan_forecast(const plan *p, int nthread, uint64_t budget);

@@ -52,6 +52,7 @@ static bool drop_some(void *of)
     mem_free(p->held);
     mem_free(p->prog);
     mem_free(p->leaves);
+    mem_free(p->surely);
     mem_free(p->task);
     mem_free(p->succ);
     mem_free(p->in);

@@ -76,6 +76,8 @@ typedef struct plan {
     program **prog;
     float *leaves; /* of each program: what its tasks leave of the blocks that they select from,
                       below 0: not known; or NULL (sample.c) */
+    float *surely; /* the same: nearly all tasks together leave more than that, if those that were
+                      seen are like the others; 0: nobody knows */
     tid *wanted;   /* of each wanted ref, in order; duplicates allowed */
     uint32_t nwanted;
     uint32_t nhome;    /* tasks that only the calling thread may run */

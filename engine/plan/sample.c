@@ -1,8 +1,9 @@
 /* engine/plan/sample.c - how much masks leave.
  *
- * What x[x > 0] takes depends on the data alone.  Before a plan is described, some of its tasks
- * that select are run, blocks here and there, with what they read, if that is quick: the others
- * will leave about as much. */
+ * What x[x > 0] takes depends on the data alone.  Before a plan is described, or run where it may
+ * not fit, some of its tasks that select are run, blocks here and there, with what they read, if
+ * that is quick: the others will leave about as much. */
+#include <math.h>
 #include <time.h>
 
 #include "engine/plan/forecast.h"
@@ -85,6 +86,7 @@ typedef struct sample { /* of a program */
     bool met, selects;
     uint32_t tasks, every, next, taken; /* that can be run; of them one of so many is */
     uint64_t whole, left;
+    double sum, squares; /* of the parts that tasks left of theirs */
 } sample;
 
 /* of the program of t, by the first of its tasks */
@@ -108,10 +110,25 @@ static void take(plan *p, tid t, costs *c, sample *s)
     s->taken++;
     s->whole += cost.out;
     s->left += bytes;
+    const double part = (double)bytes / (double)cost.out;
+    s->sum += part;
+    s->squares += part * part;
+}
+
+/* The mean part that tasks leave is above that in 39 of 40 cases (Student's t). */
+static double surely(const sample *s)
+{
+    static const double t[] = {0, 0, 12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36};
+    const double n = s->taken, mean = n ? s->sum / n : 0;
+    if (s->taken < 2) return 0;
+    const double spread = (s->squares - n * mean * mean) / (n - 1);
+    const double least = mean - (spread > 0 ? t[s->taken] * sqrt(spread / n) : 0);
+    return least > 0 ? least : 0;
 }
 
 void plan_sample(plan *p)
 {
+    if (p->leaves) return;
     sample *all = mem_zero(((size_t)p->nprog + 1) * sizeof *all);
     costs *c = costs_new(p);
     const double end = now() + QUICK_S;
@@ -129,8 +146,11 @@ void plan_sample(plan *p)
         if (s->tasks && can_run(p, t)) take(p, t, c, s);
     }
     p->leaves = tasks ? mem_zero(((size_t)p->nprog + 1) * sizeof *p->leaves) : NULL;
-    for (uint32_t i = 0; i < p->nprog && tasks; i++)
+    p->surely = tasks ? mem_zero(((size_t)p->nprog + 1) * sizeof *p->surely) : NULL;
+    for (uint32_t i = 0; i < p->nprog && tasks; i++) {
         p->leaves[i] = all[i].taken ? (float)((double)all[i].left / (double)all[i].whole) : -1;
+        p->surely[i] = (float)surely(&all[i]);
+    }
     if (tasks) buf_pool_clear(); /* it is not to count as the run's */
     costs_free(c);
     mem_free(all);

@@ -67,8 +67,7 @@ uint64_t run_budget(uint64_t limit, uint64_t kept)
     return left > limit / 8 ? left : limit / 8;
 }
 
-/* "1.5 GiB" */
-static const char *size_text(uint64_t n, char out[32])
+const char *size_text(uint64_t n, char out[32])
 {
     static const char *const unit[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     double x = (double)n;
@@ -105,7 +104,7 @@ static bool results_fit(const plan *p, costs *c, uint64_t budget, uint64_t *sum,
     char need[32], have[32], name[64];
     *sum = 0;
     for (uint32_t k = 0; k < p->nwanted; k++) *sum += result_bytes(p, c, p->wanted[k]);
-    if (*sum <= budget) return true;
+    if (*sum <= budget) return open_results_fit(p, c, *sum, budget, e);
     layer_short_name(p->prog[p->task[p->wanted[0]].prog]->step[0], name);
     return err_set(
         e, MemoryError,

@@ -49,6 +49,7 @@ bool run_watch(plan *p, int nthread, const run_opts *o, memory **out, err *e)
     enum { FEW_FOREIGN = 1 << 16, FEW = 1 << 20 };
     uint64_t limit = o->limit ? o->limit : memory_default(), most = plan_at_most(p, nthread);
     uint64_t kept = o->larder ? larder_here(o->larder) : 0, room;
+    char doubt[300];
     bool few = most < FEW && !p->nforeign, asked = o->budget || o->use || reads_kept(p);
     *out = NULL;
     if (!asked && !o->limit && (few || most < limit / 16) && !p->nforeign) return true;
@@ -57,7 +58,10 @@ bool run_watch(plan *p, int nthread, const run_opts *o, memory **out, err *e)
     uint64_t budget = room = o->budget ? o->budget : run_budget(limit, kept);
     bool near = most > budget / 2 || most + kept > budget;
     const uint64_t all = budget;
+    if (near) plan_look(p, budget, o->keeps);
     if (near) TRY(share(p, o, nthread, &budget, &room, e));
+    if (near && o->warn && plan_may_fail(p, budget, doubt, sizeof doubt))
+        TRY(o->warn(o->ctx, doubt) || err_set(e, MemoryError, "%s", doubt));
     if (!o->budget) buf_pool_bound(buf_live() + budget);
     bool away = take_kept(p), foreign = p->nforeign && p->nforeign <= FEW_FOREIGN;
     if (near || away || o->use || foreign) *out = memory_new(p, room, all - budget, near, o);

@@ -432,6 +432,7 @@ bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *
     tid *coming = d.fetch ? announce(m, k, &n) : NULL;
     *reserved = d.own;
     m->running += d.own;
+    if (m->running > m->most) m->most = m->running;
     m->nrunning++;
     memory_note_peak(m);
     pthread_mutex_unlock(&m->lock);
@@ -477,7 +478,8 @@ static bool add_wanted(memory *m, tid t, const datum *out)
     m->live += is - known;
     m->surplus += is - known;
     memory_note_peak(m);
-    uint64_t room = m->nleft ? m->budget / 8 : 0; /* for tasks */
+    uint64_t room =
+        m->nleft ? m->most < m->budget / 8 ? m->most : m->budget / 8 : 0; /* for tasks */
     err e = {0};
     while (m->surplus > m->budget - room && memory_take_kept(m, m->surplus, &e)) continue;
     err_clear(&e);

@@ -82,6 +82,18 @@ void layer_short_name(const layer *l, char out[64]);
 /* What plan_fits counts for a wanted result. */
 uint64_t result_bytes(const plan *p, costs *c, tid t);
 
+const char *size_text(uint64_t n, char out[32]); /* "1.5 GiB"; out */
+
+/* --- unknown.c --- */
+
+/* Tries some blocks (plan_sample) if it depends on sizes that no grid tells whether p fits. */
+void plan_look(plan *p, uint64_t budget, bool keeps);
+/* False and MemoryError: so many bytes and what is sure of the wanted results that no grid tells.
+ */
+bool open_results_fit(const plan *p, costs *c, uint64_t known, uint64_t budget, err *e);
+/* Blocks that are merged may be too much together, which only the run will tell: out says so. */
+bool plan_may_fail(const plan *p, uint64_t budget, char *out, size_t size);
+
 /* --- advice.c --- */
 
 /* Bytes of the largest blocks of what l is made of. */

@@ -47,6 +47,7 @@ struct memory {
     larder *kept;  /* what earlier runs left, which may leave memory, */
     uint64_t held; /* and so many bytes of it still are beside the budget */
     uint64_t budget, live, running, idle, leaving, peak, least;
+    uint64_t most;                      /* that running tasks had together, */
     uint64_t surplus;                   /* bytes of wanted results that were not known before */
     uint64_t seen;                      /* the largest result of a task that no grid tells about */
     uint32_t nrunning, nclaimed, nleft; /* tasks that run, that are taken, that have not run */

@@ -56,6 +56,7 @@ typedef struct run_opts {
     void (*end)(void *ctx, const plan *p, const task_event *ev, datum *result);
     bool (*tick)(void *ctx, const plan *p, tid done); /* every tick_ms; false: stop */
     int tick_ms;                                      /* 0: 100 */
+    bool (*warn)(void *ctx, const char *text); /* before it starts; false: better not. Or NULL */
     /* Others may use now what the caller shares with them (its interpreter), or no more; in
      * pairs.  Only ticks come in between.  NULL: there is nothing of the kind. */
     void (*share)(void *ctx, bool now);

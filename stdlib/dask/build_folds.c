@@ -146,6 +146,13 @@ static value b_unique_item_function(interp *in, const value *arg)
     return function_value(in, fn_unique_item());
 }
 
+/* unique_inverse_function() */
+static value b_unique_inverse_function(interp *in, const value *arg)
+{
+    (void)arg;
+    return function_value(in, fn_unique_inverse());
+}
+
 /* scan(op, x, axis, dtype, method) */
 static value b_scan(interp *in, const value *arg)
 {
@@ -172,6 +179,7 @@ const builtin dask_fold_functions[] = {
     {"topk(x, k, axis, split_every, arg)", b_topk, NULL},
     {"sort(x)", b_sort, NULL},
     {"unique_function(index, counts)", b_unique_function, NULL},
+    {"unique_inverse_function()", b_unique_inverse_function, NULL},
     {"unique_item_function()", b_unique_item_function, NULL},
     {"unique_merge_function(index, counts, bare)", b_unique_merge_function, NULL},
     {"scan(op, x, axis, dtype, method)", b_scan, NULL},

@@ -169,6 +169,7 @@ static bool explain(explaining *q, bool then_run)
 {
     err e = {0};
     uint64_t limit, room;
+    char doubt[300];
     int nthread = q->c ? pool_size(crew_pool(q->c)) : 1;
     if (!limits(q, &limit)) return false;
     plan *pl = plan_results(q->in, q->n, q->x, false, &e);
@@ -193,6 +194,8 @@ static bool explain(explaining *q, bool then_run)
               dict_put(q->in, q->out, "budget", v_bytes(q->budget)) &&
               dict_put(q->in, q->out, "problem", e.kind ? v_str(q->in, e.msg) : NONE) &&
               dict_put(q->in, q->out, "steps", step_values(q->in, pl, &f, NULL));
+    if (ok && plan_may_fail(pl, q->budget, doubt, sizeof doubt))
+        ok = dict_put(q->in, q->out, "doubt", v_str(q->in, doubt));
     err_clear(&e);
     if (ok && then_run) ok = run_it(q, pl, &f);
     forecast_clear(&f);

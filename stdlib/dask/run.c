@@ -115,6 +115,15 @@ static bool still_wanted(void *ctx, const plan *p, tid done)
     return wanted;
 }
 
+/* False: warnings are errors. */
+static bool warn_of(void *ctx, const char *text)
+{
+    running *r = ctx;
+    if (warn_program(r->in, RuntimeWarning, text)) return true;
+    r->raised = exc_take(r->in);
+    return false;
+}
+
 /* scheduler: "sync", "threads", "processes"; anything else is not ours to run */
 bool native_scheduler(interp *in, value scheduler, value workers, crew **c)
 {
@@ -160,6 +169,7 @@ bool run_plan_with(interp *in, plan *pl, crew *c, const run_opts *more)
     o.synchronous = !c;
     o.ctx = &r;
     o.tick = still_wanted;
+    o.warn = warn_of;
     o.tick_ms = TICK_MS;
     if (threads_several(in) || pl->nforeign) o.share = share_interp;
     err e = {0};
