@@ -119,7 +119,7 @@ static void take(plan *p, tid t, costs *c, sample *s)
 static double surely(const sample *s)
 {
     static const double t[] = {0, 0, 12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36};
-    const double n = s->taken, mean = n ? s->sum / n : 0;
+    const double n = s->taken, mean = n > 0 ? s->sum / n : 0;
     if (s->taken < 2) return 0;
     const double spread = (s->squares - n * mean * mean) / (n - 1);
     const double least = mean - (spread > 0 ? t[s->taken] * sqrt(spread / n) : 0);

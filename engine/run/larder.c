@@ -115,11 +115,16 @@ bool is_kept(const datum *d)
 
 static bool worth(const nd *x)
 {
-    return x && spill_takes(x) && nd_bytes(x) >= LEAST && !buf_shared(x->b) &&
-           nd_bytes(x) > x->b->size / 2;
+    return x && spill_takes(x) && nd_bytes(x) >= LEAST && nd_bytes(x) > x->b->size / 2;
 }
 
 datum *larder_block(larder *k, datum *result)
+{
+    nd *here = as_nd(result);
+    return here && buf_shared(here->b) ? datum_ref(result) : larder_lent(k, result);
+}
+
+datum *larder_lent(larder *k, datum *result)
 {
     nd *here = as_nd(result);
     if (here ? !worth(here) : !is_spilled(result)) return datum_ref(result);

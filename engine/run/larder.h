@@ -15,6 +15,8 @@ void larder_unref(larder *k); /* its blocks live on */
 /* A result of a run, in memory or on disk, as what is to be held of it: itself when it cannot or
  * need not go to disk. Owned. */
 datum *larder_block(larder *k, datum *result);
+/* The same for what others hold now, who will let go of it, perhaps: till then it stays. */
+datum *larder_lent(larder *k, datum *result);
 bool is_kept(const datum *d);
 /* Where it is now: its nd, or what fetches it from disk. Owned. */
 datum *kept_now(datum *d);

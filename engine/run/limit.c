@@ -44,15 +44,25 @@ static bool share(const plan *p, const run_opts *o, int nthread, uint64_t *budge
            plan_fits(p, all, nthread, o->keeps, room, e);
 }
 
+/* Several results that no grid tells the size of: blocks by their keys, tasks of the language. */
+static bool is_blind(const plan *p)
+{
+    if (p->nforeign) return true;
+    for (uint32_t k = 0; k < p->nwanted && p->nwanted > 1; k++)
+        if (!p->prog[p->task[p->wanted[k]].prog]->by[0]->grid) return true;
+    return false;
+}
+
 bool run_watch(plan *p, int nthread, const run_opts *o, memory **out, err *e)
 {
-    enum { FEW_FOREIGN = 1 << 16, FEW = 1 << 20 };
+    enum { FEW_BLIND = 1 << 20, FEW = 1 << 20 };
     uint64_t limit = o->limit ? o->limit : memory_default(), most = plan_at_most(p, nthread);
     uint64_t kept = o->larder ? larder_here(o->larder) : 0, room;
     char doubt[300];
-    bool few = most < FEW && !p->nforeign, asked = o->budget || o->use || reads_kept(p);
+    bool blind = is_blind(p), few = most < FEW && !blind,
+         asked = o->budget || o->use || reads_kept(p);
     *out = NULL;
-    if (!asked && !o->limit && (few || most < limit / 16) && !p->nforeign) return true;
+    if (!asked && !o->limit && (few || most < limit / 16) && !blind) return true;
     buf_pool_bound(limit);
     if (!asked && few) return true;
     uint64_t budget = room = o->budget ? o->budget : run_budget(limit, kept);
@@ -63,8 +73,9 @@ bool run_watch(plan *p, int nthread, const run_opts *o, memory **out, err *e)
     if (near && o->warn && plan_may_fail(p, budget, doubt, sizeof doubt))
         TRY(o->warn(o->ctx, doubt) || err_set(e, MemoryError, "%s", doubt));
     if (!o->budget) buf_pool_bound(buf_live() + budget);
-    bool away = take_kept(p), foreign = p->nforeign && p->nforeign <= FEW_FOREIGN;
-    if (near || away || o->use || foreign) *out = memory_new(p, room, all - budget, near, o);
+    bool away = take_kept(p);
+    if (near || away || o->use || (blind && p->ntask <= FEW_BLIND))
+        *out = memory_new(p, room, all - budget, near, o);
     uint64_t least = budget > limit / 4 ? budget : limit / 4;
     if (*out && !o->budget) memory_wall(*out, buf_live() + least + limit / 8);
     return true;

@@ -210,11 +210,13 @@ value office_scatter(interp *in, const value *arg)
     err e = {0};
     datum *d = result_pack(in, arg[3], &e);
     if (!d) return throw_err(in, &e);
+    const size_t bytes = datum_bytes(d);
+    if (o->t) d = team_keeps(o->t, d, true);
     char *t = type_text(in, arg[3]);
     errand_spec s = {.key = name->at,
                      .value = d,
                      .type = t,
-                     .bytes = datum_bytes(d),
+                     .bytes = bytes,
                      .only = (uint64_t)only,
                      .part = part};
     value r = future_new(in, cls, foreman_submit(o->f, &s));

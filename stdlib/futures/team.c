@@ -106,12 +106,11 @@ static void settle_memory(team *t)
         exc_clear(t->home); /* the run of a graph will say what is wrong with them */
 }
 
-/* What is to be held of a result that was just made; takes d. */
-static datum *larder_takes(team *t, datum *d)
+datum *team_keeps(team *t, datum *d, bool lent)
 {
     err e = {0};
     if (!d || !t->larder) return d;
-    datum *kept = larder_block(t->larder, d);
+    datum *kept = lent ? larder_lent(t->larder, d) : larder_block(t->larder, d);
     datum_unref(d);
     if (!larder_shrink(t->larder, atomic_load(&t->most), t->folder, &e))
         err_clear(&e); /* the disk is full: it stays in memory */
@@ -245,7 +244,7 @@ static void run_errand(helper *h, errand_run *r)
     flush(h, 0);
     flush(h, 1);
     thaw_trim(in);
-    d = larder_takes(h->of, d);
+    d = team_keeps(h->of, d, false);
     if (h->paused) helper_resume(h);
     h->now = NULL;
     if (again) {

@@ -20,6 +20,9 @@ void team_close(team *t);
 /* Runs what somebody else took (takes *r, which is mem_free()d): tasks that only this process can
  * run.  Inputs that lie elsewhere are fetched first. */
 void team_run(team *t, errand_run *r);
+/* What is to be held of a result, or (lent) of data that home still has; takes d.  What came before
+ * it may leave memory, and it may later. */
+datum *team_keeps(team *t, datum *d, bool lent);
 void team_say(team *t); /* home: writes what tasks printed */
 
 /* ---- inside a task ---- */
