@@ -437,7 +437,7 @@ static const fn_kind trim_kind = {.name = "trim",
                                   .fields = trim_fields,
                                   .call = trim_call,
                                   .takes = "x.",
-                                  .cost = {.view = true}};
+                                  .cost = {.view = true, .exact = true}};
 
 static cuts *trimmed(const cuts *a, int64_t before, int64_t after, bool none)
 {

@@ -155,6 +155,7 @@ typedef struct fn_cost {
     uint8_t items;  /* blocks that the result consists of; 0: one */
     uint8_t maybe;  /* copies more that it may make, for all we know */
     uint8_t copies; /* blocks as large as its largest input that it makes meanwhile */
+    bool exact;     /* what it is given beside its first input does not tell the result's size */
     bool picks;     /* the result is elements of what it is given: no more of them than these */
     bool product;   /* of its first two inputs, as matrices */
     float ns;       /* for an element of its largest block, on one thread; 0: a simple loop's */

@@ -74,7 +74,9 @@ static bool is_computed(const lit *x) /* an index that comes from another task *
 /* Takes elements of a block by an index that is known when it runs. */
 static bool selects(const task_view *v)
 {
-    if (!v->f || !(v->f->kind->cost.view ? v->narg == 2 : v->f->kind->cost.picks)) return false;
+    if (!v->f || v->f->kind->cost.exact ||
+        !(v->f->kind->cost.view ? v->narg == 2 : v->f->kind->cost.picks))
+        return false;
     for (uint32_t k = 1; k < v->narg; k++)
         if (is_computed(&v->arg[k])) return true;
     return false;

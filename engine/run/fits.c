@@ -178,10 +178,16 @@ bool task_is_too_large(const plan *p, tid t, uint64_t need, uint64_t budget, err
                    name, p->task[t].nin, size_text(need, text), size_text(budget, have));
 }
 
-bool results_are_too_large(const plan *p, tid t, uint64_t budget, err *e)
+bool results_are_too_large(const plan *p, tid t, uint64_t bytes, uint64_t budget, err *e)
 {
-    char have[32], name[64];
+    char need[32], have[32], name[64];
     layer_short_name(p->prog[p->task[t].prog]->step[0], name);
+    if (bytes > budget)
+        return err_set(e, MemoryError,
+                       "the result of '%s' will take %s, as its first chunks do, and memory_limit "
+                       "leaves %s: reduce or select before compute(), write it with da.store or "
+                       "to_hdf5, or raise dask.config.set(memory_limit=...)",
+                       name, size_text(bytes, need), size_text(budget, have));
     return err_set(e, MemoryError,
                    "the results of '%s' take more than %s, which is what memory_limit leaves: "
                    "reduce or select before compute(), write them with da.store or to_hdf5, or "

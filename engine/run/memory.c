@@ -468,11 +468,35 @@ datum *memory_compact(memory *m, tid t, datum *out)
     return &copy->hdr;
 }
 
+/* Bytes of the result of t, a function of the user's, as its grid announces them, which it need not
+ * heed. */
+static uint64_t announced_bytes(memory *m, tid t)
+{
+    const program *g = m->p->prog[m->p->task[t].prog];
+    const task_cost c = costs_of(m->costs, t);
+    return (g->foreign || g->step[0]->foreign) && !c.selects ? c.block : 0;
+}
+
+/* with the lock: the first results have the sizes that grids announce, which are too much. */
+static bool will_be_too_much(memory *m, tid t, uint64_t is)
+{
+    enum { SOME = 8 };
+    const uint64_t said = announced_bytes(m, t);
+    if (!said) return false;
+    m->nas_said += is == said;
+    m->other_sizes |= is != said;
+    if (m->nas_said != SOME || m->other_sizes) return false;
+    for (uint32_t k = 0; k < m->p->nwanted; k++)
+        m->announced += announced_bytes(m, m->p->wanted[k]);
+    return m->announced > m->budget + m->held;
+}
+
 /* with the lock: t's result stays to the end. False: it is not counted yet, and too much. */
 static bool add_wanted(memory *m, tid t, const datum *out)
 {
     uint64_t known = result_bytes(m->p, m->costs, t), is = size_now(out);
     const nd *x = as_nd(out);
+    if (will_be_too_much(m, t, x ? nd_bytes(x) : is)) return false;
     if (x && !buf_shared(x->b)) is = x->b->size;
     if (is <= known) return true;
     m->live += is - known;
@@ -502,7 +526,7 @@ bool memory_made(memory *m, tid t, uint64_t reserved, const datum *out, err *e)
     if (out && live > m->seen && costs_of(m->costs, t).unknown) m->seen = live;
     if (out && !as_nd(out)) ok &= memory_look_around(m);
     pthread_mutex_unlock(&m->lock);
-    return ok || results_are_too_large(m->p, t, m->budget, e);
+    return ok || results_are_too_large(m->p, t, m->announced, m->budget, e);
 }
 
 uint64_t memory_drop(memory *m, tid t)

@@ -75,8 +75,9 @@ uint64_t plan_at_most(const plan *p, int nthread);
 bool plan_fits(const plan *p, uint64_t budget, int nthread, bool keeps, uint64_t *room, err *e);
 /* MemoryError: all that task t reads are `need` bytes.  False. */
 bool task_is_too_large(const plan *p, tid t, uint64_t need, uint64_t budget, err *e);
-/* MemoryError: wanted results, t's among them, are more than `budget` already.  False. */
-bool results_are_too_large(const plan *p, tid t, uint64_t budget, err *e);
+/* MemoryError: wanted results, t's among them, are more than `budget` already, or will be so many
+ * bytes (0: nobody knows).  False. */
+bool results_are_too_large(const plan *p, tid t, uint64_t bytes, uint64_t budget, err *e);
 /* "random_sample" of "random_sample-0123..." */
 void layer_short_name(const layer *l, char out[64]);
 /* What plan_fits counts for a wanted result. */

@@ -47,9 +47,12 @@ struct memory {
     larder *kept;  /* what earlier runs left, which may leave memory, */
     uint64_t held; /* and so many bytes of it still are beside the budget */
     uint64_t budget, live, running, idle, leaving, peak, least;
-    uint64_t most;                      /* that running tasks had together, */
-    uint64_t surplus;                   /* bytes of wanted results that were not known before */
-    uint64_t seen;                      /* the largest result of a task that no grid tells about */
+    uint64_t most;      /* that running tasks had together, */
+    uint64_t surplus;   /* bytes of wanted results that were not known before */
+    uint64_t announced; /* bytes of wanted results of functions of users, by grids; */
+    uint32_t nas_said;  /* so many that are there are as large, */
+    bool other_sizes;   /* some are not */
+    uint64_t seen;      /* the largest result of a task that no grid tells about */
     uint32_t nrunning, nclaimed, nleft; /* tasks that run, that are taken, that have not run */
     uint32_t nwalled, nalone; /* running tasks that wait for room; that run alone, or wait to */
     bool refused;             /* one of them did not get it while others ran */
