@@ -98,28 +98,49 @@ static bool save_cfunc(freezer *f, cfunction *c)
 
 /* ---- containers and instances ---- */
 
-static void save_items(freezer *f, const value *at, int64_t n)
+/* Is there room for what has been written since this was last asked? */
+static bool goes_on_in(freezer *f, uint64_t k)
 {
-    freeze_u32(f, (uint32_t)n);
-    for (int64_t i = 0; i < n; i++) freeze_item(f, at[i]);
+    enum { OFTEN = 1 << 12 };
+    err e = {0};
+    if (k % OFTEN || f->out.n <= f->asked || f->in->sure) return true;
+    const size_t more = f->out.n - f->asked;
+    f->asked = f->out.n;
+    if (mem_may_take(more, &e)) return true;
+    throw_err(f->in, &e);
+    return false;
 }
 
-static void save_dict(freezer *f, const dict *d)
+static bool save_items(freezer *f, const value *at, int64_t n)
+{
+    freeze_u32(f, (uint32_t)n);
+    for (int64_t i = 0; i < n; i++) {
+        freeze_item(f, at[i]);
+        TRY(goes_on_in(f, (uint64_t)i));
+    }
+    return true;
+}
+
+static bool save_dict(freezer *f, const dict *d)
 {
     value k, v;
     freeze_u32(f, (uint32_t)d->n);
     for (int64_t i = 0; dict_next(d, &i, &k, &v);) {
         freeze_item(f, k);
         freeze_item(f, v);
+        TRY(goes_on_in(f, (uint64_t)i));
     }
+    return true;
 }
 
-static void save_set(freezer *f, const set *s)
+static bool save_set(freezer *f, const set *s)
 {
     freeze_u32(f, (uint32_t)s->n);
     for (uint64_t i = 0; s->at && i <= s->mask; i++) {
         if (!is_fail(s->at[i].key)) freeze_item(f, s->at[i].key);
+        TRY(goes_on_in(f, i));
     }
+    return true;
 }
 
 /* Where it came from: the code objects, so that a traceback shows them elsewhere, too. */
@@ -150,13 +171,13 @@ static void save_exc(freezer *f, exc *x)
 static bool save_payload(freezer *f, obj *o, const type *native)
 {
     if (native == &T_list)
-        save_items(f, ((list *)(void *)o)->at, ((list *)(void *)o)->n);
+        return save_items(f, ((list *)(void *)o)->at, ((list *)(void *)o)->n);
     else if (native == &T_tuple)
-        save_items(f, ((tuple *)(void *)o)->at, ((tuple *)(void *)o)->n);
+        return save_items(f, ((tuple *)(void *)o)->at, ((tuple *)(void *)o)->n);
     else if (native == &T_dict)
-        save_dict(f, (dict *)(void *)o);
+        return save_dict(f, (dict *)(void *)o);
     else if (native == &T_set || native == &T_frozenset)
-        save_set(f, (set *)(void *)o);
+        return save_set(f, (set *)(void *)o);
     else if (native == &T_str)
         freeze_text(f, ((str *)(void *)o)->at, ((str *)(void *)o)->nbyte);
     else if (native == &T_int || native == &T_float || native == &T_bool) {
@@ -363,7 +384,7 @@ static bool save_all(freezer *f)
         for (; f->done < f->nobj; f->done++) {
             if (is_globals(f, f->done)) continue;
             f->off[f->done] = f->out.n;
-            if (!save(f, f->obj[f->done])) return false;
+            if (!save(f, f->obj[f->done]) || !goes_on_in(f, f->done)) return false;
         }
         more = false;
         for (uint32_t i = 0; i < f->ng; i++) {
@@ -400,7 +421,8 @@ static capsule *freeze_as(interp *in, value root, bool copy, err *e)
     if (!save_all(&f)) {
         exc *x = as_exc(in->exc);
         str *s = x ? exc_str(in, x) : NULL;
-        enum err_kind kind = x && copy ? exc_kind(x->hdr.type) : TypeError;
+        const enum err_kind why = x ? exc_kind(x->hdr.type) : TypeError;
+        enum err_kind kind = copy || why == MemoryError ? why : TypeError;
         err_set(e, kind, "%s", s ? s->at : "a value cannot be passed to another thread");
         obj_unref(in, s);
         exc_clear(in);

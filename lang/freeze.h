@@ -17,7 +17,7 @@ capsule *as_capsule(datum *d);                   /* NULL: something else */
 /* What an operation of the engine does with a capsule among its inputs: whoever links the engine
  * with lang defines it. */
 void *capsule_apply(const void *fn, const void *call, void *err) __attribute__((weak));
-/* NULL: *e (TypeError) names what cannot cross. */
+/* NULL: *e (TypeError) names what cannot cross; MemoryError: a watch (mem.h) had no room. */
 capsule *freeze(interp *in, value root, err *e);
 /* The same as pickle does it, for other processes: __reduce__ and its kin count, modules of users
  * go by name, and nothing in it remembers where it came from.  NULL: *e says what cannot travel. */

@@ -143,6 +143,7 @@ struct freezer {
     uint32_t ng;
     bool copy; /* as pickle does it: to be read by another process */
     bool home_only, pointers;
+    size_t asked; /* bytes of `out` that there was room for */
 };
 
 void freeze_byte(freezer *f, unsigned b);

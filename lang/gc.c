@@ -21,45 +21,14 @@ static const _Atomic int never = 0, always = 1; /* what interp.poll may point at
 
 /* ---- blocks ---- */
 
-static void *block_big(interp *in, size_t n, bool zero)
-{
-    err e = {0};
-    if (in->sure) return zero ? mem_zero(n) : mem_alloc(n);
-    void *p = zero ? try_zero(n, &e) : try_alloc(n, &e);
-    err_clear(&e);
-    return p;
-}
-
-#ifndef DSK_SANITIZE
-static void *block_slow(interp *in, size_t n)
-{
-    if (n > POOL_MAX) return block_big(in, n, false);
-    pool *p = &in->pool;
-    size_t k = (n + POOL_STEP - 1) / POOL_STEP;
-    void *at;
-    n = k * POOL_STEP;
-    if ((size_t)(p->end - p->at) < n) {
-        char *c = mem_alloc(POOL_CHUNK);
-        memcpy(c, &p->chunks, sizeof(void *));
-        p->chunks = c;
-        p->at = c + POOL_STEP;
-        p->end = c + POOL_CHUNK;
-    }
-    at = p->at;
-    p->at += n;
-    return at;
-}
-#endif
-
 static inline void *block_get(interp *in, size_t n)
 {
 #ifdef DSK_SANITIZE
-    return n > POOL_MAX ? block_big(in, n, false)
-                        : mem_alloc(n); /* each by itself, so that it is watched */
+    return block_more(in, n); /* each by itself, so that it is watched */
 #else
     size_t k = (n + POOL_STEP - 1) / POOL_STEP;
     void *at = n <= POOL_MAX ? in->pool.free[k] : NULL;
-    if (!at) return block_slow(in, n);
+    if (!at) return block_more(in, n);
     memcpy(&in->pool.free[k], at, sizeof(void *));
     return at;
 #endif
@@ -88,8 +57,8 @@ static inline bool pooled(size_t n)
 
 void *items_grow(interp *in, void *p, size_t had, size_t want)
 {
-    if (p && !pooled(had) && !pooled(want)) return lang_grow(in, p, (int64_t)want, 1);
-    void *at = pooled(want) ? block_get(in, want) : lang_grow(in, NULL, (int64_t)want, 1);
+    if (p && !pooled(had) && !pooled(want)) return block_grow(in, p, had, want);
+    void *at = pooled(want) ? block_get(in, want) : block_grow(in, NULL, 0, want);
     if (!at) return NULL;
     if (p) memcpy(at, p, had < want ? had : want);
     items_free(in, p, had);
@@ -191,7 +160,7 @@ void *obj_new(interp *in, const type *t, size_t extra)
     if (heap || t->flags & TYPE_GC) flags |= OBJ_GC;
     size_t size = t->size + extra, head = prefix_size(flags), all = size + head;
     char *p = all < size ? NULL : all > POOL_MAX ? block_big(in, all, true) : block_get(in, all);
-    if (!p) return THROW0(in, MemoryError, "%s", "");
+    if (!p) return no_room(in), NULL;
     if (all <= POOL_MAX) clear_block(p, all);
     obj *o = (obj *)(void *)(p + head);
     o->type = heap ? obj_ref((void *)(uintptr_t)t) : t;
@@ -207,7 +176,7 @@ void *obj_new(interp *in, const type *t, size_t extra)
 void *obj_flat(interp *in, const type *t, size_t size)
 {
     obj *o = block_get(in, size);
-    if (!o) return THROW0(in, MemoryError, "%s", "");
+    if (!o) return no_room(in), NULL;
     *o = (obj){.type = t, .rc = 1};
     o->gc = size > POOL_MAX ? 0 : (uint16_t)((size + POOL_STEP - 1) / POOL_STEP);
     return o;
@@ -219,7 +188,8 @@ void *obj_grow(interp *in, obj *o, size_t size)
     if (o->gc != 0 || o->flags & (OBJ_GC | OBJ_DICT | OBJ_FROZEN)) return NULL;
     if (malloc_usable_size(o) >= size) return o;
     err e = {0};
-    void *p = try_grow(o, size + size / 2, &e);
+    const bool may = mem_may_take(size + size / 2 - malloc_usable_size(o), &e);
+    void *p = may ? try_grow(o, size + size / 2, &e) : NULL;
     err_clear(&e);
     return p;
 }
@@ -557,7 +527,7 @@ bool safe_point(interp *in)
     const _Atomic int *flag = signals_listened(in) ? signals_flag(in) : in->host.signal;
     in->poll = again ? &always : flag ? flag : &never;
     if (in->ngc >= in->gc_at && !in->gc_off && in->freeing == 0) gc_collect(in);
-    return check_interrupt(in) && interp_attend(in) && threads_give_way(in);
+    return blocks_suffice(in) && check_interrupt(in) && interp_attend(in) && threads_give_way(in);
 }
 
 void gc_open(interp *in)
@@ -572,8 +542,5 @@ void gc_close(interp *in)
     gc_collect(in);
     mem_free(in->trash);
     mem_free(in->bin);
-    for (void *c = in->pool.chunks, *next; c; c = next) {
-        memcpy(&next, c, sizeof next);
-        mem_free(c);
-    }
+    blocks_close(in);
 }

@@ -68,6 +68,7 @@ void hurry(interp *in)
 bool check_interrupt(interp *in)
 {
     const host *h = &in->host;
+    if (in->starved && !blocks_suffice(in)) return false;
     if (!threads_is_main(in)) return true;
     if (!h->signal || !atomic_load_explicit(h->signal, memory_order_relaxed)) return true;
     if (!h->interrupted(h->ctx)) return true;

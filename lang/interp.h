@@ -26,13 +26,28 @@ static inline dict_head *obj_head(obj *o) /* only when o->flags & OBJ_DICT */
     return (dict_head *)(void *)o - 1;
 }
 
-enum { POOL_STEP = 16, POOL_MAX = 512, POOL_CHUNK = 16 * 1024 };
+enum { POOL_STEP = 16, POOL_MAX = 512, POOL_CHUNK = 256 * 1024 };
 
 typedef struct pool { /* free lists of small blocks, by size */
     void *free[POOL_MAX / POOL_STEP + 1];
     char *at, *end;
     void *chunks;
+    size_t nchunk,
+        nlooked; /* how many; how many were left when it was last looked for unused ones */
 } pool;
+
+/* ---- blocks.c ---- */
+
+void *block_more(interp *in, size_t n);           /* there is no free block of that size */
+void *block_big(interp *in, size_t n, bool zero); /* NULL: no memory, and perhaps an exception */
+/* A block by itself; NULL: MemoryError */
+void *block_grow(interp *in, void *p, size_t had, size_t want);
+void blocks_close(interp *in);
+void no_room(interp *in); /* MemoryError, unless that was said already */
+/* At a safe point: false and MemoryError when small blocks were taken that should not have been. */
+bool blocks_suffice(interp *in);
+
+/* ---- gc.c ---- */
 
 void block_free(interp *in, void *p, size_t n);
 /* Storage that grows: p, of `had` bytes, as `want` bytes; small ones come from the pool. NULL with
@@ -154,6 +169,7 @@ struct interp {
     value echo;       /* of a cell: its last expression statement */
     bool left_asides; /* a long call was left to itself (aside.c) */
     struct threads *threads; /* NULL: the program has started none */
+    char *starved;           /* what MemoryError says at the next safe point; NULL: there is none */
     bool trapped;            /* a write to a frozen object: unwinds everything, no handler runs */
     struct {
 #define X_NAME(n) str *n;

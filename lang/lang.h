@@ -42,6 +42,8 @@ typedef struct module_def { /* a module written in C (its dsk part, if any, is e
 /* modules: ends with NULL; const and shared. */
 interp *interp_open(const host *h, const module_def *const *modules);
 void interp_close(interp *in);
+/* Gives memory back that nothing lies in any more, where that is much; between tasks. */
+void interp_trim(interp *in);
 const host *interp_host(interp *in);
 /* The interpreter that this thread runs; NULL: none. */
 interp *interp_current(void);

@@ -87,12 +87,12 @@ static value text_here(thawer *t)
 {
     size_t n;
     const char *s = thaw_text(t, &n);
-    return throwing(t->in) ? FAIL : v_obj(str_new(t->in, s, n));
+    return throwing(t->in) || !blocks_suffice(t->in) ? FAIL : v_obj(str_new(t->in, s, n));
 }
 
 static value tuple_here(thawer *t)
 {
-    tuple *x = deeper(t) ? tuple_new(t->in, thaw_byte(t)) : NULL;
+    tuple *x = deeper(t) && blocks_suffice(t->in) ? tuple_new(t->in, thaw_byte(t)) : NULL;
     for (int64_t i = 0; x && i < x->n && !throwing(t->in); i++) x->at[i] = thaw_value(t);
     t->depth--;
     if (!x || !throwing(t->in)) return v_obj(x);
@@ -257,7 +257,7 @@ static value shell(thawer *t, uint32_t id)
     if (throwing(t->in) || (!is_fail(*at) && whole)) return *at;
     if (!deeper(t)) return FAIL;
     const char *back = t->p;
-    if (is_fail(*at) && seek(t, id)) {
+    if (is_fail(*at) && blocks_suffice(t->in) && seek(t, id)) {
         value v = thaw_make(t, id);
         if (is_fail(v) && !throwing(t->in)) thaw_damaged(t);
         if (throwing(t->in) || !is_fail(*at))

@@ -194,6 +194,46 @@ void *try_grow(void *p, size_t n, err *e)
     return q ? q : err_nomem(e, n);
 }
 
+/* ---- what is watched ---- */
+
+static _Thread_local struct {
+    mem_watch w;
+    size_t taken, next; /* since it was asked; when it is asked again */
+} watched;
+static _Atomic bool tight;
+
+mem_watch mem_watch_set(mem_watch w)
+{
+    mem_watch was = watched.w;
+    watched.w = w;
+    watched.taken = watched.next = 0;
+    return was;
+}
+
+bool mem_may_take(size_t n, err *e)
+{
+    enum { STEP = 1 << 20 };
+    if (!watched.w.room) return true;
+    if (__builtin_add_overflow(watched.taken, n, &watched.taken)) watched.taken = SIZE_MAX;
+    if (watched.taken < STEP || watched.taken < watched.next) return true;
+    mem_watch w = watched.w;
+    watched.w = (mem_watch){0}; /* what makes room takes none */
+    watched.next = w.room(w.ctx, watched.taken, e);
+    watched.w = w;
+    watched.taken = 0;
+    return watched.next > 0;
+}
+
+bool mem_is_tight(void)
+{
+    return atomic_load_explicit(&tight, memory_order_relaxed);
+}
+
+void mem_set_tight(bool now)
+{
+    atomic_store_explicit(&tight, now, memory_order_relaxed);
+}
+
 bool size_mul(size_t a, size_t b, size_t *out, err *e)
 {
     if (!__builtin_mul_overflow(a, b, out) && *out <= PTRDIFF_MAX) return true;

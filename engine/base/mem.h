@@ -26,6 +26,19 @@ void *try_alloc(size_t n, err *e);
 void *try_zero(size_t n, err *e);
 void *try_grow(void *p, size_t n, err *e); /* p is untouched on failure */
 
+/* Who runs a task may watch what its thread takes.  `room` is asked when n bytes more are to be
+ * taken, and answers how many may follow before it is asked again; 0 and *e: there is no room. */
+typedef struct mem_watch {
+    void *ctx;
+    size_t (*room)(void *ctx, size_t n, err *e);
+} mem_watch;
+mem_watch mem_watch_set(mem_watch w); /* of this thread, {0}: none; what it was */
+/* Asked by what holds as much as a user's data: objects, capsules.  False: MemoryError. */
+bool mem_may_take(size_t n, err *e);
+/* Is the process near what it may take?  Then what is kept for later is given back. */
+bool mem_is_tight(void);
+void mem_set_tight(bool tight);
+
 #ifdef DSK_SANITIZE /* builds for tests only */
 /* The n-th try_* from now on fails, once; 0: none. */
 void mem_fail(int64_t n);

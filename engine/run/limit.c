@@ -77,6 +77,6 @@ bool run_watch(plan *p, int nthread, const run_opts *o, memory **out, err *e)
     if (near || away || o->use || (blind && p->ntask <= FEW_BLIND))
         *out = memory_new(p, room, all - budget, near, o);
     uint64_t least = budget > limit / 4 ? budget : limit / 4;
-    if (*out && !o->budget) memory_wall(*out, buf_live() + least + limit / 8);
+    if (*out && !o->budget) memory_wall(*out, buf_live() + least + limit / 8, limit);
     return true;
 }

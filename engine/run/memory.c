@@ -60,6 +60,7 @@ void memory_free(memory *m)
     if (!m) return;
     buf_set_wall(NULL, m);
     if (m->near) buf_set_short(false);
+    mem_set_tight(false);
     for (tid t = 0; t < m->p->ntask; t++) datum_unref(m->at[t].copy);
     pthread_mutex_destroy(&m->lock);
     pthread_cond_destroy(&m->change);
@@ -436,6 +437,7 @@ bool memory_enter(memory *m, tid t, uint64_t *reserved, _Atomic int *stop, err *
     m->nrunning++;
     memory_note_peak(m);
     pthread_mutex_unlock(&m->lock);
+    memory_watch(m, true);
     ok = fetch_all(m, coming, n, e);
     if (!ok && e->kind == MemoryError && memory_may_repeat(m, t, reserved)) {
         err_clear(e);
@@ -556,6 +558,7 @@ void memory_dropped(memory *m, tid t, uint64_t bytes)
 
 void memory_leave(memory *m, tid t)
 {
+    memory_watch(m, false);
     pthread_mutex_lock(&m->lock);
     inputs_pin(m, &m->p->task[t], false);
     m->nrunning--;

@@ -6,6 +6,7 @@
  * no memory object, and pay nothing. */
 #pragma once
 
+#include "engine/base/mem.h"
 #include "engine/plan/cost.h"
 #include "engine/run/run.h"
 
@@ -15,8 +16,9 @@ typedef struct memory memory;
  * is begun is finished first; `held`: what earlier runs left, beside the budget, which makes room
  * when nothing else can.  Of o: where to spill, whether wanted results are spilled, too. */
 memory *memory_new(plan *p, uint64_t budget, uint64_t held, bool near, const run_opts *o);
-/* More arrays than that are not made while m is there: who tries waits for room, or MemoryError. */
-void memory_wall(memory *m, uint64_t bytes);
+/* More arrays than that are not made while m is there: who tries waits for room, or MemoryError.
+ * Nor do tasks make more objects of the language when the process is larger than its limit. */
+void memory_wall(memory *m, uint64_t bytes, uint64_t limit);
 bool memory_is_near(const memory *m);
 void memory_free(memory *m);
 
@@ -42,6 +44,16 @@ void memory_leave(memory *m, tid t);
 bool memory_may_repeat(memory *m, tid t, uint64_t *reserved);
 /* and waits until it runs alone.  False: *stop was set. */
 bool memory_wait_alone(memory *m, _Atomic int *stop);
+
+/* While the results of a run become objects of the program, on the thread that does it: they are
+ * refused when the process is too large for its limit (0: the usual one). */
+typedef struct results_watch {
+    uint64_t limit, ceiling;
+    double trimmed;
+    mem_watch outer;
+} results_watch;
+void results_watch_begin(results_watch *w, uint64_t limit);
+void results_watch_end(results_watch *w);
 
 typedef struct memory_use {
     uint64_t budget, peak, spilled; /* bytes; the most results and reservations together */

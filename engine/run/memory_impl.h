@@ -59,6 +59,8 @@ struct memory {
     uint64_t base, other;     /* bytes that are not in arrays: when the run began, more since */
     uint64_t wall;            /* bytes of arrays that the whole process may have; 0: any */
     double looked;            /* when that was seen */
+    uint64_t limit, ceiling;  /* of the process; beyond it tasks get no more; 0: any */
+    double trimmed;           /* when unused memory was last given back */
     pthread_mutex_t lock;
     pthread_cond_t change;
     slot *at;
@@ -77,6 +79,9 @@ void memory_wait(memory *m); /* for a change, a moment at most */
 /* What tasks made of objects of the language is seen in the size of the process only.  False: it is
  * too much. */
 bool memory_look_around(memory *m);
+/* The task that this thread runs asks m before it takes more memory for objects, or not any more.
+ */
+void memory_watch(memory *m, bool on);
 
 /* --- memory_groups.c; with the lock --- */
 

@@ -4,6 +4,8 @@
  * after each item and holds the items it works on. */
 #include "lang/types/seq.h"
 
+#include <malloc.h>
+
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 #include "lang/words.h"
@@ -15,13 +17,11 @@ void *lang_grow(interp *in, void *p, int64_t count, size_t size)
     err e = {0};
     size_t n;
     if (count < 0) return throw(in, MemoryError, "%s", ""), NULL;
-    if (in->sure) return mem_grow(p, (size_t)count * size);
-    void *q = size_mul((size_t)count, size, &n, &e) ? try_grow(p, n ? n : 1, &e) : NULL;
-    if (!q) {
-        err_clear(&e);
-        throw(in, MemoryError, "%s", "");
-    }
-    return q;
+    if (size_mul((size_t)count, size, &n, &e))
+        return block_grow(in, p, p ? malloc_usable_size(p) : 0, n);
+    err_clear(&e);
+    no_room(in);
+    return NULL;
 }
 
 int64_t items_copy(interp *in, value *to, const value *from, int64_t n, int64_t step)

@@ -53,15 +53,15 @@ static value call_with_args(interp *in, const call *c, const void *function)
     return r;
 }
 
-/* What a worker's function gave, for everybody; NULL: it cannot leave that interpreter. */
-static datum *shared_datum(interp *in, value r)
+/* What a worker's function gave, for everybody; NULL: it cannot leave that interpreter, or
+ * MemoryError. */
+static datum *shared_datum(interp *in, value r, err *e)
 {
     datum *d = datum_of(in, r);
     if (!as_live(d)) return d;
     datum_unref(d);
-    err e = {0};
-    d = (datum *)freeze(in, r, &e);
-    err_clear(&e);
+    d = (datum *)freeze(in, r, e);
+    if (e->kind != MemoryError) err_clear(e);
     return d;
 }
 
@@ -105,10 +105,10 @@ datum *seat_run(seat *s, const call *c, seat_fn f, const void *ctx, err *e)
         seat_done(s, false);
         return *c->go_home = true, NULL;
     }
-    datum *d = is_fail(r) ? NULL : shared_datum(s->in, r);
+    datum *d = is_fail(r) ? NULL : shared_datum(s->in, r, e);
     if (is_fail(r))
         exc_to_err(s->in, e);
-    else if (!d)
+    else if (!d && !e->kind)
         *c->go_home = true;
     value_unref(s->in, r);
     exc_clear(s->in);

@@ -67,6 +67,7 @@ static void tidy(void *user)
     seat *s = user;
     if (!s->in) return;
     thaw_trim(s->in);
+    interp_trim(s->in);
     if (!buf_fits(buf_wall_most() / 8)) gc_collect(s->in);
 }
 
@@ -203,4 +204,5 @@ void seat_done(seat *s, bool keep)
         s->said[fd].n = 0;
     }
     if (s->in) thaw_trim(s->in);
+    if (s->in) interp_trim(s->in);
 }

@@ -82,6 +82,7 @@ static const builtin graph_table[] = {
     {"end_run(begun, collections, /)", figures_end, "Keeps what the run took."},
     {"last_run(collections, /)", figures_of, "What their last run took, or None."},
     {"memory_limit()", memory_limit, "Bytes that the process may have."},
+    {"within_limit(make, /)", within_limit, "make(), whose result must not exceed memory_limit."},
     {"learned()", graph_learned, "What tasks took by their names: (tasks, seconds, bytes)."},
     {"block_bytes(layer, key, /)", block_bytes_of, "Bytes of a block of a lazy array, or None."},
     {"uuid4()", uuid4, "A random UUID, as text."},

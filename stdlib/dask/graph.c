@@ -402,6 +402,24 @@ static void want_only(const graph *g, plan *pl, const ref *want)
         if (g->at[want[i].i].wanted) pl->task[pl->wanted[i]].flags |= TASK_WANTED;
 }
 
+/* Results become values of the program; none of them is there twice for long. */
+static bool take_results(graph *g, plan *pl, uint32_t n, const ref *want)
+{
+    bool ok = true;
+    uint64_t *again = plan_again(pl, 0, n);
+    results_watch w;
+    if (!limit_begin(g->in, &w)) return mem_free(again), false;
+    for (uint32_t i = 0; ok && i < n; i++) {
+        node *x = &g->at[want[i].i];
+        if (x->wanted && is_fail(x->result))
+            ok = !is_fail(x->result = value_of(g->in, plan_result(pl, i)));
+        if (ok) plan_forget(pl, i, again);
+    }
+    results_watch_end(&w);
+    mem_free(again);
+    return ok;
+}
+
 /* Runs everything from `at` on in the order of the graph, in parallel. */
 static bool run_shared(graph *g, uint32_t at, crew *c)
 {
@@ -430,11 +448,7 @@ static bool run_shared(graph *g, uint32_t at, crew *c)
     bool ok = pl && run_plan_with(g->in, pl, c, &(run_opts){.trace = ev});
     if (ok && ev) graph_learn(g->in, pl, g->of, ev);
     mem_free(ev);
-    for (uint32_t i = 0; ok && i < n; i++) {
-        node *x = &g->at[want[i].i];
-        if (x->wanted && is_fail(x->result))
-            ok = !is_fail(x->result = value_of(g->in, plan_result(pl, i)));
-    }
+    ok = ok && take_results(g, pl, n, want);
     if (pl) plan_free(pl);
     datum_unref(l);
     mem_free(what);

@@ -60,3 +60,23 @@ bool run_limits(interp *in, run_opts *o, value *keep)
     value_unref(in, m);
     return ok;
 }
+
+bool limit_begin(interp *in, results_watch *w)
+{
+    run_opts o = {0};
+    value folder;
+    if (!run_limits(in, &o, &folder)) return false;
+    value_unref(in, folder);
+    results_watch_begin(w, o.limit);
+    return true;
+}
+
+/* within_limit(make) */
+value within_limit(interp *in, const value *arg)
+{
+    results_watch w;
+    if (!limit_begin(in, &w)) return FAIL;
+    value r = call_n(in, arg[0], 0);
+    results_watch_end(&w);
+    return r;
+}

@@ -6,6 +6,9 @@
 plan_opts plan_settings(interp *in); /* planning.c */
 /* limits.c: memory; *keep holds the folder's name until the run is over */
 bool run_limits(interp *in, run_opts *o, value *keep);
+struct results_watch;
+bool limit_begin(interp *in, struct results_watch *w); /* false: pending */
+value within_limit(interp *in, const value *arg);
 /* run.c */
 typedef struct crew crew;
 bool native_scheduler(interp *in, value scheduler, value workers, crew **c);
