@@ -176,29 +176,12 @@ static bool may_have(size_t n)
 }
 #endif
 
-void *try_alloc(size_t n, err *e)
-{
-    void *p = may_have(n) ? malloc(n ? n : 1) : NULL;
-    return p ? p : err_nomem(e, n);
-}
-
-void *try_zero(size_t n, err *e)
-{
-    void *p = may_have(n) ? calloc(1, n ? n : 1) : NULL;
-    return p ? p : err_nomem(e, n);
-}
-
-void *try_grow(void *p, size_t n, err *e)
-{
-    void *q = may_have(n) ? realloc(p, n ? n : 1) : NULL;
-    return q ? q : err_nomem(e, n);
-}
-
 /* ---- what is watched ---- */
 
 static _Thread_local struct {
     mem_watch w;
     size_t taken, next; /* since it was asked; when it is asked again */
+    bool refused;       /* the last time */
 } watched;
 static _Atomic bool tight;
 
@@ -221,7 +204,15 @@ bool mem_may_take(size_t n, err *e)
     watched.next = w.room(w.ctx, watched.taken, e);
     watched.w = w;
     watched.taken = 0;
+    watched.refused = !watched.next;
     return watched.next > 0;
+}
+
+const char *mem_reason(void)
+{
+    return watched.w.room && watched.refused
+               ? ": memory_limit leaves no more; smaller chunks or partitions need less"
+               : "";
 }
 
 bool mem_is_tight(void)
@@ -232,6 +223,33 @@ bool mem_is_tight(void)
 void mem_set_tight(bool now)
 {
     atomic_store_explicit(&tight, now, memory_order_relaxed);
+}
+
+/* Room for sorting and the like counts as what tasks make does. */
+static bool may_take_much(size_t n, err *e)
+{
+    enum { MUCH = 1 << 20 };
+    return n < MUCH || mem_may_take(n, e);
+}
+
+void *try_alloc(size_t n, err *e)
+{
+    if (!may_take_much(n, e)) return NULL;
+    void *p = may_have(n) ? malloc(n ? n : 1) : NULL;
+    return p ? p : err_nomem(e, n);
+}
+
+void *try_zero(size_t n, err *e)
+{
+    if (!may_take_much(n, e)) return NULL;
+    void *p = may_have(n) ? calloc(1, n ? n : 1) : NULL;
+    return p ? p : err_nomem(e, n);
+}
+
+void *try_grow(void *p, size_t n, err *e)
+{
+    void *q = may_have(n) ? realloc(p, n ? n : 1) : NULL;
+    return q ? q : err_nomem(e, n);
 }
 
 bool size_mul(size_t a, size_t b, size_t *out, err *e)

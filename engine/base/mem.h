@@ -35,6 +35,8 @@ typedef struct mem_watch {
 mem_watch mem_watch_set(mem_watch w); /* of this thread, {0}: none; what it was */
 /* Asked by what holds as much as a user's data: objects, capsules.  False: MemoryError. */
 bool mem_may_take(size_t n, err *e);
+/* Why memory was not to be had: ": memory_limit ..." when that was refused, else "". */
+const char *mem_reason(void);
 /* Is the process near what it may take?  Then what is kept for later is given back. */
 bool mem_is_tight(void);
 void mem_set_tight(bool tight);

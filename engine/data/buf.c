@@ -432,7 +432,9 @@ static buf *new_large(size_t size, bool zero, err *e)
 {
     if (!ask_for_room(size)) return err_nomem(e, size);
     int k = class_of(size);
-    void *kept = k >= 0 ? take_kept(k) : NULL, *at = kept ? kept : fresh_block(k, size);
+    void *kept = k >= 0 ? take_kept(k) : NULL;
+    if (!kept && !mem_may_take(size, e)) return NULL;
+    void *at = kept ? kept : fresh_block(k, size);
     if (!at) return err_nomem(e, size);
     buf *b = buf_wrap(at, size, release_block, NULL);
     b->flags = BUF_POOL;

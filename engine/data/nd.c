@@ -115,7 +115,8 @@ void *nd_too_large(dtype_of t, int ndim, const int64_t *shape, double bytes, err
         size_text((double)buf_live(), most + strlen(most), 40);
         strcat(most, " in use: memory_limit leaves no more; smaller chunks or "
                      "partitions need less");
-    }
+    } else
+        strcpy(most, mem_reason());
     shape_text(ndim, shape, extents, sizeof extents);
     dtype_name(t, name);
     return err_set(e, MemoryError,

@@ -387,7 +387,8 @@ static bool deal_and_sort(deal *d, err *e)
     par_for(d->nslice, deal_slice, d);
     par_for(d->nbucket, sort_bucket, d);
     mem_free(d->end);
-    return !d->failed || err_set(e, MemoryError, "no room to sort %lld elements", (long long)d->n);
+    return !d->failed || err_set(e, MemoryError, "no room to sort %lld elements%s", (long long)d->n,
+                                 mem_reason());
 }
 
 /* --- the two faces ------------------------------------------------------------------------------

@@ -345,7 +345,7 @@ static nd *lanes_sorted(const nd *x, nd *y, int axis, bool positions, bool stabl
     if (j.groups > j.count) j.groups = j.count;
     par_for(j.groups, run_lanes, &j);
     if (!j.failed) return y;
-    err_set(e, MemoryError, "no room to sort %lld elements", (long long)j.n);
+    err_set(e, MemoryError, "no room to sort %lld elements%s", (long long)j.n, mem_reason());
     return datum_unref(y);
 }
 
