@@ -10,8 +10,9 @@ value text_format_bool(interp *in, value self, str *spec);
 value text_format_float(interp *in, value self, str *spec);
 value text_format_complex(interp *in, value self, str *spec);
 
-/* s % args */
-value percent_format(interp *in, str *s, value args);
+/* s % args; bytes: s is the text whose code points are the bytes of b"..." % args, and so is what
+ * comes of it */
+value percent_format(interp *in, str *s, value args, bool bytes);
 /* s.format(*args, **kwargs); args NULL: s.format_map(kwargs) */
 value format_text(interp *in, str *s, tuple *args, value kwargs);
 

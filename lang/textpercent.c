@@ -1,4 +1,5 @@
-/* lang/textpercent.c - the % operator of str: "%-8s %05.2f %(name)r" % args. */
+/* lang/textpercent.c - the % operator of str and bytes: "%-8s %05.2f %(name)r" % args.
+ * Bytes are formatted as text whose code points they are; only what arguments may be differs. */
 #include <math.h>
 #include <string.h>
 
@@ -6,6 +7,8 @@
 #include "engine/base/str.h"
 #include "lang/lang.h"
 #include "lang/textfmt.h"
+#include "lang/types/bytes.h"
+#include "lang/types/memview.h"
 #include "lang/types/strmethods.h"
 
 enum { MINUS = 1, PLUS = 2, BLANK = 4, ALT = 8, ZERO = 16 };
@@ -16,6 +19,7 @@ typedef struct percent {
     int64_t narg, next;
     value mapping; /* FAIL: none */
     bool keyed;    /* a %(key) was used: arguments come from the mapping */
+    bool bytes;    /* b"..." % args */
     strbuf out;
 } percent;
 
@@ -35,6 +39,14 @@ static value next_arg(interp *in, percent *s, const field *f)
     return s->arg[s->next++];
 }
 
+static value key_of(interp *in, const percent *s, str *text) /* takes text */
+{
+    if (!text || !s->bytes) return v_obj(text);
+    bytes *key = str_encoded(in, text, "latin-1", NULL);
+    obj_unref(in, text);
+    return v_obj(key);
+}
+
 static bool scan_key(interp *in, percent *s, field *f)
 {
     if (s->p >= s->end || *s->p != '(') return true;
@@ -51,11 +63,11 @@ static bool scan_key(interp *in, percent *s, field *f)
         throw(in, ValueError, "incomplete format key");
         return false;
     }
-    str *key = str_new(in, from, (size_t)(s->p++ - from));
-    if (!key) return false;
-    f->key_item = value_getitem(in, s->mapping, v_obj(key));
+    value key = key_of(in, s, str_new(in, from, (size_t)(s->p++ - from)));
+    if (is_fail(key)) return false;
+    f->key_item = value_getitem(in, s->mapping, key);
     f->has_key = s->keyed = true;
-    obj_unref(in, key);
+    value_unref(in, key);
     return !is_fail(f->key_item);
 }
 
@@ -141,6 +153,35 @@ static bool put_str(interp *in, percent *s, const field *f, str *text) /* takes 
     return true;
 }
 
+/* What %s of bytes writes for v. */
+static str *bytes_shown(interp *in, value v)
+{
+    size_t n;
+    value m;
+    const char *s = bytes_peek(v, &n);
+    if (s) return str_from_latin1(in, s, n);
+    int found = value_findattr(in, v, "__bytes__", &m);
+    if (found < 0) return NULL;
+    if (found) {
+        value out = call_n(in, m, 0);
+        value_unref(in, m);
+        if (is_fail(out)) return NULL;
+        bytes *b = as_bytes(out);
+        str *text = b ? str_from_latin1(in, b->at, b->n) : NULL;
+        if (!b) {
+            throw(in, TypeError, "__bytes__ returned non-bytes (type %s)", type_said(in, out));
+        }
+        value_unref(in, out);
+        return text;
+    }
+    s = buffer_peek(in, v, &n);
+    if (s) return str_from_latin1(in, s, n);
+    return THROW0(in, TypeError,
+                  "%%b requires a bytes-like object, or an object that implements __bytes__, "
+                  "not '%s'",
+                  type_said(in, v));
+}
+
 /* The argument of %d as an int (owned). */
 static value number_for(interp *in, value v, char code)
 {
@@ -203,7 +244,12 @@ static bool put_int(interp *in, percent *s, const field *f, value v, char code)
 static bool put_float(interp *in, percent *s, const field *f, value v, char code)
 {
     double x;
-    if (!to_double(in, v, &x)) return false;
+    if (!to_double(in, v, &x)) {
+        if (!s->bytes || !exc_is(in, TypeError)) return false;
+        exc_clear(in);
+        throw(in, TypeError, "float argument required, not %s", type_said(in, v));
+        return false;
+    }
     strbuf b = {0};
     bool ok =
         float_digits(in, &b, x, code, f->precision < 0 ? 6 : f->precision, f->flags & ALT, false);
@@ -211,6 +257,30 @@ static bool put_float(interp *in, percent *s, const field *f, value v, char code
     if (ok) put(s, f, sign, sb_text(&b), b.n, b.n, f->flags & ZERO);
     sb_clear(&b);
     return ok;
+}
+
+/* One byte, as its number or alone in bytes. */
+static bool put_byte(interp *in, percent *s, const field *f, value v)
+{
+    const field whole = {.flags = f->flags, .width = f->width, .precision = -1};
+    size_t len;
+    const bool alone = as_bytes(v) || as_bytearray(v);
+    const char *one = alone ? bytes_peek(v, &len) : NULL;
+    value n;
+    int found = one || as_str(v) ? 0 : int_index(in, v, &n);
+    if (one && len == 1) return put_str(in, s, &whole, str_char(in, (unsigned char)*one));
+    if (found < 0 && !exc_is(in, TypeError)) return false;
+    exc_clear(in);
+    if (found <= 0) {
+        throw(in, TypeError, "%%c requires an integer in range(256) or a single byte");
+        return false;
+    }
+    if (n.kind == V_INT && n.i >= 0 && n.i < 256) {
+        return put_str(in, s, &whole, str_char(in, (uint32_t)n.i));
+    }
+    value_unref(in, n);
+    throw(in, OverflowError, "%%c arg not in range(256)");
+    return false;
 }
 
 static bool put_char(interp *in, percent *s, const field *f, value v)
@@ -258,10 +328,19 @@ static bool one_field(interp *in, percent *s)
     bool ok = false;
     if (is_fail(v)) return false;
     switch (code) {
-    case 's': ok = put_str(in, s, &f, value_str(in, v)); break;
-    case 'r': ok = put_str(in, s, &f, value_repr(in, v)); break;
+    case 'b':
+        if (!s->bytes) {
+            ok = unsupported(in, s);
+            break;
+        } /* fallthrough */
+    case 's': ok = put_str(in, s, &f, s->bytes ? bytes_shown(in, v) : value_str(in, v)); break;
+    case 'r':
+        if (!s->bytes) {
+            ok = put_str(in, s, &f, value_repr(in, v));
+            break;
+        } /* fallthrough */
     case 'a': ok = put_str(in, s, &f, value_ascii(in, v)); break;
-    case 'c': ok = put_char(in, s, &f, v); break;
+    case 'c': ok = s->bytes ? put_byte(in, s, &f, v) : put_char(in, s, &f, v); break;
     case 'd':
     case 'i':
     case 'u':
@@ -291,19 +370,22 @@ static bool all_fields(interp *in, percent *s)
         if (!one_field(in, s)) return false;
     }
     if (is_fail(s->mapping) && s->next < s->narg) {
-        throw(in, TypeError, "not all arguments converted during string formatting");
+        throw(in, TypeError, "not all arguments converted during %s formatting",
+              s->bytes ? "bytes" : "string");
         return false;
     }
     return true;
 }
 
-value percent_format(interp *in, str *text, value args)
+value percent_format(interp *in, str *text, value args, bool in_bytes)
 {
-    percent s = {.start = text->at, .p = text->at, .end = text->at + text->nbyte};
+    percent s = {
+        .start = text->at, .p = text->at, .end = text->at + text->nbyte, .bytes = in_bytes};
     tuple *t = as_tuple(args);
     s.arg = t ? t->at : &args;
     s.narg = t ? t->n : 1;
-    s.mapping = !t && !as_str(args) && type_of(in, args)->getitem ? args : FAIL;
+    const bool text_like = as_str(args) || (in_bytes && (as_bytes(args) || as_bytearray(args)));
+    s.mapping = !t && !text_like && type_of(in, args)->getitem ? args : FAIL;
     bool ok = all_fields(in, &s);
     value v = ok ? v_obj(str_new(in, sb_text(&s.out), s.out.n)) : FAIL;
     sb_clear(&s.out);

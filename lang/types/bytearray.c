@@ -13,6 +13,7 @@ static bytearray *self_array(const value *arg)
 static bool splice(interp *in, bytearray *b, size_t from, size_t to, const char *with, size_t n)
 {
     size_t tail = b->n - to, old = b->n;
+    if (n < to - from && !bytearray_resizable(in, b)) return false; /* before anything moves */
     if (n > to - from && !bytearray_resize(in, b, from + n + tail)) return false;
     memmove(b->at + from + n, b->at + to, tail);
     if (n) memcpy(b->at + from, with, n);
@@ -106,7 +107,10 @@ value bytearray_inplace(interp *in, enum binop op, value self, value other)
     bytearray *b = (bytearray *)self.o;
     size_t n;
     if (op == OP_ADD && bytes_peek(other, &n)) {
-        return extend_by(in, b, other) ? value_ref(self) : FAIL;
+        b->views += other.o == self.o; /* it is being read */
+        bool done = extend_by(in, b, other);
+        b->views -= other.o == self.o;
+        return done ? value_ref(self) : FAIL;
     }
     if (op != OP_MUL) return value_ref(NOTIMPL);
     value more = T_bytearray.binary(in, OP_MUL, self, other);
@@ -115,6 +119,21 @@ value bytearray_inplace(interp *in, enum binop op, value self, value other)
     bool ok = splice(in, b, 0, b->n, m->at, m->n);
     value_unref(in, more);
     return ok ? value_ref(self) : FAIL;
+}
+
+/* del b[start::step], count bytes, step not 1 */
+static bool del_strided(interp *in, bytearray *b, int64_t start, int64_t step, int64_t count)
+{
+    if (!bytearray_resizable(in, b)) return false;
+    if (!count) return true;
+    if (step < 0) start += step * (count - 1), step = -step;
+    char *to = b->at + start;
+    for (int64_t k = 0, at = start + 1; k < count; k++, at += step) {
+        const int64_t end = k + 1 < count ? at + step - 1 : (int64_t)b->n;
+        memmove(to, b->at + at, (size_t)(end - at));
+        to += end - at;
+    }
+    return bytearray_resize(in, b, (size_t)(to - b->at));
 }
 
 static bool set_slice(interp *in, bytearray *b, const slice *sl, value v)
@@ -128,11 +147,8 @@ static bool set_slice(interp *in, bytearray *b, const slice *sl, value v)
     if (step == 1) {
         if (stop < start) stop = start;
         ok = splice(in, b, (size_t)start, (size_t)stop, with->at, with->n);
-    } else if (is_fail(v)) {
-        for (int64_t k = 0; k < count && ok; k++) { /* from the right */
-            int64_t i = step < 0 ? start + k * step : start + (count - 1 - k) * step;
-            ok = splice(in, b, (size_t)i, (size_t)i + 1, NULL, 0);
-        }
+    } else if (!with->n) {
+        ok = del_strided(in, b, start, step, count);
     } else if ((int64_t)with->n != count) {
         throw(in, ValueError, "attempt to assign bytes of size %zu to extended slice of size %lld",
               with->n, (long long)count);

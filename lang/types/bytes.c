@@ -10,6 +10,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
 #include "lang/interp.h"
+#include "lang/textfmt.h"
 #include "lang/types/bytesmethods.h"
 #include "lang/types/iter.h"
 #include "lang/types/memview.h"
@@ -25,13 +26,16 @@ bytes *bytes_new(interp *in, const char *s, size_t n)
     return b;
 }
 
+bool bytearray_resizable(interp *in, const bytearray *b)
+{
+    if (b->views) throw(in, BufferError, "Existing exports of data: object cannot be re-sized");
+    return !b->views;
+}
+
 /* n bytes; what is new among them is undefined. */
 static bool room(interp *in, bytearray *b, size_t n)
 {
-    if (b->views && n != b->n) {
-        throw(in, BufferError, "Existing exports of data: object cannot be re-sized");
-        return false;
-    }
+    if (n != b->n && !bytearray_resizable(in, b)) return false;
     if (n + 1 > b->cap || !b->at) {
         size_t cap = n + n / 8 + 8;
         err e = {0};
@@ -238,6 +242,7 @@ enum { SCAN = 4 << 20 };
 
 value bytes_quote(interp *in, const char *s, size_t n, const char *before, const char *after)
 {
+    const bool array = *after; /* bytearray: its repr escapes ' within " too */
     bool single = false, twice = false;
     for (size_t i = 0; i < n && !(single && twice); i += SCAN) {
         const size_t k = n - i < SCAN ? n - i : SCAN;
@@ -253,7 +258,7 @@ value bytes_quote(interp *in, const char *s, size_t n, const char *before, const
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s[i];
         if (!goes_on(in, i)) return sb_clear(&b), FAIL;
-        if (c == (unsigned char)quote || c == '\\')
+        if (c == (unsigned char)quote || c == '\\' || (array && c == '\''))
             sb_addc(&b, '\\'), sb_addc(&b, (char)c);
         else if (c == '\n')
             sb_adds(&b, "\\n");
@@ -363,9 +368,7 @@ static value percent(interp *in, value self, value args)
     size_t n;
     const char *s = bytes_peek(self, &n);
     str *text = str_from_latin1(in, s, n);
-    value shown = text ? bytes_percent_args(in, args) : FAIL;
-    value out = is_fail(shown) ? FAIL : value_binary(in, OP_MOD, v_obj(text), shown);
-    value_unref(in, shown);
+    value out = text ? percent_format(in, text, args, true) : FAIL;
     obj_unref(in, text);
     if (is_fail(out)) return FAIL;
     bytes *b = str_encoded(in, as_str(out), "latin-1", NULL);

@@ -714,30 +714,6 @@ value bytes_istitle(interp *in, const value *arg)
     return v_bool(found);
 }
 
-/* ---- % ---- */
-
-static value percent_arg(interp *in, value v)
-{
-    span s;
-    s.at = bytes_peek(v, &s.n);
-    return s.at ? v_obj(str_from_latin1(in, s.at, s.n)) : value_ref(v);
-}
-
-value bytes_percent_args(interp *in, value args)
-{
-    tuple *t = as_tuple(args);
-    if (!t) return percent_arg(in, args);
-    tuple *out = tuple_new(in, t->n);
-    for (int64_t i = 0; out && i < t->n; i++) {
-        out->at[i] = percent_arg(in, t->at[i]);
-        if (!is_fail(out->at[i])) continue;
-        out->at[i] = NONE;
-        obj_unref(in, out);
-        return FAIL;
-    }
-    return v_obj(out);
-}
-
 static value newargs(interp *in, const value *arg)
 {
     return newargs_of(in, &T_bytes, arg[0]);

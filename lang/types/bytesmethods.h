@@ -79,7 +79,6 @@ X(hex) X(find) X(rfind) X(index) X(rindex) X(count) X(startswith) X(endswith) X(
     value bytes_like(interp *in, value model, const char *s, size_t n);
 bool byte_of(interp *in, value v, unsigned char *out, const char *why);
 bool bytearray_resize(interp *in, bytearray *b, size_t n);
+bool bytearray_resizable(interp *in, const bytearray *b); /* false: BufferError, it is viewed */
 value bytearray_inplace(interp *in, enum binop op, value self, value other);
 bool bytearray_setitem(interp *in, value self, value key, value v);
-/* The arguments of b'...' % args with bytes as text. */
-value bytes_percent_args(interp *in, value args);

@@ -412,7 +412,7 @@ static value str_binary(interp *in, enum binop op, value a, value b)
     if (op == OP_ADD && x && y) return v_obj(str_concat(in, x, y));
     if (op == OP_MUL && x) return repeat(in, x, b);
     if (op == OP_MUL && y) return repeat(in, y, a);
-    if (op == OP_MOD && x) return percent_format(in, x, b);
+    if (op == OP_MOD && x) return percent_format(in, x, b, false);
     return value_ref(NOTIMPL);
 }
 
