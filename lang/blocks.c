@@ -161,7 +161,7 @@ static void release_unused(pool *p)
 
 void interp_trim(interp *in)
 {
-    enum { MANY = 256 << 20, FEW = 8 << 20 };
+    enum { MANY = 64 << 20, FEW = 8 << 20 };
     pool *p = &in->pool;
     const size_t least = (mem_is_tight() ? FEW : MANY) / POOL_CHUNK;
     if (p->nchunk < least || p->nchunk - p->nlooked < least) return;

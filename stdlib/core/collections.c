@@ -148,6 +148,8 @@ static const builtin functions[] = {
     {"_first_out(mapping, /)", first_out, "Takes the first pair out of a dict."},
     {"_count_elements(mapping, iterable, /)", count_elements,
      "Adds how often each element occurs to the counts in a mapping."},
+    {"_distinct(parts, key, /)", distinct_items,
+     "A list of the items of all parts, those with the same key(item) once."},
     {0},
 };
 
