@@ -13,17 +13,24 @@ enum { PIECE = 1 << 22 };
 static const uint64_t gather[2] = {0x0102040810204080u, 0x8040201008040201u};
 static const uint64_t scatter[2] = {0x8040201008040201u, 0x0102040810204080u};
 
+/* 1 for each byte that is not zero: views of other integers as bool have such. */
+static uint64_t truths(uint64_t word)
+{
+    const uint64_t low = 0x7f7f7f7f7f7f7f7fu;
+    return (((word & low) + low) | word) >> 7 & 0x0101010101010101u;
+}
+
 static void pack_row(const char *from, int64_t n, bool big, uint8_t *to)
 {
     uint64_t word;
     for (; n >= 8; n -= 8, from += 8) {
         memcpy(&word, from, 8);
-        *to++ = (uint8_t)(word * gather[big] >> 56);
+        *to++ = (uint8_t)(truths(word) * gather[big] >> 56);
     }
     if (!n) return;
     word = 0;
     memcpy(&word, from, (size_t)n);
-    *to = (uint8_t)(word * gather[big] >> 56);
+    *to = (uint8_t)(truths(word) * gather[big] >> 56);
 }
 
 static uint64_t unpack_byte(uint8_t byte, bool big)
