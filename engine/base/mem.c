@@ -225,23 +225,14 @@ void mem_set_tight(bool now)
     atomic_store_explicit(&tight, now, memory_order_relaxed);
 }
 
-/* Room for sorting and the like counts as what tasks make does. */
-static bool may_take_much(size_t n, err *e)
-{
-    enum { MUCH = 1 << 20 };
-    return n < MUCH || mem_may_take(n, e);
-}
-
 void *try_alloc(size_t n, err *e)
 {
-    if (!may_take_much(n, e)) return NULL;
     void *p = may_have(n) ? malloc(n ? n : 1) : NULL;
     return p ? p : err_nomem(e, n);
 }
 
 void *try_zero(size_t n, err *e)
 {
-    if (!may_take_much(n, e)) return NULL;
     void *p = may_have(n) ? calloc(1, n ? n : 1) : NULL;
     return p ? p : err_nomem(e, n);
 }
@@ -250,6 +241,15 @@ void *try_grow(void *p, size_t n, err *e)
 {
     void *q = may_have(n) ? realloc(p, n ? n : 1) : NULL;
     return q ? q : err_nomem(e, n);
+}
+
+void *try_room(size_t n, err *e)
+{
+#ifndef DSK_SANITIZE /* which keeps what was freed: the size of the process says little */
+    enum { MUCH = 1 << 20 };
+    if (n >= MUCH && !mem_may_take(n, e)) return NULL;
+#endif
+    return try_alloc(n, e);
 }
 
 bool size_mul(size_t a, size_t b, size_t *out, err *e)

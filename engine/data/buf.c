@@ -430,7 +430,11 @@ static bool clear(char *at, size_t size, err *e)
 
 static buf *new_large(size_t size, bool zero, err *e)
 {
-    if (!ask_for_room(size)) return err_nomem(e, size);
+    if (!ask_for_room(size))
+        return err_set(e, MemoryError,
+                       "cannot allocate %zu bytes beside %zu in use: memory_limit leaves no more; "
+                       "smaller chunks or partitions need less",
+                       size, buf_live());
     int k = class_of(size);
     void *kept = k >= 0 ? take_kept(k) : NULL;
     if (!kept && !mem_may_take(size, e)) return NULL;

@@ -201,7 +201,7 @@ static void merge_indices(const lane *v, int64_t *index, int64_t *scratch, int64
 
 static bool order_by_key(const lane *v, int64_t *index, int64_t n, err *e)
 {
-    keyed *all = try_alloc(2 * (size_t)n * sizeof *all, e);
+    keyed *all = try_room(2 * (size_t)n * sizeof *all, e);
     if (!all) return false;
     for (int64_t i = 0; i < n; i++) all[i] = (keyed){v->key[index[i]], index[i]};
     keyed_order(all, all + n, n);
@@ -213,7 +213,7 @@ static bool order_by_key(const lane *v, int64_t *index, int64_t n, err *e)
 bool lane_sort_stable(const lane *v, int64_t *index, int64_t n, err *e)
 {
     if (v->key && n >= 64) return order_by_key(v, index, n, e);
-    int64_t *scratch = try_alloc((size_t)n * sizeof *scratch, e);
+    int64_t *scratch = try_room((size_t)n * sizeof *scratch, e);
     if (!scratch) return false;
     merge_indices(v, index, scratch, n);
     mem_free(scratch);

@@ -205,7 +205,7 @@ static bool find_among(uint64_t *key, int64_t n, const int64_t *kth, int nkth, u
         TRY(places_find(dtype_plain(DT_uint64), n, (const char *)key, sizeof *key, kth, nkth, out,
                         &found, e));
     if (found) return true;
-    uint64_t *scratch = try_alloc((size_t)n * sizeof *scratch + 1, e);
+    uint64_t *scratch = try_room((size_t)n * sizeof *scratch + 1, e);
     if (!scratch) return false;
     keys_sort(key, scratch, n);
     for (int i = 0; i < nkth; i++) out[i] = key[kth[i]];

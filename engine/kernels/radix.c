@@ -338,7 +338,7 @@ static void sort_bucket(void *arg, int64_t b)
     if (n == 0) return;
     if (!all_equal(d, at, n)) {
         err e = {0};
-        if (n > INSERT_MAX && !(room = try_alloc((size_t)n * (size_t)d->size, &e))) {
+        if (n > INSERT_MAX && !(room = try_room((size_t)n * (size_t)d->size, &e))) {
             err_clear(&e);
             atomic_store(&d->failed, true);
             return;
@@ -437,7 +437,7 @@ bool radix_order(dtype_of t, int64_t n, const char *from, ptrdiff_t step, char *
                  ptrdiff_t order_step, bool *ties, err *e)
 {
     deal *d = try_zero(sizeof *d, e);
-    keyed *room = d ? try_alloc((size_t)n * sizeof *room, e) : NULL;
+    keyed *room = d ? try_room((size_t)n * sizeof *room, e) : NULL;
     bool ok = room != NULL;
     if (ok) {
         *d = (deal){.t = t, .from = from, .step = step, .to = (char *)room, .n = n, .size = 16};
@@ -488,7 +488,7 @@ static void collect_slice(void *arg, int64_t slice)
 
 static bool pick_places(deal *d, const int64_t *kth, int nkth, char *out, err *e)
 {
-    uint64_t *kept = try_alloc((size_t)d->nkept * 2 * sizeof *kept, e);
+    uint64_t *kept = try_room((size_t)d->nkept * 2 * sizeof *kept, e);
     if (!kept) return false;
     d->to = (char *)kept;
     par_for(d->nslice, collect_slice, d);

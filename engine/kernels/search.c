@@ -97,7 +97,7 @@ static uint64_t *ordered_keys(const nd *row, const int64_t *order, err *e)
 {
     int64_t n = nd_shape(row)[0];
     ptrdiff_t step = nd_strides(row)[0];
-    uint64_t *key = try_alloc((size_t)n * sizeof *key + 8, e);
+    uint64_t *key = try_room((size_t)n * sizeof *key + 8, e);
     if (key && !order) keys_make(nd_type(row), n, row->at, step, false, key);
     for (int64_t i = 0; key && order && i < n; i++)
         keys_make(nd_type(row), 1, row->at + order[i] * step, 0, false, &key[i]);

@@ -233,7 +233,7 @@ static bool settle_zeros(const lane_job *j, const char *from, char *to, err *e)
         }
         return true;
     }
-    keyed *x = try_alloc((size_t)j->n * sizeof *x, e);
+    keyed *x = try_room((size_t)j->n * sizeof *x, e);
     if (!x) return false;
     keyed_make(t, j->n, from, fs, x);
     keyed_order_as_numpy(x, j->n);
@@ -327,7 +327,7 @@ static void run_lanes(void *arg, int64_t group)
                                                        : 4)
                     : large      ? (straight ? 0 : 1)
                                  : 2;
-    uint64_t *room = try_alloc((size_t)(words * j->n) * sizeof *room + 8, &e);
+    uint64_t *room = try_room((size_t)(words * j->n) * sizeof *room + 8, &e);
     bool ok = room && (!rows || sort_short_rows(j, i, end, &e));
     for (; ok && !rows && i < end; i++) ok = run_lane(j, i, room, large, &e);
     mem_free(room);
@@ -554,7 +554,7 @@ static void run_kth(void *arg, int64_t group)
     int axis = j->x->ndim - 1;
     dtype_of t = nd_type(j->x);
     bool large = radix_is_large(t, j->n) && t.size >= 4;
-    uint64_t *room = try_alloc((large ? 1 : 2 * (size_t)j->n) * sizeof *room, &e);
+    uint64_t *room = try_room((large ? 1 : 2 * (size_t)j->n) * sizeof *room, &e);
     bool ok = room != NULL;
     int64_t i = group * j->count / j->groups, end = (group + 1) * j->count / j->groups;
     for (; ok && i < end; i++)

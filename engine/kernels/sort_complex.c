@@ -47,7 +47,7 @@ bool complex_order(const lane *v, int64_t *index, int64_t n, bool *done, bool *t
     enum { SOME = 256 };
     *done = *ties = false;
     if (has_nan(v->t, n, v->at, v->step)) return true;
-    keyed *x = try_alloc(2 * (size_t)n * sizeof *x, e);
+    keyed *x = try_room(2 * (size_t)n * sizeof *x, e);
     if (!x) return false;
     for (int64_t i = 0; i < n; i += SOME) {
         uint64_t key[SOME];
@@ -95,7 +95,7 @@ static bool find_kth(const lane *v, int64_t n, int64_t kth, const char *real, ch
         COUNT(float)
     else
         COUNT(double)
-    if (same > FEW / 2 && !(x = try_alloc(2 * (size_t)same * sizeof *x, e))) return false;
+    if (same > FEW / 2 && !(x = try_room(2 * (size_t)same * sizeof *x, e))) return false;
     if (v->t.dt == DT_complex64)
         COLLECT(float)
     else

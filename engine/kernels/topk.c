@@ -134,7 +134,7 @@ static nd *top(const nd *x, int64_t k, int axis, bool positions, err *e)
     if (!has_keys(x->dtype) || b.m > n / 8 || b.m == 0 || nd_count(x) == 0)
         return top_by_sort(x, k, axis, positions, e);
     b.cap = b.m < 64 ? b.m + 64 : 2 * b.m;
-    b.at = try_alloc(2 * (size_t)b.cap * sizeof *b.at, e);
+    b.at = try_room(2 * (size_t)b.cap * sizeof *b.at, e);
     b.scratch = b.at + b.cap;
     memcpy(shape, nd_shape(x), (size_t)x->ndim * sizeof *shape);
     shape[axis] = b.m;
