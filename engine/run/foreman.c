@@ -123,6 +123,7 @@ foreman *foreman_new(const foreman_hooks *h, bool remote)
     pthread_mutex_init(&f->lock, NULL);
     if (h) f->hooks = *h;
     f->remote = remote;
+    f->most_deaths = 3; /* as in Dask */
     f->board = board_new();
     return f;
 }

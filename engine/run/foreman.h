@@ -64,6 +64,9 @@ int foreman_hire(foreman *f, int nthread); /* its number; -1: too many */
  * ran there runs again, and what only it held is made again. */
 void foreman_dismiss(foreman *f, int who, const char *how);
 void foreman_rehire(foreman *f, int who);
+/* How many deaths of workers a task survives that ran there (3 unless this is called); one more
+ * and it fails: "KilledWorker". */
+void foreman_forgive(foreman *f, int deaths);
 /* Things that tasks use up while they run, beside threads: the number of a kind; -1: too many. */
 int foreman_resource(foreman *f, const char *name);
 void foreman_equip(foreman *f, int who, const double has[MAX_RESOURCES]);

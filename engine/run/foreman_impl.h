@@ -85,6 +85,7 @@ struct foreman {
     foreman_hooks hooks;
     struct board *board; /* counted */
     bool remote, closed, poke;
+    int most_deaths; /* of workers, that a task survives */
     errand **table;
     uint32_t ntable, cap;
     uint64_t next_id, next_seq, next_attempt;

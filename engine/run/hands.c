@@ -215,12 +215,18 @@ void foreman_equip(foreman *f, int who, const double has[MAX_RESOURCES])
     foreman_leave(f);
 }
 
+void foreman_forgive(foreman *f, int deaths)
+{
+    foreman_enter(f);
+    f->most_deaths = deaths;
+    foreman_leave(f);
+}
+
 static void lose(errand *e, int who, const char *how)
 {
-    enum { MOST_DEATHS = 3 }; /* Dask's allowed-failures */
     if (e->state == ERRAND_PROCESSING && e->worker == who) {
         e->attempt = 0;
-        if (++e->deaths > MOST_DEATHS || e->retries < 0) {
+        if (++e->deaths > e->of->most_deaths || e->retries < 0) {
             err x = {0};
             if (e->retries < 0)
                 err_set(&x, RuntimeError, "the worker was %s", how);

@@ -1,5 +1,6 @@
 /* stdlib/futures/office.c - a scheduler with its workers as an object: what a LocalCluster holds.
  */
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -213,6 +214,15 @@ static value o_pids(interp *in, const value *arg)
     return v_obj(l);
 }
 
+static value o_forgive(interp *in, const value *arg)
+{
+    office *o = office_peek(in, arg[0]);
+    int64_t n;
+    if (!o || !to_int64(in, arg[1], &n)) return FAIL;
+    foreman_forgive(o->f, (int)(n < 0 ? -1 : n < INT_MAX ? n : INT_MAX));
+    return NONE;
+}
+
 static value o_settle(interp *in, const value *arg)
 {
     office *o = office_peek(in, arg[0]);
@@ -296,6 +306,7 @@ static const builtin office_table[] = {
     {"changed(self, now, seconds=None, /)", office_changed, NULL},
     {"names(self)", office_names, NULL},
     {"settle(self)", o_settle, NULL},
+    {"forgive(self, deaths, /)", o_forgive, NULL},
     {"pause(self, worker, /)", o_pause, NULL},
     {"resume(self, worker, /)", o_resume, NULL},
     {"pids(self)", o_pids, NULL},
