@@ -106,9 +106,10 @@ int share_nameless(const char *dir, int how)
     strbuf b = {0};
     sb_addf(&b, "%s/dsk-spill-XXXXXX", dir);
     char *name = sb_take(&b, NULL);
-    int named = mkostemp(name, O_CLOEXEC | how);
-    if (named >= 0 || errno == EINVAL) unlink(name); /* created, then refused by the file system */
+    int named = mkostemp(name, O_CLOEXEC | how), why = errno;
+    if (named >= 0 || why == EINVAL) unlink(name); /* some refuse what they have created */
     mem_free(name);
+    errno = why;
     return named;
 }
 

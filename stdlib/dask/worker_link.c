@@ -22,16 +22,27 @@ enum { MOST_PIECES = 64, MOST_FDS = 250 }; /* the system passes on 253 at a time
 
 /* ---- out ---- */
 
-/* Large segments: memory that holds them already goes as it is, others are copied into some. */
+static int shared_already(const wire_seg *s)
+{
+    return s->n < SHARE_LEAST ? -1 : share_peek(s->owner, s->at, s->n);
+}
+
+/* Large segments: memory that holds them already goes as it is (a file has to), others are copied
+ * into some, as long as there is any and room for those. */
 static void pack_memory(parcel *p)
 {
+    uint32_t held = 0;
+    bool room = true;
+    for (uint32_t i = 0; i < p->w.nseg; i++) held += shared_already(&p->w.seg[i]) >= 0;
     for (uint32_t i = 0; i < p->w.nseg && p->nfd < MOST_FDS; i++) {
         wire_seg *s = &p->w.seg[i];
         if (s->n < SHARE_LEAST) continue;
-        int fd = share_peek(s->owner, s->at, s->n);
+        int fd = shared_already(s);
         bool own = fd < 0;
-        if (own) fd = share_copy(s->at, s->n);
-        if (fd < 0) return;
+        if (own && room && p->nfd + held < MOST_FDS) fd = share_copy(s->at, s->n);
+        room = room && fd >= 0;
+        if (fd < 0) continue;
+        held -= !own;
         p->fd = mem_grow(p->fd, (p->nfd + 1) * sizeof *p->fd);
         p->own = mem_grow(p->own, (p->nfd + 1) * sizeof *p->own);
         p->fd[p->nfd] = fd;
