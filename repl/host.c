@@ -115,6 +115,23 @@ static char *hook_ask(void *ctx, const char *prompt)
     return sb_take(&b, NULL);
 }
 
+/* What a mapped file was to hold is not there.  Then the signal comes again, and ends the process.
+ */
+static void on_missing_memory(int number)
+{
+    static const char text[] = "dsk: memory of a mapped file is not there: its disk (or /dev/shm) "
+                               "is full, or somebody has "
+                               "made the file shorter\n";
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) return;
+    (void)number;
+}
+
+static void tell_missing_memory(void)
+{
+    struct sigaction was, a = {.sa_handler = on_missing_memory, .sa_flags = (int)SA_RESETHAND};
+    if (!sigaction(SIGBUS, NULL, &was) && was.sa_handler == SIG_DFL) sigaction(SIGBUS, &a, NULL);
+}
+
 void host_open(host *h, void *ctx)
 {
     *h = (host){.ctx = ctx,
@@ -125,6 +142,7 @@ void host_open(host *h, void *ctx)
     struct sigaction a = {.sa_handler = on_interrupt}; /* no SA_RESTART: waiting calls wake up */
     sigaction(SIGINT, &a, NULL);
     stop_listen(&interrupts);
+    tell_missing_memory();
     signal(SIGPIPE, SIG_IGN); /* of stdout only: see host_write */
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit of size is an OSError */
 }
