@@ -73,7 +73,7 @@ refuses() {
     rm -rf "$out/tmp"
     mkdir "$out/tmp"
     env "$@" DSK_RUN=$$-refused LD_PRELOAD="$out/shim.so" TMPDIR="$out/tmp" \
-        timeout -k 1 60 "$program" --memory 32MB "$here/spill.dsk" >"$out/log" 2>"$out/err" &&
+        timeout -k 1 60 "$program" --memory 40MB "$here/spill.dsk" >"$out/log" 2>"$out/err" &&
         [ "$(tr '\n' ' ' <"$out/log")" = '865.887977 True 2000000.0 ' ] && nothing_left $$-refused
     count $? "refused: $*"
 }
