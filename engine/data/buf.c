@@ -156,6 +156,25 @@ static void *map_block(size_t want, size_t size)
     return at;
 }
 
+static double clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+double buf_fresh_ns(void)
+{
+    enum { SIZE = 2 * HUGE, PAGE = 4096 };
+    double from = clock_ns();
+    char *at = map_block(SIZE, SIZE);
+    if (!at) return 0;
+    for (size_t i = 0; i < SIZE; i += PAGE) *(volatile char *)(at + i) = 0;
+    double ns = (clock_ns() - from) / SIZE;
+    munmap(at, SIZE);
+    return ns;
+}
+
 static void unmap_block(void *at, size_t size)
 {
     enum { LONG = 32 << 20 };
@@ -206,7 +225,7 @@ static void trim(size_t bytes);
  * so that the process is about as large as what it holds. */
 static void make_room(size_t size)
 {
-    enum { SPARE = 24 << 20 };
+    enum { SPARE = 12 << 20 };
     size_t most = SPARE + atomic_load_explicit(&pool.peak, memory_order_relaxed) / 5;
     if (buf_pool_kept() > most) trim(most);
     size_t bound = atomic_load_explicit(&pool.bound, memory_order_relaxed);

@@ -72,6 +72,10 @@ static inline const cell_ops *buf_cells(const buf *b)
 /* Free large blocks are kept for reuse up to this many bytes (1 GiB unless set). */
 size_t buf_pool_limit(size_t bytes); /* what it was */
 size_t buf_pool_kept(void);
+/* Measured: nanoseconds for a byte of memory that the process did not have before; 0: there is
+ * none.
+ */
+double buf_fresh_ns(void);
 /* Lets go of what is kept beyond a share of what is in use; a fresh buffer does so too. */
 void buf_pool_settle(void);
 void buf_pool_clear(void); /* nothing is kept */

@@ -36,10 +36,28 @@ static nd *reduce_block(const red_fn *r, enum reduction_id id, const nd *x, bool
     return nd_reduce(&reductions[id], x, r->axes, keepdims, want, NULL, e);
 }
 
+/* Nobody else looks at x, which is a whole buffer of numbers like y's, and has the shape of x op y:
+ * the result may be written over it. */
+static bool is_room(const nd *x, const nd *y)
+{
+    bool ok = x->hdr.rc == 1 && x->flags & ND_C && x->at == x->b->data && !buf_shared(x->b) &&
+              !(x->b->flags & ~(uint32_t)(BUF_POOL | BUF_COUNTED)) && x->dtype == y->dtype &&
+              dtype_is_float(x->dtype) && x->ndim == y->ndim;
+    for (int k = 0; k < x->ndim && ok; k++)
+        ok = nd_shape(y)[k] == nd_shape(x)[k] || nd_shape(y)[k] == 1;
+    return ok;
+}
+
 /* x op y, consuming both; either may be NULL after a failure */
 static nd *op2(enum ufunc_id id, nd *x, nd *y, err *e)
 {
-    nd *out = x && y ? nd_map2(id, x, y, e) : NULL;
+    map_opts o = OPTS_NONE;
+    const nd *in[] = {x, y};
+    nd *out = NULL;
+    if (x && y) {
+        if (is_room(x, y)) o.out[0] = x;
+        if (!nd_map(&ufuncs[id], in, &o, &out, e)) out = NULL;
+    }
     datum_unref(x);
     datum_unref(y);
     return out;
@@ -189,14 +207,14 @@ static const fn_kind mean_combine_kind = {.name = "mean_combine",
                                           .fields = red_fields,
                                           .call = mean_combine_call,
                                           .takes = "X",
-                                          .cost = {.joins = true, .folds = true, .ns = 5}};
+                                          .cost = {.joins = true, .folds = true, .ns = 1}};
 static const fn_kind mean_agg_kind = {.name = "mean_agg",
                                       .version = 1,
                                       .size = sizeof(red_fn),
                                       .fields = red_fields,
                                       .call = mean_agg_call,
                                       .takes = "X",
-                                      .cost = {.joins = true, .folds = true, .ns = 5}};
+                                      .cost = {.joins = true, .folds = true, .ns = 1}};
 
 /* --- moments --- */
 

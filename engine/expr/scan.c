@@ -473,6 +473,10 @@ expr *expr_scan(label l, const scan *s, const expr *x, int axis, dtype_of want, 
     /* as in Dask, blocks of a sequential scan are not told of the type that is asked for */
     const dtype_of as = method == 'b' ? t : (dtype_of){.dt = DT_none};
     fn *f = scan_new(&scan_kind, s->name, &(scan_fn){.s = s, .axis = axis, .want = as});
+    if (s->skip_nan && t.dt >= DT_float16) { /* NaN are replaced in a copy */
+        f->copies = 1;
+        f->ns = 2;
+    }
     fn *binop = fn_ufunc(&ufuncs[s->fold], (dtype_of){.dt = DT_none}, 0,
                          sum ? "_cumsum_merge" : "_cumprod_merge");
     expr *y;

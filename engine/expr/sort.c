@@ -323,7 +323,7 @@ static const fn_kind border_kind = {.name = "sort_border",
 static const fn_kind merge_kind = {.name = "sort_merge",
                                    .version = 1,
                                    .call = merge_call,
-                                   .cost = {.streams = true, .parts = true, .copies = 1, .ns = 8}};
+                                   .cost = {.streams = true, .parts = true, .copies = 2, .ns = 8}};
 static const fn_kind chunk_kind = {
     .name = "sort_chunk", .version = 1, .call = chunk_call, .cost = {.view = true}};
 
@@ -444,7 +444,8 @@ static void all_tasks(sorting *s, bool known)
         f[k] = fn_new(sizeof(fn), kind[k], kind[k]->name);
     s->each = known ? chunks_together(s->x) : 1;
     s->nrun = (s->n + s->each - 1) / s->each;
-    f[0]->copies = (uint8_t)(s->each > 1 ? s->each < 100 ? 2 * s->each : 200 : 0);
+    /* with the radix sort's room; chunks that are sorted together are joined first */
+    f[0]->copies = (uint8_t)(s->each > 1 ? s->each < 100 ? 2 * s->each : 200 : 1);
     s->run = mem_alloc((size_t)s->nrun * sizeof *s->run);
     s->border = mem_alloc((size_t)(s->nrun + 1) * sizeof *s->border);
     for (int64_t j = 0; j < s->n; j++) graph_add_key(s->b, NULL, 1, &j);

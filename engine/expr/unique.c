@@ -439,7 +439,7 @@ static const fn_kind merge_kind = {
     .size = sizeof(unique_fn),
     .fields = fields,
     .call = merge_call,
-    .cost = {.streams = true, .parts = true, .merges = true, .ns = 10}};
+    .cost = {.streams = true, .parts = true, .merges = true, .ns = 6}};
 
 static const fn_kind item_kind = {.name = "unique_item",
                                   .version = 1,

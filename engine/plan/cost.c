@@ -1,7 +1,6 @@
 /* engine/plan/cost.c - memory and time of tasks, from sizes and the operations' own words. */
 #include "engine/plan/cost.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "engine/expr/build.h"
@@ -9,16 +8,14 @@
 #include "engine/expr/fold.h"
 #include "engine/expr/reduceops.h"
 #include "engine/expr/tile.h"
+#include "engine/plan/cost_step.h"
 
-/* One core's figures: a simple loop over elements in cache, a byte of a block, of one that no cache
- * holds, a byte of a file, plain or to be unpacked, what surrounds a task. */
-static const double LOOP_NS = 0.08, BYTE_NS = 0.025, FAR_NS = 0.06, FILE_NS = 0.3, PACKED_NS = 1,
-                    TASK_NS = 600, FOREIGN_NS = 5000;
+/* what surrounds a task */
+static const double TASK_NS = 600, FOREIGN_NS = 5000;
 
 enum {
     PIECE = TILE_MOST * 8,
     WINDOW = 1 << 20,
-    CACHE = 24 << 20,
     KEPT = 16 /* costs of a program's tasks */
 };
 
@@ -27,6 +24,7 @@ typedef struct entry {
     const fn *f; /* of a program whose tasks may call different ones */
     bool helper;
     uint32_t nin;
+    uint64_t known;        /* steps, one bit each, where tasks of a program differ in them */
     uint64_t block, first; /* bytes of the result, and of the block of that number that it reads */
     task_cost cost;
 } entry;
@@ -35,12 +33,18 @@ struct costs {
     const plan *p;
     arena scratch, mem;
     stepset steps;
-    entry *at[]; /* of each program */
+    bool *given; /* does each input of the task lie turned? */
+    uint32_t capgiven;
+    struct of_program {
+        entry *at;
+        bool turned; /* do its blocks lie otherwise than in C order? */
+        bool mixed;  /* tasks have different steps: some read one of several arrays */
+    } of[];
 };
 
 costs *costs_new(const plan *p)
 {
-    costs *c = mem_zero(sizeof *c + p->nprog * sizeof c->at[0]);
+    costs *c = mem_zero(sizeof *c + p->nprog * sizeof c->of[0]);
     c->p = p;
     return c;
 }
@@ -50,200 +54,8 @@ void costs_free(costs *c)
     if (!c) return;
     arena_clear(&c->scratch);
     arena_clear(&c->mem);
+    mem_free(c->given);
     mem_free(c);
-}
-
-/* --- one step --- */
-
-static bool picks(const lit *x) /* an index with an array or list: the result is a copy */
-{
-    if (x->kind == LIT_DATUM || x->kind == LIT_LIST || x->kind == LIT_IN) return true;
-    for (uint32_t i = 0; x->kind == LIT_TUPLE && i < x->n; i++)
-        if (picks(&x->item[i])) return true;
-    return false;
-}
-
-static bool is_computed(const lit *x) /* an index that comes from another task */
-{
-    if (x->kind == LIT_IN) return true;
-    for (uint32_t i = 0; x->kind == LIT_TUPLE && i < x->n; i++)
-        if (is_computed(&x->item[i])) return true;
-    return false;
-}
-
-/* Takes elements of a block by an index that is known when it runs. */
-static bool selects(const task_view *v)
-{
-    if (!v->f || v->f->kind->cost.exact ||
-        !(v->f->kind->cost.view ? v->narg == 2 : v->f->kind->cost.picks))
-        return false;
-    for (uint32_t k = 1; k < v->narg; k++)
-        if (is_computed(&v->arg[k])) return true;
-    return false;
-}
-
-static const source *resident(const layer *l)
-{
-    const source *s = l->flags & LAYER_LEAF ? layer_source(l) : NULL;
-    return s && !s->kind->read_into ? s : NULL;
-}
-
-static uint64_t elements(const layer *l, uint64_t i)
-{
-    return l->type.size ? block_bytes(l, i) / l->type.size : 0;
-}
-
-/* Rows of the block that is read, all of their length. */
-static bool is_rows(const layer *l, uint64_t i, const task_view *v)
-{
-    const grid *to = l->grid, *from = v->nin ? v->in[0].of->grid : NULL;
-    int64_t where[GRID_MAXDIM], shape[GRID_MAXDIM], whole[GRID_MAXDIM];
-    if (!to || !from || to->ndim != from->ndim || i >= to->nblock || v->in[0].i >= from->nblock)
-        return false;
-    grid_block(to, i, where);
-    grid_block_shape(to, where, shape);
-    grid_block(from, v->in[0].i, where);
-    grid_block_shape(from, where, whole);
-    for (int k = 1; k < to->ndim; k++)
-        if (shape[k] != whole[k]) return false;
-    return true;
-}
-
-/* A small part of a block that is read for it alone is copied, so that the block can go. */
-static bool is_copied_part(const layer *l, uint64_t i, const task_view *v)
-{
-    if (!fn_is_part(v->f)) return false;
-    const int64_t n = (int64_t)elements(l, i);
-    const int64_t all = v->nin ? (int64_t)elements(v->in[0].of, v->in[0].i) : 0;
-    if (fn_is_piece(v->f) && n > all / PIECE_LITTLE && is_rows(l, i, v)) return false;
-    if (v->narg > 2) return v->arg[2].i >= 2 * n; /* -1: never */
-    return v->nin && all >= 2 * n;
-}
-
-static bool gives_view(const layer *l, uint64_t i, const task_view *v)
-{
-    if (!v->f) return true;
-    if (resident(l)) return true;
-    if (v->f->kind->cost.nothing) return true;
-    if (!v->f->kind->cost.view && !(v->f->flags & FN_VIEW)) return false;
-    for (uint32_t k = 1; k < v->narg; k++)
-        if (picks(&v->arg[k])) return false;
-    return !is_copied_part(l, i, v);
-}
-
-/* of all inputs together */
-static uint64_t given_to(const task_view *v)
-{
-    uint64_t n = 0;
-    for (uint32_t k = 0; k < v->nin; k++) n += block_bytes(v->in[k].of, v->in[k].i);
-    return n;
-}
-
-/* of the blocks in a list, and how many they are */
-static uint64_t listed(const task_view *v, const lit *x, uint32_t *n)
-{
-    uint64_t bytes = 0;
-    if (x->kind == LIT_IN) {
-        ++*n;
-        bytes = block_bytes(v->in[x->i].of, v->in[x->i].i);
-    }
-    for (uint32_t i = 0; lit_has_items(x) && i < x->n; i++) bytes += listed(v, &x->item[i], n);
-    return bytes;
-}
-
-/* Inputs that are joined, as one block, and what is made of it: those of a list, if there is one.
- */
-static uint64_t joined_bytes(const task_view *v)
-{
-    uint64_t times = v->f->kind->cost.joined, bytes = 0;
-    bool lists = false;
-    if (v->nin < 2 && !times) return 0;
-    for (uint32_t i = 0; i < v->narg; i++) {
-        uint32_t n = 0;
-        uint64_t all = v->arg[i].kind == LIT_LIST ? listed(v, &v->arg[i], &n) : 0;
-        lists |= v->arg[i].kind == LIT_LIST;
-        if (n > 1 || times) bytes += all;
-    }
-    return (lists ? bytes : given_to(v)) * (times ? times : 1);
-}
-
-/* the largest input's bytes, and the elements of all */
-static uint64_t inputs_of(const task_view *v, uint64_t *total)
-{
-    uint64_t largest = 0;
-    *total = 0;
-    for (uint32_t k = 0; k < v->nin; k++) {
-        uint64_t n = block_bytes(v->in[k].of, v->in[k].i);
-        if (n > largest) largest = n;
-        *total += elements(v->in[k].of, v->in[k].i);
-    }
-    return largest;
-}
-
-/* What a step reads of its source, and needs meanwhile. */
-static uint64_t source_bytes(const layer *l, uint64_t i, const task_view *v, uint64_t *extra)
-{
-    uint64_t read = block_bytes(l, i);
-    const source *s = l->flags & LAYER_LEAF && v->narg ? layer_source(l) : NULL;
-    const lit *region = s ? &v->arg[v->narg - 1] : NULL;
-    *extra = 0;
-    if (!s) return 0;
-    if (region->kind == LIT_TUPLE && !region_is_box(region))
-        source_pick_cost(s, region, l->type, &read, extra);
-    return read;
-}
-
-/* A product runs at its full speed when none of its three extents is short. */
-static double product_seconds(const layer *l, uint64_t i, const task_view *v)
-{
-    const double SHORT = 32;
-    double a = (double)elements(v->in[0].of, v->in[0].i),
-           b = (double)elements(v->in[1].of, v->in[1].i), out = (double)elements(l, i),
-           multiplied = sqrt(a * b * out), most = a > b ? a : b;
-    if (out > most) most = out;
-    double least = most ? multiplied / most : 1;
-    return (2 * multiplied * FLOP_NS * (1 + SHORT / (least > 1 ? least : 1)) +
-            (a + b + out) * 8 * BYTE_NS) *
-           1e-9;
-}
-
-/* x ** 2 and the like, which are something simpler */
-static bool is_short_power(const task_view *v)
-{
-    dtype_of t;
-    int out;
-    const nd *by = v->narg == 2 && v->arg[1].kind == LIT_DATUM ? as_nd(v->arg[1].d) : NULL;
-    const ufunc *f = by && v->nin == 1 ? fn_as_ufunc(v->f, &t, &out) : NULL;
-    if (!f || f->id != U_power) return false;
-    operand exponent = operand_of(by);
-    return ufunc_of_pow(v->in[0].of->type, &exponent) != NULL;
-}
-
-static double step_seconds(const layer *l, uint64_t i, const task_view *v, bool in_cache)
-{
-    uint64_t total, out = elements(l, i), bytes = block_bytes(l, i);
-    if (!v->f) return 0;
-    inputs_of(v, &total);
-    if (gives_view(l, i, v) && !resident(l)) return 0;
-    const fn_cost *c = &v->f->kind->cost;
-    uint64_t box, read = source_bytes(l, i, v, &box);
-    if (read) {
-        double ns = layer_source(l)->whole ? PACKED_NS : FILE_NS;
-        return resident(l) ? 0 : (double)(read + box / 4) * ns * 1e-9;
-    }
-    if (c->product && v->nin >= 2) return product_seconds(l, i, v);
-    uint64_t given = c->joins && !c->folds ? total : total / (v->nin ? v->nin : 1);
-    double n = (double)(given > out ? given : out);
-    uint64_t moved = given_to(v);
-    if (c->view) { /* picks elements: what it leaves is not touched */
-        n = (double)out;
-        moved = bytes;
-    }
-    double ns = v->f->ns > 0 ? (double)v->f->ns : c->ns > 0 ? (double)c->ns : LOOP_NS;
-    if (v->f->flags & FN_FOREIGN) n = n > 1 ? n : 1;
-    if (is_short_power(v)) ns = LOOP_NS;
-    double byte_ns = in_cache ? 0 : bytes + moved > CACHE ? FAR_NS : BYTE_NS;
-    return (n * ns + (double)(bytes + moved) * byte_ns) * 1e-9;
 }
 
 /* --- a task --- */
@@ -276,33 +88,33 @@ static bool is_shown(const program *g, const stepset *x, uint32_t s)
 }
 
 /* Does step s take part in pieces of so many elements?  As tile_code.c has it. */
-static bool joins_in(const program *g, const stepset *x, uint32_t s, uint64_t block)
+static bool joins_in(const program *g, const stepset *x, uint32_t s, uint64_t block, bool turned)
 {
     const fn *f = x->view[s].f;
     if (!x->known[s] || !f) return false;
     bool from = layer_source(g->by[s]), shown = is_shown(g, x, s);
     if (shows(&x->view[s])) {
         for (uint32_t k = 1; k < x->view[s].narg; k++)
-            if (picks(&x->view[s].arg[k])) return false;
-        if (is_copied_part(g->by[s], x->index[s], &x->view[s])) return false;
+            if (index_picks(&x->view[s].arg[k])) return false;
+        if (step_is_copied_part(g->by[s], x->index[s], &x->view[s])) return false;
     } else if (shown) {
         return from;
-    } else if (!from && !(f->kind->tile && !x->view[s].nin) && !compiles(f)) {
+    } else if (!from && !(f->kind->tile && !x->view[s].nin) && (!compiles(f) || turned)) {
         return false;
     }
-    return shown || elements(g->by[s], x->index[s]) == block;
+    return shown || block_elements(g->by[s], x->index[s]) == block;
 }
 
 /* Will it run piece by piece?  The same question as in tiles.c, without the blocks. */
-static bool tiled(const program *g, const stepset *x, uint32_t *first)
+static bool tiled(const program *g, const stepset *x, const bool *turned, uint32_t *first)
 {
     const fn *last = x->view[0].f;
     if (!g->tiles || g->nstep < 2 || !last) return false;
     *first = last->flags & FN_ELEMENTWISE ? 0 : 1;
-    uint64_t block = elements(g->by[*first], x->index[*first]);
-    if (*first && x->view[0].nin != 1) return false;
+    uint64_t block = block_elements(g->by[*first], x->index[*first]);
+    if (*first && (x->view[0].nin != 1 || turned[1])) return false;
     for (uint32_t s = *first; s < g->nstep; s++)
-        if (!joins_in(g, x, s, block)) return false;
+        if (!joins_in(g, x, s, block, turned[s])) return false;
     if (*first) {
         const grid *gr = g->by[1]->grid;
         int64_t where[GRID_MAXDIM], shape[GRID_MAXDIM];
@@ -323,9 +135,9 @@ static uint64_t tiled_extra(const program *g, const stepset *x, uint32_t first)
                     !is_shown(g, x, s);
         if (!from)
             n += PIECE;
-        else if (!resident(g->by[s])) {
+        else if (!step_resident(g->by[s])) {
             uint64_t box;
-            source_bytes(g->by[s], x->index[s], &x->view[s], &box);
+            step_reads(g->by[s], x->index[s], &x->view[s], &box);
             n += box + (rows && !box ? WINDOW : block_bytes(g->by[s], x->index[s]));
         }
     }
@@ -341,7 +153,7 @@ static uint64_t result_blocks(const fn *f)
 static int result_step(const program *g, const stepset *x)
 {
     int s = 0;
-    while (s >= 0 && x->known[s] && gives_view(g->by[s], x->index[s], &x->view[s])) {
+    while (s >= 0 && x->known[s] && step_is_view(g->by[s], x->index[s], &x->view[s])) {
         if (!x->view[s].nin) return -1;
         int from = program_step(g, x->view[s].in[0].of);
         s = from > 0 ? from : -1;
@@ -378,14 +190,22 @@ static bool reads_windows(const task_view *v, arena *a)
         err_clear(&e);
         return false;
     }
-    uint64_t n = w.nin ? given_to(&w) : 0;
+    uint64_t n = w.nin ? step_given(&w) : 0;
     return n && block_bytes(v->in[0].of, v->in[0].i) > n;
 }
 
-/* Step by step: a block lives until its last reader is done.  That of `result` is not counted.
- * *copied: what of it are copies of inputs. */
+/* Does a single reduction take its block, which lies in C order unless `turned`, piece by piece? */
+static bool takes_pieces(const program *g, const stepset *x, bool turned)
+{
+    const fn *f = x->view[0].f;
+    return f && g->tiles && g->nstep == 1 && red_prefers_stream(f) && !turned;
+}
+
+/* Step by step: a block lives until its last reader is done.  What is needed beside that of step
+ * `result`, which is there from that step on and has `out` bytes.
+ * turned: so lies what a single step is given.  *copied: what of it are copies of inputs. */
 static uint64_t stepped_extra(costs *c, const program *g, const stepset *x, int result,
-                              uint64_t *copied)
+                              uint64_t out, bool turned, uint64_t *copied)
 {
     uint64_t size[MAX_STEP] = {0}, live = 0, peak = 0;
     int last[MAX_STEP];
@@ -398,50 +218,65 @@ static uint64_t stepped_extra(costs *c, const program *g, const stepset *x, int 
     for (uint32_t s = g->nstep; s-- > 0;) {
         uint64_t total, largest, box;
         if (!x->known[s]) continue;
-        largest = inputs_of(&x->view[s], &total);
+        largest = step_largest(&x->view[s], &total);
         if (!largest) largest = block_bytes(g->by[s], x->index[s]); /* inputs of unknown size */
         const fn *f = x->view[s].f;
         uint64_t given =
-            f && f->kind->cost.joins && x->view[s].nin > 1 ? given_to(&x->view[s]) : largest;
+            f && f->kind->cost.joins && x->view[s].nin > 1 ? step_given(&x->view[s]) : largest;
         uint64_t copies = f ? (uint64_t)(f->kind->cost.copies + f->copies) * given : 0;
-        if (f && g->tiles && g->nstep == 1 && red_prefers_stream(f) &&
-            !reads_windows(&x->view[s], &c->scratch))
-            copies = 0;
-        if ((int)s != result && !gives_view(g->by[s], x->index[s], &x->view[s]))
+        if (takes_pieces(g, x, turned) && !reads_windows(&x->view[s], &c->scratch)) copies = 0;
+        if ((int)s != result && !step_is_view(g->by[s], x->index[s], &x->view[s]))
             size[s] = block_bytes(g->by[s], x->index[s]);
         if (f && f->kind->cost.joins)
             copies += folds(&x->view[s])
-                          ? largest * (f->kind->cost.joined ? f->kind->cost.joined : 1u)
-                          : joined_bytes(&x->view[s]);
-        source_bytes(g->by[s], x->index[s], &x->view[s], &box);
+                          ? largest * f->kind->cost.joined /* the result is added up in its place */
+                          : step_joined(&x->view[s]);
+        step_reads(g->by[s], x->index[s], &x->view[s], &box);
         live += size[s];
-        if (live + copies + box > peak) {
-            peak = live + copies + box;
+        uint64_t now = live + copies + box + ((int)s <= result ? out : 0);
+        if (now > peak) {
+            peak = now;
             *copied = copies;
         }
         for (uint32_t q = s + 1; q < g->nstep; q++)
             if (last[q] == (int)s && x->known[q] && !x->view[s].f->kind->cost.view)
                 live -= size[q], size[q] = 0;
     }
-    return peak;
+    return peak > out ? peak - out : 0;
 }
 
-/* Blocks of about the size of all that the task is given, which it makes of inputs whose size no
- * grid tells; 0: the grids tell. */
-static uint8_t blocks_like_inputs(const program *g, const stepset *x)
+static bool reads_open(const task_view *v) /* blocks whose size no grid tells */
 {
-    bool open = false;
-    uint32_t n = 0;
-    for (uint32_t s = 0; s < g->nstep; s++) {
-        for (uint32_t k = 0; x->known[s] && k < x->view[s].nin && !open; k++) {
-            const layer *of = x->view[s].in[k].of;
-            open = of->grid && x->view[s].in[k].i < of->grid->nblock && !grid_known(of->grid);
-        }
-        const fn *f = x->known[s] ? x->view[s].f : NULL;
-        if (f && !gives_view(g->by[s], x->index[s], &x->view[s]))
-            n += 1u + f->kind->cost.copies + f->copies;
+    for (uint32_t k = 0; k < v->nin; k++) {
+        const layer *of = v->in[k].of;
+        if (of->grid && v->in[k].i < of->grid->nblock && !grid_known(of->grid)) return true;
     }
-    return !open ? 0 : n < 4 ? (uint8_t)n : 4;
+    return false;
+}
+
+/* Of blocks of about the size of all that the task is given, where no grid tells that: how many it
+ * makes, copies among them, and how long it takes for a byte. */
+static void like_inputs(const program *g, const stepset *x, bool turned, task_cost *k)
+{
+    const bool streams = takes_pieces(g, x, turned);
+    bool open = false;
+    uint32_t n = 0, copies = 0;
+    double seconds = 0;
+    for (uint32_t s = 0; s < g->nstep; s++) {
+        const fn *f = x->known[s] ? x->view[s].f : NULL;
+        if (!f) continue;
+        const bool is = reads_open(&x->view[s]);
+        open |= is;
+        if (step_is_view(g->by[s], x->index[s], &x->view[s])) continue;
+        n += 1u + f->kind->cost.copies + f->copies;
+        if (!is || (s == 0 && streams)) continue;
+        copies += f->kind->cost.copies + f->copies;
+        seconds += step_byte_seconds(&x->view[s]);
+    }
+    if (!open) return;
+    k->times = n < 4 ? (uint8_t)n : 4;
+    k->copies = copies < 4 ? (uint8_t)copies : 4;
+    k->byte_seconds = seconds;
 }
 
 /* What the result's bytes come from, when it has no more of them: what the last step is given. */
@@ -450,7 +285,7 @@ static uint64_t picked_bytes(const task_view *v)
     if (!v->f || !v->f->kind->cost.picks) return 0;
     for (uint32_t k = 0; k < v->nin; k++)
         if (!v->in[k].of->grid || !grid_known(v->in[k].of->grid)) return 0;
-    return given_to(v);
+    return step_given(v);
 }
 
 /* leaves: what tasks of the program were seen to leave; below 0: none was seen, half perhaps */
@@ -461,8 +296,42 @@ static uint64_t likely_bytes(const task_cost *k, const program *g, const fn *top
     return leaves < 0 ? k->out / 2 : (uint64_t)((double)k->out * (double)leaves);
 }
 
-static task_cost find_cost(costs *c, uint32_t prog, uint64_t index)
+/* the inputs of t, into c->given */
+static uint32_t given_turned(costs *c, tid t)
 {
+    const plan *p = c->p;
+    const task *k = &p->task[t];
+    if (k->nin > c->capgiven)
+        c->given = mem_grow(c->given, (c->capgiven = 2 * k->nin) * sizeof *c->given);
+    for (uint32_t i = 0; i < k->nin; i++) {
+        tid in = p->in[k->in + i];
+        const bool done = p->task[in].flags & TASK_DONE;
+        const nd *x = done ? as_nd(atomic_load(&p->out[in])) : NULL;
+        c->given[i] = done ? x && !nd_in_c_order(x) : c->of[p->task[in].prog].turned;
+    }
+    return k->nin;
+}
+
+/* Is every block read with the element of the result at its place? */
+static bool reads_straight(const program *g, const stepset *x)
+{
+    for (uint32_t s = 0; s < g->nstep; s++)
+        if (x->known[s] && shows(&x->view[s])) return false;
+    return true;
+}
+
+/* Do the tasks of the program read one of several arrays each? */
+static bool is_mixed(const program *g, const stepset *x)
+{
+    for (uint32_t s = 0; s < g->nstep && g->nstep > 1; s++)
+        if (!x->known[s] || x->view[s].nin < g->by[s]->ndep) return true;
+    return false;
+}
+
+static task_cost find_cost(costs *c, tid t)
+{
+    const uint32_t prog = c->p->task[t].prog;
+    const uint64_t index = c->p->task[t].index;
     const program *g = c->p->prog[prog];
     task_cost k = {.block = block_bytes(g->by[0], index)};
     stepset *x = &c->steps;
@@ -474,14 +343,19 @@ static task_cost find_cost(costs *c, uint32_t prog, uint64_t index)
         return k;
     }
     uint32_t first = 0;
-    bool pieces = tiled(g, x, &first), view = gives_view(g->by[0], index, &x->view[0]);
+    bool turned[MAX_STEP];
+    steps_turned(g, x, c->given, given_turned(c, t), turned);
+    c->of[prog].turned = turned[0];
+    c->of[prog].mixed = is_mixed(g, x);
+    bool pieces = tiled(g, x, turned, &first), view = step_is_view(g->by[0], index, &x->view[0]);
     bool nothing = x->view[0].f && x->view[0].f->kind->cost.nothing;
     int result = result_step(g, x);
     k.out = result < 0 ? 0 : block_bytes(g->by[result], x->index[result]);
     if (result >= 0 && x->view[result].f) k.out *= result_blocks(x->view[result].f);
     if (nothing) k.out = k.block = 0;
-    k.extra =
-        pieces ? tiled_extra(g, x, first) : stepped_extra(c, g, x, nothing ? 0 : result, &k.copied);
+    const bool given = c->p->task[t].nin && c->given[0];
+    k.extra = pieces ? tiled_extra(g, x, first)
+                     : stepped_extra(c, g, x, nothing ? 0 : result, k.out, given, &k.copied);
     const grid *gr = g->by[0]->grid;
     bool is_block = gr && index < gr->nblock;
     const grid *shown =
@@ -490,15 +364,15 @@ static task_cost find_cost(costs *c, uint32_t prog, uint64_t index)
                      : (is_block ? !grid_known(gr) : !k.block) &&
                            !(x->view[0].f && x->view[0].f->kind->cost.nothing);
     k.most = k.extra;
-    k.times = blocks_like_inputs(g, x);
+    like_inputs(g, x, given, &k);
     if (k.unknown && !k.times) k.times = 1;
     if (k.times && g->foreign && k.times < 3) k.times++; /* what surrounds the call that gives it */
     for (uint32_t s = 0; s < g->nstep; s++) {
         uint64_t total;
         const fn *f = x->known[s] ? x->view[s].f : NULL;
         if (!f) continue;
-        uint64_t in = inputs_of(&x->view[s], &total), own = block_bytes(g->by[s], x->index[s]);
-        if (gives_view(g->by[s], x->index[s], &x->view[s])) own = 0; /* who reads it counts it */
+        uint64_t in = step_largest(&x->view[s], &total), own = block_bytes(g->by[s], x->index[s]);
+        if (step_is_view(g->by[s], x->index[s], &x->view[s])) own = 0; /* who reads it counts it */
         if (!(f->flags & FN_FOREIGN) && reads_windows(&x->view[s], &c->scratch)) in = 0;
         k.most += (uint64_t)(f->kind->cost.maybe + f->maybe) * in;
         if (in > k.largest) k.largest = in;
@@ -508,7 +382,7 @@ static task_cost find_cost(costs *c, uint32_t prog, uint64_t index)
     const fn *top = x->view[0].f, *maker = result > 0 ? x->view[result].f : top;
     if (k.unknown) k.out = k.largest * (maker ? result_blocks(maker) : 1);
     k.streams = (g->nstep == 1 && top && top->kind->cost.streams) || inputs_fold(g, x);
-    k.selects = selects(&x->view[0]);
+    k.selects = step_selects(&x->view[0]);
     k.picked = picked_bytes(&x->view[0]);
     if (k.picked && k.picked < k.out) k.out = k.picked;
     k.likely = likely_bytes(&k, g, top, c->p->leaves ? c->p->leaves[prog] : -1);
@@ -516,6 +390,8 @@ static task_cost find_cost(costs *c, uint32_t prog, uint64_t index)
     int which;
     k.reuses = g->nstep == 1 && x->view[0].f && x->view[0].f->flags & FN_ELEMENTWISE &&
                fn_as_ufunc(x->view[0].f, &want, &which);
+    k.reuses |= pieces && !first && reads_straight(g, x);
+    k.reuses &= !turned[0];
     k.parts = k.streams && top && top->kind->cost.parts;
     k.merges = g->nstep == 1 && top && top->kind->cost.merges;
     k.seconds = (g->foreign ? FOREIGN_NS : TASK_NS) * 1e-9;
@@ -528,7 +404,7 @@ static task_cost find_cost(costs *c, uint32_t prog, uint64_t index)
         }
         k.seconds += (double)turns * step_seconds(g->by[s], x->index[s], &x->view[s], pieces);
         uint64_t box;
-        k.read += turns * source_bytes(g->by[s], x->index[s], &x->view[s], &box);
+        k.read += turns * step_reads(g->by[s], x->index[s], &x->view[s], &box);
     }
     return k;
 }
@@ -552,6 +428,21 @@ static uint64_t first_bytes(const layer *l, uint64_t i)
     return d && d->grid && l->grid && d->grid->nblock == l->grid->nblock ? block_bytes(d, i) : 0;
 }
 
+/* Which steps does the task have? One bit each. */
+static uint64_t steps_of(costs *c, const program *g, uint64_t index)
+{
+    uint64_t known = 0;
+    arena_reset(&c->scratch);
+    memset(c->steps.known, 0, g->nstep * sizeof *c->steps.known);
+    err e = {0};
+    if (!program_look(g, index, &c->steps, &c->scratch, &e)) {
+        err_clear(&e);
+        return 0;
+    }
+    for (uint32_t s = 0; s < g->nstep; s++) known |= (uint64_t)c->steps.known[s] << s % 64;
+    return known;
+}
+
 task_cost costs_of(costs *c, tid t)
 {
     const task *k = &c->p->task[t];
@@ -560,20 +451,23 @@ task_cost costs_of(costs *c, tid t)
     bool helper = !l->grid || k->index >= l->grid->nblock;
     const fn *f = called(c, g, k->index);
     uint64_t block = block_bytes(l, k->index), first = first_bytes(l, k->index);
-    entry *x = c->at[k->prog], *spare = NULL;
+    uint64_t known = c->of[k->prog].mixed ? steps_of(c, g, k->index) : 0;
+    entry *x = c->of[k->prog].at, *spare = NULL;
     for (int n = 0; x; x = x->next, n++) {
         if (x->f == f && x->helper == helper && x->nin == k->nin && x->block == block &&
-            x->first == first)
+            x->first == first && x->known == known)
             return x->cost;
         if (n >= KEPT) spare = x;
     }
     if (!spare) {
         spare = ARENA_NEW(&c->mem, entry);
-        spare->next = c->at[k->prog];
-        c->at[k->prog] = spare;
+        spare->next = c->of[k->prog].at;
+        c->of[k->prog].at = spare;
     }
-    *spare = (entry){spare->next, f, helper, k->nin, block, first, find_cost(c, k->prog, k->index)};
-    return spare->cost;
+    task_cost cost = find_cost(c, t);
+    if (c->of[k->prog].mixed && !known) known = steps_of(c, g, k->index);
+    *spare = (entry){spare->next, f, helper, k->nin, known, block, first, cost};
+    return cost;
 }
 
 uint64_t layer_block_max(const layer *l)
@@ -587,7 +481,7 @@ uint64_t layer_block_max(const layer *l)
         if (size >= 0 && __builtin_mul_overflow(n, (uint64_t)size, &n)) n = UINT64_MAX / 4;
     }
     if (n < WINDOW) return n;
-    if (!layer_task(l, 0, &a, &v, NULL) || gives_view(l, 0, &v)) n = 0;
+    if (!layer_task(l, 0, &a, &v, NULL) || step_is_view(l, 0, &v)) n = 0;
     arena_clear(&a);
     return n;
 }

@@ -22,12 +22,14 @@ typedef struct task_cost {
     double seconds;   /* on one thread */
     bool unknown;     /* no grid tells the size of the result: about that of its inputs */
     uint8_t times;    /* it needs about so often its inputs' sizes, which no grid tells; or 0 */
-    bool streams;     /* inputs may come one at a time, */
-    bool merges;      /* the result has no more bytes than what it is given */
-    bool reuses;      /* the result may take the place of an input of the same size */
-    bool moves;       /* the result is an item of its input, which only passes on */
-    bool selects;     /* the result is what a computed index picks: block is the most it may be */
-    bool parts;       /* and only what is used of them */
+    uint8_t copies;   /* of these, meanwhile; */
+    double byte_seconds; /* and takes so long for a byte of them */
+    bool streams;        /* inputs may come one at a time, */
+    bool merges;         /* the result has no more bytes than what it is given */
+    bool reuses;         /* the result may take the place of an input of the same size */
+    bool moves;          /* the result is an item of its input, which only passes on */
+    bool selects; /* the result is what a computed index picks: block is the most it may be */
+    bool parts;   /* and only what is used of them */
 } task_cost;
 
 typedef struct costs costs; /* used by one thread at a time */

@@ -7,12 +7,18 @@
 #include "engine/base/stop.h"
 #include "engine/plan/outline.h"
 
-/* A byte of memory that the process did not have before. */
-static const double FRESH_NS = 1;
+/* A byte of memory that the process did not have before, unless it is measured. */
+static const double FRESH_NS = 0.3;
 
 /* What the process takes for itself: for a task of the plan at most, code and stacks; LAPACK's
  * room; what holds a result. */
-enum { TASK_BYTES = 240, SELF = 32 << 20, FACTOR = 24 << 20, RESULT_BYTES = 96 };
+enum {
+    TASK_BYTES = 240,
+    SELF = 32 << 20,
+    FACTOR = 24 << 20,
+    RESULT_BYTES = 96,
+    PIECES = 16 << 20 /* of what is merged, at a time */
+};
 
 enum { MAX_THREAD = 256 };
 
@@ -34,7 +40,7 @@ typedef struct state {
     uint32_t *looks;  /* results that look into it */
     uint64_t *adds;   /* bytes of memory that a result that has begun takes */
     uint64_t *size;   /* that results may have, those too that no grid tells, */
-    uint64_t *likely; /* and most likely have; */
+    uint64_t *likely; /* and most likely have, views too; */
     bool less;        /* some are smaller than their grids say */
     tid *leaf;
     uint32_t nleaf, next_leaf;
@@ -87,6 +93,37 @@ static void merged(const state *s, tid t, task_cost *c)
     const float leaves = s->p->leaves ? s->p->leaves[from->prog] : -1;
     const double apart = leaves < 0 ? 0.5 : leaves > 1 ? 1 : (double)leaves;
     c->out = most + (uint64_t)((double)(sum - most) * apart);
+    if (k->nin == 1) { /* it is handed on */
+        c->out = 0;
+        c->seconds = 0;
+    } else if (c->extra < PIECES && c->extra < sum)
+        c->extra = sum < PIECES ? sum : PIECES;
+}
+
+/* the inputs of k together, as large as they most likely are; *most: the largest.  parts: of each
+ * only what falls to one of its readers */
+static uint64_t given_likely(const state *s, const task *k, bool parts, uint64_t *most)
+{
+    uint64_t sum = *most = 0;
+    for (uint32_t i = 0; i < k->nin; i++) {
+        tid in = s->p->in[k->in + i];
+        uint64_t n = s->likely[in] / (parts ? s->p->task[in].nsucc : 1);
+        sum += n;
+        if (n > *most) *most = n;
+    }
+    return sum;
+}
+
+/* Where no grid tells sizes, the result and what it takes go by what t is given. */
+static void made_of_open(const state *s, const task *k, task_cost *c)
+{
+    uint64_t most, sum = given_likely(s, k, c->parts && !c->merges, &most),
+                   out = c->streams ? sum : most;
+    c->seconds += (double)sum * c->byte_seconds;
+    if (s->p->prog[k->prog]->foreign) return;
+    if (c->copies * sum > c->extra) c->extra = c->copies * sum;
+    if (c->likely < c->out) out = (uint64_t)((double)out * (double)c->likely / (double)c->out);
+    if (c->unknown && !c->merges && out > c->likely) c->likely = out;
 }
 
 /* What t will take, for all that is known: a mask may leave half; what is not known at all is about
@@ -96,6 +133,7 @@ static task_cost expected(state *s, tid t)
     task_cost c = costs_of(s->costs, t);
     const task *k = &s->p->task[t];
     if (s->less) made_of_less(s, k, &c);
+    if (c.times) made_of_open(s, k, &c);
     c.out = c.likely;
     if (c.merges) merged(s, t, &c);
     if (c.unknown && !c.out && !k->nin && k->nsucc)
@@ -240,6 +278,16 @@ static void count_chain(state *s, tid t, uint64_t out)
     s->total += s->chain[t];
 }
 
+/* bytes that the result most likely shows */
+static uint64_t likely_of(const state *s, const task *k, const task_cost *c)
+{
+    uint64_t most;
+    if (c->out) return c->unknown || c->out < c->block ? c->out : c->block;
+    if (!c->times || !c->block) return c->block;
+    given_likely(s, k, false, &most);
+    return most;
+}
+
 static void begin(state *s, int w, tid t, double now)
 {
     const task *k = &s->p->task[t];
@@ -260,7 +308,7 @@ static void begin(state *s, int w, tid t, double now)
     uint64_t given = given_bytes(s, k);
     if (!c.out && c.largest > given) c.largest = given; /* windows of a block are no more than it */
     uint64_t most = (c.out ? c.block : 0) + c.most + c.largest;
-    s->likely[t] = c.out && c.out < c.block ? c.out : c.block;
+    s->likely[t] = likely_of(s, k, &c);
     s->size[t] = c.picked ? s->likely[t] : c.block;
     if (c.unknown) s->size[t] = given > c.out ? given : c.out;
     s->less |= s->likely[t] < c.block;
@@ -270,7 +318,9 @@ static void begin(state *s, int w, tid t, double now)
     s->running += c.out + c.extra;
     uint64_t had = s->f->peak, placed = k->flags & TASK_PLACED ? c.out : 0;
     note_peak(s);
-    c.seconds += (double)(placed > s->f->peak - had ? placed : s->f->peak - had) * FRESH_NS * 1e-9;
+    uint64_t fresh = placed > s->f->peak - had ? placed : s->f->peak - had;
+    c.seconds += (double)fresh * FRESH_NS * 1e-9;
+    s->f->fresh += (double)fresh * FRESH_NS * 1e-9 / s->nthread;
     s->at[w].task = t;
     s->at[w].cost = c;
     s->at[w].place = place;
@@ -357,7 +407,8 @@ forecast plan_forecast(const plan *p, int nthread, uint64_t budget)
     prepare(s);
     note_peak(s);
     play(s);
-    f.bound = places_bytes(p) + s->total + (uint64_t)s->nthread * s->largest;
+    /* with blocks of other sizes that data/buf.c keeps */
+    f.bound = places_bytes(p) + s->total + (uint64_t)s->nthread * s->largest + f.peak / 5;
     if (f.bound > budget) f.bound = budget;
     uint64_t own = outlines_factor(s->outlines) ? FACTOR : 0;
     f.own = own + plan_size(p);
@@ -409,6 +460,7 @@ void forecast_join(forecast *f, const plan *p, int n, const expr *const *x)
     uint64_t held = (f->left > all ? f->left : all) + f->own + most;
     if (held > f->peak) f->peak = held;
     f->seconds += (double)joined * FRESH_NS * 1e-9;
+    f->fresh += (double)joined * FRESH_NS * 1e-9;
 }
 
 /* --- the machine --- */
@@ -426,6 +478,14 @@ static double chain_ns(void) /* of steps that wait for each other: of so many cy
     return ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / STEPS;
 }
 
+/* Its host may have to find the memory first, which takes ten times as long: not all of it. */
+static double fresh_ns(void)
+{
+    const double QUICK = 0.05, SLOW = 0.6;
+    double ns = buf_fresh_ns();
+    return ns < QUICK ? QUICK : ns > SLOW ? SLOW : ns;
+}
+
 void forecast_here(forecast *f)
 {
     enum { TRIES = 5 };
@@ -435,7 +495,8 @@ void forecast_here(forecast *f)
         double again = chain_ns();
         if (again < ns) ns = again;
     }
-    f->seconds *= ns / THERE;
+    double fresh = f->fresh < f->seconds ? f->fresh : f->seconds;
+    f->seconds = (f->seconds - fresh) * ns / THERE + fresh * fresh_ns() / FRESH_NS;
     for (uint32_t i = 0; i < f->nprog; i++) f->prog[i].seconds *= ns / THERE;
 }
 

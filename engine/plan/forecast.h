@@ -19,7 +19,7 @@ typedef struct forecast {
     uint64_t own;                      /* of the peak what is no block: the plan, libraries */
     uint64_t spilled;                  /* bytes that go to disk because of the budget */
     uint64_t read, made, result, left; /* left: held when all is done */
-    double seconds;
+    double seconds, fresh; /* fresh: of the seconds, waiting for memory that the process is given */
     uint32_t nprog;
     uint64_t *wanted;       /* bytes of each wanted result; forecast_clear */
     program_forecast *prog; /* of each of the plan's; likewise */
@@ -32,7 +32,7 @@ void plan_sample(plan *p);
 forecast plan_forecast(const plan *p, int nthread, uint64_t budget);
 /* Adds what it takes when the blocks of x[0 .. n), which are all that is wanted, become arrays. */
 void forecast_join(forecast *f, const plan *p, int n, const expr *const *x);
-/* Times as this machine will take, whose clock may be slower: it is measured in some microseconds.
- */
+/* Times as this machine will take, whose clock may be slower and whose memory has to be found: both
+ * are measured, in a fraction of a millisecond. */
 void forecast_here(forecast *f);
 void forecast_clear(forecast *f);
