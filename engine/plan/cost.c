@@ -201,6 +201,21 @@ static bool takes_pieces(const program *g, const stepset *x, bool turned)
     return f && g->tiles && g->nstep == 1 && red_prefers_stream(f) && !turned;
 }
 
+/* The step after which the block of each is not needed any more, by views of it neither. */
+static void last_readers(const program *g, const stepset *x, uint32_t *last)
+{
+    for (uint32_t q = 0; q < g->nstep; q++) last[q] = q;
+    for (uint32_t s = 0; s < g->nstep; s++) {
+        if (!x->known[s]) continue;
+        const bool view = step_is_view(g->by[s], x->index[s], &x->view[s]);
+        for (uint32_t k = 0; k < x->view[s].nin; k++) {
+            int q = program_step(g, x->view[s].in[k].of);
+            const uint32_t until = view ? last[s] : s;
+            if (q > 0 && until < last[q]) last[q] = until;
+        }
+    }
+}
+
 /* Step by step: a block lives until its last reader is done.  What is needed beside that of step
  * `result`, which is there from that step on and has `out` bytes.
  * turned: so lies what a single step is given.  *copied: what of it are copies of inputs. */
@@ -208,13 +223,8 @@ static uint64_t stepped_extra(costs *c, const program *g, const stepset *x, int 
                               uint64_t out, bool turned, uint64_t *copied)
 {
     uint64_t size[MAX_STEP] = {0}, live = 0, peak = 0;
-    int last[MAX_STEP];
-    for (uint32_t q = 0; q < g->nstep; q++) last[q] = 0;
-    for (uint32_t s = g->nstep; s-- > 0;)
-        for (uint32_t k = 0; x->known[s] && k < x->view[s].nin; k++) {
-            int q = program_step(g, x->view[s].in[k].of);
-            if (q > 0) last[q] = (int)s;
-        }
+    uint32_t last[MAX_STEP];
+    last_readers(g, x, last);
     for (uint32_t s = g->nstep; s-- > 0;) {
         uint64_t total, largest, box;
         if (!x->known[s]) continue;
@@ -239,7 +249,7 @@ static uint64_t stepped_extra(costs *c, const program *g, const stepset *x, int 
             *copied = copies;
         }
         for (uint32_t q = s + 1; q < g->nstep; q++)
-            if (last[q] == (int)s && x->known[q] && !x->view[s].f->kind->cost.view)
+            if (last[q] == s && x->known[q] && !x->view[s].f->kind->cost.view)
                 live -= size[q], size[q] = 0;
     }
     return peak > out ? peak - out : 0;
