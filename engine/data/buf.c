@@ -226,7 +226,7 @@ static void trim(size_t bytes);
 static void make_room(size_t size)
 {
     enum { SPARE = 12 << 20 };
-    size_t most = SPARE + atomic_load_explicit(&pool.peak, memory_order_relaxed) / 5;
+    size_t most = SPARE + atomic_load_explicit(&pool.peak, memory_order_relaxed) / 8;
     if (buf_pool_kept() > most) trim(most);
     size_t bound = atomic_load_explicit(&pool.bound, memory_order_relaxed);
     size_t live = atomic_load_explicit(&pool.live, memory_order_relaxed) + size;

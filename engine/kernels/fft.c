@@ -362,7 +362,7 @@ static int64_t smooth_size(int64_t n)
     return best;
 }
 
-static bool wants_convolution(int64_t n)
+bool fft_wants_convolution(int64_t n)
 {
     if (n < 50) return false;
     int64_t p = largest_prime(n);
@@ -442,7 +442,7 @@ static bool passes_init(fft_plan *p, err *e)
 bool fft_plan_init(fft_plan *p, int64_t n, err *e)
 {
     *p = (fft_plan){.n = n};
-    if (wants_convolution(n) ? bluestein_init(p, e) : passes_init(p, e)) return true;
+    if (fft_wants_convolution(n) ? bluestein_init(p, e) : passes_init(p, e)) return true;
     fft_plan_clear(p);
     return false;
 }

@@ -25,6 +25,8 @@ typedef struct fft_plan {
     cpx *chirp, *chirpf, *conv;
 } fft_plan;
 
+/* Is a transform of length n made of three that are twice as long?  It takes their memory. */
+bool fft_wants_convolution(int64_t n);
 bool fft_plan_init(fft_plan *p, int64_t n, err *e);
 void fft_plan_clear(fft_plan *p);
 /* in place; forward: exp(-2 pi i jk / n); every element times scale */

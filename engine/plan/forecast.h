@@ -30,6 +30,9 @@ typedef struct forecast {
 void plan_sample(plan *p);
 /* After plan_place, before the run.  Ends early, with figures of a part, when stop_asked(). */
 forecast plan_forecast(const plan *p, int nthread, uint64_t budget);
+/* The same for those who want to know: the peak is what lies between such a play and one whose
+ * tasks take irregular times. */
+forecast plan_expect(const plan *p, int nthread, uint64_t budget);
 /* Adds what it takes when the blocks of x[0 .. n), which are all that is wanted, become arrays. */
 void forecast_join(forecast *f, const plan *p, int n, const expr *const *x);
 /* Times as this machine will take, whose clock may be slower and whose memory has to be found: both

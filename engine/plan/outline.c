@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/expr/build.h"
+#include "engine/kernels/fft.h"
 
 enum { AXES = 4, MANY_ITEMS = 64 };
 
@@ -371,8 +372,9 @@ static const outline *transformed(look *q, uint32_t n, const outline *const *a, 
     int64_t lane = 1;
     for (int k = 0; k < a[0]->ndim; k++)
         if (a[0]->shape[k] > lane) lane = a[0]->shape[k];
-    q->extra += COMPLEX * ((uint64_t)count(a[0]) + 4 * (uint64_t)lane);
-    q->seconds += count(a[0]) * (lane > LONG ? 80e-9 : 12e-9);
+    const bool padded = lane > LONG / 64 && fft_wants_convolution(lane);
+    q->extra += COMPLEX * ((uint64_t)count(a[0]) + (padded ? 14u : 4u) * (uint64_t)lane);
+    q->seconds += count(a[0]) * (lane > LONG ? 80e-9 : 12e-9) * (padded ? 4 : 1);
     outline *x = block(q, dtype_plain(DT_complex128), a[0]->ndim);
     memcpy(x->shape, a[0]->shape, sizeof x->shape);
     return x;

@@ -178,12 +178,12 @@ static bool explain(explaining *q, bool then_run)
         return false;
     }
     plan_sample(pl);
-    forecast f = plan_forecast(pl, nthread, UINT64_MAX);
+    forecast f = plan_expect(pl, nthread, UINT64_MAX);
     bool fits = plan_at_most(pl, nthread) <= q->budget / 2 ||
                 plan_fits(pl, q->budget, nthread, false, &room, &e);
     if (fits && f.peak > q->budget) {
         forecast_clear(&f);
-        f = plan_forecast(pl, nthread, q->budget);
+        f = plan_expect(pl, nthread, q->budget);
     }
     forecast_join(&f, pl, q->n, q->x);
     forecast_here(&f);
