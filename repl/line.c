@@ -30,6 +30,7 @@ enum { MAX_HISTORY = 10000, CTRL_C = 3 };
 static session *current;              /* whose names are completed */
 static char *prefilled;               /* what the next cell begins with */
 static bool on_screen;                /* cells are edited whole */
+static bool piped;                    /* stdin is no terminal: nothing is edited or remembered */
 static volatile sig_atomic_t resumed; /* after Ctrl-Z, in the foreground again */
 static struct termios cooked;         /* the terminal before a line is read */
 
@@ -164,6 +165,8 @@ bool line_prefill(const char *text)
 void line_open(session *s)
 {
     const char *term = getenv("TERM");
+    piped = !isatty(STDIN_FILENO);
+    if (piped) return;
     current = s;
     on_screen = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && strcmp(term, "dumb");
     rl_readline_name = (char[]){"dsk"};
@@ -180,7 +183,7 @@ void line_open(session *s)
 void line_close(void)
 {
     current = NULL;
-    keys_close();
+    if (!piped) keys_close();
     mem_free(prefilled);
     prefilled = NULL;
 }
@@ -236,8 +239,35 @@ static enum reading read_lines(const char *first, const char *more, strbuf *b)
     }
 }
 
+/* Cells from a pipe or a file; the end of it also ends a cell. */
+static enum reading read_piped(session *s, char **text)
+{
+    strbuf b = {0};
+    char *line = NULL;
+    size_t room = 0;
+    bool ended = false;
+    while (!ended && (b.n == 0 || session_wants_more(sb_text(&b)))) {
+        char prompt[64];
+        snprintf(prompt, sizeof prompt, b.n ? "...: " : "In [%d]: ", s->number);
+        host_puts(2, prompt);
+        errno = 0;
+        ended = getline(&line, &room, stdin) < 0;
+        if (!ended) sb_adds(&b, line);
+    }
+    free(line);
+    const bool cancelled = ended && errno == EINTR;
+    if (cancelled) clearerr(stdin);
+    if (!cancelled && b.n) {
+        *text = sb_take(&b, NULL);
+        return READ_CELL;
+    }
+    sb_clear(&b);
+    return cancelled ? READ_CANCELLED : READ_END;
+}
+
 enum reading line_read(session *s, char **text)
 {
+    if (piped) return read_piped(s, text);
     char first[64], more[64]; /* \001 and \002 enclose what takes no room */
     const int width = snprintf(first, sizeof first, "In [%d]: ", s->number);
     const char *on = s->color ? "\001\033[32m\002" : "", *off = s->color ? "\001\033[0m\002" : "";

@@ -47,16 +47,19 @@ typedef struct options {
 } options;
 
 static const char usage[] =
-    "usage: dsk [-i] [--memory SIZE] [FILE | -c CODE | -m MODULE | -e CELL | --cells FILE | -] "
-    "[ARGUMENT ...]\n"
+    "usage: dsk [-i] [--memory SIZE] [FILE | -c CODE | -m MODULE | -e CELL |\n"
+    "            --cells FILE | -] [ARGUMENT ...]\n";
+
+static const char details[] =
     "\n"
     "  FILE          run a program; '-' is stdin\n"
     "  -c CODE       run CODE\n"
     "  -m MODULE     run a module as a program\n"
     "  -e CELL       run CELL as the prompt would: echo its value, magics allowed\n"
     "  --cells FILE  run a file of cells, separated by lines beginning with #%%\n"
-    "  -i            then give a prompt\n"
-    "  --memory SIZE computations stay below it: 512MB, 2GiB; else 60 % of the machine's memory\n"
+    "  -i            then give a prompt; cells are read from stdin if it is no terminal\n"
+    "  --memory SIZE computations stay below it: 512MB, 2GiB; else 60 % of the machine's\n"
+    "                memory\n"
     "  --version     versions of dsk and of the libraries it uses\n"
     "\n"
     "Without arguments on a terminal: a prompt.\n";
@@ -76,27 +79,45 @@ static const struct flag {
 
 static bool bad_usage(const char *what, const char *flag)
 {
-    fprintf(stderr, "dsk: %s: %s\n%s", what, flag, usage);
+    fprintf(stderr, "dsk: %s: %s\n%s'dsk --help' tells more.\n", what, flag, usage);
     return false;
 }
 
-/* One flag at argv[i]; the values left are the program's. */
+/* Flags of Python's in one argument, -iu, of which only -i changes anything here. What follows
+ * them: "" or another flag, as the c of -ic. */
+static const char *past_python_flags(options *o, const char *arg)
+{
+    const char *p = arg + 1;
+    for (; *p && strchr("iquBEIsS", *p); p++) o->stay |= *p == 'i';
+    return p;
+}
+
+/* The value of a flag: what stands behind it, or the next argument. */
+static bool read_value(options *o, int argc, char **argv, int *i, const char *behind,
+                       const char *flag)
+{
+    o->what = *behind ? behind : ++*i < argc ? argv[*i] : NULL;
+    return o->what || bad_usage("an argument is missing", flag);
+}
+
+/* The flag at argv[i] that says what to run; the values left are the program's. */
 static bool read_flag(options *o, int argc, char **argv, int i)
 {
+    static char name[3]; /* sys.argv[0] is '-c' */
+    const bool is_long = argv[i][1] == '-';
+    const char *arg = argv[i], *letter = is_long ? arg : past_python_flags(o, arg);
     for (size_t k = 0; k < sizeof flags / sizeof *flags; k++) {
         const struct flag *f = &flags[k];
-        if (strcmp(argv[i], f->name)) continue;
-        if (f->valued && i + 1 == argc) return bad_usage("an argument is missing", f->name);
+        if (is_long ? strcmp(arg, f->name) : *letter != f->name[1]) continue;
         o->task = f->task;
-        if (f->valued) o->what = argv[i + 1];
-        const int skip = f->valued ? i + 1 : i;
-        o->argc = argc - skip;
-        o->argv = argv + skip;
-        if (f->valued && f->task != RUN_MODULE && f->task != RUN_CELLS)
-            o->argv[0] = argv[i]; /* sys.argv[0] is '-c' */
+        if (f->valued && !read_value(o, argc, argv, &i, is_long ? "" : letter + 1, f->name))
+            return false;
+        o->argc = argc - i;
+        o->argv = argv + i;
+        if (f->valued && !is_long && f->task != RUN_MODULE) o->argv[0] = strcpy(name, f->name);
         return true;
     }
-    return bad_usage("unknown option", argv[i]);
+    return bad_usage("unknown option", arg);
 }
 
 /* Of "512MB", "2GiB": what the letters stand for, as dask.utils.parse_bytes has it. */
@@ -132,12 +153,6 @@ static bool limit_vectors(void)
     return true;
 }
 
-/* -i, and flags of python's that change nothing here. */
-static bool is_python_flag(const char *arg)
-{
-    return arg[0] == '-' && arg[1] && strchr("iquBEIsS", arg[1]) && !arg[2];
-}
-
 static bool read_options(options *o, int argc, char **argv)
 {
     TRY(limit_vectors());
@@ -149,19 +164,19 @@ static bool read_options(options *o, int argc, char **argv)
         } else if (!strcmp(argv[i], "--memory")) {
             if (++i == argc) return bad_usage("an argument is missing", "--memory");
             TRY(set_memory(argv[i]));
-        } else if (is_python_flag(argv[i])) {
-            o->stay |= argv[i][1] == 'i';
-        } else {
+        } else if (argv[i][0] != '-' || !argv[i][1] || *past_python_flags(o, argv[i])) {
             break;
         }
     }
+    const bool at_end = i < argc && strcmp(argv[i], "--") == 0;
+    i += at_end;
     if (i == argc) {
         o->argc = 1;
         o->argv[0][0] = 0;
         return true;
     }
-    if (argv[i][0] == '-' && argv[i][1]) return read_flag(o, argc, argv, i);
-    o->task = RUN_FILE;
+    if (!at_end && argv[i][0] == '-' && argv[i][1]) return read_flag(o, argc, argv, i);
+    o->task = o->stay && strcmp(argv[i], "-") == 0 ? RUN_PROMPT : RUN_FILE;
     o->what = argv[i];
     o->argc = argc - i;
     o->argv = argv + i;
@@ -260,13 +275,17 @@ static int run_cells(session *s, const options *o)
     return outcome == CELL_EXIT ? s->status : outcome == CELL_FAILED;
 }
 
+/* Where stdin is no terminal stdout has what the cells write and their values, as under python -i.
+ */
 static int run_prompt(session *s)
 {
-    host_puts(1, "dsk " DSK_VERSION "  -  Python, NumPy and Dask, natively\n"
-                 "name? for help, %lsmagic for magics, Ctrl-D to leave\n\n");
+    const bool terminal = isatty(STDIN_FILENO);
+    const int fd = terminal ? 1 : 2;
+    host_puts(fd, "dsk " DSK_VERSION "  -  Python, NumPy and Dask, natively\n"
+                  "name? for help, %lsmagic for magics, Ctrl-D to leave\n\n");
     line_open(s);
     const char *term = getenv("TERM");
-    s->prompts = true;
+    s->prompts = terminal;
     s->color = isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") && !getenv("NO_COLOR");
     for (;;) {
         char *text = NULL;
@@ -276,10 +295,10 @@ static int run_prompt(session *s)
         enum outcome outcome = session_run(s, text);
         mem_free(text);
         if (outcome == CELL_EXIT) break;
-        host_puts(1, "\n");
+        host_puts(fd, "\n");
     }
     line_close();
-    host_puts(1, "\n");
+    host_puts(fd, "\n");
     return s->status;
 }
 
@@ -345,7 +364,7 @@ static int run(session *s, const options *o)
     case RUN_CELLS: put_path(in, NULL); return run_cells(s, o);
     default:
         put_path(in, NULL);
-        return isatty(STDIN_FILENO) ? run_prompt(s) : run_file(in, "-", mode);
+        return isatty(STDIN_FILENO) || o->stay ? run_prompt(s) : run_file(in, "-", mode);
     }
 }
 
@@ -374,6 +393,7 @@ int main(int argc, char **argv)
     if (o.task == RUN_SWEEP) return sweep_after(o.what), 0;
     if (o.task == RUN_HELP) {
         fputs(usage, stdout);
+        fputs(details, stdout);
         return 0;
     }
     if (o.task == RUN_VERSION) return version_print();
