@@ -210,13 +210,17 @@ static bool add_escape(strbuf *out, const char *p, size_t n, bool value)
     return true;
 }
 
-/* name? name?? ?name ??name */
+/* name? name?? ?name ??name; alone ? and ??: what there is */
 static bool add_help(strbuf *out, const char *p, size_t n)
 {
     n = trimmed(p, n);
     size_t before = 0, after = 0;
     while (before < n && p[before] == '?') before++;
     while (after < n - before && p[n - 1 - after] == '?') after++;
+    if (before == n && (n == 1 || n == 2)) {
+        add_call(out, "run_line_magic", "quickref", 8, "", 0);
+        return true;
+    }
     if (!before == !after || before > 2 || after > 2) return false;
     const char *name = skip_blanks(p + before);
     size_t m = trimmed(name, n - after - (size_t)(name - p));

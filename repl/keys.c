@@ -5,6 +5,7 @@
 #include "repl/keys.h"
 
 #include <locale.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ static bool on_screen;    /* cells are edited whole */
 static bool cancelled;    /* Ctrl-C while a line was being read */
 static const char *start; /* what the line begins with; lent */
 static int prefix;        /* how much of the line the arrows search by */
+static bool unmarked;     /* text is being pasted on a terminal that does not tell */
 static bool recalled;     /* the last keys were arrows, one of which went through the history */
 
 /* ---- completion ---- */
@@ -196,17 +198,32 @@ static bool goes_on(void)
     return more;
 }
 
+/* The key that is there already, 0: none. */
+static int next_key(void)
+{
+    struct pollfd p = {.fd = fileno(rl_instream), .events = POLLIN};
+    if (poll(&p, 1, 0) <= 0) return 0;
+    const int next = rl_read_key();
+    rl_stuff_char(next);
+    return next;
+}
+
+/* A blank that is there already where we would indent: a paste, on a terminal that does not mark
+ * it. Its lines have their indentation, and empty ones do not end a block. */
 static int enter(int count, int key)
 {
     (void)count, (void)key;
-    if (!on_screen || rl_end == 0 || !goes_on()) return finish();
+    const int next = on_screen ? next_key() : 0;
+    const bool empty = unmarked && (next == '\r' || next == '\n' || next == ' ' || next == '\t');
+    if (!on_screen || rl_end == 0 || !(empty || goes_on())) return finish();
     strbuf b = {0};
     sb_add(&b, rl_line_buffer, (size_t)rl_point);
     sb_addc(&b, '\n');
     const int indent = keys_indentation(sb_text(&b));
     sb_clear(&b);
+    unmarked |= indent > 0 && (next == ' ' || next == '\t');
     sb_addc(&b, '\n');
-    sb_pad(&b, ' ', (size_t)indent);
+    sb_pad(&b, ' ', unmarked && next ? 0 : (size_t)indent);
     rl_insert_text(sb_text(&b));
     sb_clear(&b);
     return 0;
@@ -345,7 +362,7 @@ static int begin_line(void)
 {
     set_locale();
     screen_fresh();
-    cancelled = recalled = false;
+    cancelled = recalled = unmarked = false;
     if (start) rl_insert_text(start);
     start = NULL;
     return 0;

@@ -419,7 +419,7 @@ enum outcome session_run(session *s, const char *text)
         return CELL_EXIT;
     }
     if (text[strspn(text, " \t\n")] == 0) return CELL_OK;
-    cell c = cell_read(text);
+    cell c = cell_read(is_word(text, "help") ? "?" : text);
     value out = FAIL;
     char *typed = cell_strip_prompts(text);
     size_t n = strlen(typed);

@@ -47,6 +47,7 @@ static void open_terminal(terminal *t, const char *term)
         setenv("NO_COLOR", "1", 1);
         setenv("DSK_HISTORY", "", 1);
         setenv("INPUTRC", "/dev/null", 1);
+        setenv("PAGER", "sed s/^/:/", 1); /* for what is longer than the screen */
         execl(path, path, (char *)NULL);
         _exit(127);
     }
@@ -117,6 +118,11 @@ static const struct {
     {PASTE "def f(a):\n    if a:\n\n        return 3\n\nf(1)\n" END "\r", "Out[1]: 3"},
     {PASTE "    x = 4\n    x * 2" END "\r", "Out[1]: 8"},
     {PASTE ">>> x = 4\n>>> x * 3" END "\r", "Out[1]: 12"},
+    /* ... also where the terminal does not mark it */
+    {"def f(a):\r    b = 0\r    if a:\r\r        b = 1\r    else:\r        b = 2\r\r    return b, "
+     "b\r\rf(1)\r",
+     "Out[2]: (1, 1)"},
+    {"def g(a):\r  return [\r    a,\r    5]\rprint(g(1))\r", "[1, 5]"},
     /* wide characters, lines longer than the terminal, Backspace, Ctrl-L, Ctrl-C */
     {"'\xe4\xb8\xad\xe6\x96\x87\177' * 2\r", "Out[1]: '\xe4\xb8\xad\xe4\xb8\xad'"},
     {"len('0123456789012345678901234567890123456789012345678901234567890123456789'\177')\r",
@@ -140,6 +146,20 @@ static const struct {
     {"3\r|4\r|_ * 10 + __\r", "Out[3]: 43"},
     {"8\r|_i\r", "Out[2]: '8'"},
     {"%timeit?\r", "Time many runs"},
+    {"?\r", "%lsmagic "},
+    {"??\r", "%lsmagic "},
+    {"help\r", "%lsmagic "},
+    {"abc = 'x' * 100000\r|%memory\r", "abc "},
+    {"%memory 3GB\r", "limit    2.79 GiB"},
+    /* words are whole at the edge of the terminal, which is 60 columns wide */
+    {"%lsmagic\r", "%debug\r\n%dir"},
+    {"import numpy as np\r|np.linspace?\r", "\r\n    num=50,\r\n"},
+    {"def f():\r'''one two three four five six seven eight nine ten eleven twelve thirteen.'''\r\r|"
+     "help(f)\r",
+     "eleven\r\n    twelve"},
+    {"help(list)\r", "\r\n: |"},
+    {"import dask.array as da; da.ones((9, 900), chunks=(9, 10))\r", " 0...,\r\n        ('ones"},
+    {"len([1]\t\r)\r", "Out[1]: 1"},
     {"1/0\r", "ZeroDivisionError: division by zero"},
     {"x = = 1\r", "SyntaxError"},
     {"x = !echo a b; echo c\r|x.fields(0), x.grep('B'), x.fields()\r",
