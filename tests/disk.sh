@@ -31,6 +31,7 @@ full() {
 
 full spill 'being moved to a temporary file in' 'print(x.T.rechunk((250, 4000)).std(axis=0).sum().compute())'
 full sort 'being moved to a temporary file in' 'print(da.sort(x.ravel()).sum().compute())'
+full groups 'groups were being written to a temporary file in' 'import dask.bag as db; print(db.range(600000, npartitions=2).map(lambda i: (i, "text of the number %d" % i)).groupby(lambda x: x[0] % 3, shuffle="disk").map(len).compute(scheduler="sync"))' 512MB
 full hdf5 'File too large' 'da.to_hdf5(out + "/a.h5", "/x", x)' 64MB
 full gzip 'File too large' 'da.to_hdf5(out + "/b.h5", "/x", x, compression="gzip")' 64MB
 full npy 'File too large' 'np.save(out + "/a.npy", np.ones((2000, 1000)))'

@@ -186,6 +186,26 @@ static scratch *self(const value *arg)
     return ((file *)arg[0].o)->s;
 }
 
+/* The folder is told by the system: files that came from elsewhere have no other name here. */
+static value append_failed(interp *in, const scratch *s, size_t n, int why)
+{
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", s->fd);
+    ssize_t k = readlink(link, path, sizeof path - 1);
+    path[k > 0 ? k : 0] = 0;
+    char *end = strrchr(path, '/');
+    if (end) *end = 0;
+    struct stat is;
+    double have = fstat(s->fd, &is) ? 0 : (double)is.st_size;
+    err e = {0};
+    err_set(&e, OSError,
+            "[Errno %d] %s: groups were being written to a temporary file in '%s', %.1f MiB so far "
+            "and %zu bytes more at once; dask.config.set(temporary_directory=...) chooses another "
+            "disk",
+            why, strerror(why), end ? path : "?", have / 1048576, n);
+    return throw_err(in, &e);
+}
+
 static value f_append(interp *in, const value *arg)
 {
     size_t n;
@@ -196,10 +216,7 @@ static value f_append(interp *in, const value *arg)
     if (n > AT_ONCE)
         return throw(in, ValueError, "%zu bytes at once are too many, %d go", n, AT_ONCE);
     int64_t at = append(self(arg), p, n);
-    if (at >= 0) return v_int(at);
-    err e = {0};
-    err_errno(&e, errno, NULL);
-    return throw_err(in, &e);
+    return at >= 0 ? v_int(at) : append_failed(in, self(arg), n, errno);
 }
 
 static value f_read(interp *in, const value *arg)
