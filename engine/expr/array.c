@@ -104,10 +104,17 @@ static const source *source_now(const call *c, const source *s)
     return s;
 }
 
-/* A live array that the run did not foresee can be read at home only. */
+static bool gives_objects(const source *s)
+{
+    const nd *x = source_peek(s);
+    if (!x && s->kind->of) x = as_nd(s->kind->of(s));
+    return x && x->dtype == DT_object;
+}
+
+/* A live array that the run did not foresee can be read at home only, and objects. */
 static bool must_go_home(const call *c, const source *s, const source *now)
 {
-    return now == s && s->kind->snapshot && c->go_home;
+    return c->go_home && ((now == s && s->kind->snapshot) || gives_objects(now));
 }
 
 /* one end of a slice of n elements */
