@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "engine/kernels/sort.h"
+
 enum how {
     BINARY = 1,
     UNARY,
@@ -446,7 +448,42 @@ static list *sorted_row(interp *in, const nd *r, int64_t first, int64_t n, bool 
     return NULL;
 }
 
-nd *object_sort(interp *in, const nd *x, int axis, bool indices)
+static bool is_below(interp *in, value a, value b, bool *below)
+{
+    value v = value_compare(in, OP_LT, a, b);
+    int yes = is_fail(v) ? -1 : value_truth(in, v);
+    value_unref(in, v);
+    *below = yes > 0;
+    return yes >= 0;
+}
+
+/* Places that a stable sort gave of n items of a row (l: item, place), as NumPy's quicksort leaves
+ * them: it sorts what numbers of the same order would be. */
+static bool shuffle_ties(interp *in, const list *l, int64_t n, int64_t *place)
+{
+    err e = {0};
+    nd *rank = nd_new(dtype_plain(DT_int64), 1, &n, &e), *order = NULL;
+    bool ok = rank, ties = false;
+    for (int64_t k = 0, at = 0; ok && k < n; k++) {
+        const value *item = as_tuple(l->at[k])->at;
+        bool above = !k;
+        if (k) ok = is_below(in, as_tuple(l->at[k - 1])->at[0], item[0], &above);
+        ties |= !above;
+        at += above;
+        ((int64_t *)(void *)rank->at)[item[1].i] = at;
+    }
+    if (ok && ties) {
+        order = nd_argsort(rank, 0, false, &e);
+        if (order) memcpy(place, order->at, (size_t)n * sizeof *place);
+    }
+    ok = ok && (order || !ties);
+    if (e.kind) throw_err(in, &e);
+    datum_unref(rank);
+    datum_unref(order);
+    return ok;
+}
+
+nd *object_sort(interp *in, const nd *x, int axis, bool indices, bool stable)
 {
     err e = {0};
     nd *r = rows_of(x, axis_bit(axis), &e), *y = NULL;
@@ -456,13 +493,14 @@ nd *object_sort(interp *in, const nd *x, int axis, bool indices)
     int64_t n = r ? nd_shape(r)[1] : 0;
     for (int64_t i = 0; y && i < nd_shape(r)[0]; i++) {
         list *l = sorted_row(in, r, i * n, n, indices);
+        int64_t *place = indices ? (int64_t *)(void *)y->at + i * n : NULL;
         for (int64_t k = 0; l && k < n; k++) {
             if (indices)
-                ((int64_t *)(void *)y->at)[i * n + k] = as_tuple(l->at[k])->at[1].i;
+                place[k] = as_tuple(l->at[k])->at[1].i;
             else
                 put_cell(y, i * n + k, value_ref(l->at[k]));
         }
-        if (!l) y = datum_unref(y);
+        if (!l || (indices && !stable && !shuffle_ties(in, l, n, place))) y = datum_unref(y);
         obj_unref(in, l);
     }
     datum_unref(r);

@@ -14,4 +14,6 @@ nd *object_cast(interp *in, const nd *x); /* the elements as Python's values */
 nd *object_reduce(interp *in, const ufunc *f, const nd *x, uint32_t axes, bool keep, value start);
 nd *object_argpick(interp *in, bool most, const nd *x, uint32_t axes, bool keep);
 nd *object_accumulate(interp *in, const ufunc *f, const nd *x, int axis);
-nd *object_sort(interp *in, const nd *x, int axis, bool indices); /* stable */
+/* indices: the places of the items; unless stable, equal ones lie as NumPy's quicksort leaves them
+ */
+nd *object_sort(interp *in, const nd *x, int axis, bool indices, bool stable);

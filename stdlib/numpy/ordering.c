@@ -30,7 +30,8 @@ value ndarray_sort(interp *in, const value *arg)
     err e = {0};
     if (!x || !to_axis(in, arg[1], x->ndim, &axis)) return FAIL;
     bool objects = x->dtype == DT_object;
-    nd *y = objects ? object_sort(in, x, axis, false) : sorted(in, x, axis, is_stable(arg[2]), &e);
+    nd *y = objects ? object_sort(in, x, axis, false, true)
+                    : sorted(in, x, axis, is_stable(arg[2]), &e);
     if (objects && !y) return FAIL;
     bool ok = y && nd_assign(x, y, 'u', NULL, &e);
     datum_unref(y);
@@ -66,7 +67,8 @@ value ndarray_argsort(interp *in, const value *arg)
     bool stable = is_stable(arg[2]);
     if (x && row_axis(in, arg[1], &x, &axis)) {
         bool objects = x->dtype == DT_object;
-        nd *y = objects ? object_sort(in, x, axis, true) : long_argsort(in, x, axis, stable, &e);
+        nd *y = objects ? object_sort(in, x, axis, true, stable)
+                        : long_argsort(in, x, axis, stable, &e);
         r = y || !objects ? array_wrap(in, y, &e) : FAIL;
     }
     datum_unref(x);
