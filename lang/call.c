@@ -82,7 +82,9 @@ static const char *sig_head(interp *in, sig *s, const char *p)
     if (*p == '@') {
         s->kind = p[1] == 'p'   ? 'p'
                   : p[1] == 'c' ? 'c'
-                  : p[1] == 'd' ? 'd'
+                  : p[1] == 'd' ? 'd' /* its errors are those of a def */
+                  : p[1] == 'n'
+                      ? 'n' /* those of NumPy's parser of arguments, which counts from 0 */
                   : p[2] == 't' ? 's'
                                 : 'w';
         p = skip(p + strcspn(p, " "));
@@ -253,7 +255,7 @@ static bool def_too_few(interp *in, const sig *s, const bool *given)
 
 static bool too_many(interp *in, const sig *s, size_t npos)
 {
-    if (s->kind == 'd') return def_too_many(in, s, npos);
+    if (s->kind == 'd' || s->kind == 'n') return def_too_many(in, s, npos);
     int h = hidden(s), max = s->npos - h, min = s->required - h;
     long long given = (long long)npos - h;
     const char *name = s->fname->at, *full = s->qual ? s->qual->at : name;
@@ -299,7 +301,7 @@ static bool too_few(interp *in, const sig *s, int missing, size_t npos)
               min == max && s->star < 0 ? "" : "at least ", min, min == 1 ? "" : "s", given);
     } else {
         throw(in, TypeError, "%s() missing required argument '%s' (pos %d)", name,
-              s->name[missing]->at, missing + 1 - h);
+              s->name[missing]->at, missing + (s->kind == 'n' ? 0 : 1) - h);
     }
     return false;
 }
@@ -324,7 +326,7 @@ static bool bind_keyword(interp *in, const sig *s, str *key, value v, value *out
         return true;
     }
     if (extra) return dict_set_str(in, extra, key, v);
-    if (s->kind == 'd') {
+    if (s->kind == 'd' || s->kind == 'n') {
         throw(in, TypeError, "%s() got an unexpected keyword argument '%s'", s->fname->at, key->at);
     } else if (all_positional(s) || s->nparam == 0) {
         throw(in, TypeError, "%s() takes no keyword arguments",

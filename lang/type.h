@@ -40,6 +40,7 @@ typedef value (*cfunc)(interp *in, const value *arg);
  *   "@property shape"                  getter, arg[0] = self
  *   "@setter shape"                    arg[0] = self, arg[1] = the new value (FAIL: del)
  *   "@def full(shape, fill_value)"     what Python has in Python: messages are as for a def
+ *   "@numpy zeros(shape, dtype=None)"  what NumPy has in C: messages are those of its parser
  * Defaults are literals: numbers, strings, None, True, False, () or <unset>. */
 typedef struct builtin {
     const char *sig;

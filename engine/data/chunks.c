@@ -293,7 +293,8 @@ static cuts *cuts_from(const chunk_spec *s, int64_t extent, const autos *a, int 
             return err_set(e, ZeroDivisionError, "integer division or modulo by zero");
         if (s->size < 0)
             return err_set(e, ValueError,
-                           "Chunks do not add up to shape. Got chunks=((%lld,),), shape=(%lld,)",
+                           "chunks=%lld: a chunk of an axis has a positive size, or -1 for all of "
+                           "its %lld elements",
                            (long long)s->size, (long long)extent);
         return cuts_even(extent, s->size);
     case CHUNK_ALL: return cuts_repeat(1, extent);

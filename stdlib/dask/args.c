@@ -43,6 +43,18 @@ static int64_t parse_bytes(const char *s)
     return -1;
 }
 
+/* dask.utils says what is wrong with a text that is no size, or reads what is rarely written. */
+static bool rare_size(interp *in, value v, int64_t *out)
+{
+    value utils = interp_import(in, "dask.utils");
+    value bytes = is_fail(utils) ? FAIL : call_method(in, utils, "parse_bytes", 1, v);
+    const bool ok = !is_fail(bytes) && to_int64(in, bytes, out);
+    value_unref(in, bytes);
+    value_unref(in, utils);
+    if (!ok || *out > 0) return ok;
+    return THROW0(in, ValueError, "chunks='%s': a size in bytes is positive", as_str(v)->at);
+}
+
 static bool size_of(interp *in, value v, int64_t *out)
 {
     double d;
@@ -63,8 +75,7 @@ static bool spec_of(interp *in, value v, arena *a, chunk_spec *out)
     if (s) {
         out->form = CHUNK_BYTES;
         out->size = parse_bytes(s->at);
-        if (out->size >= 0) return true;
-        return THROW0(in, ValueError, "Could not interpret '%s' as a byte unit", s->at);
+        return out->size > 0 || rare_size(in, v, &out->size);
     }
     list *l = as_list(v);
     tuple *t = as_tuple(v);

@@ -509,7 +509,7 @@ value graph_get(interp *in, const value *arg)
     bool ok = load(&g, arg[0]) && sort(&g) && want(&g, arg[1]) && (!cache || preset(&g, cache));
     str *how = as_str(arg[2]);
     int64_t workers = 0;
-    if (ok && !is_none(arg[3])) ok = to_int64(in, arg[3], &workers);
+    ok = ok && workers_of(in, arg[2], arg[3], &workers);
     bool threads = how && !str_is(how, "sync");
     uint32_t at = 0;
     bool away = how && str_is(how, "processes");

@@ -11,6 +11,8 @@ bool limit_begin(interp *in, struct results_watch *w); /* false: pending */
 value within_limit(interp *in, const value *arg);
 /* run.c */
 typedef struct crew crew;
+/* What num_workers= says; 0: nothing, or nothing that this scheduler heeds. */
+bool workers_of(interp *in, value scheduler, value v, int64_t *n);
 bool native_scheduler(interp *in, value scheduler, value workers, crew **c);
 const expr **all_exprs(value seq, int *n);
 /* The plan of all of x, with room for results (copies: for processes); what it gave, as a list. */

@@ -125,13 +125,30 @@ static bool warn_of(void *ctx, const char *text)
 }
 
 /* scheduler: "sync", "threads", "processes"; anything else is not ours to run */
+bool workers_of(interp *in, value scheduler, value v, int64_t *n)
+{
+    const str *s = as_str(scheduler);
+    *n = 0;
+    if (is_none(v) || (s && str_is(s, "sync"))) return true;
+    if (!to_int64(in, v, n)) {
+        if (!exc_is(in, TypeError)) return false;
+        exc_clear(in);
+        str *text = value_repr(in, v);
+        if (text) throw(in, TypeError, "num_workers must be an integer, not %s", text->at);
+        obj_unref(in, text);
+        return false;
+    }
+    if (*n >= 0) return true;
+    return THROW0(in, ValueError, "num_workers must be greater than 0, not %lld", (long long)*n);
+}
+
 bool native_scheduler(interp *in, value scheduler, value workers, crew **c)
 {
     str *s = as_str(scheduler);
     int64_t n = 0;
     *c = NULL;
     if (!s) return false;
-    if (!is_none(workers) && !to_int64(in, workers, &n)) return false;
+    TRY(workers_of(in, scheduler, workers, &n));
     return str_is(s, "sync") || (*c = crew_of(in, n, str_is(s, "processes"))) != NULL;
 }
 

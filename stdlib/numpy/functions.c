@@ -383,10 +383,11 @@ static value f_shares_memory(interp *in, const value *arg)
 ARRAY2(f_same, ((void)e, v_bool(nd_same(x, y))))
 
 const builtin numpy_shape_functions[] = {
-    {"concatenate(arrays, axis=0, out=None, *, dtype=None, casting='same_kind')", f_concatenate,
+    {"@def concatenate(arrays, axis=0, out=None, *, dtype=None, casting='same_kind')",
+     f_concatenate,
      "Joins arrays along an existing axis.\n\nValueError when the other extents differ."},
     {"@def stack(arrays, axis=0, out=None)", f_stack, "Joins arrays along a new axis."},
-    {"where(condition, x=None, y=None, /)", f_where,
+    {"@def where(condition, x=None, y=None, /)", f_where,
      "x where condition is true, y elsewhere; alone: condition.nonzero()."},
     {"@def tile(A, reps)", f_tile, "A repeated along its axes."},
     {"_as_strided(x, shape, strides)", f_as_strided, NULL},
@@ -399,11 +400,13 @@ const builtin numpy_shape_functions[] = {
     {"@def tril(m, k=0)", f_tril, "The lower triangle; zeros above diagonal k."},
     {"@def diag(v, k=0)", f_diag, "A matrix with this diagonal, or the diagonal of a matrix."},
     {"_linspace(start, stop, num, endpoint)", f_linspace, "(points, step)"},
-    {"result_type(*arrays_and_dtypes)", f_result_type, "The dtype that operations on these give."},
-    {"can_cast(from_, to, casting='safe')", f_can_cast, "May a type (or value) be cast?"},
-    {"min_scalar_type(a, /)", f_min_scalar_type, "The smallest dtype that holds a scalar."},
-    {"shares_memory(a, b, /, max_work=None)", f_shares_memory, "Do two arrays overlap in memory?"},
-    {"may_share_memory(a, b, /, max_work=None)", f_may_share,
+    {"@def result_type(*arrays_and_dtypes)", f_result_type,
+     "The dtype that operations on these give."},
+    {"@def can_cast(from_, to, casting='safe')", f_can_cast, "May a type (or value) be cast?"},
+    {"@def min_scalar_type(a, /)", f_min_scalar_type, "The smallest dtype that holds a scalar."},
+    {"@def shares_memory(a, b, /, max_work=None)", f_shares_memory,
+     "Do two arrays overlap in memory?"},
+    {"@def may_share_memory(a, b, /, max_work=None)", f_may_share,
      "Could two arrays overlap in memory?"},
     {0},
 };

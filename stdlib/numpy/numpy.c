@@ -22,7 +22,7 @@ static bool put_table(interp *in, module *m, const builtin *row, value home)
 {
     for (; row->sig; row++) {
         char name[64];
-        const char *from = row->sig + (row->sig[0] == '@' ? sizeof "@def" : 0);
+        const char *from = row->sig + (row->sig[0] == '@' ? strcspn(row->sig, " ") + 1 : 0);
         size_t n = strcspn(from, "(");
         snprintf(name, sizeof name, "%.*s", (int)n, from);
         value f = cfunc_new(in, row, FAIL);

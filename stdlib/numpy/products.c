@@ -579,12 +579,12 @@ static value f_fft(interp *in, const value *arg)
 }
 
 const builtin numpy_linalg_functions[] = {
-    {"dot(a, b, out=None)", ndarray_dot,
+    {"@def dot(a, b, out=None)", ndarray_dot,
      "Product of two arrays: matrix product, or sum over last and second-to-last axes."},
     {"matmul(x1, x2, /, out=None, *, casting='same_kind', order='K', dtype=None, subok=True)",
      f_matmul, "Matrix product of the last two axes."},
-    {"vdot(a, b, /)", f_vdot, "Dot product of two vectors, the first conjugated."},
-    {"inner(a, b, /)", f_inner, "Sum of products over the last axes."},
+    {"@def vdot(a, b, /)", f_vdot, "Dot product of two vectors, the first conjugated."},
+    {"@def inner(a, b, /)", f_inner, "Sum of products over the last axes."},
     {"_tensordot(a, b, axes_a, axes_b)", f_tensordot, NULL},
     {"einsum(subscripts, *operands, out=None, dtype=None, order='K', casting='safe', "
      "optimize=False)",

@@ -48,7 +48,7 @@ SCAN_FUNCTIONS(DECLARE_SCAN)
 #include "engine/kernels/scan.def"
 #undef SCAN
 #define REDUCE_METHOD(name, form) {#name SIG_##form("self"), array_reduce_##name, doc_##name},
-#define REDUCE_FUNCTION(name, form) {#name SIG_##form("a"), array_reduce_##name, doc_##name},
+#define REDUCE_FUNCTION(name, form) {"@def " #name SIG_##form("a"), array_reduce_##name, doc_##name},
 #define SCAN_METHOD(name) {#name SIG_SCAN("self"), array_scan_##name, doc_##name},
-#define SCAN_FUNCTION(name) {#name SIG_SCAN("a"), array_scan_##name, doc_##name},
+#define SCAN_FUNCTION(name) {"@def " #name SIG_SCAN("a"), array_scan_##name, doc_##name},
 // clang-format on

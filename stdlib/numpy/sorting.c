@@ -218,10 +218,11 @@ static value f_place(interp *in, const value *arg)
 }
 
 const builtin numpy_sort_functions[] = {
-    {"lexsort(keys, axis=-1)", f_lexsort, "Indices that sort by several keys, the last one first."},
+    {"@def lexsort(keys, axis=-1)", f_lexsort,
+     "Indices that sort by several keys, the last one first."},
     {"@def digitize(x, bins, right=False)", f_digitize, "The bin each value belongs to."},
     {"_unique(ar, index, inverse, counts, equal_nan)", f_unique, NULL},
-    {"bincount(x, /, weights=None, minlength=0)", f_bincount,
+    {"@def bincount(x, /, weights=None, minlength=0)", f_bincount,
      "How often each non-negative int occurs."},
     {"_kth(a, places)", f_kth, NULL},
     {"_histogram(a, weights, edges)", f_histogram, NULL},
@@ -231,7 +232,7 @@ const builtin numpy_sort_functions[] = {
      "Elements by one index array along an axis."},
     {"@def put_along_axis(arr, indices, values, axis)", f_put_along_axis,
      "Sets elements by one index array along an axis."},
-    {"putmask(a, mask, values)", f_putmask, "Sets elements where mask is true."},
+    {"@def putmask(a, mask, values)", f_putmask, "Sets elements where mask is true."},
     {"@def place(arr, mask, vals)", f_place,
      "Sets elements where mask is true, from the values in turn."},
     {0},
