@@ -330,6 +330,15 @@ static bool reads_straight(const program *g, const stepset *x)
     return true;
 }
 
+/* Does a block lie in the whole array as rows at equal distances (tile_takes)? */
+static bool lies_in_rows(const grid *g)
+{
+    if (!g) return false;
+    for (int k = 1; k + 1 < g->ndim; k++)
+        if (g->ax[k]->nblock > 1) return false;
+    return true;
+}
+
 /* Do the tasks of the program read one of several arrays each? */
 static bool is_mixed(const program *g, const stepset *x)
 {
@@ -400,6 +409,7 @@ static task_cost find_cost(costs *c, tid t)
     int which;
     k.reuses = g->nstep == 1 && x->view[0].f && x->view[0].f->flags & FN_ELEMENTWISE &&
                fn_as_ufunc(x->view[0].f, &want, &which);
+    k.fills = k.reuses || (pieces && !first && lies_in_rows(gr));
     k.reuses |= pieces && !first && reads_straight(g, x);
     k.reuses &= !turned[0];
     k.parts = k.streams && top && top->kind->cost.parts;

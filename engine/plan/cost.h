@@ -27,6 +27,7 @@ typedef struct task_cost {
     bool streams;        /* inputs may come one at a time, */
     bool merges;         /* the result has no more bytes than what it is given */
     bool reuses;         /* the result may take the place of an input of the same size */
+    bool fills;          /* the result is written where it will stay, when that is known */
     bool moves;          /* the result is an item of its input, which only passes on */
     bool selects; /* the result is what a computed index picks: block is the most it may be */
     bool parts;   /* and only what is used of them */

@@ -324,8 +324,9 @@ static void begin(state *s, int w, tid t, double now)
     if (c.unknown && 4 * given > most) most = 4 * given; /* joined, sorted, counted */
     if (most > s->largest) s->largest = most;
     if (c.moves) take_item(s, t, c.out);
-    s->running += c.out + c.extra;
     uint64_t had = s->f->peak, placed = k->flags & TASK_PLACED ? c.out : 0;
+    if (placed && c.fills) c.out = 0; /* its place is counted */
+    s->running += c.out + c.extra;
     note_peak(s);
     uint64_t fresh = placed > s->f->peak - had ? placed : s->f->peak - had;
     c.seconds += (double)fresh * FRESH_NS * 1e-9;

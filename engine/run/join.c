@@ -54,7 +54,10 @@ static bool fill(plan *p, uint32_t first, const grid *g, nd *out, err *e)
         datum_unref(part);
         datum_unref(to);
         if (ok) plan_forget(p, k, again);
-        if (out->b->size >= LARGE) buf_pool_clear();
+        if (out->b->size >= LARGE)
+            buf_pool_clear();
+        else
+            buf_pool_settle();
     }
     mem_free(again);
     return ok;
