@@ -3,8 +3,8 @@
  *     name          keywords, the user's names, builtin names
  *     f(x, na       likewise, and the names of f's arguments
  *     a.b.na        attributes; a.b is evaluated when it is names, dots and ['text'] or [0] alone
- *     'abc'.na      likewise
- *     d['ke, d[     the keys of a dict or of anything with keys(); d['a']['ke likewise
+ *     'abc'.na      likewise, and other literals: 1.5.na, [1, 2].na
+ *     d['ke, d[     the keys of a dict or of anything with keys(); d['a']['ke, d[['a', 'ke likewise
  *     'pa, open('pa paths
  *     %na           magics
  *     %run pa, !pa  paths
@@ -161,9 +161,27 @@ static size_t quoted_start(const char *line, size_t end)
     return i > 0 && line[i - 1] == quote ? i - 1 : end;
 }
 
+/* The bracket that the one before `end` closes; `end`: none, or one of a call or a subscript. */
+static size_t bracketed_start(const char *line, size_t end)
+{
+    size_t stack[64], n = 0, start = end;
+    char quote = 0;
+    for (size_t i = 0; i < end;) {
+        const size_t at = i;
+        const bool within = quote;
+        quote = past_char(line, end, &i, quote);
+        start = end;
+        if (within || quote) continue;
+        if (strchr("([{", line[at]) && n < 64) stack[n++] = at;
+        if (strchr(")]}", line[at]) && n) start = stack[--n];
+    }
+    return start > 0 && (is_name(line[start - 1]) || strchr(")]}'\"", line[start - 1])) ? end
+                                                                                        : start;
+}
+
 size_t complete_start(const char *line, size_t end)
 {
-    size_t start;
+    size_t start = end;
     if (takes_paths(line, end)) {
         for (start = end; start > 0 && !strchr(" \t\n!'\"", line[start - 1]);) start--;
         return start;
@@ -175,6 +193,7 @@ size_t complete_start(const char *line, size_t end)
         const size_t dot = start;
         start = dotted_start(line, dot);
         if (start == dot) start = quoted_start(line, dot);
+        if (start == dot) start = bracketed_start(line, dot);
     }
     while (start > 0 && line[start - 1] == '%') start--;
     return start;
@@ -232,6 +251,19 @@ static value item_of(session *s, value of, const char *p, const char *close)
     return v;
 }
 
+/* What a number or a display of literals is; a whole number with a dot behind it is a float, whose
+ * attributes begin at the next. */
+static value literal(session *s, const char *text, size_t n)
+{
+    if (strspn(text, "0123456789_") >= n) return FAIL;
+    value m = interp_import(s->in, "ast"), source = v_obj(str_new(s->in, text, n));
+    value v =
+        is_fail(m) || is_fail(source) ? FAIL : call_method(s->in, m, "literal_eval", 1, source);
+    value_unref(s->in, source);
+    value_unref(s->in, m);
+    return v;
+}
+
 /* The value of names with dots and subscripts, without running more than lookups; FAIL if it has
  * none. */
 static value look_up(session *s, const char *name, size_t n)
@@ -239,6 +271,7 @@ static value look_up(session *s, const char *name, size_t n)
     const char *end = name + n;
     value v = FAIL;
     if (n > 1 && (*name == '"' || *name == '\'')) return v_obj(str_new(s->in, name + 1, n - 2));
+    if (n && strchr("([{0123456789", *name)) return literal(s, name, n);
     for (const char *p = name; p <= end;) {
         value next;
         const char *stop = p;
@@ -413,11 +446,26 @@ static void complete_path(const char *text, size_t n, words *w)
     mem_free(path);
 }
 
+/* Of d[['a', 'b', : the end of d[, where the list of keys begins; else `end`. */
+static size_t before_list(const char *line, size_t end)
+{
+    for (size_t i = end; i > 1;) {
+        if (line[i - 1] == '[' && line[i - 2] == '[') return i - 1;
+        if (line[i - 1] != ',') return end;
+        for (i--; i > 0 && line[i - 1] == ' ';) i--;
+        const size_t text = quoted_start(line, i);
+        if (text == i) return end;
+        for (i = text; i > 0 && line[i - 1] == ' ';) i--;
+    }
+    return end;
+}
+
 /* What `name[` asks the keys of, the bracket being the last character before `end`; FAIL: nothing.
  */
 static value subscripted(session *s, const char *line, size_t end)
 {
     while (end > 0 && line[end - 1] == ' ') end--;
+    end = before_list(line, end);
     if (end == 0 || line[end - 1] != '[') return FAIL;
     const size_t name = dotted_start(line, end - 1);
     return name == end - 1 ? FAIL : look_up(s, line + name, end - 1 - name);
@@ -487,7 +535,7 @@ words complete(session *s, const char *line, size_t start, size_t end)
     words w = {0};
     const char *text = line + start;
     const size_t n = end - start;
-    size_t quoted;
+    size_t quoted = 0;
     if (takes_paths(line, end)) {
         complete_path(text, n, &w);
     } else if (open_quote(line, end, &quoted)) {

@@ -134,6 +134,14 @@ static const struct {
     /* Tab: names, attributes, arguments, keys, paths, modules, methods of texts */
     {"alphabet = 5\r|alph\t\r", "Out[2]: 5"},
     {"'abc'.up\t()\r", "Out[1]: 'ABC'"},
+    {"1.5.is_in\t()\r", "Out[1]: False"},
+    {"x = 5.\t5\rx\r|x\r", "Out[2]: 5.5"},
+    {"(7).bit_l\t()\r", "Out[1]: 3"},
+    {"[3, 'a)', 3].cou\t(3)\r", "Out[1]: 2"},
+    {"{'a': 1}.ke\t()\r", "dict_keys(['a'])"},
+    {"import pandas as pd; df = pd.DataFrame({'alpha': [1], 'beta': [2]})\r|"
+     "len(df[['alpha', 'be\t']].columns)\r",
+     "Out[2]: 2"},
     {"import math\r|math.fact\t(4)\r", "Out[2]: 24"},
     {"sorted([1, 2], ke\tlambda x: -x)\r", "Out[1]: [2, 1]"},
     {"d = {'alpha': {'beta': 7}}\r|d['al\t['be\t\r", "Out[2]: 7"},
