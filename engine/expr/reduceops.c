@@ -9,6 +9,7 @@
 #include "engine/expr/kinds.h"
 #include "engine/expr/build.h"
 #include "engine/expr/fold.h"
+#include "engine/expr/moments_few.h"
 #include "engine/expr/reduceops.h"
 #include "engine/kernels/ops.h"
 
@@ -160,6 +161,8 @@ static datum *mean_chunk_call(const fn *f, const call *c, err *e)
     const red_fn *r = (const red_fn *)f;
     nd *x = arg_nd(c, &c->arg[0], e);
     if (!x) return NULL;
+    datum *few = few_mean(r, x, e);
+    if (few || e->kind) return few;
     nd *part[2] = {count_block(r, x, r->want, e),
                    reduce_block(r, r->nan ? R_nansum : R_sum, x, true, r->want, e)};
     return pack_of(2, mean_names, part);
@@ -181,6 +184,8 @@ static nd *joined_sum(const red_fn *r, const call *c, int pick, bool keepdims, d
 static datum *mean_combine_call(const fn *f, const call *c, err *e)
 {
     const red_fn *r = (const red_fn *)f;
+    datum *few = few_means_together(r, c, e);
+    if (few || e->kind) return few;
     nd *part[2] = {joined_sum(r, c, 0, r->keepdims, any_type, e),
                    joined_sum(r, c, 1, r->keepdims, any_type, e)};
     return pack_of(2, mean_names, part);
@@ -252,6 +257,8 @@ static datum *moment_chunk_call(const fn *f, const call *c, err *e)
     enum reduction_id sum = r->nan ? R_nansum : R_sum;
     nd *x = arg_nd(c, &c->arg[0], e);
     if (!x) return NULL;
+    datum *few = few_moments(r, x, e);
+    if (few || e->kind) return few;
     nd *ni = count_block(r, x, dtype_plain(DT_int64), e), *total = NULL, *u = NULL;
     if (ni) total = reduce_block(r, sum, x, true, r->want, e);
     ni = r->nan ? ni : counts_beside(total, ni, e);
@@ -410,7 +417,8 @@ static datum *moment_combine_call(const fn *f, const call *c, err *e)
     const red_fn *r = (const red_fn *)f;
     whole w = {0};
     nd *order[MAX_ORDER];
-    datum *out = NULL;
+    datum *out = few_moments_together(r, c, e);
+    if (out || e->kind) return out;
     if (whole_find(r, c, &w, e) && moments_of(r, c, 2, true, &w, order, e)) {
         nd *part[3] = {nd_ref(w.total), nd_ref(w.n), stacked(r->order - 1, order, e)};
         out = pack_of(3, moment_names, part);
