@@ -2,6 +2,7 @@
  * data descriptor of the class, instance dict, other descriptor or value of the class. */
 #include <string.h>
 
+#include "lang/exc.h"
 #include "lang/interp.h"
 #include "lang/lang.h"
 #include "lang/types/dunder.h"
@@ -35,10 +36,23 @@ value generic_getattr(interp *in, value v, str *name)
     return generic_find(in, v, name, &r) ? r : throw_attr(in, v, name);
 }
 
+value attr_failed(interp *in, value v, str *name)
+{
+    exc *x = exc_is(in, AttributeError) ? as_exc(in->exc) : NULL;
+    const bool says =
+        !x || x->hdr.flags & OBJ_FROZEN || !is_fail(x->field[0]) || !is_fail(x->field[1]);
+    if (!says) {
+        x->field[0] = value_ref((value){.kind = V_OBJ, .o = &name->hdr});
+        x->field[1] = value_ref(v);
+    }
+    return FAIL;
+}
+
 value value_getattr(interp *in, value v, str *name)
 {
     const type *t = type_of(in, v);
-    return t->getattr ? t->getattr(in, v, name) : generic_getattr(in, v, name);
+    value r = t->getattr ? t->getattr(in, v, name) : generic_getattr(in, v, name);
+    return is_fail(r) ? attr_failed(in, v, name) : r;
 }
 
 value value_getattr_c(interp *in, value v, const char *name)

@@ -286,21 +286,26 @@ static value names_of(interp *in, value v)
     return v_obj(m ? list_of(in, (value){.kind = V_OBJ, .o = &m->dict->hdr}) : object_dir(in, v));
 }
 
-static value dir(interp *in, const value *arg)
+list *value_dir(interp *in, value v)
 {
-    const type *t = type_of(in, arg[0]);
-    module *m = as_module(arg[0]);
+    const type *t = type_of(in, v);
+    module *m = as_module(v);
     list *own = m ? module_dir(in, m) : NULL;
-    if (!own && throwing(in)) return FAIL;
-    value names = own               ? v_obj(own)
-                  : is_fail(arg[0]) ? frame_locals(in, in->frame)
-                  : t->dir          ? t->dir(in, arg[0])
-                                    : names_of(in, arg[0]);
+    if (!own && throwing(in)) return NULL;
+    value names = own          ? v_obj(own)
+                  : is_fail(v) ? frame_locals(in, in->frame)
+                  : t->dir     ? t->dir(in, v)
+                               : names_of(in, v);
     list *l = is_fail(names) ? NULL : list_of(in, names);
     value_unref(in, names);
-    if (l && list_sort(in, l, NONE, false)) return v_obj(l);
+    if (l && list_sort(in, l, NONE, false)) return l;
     obj_unref(in, l);
-    return FAIL;
+    return NULL;
+}
+
+static value dir(interp *in, const value *arg)
+{
+    return v_obj(value_dir(in, arg[0]));
 }
 
 static value vars(interp *in, const value *arg)

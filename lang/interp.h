@@ -220,6 +220,10 @@ void types_close(interp *in);
 
 /* AttributeError: 'int' object has no attribute 'x' */
 value throw_attr(interp *in, value on, str *name);
+/* An AttributeError that says neither, as one that __getattr__ raises, is about this name of v.
+ * FAIL */
+value attr_failed(interp *in, value v, str *name);
+list *value_dir(interp *in, value v); /* dir(v); FAIL: of the frame that runs */
 
 /* The write of a frozen object: in a worker unwinds to the caller (uncatchable), else TypeError. */
 value trap(interp *in, obj *o);

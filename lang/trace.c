@@ -280,7 +280,7 @@ static void try_names(guess *g, const dict *d)
 
 static void guess_attribute(interp *in, guess *g, value on, list **keep)
 {
-    *keep = object_dir(in, on);
+    *keep = value_dir(in, on);
     if (!*keep) exc_clear(in);
     for (int64_t i = 0; *keep && i < (*keep)->n && (*keep)->n < MOST; i++) {
         str *s = as_str((*keep)->at[i]);

@@ -50,12 +50,12 @@ static value load_module(interp *in, site *s, value v)
 }
 
 /* What the class has for instances, a property for one, comes before their own values. */
-static value load_descriptor(interp *in, value found, value v)
+static value load_descriptor(interp *in, const site *s, value found, value v)
 {
     value_ref(found);
     value r = type_of(in, found)->get(in, found, v, type_of(in, v));
     value_unref(in, found);
-    return r;
+    return is_fail(r) ? attr_failed(in, v, s->name) : r;
 }
 
 /* Does the instance have an attribute of its own that hides the class's? */
@@ -73,7 +73,7 @@ value attr_load(interp *in, site *s, value v)
 {
     const type *t = type_of(in, v);
     if (s->how == SITE_DESCRIPTOR && s->type == t && s->version == type_version(t))
-        return load_descriptor(in, s->val, v);
+        return load_descriptor(in, s, s->val, v);
     if (s->how == SITE_CLASS && s->type == t && s->version == type_version(t) && !hidden(in, s, v))
         return value_ref(s->val);
     if (t == &T_module) return load_module(in, s, v);
@@ -84,7 +84,7 @@ value attr_load(interp *in, site *s, value v)
     bool hides = kind && kind->set && !is_member(found);
     if (hides && kind->get) {
         remember_found(s, t, found, SITE_DESCRIPTOR);
-        return load_descriptor(in, found, v);
+        return load_descriptor(in, s, found, v);
     }
     if (kind && !kind->get && !kind->set) {
         remember_found(s, t, found, SITE_CLASS);
