@@ -458,6 +458,14 @@ static bool print_plain_object(printer *p, value v)
     return true;
 }
 
+/* NumPy's functions that arrays of other kinds take over are of a type of their own, but its name.
+ */
+static bool is_function(const type *t)
+{
+    const bool by_name = !(t->flags & TYPE_HEAP) && strcmp(t->name, T_function.name) == 0;
+    return by_name || t == &T_cfunction;
+}
+
 static bool is_container(value v)
 {
     if (v.kind != V_OBJ) return false;
@@ -469,8 +477,7 @@ static bool print_value(printer *p, value v)
 {
     if (p->level + 4 >= MAX_LEVELS) return print_repr(p, v); /* a value opens two, its repr one */
     if (!is_container(v)) {
-        if (v.kind == V_OBJ && (v.o->type == &T_function || v.o->type == &T_cfunction))
-            return print_function(p, v);
+        if (v.kind == V_OBJ && is_function(v.o->type)) return print_function(p, v);
         if (v.kind == V_OBJ && v.o->type == &T_type) return print_type(p, v);
         if (v.kind == V_OBJ && is_plain_object(v)) return print_plain_object(p, v);
         const int shown = v.kind == V_OBJ ? print_collection(p, v) : 0;

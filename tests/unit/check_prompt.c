@@ -154,6 +154,8 @@ static const struct {
     {"3\r|4\r|_ * 10 + __\r", "Out[3]: 43"},
     {"8\r|_i\r", "Out[2]: '8'"},
     {"%timeit?\r", "Time many runs"},
+    {"import numpy as np\r|np.cumsum\r",
+     "<function numpy.cumsum(a, axis=None, dtype=None, out=None)>"},
     {"?\r", "%lsmagic "},
     {"??\r", "%lsmagic "},
     {"help\r", "%lsmagic "},
