@@ -247,11 +247,9 @@ value format_text(interp *in, str *s, tuple *args, value kwargs)
 {
     enum { DEPTH = 2 };
     braces b = {.args = args, .kwargs = kwargs};
-    strbuf out = {0};
+    strbuf out = {.soft = true};
     bool ok = render(in, &b, s->at, s->at + s->nbyte, DEPTH, &out);
-    size_t n;
-    char *text = sb_take(&out, &n);
-    if (ok) return v_obj(str_take(in, text, n));
-    mem_free(text);
+    if (ok) return v_obj(str_built(in, &out));
+    sb_clear(&out);
     return FAIL;
 }

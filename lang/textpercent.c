@@ -379,15 +379,18 @@ static bool all_fields(interp *in, percent *s)
 
 value percent_format(interp *in, str *text, value args, bool in_bytes)
 {
-    percent s = {
-        .start = text->at, .p = text->at, .end = text->at + text->nbyte, .bytes = in_bytes};
+    percent s = {.out = {.soft = true},
+                 .start = text->at,
+                 .p = text->at,
+                 .end = text->at + text->nbyte,
+                 .bytes = in_bytes};
     tuple *t = as_tuple(args);
     s.arg = t ? t->at : &args;
     s.narg = t ? t->n : 1;
     const bool text_like = as_str(args) || (in_bytes && (as_bytes(args) || as_bytearray(args)));
     s.mapping = !t && !text_like && type_of(in, args)->getitem ? args : FAIL;
     bool ok = all_fields(in, &s);
-    value v = ok ? v_obj(str_new(in, sb_text(&s.out), s.out.n)) : FAIL;
+    if (ok) return v_obj(str_built(in, &s.out));
     sb_clear(&s.out);
-    return v;
+    return FAIL;
 }

@@ -253,6 +253,7 @@ static bool write_value(writer *w, value v)
 static value dumps(interp *in, const value *arg)
 {
     writer w = {.in = in,
+                .out = {.soft = true},
                 .fallback = arg[1],
                 .indent = as_str(arg[2]),
                 .item_sep = as_str(arg[3]),
@@ -262,10 +263,8 @@ static value dumps(interp *in, const value *arg)
     if (!w.item_sep || !w.key_sep) return throw(in, TypeError, "separators must be strings");
     bool ok = write_value(&w, arg[0]);
     mem_free(w.open);
-    size_t n;
-    char *text = sb_take(&w.out, &n);
-    if (ok) return v_obj(str_take(in, text, n));
-    mem_free(text);
+    if (ok) return v_obj(str_built(in, &w.out));
+    sb_clear(&w.out);
     return FAIL;
 }
 
@@ -276,11 +275,9 @@ static value quote(interp *in, const value *arg)
         return throw(in, TypeError, "first argument must be a string, not %s",
                      type_said(in, arg[0]));
     }
-    strbuf b = {0};
+    strbuf b = {.soft = true};
     if (!json_quote(in, &b, s, value_truth(in, arg[1]) > 0)) return sb_clear(&b), FAIL;
-    size_t n;
-    char *text = sb_take(&b, &n);
-    return v_obj(str_take(in, text, n));
+    return v_obj(str_built(in, &b));
 }
 
 static const builtin table[] = {

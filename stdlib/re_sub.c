@@ -200,7 +200,7 @@ value re_sub(interp *in, pattern *p, value repl, value text, value count, int64_
     }
     bool call = value_callable(in, repl);
     if (!call && !template_parse(in, p, repl, &t)) return FAIL;
-    strbuf out = {0};
+    strbuf out = {.soft = true};
     match *last = NULL, *m;
     size_t done = 0;
     bool ok = true;
@@ -220,13 +220,11 @@ value re_sub(interp *in, pattern *p, value repl, value text, value count, int64_
     obj_unref(in, last);
     template_clear(&t);
     if (ok) sb_add(&out, s.at + done, s.n - done);
-    size_t len;
-    char *made = sb_take(&out, &len);
     value v = FAIL;
     if (ok && *n == 0)
         v = value_ref(text);
     else if (ok)
-        v = as_str(text) ? v_obj(str_new(in, made, len)) : v_obj(bytes_new(in, made, len));
-    mem_free(made);
+        v = as_str(text) ? v_obj(str_built(in, &out)) : v_obj(bytes_built(in, &out));
+    sb_clear(&out);
     return v;
 }

@@ -67,10 +67,10 @@ static value deflate_bytes(interp *in, const value *arg)
     int code =
         deflateInit2(&z, (int)level, Z_DEFLATED, (int)wbits, MEMORY_LEVEL, Z_DEFAULT_STRATEGY);
     if (code != Z_OK) return fail(in, code, "preparing to compress data", "bad compression level");
-    strbuf out = {0};
+    strbuf out = {.soft = true};
     code = pump(in, &z, deflate, s, n, &out);
     deflateEnd(&z);
-    value v = code == Z_STREAM_END ? v_obj(bytes_new(in, sb_text(&out), out.n))
+    value v = code == Z_STREAM_END ? v_obj(bytes_built(in, &out))
                                    : fail(in, code, "compressing data", NULL);
     sb_clear(&out);
     return v;
@@ -86,11 +86,11 @@ static value inflate_bytes(interp *in, const value *arg)
     z_stream z = {0};
     int code = inflateInit2(&z, (int)wbits);
     if (code != Z_OK) return fail(in, code, "preparing to decompress data", NULL);
-    strbuf out = {0};
+    strbuf out = {.soft = true};
     code = pump(in, &z, inflate, s, n, &out);
     value v;
     if (code == Z_STREAM_END || code == Z_BUF_ERROR) {
-        v = v_obj(tuple_pack(in, 3, v_obj(bytes_new(in, sb_text(&out), out.n)),
+        v = v_obj(tuple_pack(in, 3, v_obj(bytes_built(in, &out)),
                              v_int((const char *)z.next_in - s), v_bool(code == Z_STREAM_END)));
     } else
         v = fail(in, code, "decompressing data", z.msg);

@@ -239,8 +239,13 @@ void *try_zero(size_t n, err *e)
 
 void *try_grow(void *p, size_t n, err *e)
 {
-    void *q = may_have(n) ? realloc(p, n ? n : 1) : NULL;
+    void *q = try_more(p, n);
     return q ? q : err_nomem(e, n);
+}
+
+void *try_more(void *p, size_t n)
+{
+    return may_have(n) ? realloc(p, n ? n : 1) : NULL;
 }
 
 void *try_room(size_t n, err *e)

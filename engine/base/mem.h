@@ -25,6 +25,7 @@ char *mem_dupn(const char *s, size_t n); /* copy of n bytes, NUL added */
 void *try_alloc(size_t n, err *e);
 void *try_zero(size_t n, err *e);
 void *try_grow(void *p, size_t n, err *e); /* p is untouched on failure */
+void *try_more(void *p, size_t n);         /* the same, which says nothing */
 void *try_room(size_t n, err *e); /* try_alloc, which counts as what a task makes (mem_may_take) */
 
 /* Who runs a task may watch what its thread takes.  `room` is asked when n bytes more are to be

@@ -6,19 +6,26 @@
 
 #include "engine/base/mem.h"
 
-static void reserve(strbuf *b, size_t more)
+static bool grow(strbuf *b, size_t need)
 {
-    size_t need = b->n + more + 1;
-    if (need <= b->cap) return;
     size_t cap = b->cap ? b->cap : 32;
     while (cap < need) cap *= 2;
-    b->at = mem_grow(b->at, cap);
+    char *at = !b->soft ? mem_grow(b->at, cap) : b->lost ? NULL : try_more(b->at, cap);
+    if (!at) return b->lost = true, false;
+    b->at = at;
     b->cap = cap;
+    return true;
+}
+
+static inline bool reserve(strbuf *b, size_t more)
+{
+    size_t need = b->n + more + 1;
+    return need <= b->cap || grow(b, need);
 }
 
 void sb_add(strbuf *b, const char *s, size_t n)
 {
-    reserve(b, n);
+    if (!reserve(b, n)) return;
     if (n) memcpy(b->at + b->n, s, n);
     b->n += n;
     b->at[b->n] = 0;
@@ -31,7 +38,7 @@ void sb_adds(strbuf *b, const char *s)
 
 void sb_pad(strbuf *b, char c, size_t n)
 {
-    reserve(b, n);
+    if (!reserve(b, n)) return;
     memset(b->at + b->n, c, n);
     b->n += n;
     b->at[b->n] = 0;
@@ -42,8 +49,7 @@ void sb_addv(strbuf *b, const char *fmt, va_list ap)
     va_list again;
     va_copy(again, ap);
     int n = vsnprintf(NULL, 0, fmt, ap);
-    if (n > 0) {
-        reserve(b, (size_t)n);
+    if (n > 0 && reserve(b, (size_t)n)) {
         vsnprintf(b->at + b->n, (size_t)n + 1, fmt, again);
         b->n += (size_t)n;
     }

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct strbuf {
     char *at; /* owned; NULL while empty */
     size_t n, cap;
-} strbuf; /* {0} is empty */
+    bool soft; /* there may be too little memory for it: what is added then is lost, */
+    bool lost; /* and who takes the text looks here.  Else the program ends */
+} strbuf;      /* {0} is empty */
 
 void sb_add(strbuf *b, const char *s, size_t n);
 void sb_adds(strbuf *b, const char *s);

@@ -26,6 +26,13 @@ bytes *bytes_new(interp *in, const char *s, size_t n)
     return b;
 }
 
+bytes *bytes_built(interp *in, strbuf *b)
+{
+    bytes *made = b->lost ? (no_room(in), NULL) : bytes_new(in, sb_text(b), b->n);
+    sb_clear(b);
+    return made;
+}
+
 bool bytearray_resizable(interp *in, const bytearray *b)
 {
     if (b->views) throw(in, BufferError, "Existing exports of data: object cannot be re-sized");
@@ -251,7 +258,7 @@ value bytes_quote(interp *in, const char *s, size_t n, const char *before, const
         if (!check_interrupt(in)) return FAIL;
     }
     char quote = single && !twice ? '"' : '\'';
-    strbuf b = {0};
+    strbuf b = {.soft = true};
     sb_adds(&b, before);
     sb_addc(&b, 'b');
     sb_addc(&b, quote);
@@ -273,9 +280,7 @@ value bytes_quote(interp *in, const char *s, size_t n, const char *before, const
     }
     sb_addc(&b, quote);
     sb_adds(&b, after);
-    size_t len;
-    char *text = sb_take(&b, &len);
-    return v_obj(str_take(in, text, len));
+    return v_obj(str_built(in, &b));
 }
 
 static value bytes_repr(interp *in, value self)

@@ -17,6 +17,9 @@ typedef struct bytearray {
     char *at;     /* owned, NUL after n bytes; NULL while empty */
 } bytearray;
 
+struct strbuf;
+/* As str_built(). */
+bytes *bytes_built(interp *in, struct strbuf *b);
 bytes *bytes_new(interp *in, const char *s, size_t n); /* s NULL: zeroed, for the caller to fill */
 bytearray *bytearray_new(interp *in, const char *s, size_t n);
 /* The bytes of a bytes (or bytearray) value, lent; NULL when it is neither. */

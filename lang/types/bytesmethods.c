@@ -32,7 +32,11 @@ static bool need(interp *in, value v, span *out) /* "a bytes-like object is requ
 
 static value taken(interp *in, value model, strbuf *b)
 {
-    value v = bytes_like(in, model, sb_text(b), b->n);
+    value v = FAIL;
+    if (b->lost)
+        no_room(in);
+    else
+        v = bytes_like(in, model, sb_text(b), b->n);
     sb_clear(b);
     return v;
 }
@@ -122,7 +126,7 @@ value bytes_hex(interp *in, const value *arg)
         }
         return v_obj(text);
     }
-    strbuf b = {0};
+    strbuf b = {.soft = true};
     for (size_t i = 0; i < s.n; i++) {
         bool cut = i && (group > 0 ? (s.n - i) % size == 0 : i % size == 0);
         unsigned char c = (unsigned char)s.at[i];
@@ -130,9 +134,7 @@ value bytes_hex(interp *in, const value *arg)
         sb_add(&b, (const char[]){digits[c >> 4], digits[c & 15]}, 2);
         if (!goes_on(in, i)) return sb_clear(&b), FAIL;
     }
-    size_t n;
-    char *text = sb_take(&b, &n);
-    return v_obj(str_take(in, text, n));
+    return v_obj(str_built(in, &b));
 }
 
 /* ---- searching ---- */
@@ -420,7 +422,7 @@ value bytes_join(interp *in, const value *arg)
     list *l = list_of(in, it);
     value_unref(in, it);
     if (!l) return FAIL;
-    strbuf b = {0};
+    strbuf b = {.soft = true};
     for (int64_t i = 0; i < l->n && goes_on(in, (size_t)i); i++) {
         s.at = bytes_peek(l->at[i], &s.n);
         if (!s.at) {
@@ -444,7 +446,7 @@ value bytes_replace(interp *in, const value *arg)
     int64_t max;
     if (!need(in, arg[1], &old) || !need(in, arg[2], &to)) return FAIL;
     if (!to_int64(in, arg[3], &max)) return FAIL;
-    strbuf b = {0};
+    strbuf b = {.soft = true};
     size_t at = 0;
     while (max-- != 0) {
         const char *hit = memory_find(s.at + at, s.n - at, old.at, old.n);
@@ -553,7 +555,7 @@ value bytes_expandtabs(interp *in, const value *arg)
     int64_t size, column = 0;
     if (!to_int64(in, arg[1], &size)) return FAIL;
     if (size > 1 << 20) return throw(in, OverflowError, "result too long");
-    strbuf b = {0};
+    strbuf b = {.soft = true};
     for (size_t i = 0; i < s.n; i++, column++) {
         if (!goes_on(in, i)) return sb_clear(&b), FAIL;
         if (s.at[i] != '\t') {
@@ -578,7 +580,7 @@ value bytes_translate(interp *in, const value *arg)
     if (table.at && table.n != 256) {
         return throw(in, ValueError, "translation table must be 256 characters long");
     }
-    strbuf b = {0};
+    strbuf b = {.soft = true};
     for (size_t i = 0; i < s.n; i++) {
         char c = s.at[i];
         if (!goes_on(in, i)) return sb_clear(&b), FAIL;

@@ -237,6 +237,7 @@ static bool has_surrogate(const str *s)
 bytes *str_encoded(interp *in, str *s, const char *encoding, const char *errors)
 {
     coding c = {.in = in,
+                .out = {.soft = true},
                 .codec = encoding ? codec_find(encoding) : UTF8,
                 .errors = errors ? errors : "strict",
                 .object = v_obj(s)};
@@ -245,7 +246,7 @@ bytes *str_encoded(interp *in, str *s, const char *encoding, const char *errors)
                  (str_ascii(s) && (c.codec == ASCII || c.codec == LATIN1 || c.codec == CP1252));
     if (plain) return bytes_new(in, s->at, s->nbyte);
     bool ok = encode(&c, s);
-    bytes *b = ok ? bytes_new(in, sb_text(&c.out), c.out.n) : NULL;
+    bytes *b = ok ? bytes_built(in, &c.out) : NULL;
     sb_clear(&c.out);
     return b;
 }
@@ -460,12 +461,13 @@ static str *decode_object(interp *in, value object, const char *s, size_t n, con
                           const char *errors)
 {
     coding c = {.in = in,
+                .out = {.soft = true},
                 .codec = encoding ? codec_find(encoding) : UTF8,
                 .errors = errors ? errors : "strict",
                 .object = object};
     if (c.codec == NO_CODEC) return THROW0(in, LookupError, "unknown encoding: %s", encoding);
     bool ok = decode(&c, (const unsigned char *)s, n);
-    str *text = ok ? str_new(in, sb_text(&c.out), c.out.n) : NULL;
+    str *text = ok ? str_built(in, &c.out) : NULL;
     sb_clear(&c.out);
     return text;
 }

@@ -96,15 +96,13 @@ static value repr(interp *in, value self)
     dict *d = as_dict(self);
     int r = repr_enter(in, &d->hdr);
     if (r <= 0) return r ? FAIL : v_str(in, "{...}");
-    strbuf b = {0};
+    strbuf b = {.soft = true};
     sb_addc(&b, '{');
     bool ok = add_items(in, &b, d);
     sb_addc(&b, '}');
     repr_leave(in, &d->hdr);
-    size_t n;
-    char *s = sb_take(&b, &n);
-    if (ok) return v_obj(str_take(in, s, n));
-    mem_free(s);
+    if (ok) return v_obj(str_built(in, &b));
+    sb_clear(&b);
     return FAIL;
 }
 

@@ -187,7 +187,7 @@ value seq_compare(interp *in, enum cmpop op, value *const *a, const int64_t *n, 
 value seq_repr(interp *in, value *const *at, const int64_t *n, const char *open, const char *close,
                bool one_comma)
 {
-    strbuf b = {0};
+    strbuf b = {.soft = true};
     sb_adds(&b, open);
     for (int64_t i = 0; i < *n; i++) {
         value item = value_ref((*at)[i]);
@@ -203,7 +203,5 @@ value seq_repr(interp *in, value *const *at, const int64_t *n, const char *open,
     }
     if (one_comma && *n == 1) sb_addc(&b, ',');
     sb_adds(&b, close);
-    size_t len;
-    char *s = sb_take(&b, &len);
-    return v_obj(str_take(in, s, len));
+    return v_obj(str_built(in, &b));
 }

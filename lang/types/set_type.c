@@ -103,17 +103,15 @@ static value repr(interp *in, value self)
     int r = repr_enter(in, &s->hdr);
     if (r <= 0) return r ? FAIL : v_obj(str_fmt(in, "%s(...)", name));
     bool plain = s->hdr.type == &T_set;
-    strbuf b = {0};
+    strbuf b = {.soft = true};
     if (!s->n || !plain) sb_addf(&b, "%s(", name);
     if (s->n) sb_addc(&b, '{');
     bool ok = add_members(in, &b, s);
     if (s->n) sb_addc(&b, '}');
     if (!s->n || !plain) sb_addc(&b, ')');
     repr_leave(in, &s->hdr);
-    size_t n;
-    char *text = sb_take(&b, &n);
-    if (ok) return v_obj(str_take(in, text, n));
-    mem_free(text);
+    if (ok) return v_obj(str_built(in, &b));
+    sb_clear(&b);
     return FAIL;
 }
 

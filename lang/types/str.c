@@ -88,6 +88,13 @@ str *str_take(interp *in, char *text, size_t nbyte)
     return s;
 }
 
+str *str_built(interp *in, strbuf *b)
+{
+    str *s = b->lost ? (no_room(in), NULL) : str_new(in, sb_text(b), b->n);
+    sb_clear(b);
+    return s;
+}
+
 str *str_fmt(interp *in, const char *fmt, ...)
 {
     strbuf b = {0};
@@ -334,7 +341,7 @@ str *str_quote(interp *in, const str *s)
 {
     bool single = memchr(s->at, '\'', s->nbyte), twice = memchr(s->at, '"', s->nbyte);
     char quote = single && !twice ? '"' : '\'';
-    strbuf b = {0};
+    strbuf b = {.soft = true};
     sb_addc(&b, quote);
     for (size_t i = 0, turn = 0, len; i < s->nbyte; i += len) {
         uint32_t cp;
@@ -343,16 +350,14 @@ str *str_quote(interp *in, const str *s)
         quote_char(&b, s->at + i, len, cp, quote);
     }
     sb_addc(&b, quote);
-    size_t n;
-    char *text = sb_take(&b, &n);
-    return str_take(in, text, n);
+    return str_built(in, &b);
 }
 
 str *value_ascii(interp *in, value v)
 {
     str *s = value_repr(in, v);
     if (!s || str_ascii(s)) return s;
-    strbuf b = {0};
+    strbuf b = {.soft = true};
     for (size_t i = 0; i < s->nbyte;) {
         uint32_t cp;
         i += utf8_get(s->at + i, &cp);
@@ -362,9 +367,7 @@ str *value_ascii(interp *in, value v)
             sb_addf(&b, cp < 0x100 ? "\\x%02x" : cp < 0x10000 ? "\\u%04x" : "\\U%08x", cp);
     }
     obj_unref(in, s);
-    size_t n;
-    char *text = sb_take(&b, &n);
-    return str_take(in, text, n);
+    return str_built(in, &b);
 }
 
 /* ---- slots ---- */

@@ -17,6 +17,9 @@ str *str_new(interp *in, const char *s, size_t nbyte); /* valid UTF-8; NULL + Me
 str *str_of(interp *in, const char *s);                /* from a C string */
 str *str_fmt(interp *in, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 str *str_take(interp *in, char *s, size_t nbyte); /* from a mem_* buffer, which it frees */
+struct strbuf;
+/* The text of a soft buffer, which is empty then; NULL + MemoryError, also when it was lost. */
+str *str_built(interp *in, struct strbuf *b);
 /* The one object of an interpreter for this text (identifiers, attribute names). Owned. */
 str *str_intern(interp *in, const char *s, size_t nbyte);
 bool str_is(const str *s, const char *text);

@@ -342,7 +342,7 @@ value str_expandtabs(interp *in, const value *arg)
     int64_t size, column = 0;
     if (!to_int64(in, arg[1], &size)) return FAIL;
     if (size > 1 << 20) return throw(in, OverflowError, "new string is too long");
-    strbuf b = {0};
+    strbuf b = {.soft = true};
     for (size_t i = 0; i < s->nbyte; i++) {
         char c = s->at[i];
         if (!goes_on(in, i)) return sb_clear(&b), FAIL;
@@ -358,9 +358,7 @@ value str_expandtabs(interp *in, const value *arg)
         else if (((unsigned char)c & 0xc0) != 0x80)
             column++;
     }
-    size_t n;
-    char *text = sb_take(&b, &n);
-    return v_obj(str_take(in, text, n));
+    return v_obj(str_built(in, &b));
 }
 
 /* ---- translate ---- */
@@ -406,17 +404,15 @@ static bool translate_one(interp *in, strbuf *b, uint32_t cp, value table)
 value str_translate(interp *in, const value *arg)
 {
     str *s = self_str(arg);
-    strbuf b = {0};
+    strbuf b = {.soft = true};
     bool ok = true;
     for (size_t i = 0; ok && i < s->nbyte;) {
         uint32_t cp;
         i += utf8_get(s->at + i, &cp);
         ok = translate_one(in, &b, cp, arg[1]) && (!safe_point_due(in) || check_interrupt(in));
     }
-    size_t n;
-    char *text = sb_take(&b, &n);
-    if (ok) return v_obj(str_take(in, text, n));
-    mem_free(text);
+    if (ok) return v_obj(str_built(in, &b));
+    sb_clear(&b);
     return FAIL;
 }
 

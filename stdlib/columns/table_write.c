@@ -104,13 +104,14 @@ value columns_write(interp *in, const value *arg)
     str *sep = as_str(arg[1]), *missing = as_str(arg[2]);
     if (!l || !sep || sep->nbyte != 1 || !missing)
         return throw(in, TypeError, "a list of columns, a separator of one byte and a text");
-    writer w = {.in = in, .sep = sep->at[0], .missing = missing, .alone = l->n == 1};
+    writer w = {
+        .in = in, .out = {.soft = true}, .sep = sep->at[0], .missing = missing, .alone = l->n == 1};
     nd **x = mem_zero(((size_t)l->n + 1) * sizeof *x);
     int64_t rows = 0;
     bool ok = blocks_of(in, l, x, &rows) && write_lines(&w, x, l->n, rows);
     for (int64_t k = 0; k < l->n; k++) datum_unref(x[k]);
     mem_free(x);
-    value v = ok ? v_obj(str_new(in, sb_text(&w.out), w.out.n)) : FAIL;
+    value v = ok ? v_obj(str_built(in, &w.out)) : FAIL;
     sb_clear(&w.out);
     return v;
 }

@@ -109,7 +109,7 @@ static bool op(writer *w, int code)
 /* A frame of less than four bytes is not worth its head. */
 static void close_frame(writer *w)
 {
-    if (!w->frame) return;
+    if (!w->frame || w->out.lost) return;
     size_t head = w->frame - 1, n = w->out.n - head - FRAME_HEAD;
     if (n >= FRAME_LEAST) {
         w->out.at[head] = (char)P_FRAME;
@@ -565,9 +565,10 @@ static value method_dump(interp *in, const value *arg)
     if (!is_none(w->other)) return throw(in, RuntimeError, "it is writing already");
     w->frame = 0;
     w->framing = false;
+    w->out.soft = true;
     w->other = value_ref(arg[2]);
     w->persistent = value_ref(arg[3]);
-    value r = dump(in, w, arg[1]) ? v_obj(bytes_new(in, sb_text(&w->out), w->out.n)) : FAIL;
+    value r = dump(in, w, arg[1]) ? v_obj(bytes_built(in, &w->out)) : FAIL;
     value_unref(in, w->other), value_unref(in, w->persistent);
     w->other = w->persistent = NONE;
     sb_clear(&w->out);
