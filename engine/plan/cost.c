@@ -363,7 +363,8 @@ static task_cost find_cost(costs *c, tid t)
     }
     uint32_t first = 0;
     bool turned[MAX_STEP];
-    steps_turned(g, x, c->given, given_turned(c, t), turned);
+    const uint32_t ngiven = given_turned(c, t); /* which may move c->given */
+    steps_turned(g, x, c->given, ngiven, turned);
     c->of[prog].turned = turned[0];
     c->of[prog].mixed = is_mixed(g, x);
     bool pieces = tiled(g, x, turned, &first), view = step_is_view(g->by[0], index, &x->view[0]);
