@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lang/types/func.h"
 #include "stdlib/numpy/numpy.h"
 #include "stdlib/numpy/mapped.h"
 #include "stdlib/numpy/parts.h"
@@ -26,6 +27,7 @@ static bool put_table(interp *in, module *m, const builtin *row, value home)
         size_t n = strcspn(from, "(");
         snprintf(name, sizeof name, "%.*s", (int)n, from);
         value f = cfunc_new(in, row, FAIL);
+        if (!is_fail(f)) as_cfunction(f)->module = "numpy";
         bool plain = name[0] == '_' || is_fail(home);
         value a = is_fail(f) || plain ? f : array_function_new(in, f, home);
         if (!plain) value_unref(in, f);
