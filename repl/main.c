@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/base/mem.h"
@@ -52,7 +53,7 @@ static const char usage[] =
 
 static const char details[] =
     "\n"
-    "  FILE          run a program; '-' is stdin\n"
+    "  FILE          run a program, or the __main__ of a folder; '-' is stdin\n"
     "  -c CODE       run CODE\n"
     "  -m MODULE     run a module as a program\n"
     "  -e CELL       run CELL as the prompt would: echo its value, magics allowed\n"
@@ -228,8 +229,34 @@ static char *absolute(const char *path)
     return sb_take(&b, NULL);
 }
 
+/* The program of a folder. mem_free it; NULL: there is none. */
+static char *main_of(const char *folder)
+{
+    static const char *const tails[] = {"/__main__.dsk", "/__main__.py"};
+    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+        strbuf b = {0};
+        sb_addf(&b, "%s%s", folder, tails[i]);
+        if (access(sb_text(&b), R_OK) == 0) return sb_take(&b, NULL);
+        sb_clear(&b);
+    }
+    fprintf(stderr, "dsk: can't find '__main__' module in '%s'\n", folder);
+    return NULL;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static int run_file(interp *in, const char *path, char mode)
 {
+    if (is_folder(path)) {
+        char *program = main_of(path);
+        const int status = program ? run_file(in, program, mode) : 1;
+        mem_free(program);
+        return status;
+    }
     size_t n;
     char *text = host_read_file(path, &n);
     if (!text) {
