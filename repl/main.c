@@ -58,9 +58,9 @@ static const char details[] =
     "  -m MODULE     run a module as a program\n"
     "  -e CELL       run CELL as the prompt would: echo its value, magics allowed\n"
     "  --cells FILE  run a file of cells, separated by lines beginning with #%%\n"
-    "  -i            then give a prompt; cells are read from stdin if it is no terminal\n"
-    "  --memory SIZE computations stay below it: 512MB, 2GiB; else 60 % of the machine's\n"
-    "                memory\n"
+    "  -i            then give a prompt; cells come from stdin, a terminal or not\n"
+    "  --memory SIZE computations stay below it: 512MB, 2GiB; else 60 % of\n"
+    "                the machine's memory\n"
     "  --version     versions of dsk and of the libraries it uses\n"
     "\n"
     "Without arguments on a terminal: a prompt.\n";
