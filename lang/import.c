@@ -241,6 +241,7 @@ static bool kept(interp *in, const module *package, const char *name)
 
 value interp_import(interp *in, const char *name)
 {
+    if (!in->modules) return throw(in, ImportError, "%s: the interpreter is closing", name);
     value m = dict_peek(in, in->modules, name);
     if (is_none(m))
         return throw(in, ModuleNotFoundError, "import of %s halted; None in sys.modules", name);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lang/interp.h"
 #include "stdlib/dask/bridge.h"
 #include "stdlib/dask/workers.h"
 #include "stdlib/futures/office_impl.h"
@@ -27,7 +28,7 @@ static const type T_opened = {TYPE_HEAD, .name = "opened", .module = "_futures",
 
 static opened *opened_of(interp *in, bool make)
 {
-    module *m = dask_module(in);
+    module *m = in->modules ? dask_module(in) : NULL; /* at the program's end there are none */
     value v = m ? dict_peek(in, module_dict(m), "_offices") : FAIL;
     opened *o = (opened *)as_obj(v, &T_opened);
     if (o || !m || !make) return o;
