@@ -101,6 +101,57 @@ nd *nd_stack(int n, const nd *const *x, int axis, err *e)
     return y;
 }
 
+/* n items of `size` bytes, each k times in a row; of a constant size this is fast */
+static inline void write_each(char *to, const char *at, int64_t n, size_t size, int64_t k)
+{
+    for (int64_t i = 0; i < n; i++, at += size)
+        for (int64_t q = 0; q < k; q++, to += size) memcpy(to, at, size);
+}
+
+static void write_alike(char *to, const char *at, int64_t n, size_t size, int64_t k)
+{
+    switch (size) {
+    case 1:
+        for (int64_t i = 0; i < n; i++, to += k) memset(to, at[i], (size_t)k);
+        break;
+    case 2: write_each(to, at, n, 2, k); break;
+    case 4: write_each(to, at, n, 4, k); break;
+    case 8: write_each(to, at, n, 8, k); break;
+    case 16: write_each(to, at, n, 16, k); break;
+    default: write_each(to, at, n, size, k);
+    }
+}
+
+/* Would a list of places be of a size with the result? */
+static bool lists_much(const nd *x, int axis)
+{
+    enum { MUCH = 64 }; /* bytes of a place's items */
+    const int64_t n = nd_shape(x)[axis];
+    return nd_count(x) && dtype_is_number(x->dtype) && x->flags & ND_C &&
+           nd_bytes(x) / (size_t)n <= MUCH;
+}
+
+/* All items of x k times each, without such a list; x is short along all other axes. */
+static nd *repeat_alike(const nd *x, int64_t k, int axis, err *e)
+{
+    enum { AT_ONCE = 1 << 18 }; /* items: between two looks whether to go on */
+    int64_t shape[ND_MAXDIM], n = nd_shape(x)[axis], outer = 1;
+    memcpy(shape, nd_shape(x), (size_t)x->ndim * sizeof *shape);
+    if (__builtin_mul_overflow(n, k, &shape[axis]))
+        return err_set(e, ValueError, "array is too big: %ld items %ld times each", (long)n,
+                       (long)k);
+    for (int i = 0; i < axis; i++) outer *= shape[i];
+    nd *y = nd_new(nd_type(x), x->ndim, shape, e);
+    const size_t size = y ? nd_bytes(x) / (size_t)(n * outer) : 0;
+    for (int64_t i = 0, part; y && i < n * outer; i += part) {
+        const int64_t most = k > AT_ONCE ? 1 : AT_ONCE / (k ? k : 1);
+        part = n * outer - i < most ? n * outer - i : most;
+        write_alike(y->at + (size_t)(i * k) * size, x->at + (size_t)i * size, part, size, k);
+        if (part == most && !stop_check(e)) y = datum_unref(y);
+    }
+    return y;
+}
+
 nd *nd_repeat(const nd *x, const nd *counts, int axis, err *e)
 {
     int64_t n = nd_shape(x)[axis], total = 0, m = nd_count(counts);
@@ -114,6 +165,11 @@ nd *nd_repeat(const nd *x, const nd *counts, int axis, err *e)
     if (!c) return NULL;
     const int64_t *each = (const int64_t *)c->at;
     bool ok = true;
+    if (m == 1 && each[0] >= 0 && lists_much(x, axis)) {
+        nd *y = repeat_alike(x, each[0], axis, e);
+        datum_unref(c);
+        return y;
+    }
     for (int64_t i = 0; i < n; i++) {
         int64_t k = each[m == 1 ? 0 : i];
         if (k < 0) ok = err_set(e, ValueError, "repeats may not contain negative values.");
