@@ -319,6 +319,17 @@ static bool row_type(const row *w, const expr *x, const reduce_args *a, dtype_of
     return reduce_resolve(&reductions[w->chunk], x->type, a->want, t, e);
 }
 
+/* Of blocks that do not come in pieces: distances from the mean are float64 whatever the elements
+ * are, and NaN are replaced in a copy. */
+static int more_copies(const row *w, dtype_of of)
+{
+    enum { COPIES = 2, WIDE = sizeof(double) }; /* moment_chunk's */
+    const int times = w->family == MOMENT && of.size && of.size < WIDE ? WIDE / of.size : 1;
+    const bool sums =
+        w->family == MEAN || w->family == MOMENT || w->chunk == R_nansum || w->chunk == R_nanprod;
+    return COPIES * (times - 1) + (w->nan && sums && of.dt >= DT_float16 ? times : 0);
+}
+
 /* steps and type of the partial results, per family */
 static void row_fns(const row *w, const reduce_args *a, uint32_t axes, dtype_of type, fn *out[3])
 {
@@ -411,6 +422,7 @@ expr *expr_reduce(const char *name, const expr *x, const reduce_args *a, err *e)
     if (!check_sizes(w, x, e) || !row_type(w, x, a, &type, e)) return NULL;
     fn *f[3];
     row_fns(w, a, axes, type, f);
+    f[0]->copies = (uint8_t)(f[0]->copies + more_copies(w, x->type));
     bool named = !strcmp(name, "var");
     reduce_tree r = {.l = a->l,
                      .x = x,
