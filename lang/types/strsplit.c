@@ -401,15 +401,40 @@ static bool translate_one(interp *in, strbuf *b, uint32_t cp, value table)
     return ok;
 }
 
+/* What a dict makes of each ASCII character, if that is one such character or none: looked up once.
+ */
+typedef struct ascii_table {
+    bool usable;
+    char known[128], to[128]; /* known: 0, or 1 + the number of characters */
+} ascii_table;
+
+static bool translate_next(interp *in, strbuf *b, uint32_t cp, value table, ascii_table *seen)
+{
+    if (cp >= 128 || !seen->usable) return translate_one(in, b, cp, table);
+    if (seen->known[cp]) {
+        if (seen->known[cp] == 2) sb_addc(b, seen->to[cp]);
+        return true;
+    }
+    size_t before = b->n;
+    if (!translate_one(in, b, cp, table)) return false;
+    if (b->n <= before + 1 && !b->lost) {
+        seen->known[cp] = (char)(1 + b->n - before);
+        if (b->n > before) seen->to[cp] = b->at[before];
+    }
+    return true;
+}
+
 value str_translate(interp *in, const value *arg)
 {
     str *s = self_str(arg);
     strbuf b = {.soft = true};
+    ascii_table seen = {.usable = arg[1].kind == V_OBJ && arg[1].o->type == &T_dict};
     bool ok = true;
     for (size_t i = 0; ok && i < s->nbyte;) {
         uint32_t cp;
         i += utf8_get(s->at + i, &cp);
-        ok = translate_one(in, &b, cp, arg[1]) && (!safe_point_due(in) || check_interrupt(in));
+        ok = translate_next(in, &b, cp, arg[1], &seen) &&
+             (!safe_point_due(in) || check_interrupt(in));
     }
     if (ok) return v_obj(str_built(in, &b));
     sb_clear(&b);
