@@ -124,7 +124,7 @@ static bool warn_of(void *ctx, const char *text)
     return false;
 }
 
-/* scheduler: "sync", "threads", "processes"; anything else is not ours to run */
+/* num_workers= as a number, 0: not given; sync does not look at it */
 bool workers_of(interp *in, value scheduler, value v, int64_t *n)
 {
     const str *s = as_str(scheduler);
@@ -142,6 +142,7 @@ bool workers_of(interp *in, value scheduler, value v, int64_t *n)
     return THROW0(in, ValueError, "num_workers must be greater than 0, not %lld", (long long)*n);
 }
 
+/* scheduler: "sync", "threads", "processes"; anything else is not ours to run */
 bool native_scheduler(interp *in, value scheduler, value workers, crew **c)
 {
     str *s = as_str(scheduler);
