@@ -218,6 +218,12 @@ void buf_pool_ebb(void)
     atomic_store(&pool.ebbs, true);
 }
 
+void buf_pool_give_up(void)
+{
+    buf_pool_ebb();
+    while (buf_pool_tidy()) continue;
+}
+
 /* kept blocks go back to the system, the largest first, until `bytes` at most are left */
 static void trim(size_t bytes);
 

@@ -84,6 +84,8 @@ bool buf_pool_tidy(void);
 /* From now on that holds for all that is kept, until nothing is: somebody gave up what needed it.
  */
 void buf_pool_ebb(void);
+/* The same, and at once: after work that was given up, by the thread that ends it. */
+void buf_pool_give_up(void);
 /* They are given back to the system when they and what is in use would exceed `bytes` together. */
 void buf_pool_bound(size_t bytes);
 size_t buf_pool_most(void);      /* the bound, SIZE_MAX: none */

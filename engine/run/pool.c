@@ -195,10 +195,8 @@ static void *worker_main(void *arg)
     const bool idle_pool = !p->busy;
     pthread_mutex_unlock(&p->lock);
     worker_free(w);
-    if (atomic_load(&w->lost) && idle_pool) { /* what its call held is not to be kept */
-        buf_pool_ebb();
-        while (buf_pool_tidy()) continue;
-    }
+    if (atomic_load(&w->lost) && idle_pool)
+        buf_pool_give_up(); /* what its call held is not to be kept */
     return NULL;
 }
 

@@ -38,6 +38,13 @@ static void drop(void *ctx)
     mem_free(c);
 }
 
+/* The program has gone on without it: what it held is not to be kept for reuse. */
+static void give_up(void *ctx)
+{
+    drop(ctx);
+    buf_pool_give_up();
+}
+
 /* The call, its answer in e; NULL: it was left alone, KeyboardInterrupt is pending. */
 static h5_call *done(interp *in, h5_call made, err *e)
 {
@@ -47,7 +54,7 @@ static h5_call *done(interp *in, h5_call made, err *e)
         c->r.p = &c->r.r;
         c->r.r = (h5region){c->r.n, c->r.start, c->r.step, c->r.count};
     }
-    if (!interp_aside(in, work, drop, c)) return NULL;
+    if (!interp_aside(in, work, give_up, c)) return NULL;
     err_move(e, &c->e);
     return c;
 }

@@ -40,6 +40,13 @@ static void drop(void *ctx)
     mem_free(c);
 }
 
+/* The program has gone on without it: what it held is not to be kept for reuse. */
+static void give_up(void *ctx)
+{
+    drop(ctx);
+    buf_pool_give_up();
+}
+
 static bool has_objects(const long_job *j)
 {
     for (int i = 0; i < j->nin; i++)
@@ -54,7 +61,7 @@ bool long_do(interp *in, long_work f, double ns, long_job *j, err *e)
     *c = (long_call){.f = f, .j = *j};
     for (int i = 0; i < j->nin; i++) c->j.in[i] = own_view(j->in[i]);
     c->j.text = j->text ? mem_dup(j->text) : NULL;
-    if (!interp_aside(in, work, drop, c)) return false;
+    if (!interp_aside(in, work, give_up, c)) return false;
     for (int i = 0; i < LONG_OUT; i++) {
         j->out[i] = c->j.out[i];
         c->j.out[i] = NULL;
