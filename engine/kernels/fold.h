@@ -37,6 +37,11 @@ double fold_whole_f64(int from, const void *x, size_t n);
 /* (x[i] - u[i * step])^2 as float64, rounded; step 0: one u for all */
 void square_distances_f32(float *out, const float *x, const double *u, int step, size_t n);
 
+/* acc[i] += the sum of the i-th run of `length` < 8 elements; with u, of their (x - u[i])^2 */
+enum { FOLD_SHORT = 8 };
+void fold_short_f64(double *acc, const double *x, const double *u, size_t n, size_t length);
+void fold_short_f32(float *acc, const float *x, const float *u, size_t n, size_t length);
+
 /* Cell by cell: acc[i] += x[i] for `rows` rows of n elements, one after the other, and so on;
  * valid[i] counts. */
 void fold_row_sum_f64(double *acc, const double *x, size_t n, size_t rows);

@@ -207,6 +207,37 @@ T NAME(fold_nansquares)(const T *x, size_t n, T u)
     return out;
 }
 
+/* --- runs of less than 8, each into its cell --- */
+
+SIMD_ALWAYS void NAME(shorts)(T *acc, const T *x, const T *u, size_t n, size_t length)
+{
+    for (size_t i = 0; i < n; i++, x += length) {
+        T sum = 0;
+        for (size_t q = 0; q < length; q++) sum += u ? (x[q] - u[i]) * (x[q] - u[i]) : x[q];
+        acc[i] += sum;
+    }
+}
+
+SIMD_ALWAYS void NAME(shorts_of)(T *acc, const T *x, const T *u, size_t n, size_t length)
+{
+    switch (length) { /* lengths that the compiler knows */
+    case 1: NAME(shorts)(acc, x, u, n, 1); return;
+    case 2: NAME(shorts)(acc, x, u, n, 2); return;
+    case 3: NAME(shorts)(acc, x, u, n, 3); return;
+    case 4: NAME(shorts)(acc, x, u, n, 4); return;
+    default: NAME(shorts)(acc, x, u, n, length); return;
+    }
+}
+
+SIMD_KERNEL(, NAME(fold_short), (T * acc, const T *x, const T *u, size_t n, size_t length),
+            (acc, x, u, n, length))
+{
+    if (u)
+        NAME(shorts_of)(acc, x, u, n, length);
+    else
+        NAME(shorts_of)(acc, x, NULL, n, length);
+}
+
 /* --- cell by cell, row after row --- */
 
 #define ROWS(name, params, args, body)                                                             \

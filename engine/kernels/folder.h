@@ -61,5 +61,7 @@ double folder_sum(folder *k, const char *at, size_t n, int64_t cell);
 void folder_add(folder *k, int64_t cell, double sum);
 /* adds n elements to one cell (n <= FOLD_BLOCK unless any_size); begins: the cell's first */
 void folder_piece(folder *k, int64_t cell, const char *at, size_t n, bool begins);
+/* n runs of `length` into as many cells, each a piece */
+void folder_runs(folder *k, int64_t cell, const char *at, size_t n, size_t length, bool begins);
 /* adds `rows` rows of n elements to the n cells from `cell` on */
 void folder_rows(folder *k, int64_t cell, const char *at, size_t n, size_t rows, bool begins);

@@ -71,8 +71,7 @@ static void fold_runs(const job *j, folder *k, int64_t cell, int64_t at, int64_t
         for (int64_t i = 0, some; i < n; i += some) {
             some = n - i < most ? n - i : most;
             const char *x = piece(j, at + i * length, some * length, room);
-            for (int64_t q = 0; q < some; q++, x += length * (int64_t)k->type.size)
-                folder_piece(k, cell + i + q, x, (size_t)length, begins);
+            folder_runs(k, cell + i, x, (size_t)some, (size_t)length, begins);
         }
         return;
     }
@@ -295,8 +294,13 @@ nd *memory_reduce(const ufunc *f, loop run, const nd *x, uint32_t axes, bool kee
 {
     folder k = folder_of(f, run, t);
     nd *out = cells_new(x, axes, keepdims, t, e);
-    int64_t n = out && identity ? nd_count(out) : 0;
-    for (int64_t i = 0; i < n; i++) memcpy(out->at + i * (int64_t)t.size, identity, t.size);
+    static const char zero[16];
+    if (out && identity && memcmp(identity, zero, t.size) != 0) {
+        nd *v = nd_scalar(t.dt, identity);
+        bool ok = nd_assign(out, v, 'u', NULL, e);
+        datum_unref(v);
+        if (!ok) return datum_unref(out);
+    }
     if (out) k.acc = out->at;
     return out && fold_memory(&k, x, axes, e) ? out : datum_unref(out);
 }
