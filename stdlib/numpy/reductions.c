@@ -174,7 +174,8 @@ static value run_asked(interp *in, const ufunc *f, const reduction *r, const red
               put_given(in, kw, "keepdims", c->keepdims, value_truth(in, c->keepdims) == 1) &&
               put_given(in, kw, "out", c->out, !is_none(c->out)) &&
               put_given(in, kw, "initial", c->initial, !is_fail(c->initial)) &&
-              put_given(in, kw, "where", c->where, !is_fail(c->where) && c->where.kind != V_BOOL);
+              put_given(in, kw, "where", c->where,
+                        !is_fail(c->where) && !(c->where.kind == V_BOOL && c->where.i));
     value v = ok ? call_with(in, reduce, args, v_obj(kw)) : FAIL;
     obj_unref(in, kw);
     value_unref(in, args);

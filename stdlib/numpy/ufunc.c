@@ -299,7 +299,7 @@ static value ufunc_call(interp *in, value self, const value *arg, size_t npos, t
     if (ok && npos > nin + 1 && !is_none(arg[nin + 1]))
         ok = (c.out[1] = as_ndarray(arg[nin + 1])) ||
              THROW0(in, TypeError, "return arrays must be of ArrayType");
-    if (ok && got[2].kind != V_BOOL)
+    if (ok && !(got[2].kind == V_BOOL && got[2].i))
         ok = (c.where = to_nd(in, got[2], dtype_plain(DT_bool))) != NULL;
     for (size_t i = 0; ok && i < nin; i++) ok = (x[i] = to_nd_any(in, arg[i])) != NULL;
     if (ok) r = map(in, &c, x);
@@ -359,7 +359,7 @@ static value ufunc_reduce(interp *in, const value *arg)
     err e = {0};
     reduce_opts o = {0};
     nd *initial = is_fail(arg[6]) || is_none(arg[6]) ? NULL : to_nd_any(in, arg[6]);
-    nd *where = arg[7].kind == V_BOOL ? NULL : to_nd(in, arg[7], dtype_plain(DT_bool));
+    nd *where = arg[7].kind == V_BOOL && arg[7].i ? NULL : to_nd(in, arg[7], dtype_plain(DT_bool));
     o.initial = initial;
     o.where = where;
     bool keep = value_truth(in, arg[5]) == 1;
