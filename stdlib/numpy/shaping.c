@@ -148,6 +148,31 @@ value ndarray_squeeze(interp *in, const value *arg)
     return r;
 }
 
+/* The bytes of an array of a shape, or of more than most: more than that. */
+static size_t bytes_of_shape(size_t itemsize, int n, const int64_t *shape, size_t most)
+{
+    size_t bytes = itemsize;
+    for (int i = 0; i < n; i++)
+        if (shape[i] <= 0) return 0;
+    for (int i = 0; i < n && bytes <= most; i++)
+        bytes *= (size_t)shape[i] > most ? most + 1 : (size_t)shape[i];
+    return bytes;
+}
+
+/* The array in memory of n elements less or as many, which is its own as it stands. */
+static value resize_within(interp *in, ndarray *a, const nd *x, int n, const int64_t *shape)
+{
+    if (!(x->flags & ND_C) && !(x->flags & ND_F && n == 1))
+        return throw(in, ValueError, "resize only works on single-segment arrays");
+    int64_t strides[ND_MAXDIM];
+    strides_c(n, shape, x->size, strides);
+    nd *y = nd_view(x->b, x->at, nd_type(x), n, shape, strides);
+    bool ok = y && array_become(in, a, y);
+    datum_unref(y);
+    return ok ? NONE : FAIL;
+}
+
+/* Memory that views share (refcheck=False) grows for all of them and does not shrink. */
 value ndarray_resize(interp *in, const value *arg)
 {
     ndarray *a = as_ndarray(arg[0]);
@@ -157,20 +182,25 @@ value ndarray_resize(interp *in, const value *arg)
     if (!a) return throw(in, ValueError, "cannot resize a scalar");
     if (as_tuple(arg[1])->n == 0) return NONE;
     if (!star_shape(in, arg[1], &n, shape)) return FAIL;
+    for (int i = 0; i < n; i++)
+        if (shape[i] < 0) return throw(in, ValueError, "negative dimensions not allowed");
+    const nd *was = array_peek(a);
+    size_t old = nd_bytes(was), now = bytes_of_shape(was->size, n, shape, old);
+    if (now == old) return resize_within(in, a, was, n, shape);
     if (a->base) return throw(in, ValueError, "cannot resize this array: it does not own its data");
-    if (a->s->rc > 1)
+    if (a->s->rc > 1 && value_truth(in, arg[2]) != 0)
         return throw(in, ValueError,
                      "cannot resize an array that references or is referenced\nby another array in "
                      "this way.\nUse the np.resize function or refcheck=False");
+    if (a->s->rc > 1 && now < old) return resize_within(in, a, was, n, shape);
     nd *x = array_write(in, a), *y = x ? nd_zero(nd_type(x), n, shape, &e) : NULL;
     if (!x) return FAIL;
     if (!y) return throw_err(in, &e);
-    size_t old = nd_bytes(x), now = nd_bytes(y);
     if (x->dtype == DT_object) {
         datum_unref(y);
         return throw(in, NotImplementedError, "resize() of an array of objects is not supported");
     }
-    memcpy(y->at, x->at, old < now ? old : now);
+    memcpy(y->at, x->at, old < now ? old : nd_bytes(y));
     bool ok = array_become(in, a, y);
     datum_unref(y);
     return ok ? NONE : FAIL;
