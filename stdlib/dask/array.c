@@ -145,17 +145,23 @@ static value get_size(interp *in, const value *arg)
     return extent_value(grid_count(of(arg)->chunks));
 }
 
+/* of one element as users know it: an object is a pointer */
+static int64_t seen_size(const expr *x)
+{
+    return x->type.dt == DT_object ? (int64_t)sizeof(void *) : x->type.size;
+}
+
 static value get_itemsize(interp *in, const value *arg)
 {
     (void)in;
-    return v_int(of(arg)->type.size);
+    return v_int(seen_size(of(arg)));
 }
 
 static value get_nbytes(interp *in, const value *arg)
 {
     (void)in;
     int64_t n = grid_count(of(arg)->chunks);
-    return n < 0 ? v_float(NAN) : v_int(n * of(arg)->type.size);
+    return n < 0 ? v_float(NAN) : v_int(n * seen_size(of(arg)));
 }
 
 static value m_layers(interp *in, const value *arg)
@@ -325,8 +331,28 @@ static bool untyped(err *e)
     return yes;
 }
 
+static bool has_objects(value v)
+{
+    lazy *l = as_lazy(v);
+    return l ? l->x->type.dt == DT_object : is_object_array(v);
+}
+
+/* What objects do is theirs to say: blocks go to Python's operator, or to the ufunc `name`. */
+static value by_objects(interp *in, const char *name, value a, value b)
+{
+    value home = interp_import(in, "dask.array._mapping");
+    value s = is_fail(home) ? FAIL : v_str(in, name);
+    value r = is_fail(s) ? FAIL : call_method(in, home, "operate", is_fail(b) ? 2 : 3, s, a, b);
+    value_unref(in, s);
+    value_unref(in, home);
+    return r;
+}
+
 static value map2(interp *in, enum ufunc_id id, const char *prefix, value a, value b)
 {
+    bool objects = has_objects(a) || has_objects(b);
+    if (objects && (is_none(a) || is_none(b) || (is_operand(a) && is_operand(b))))
+        return by_objects(in, prefix, a, b);
     if (!is_operand(a) || !is_operand(b)) return NOTIMPL;
     term t[2] = {{0}, {0}};
     err e = {0};
@@ -399,6 +425,7 @@ static value converted(interp *in, enum unop op, value v)
 static value lazy_unary(interp *in, enum unop op, value v)
 {
     if (op > OP_ABS) return op == OP_ROUND ? NOTIMPL : converted(in, op, v);
+    if (has_objects(v)) return by_objects(in, unary_ops[op].prefix, v, FAIL);
     term t = {.x = ((lazy *)v.o)->x};
     err e = {0};
     expr *y = expr_map((label){.prefix = unary_ops[op].prefix}, &ufuncs[unary_ops[op].id], 1, &t,

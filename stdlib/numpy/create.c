@@ -218,7 +218,12 @@ static value f_full(interp *in, const value *arg)
         t = nd_type(x);
         datum_unref(x);
     }
-    return filled(in, arg[0], t, arg[1], order_of(arg[3]));
+    if (t.dt != DT_object || arg[1].kind != V_SCALAR)
+        return filled(in, arg[0], t, arg[1], order_of(arg[3]));
+    value item = call_method(in, arg[1], "item", 0); /* objects of Python, as a cast gives them */
+    value r = is_fail(item) ? FAIL : filled(in, arg[0], t, item, order_of(arg[3]));
+    value_unref(in, item);
+    return r;
 }
 
 /* x_like(prototype, ..., dtype, order, subok, shape) */

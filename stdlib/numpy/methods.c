@@ -255,6 +255,11 @@ static value m_round(interp *in, const value *arg)
     if (!x || (!is_none(arg[1]) && !to_int64(in, arg[1], &n)) ||
         (!kept && !check_round_out(in, arg[2], x, n)))
         return datum_unref(x), FAIL;
+    if (x->dtype == DT_object) {
+        datum_unref(x);
+        value r = object_fold(in, "round", (value[]){arg[0], v_int(n)}, 2);
+        return kept || is_fail(r) ? r : stored_in(in, arg[2], r);
+    }
     if (kept && dtype_is_int((enum dtype)x->dtype) && n >= 0 && x->ndim && as_ndarray(arg[0])) {
         datum_unref(x); /* the array itself, as NumPy has it */
         return value_ref(arg[0]);
@@ -288,6 +293,14 @@ static value m_clip(interp *in, const value *arg)
         ok = THROW0(in, ValueError, "One of max or min must be given");
     if (ok && !is_none(arg[1])) ok = (lo = to_nd_any(in, arg[1])) != NULL;
     if (ok && !is_none(arg[2])) ok = (hi = to_nd_any(in, arg[2])) != NULL;
+    if (ok && (x->dtype == DT_object || (lo && lo->dtype == DT_object) ||
+               (hi && hi->dtype == DT_object))) {
+        datum_unref(x);
+        datum_unref(lo);
+        datum_unref(hi);
+        value r = object_fold(in, "clip", arg, 3);
+        return is_none(arg[3]) || is_fail(r) || !as_ndarray(arg[3]) ? r : stored_in(in, arg[3], r);
+    }
     nd *y = ok ? nd_ref(x) : NULL;
     if (ok && lo) {
         nd *z = nd_map2(U_maximum, y, lo, &e);

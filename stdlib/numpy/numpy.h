@@ -185,3 +185,5 @@ extern const builtin numpy_functions[];
 bool is_object_array(value array);
 bool are_objects(const value *arg); /* one of the first two */
 value object_product(interp *in, const char *name, const value *arg, size_t n);
+/* the function `name` of numpy._object_folds */
+value object_fold(interp *in, const char *name, const value *arg, size_t n);

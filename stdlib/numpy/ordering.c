@@ -110,7 +110,10 @@ value ndarray_partition(interp *in, const value *arg)
     if (!nd_count(x)) return NONE;
     long_job j = {.nin = 1, .in = {x}, .n = {axis, n}};
     memcpy(j.n + 2, kth, (size_t)n * sizeof *kth);
-    nd *y = long_one(in, work_partition, long_sort_ns(x) / 4, &j, &e);
+    bool objects = x->dtype == DT_object; /* sorted, they are in their places */
+    nd *y = objects ? object_sort(in, x, axis, false, true)
+                    : long_one(in, work_partition, long_sort_ns(x) / 4, &j, &e);
+    if (objects && !y) return FAIL;
     bool ok = y && nd_assign(x, y, 'u', NULL, &e);
     datum_unref(y);
     return ok ? NONE : throw_err(in, &e);
@@ -125,6 +128,7 @@ static bool work_argpartition(long_job *j, err *e)
 /* one place at least */
 static nd *argpartition(interp *in, const nd *x, const int64_t *kth, int n, int axis, err *e)
 {
+    if (x->dtype == DT_object) return object_sort(in, x, axis, true, true);
     long_job j = {.nin = 1, .in = {x}, .n = {axis, n}};
     memcpy(j.n + 2, kth, (size_t)n * sizeof *kth);
     return long_one(in, work_argpartition, long_sort_ns(x) / 4, &j, e);
@@ -137,11 +141,11 @@ value ndarray_argpartition(interp *in, const value *arg)
     int64_t kth[ND_MAXDIM];
     err e = {0};
     value r = FAIL;
-    if (x && sort_axis(in, arg[2], &x, &axis) && kth_list(in, arg[1], x, axis, kth, &n))
-        r = array_wrap(in,
-                       nd_count(x) ? argpartition(in, x, kth, n, axis, &e)
-                                   : nd_new(dtype_plain(DT_int64), x->ndim, nd_shape(x), &e),
-                       &e);
+    if (x && sort_axis(in, arg[2], &x, &axis) && kth_list(in, arg[1], x, axis, kth, &n)) {
+        nd *y = nd_count(x) ? argpartition(in, x, kth, n, axis, &e)
+                            : nd_new(dtype_plain(DT_int64), x->ndim, nd_shape(x), &e);
+        r = y || e.kind ? array_wrap(in, y, &e) : FAIL;
+    }
     datum_unref(x);
     return r;
 }
@@ -166,7 +170,9 @@ value ndarray_searchsorted(interp *in, const value *arg)
     nd *sorter = v && !is_none(arg[3]) ? to_nd(in, arg[3], dtype_plain(DT_int64)) : NULL;
     err e = {0};
     value r = FAIL;
-    if (v && !throwing(in)) {
+    if (v && !throwing(in) && (x->dtype == DT_object || v->dtype == DT_object)) {
+        r = object_fold(in, "searchsorted", (value[]){arg[0], arg[1], v_bool(right), arg[3]}, 4);
+    } else if (v && !throwing(in)) {
         long_job j = {.nin = sorter ? 3 : 2, .in = {x, v, sorter}};
         j.n[0] = right;
         r = array_result(in, long_one(in, work_searchsorted, long_sort_ns(v), &j, &e), &e);

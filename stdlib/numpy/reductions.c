@@ -35,9 +35,38 @@ static nd *optional(interp *in, value v, dtype_of want)
     return to_nd(in, v, want);
 }
 
-/* sum, max, mean ... of objects; mean and its like divide what add gives */
-static value run_objects(interp *in, const reduction *r, const nd *x, uint32_t axes, bool keep,
-                         value start)
+/* the ufunc that folds objects, or NULL */
+static const ufunc *fold_of_objects(const reduction *r)
+{
+    switch ((enum reduction_id)(r - reductions)) {
+    case R_sum:
+    case R_prod:
+    case R_max:
+    case R_min: return r->fold;
+    case R_mean: return &ufuncs[U_add];
+    case R_any: return &ufuncs[U_logical_or];
+    case R_all: return &ufuncs[U_logical_and];
+    default: return NULL;
+    }
+}
+
+/* what adding up gave by the number of elements, an int64 */
+static value mean_of(interp *in, value sum, const nd *x, uint32_t axes)
+{
+    int64_t n = 1;
+    if (is_fail(sum)) return FAIL;
+    for (int i = 0; i < x->ndim; i++)
+        if (axes & axis_bit(i)) n *= nd_shape(x)[i];
+    value count = scalar_value(in, dtype_plain(DT_int64), &n);
+    value mean = is_fail(count) ? FAIL : value_binary(in, OP_TRUEDIV, sum, count);
+    value_unref(in, count);
+    value_unref(in, sum);
+    return mean;
+}
+
+/* sum, max, mean ... of objects */
+static value run_objects(interp *in, const reduction *r, const reduce_call *c, const nd *x,
+                         uint32_t axes, bool keep)
 {
     err e = {0};
     if (r == &reductions[R_argmin] || r == &reductions[R_argmax]) {
@@ -46,22 +75,30 @@ static value run_objects(interp *in, const reduction *r, const nd *x, uint32_t a
     }
     if (axes == ALL_AXES && !nd_count(x) && (r == &reductions[R_any] || r == &reductions[R_all]))
         return v_bool(r == &reductions[R_all]);
-    const ufunc *f = r == &reductions[R_mean]  ? &ufuncs[U_add]
-                     : r == &reductions[R_any] ? &ufuncs[U_logical_or]
-                     : r == &reductions[R_all] ? &ufuncs[U_logical_and]
-                                               : r->fold;
-    if (!f)
-        return throw(in, NotImplementedError, "%s() of an array of objects is not supported",
-                     r->name);
-    nd *y = object_reduce(in, f, x, axes, keep, start);
+    const ufunc *f = fold_of_objects(r);
+    if (!f) {
+        value array =
+            as_ndarray(c->x) ? value_ref(c->x) : array_wrap(in, nd_ref((nd *)(uintptr_t)x), &e);
+        value ddof = is_fail(c->ddof) ? v_int(0) : c->ddof;
+        value v = is_fail(array)
+                      ? FAIL
+                      : object_fold(in, r->name, (value[]){array, c->axis, ddof, v_bool(keep)}, 4);
+        value_unref(in, array);
+        return v;
+    }
+    nd *y = object_reduce(in, f, x, axes, keep, is_none(c->initial) ? FAIL : c->initial);
     value v = y ? array_result(in, y, &e) : FAIL;
-    if (is_fail(v) || r != &reductions[R_mean]) return v;
-    int64_t n = 1;
-    for (int i = 0; i < x->ndim; i++)
-        if (axes & axis_bit(i)) n *= nd_shape(x)[i];
-    value mean = value_binary(in, OP_TRUEDIV, v, v_int(n));
-    value_unref(in, v);
-    return mean;
+    return r == &reductions[R_mean] ? mean_of(in, v, x, axes) : v;
+}
+
+/* Objects of which numbers are wanted: dtype=.  Replaces x. */
+static bool as_wanted(interp *in, nd **x, value v, dtype_of want)
+{
+    if ((*x)->dtype != DT_object || want.dt == DT_none || want.dt == DT_object) return true;
+    nd *y = to_nd(in, v, want);
+    datum_unref(*x);
+    *x = y;
+    return y != NULL;
 }
 
 /* First what is odd about the slices, then what dividing by their counts did. */
@@ -129,11 +166,17 @@ static value run(interp *in, const reduction *r, reduce_call c)
     if (ok && !is_fail(c.ddof)) ok = to_double(in, c.ddof, &o.ddof);
     nd *initial = ok ? optional(in, c.initial, (dtype_of){.dt = DT_none}) : NULL;
     nd *where = ok ? optional(in, c.where, dtype_plain(DT_bool)) : NULL;
-    if (ok && !throwing(in)) {
+    ok = ok && !throwing(in) && as_wanted(in, &x, c.x, want);
+    if (ok) {
         o.initial = initial;
         o.where = where;
-        if (x->dtype == DT_object) {
-            result = run_objects(in, r, x, axes, keep, is_none(c.initial) ? FAIL : c.initial);
+        if (x->dtype == DT_object && where) {
+            result = throw(in, ValueError,
+                           "reduction operation '%s' does not have an identity, so to use a where "
+                           "mask one has to specify 'initial'",
+                           r->fold ? r->fold->name : r->name);
+        } else if (x->dtype == DT_object) {
+            result = run_objects(in, r, &c, x, axes, keep);
         } else {
             nd *y = reduce_numbers(in, r, x, axes, keep, want, &o, &e);
             if (y && o.flags && !warn_reduction(in, o.flags, y->ndim == 0)) y = datum_unref(y);
@@ -264,7 +307,12 @@ static value scan_run(interp *in, const scan *s, const value *arg)
     }
     bool ok = x && to_dtype_or_none(in, arg[2], &want) &&
               (is_none(arg[1]) || to_axis(in, arg[1], x->ndim, &axis));
-    if (ok && x->dtype == DT_object) {
+    ok = ok && as_wanted(in, &x, arg[0], want);
+    if (ok && x->dtype == DT_object && s->skip_nan) {
+        value array = array_wrap(in, nd_ref(x), &e);
+        r = is_fail(array) ? FAIL : object_fold(in, s->name, (value[]){array, v_int(axis)}, 2);
+        value_unref(in, array);
+    } else if (ok && x->dtype == DT_object) {
         nd *y = object_accumulate(in, &ufuncs[s->fold], x, axis);
         r = y ? array_wrap(in, y, &e) : FAIL;
     } else if (ok)

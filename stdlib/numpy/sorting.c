@@ -29,9 +29,13 @@ static value f_lexsort(interp *in, const value *arg)
     int axis;
     err e = {0};
     value r = FAIL;
+    bool objects = false;
     if (!blocks_of(in, arg[0], &b)) return FAIL;
+    for (int i = 0; i < b.n; i++) objects |= b.at[i]->dtype == DT_object;
     if (b.n == 0)
         throw(in, TypeError, "need sequence of keys with len > 0 in lexsort");
+    else if (objects)
+        r = object_fold(in, "lexsort", arg, 2);
     else if (to_axis(in, arg[1], b.at[0]->ndim, &axis))
         r = array_wrap(in, long_lexsort(in, &b, axis, &e), &e);
     blocks_clear(&b);

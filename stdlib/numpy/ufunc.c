@@ -446,7 +446,9 @@ static value ufunc_outer(interp *in, const value *arg)
     nd *x = to_nd_any(in, arg[1]), *y = to_nd_any(in, arg[2]);
     err e = {0};
     value r = FAIL;
-    if (x && y && to_dtype_or_none(in, arg[3], &t))
+    if (x && y && (x->dtype == DT_object || y->dtype == DT_object))
+        r = object_fold(in, "outer", arg, 3);
+    else if (x && y && to_dtype_or_none(in, arg[3], &t))
         r = array_result(in, nd_outer(as_ufunc(arg[0]), x, y, t, NULL, &e), &e);
     datum_unref(x);
     datum_unref(y);
