@@ -531,6 +531,8 @@ static value scalar_make(interp *in, const type *cls, const value *arg, size_t n
     enum dtype dt = DT_object;
     for (int i = 0; i < NDTYPE; i++)
         if (scalar_type((enum dtype)i) == cls) dt = (enum dtype)i;
+    if (npos == 0 && (dt == DT_str || dt == DT_bytes || dt == DT_datetime64)) /* not a zero */
+        got[0] = v_str(in, dt == DT_datetime64 ? "NaT" : "");
     dtype_of t = dtype_plain(dt);
     value result = FAIL;
     err e = {0};
