@@ -6,6 +6,7 @@
 #include "engine/base/mem.h"
 #include "lang/builtins.h"
 #include "lang/types/bytes.h"
+#include "lang/types/memview.h"
 #include "lang/types/file.h"
 #include "lang/types/iter.h"
 
@@ -108,6 +109,11 @@ static value read_method(interp *in, const value *arg)
     const size_t much = read_much(f, n);
     if (much) return v_obj(file_read_bytes(in, f, much));
     return n < 0 ? read_all(in, f) : read_some(in, f, n);
+}
+
+static value readinto(interp *in, const value *arg)
+{
+    return buffer_fill(in, arg[0], arg[1], read_method);
 }
 
 /* The next line, or FAIL at the end of the file. */
@@ -466,7 +472,13 @@ static void drop(interp *in, obj *o)
     {"@property name", get_name, NULL},                                                            \
     {"@property mode", get_mode, NULL}
 
-static const builtin binary_table[] = {SHARED, {0}};
+static const builtin binary_table[] = {
+    SHARED,
+    {"readinto(self, buffer, /)", readinto, "Reads as much as fits; how many bytes that were."},
+    {"readinto1(self, buffer, /)", readinto, "As readinto()."},
+    {"read1(self, size=-1, /)", read_method, "As read()."},
+    {0},
+};
 static const builtin text_table[] = {
     SHARED,
     {"@property encoding", get_encoding, NULL},

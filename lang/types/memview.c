@@ -102,6 +102,28 @@ const char *buffer_peek(interp *in, value v, size_t *n)
     return *n = (size_t)step, b.at ? b.at : "";
 }
 
+value buffer_fill(interp *in, value self, value into, value (*read)(interp *, const value *))
+{
+    size_t n, got;
+    memview *m = as_memview(into);
+    value owner = m ? m->owner : into;
+    buffer_view b = {.readonly = true};
+    const char *to = buffer_peek(in, into, &n);
+    if (to && as_bytearray(owner) && owner.o->flags & OBJ_FROZEN) return trap(in, owner.o), FAIL;
+    if (to && !as_bytes(owner) && !owner.o->type->buffer(in, owner, true, &b)) return FAIL;
+    if (!to || b.readonly || (m && m->readonly))
+        return throw(in, TypeError,
+                     "readinto() argument must be read-write bytes-like object, not %s",
+                     type_said(in, into));
+    value data = read(in, (value[]){self, v_int((int64_t)n)});
+    const char *from = is_fail(data) ? NULL : bytes_peek(data, &got);
+    if (!from) return data;
+    to = buffer_peek(in, into, &n); /* the write may have taken a copy of its own */
+    memcpy((char *)(uintptr_t)to, from, got);
+    value_unref(in, data);
+    return v_int((int64_t)got);
+}
+
 /* ---- making ---- */
 
 static memview *view_new(interp *in, value owner, int ndim, const char *format, int64_t itemsize,

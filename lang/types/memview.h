@@ -25,6 +25,9 @@ const char *memview_peek(value v, size_t *n);
  * exception: it has none. */
 const char *buffer_peek(interp *in, value v, size_t *n);
 
+/* readinto(into) of a file whose read() is given: how many bytes went into that memory. */
+value buffer_fill(interp *in, value self, value into, value (*read)(interp *, const value *));
+
 /* One element as Python has it and back, by its format (lang/types/memitem.c). */
 value element_get(interp *in, const char *format, const char *at);
 bool element_set(interp *in, const char *format, char *at, value v);

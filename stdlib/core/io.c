@@ -242,6 +242,11 @@ static value read_method(interp *in, const value *arg)
     return cut(in, f, from, n);
 }
 
+static value readinto(interp *in, const value *arg)
+{
+    return buffer_fill(in, arg[0], arg[1], read_method);
+}
+
 /* The next line (empty at the end). */
 static value line(interp *in, memfile *f, int64_t limit)
 {
@@ -461,6 +466,8 @@ static const builtin bytes_table[] = {
     {"__init__(self, initial_bytes=<unset>)", init_bytes, NULL},
     {"getbuffer(self, /)", getvalue, "The contents as bytes."},
     {"read1(self, size=-1, /)", read_method, "As read()."},
+    {"readinto(self, buffer, /)", readinto, "Reads as much as fits; how many bytes that were."},
+    {"readinto1(self, buffer, /)", readinto, "As readinto()."},
     {0},
 };
 // clang-format on
