@@ -152,15 +152,16 @@ void folder_piece(folder *k, int64_t cell, const char *at, size_t n, bool begins
 void folder_runs(folder *k, int64_t cell, const char *at, size_t n, size_t length, bool begins)
 {
     size_t size = k->type.size;
-    if (k->pairs && !k->nan && !k->valid && !k->wide && length < FOLD_SHORT && is_single(k))
-        fold_short_f32((float *)(void *)k->acc + cell, (const float *)(const void *)at,
-                       k->u ? (const float *)k->u + cell : NULL, n, length);
-    else if (k->pairs && !k->nan && !k->valid && !k->wide && length < FOLD_SHORT)
-        fold_short_f64((double *)(void *)k->acc + cell, (const double *)(const void *)at,
-                       k->u ? (const double *)k->u + cell : NULL, n, length);
-    else
+    bool plain = k->pairs && !k->nan && !k->valid && !k->wide;
+    if (!plain || length >= FOLD_SHORT)
         for (size_t i = 0; i < n; i++, at += length * size)
             folder_piece(k, cell + (int64_t)i, at, length, begins);
+    else if (is_single(k))
+        fold_short_f32((float *)(void *)k->acc + cell, (const float *)(const void *)at,
+                       k->u ? (const float *)k->u + cell : NULL, n, length);
+    else
+        fold_short_f64((double *)(void *)k->acc + cell, (const double *)(const void *)at,
+                       k->u ? (const double *)k->u + cell : NULL, n, length);
 }
 
 static void single_rows(folder *k, int64_t cell, const float *x, size_t n, size_t rows)
