@@ -89,6 +89,19 @@ static bool broadcast_args(int n, const nd *const *x, int *ndim, int64_t *shape,
     return false;
 }
 
+/* Cells that were copied as bytes become counted ones of y. */
+static void own_cells(nd *y, int n, nd *const *from)
+{
+    const cell_ops *ops = NULL;
+    for (int k = 0; !ops && k < n; k++) ops = buf_cells(from[k]->b);
+    if (!ops) return; /* they are all empty */
+    buf_hold(y->b, ops);
+    static const objcell empty;
+    objcell *cell = (objcell *)(void *)y->at;
+    for (int64_t i = 0, m = nd_count(y); i < m; i++)
+        if (memcmp(&cell[i], &empty, sizeof empty)) cell[i] = ops->copy(cell[i]);
+}
+
 nd *nd_choose(const nd *which, int n, const nd *const *choice, char mode, err *e)
 {
     const nd *all[MOST + 1]; /* the order in which messages count them */
@@ -109,6 +122,7 @@ nd *nd_choose(const nd *which, int n, const nd *const *choice, char mode, err *e
     }
     if (ok) y = nd_new(nd_type(choice[0]), ndim, shape, e);
     if (y) choose_run(nd_count(y), (const int64_t *)(const void *)own[n]->at, from, y->size, y->at);
+    if (y && y->dtype == DT_object) own_cells(y, n, own);
     for (int k = 0; k <= n; k++) datum_unref(own[k]);
     datum_unref(at);
     return y;

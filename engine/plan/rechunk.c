@@ -397,6 +397,7 @@ layer *rewrite_rechunk(const nodes *all, const node *x)
     if (!n) return NULL;
     layer *read = from_source(all, x, step[n - 1]);
     if (read) return read;
+    if (x->of->type.dt == DT_object) return NULL; /* the language joins its objects itself */
     paste_fn *f = fn_new(sizeof *f, &paste_kind, "paste");
     f->nstep = n;
     for (int i = 0; i < n; i++)

@@ -59,7 +59,8 @@ static value part(interp *in, value self, bool imag)
     nd *x = to_nd_any(in, self);
     if (!x) return FAIL;
     err e = {0};
-    nd *y = imag ? nd_imag(x, &e) : nd_real(x);
+    const bool none = imag && x->dtype == DT_object; /* NumPy asks no object for its part */
+    nd *y = none ? object_kept(in, x, NULL) : imag ? nd_imag(x, &e) : nd_real(x);
     datum_unref(x);
     value r = as_ndarray(self) ? view_of(in, self, y, &e) : array_result(in, y, &e);
     return is_subarray(self) ? array_kept(in, self, r) : r;

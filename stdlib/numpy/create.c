@@ -237,7 +237,9 @@ static value like(interp *in, value prototype, value dtype, value shape, value f
     const bool kept = is_subarray(prototype) && value_truth(in, subok) == 1;
     value s = is_none(shape) ? v_obj(shape_tuple(in, x->ndim, nd_shape(x))) : value_ref(shape);
     datum_unref(x);
-    any = to_dtype(in, dtype, &t) && (any || !is_fail(fill)) && t.dt < DT_object;
+    bool ok = to_dtype(in, dtype, &t);
+    if (ok && t.dt == DT_object && is_fail(fill) && !any) fill = v_int(0);
+    any = ok && (any || !is_fail(fill)) && t.dt < DT_object;
     value r = throwing(in) ? FAIL : filled_or(in, s, t, fill, fortran ? 'F' : 'C', any);
     value_unref(in, s);
     return kept ? array_kept(in, prototype, r) : r;

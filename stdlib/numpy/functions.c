@@ -9,6 +9,7 @@
 #include "engine/data/walk.h"
 #include "stdlib/numpy/functions.h"
 #include "stdlib/numpy/numpy.h"
+#include "stdlib/numpy/objects.h"
 #include "stdlib/numpy/parts.h"
 #include "stdlib/numpy/reductions.h"
 #include "stdlib/numpy/subclass.h"
@@ -80,13 +81,13 @@ static value f_where(interp *in, const value *arg)
     nd *c = to_nd(in, arg[0], dtype_plain(DT_bool)), *x = NULL, *y = NULL;
     err e = {0};
     value r = FAIL;
-    if (c && is_none(arg[1]) && is_none(arg[2])) {
+    if (c && is_fail(arg[1]) && is_fail(arg[2])) {
         value a = array_wrap(in, c, &e);
         r = is_fail(a) ? FAIL : call_method(in, a, "nonzero", 0);
         value_unref(in, a);
         return r;
     }
-    if (c && (is_none(arg[1]) || is_none(arg[2])))
+    if (c && (is_fail(arg[1]) || is_fail(arg[2])))
         throw(in, ValueError, "either both or neither of x and y should be given");
     else if (c && (x = to_nd_any(in, arg[1])) && (y = to_nd_any(in, arg[2]))) {
         nd *pair[2] = {x, y};
@@ -179,6 +180,18 @@ static value f_broadcast_to(interp *in, const value *arg)
     return r;
 }
 
+/* Steps as users know them, of pointers, to those of the cells that hold objects. */
+static bool cell_steps(interp *in, const nd *x, int n, int64_t *step)
+{
+    const int64_t seen = sizeof(void *);
+    for (int i = 0; i < n && x->dtype == DT_object; i++) {
+        if (step[i] % seen)
+            return throw(in, ValueError, "as_strided: the view would cut objects in pieces"), false;
+        step[i] = step[i] / seen * x->size;
+    }
+    return true;
+}
+
 /* _as_strided(x, shape, strides): refused when it would leave the memory of x */
 static value f_as_strided(interp *in, const value *arg)
 {
@@ -190,6 +203,7 @@ static value f_as_strided(interp *in, const value *arg)
     if (!to_shape(in, arg[1], &n, shape) || !to_shape(in, arg[2], &m, step)) return FAIL;
     if (n != m) return throw(in, ValueError, "strides, if given, must be the same length as shape");
     const nd *x = array_peek(a);
+    if (!cell_steps(in, x, n, step)) return FAIL;
     for (int i = 0; i < n; i++) {
         if (shape[i] < 0) return throw(in, ValueError, "negative dimensions are not allowed");
         *(step[i] < 0 ? &low : &high) += step[i] * (shape[i] ? shape[i] - 1 : 0);
@@ -226,12 +240,29 @@ static value f_expand_dims(interp *in, const value *arg)
     return r;
 }
 
+static nd *all_true(const nd *x, err *e)
+{
+    nd *y = nd_new(dtype_plain(DT_bool), x->ndim, nd_shape(x), e);
+    if (y) memset(y->at, 1, nd_bytes(y));
+    return y;
+}
+
 static value f_tri_part(interp *in, const value *arg, bool upper)
 {
     nd *x = to_nd_any(in, arg[0]);
     int64_t k;
     err e = {0};
-    value r = x && to_int64(in, arg[1], &k) ? array_wrap(in, nd_tri(x, k, upper, &e), &e) : FAIL;
+    bool ok = x && to_int64(in, arg[1], &k);
+    const bool objects = ok && x->dtype == DT_object;
+    nd *of = !ok ? NULL : objects ? all_true(x, &e) : nd_ref(x);
+    nd *y = of ? nd_tri(of, k, upper, &e) : NULL;
+    datum_unref(of);
+    if (y && objects) {
+        nd *kept = object_kept(in, x, y);
+        datum_unref(y);
+        y = kept;
+    }
+    value r = y || e.kind ? array_wrap(in, y, &e) : FAIL;
     datum_unref(x);
     return r;
 }
@@ -387,7 +418,7 @@ const builtin numpy_shape_functions[] = {
      f_concatenate,
      "Joins arrays along an existing axis.\n\nValueError when the other extents differ."},
     {"@def stack(arrays, axis=0, out=None)", f_stack, "Joins arrays along a new axis."},
-    {"@def where(condition, x=None, y=None, /)", f_where,
+    {"@def where(condition, x=<unset>, y=<unset>, /)", f_where,
      "x where condition is true, y elsewhere; alone: condition.nonzero()."},
     {"@def tile(A, reps)", f_tile, "A repeated along its axes."},
     {"_as_strided(x, shape, strides)", f_as_strided, NULL},

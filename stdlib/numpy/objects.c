@@ -168,6 +168,23 @@ static value item_at(interp *in, const nd *x, int64_t i)
     return scalar_item(in, nd_type(x), x->at + i * x->size);
 }
 
+nd *object_kept(interp *in, const nd *x, const nd *mask)
+{
+    err e = {0};
+    nd *from = nd_contiguous(x, &e), *y = from ? object_block(x->ndim, nd_shape(x), &e) : NULL;
+    if (!y) throw_err(in, &e);
+    for (int64_t i = 0, n = y ? nd_count(x) : 0; y && i < n; i++) {
+        value v = mask && mask->at[i] ? item_at(in, from, i) : v_int(0);
+        if (is_fail(v)) {
+            y = datum_unref(y);
+            break;
+        }
+        put_cell(y, i, v);
+    }
+    datum_unref(from);
+    return y;
+}
+
 nd *object_cast(interp *in, const nd *x)
 {
     err e = {0};

@@ -10,6 +10,9 @@ bool object_map(interp *in, const ufunc *f, nd *const *x, nd *out[2]);
 /* objects and text as bools: their truth in Python, whether there is more than blanks; else x */
 nd *nd_truths(interp *in, const nd *x);
 nd *object_cast(interp *in, const nd *x); /* the elements as Python's values */
+/* the elements of x where the mask (bool, contiguous, of x's shape; NULL: nowhere) is true, else 0
+ */
+nd *object_kept(interp *in, const nd *x, const nd *mask);
 /* start FAIL: the first element */
 nd *object_reduce(interp *in, const ufunc *f, const nd *x, uint32_t axes, bool keep, value start);
 nd *object_argpick(interp *in, bool most, const nd *x, uint32_t axes, bool keep);

@@ -20,7 +20,8 @@ static nd *choose(interp *in, const nd *which, const blocks *b, char mode, err *
         return THROW0(in, ValueError, "Need at least 0 and at most %d array objects.", MOST);
     for (int i = 0; i < b->n; i++) op[i] = operand_of(b->at[i]);
     TRY(result_type(b->n, op, &t, e));
-    for (int i = 0; i < b->n; i++) {
+    if (t.dt == DT_object && !nd_alike(in, b->at, b->n)) return NULL;
+    for (int i = 0; t.dt != DT_object && i < b->n; i++) {
         nd *y = nd_cast(b->at[i], t, 'u', e);
         TRY(y);
         datum_unref(b->at[i]);
