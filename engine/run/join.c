@@ -23,6 +23,15 @@ static nd *join_axis(const plan *p, uint32_t first, const grid *g, int k, uint64
     if (k == g->ndim) {
         datum *d = plan_result(p, first + (uint32_t)at);
         nd *x = block_here(d, e);
+        if (x && x->ndim == 0 && g->ndim == 1 && g->nblock > 1) { /* a number is a block of one */
+            nd *row = nd_expand(x, 0);
+            datum_unref(x);
+            return row;
+        }
+        if (x && x->ndim == 0 && g->nblock > 1) {
+            err_set(e, IndexError, "tuple index out of range");
+            return datum_unref(x);
+        }
         if (x || e->kind) return x;
         return err_set(e, TypeError, "a block is not an array but '%s'", d->kind->name);
     }

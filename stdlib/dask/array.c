@@ -338,14 +338,19 @@ static bool has_objects(value v)
 }
 
 /* What objects do is theirs to say: blocks go to Python's operator, or to the ufunc `name`. */
-static value by_objects(interp *in, const char *name, value a, value b)
+static value by_blocks(interp *in, const char *how, const char *name, value a, value b)
 {
     value home = interp_import(in, "dask.array._mapping");
     value s = is_fail(home) ? FAIL : v_str(in, name);
-    value r = is_fail(s) ? FAIL : call_method(in, home, "operate", is_fail(b) ? 2 : 3, s, a, b);
+    value r = is_fail(s) ? FAIL : call_method(in, home, how, is_fail(b) ? 2 : 3, s, a, b);
     value_unref(in, s);
     value_unref(in, home);
     return r;
+}
+
+static value by_objects(interp *in, const char *name, value a, value b)
+{
+    return by_blocks(in, "operate", name, a, b);
 }
 
 static value map2(interp *in, enum ufunc_id id, const char *prefix, value a, value b)
@@ -405,7 +410,11 @@ static value lazy_binary(interp *in, enum binop op, value a, value b)
 
 static value lazy_compare(interp *in, enum cmpop op, value a, value b)
 {
-    return map2(in, compare_ops[op].id, compare_ops[op].prefix, a, b);
+    value r = map2(in, compare_ops[op].id, compare_ops[op].prefix, a, b);
+    const bool equality = op == OP_EQ || op == OP_NE;
+    if (!equality || !is_notimpl(r)) return r;
+    if (!(is_none(a) || is_operand(a)) || !(is_none(b) || is_operand(b))) return r;
+    return by_blocks(in, "compare", compare_ops[op].prefix, a, b); /* types that are never equal */
 }
 
 /* int(x), float(x) ... compute, as Dask does */
