@@ -31,6 +31,16 @@ const char *date_unit_name(int unit)
     return unit >= 0 && unit < NUNIT ? units[unit].name : NULL;
 }
 
+uint32_t datetime_width(dtype_of t)
+{
+    static const uint8_t moment[NUNIT] = {
+        [UNIT_Y] = 22,  [UNIT_M] = 25,  [UNIT_W] = 28,  [UNIT_D] = 28,      [UNIT_h] = 32,
+        [UNIT_m] = 35,  [UNIT_s] = 38,  [UNIT_ms] = 42, [UNIT_us] = 45,     [UNIT_ns] = 48,
+        [UNIT_ps] = 51, [UNIT_fs] = 54, [UNIT_as] = 57, [UNIT_generic] = 28};
+    if (t.dt == DT_timedelta64) return 21;
+    return t.unit < NUNIT && moment[t.unit] ? moment[t.unit] : 28;
+}
+
 int date_unit_of(const char *s, size_t n)
 {
     for (int u = 0; u < NUNIT; u++)

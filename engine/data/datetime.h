@@ -5,6 +5,7 @@
 
 #include "engine/base/err.h"
 #include "engine/base/str.h"
+#include "engine/data/dtype.h"
 
 /* nd.unit and dtype_of.unit; 3 (business days) is no longer used, as in NumPy */
 enum date_unit {
@@ -29,6 +30,8 @@ enum date_unit {
 
 /* "D", "ns"; "generic"; NULL for an index that is no unit */
 const char *date_unit_name(int unit);
+/* Characters that NumPy gives to the text of any moment or timedelta of a type. */
+uint32_t datetime_width(dtype_of t);
 /* The unit called s[0..n) ("D"), or -1. */
 int date_unit_of(const char *s, size_t n);
 

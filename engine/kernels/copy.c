@@ -4,6 +4,7 @@
 
 #include "engine/base/stop.h"
 #include "engine/base/str.h"
+#include "engine/data/datetime.h"
 #include "engine/data/walk.h"
 #include "engine/kernels/cast.h"
 #include "engine/kernels/ops.h"
@@ -190,19 +191,17 @@ static bool check_cast(dtype_of from, dtype_of to, char casting, err *e)
                    a, b, rule_name(casting));
 }
 
-/* text of unknown length ('U', 'S'): as long as the type of x may need */
-static dtype_of fill_size(dtype_of t, const nd *x, err *e)
+dtype_of cast_sized(dtype_of t, dtype_of from, err *e)
 {
     if (t.size || (t.dt != DT_str && t.dt != DT_bytes)) return t;
     dtype_of both;
     dtype_of shortest = {.dt = t.dt, .size = t.dt == DT_str ? 4 : 1};
-    dtype_of from = nd_type(x);
     if (from.dt == DT_str || from.dt == DT_bytes) {
         uint32_t n = from.dt == DT_str ? from.size / 4 : from.size;
         if (n == 0) n = 1;
         t.size = t.dt == DT_str ? 4 * n : n;
     } else if (from.dt >= DT_datetime64)
-        t.size = t.dt == DT_str ? 112 : 28;
+        t.size = datetime_width(from) * (t.dt == DT_str ? 4 : 1);
     else if (dtype_promote(from, shortest, &both, e))
         t.size = both.size;
     return t;
@@ -211,7 +210,7 @@ static dtype_of fill_size(dtype_of t, const nd *x, err *e)
 nd *nd_cast(const nd *x, dtype_of t, char casting, err *e)
 {
     dtype_of from = nd_type(x);
-    t = fill_size(t, x, e);
+    t = cast_sized(t, from, e);
     t.swapped = false;
     if (dtype_equal(from, t)) return nd_ref(x);
     if (!check_cast(from, t, casting, e)) return NULL;

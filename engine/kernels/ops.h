@@ -6,6 +6,8 @@
 
 #include "engine/data/nd.h"
 
+/* t; text of unknown length ('U', 'S') as long as elements of the type `from` may need */
+dtype_of cast_sized(dtype_of t, dtype_of from, err *e);
 /* x as type t: x itself (counted) when it has that type already; else a copy in memory order 'K'.
  * casting as in dtype_can_cast; TypeError "Cannot cast array data from dtype('float64') to
  * dtype('int64') according to the rule 'safe'".  Text that does not parse: ValueError. */

@@ -220,7 +220,11 @@ static value b_astype(interp *in, const value *arg)
     str *casting = as_str(arg[2]);
     if (!to_dtype(in, arg[1], &t)) return FAIL;
     char how = casting && !str_is(casting, "same_kind") ? casting->at[0] : casting ? 'k' : 'u';
-    return elemwise1(in, arg[0], fn_cast(t, how), t, (label){.prefix = "astype"});
+    expr *x = peek_expr(in, arg[0]);
+    err e = {0};
+    dtype_of shown = x ? cast_sized(t, x->type, &e) : t;
+    if (e.kind) return throw_err(in, &e), FAIL;
+    return elemwise1(in, arg[0], fn_cast(t, how), shown, (label){.prefix = "astype"});
 }
 
 /* round(x, decimals) */

@@ -175,15 +175,15 @@ static dtype_of final_type(const discovery *d, dtype_of want)
     if (t.dt == DT_none) t = dtype_plain(DT_float64);
     if ((t.dt == DT_str || t.dt == DT_bytes) && t.size == 0) {
         static const uint8_t digits[] = {
-            [DT_bool] = 5,       [DT_int8] = 4,        [DT_uint8] = 3,       [DT_int16] = 6,
-            [DT_uint16] = 5,     [DT_int32] = 11,      [DT_uint32] = 10,     [DT_int64] = 21,
-            [DT_uint64] = 20,    [DT_float16] = 32,    [DT_float32] = 32,    [DT_float64] = 32,
-            [DT_complex64] = 64, [DT_complex128] = 64, [DT_datetime64] = 28, [DT_timedelta64] = 21};
+            [DT_bool] = 5,       [DT_int8] = 4,       [DT_uint8] = 3,    [DT_int16] = 6,
+            [DT_uint16] = 5,     [DT_int32] = 11,     [DT_uint32] = 10,  [DT_int64] = 21,
+            [DT_uint64] = 20,    [DT_float16] = 32,   [DT_float32] = 32, [DT_float64] = 32,
+            [DT_complex64] = 64, [DT_complex128] = 64};
         uint32_t unit = t.dt == DT_str ? 4 : 1;
         if (d->t.dt == DT_str || d->t.dt == DT_bytes)
             t.size = d->t.size / (d->t.dt == DT_str ? 4 : 1) * unit;
         else if (d->t.dt <= DT_complex128 || d->t.dt >= DT_datetime64)
-            t.size = digits[d->t.dt] * unit;
+            t.size = unit * (d->t.dt >= DT_datetime64 ? datetime_width(d->t) : digits[d->t.dt]);
         if (!t.size) t.size = unit;
     }
     return t;
